@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Errors of bad input. Incompatibility is never an error: it is a finding (see rules.verdict)."""
+
+from __future__ import annotations
+
+
+class InputError(Exception):
+    """An input that cannot be used: which file, where in it, and why.
+
+    ``offset`` is in bytes from the start of the file (or of the named part of it), None where no place applies.
+    """
+
+    def __init__(self, source: str, reason: str, offset: int | None = None) -> None:
+        self.source = source
+        self.reason = reason
+        self.offset = offset
+        where = f" at offset {offset:#x}" if offset is not None else ""
+        super().__init__(f"{source}{where}: {reason}")
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, int | None]]:
+        """Keep the three parts when the error crosses a process boundary."""
+        return type(self), (self.source, self.reason, self.offset)
+
+
+class BtfError(InputError):
+    """BTF or .BTF.ext that breaks the format (rules R-1.x)."""
+
+
+class ObjectError(InputError):
+    """A BPF object file that cannot be read."""
+
+
+class ArchiveError(InputError):
+    """A package or archive that is damaged, hostile or over the limits."""
+
+
+class ImageError(InputError):
+    """A kernel image in which no kernel could be found."""
+
+
+class KernelError(InputError):
+    """Kernel files that do not make a kernel (config, symbols, modules)."""
+
+
+class KnowledgeError(InputError):
+    """A knowledge table or kernel source tree that cannot be used."""
+
+
+class SessionError(InputError):
+    """A session, policy, waiver or promise file that cannot be used."""

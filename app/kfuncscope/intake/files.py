@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What intake hands to the readers: the parts of one kernel, and BPF objects with the places they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file as a person gave it, for the report: path, SHA-256 in hex, size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An input, or a part of one, that could not be used. ``offset`` in bytes or None."""
+
+    path: str
+    reason: str
+    offset: int | None = None
+
+
+@dataclass(slots=True)
+class KernelFiles:
+    """The parts of one kernel build, still as bytes.
+
+    ``arch`` is the kernel community's word (x86_64, arm64, ...) where a package or path tells it, else None.
+    ``modules`` maps a module name to a function that reads its ``.BTF`` (and ``.BTF.base``, ``.BTF_ids``) sections.
+    ``symbols`` is text as in kallsyms or System.map, or lines of "type name".
+    ``image`` is the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
+    """
+
+    label: str
+    arch: str | None = None
+    release: str | None = None
+    btf: bytes | None = None
+    config: bytes | None = None
+    modules: Mapping[str, Callable[[], ModuleSections]] = field(default_factory=dict)
+    symbols: bytes | None = None
+    image: bytes | None = None
+    inputs: tuple[Input, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSections:
+    """The sections of one kernel module that matter here; empty bytes where a section is absent.
+
+    ``set8`` holds (offset, size) in ``btf_ids`` of each ``__BTF_ID__set8__*`` symbol, where .symtab names them.
+    """
+
+    btf: bytes
+    btf_base: bytes = b""
+    btf_ids: bytes = b""
+    set8: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object was found: package (or archive) and version, path inside it, byte offset when carved."""
+
+    package: str
+    path: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFile:
+    """One BPF ELF object, once however often it occurs. ``name`` is short and unique within the analysis."""
+
+    name: str
+    data: bytes
+    sha256: str
+    places: tuple[Place, ...]

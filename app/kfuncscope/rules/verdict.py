@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The words in which results are given: findings, outcomes and verdicts (design: Words; rules section 0 and 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What an upgrade means for a program, worst first; the last two stand apart from the scale."""
+
+    BREAKS = "BREAKS"
+    SILENT = "SILENT"
+    RISK = "RISK"
+    DEGRADES = "DEGRADES"
+    UNKNOWN = "UNKNOWN"
+    OK = "OK"
+    ALREADY_BROKEN = "ALREADY_BROKEN"
+    FIXED = "FIXED"
+
+
+SEVERITY: dict[Verdict, int] = {
+    Verdict.BREAKS: 5, Verdict.SILENT: 4, Verdict.RISK: 3, Verdict.DEGRADES: 2, Verdict.UNKNOWN: 1,
+    Verdict.OK: 0, Verdict.FIXED: 0, Verdict.ALREADY_BROKEN: 0,
+}  # fmt: skip
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of several verdicts; ALREADY_BROKEN, then FIXED, then OK where nothing on the scale speaks."""
+    seen = set(verdicts)
+    scaled = [v for v in seen if SEVERITY[v]]
+    if scaled:
+        return max(scaled, key=lambda v: SEVERITY[v])
+    for verdict in (Verdict.ALREADY_BROKEN, Verdict.FIXED):
+        if verdict in seen:
+            return verdict
+    return Verdict.OK
+
+
+class Tri(StrEnum):
+    """Yes, no, or not to be told from these files."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Confidence(StrEnum):
+    """How sure a finding is: rule and facts at hand; a heuristic in between; unseen data needed."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Reach(StrEnum):
+    """How far a failure goes (R-0.1..R-0.7)."""
+
+    OBJECT = "object"
+    PROGRAM = "program"
+    ATTACH = "attach"
+    NONE = "none"
+
+
+class NeedKind(StrEnum):
+    """What kind of thing a program requires of a kernel."""
+
+    KFUNC = "kfunc"
+    HELPER = "helper"
+    FIELD = "field"
+    TYPE = "type"
+    ENUMVAL = "enum value"
+    HOOK = "hook"
+    STRUCT_OPS = "struct_ops"
+    KSYM = "ksym"
+    KCONFIG = "kconfig"
+    MAP_TYPE = "map type"
+    PROG_TYPE = "program type"
+    JIT = "JIT capability"
+    INSN = "instruction"
+    OBJECT = "object"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place in a program that uses a need: instruction index in its function, and the source line if known.
+
+    ``reachable`` is None where that was not worked out; ``guard`` names the test that keeps the place away
+    (``file:line condition``), empty where there is none.
+    """
+
+    function: str
+    insn: int
+    file: str = ""
+    line: int = 0
+    text: str = ""
+    reachable: bool | None = None
+    guard: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What both kernels say: C declarations (empty = absent there) and further facts as (label, old, new)."""
+
+    old: str = ""
+    new: str = ""
+    facts: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to do about it: a sentence, and C that can be copied (may be empty)."""
+
+    text: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One need held against a pair of kernels.
+
+    ``rules`` are the ids it follows from (``R-2.8``); ``cls`` the failure class in the words of the oracle
+    (``kfunc_not_found`` ...), empty when nothing fails; ``reach`` how far the failure goes.
+    """
+
+    kind: NeedKind
+    name: str
+    verdict: Verdict
+    message: str
+    rules: tuple[str, ...]
+    cls: str = ""
+    reach: Reach = Reach.NONE
+    confidence: Confidence = Confidence.HIGH
+    evidence: Evidence = Evidence()
+    sites: tuple[Site, ...] = ()
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one kernel does with one program: loads, attaches, and the class and reason of the first failure.
+
+    ``object_loads`` tells whether the whole object loads with every autoload program switched on.
+    """
+
+    loads: Tri
+    attaches: Tri
+    object_loads: Tri
+    cls: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedUse:
+    """One need of a program as the graph draws it: its kind, its name, and what the upgrade does to it."""
+
+    kind: NeedKind
+    name: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramVerdict:
+    """One program on one upgrade. ``unchecked`` lists what could not be judged, each with its reason."""
+
+    program: str
+    section: str
+    prog_type: str
+    autoload: bool
+    verdict: Verdict
+    reach: Reach
+    old: Outcome | None
+    new: Outcome
+    findings: tuple[Finding, ...] = ()
+    needs: tuple[NeedUse, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVerdict:
+    """One object on one upgrade: ``reason`` says in a sentence how the verdict came from its programs.
+
+    ``object`` is the unique short name, ``package`` where it came from. ``findings`` are those that belong to the
+    object as a whole (a strong extern nobody calls, an endianness that does not fit).
+    """
+
+    object: str
+    package: str
+    sha256: str
+    verdict: Verdict
+    reason: str
+    programs: tuple[ProgramVerdict, ...]
+    findings: tuple[Finding, ...] = ()
+    unchecked: tuple[str, ...] = ()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def _corpus() -> Path | None:
+    given = os.environ.get("KFUNCSCOPE_CORPUS")
+    return Path(given) if given and Path(given).is_dir() else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the marked tests whose inputs or time were not given; asked for by ``-m``, they run and fail loudly."""
+    asked = config.getoption("-m") or ""
+    left_out = {m for m in ("fuzz", "packages") if m not in asked}
+    if _corpus() is None and "corpus" not in asked:
+        left_out.add("corpus")
+    out = [i for i in items if left_out & {m.name for m in i.iter_markers()}]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [i for i in items if i not in out]
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder with real kernels, objects and their verdicts (environment variable KFUNCSCOPE_CORPUS)."""
+    found = _corpus()
+    assert found is not None, "KFUNCSCOPE_CORPUS does not name a folder"
+    return found
