@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""BTF as it lies on disk: header, kinds, record sizes (rules R-1.1..R-1.6; include/uapi/linux/btf.h of 7.3)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from kfuncscope.errors import BtfError
+
+MAGIC = 0xEB9F
+MAX_TYPE = 0x000F_FFFF
+HEADER_MIN = 24
+HEADER_FULL = 32
+HEADER_MAX = 256  # more is no BTF header that anyone has written
+VLEN_MASK = 0xFF_FFFF
+KIND_MASK = 0x7F
+
+
+class Kind(IntEnum):
+    """Type kinds; ``VOID`` is what type id 0 stands for."""
+
+    VOID = 0
+    INT = 1
+    PTR = 2
+    ARRAY = 3
+    STRUCT = 4
+    UNION = 5
+    ENUM = 6
+    FWD = 7
+    TYPEDEF = 8
+    VOLATILE = 9
+    CONST = 10
+    RESTRICT = 11
+    FUNC = 12
+    FUNC_PROTO = 13
+    VAR = 14
+    DATASEC = 15
+    FLOAT = 16
+    DECL_TAG = 17
+    TYPE_TAG = 18
+    ENUM64 = 19
+
+
+NR_KINDS = 20
+MODIFIERS = frozenset({Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG})
+MODIFIERS_AND_TYPEDEF = MODIFIERS | {Kind.TYPEDEF}
+COMPOSITES = frozenset({Kind.STRUCT, Kind.UNION})
+ENUMS = frozenset({Kind.ENUM, Kind.ENUM64})
+
+# Words (4 bytes) that follow the three words of a record: fixed, and per unit of vlen.
+FIXED_WORDS = {Kind.INT: 1, Kind.ARRAY: 3, Kind.VAR: 1, Kind.DECL_TAG: 1}
+VLEN_WORDS = {
+    Kind.STRUCT: 3, Kind.UNION: 3, Kind.ENUM: 2, Kind.FUNC_PROTO: 2, Kind.DATASEC: 3, Kind.ENUM64: 3,
+}  # fmt: skip
+# Kinds whose third word is a type id rather than a size.
+REFERENCES = frozenset(
+    {Kind.PTR, Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.FUNC, Kind.FUNC_PROTO, Kind.VAR,
+     Kind.DECL_TAG, Kind.TYPE_TAG}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Where the sections of a blob lie, as absolute byte ranges (start, end); ``endian`` is ``<`` or ``>``."""
+
+    endian: str
+    hdr_len: int
+    types: tuple[int, int]
+    strings: tuple[int, int]
+    layout: tuple[int, int]
+
+    @property
+    def end(self) -> int:
+        """First byte after the last section."""
+        return max(self.types[1], self.strings[1], self.layout[1])
+
+
+def endianness(data: bytes | memoryview, source: str) -> str:
+    """``<`` or ``>`` by the magic (R-1.1)."""
+    magic = bytes(data[:2])
+    if magic == b"\x9f\xeb":
+        return "<"
+    if magic == b"\xeb\x9f":
+        return ">"
+    raise BtfError(source, f"not BTF: begins with {magic.hex(' ') or 'nothing'}, not with the magic 9f eb or eb 9f", 0)
+
+
+def read_header(data: bytes | memoryview, source: str) -> Header:
+    """Read and check the header and the bounds of the sections (R-1.1..R-1.3)."""
+    endian = endianness(data, source)
+    if len(data) < HEADER_MIN:
+        raise BtfError(source, f"truncated: {len(data)} bytes are too few for a BTF header of {HEADER_MIN}", len(data))
+    version, flags, hdr_len = struct.unpack_from(f"{endian}BBI", data, 2)
+    if version != 1:
+        raise BtfError(source, f"BTF version {version} is not known (only 1 is)", 2)
+    if flags:
+        raise BtfError(source, f"BTF header flags {flags:#x} are not known", 3)
+    if not HEADER_MIN <= hdr_len <= min(len(data), HEADER_MAX):
+        raise BtfError(source, f"header length {hdr_len} is out of range", 4)
+    if any(data[HEADER_FULL:hdr_len]):
+        raise BtfError(source, f"header of {hdr_len} bytes holds fields that are not known", HEADER_FULL)
+    words = struct.unpack_from(f"{endian}{min(hdr_len, HEADER_FULL) // 4 - 2}I", data, 8)
+    type_off, type_len, str_off, str_len = words[:4]
+    layout_off, layout_len = words[4:6] if len(words) >= 6 else (0, 0)
+    ranges = {}
+    for name, off, length in (("type", type_off, type_len), ("string", str_off, str_len),
+                              ("layout", layout_off, layout_len)):  # fmt: skip
+        start, end = hdr_len + off, hdr_len + off + length
+        if end > len(data):
+            raise BtfError(
+                source, f"truncated: {length} bytes of {name} section end at {end}, the data at {len(data)}", start
+            )
+        ranges[name] = (start, end)
+    if type_len % 4 or type_off % 4:
+        raise BtfError(source, "type section is not made of aligned 4-byte words", ranges["type"][0])
+    used = sorted(r for r in ranges.values() if r[0] != r[1])
+    for (_, end), (start, _) in zip(used, used[1:], strict=False):
+        if start < end:
+            raise BtfError(source, "sections overlap", start)
+    return Header(endian, hdr_len, ranges["type"], ranges["string"], ranges["layout"])
+
+
+def record_words(data: bytes | memoryview, header: Header, source: str) -> tuple[list[int], list[int]]:
+    """Words after the first three by kind: (fixed, per vlen), -1 where the kind is unknown (R-1.4).
+
+    The layout section, where there is one, adds kinds that this reader does not know.
+    """
+    fixed = [-1] * (KIND_MASK + 1)
+    per = [0] * (KIND_MASK + 1)
+    for kind in Kind:
+        if kind:
+            fixed[kind] = FIXED_WORDS.get(kind, 0)
+            per[kind] = VLEN_WORDS.get(kind, 0)
+    start, end = header.layout
+    if (end - start) % 4:
+        raise BtfError(source, "layout section is not made of 4-byte records", start)
+    for kind_number, at in enumerate(range(start, end, 4)):
+        if kind_number > KIND_MASK:
+            raise BtfError(source, "layout section describes more kinds than a type can have", at)
+        info_sz, elem_sz = data[at], data[at + 1]
+        if kind_number < NR_KINDS:
+            continue
+        if info_sz % 4 or elem_sz % 4:
+            raise BtfError(source, f"layout of kind {kind_number} is not in 4-byte words", at)
+        fixed[kind_number], per[kind_number] = info_sz // 4, elem_sz // 4
+    return fixed, per
