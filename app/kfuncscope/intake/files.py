@@ -31,8 +31,11 @@ class KernelFiles:
 
     ``arch`` is the kernel community's word (x86_64, arm64, ...) where a package or path tells it, else None.
     ``modules`` maps a module name to a function that reads its ``.BTF`` (and ``.BTF.base``, ``.BTF_ids``) sections.
-    ``symbols`` is text as in kallsyms or System.map, or lines of "type name".
-    ``image`` is the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
+    ``symbols`` is text as in kallsyms or System.map, or lines of "type name", where a file with it was given.
+    ``image`` reads the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
+    It takes up to a second and 100 MB, so what is derived from it belongs into the cache under ``image_sha256``.
+    ``kallsyms`` decodes the symbol table inside the image, as kallsyms text; about a minute the first time.
+    All callables are picklable and may raise InputError.
     """
 
     label: str
@@ -42,7 +45,9 @@ class KernelFiles:
     config: bytes | None = None
     modules: Mapping[str, Callable[[], ModuleSections]] = field(default_factory=dict)
     symbols: bytes | None = None
-    image: bytes | None = None
+    image: Callable[[], bytes] | None = None
+    image_sha256: str | None = None
+    kallsyms: Callable[[], bytes] | None = None
     inputs: tuple[Input, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Take the compression off bytes, within bounds: xz, gzip, zstd, bzip2, lz4 and lzma.
+
+Every decoder is fed step by step and stopped at the limit, so that a bomb costs no more than the limit allows.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+import lz4.block
+import lz4.frame
+import zstandard
+
+from kfuncscope.errors import ArchiveError
+from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
+
+LIMIT = 1 << 30
+"""Most bytes that one file may become when uncompressed."""
+
+_STEP = 1 << 20
+_XZ_MEMORY = 256 << 20
+_ZSTD_WINDOW = 128 << 20
+_LAYERS = 4
+
+
+class _Stepper(Protocol):
+    """The common face of the bounded decoders of bz2, lzma and zlib."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _xz() -> _Stepper:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+def _lzma() -> _Stepper:
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_XZ_MEMORY)
+
+
+class _Gzip:
+    """zlib keeps unread input in ``unconsumed_tail``; this gives it back by itself as bz2 and lzma do."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+        self._rest = b""
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        out = self._inner.decompress(self._rest + data, max_length)
+        self._rest = self._inner.unconsumed_tail
+        return out
+
+
+_STEPPERS: dict[Kind, Callable[[], _Stepper]] = {
+    Kind.XZ: _xz,
+    Kind.LZMA: _lzma,
+    Kind.GZIP: _Gzip,
+    Kind.BZIP2: bz2.BZ2Decompressor,
+}
+_ERRORS = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError, RuntimeError, zstandard.ZstdError, MemoryError)
+
+
+def decompress(data: bytes, kind: Kind, source: str, limit: int = LIMIT, *, tail: bool = False) -> bytes:
+    """Bytes of ``data`` uncompressed once.
+
+    ``tail`` allows unrelated bytes after the compressed stream (a payload inside an image). Raises ArchiveError when
+    the data is damaged, cut short, or larger than ``limit`` when uncompressed.
+    """
+    try:
+        if kind is Kind.ZSTD:
+            return _zstd(data, source, limit, tail)
+        if kind is Kind.LZ4:
+            return _lz4(data, source, limit, tail)
+        return _stepped(data, kind, source, limit, tail)
+    except _ERRORS as error:
+        raise ArchiveError(source, f"damaged {kind.value} data: {error}") from error
+
+
+def _over(source: str, kind: Kind, limit: int) -> ArchiveError:
+    return ArchiveError(source, f"{kind.value} data grows over the limit of {limit} bytes")
+
+
+def _stepped(data: bytes, kind: Kind, source: str, limit: int, tail: bool) -> bytes:
+    """Decode one stream, and those that follow it directly; trailing NUL bytes are padding."""
+    out: list[bytes] = []
+    total = 0
+    while True:
+        decoder = _STEPPERS[kind]()
+        rest = data
+        while not decoder.eof:
+            piece = decoder.decompress(rest, min(_STEP * 16, limit + 1 - total))
+            rest = b""
+            total += len(piece)
+            if total > limit:
+                raise _over(source, kind, limit)
+            if not piece and not decoder.eof:
+                raise ArchiveError(source, f"{kind.value} data is cut short", len(data))
+            out.append(piece)
+        data = decoder.unused_data.lstrip(b"\0")
+        if not data or tail:
+            break
+        if detect(data[:HEAD]) is not kind:
+            raise ArchiveError(source, f"bytes that are no {kind.value} data follow the stream")
+    return out[0] if len(out) == 1 else b"".join(out)
+
+
+def _zstd(data: bytes, source: str, limit: int, tail: bool) -> bytes:
+    out = io.BytesIO()
+    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    with decoder.stream_reader(io.BytesIO(data), read_across_frames=not tail) as reader:
+        while piece := reader.read(_STEP * 4):
+            out.write(piece)
+            if out.tell() > limit:
+                raise _over(source, Kind.ZSTD, limit)
+    if not tail or out.tell() == 0:
+        _whole_zstd(data, source)
+    return out.getvalue()
+
+
+def _whole_zstd(data: bytes, source: str) -> None:
+    """The stream reader ends quietly at a cut frame; walk the blocks to see that the last frame ends."""
+    at = 0
+    while at < len(data):
+        end = zstd_frame_end(data, at)
+        if end is None:
+            raise ArchiveError(source, "zstd data is cut short or damaged", at)
+        at = end
+
+
+def zstd_frame_end(data: bytes, at: int) -> int | None:
+    """Offset just behind the zstd frame (or skippable frame) at ``at``, or None if it does not end inside ``data``."""
+    if len(data) - at < 8:
+        return None
+    magic = int.from_bytes(data[at : at + 4], "little")
+    if 0x184D2A50 <= magic <= 0x184D2A5F:
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+        return end if end <= len(data) else None
+    if magic != 0xFD2FB528:
+        return None
+    descriptor = data[at + 4]
+    single = descriptor >> 5 & 1
+    size_bytes = (single, 2, 4, 8)[descriptor >> 6]
+    at += 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3] + size_bytes
+    while at + 3 <= len(data):
+        block = int.from_bytes(data[at : at + 3], "little")
+        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        if block & 1:
+            at += 4 if descriptor & 4 else 0
+            return at if at <= len(data) else None
+    return None
+
+
+def _lz4(data: bytes, source: str, limit: int, tail: bool) -> bytes:
+    if data[:4] == b"\x02\x21\x4c\x18":
+        return _lz4_legacy(data, source, limit)
+    out: list[bytes] = []
+    total = 0
+    decoder = lz4.frame.LZ4FrameDecompressor()
+    rest: bytes | None = data
+    while not decoder.eof:
+        piece = decoder.decompress(rest or b"", min(_STEP * 16, limit + 1 - total))
+        rest = b""
+        total += len(piece)
+        if total > limit:
+            raise _over(source, Kind.LZ4, limit)
+        if not piece and not decoder.eof:
+            raise ArchiveError(source, "lz4 data is cut short", len(data))
+        out.append(piece)
+    if decoder.unused_data and not tail:
+        raise ArchiveError(source, "bytes that are no lz4 data follow the stream")
+    return b"".join(out)
+
+
+def _lz4_legacy(data: bytes, source: str, limit: int) -> bytes:
+    """The format of ``lz4 -l``, which kernel images use: blocks of at most 8 MB, each with its size before it."""
+    out: list[bytes] = []
+    total, at = 0, 4
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "little")
+        if size == 0x184C2102:
+            at += 4
+            continue
+        # A kernel image has its own bytes behind the last block: the first impossible size ends the stream.
+        if size == 0 or at + 4 + size > len(data) or size > (8 << 20) + (1 << 16):
+            break
+        piece = lz4.block.decompress(data[at + 4 : at + 4 + size], uncompressed_size=8 << 20)
+        out.append(piece)
+        total += len(piece)
+        if total > limit:
+            raise _over(source, Kind.LZ4, limit)
+        at += 4 + size
+        if len(piece) < 8 << 20:
+            break
+    if not out:
+        raise ArchiveError(source, "lz4 data is cut short", at)
+    return b"".join(out)
+
+
+def peel(data: bytes, source: str, limit: int = LIMIT) -> bytes:
+    """Take off every layer of compression, or return ``data`` as it is when it is not compressed."""
+    for _ in range(_LAYERS):
+        kind = detect(data[:HEAD])
+        if kind not in COMPRESSED:
+            return data
+        data = decompress(data, kind, source, limit)
+    raise ArchiveError(source, f"compressed more than {_LAYERS} times over")
+
+
+def bare_name(name: str) -> str:
+    """File name without the suffixes of compression."""
+    while name.endswith((".xz", ".gz", ".zst", ".bz2", ".lz4", ".lzma")):
+        name = name.rpartition(".")[0]
+    return name
