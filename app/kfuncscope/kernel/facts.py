@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the knowledge tables say, one small record per thing: kfuncs, helpers, tracepoints, LSM hooks, struct_ops, JITs.
+
+Program types are written short (``XDP``, ``TRACING``; ``UNSPEC`` stands for every type), attach types as the kernel
+enumerates them without ``BPF_`` (``TRACE_ITER``, ``CGROUP_INET4_BIND``), config options with ``CONFIG_``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Answer = Literal["yes", "no", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a table comes from: source package and version, and how it was made."""
+
+    source: str
+    made: str
+
+
+@dataclass(frozen=True, slots=True)
+class KfuncReg:
+    """One kfunc in one id set: the set's program types (empty = the set is never registered) and filters (R-4.1)."""
+
+    set: str
+    flags: int
+    prog_types: frozenset[str]
+    filters: tuple[str, ...]
+    config: tuple[str, ...]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class KfuncFact:
+    """One kfunc of a release; ``flags``, ``prog_types``, ``filters`` and ``config`` are unions over registrations."""
+
+    name: str
+    flags: int
+    prog_types: frozenset[str]
+    sets: tuple[str, ...]
+    filters: tuple[str, ...]
+    config: tuple[str, ...]
+    file: str
+    proto: str
+    registrations: tuple[KfuncReg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way in which a helper is given out: the ``bpf_func_proto`` and what must hold for it.
+
+    Each condition is ``(kind, negated, words)``: kinds ``attach`` (expected attach type), ``config``, ``cap``,
+    ``sleepable``, ``trampoline``, ``hook`` (LSM hook), ``struct_ops``, ``member``, ``iter`` and ``text`` (source that
+    was not understood; never decided).
+    """
+
+    proto: str
+    conditions: tuple[tuple[str, bool, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HelperAllow:
+    """How one program type gets a helper: the function of the kernel that gives it, and under which conditions."""
+
+    via: str
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def conditional(self) -> bool:
+        """True where anything but a capability or a config option decides."""
+        return any(kind not in ("cap", "config") for a in self.alternatives for kind, _, _ in a.conditions)
+
+    @property
+    def cap(self) -> str:
+        """The capability that is asked for (``base`` where none)."""
+        caps = [w for a in self.alternatives for kind, _, words in a.conditions if kind == "cap" for w in words]
+        return caps[0] if caps else "base"
+
+    @property
+    def ifdef(self) -> tuple[str, ...]:
+        """Config options that every way of getting the helper needs."""
+        sets = [
+            {w for kind, negated, words in a.conditions if kind == "config" and not negated for w in words}
+            for a in self.alternatives
+        ]
+        return tuple(sorted(set.intersection(*sets))) if sets else ()
+
+
+@dataclass(frozen=True, slots=True)
+class HelperFact:
+    """One helper: GPL only, may sleep, and for each program type how it is given (R-6.2, R-6.4)."""
+
+    name: str
+    gpl_only: bool
+    might_sleep: bool
+    prog_types: Mapping[str, HelperAllow]
+
+
+@dataclass(frozen=True, slots=True)
+class HelperAnswer:
+    """Whether a program may call a helper, and why: a sentence and the rule it follows from."""
+
+    allowed: Answer
+    reason: str
+    rule: str = "R-6.2"
+
+
+@dataclass(frozen=True, slots=True)
+class TracepointFact:
+    """One tracepoint: its system, event class (own name for TRACE_EVENT), C arguments, and trace event fields.
+
+    ``event`` is False for bare tracepoints (DECLARE_TRACE), which have no format and no ``tracepoint/`` hook.
+    """
+
+    name: str
+    system: str
+    cls: str
+    proto: tuple[str, ...]
+    fields: tuple[str, ...]
+    event: bool
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class LsmHookFact:
+    """One LSM hook: return type, C arguments, whether BPF may sleep there, whether BPF is shut out of it (R-7.12)."""
+
+    name: str
+    ret: str
+    args: tuple[str, ...]
+    sleepable: bool
+    bpf_disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StructOpsFact:
+    """One struct_ops type (R-11.2, R-11.6).
+
+    ``members`` maps each member to its C declaration; ``sleepable`` are those on which a sleepable program may run;
+    ``unsupported`` those no program may implement. ``helpers``: None = no helper at all; else the names given
+    beside the base list, each with the members in which they are *not* given.
+    """
+
+    name: str
+    members: Mapping[str, str]
+    sleepable: frozenset[str]
+    unsupported: frozenset[str]
+    helpers: Mapping[str, frozenset[str]] | None
+    base_helpers: bool = True
+    config: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NullArgs:
+    """Arguments of a tracepoint that may be NULL or an error pointer, counted from 0 (R-7.7)."""
+
+    nullable: frozenset[int]
+    is_err: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchCaps:
+    """What the JIT and the tracing code of one architecture can do in one release (R-5).
+
+    ``jit`` is ``ebpf``, ``cbpf`` or ``none``. ``selects`` are the Kconfig symbols that the architecture selects
+    outright; ``selects_if`` those it selects under a condition. ``needs`` maps a capability to the config options
+    it asks for beside the JIT.
+    """
+
+    arch: str
+    jit: str
+    kfunc_call: bool = False
+    far_kfunc_call: bool = False
+    trampoline: bool = False
+    fentry_on_kernel_functions: bool = False
+    subprog_tailcalls: bool = False
+    arena: bool = False
+    exceptions: bool = False
+    percpu_insn: bool = False
+    ptr_xchg: bool = False
+    timed_may_goto: bool = False
+    private_stack: bool = False
+    fsession: bool = False
+    cpuv4: bool = False
+    load_acquire_store_release: bool = False
+    atomic64: bool = False
+    atomic_fetch: bool = False
+    stack_args: bool = False
+    arena_args: bool = False
+    indirect_jump: bool = False
+    selects: frozenset[str] = frozenset()
+    selects_if: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SecDef:
+    """One row of libbpf's section table (R-2.3). ``sec`` keeps libbpf's own form: ``kprobe+``, ``tp/``, ``xdp``.
+
+    ``flags`` are libbpf's without ``SEC_``: ATTACH_BTF, SLEEPABLE, ATTACHABLE, EXP_ATTACH_OPT, XDP_FRAGS, USDT.
+    ``handler`` is libbpf's attach function, empty where none.
+    """
+
+    sec: str
+    prog_type: str
+    attach_type: str
+    flags: frozenset[str]
+    handler: str = ""

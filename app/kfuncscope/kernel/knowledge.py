@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What is known about kernel releases beyond their BTF: registrations, flags, helper lists, hooks, JITs.
+
+Every table is read when it is first asked for. ``for_release`` finds the tables for a release string, or borrows the
+next newer release's (R-11, last table); ``Knowledge.borrowed_for`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import KnowledgeError
+from ..resources import resource
+from . import tables
+from .facts import (
+    Alternative,
+    ArchCaps,
+    HelperAllow,
+    HelperAnswer,
+    HelperFact,
+    KfuncFact,
+    KfuncReg,
+    LsmHookFact,
+    NullArgs,
+    Provenance,
+    SecDef,
+    StructOpsFact,
+    TracepointFact,
+)
+from .helpers import HelperCaller, helper_allowed
+from .kfunc_filters import KfuncFilter, filters_from
+
+_ARCH_WORDS = {
+    "ppc64le": "ppc64", "ppc64el": "ppc64", "powerpc64": "ppc64", "amd64": "x86_64", "aarch64": "arm64", "x86": "i386",
+    "s390": "s390x", "armhf": "arm", "armv7l": "arm", "loong64": "loongarch64", "riscv": "riscv64", "i686": "i386",
+    "mips64el": "mips64", "mips64le": "mips64", "mipsel": "mips32", "mips": "mips32", "sparc": "sparc32",
+    "parisc": "parisc32", "hppa": "parisc32",
+}  # fmt: skip
+
+
+class Knowledge:
+    """The tables of one release. Mappings are read lazily, one table each, and kept."""
+
+    def __init__(self, release: str, folder: Path, borrowed_for: str | None = None) -> None:
+        self.release = release
+        self.borrowed_for = borrowed_for
+        self._folder = folder
+
+    def _read(self, table: str) -> dict[str, Any]:
+        return tables.read(self._folder, table)
+
+    @cached_property
+    def _kfunc_table(self) -> dict[str, Any]:
+        return self._read("kfuncs")
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Where the tables of this release come from."""
+        row = self._kfunc_table["provenance"]
+        return Provenance(row["source"], row["made"])
+
+    @cached_property
+    def kfuncs(self) -> Mapping[str, KfuncFact]:
+        """kfunc name → fact (R-4.1, R-4.4)."""
+        registrations: dict[str, list[KfuncReg]] = {}
+        for row in self._kfunc_table["sets"]:
+            types, filters = frozenset(row["prog_types"]), tuple(row["filters"])
+            for name, flags, config in row["kfuncs"]:
+                gates = tuple(dict.fromkeys((*row["config"], *config)))
+                reg = KfuncReg(row["set"], flags, types, filters, gates, row["file"])
+                registrations.setdefault(name, []).append(reg)
+        protos = self._kfunc_table["protos"]
+        return {name: _kfunc(name, tuple(regs), protos.get(name, "")) for name, regs in sorted(registrations.items())}
+
+    @cached_property
+    def kfunc_hooks(self) -> Mapping[str, str]:
+        """Program type → the hook whose sets it may call; UNSPEC → COMMON serves every type (R-4.1)."""
+        return dict(self._kfunc_table["hooks"])
+
+    @cached_property
+    def flag_bits(self) -> Mapping[str, int]:
+        """KF_* name → value (R-4.4)."""
+        return dict(self._kfunc_table["flags"])
+
+    @cached_property
+    def arg_suffixes(self) -> tuple[str, ...]:
+        """Argument-name suffixes that mean something to the verifier, longest first (R-4.6)."""
+        return tuple(sorted(self._kfunc_table["arg_suffixes"], key=lambda s: (-len(s), s)))
+
+    @cached_property
+    def fmodret(self) -> Mapping[str, int]:
+        """Functions of the fmod_ret id sets → KF flags (R-7.11, R-11.7)."""
+        return dict(self._kfunc_table["fmodret"])
+
+    @cached_property
+    def kfunc_filters(self) -> Mapping[str, KfuncFilter]:
+        """Filter name → filter as data (R-11.1)."""
+        return filters_from(self._read("filters"))
+
+    @cached_property
+    def _helper_table(self) -> dict[str, Any]:
+        return self._read("helpers")
+
+    @cached_property
+    def helpers(self) -> Mapping[str, HelperFact]:
+        """Helper name without ``bpf_`` → fact (R-6.2)."""
+        table = self._helper_table
+        given: dict[str, dict[str, HelperAllow]] = {name: {} for name in table["helpers"]}
+        functions = {via: _allows(via, rows) for via, rows in table["functions"].items()}
+        for prog_type, chain in table["chains"].items():
+            for via in chain:
+                for name, allow in functions[via].items():
+                    given.setdefault(name, {}).setdefault(prog_type, allow)
+        rows = table["helpers"]
+        return {
+            name: HelperFact(name, bool(rows[name][0]), bool(rows[name][1]), types)
+            for name, types in sorted(given.items())
+            if name in rows
+        }
+
+    @cached_property
+    def helper_prog_types(self) -> frozenset[str]:
+        """Program types for which the tables hold a helper list."""
+        return frozenset(self._helper_table["chains"])
+
+    @cached_property
+    def base_helpers(self) -> frozenset[str]:
+        """Helpers of bpf_base_func_proto, given to (nearly) every program type."""
+        return frozenset(self._helper_table["functions"].get("bpf_base_func_proto", ()))
+
+    @cached_property
+    def iter_helpers(self) -> Mapping[str, tuple[str, ...]]:
+        """Iterator target → helpers it gives beside those of its program type (R-11.3)."""
+        return {target: tuple(names) for target, names in self._helper_table["iter"].items()}
+
+    @cached_property
+    def tracepoints(self) -> Mapping[str, TracepointFact]:
+        """Tracepoint name → fact; the tables lack events of some drivers (BTF has the typedefs of all)."""
+        table = self._read("tracepoints")
+        return {
+            name: TracepointFact(name, system, cls or name, tuple(proto), tuple(fields), bool(event), file)
+            for name, (system, cls, proto, fields, event, file) in table["events"].items()
+        }
+
+    @cached_property
+    def lsm_hooks(self) -> Mapping[str, LsmHookFact]:
+        """LSM hook → fact (R-7.12)."""
+        return {
+            name: LsmHookFact(name, ret, tuple(args), bool(sleepable), bool(disabled))
+            for name, (ret, args, sleepable, disabled) in self._read("lsm")["hooks"].items()
+        }
+
+    @cached_property
+    def raw_tp_null_args(self) -> Mapping[str, NullArgs]:
+        """Tracepoint → arguments that tp_btf programs must check for NULL (R-7.7); empty before 6.12."""
+        rows = self._read("raw_tp_null")["events"]
+        return {name: NullArgs(frozenset(null), frozenset(err)) for name, (null, err) in rows.items()}
+
+    @cached_property
+    def struct_ops(self) -> Mapping[str, StructOpsFact]:
+        """struct_ops type → fact (R-11.2, R-11.6)."""
+        return {name: _struct_ops(name, row) for name, row in self._read("struct_ops")["types"].items()}
+
+    @property
+    def struct_ops_helpers(self) -> Mapping[str, Mapping[str, frozenset[str]] | None]:
+        """struct_ops type → helpers beside the base list, each with the members that lack it; None = no helper."""
+        return {name: fact.helpers for name, fact in self.struct_ops.items()}
+
+    @property
+    def struct_ops_sleepable(self) -> Mapping[str, frozenset[str]]:
+        """struct_ops type → members on which a sleepable program may run."""
+        return {name: fact.sleepable for name, fact in self.struct_ops.items()}
+
+    @property
+    def struct_ops_unsupported(self) -> Mapping[str, frozenset[str]]:
+        """struct_ops type → members that no program may implement."""
+        return {name: fact.unsupported for name, fact in self.struct_ops.items()}
+
+    @cached_property
+    def _deny(self) -> dict[str, Any]:
+        return self._read("deny")
+
+    @cached_property
+    def noreturn_deny(self) -> frozenset[str]:
+        """Functions on which fexit and fmod_ret are refused (R-11.16)."""
+        return frozenset(self._deny["noreturn"])
+
+    @cached_property
+    def btf_id_deny(self) -> frozenset[str]:
+        """Functions on which no tracing program may hang (R-7.11)."""
+        return frozenset(self._deny["btf_id_deny"])
+
+    @cached_property
+    def uapi(self) -> Mapping[str, tuple[str, ...]]:
+        """uapi enum name → enumerators in order."""
+        table = self._read("uapi")
+        return {name: tuple(rows) for name, rows in table.items() if name != "provenance"}
+
+    @cached_property
+    def _archs(self) -> dict[str, Any]:
+        return dict(self._read("arch")["archs"])
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Architectures of the JIT table."""
+        return tuple(sorted(self._archs))
+
+    def caps(self, arch: str) -> ArchCaps:
+        """Capabilities of one architecture's JIT (R-5); one without a table can do nothing."""
+        known = _ARCH_WORDS.get(arch, arch)
+        row = self._archs.get(known)
+        if row is None:
+            return ArchCaps(arch, "none")
+        return ArchCaps(
+            arch, row["jit"], **dict.fromkeys(row["caps"], True), selects=frozenset(row["selects"]),
+            selects_if=dict(row["selects_if"]), needs={cap: tuple(o) for cap, o in row["needs"].items()},
+        )  # fmt: skip
+
+    def helper_allowed(
+        self,
+        helper: str,
+        prog_type: str,
+        *,
+        attach_type: str = "",
+        config: Mapping[str, str] | None = None,
+        arch: str = "",
+        hook: str = "",
+        sleepable: bool | None = None,
+        struct_ops_type: str = "",
+        member: str = "",
+    ) -> HelperAnswer:
+        """Whether the program may call the helper; names with or without the kernel's prefixes."""
+        caller = HelperCaller(
+            prog_type.removeprefix("BPF_PROG_TYPE_"), attach_type.removeprefix("BPF_"), hook, sleepable,
+            struct_ops_type, member, config, arch,
+        )  # fmt: skip
+        return helper_allowed(self, helper.removeprefix("bpf_").removeprefix("BPF_FUNC_"), caller)
+
+
+def _kfunc(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
+    flags = 0
+    for reg in regs:
+        flags |= reg.flags
+    return KfuncFact(
+        name, flags, frozenset().union(*(reg.prog_types for reg in regs)), tuple(reg.set for reg in regs),
+        tuple(dict.fromkeys(f for reg in regs for f in reg.filters)),
+        tuple(dict.fromkeys(c for reg in regs for c in reg.config)), regs[0].file, proto, regs,
+    )  # fmt: skip
+
+
+def _allows(via: str, rows: Mapping[str, Any]) -> dict[str, HelperAllow]:
+    return {
+        name: HelperAllow(
+            via,
+            tuple(
+                Alternative(proto, tuple((kind, bool(negated), tuple(words)) for kind, negated, words in conditions))
+                for proto, conditions in ways
+            ),
+        )
+        for name, ways in rows.items()
+    }
+
+
+def _struct_ops(name: str, row: Mapping[str, Any]) -> StructOpsFact:
+    helpers = row["helpers"]
+    return StructOpsFact(
+        name, dict(row["members"]), frozenset(row["sleepable"]), frozenset(row["unsupported"]),
+        None if helpers is None else {helper: frozenset(members) for helper, members in helpers.items()},
+        bool(row.get("base_helpers", True)), tuple(row["config"]),
+    )  # fmt: skip
+
+
+def releases(extra: Path | None = None) -> tuple[str, ...]:
+    """Releases that have tables, oldest first."""
+    return tuple(tables.release_folders(extra))
+
+
+def for_release(release: str | None, extra: Path | None = None) -> Knowledge:
+    """The tables for a release string as ``uname -r`` gives it; a table under that very name comes first.
+
+    No table for the series: the next newer release's, else the newest; None: the newest. Kept for the process.
+    """
+    return _for_release(release, extra)
+
+
+@cache
+def _for_release(release: str | None, extra: Path | None) -> Knowledge:
+    folders = tables.release_folders(extra)
+    if not folders:
+        raise KnowledgeError(str(resource("knowledge")), "no knowledge tables found")
+    names = list(folders)
+    wanted = tables.series(release) if release else None
+    if release is None or wanted is None:
+        return Knowledge(names[-1], folders[names[-1]], release)
+    exact = [name for name in names if release == name or release.startswith((f"{name}+", f"{name}-"))]
+    same = [name for name in names if tables.series(name) == wanted]
+    if exact or same:
+        name = max(exact, key=len) if exact else same[0]
+        return Knowledge(name, folders[name])
+    newer = [name for name in names if (tables.series(name) or (0, 0)) > wanted]
+    name = newer[0] if newer else names[-1]
+    return Knowledge(name, folders[name], release)
+
+
+@cache
+def _common(table: str) -> dict[str, Any]:
+    return tables.read(resource("knowledge"), table)
+
+
+@cache
+def sec_defs(version: str | None = None) -> tuple[SecDef, ...]:
+    """libbpf's section table in its own order, as shipped with a kernel release (the newest where not said)."""
+    versions = _common("sec_defs")["versions"]
+    newest = max(versions, key=lambda v: tables.series(v) or (0, 0))
+    rows = versions[version if version in versions else newest]
+    return tuple(
+        SecDef(sec, prog, f"BPF_{attach}" if attach else "", frozenset(flags), handler)
+        for sec, prog, attach, flags, handler in rows
+    )
+
+
+def renames() -> Mapping[str, str]:
+    """Old kfunc name → the name that took its place (R-4.8)."""
+    return dict(_common("kfunc_renames")["renames"])
+
+
+def first_release(kind: str, name: str) -> str | None:
+    """First mainline release; kinds: kfunc, helper, prog_type, map_type, attach_type, link_type."""
+    found = _common("first_release").get(kind, {}).get(name)
+    return found if isinstance(found, str) else None
+
+
+def presence(name: str) -> tuple[str, ...]:
+    """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
+    return tuple(_common("kfunc_presence")["kfuncs"].get(name, ()))
