@@ -15,9 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from kfuncscope.btf.layout import (
-    COMPOSITES, ENUMS, KIND_MASK, MAX_TYPE, MODIFIERS, MODIFIERS_AND_TYPEDEF, NR_KINDS, REFERENCES, VLEN_MASK, Kind,
-    read_header, record_words,
-)  # fmt: skip
+    COMPOSITES,
+    ENUMS,
+    KIND_MASK,
+    MAX_TYPE,
+    MODIFIERS,
+    MODIFIERS_AND_TYPEDEF,
+    NR_KINDS,
+    REFERENCES,
+    VLEN_MASK,
+    Kind,
+    read_header,
+    record_words,
+)
 from kfuncscope.errors import BtfError
 
 MAX_DEPTH = 64  # modifiers, typedefs and arrays on top of each other; real kernels stay below 10
@@ -82,20 +92,20 @@ class Blob:
 
     def __init__(self, data: bytes, source: str = "BTF", base: Blob | None = None) -> None:
         self.source = source
-        self.base = base
+        self.base: Blob | None = base
         self.data = data
         header = read_header(data, source)
         self.header = header
         self.endian = header.endian
         if base is not None and base.endian != header.endian:
             raise BtfError(source, "byte order differs from that of the base BTF", 0)
-        self.start_id = base.end_id if base else 1
-        self._start_str = base.str_end if base else 0
+        self.start_id: int = base.end_id if base else 1
+        self._start_str: int = base.str_end if base else 0
         self._strings = data[header.strings[0] : header.strings[1]]
-        self.str_end = self._start_str + len(self._strings)
+        self.str_end: int = self._start_str + len(self._strings)
         self._check_strings()
         self._read_types()
-        self.end_id = self.start_id + len(self._starts)
+        self.end_id: int = self.start_id + len(self._starts)
         if self.end_id - 1 > MAX_TYPE:
             raise BtfError(source, f"{self.end_id - 1} types are more than the format allows ({MAX_TYPE})")
         self._check_references()
@@ -103,6 +113,8 @@ class Blob:
         self._offsets: dict[bytes, int] | None = None
         self._members: dict[int, tuple[Member, ...]] = {}
         self._essential: dict[str, list[str]] | None = None
+        self.texts: dict[int, tuple[str, str]] = {}  # kept for declare: a type's text before and after a name
+        self.flat: dict[int, tuple[Member, ...]] = {}  # kept for declare: members through anonymous structs
 
     # -- opening
 
@@ -132,7 +144,7 @@ class Blob:
             step = np.array([f + 3 if f >= 0 else n + 1 for f in fixed], dtype=np.int64)[kind]
             step += np.array(per, dtype=np.int64)[kind] * (info & VLEN_MASK)
             step += np.arange(n - 2, dtype=np.int64)
-            following = memoryview(step)
+            following = step.data
             at, last = 0, n - 2
             append = starts.append
             while at < last:
@@ -147,9 +159,9 @@ class Blob:
         info = words[self._starts + 1] if starts else np.zeros(0, np.uint32)
         self._kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
         self._kind_bytes = self._kinds.tobytes()
-        self._info = memoryview(np.ascontiguousarray(info))
-        self._third = memoryview(np.ascontiguousarray(words[self._starts + 2] if starts else np.zeros(0, np.uint32)))
-        self._start_words = memoryview(self._starts)
+        self._info = np.ascontiguousarray(info).data
+        self._third = np.ascontiguousarray(words[self._starts + 2] if starts else np.zeros(0, np.uint32)).data
+        self._start_words = self._starts.data
 
     def _bad_record(self, word: int, n: int) -> None:
         offset = self.header.types[0] + 4 * word
@@ -457,7 +469,7 @@ class Blob:
         raise BtfError(self.source, f"type {type_id}: nested deeper than {MAX_DEPTH}, or a cycle")
 
     def tags(self, name: str) -> list[int]:
-        """Ids of the own types that carry the declaration tag ``name`` as a whole (component -1), ascending (R-1.17)."""
+        """Ids of the own types that the declaration tag ``name`` is on as a whole, ascending (R-1.17)."""
         found = {self.ref(i) for i in self.own_ids(Kind.DECL_TAG) if self.name(i) == name and self.component(i) == -1}
         return sorted(found)
 

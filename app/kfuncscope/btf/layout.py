@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 from kfuncscope.errors import BtfError
 
@@ -116,7 +117,7 @@ def read_header(data: bytes | memoryview, source: str) -> Header:
     if type_len % 4 or type_off % 4:
         raise BtfError(source, "type section is not made of aligned 4-byte words", ranges["type"][0])
     used = sorted(r for r in ranges.values() if r[0] != r[1])
-    for (_, end), (start, _) in zip(used, used[1:], strict=False):
+    for (_, end), (start, _) in pairwise(used):
         if start < end:
             raise BtfError(source, "sections overlap", start)
     return Header(endian, hdr_len, ranges["type"], ranges["string"], ranges["layout"])
