@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Analyses as JSON and back: one published, versioned form for reports, baselines, shards and other tools.
+
+The form follows the dataclasses; ``schema()`` makes the JSON Schema from the same ones, and the copy in
+``resources/schema`` is held equal to it by a test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from kfuncscope.errors import SessionError
+from kfuncscope.rules.verdict import Finding, ObjectVerdict, Verdict
+from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.upgrade.policy import Decision
+from kfuncscope.upgrade.rows import finding_key
+
+FORMAT = "kfuncscope-analysis"
+VERSION = 1
+SCHEMA_ID = f"urn:kfuncscope:schema:analysis:{VERSION}"
+SCHEMA_FILE = f"analysis-{VERSION}.schema.json"
+LIMIT = 1 << 30
+_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of a farm's work a report holds: part ``index`` of ``count``, counted from 1."""
+
+    index: int
+    count: int
+
+
+def encode(analysis: Analysis, decision: Decision | None = None, shard: Shard | None = None) -> dict[str, Any]:
+    """The JSON form as plain values. Every finding also carries its ``key``; reading ignores it, it is derived."""
+    return {
+        "$schema": SCHEMA_ID,
+        "format": FORMAT,
+        "format_version": VERSION,
+        "shard": _plain(shard) if shard else None,
+        "summary": _summary(analysis, decision),
+        "analysis": _keyed(analysis),
+    }
+
+
+def dumps(analysis: Analysis, decision: Decision | None = None, shard: Shard | None = None) -> bytes:
+    """The JSON form as bytes: pure ASCII, one way to write each analysis."""
+    return (json.dumps(encode(analysis, decision, shard), indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def loads(data: bytes, source: str) -> tuple[Analysis, Shard | None]:
+    """An analysis from bytes of its JSON form. Raises SessionError naming the source and the entry at fault."""
+    try:
+        top = json.loads(data)
+    except (ValueError, RecursionError) as bad:
+        raise SessionError(source, f"not JSON: {bad}") from bad
+    if not isinstance(top, dict) or top.get("format") != FORMAT:
+        raise SessionError(source, f"not a report of kfuncscope: no format {FORMAT!r}")
+    if top.get("format_version") != VERSION:
+        raise SessionError(source, f"format version {top.get('format_version')!r}; this program reads {VERSION}")
+    analysis = decode(Analysis, top.get("analysis"), source, "analysis")
+    shard = top.get("shard")
+    return analysis, None if shard is None else decode(Shard, shard, source, "shard")
+
+
+def load(path: str | Path) -> tuple[Analysis, Shard | None]:
+    """An analysis from a JSON report file."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LIMIT + 1)
+    except OSError as bad:
+        raise SessionError(str(path), bad.strerror or str(bad)) from bad
+    if len(data) > LIMIT:
+        raise SessionError(str(path), f"a report of more than {LIMIT} bytes is not read")
+    return loads(data, str(path))
+
+
+def _summary(analysis: Analysis, decision: Decision | None) -> dict[str, Any]:
+    arches = []
+    for result in analysis.arches:
+        counts = result.counts()
+        entry: dict[str, Any] = {"arch": result.arch, "old": result.old.label, "new": result.new.label}
+        entry["verdict"] = result.verdict.value
+        entry["programs"] = {v.value: counts[v] for v in Verdict}
+        entry["state"] = decision.arch(result.arch).state.value if decision else None
+        arches.append(entry)
+    return {"verdict": analysis.verdict.value, "decision": _decision(decision), "arches": arches}
+
+
+def _decision(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    waivers = {"unused": decision.unused, "expired": decision.expired}
+    return {
+        "policy": decision.policy,
+        "day": decision.today.isoformat(),
+        "state": decision.state.value,
+        "blocking": [row.key for row in decision.blocking],
+        "review": [row.key for row in decision.review],
+        "tolerated": [
+            {"key": row.key, "owner": w.owner, "reason": w.reason, "expires": w.expires.isoformat()}
+            for row, w in decision.tolerated
+        ],
+        "unread": decision.unread,
+        **{
+            word: [
+                {"scope": w.scope.words(), "owner": w.owner, "reason": w.reason, "expires": w.expires.isoformat()}
+                for w in listed
+            ]
+            for word, listed in waivers.items()
+        },
+    }
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
+    """Name, type and whether it may be left out, of each field of a dataclass."""
+    hints = typing.get_type_hints(kind)
+    missing = dataclasses.MISSING
+    return tuple(
+        (f.name, hints[f.name], f.default is not missing or f.default_factory is not missing)
+        for f in dataclasses.fields(kind)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(getattr(value, name)) for name, _, _ in _fields(type(value))}
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _keyed(analysis: Analysis) -> dict[str, Any]:
+    """The plain form with the key of every finding of an object added."""
+    plain: dict[str, Any] = _plain(analysis)
+    for result, out in zip(analysis.arches, plain["arches"], strict=True):
+        for obj, plain_obj in zip(result.objects, out["objects"], strict=True):
+            _add_keys(result.arch, obj, "", obj.findings, plain_obj["findings"])
+            for program, plain_program in zip(obj.programs, plain_obj["programs"], strict=True):
+                _add_keys(result.arch, obj, program.program, program.findings, plain_program["findings"])
+    return plain
+
+
+def _add_keys(
+    arch: str, obj: ObjectVerdict, program: str, findings: tuple[Finding, ...], plain: list[dict[str, Any]]
+) -> None:
+    for finding, entry in zip(findings, plain, strict=True):
+        entry["key"] = finding_key(arch, obj.object, program, finding)
+
+
+def decode(kind: Any, value: Any, source: str, where: str, depth: int = 0) -> Any:
+    """A value of the given type from its plain form: dataclass, tuple, enum, optional or scalar.
+
+    Fields that the type does not know are ignored, so that later minor additions stay readable.
+    """
+    if depth > _DEPTH:
+        raise SessionError(source, f"{where[:200]}: nested too deeply")
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        real = next(a for a in arguments if a is not type(None))
+        return None if value is None else decode(real, value, source, where, depth + 1)
+    if origin is tuple:
+        return _decode_tuple(arguments, value, source, where, depth)
+    if dataclasses.is_dataclass(kind):
+        return _decode_record(kind, value, source, where, depth)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        try:
+            return kind(value)
+        except ValueError as bad:
+            raise SessionError(source, f"{where}: {str(value)[:80]!r} is not a known {kind.__name__}") from bad
+    if type(value) is not kind:
+        raise SessionError(source, f"{where}: {kind.__name__} expected, found {type(value).__name__}")
+    return value
+
+
+def _decode_tuple(arguments: tuple[Any, ...], value: Any, source: str, where: str, depth: int) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise SessionError(source, f"{where}: a list expected, found {type(value).__name__}")
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(decode(arguments[0], v, source, f"{where}[{i}]", depth + 1) for i, v in enumerate(value))
+    if len(value) != len(arguments):
+        raise SessionError(source, f"{where}: {len(arguments)} values expected, found {len(value)}")
+    pairs = enumerate(zip(arguments, value, strict=True))
+    return tuple(decode(kind, v, source, f"{where}[{i}]", depth + 1) for i, (kind, v) in pairs)
+
+
+def _decode_record(kind: Any, value: Any, source: str, where: str, depth: int) -> Any:
+    if not isinstance(value, Mapping):
+        raise SessionError(source, f"{where}: an object expected, found {type(value).__name__}")
+    given: dict[str, Any] = {}
+    for name, hint, optional in _fields(kind):
+        if name in value:
+            given[name] = decode(hint, value[name], source, f"{where}.{name}", depth + 1)
+        elif not optional:
+            raise SessionError(source, f"{where}: {name} is missing")
+    return kind(**given)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Share one analysis among the machines of a build farm, and put the parts together again as if one had made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Protocol, TypeVar
+
+from kfuncscope.errors import SessionError
+from kfuncscope.intake.files import Problem
+from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.upgrade.jsonform import Shard
+
+_MOST = 10_000
+
+
+class Named(Protocol):
+    """An object with the SHA-256 of its bytes in hex."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 in hex."""
+
+
+T = TypeVar("T", bound=Named)
+
+
+def parse_shard(text: str) -> Shard:
+    """``i/n`` as on the command line: part i of n, counted from 1."""
+    first, _, second = text.partition("/")
+    if not (first.isascii() and first.isdecimal() and second.isascii() and second.isdecimal() and len(text) < 20):
+        raise SessionError("--shard", f"{text[:40]!r} is not of the form i/n, such as 2/8")
+    shard = Shard(int(first), int(second))
+    if not 1 <= shard.index <= shard.count <= _MOST:
+        raise SessionError("--shard", f"{text}: the part must lie between 1 and the count, the count below {_MOST}")
+    return shard
+
+
+def select(items: Sequence[T], shard: Shard) -> list[T]:
+    """The objects of one shard, by content: which machine has an object does not depend on the others' names.
+
+    Give the objects their names before selecting, so that they are the same in every shard.
+    """
+    return [item for item in items if int(item.sha256[:12], 16) % shard.count == shard.index - 1]
+
+
+def merge(parts: Sequence[tuple[Analysis, Shard | None]]) -> Analysis:
+    """One analysis from all shards of it. Raises SessionError where shards are missing, double or of other kernels."""
+    if not parts:
+        raise SessionError("merge", "no reports given")
+    _check_complete([shard for _, shard in parts])
+    ordered = [a for a, shard in sorted(parts, key=lambda part: part[1].index if part[1] else 0)]
+    first = ordered[0]
+    for other in ordered[1:]:
+        _check_same_run(first, other)
+    infos = sorted((info for a in ordered for info in a.objects), key=lambda info: info.name)
+    names = [info.name for info in infos]
+    double = next((n for n, following in pairwise(names) if n == following), None)
+    if double is not None:
+        raise SessionError("merge", f"object {double[:200]} is in more than one report")
+    return replace(
+        first,
+        arches=tuple(_merge_arch([a.arches[i] for a in ordered]) for i in range(len(first.arches))),
+        objects=tuple(infos),
+        problems=_union([a.problems for a in ordered]),
+    )
+
+
+def _check_complete(shards: Sequence[Shard | None]) -> None:
+    known = [s for s in shards if s is not None]
+    if len(known) != len(shards):
+        raise SessionError("merge", "a report is whole, not a shard: it was made without --shard")
+    counts = {s.count for s in known}
+    if len(counts) != 1:
+        raise SessionError("merge", f"shards of different counts: {', '.join(map(str, sorted(counts)))}")
+    indices = sorted(s.index for s in known)
+    wanted = list(range(1, counts.pop() + 1))
+    if indices != wanted:
+        missing = sorted(set(wanted) - set(indices))
+        fault = f"shard {missing[0]} is missing" if missing else "a shard is there twice"
+        raise SessionError("merge", f"{fault} (have {', '.join(map(str, indices[:50]))} of {wanted[-1]})")
+
+
+def _check_same_run(first: Analysis, other: Analysis) -> None:
+    if first.version != other.version:
+        raise SessionError("merge", f"made by different versions: {first.version} and {other.version}")
+    if first.whatif != other.whatif:
+        raise SessionError("merge", "made with different hypothetical changes")
+    kernels = [[(r.arch, r.old, r.new, r.inferred) for r in a.arches] for a in (first, other)]
+    if kernels[0] != kernels[1]:
+        raise SessionError("merge", "made for different kernels or architectures")
+
+
+def _merge_arch(results: Sequence[ArchResult]) -> ArchResult:
+    objects = sorted((o for r in results for o in r.objects), key=lambda o: o.object)
+    return replace(results[0], objects=tuple(objects))
+
+
+def _union(lists: Sequence[tuple[Problem, ...]]) -> tuple[Problem, ...]:
+    """Problems of all shards, each once: every shard reads the inputs, so most are in all of them."""
+    found = {problem for listed in lists for problem in listed}
+    return tuple(sorted(found, key=lambda p: (p.path, -1 if p.offset is None else p.offset, p.reason)))
