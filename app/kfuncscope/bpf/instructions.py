@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""BPF instructions: decoding, and the few opcodes that the rules speak of (linux/bpf.h, RFC 9669)."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+CALL = 0x85
+CALLX = 0x8D
+EXIT = 0x95
+JA = 0x05
+JA32 = 0x06
+LD_IMM64 = 0x18
+PSEUDO_CALL = 1  # src_reg of a call: a subprogram (before libbpf: also kfuncs)
+CORE_POISON = 195896080  # helper id that libbpf puts where a CO-RE record has no target (R-3.8b)
+
+# Instruction classes (low three bits of the opcode).
+LD, LDX, ST, STX, ALU, JMP, JMP32, ALU64 = range(8)
+
+
+class Insn(NamedTuple):
+    """One 8-byte slot; the second slot of an ld_imm64 has opcode 0 and holds the high half in ``imm``."""
+
+    op: int
+    dst: int
+    src: int
+    off: int
+    imm: int
+
+    @property
+    def cls(self) -> int:
+        """Instruction class: LD .. ALU64."""
+        return self.op & 7
+
+
+def decode(code: bytes, endian: str) -> list[Insn]:
+    """Decode whole slots; in big-endian objects the two register nibbles are swapped too."""
+    usable = len(code) - len(code) % 8
+    slots = struct.iter_unpack(f"{endian}BBhi", code[:usable])
+    if endian == "<":
+        return [Insn(op, regs & 15, regs >> 4, off, imm) for op, regs, off, imm in slots]
+    return [Insn(op, regs >> 4, regs & 15, off, imm) for op, regs, off, imm in slots]
+
+
+def required_release(insn: Insn) -> tuple[str, tuple[int, int]] | None:
+    """Name and first kernel release of an instruction newer than 6.1 (R-11.14); None for the old ones."""
+    op, cls = insn.op, insn.op & 7
+    if op in (0x81, 0x89, 0x91):
+        return "sign-extending load", (6, 6)
+    if op == JA32:
+        return "gotol", (6, 6)
+    if op == 0xD7:
+        return "bswap", (6, 6)
+    if op in (0xBC, 0xBF) and insn.off:
+        return ("addr_space_cast", (6, 9)) if op == 0xBF and insn.off == 1 else ("sign-extending move", (6, 6))
+    if cls in (ALU, ALU64) and op & 0xF0 in (0x30, 0x90) and insn.off == 1:
+        return "signed division", (6, 6)
+    if op == 0xE5:
+        return "may_goto", (6, 9)
+    if op in (0xC3, 0xDB) and insn.imm in (0x100, 0x110):
+        return "load-acquire or store-release", (6, 15)
+    if op in (0xD3, 0xCB):
+        return "byte or half-word atomic or load-acquire", (6, 15)
+    return None

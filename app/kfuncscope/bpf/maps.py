@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Maps of an object: ``.maps`` definitions in BTF, legacy ``maps`` sections, and data sections (R-2.15)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from kfuncscope.bpf.elf import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_FUNC, STT_SECTION, Elf
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+
+if TYPE_CHECKING:
+    from kfuncscope.bpf.object import BpfObject
+
+MAP_TYPE_ARRAY = 2
+MAP_TYPE_ARENA = 33
+ARENA_SECTION = ".addr_space.1"
+
+
+class Map(NamedTuple):
+    """One map. ``type`` is the number of enum bpf_map_type; ``named`` False for maps that stand for a data section.
+
+    ``section`` and ``offset`` are where the definition (or the data) lies in the ELF.
+    """
+
+    name: str
+    type: int
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int
+    section: str
+    offset: int
+    named: bool
+
+
+def read_maps(elf: Elf, btf: Blob | None, owner: BpfObject) -> dict[str, Map]:
+    """Maps by name, in the order of the file."""
+    maps: dict[str, Map] = {}
+    for one in [*_btf_maps(elf, btf), *_legacy_maps(elf, owner), *_data_maps(elf)]:
+        maps.setdefault(one.name, one)
+    return maps
+
+
+def _btf_maps(elf: Elf, btf: Blob | None) -> list[Map]:
+    if btf is None:
+        return []
+    section = elf.section(".maps")
+    places = {s.name: s.value for s in elf.symbols if section and s.shndx == section.index and s.type != STT_SECTION}
+    found = []
+    for datasec in btf.find(".maps", Kind.DATASEC):
+        for entry in btf.secvars(datasec):
+            name = btf.name(entry.type)
+            fields = _fields(btf, btf.skip(btf.ref(entry.type)))
+            found.append(
+                Map(name, fields.get("type", 0), fields.get("key_size", 0), fields.get("value_size", 0),
+                    fields.get("max_entries", 0), fields.get("map_flags", 0), ".maps", places.get(name, entry.offset), True)
+            )  # fmt: skip
+    return found
+
+
+def _fields(btf: Blob, struct_id: int) -> dict[str, int]:
+    """Numbers of a map definition: ``__uint(x, n)`` is a pointer to an array of n, ``__type(x, t)`` one to t."""
+    fields: dict[str, int] = {}
+    for member in btf.members(struct_id):
+        pointer = btf.skip(member.type)
+        if btf.kind(pointer) != Kind.PTR:
+            continue
+        target = btf.ref(pointer)
+        if member.name in ("key", "value"):
+            fields[member.name + "_size"] = btf.size(target)
+        elif btf.kind(btf.skip(target)) == Kind.ARRAY:
+            fields[member.name] = btf.array(btf.skip(target)).nelems
+    return fields
+
+
+def _legacy_maps(elf: Elf, owner: BpfObject) -> list[Map]:
+    """``struct bpf_map_def`` in ``maps``, ``maps/NAME`` or ``*/maps``; libbpf 1.0 and later refuses them."""
+    found = []
+    for section in elf.sections:
+        if section.name != "maps" and not section.name.startswith("maps/") and not section.name.endswith("/maps"):
+            continue
+        if section.executable:
+            continue
+        for symbol in elf.symbols:
+            if symbol.shndx != section.index or symbol.type in (STT_SECTION, STT_FUNC) or not symbol.name:
+                continue
+            raw = section.data[symbol.value : symbol.value + 20]
+            if len(raw) == 20:
+                kind, key, value, entries, flags = struct.unpack(f"{elf.endian}5I", raw)
+                found.append(Map(symbol.name, kind, key, value, entries, flags, section.name, symbol.value, True))
+        owner.loader_issue = (
+            f'map definitions of the old style in section "{section.name}", which libbpf 1.0 and later refuses'
+        )
+        owner.notes.append(owner.loader_issue)
+    return found
+
+
+def _data_maps(elf: Elf) -> list[Map]:
+    found = []
+    for section in elf.sections:
+        name = section.name
+        data = name in (".data", ".rodata", ".bss") or name.startswith((".data.", ".rodata.", ".bss."))
+        if data and section.type in (SHT_PROGBITS, SHT_NOBITS) and section.flags & SHF_ALLOC and section.size:
+            found.append(Map(name, MAP_TYPE_ARRAY, 4, section.size, 1, 0, name, 0, False))
+    return found

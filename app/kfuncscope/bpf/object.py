@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A BPF object as libbpf reads it: programs, subprograms, maps, externs, CO-RE records, struct_ops (R-2.x)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
+from kfuncscope.bpf.externs import Extern, read_externs
+from kfuncscope.bpf.instructions import CALL, LD_IMM64, PSEUDO_CALL, Insn, decode
+from kfuncscope.bpf.maps import Map, read_maps
+from kfuncscope.bpf.sections import Section, read_section
+from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.ext import CoreRelo, Ext, LineInfo, read_ext
+from kfuncscope.btf.layout import Kind
+from kfuncscope.errors import InputError, ObjectError
+
+GPL_COMPATIBLE = frozenset(
+    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
+)  # include/linux/license.h
+MAX_INSNS = 8_000_000
+
+
+class Ref(NamedTuple):
+    """What the relocation of an instruction names.
+
+    ``kind``: ``kfunc`` (call or address of an extern function), ``ksym``, ``kconfig``, ``map``, ``data`` (a data
+    section; ``name`` is the section, ``offset`` the place in it), ``func`` (a function; ``offset`` its first
+    instruction within section ``name``), ``unknown``.
+    """
+
+    kind: str
+    name: str
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Function:
+    """A function of the object: an entry program, or a subprogram of ``.text``.
+
+    ``refs`` maps instruction index → what its relocation names, ``core`` instruction index → index of the record in
+    ``relos``, which holds (number within the section, record).
+    """
+
+    name: str
+    section: str
+    start: int
+    insns: list[Insn]
+    static: bool
+    weak: bool
+    refs: dict[int, Ref] = field(default_factory=dict)
+    relos: list[tuple[int, CoreRelo]] = field(default_factory=list)
+    core: dict[int, int] = field(default_factory=dict)
+    lines: list[LineInfo] = field(default_factory=list)
+    proto: int = 0
+
+    def line_at(self, insn: int) -> LineInfo | None:
+        """The source line of an instruction: the last record at or before it."""
+        low, high, target = 0, len(self.lines), (self.start + insn) * 8
+        while low < high:
+            middle = (low + high) // 2
+            if self.lines[middle].insn_off <= target:
+                low = middle + 1
+            else:
+                high = middle
+        return self.lines[low - 1] if low else None
+
+
+@dataclass(slots=True)
+class Program:
+    """An entry program: its function, what its section name means, and every function it may run."""
+
+    name: str
+    function: Function
+    section: Section
+    functions: tuple[Function, ...] = ()
+
+    @property
+    def autoload(self) -> bool:
+        """False where the section name begins with ``?`` (R-2.1)."""
+        return self.section.autoload
+
+
+class BpfObject:
+    """One object file. ``notes`` says what in it cannot be judged and why; ``loader_issue`` why libbpf refuses it."""
+
+    def __init__(self, data: bytes, name: str, section_types: dict[str, str] | None = None) -> None:
+        self.name = name
+        self.notes: list[str] = []
+        self.loader_issue = ""
+        self.elf: Elf = read_elf(data, name)
+        self.endian = self.elf.endian
+        self._section_types = section_types
+        self.btf, self.ext = self._read_btf()
+        self.license = self._text("license")
+        self.externs: dict[str, Extern] = read_externs(self.elf, self.btf) if self.btf else {}
+        self.maps: dict[str, Map] = read_maps(self.elf, self.btf, self)
+        self.functions: dict[tuple[str, int], Function] = {}
+        self._read_functions()
+        self.struct_ops: list[StructOps] = read_struct_ops(self.elf, self.btf) if self.btf else []
+        self.programs = self._programs()
+
+    # -- parts
+
+    def _text(self, section: str) -> str | None:
+        found = self.elf.section(section)
+        return found.data.split(b"\0")[0].decode("utf-8", "backslashreplace") if found else None
+
+    def _read_btf(self) -> tuple[Blob | None, Ext | None]:
+        raw, ext = self.elf.section(".BTF"), self.elf.section(".BTF.ext")
+        if raw is None or not raw.data:
+            self.notes.append(
+                "no BTF in the object: field accesses, kfunc prototypes and source lines cannot be judged"
+            )
+            return None, None
+        blob = Blob(raw.data, f"{self.name} .BTF")
+        if ext is None or not ext.data:
+            return blob, None
+        parsed = read_ext(ext.data, f"{self.name} .BTF.ext", blob)
+        if self._uses_kernel_structs(blob) and not any(parsed.core_relo.values()):
+            self.notes.append("no CO-RE records: offsets into kernel structures, if any, are fixed at build time")
+        return blob, parsed
+
+    @staticmethod
+    def _uses_kernel_structs(blob: Blob) -> bool:
+        return any(blob.find(n, Kind.STRUCT) for n in ("task_struct", "sock", "sk_buff", "pt_regs"))
+
+    @property
+    def gpl(self) -> bool:
+        """The licence is one that the kernel calls GPL compatible."""
+        return self.license in GPL_COMPATIBLE
+
+    @cached_property
+    def linked_bounds(self) -> dict[str, int]:
+        """Size of each section by name (for data that is larger than its content)."""
+        return {s.name: s.size for s in self.elf.sections}
+
+    def data_of(self, section: str) -> bytes:
+        """Initial content of a data section, zeros for ``.bss``."""
+        found = self.elf.section(section)
+        if found is None:
+            return b""
+        return found.data or bytes(min(found.size, 1 << 20))
+
+    # -- functions
+
+    def _read_functions(self) -> None:
+        total = 0
+        by_section: dict[int, list[Symbol]] = {}
+        for symbol in self.elf.symbols:
+            if symbol.type == STT_FUNC and symbol.shndx:
+                by_section.setdefault(symbol.shndx, []).append(symbol)
+        for section in self.elf.sections:
+            if not section.executable or not section.size:
+                continue
+            insns = decode(section.data, self.endian)
+            total += len(insns)
+            if total > MAX_INSNS:
+                raise ObjectError(self.name, f"more than {MAX_INSNS} instructions")
+            refs = self._refs(section, insns)
+            symbols = sorted(by_section.get(section.index, []), key=lambda s: (s.value, -s.size))
+            for symbol in symbols:
+                self._add_function(section, symbol, insns, refs)
+            self._attach_records(section)
+
+    def _add_function(self, section: ElfSection, symbol: Symbol, insns: list[Insn], refs: dict[int, Ref]) -> None:
+        start, count = symbol.value // 8, symbol.size // 8
+        if symbol.value % 8 or start + count > len(insns):
+            raise ObjectError(self.name, f"function {symbol.name} lies outside its section {section.name}")
+        if (section.name, start) in self.functions:
+            return
+        static = symbol.bind == STB_LOCAL or symbol.hidden
+        own = {i - start: refs[i] for i in range(start, start + count) if i in refs} if refs else {}
+        self.functions[section.name, start] = Function(
+            symbol.name, section.name, start, insns[start : start + count], static, symbol.bind == STB_WEAK, own
+        )
+
+    def _attach_records(self, section: ElfSection) -> None:
+        """Give each function of a section its CO-RE records, source lines and prototype."""
+        if self.ext is None:
+            return
+        mine = sorted((f for f in self.functions.values() if f.section == section.name), key=lambda f: f.start)
+        lines = sorted(self.ext.line_info.get(section.name, []), key=lambda r: r.insn_off)
+        relos = self.ext.core_relo.get(section.name, [])
+        protos = {i.insn_off // 8: i.type_id for i in self.ext.func_info.get(section.name, [])}
+        for function in mine:
+            low, high = function.start * 8, (function.start + len(function.insns)) * 8
+            function.lines = [r for r in lines if low <= r.insn_off < high]
+            function.relos = [(n, r) for n, r in enumerate(relos) if low <= r.insn_off < high]
+            function.core = {r.insn_off // 8 - function.start: i for i, (_, r) in enumerate(function.relos)}
+            function.proto = protos.get(function.start, 0)
+
+    def _refs(self, section: ElfSection, insns: list[Insn]) -> dict[int, Ref]:
+        refs = {}
+        for offset, symbol_index, _ in self.elf.relocations.get(section.index, []):
+            index = offset // 8
+            if offset % 8 or index >= len(insns):
+                raise ObjectError(self.name, f"relocation outside section {section.name}", offset)
+            refs[index] = self._ref(self.elf.symbols[symbol_index], insns[index])
+        return refs
+
+    def _ref(self, symbol: Symbol, insn: Insn) -> Ref:
+        """What a relocated instruction means (libbpf's bpf_program__record_reloc)."""
+        if symbol.shndx == 0 or symbol.shndx >= len(self.elf.sections):
+            extern = self.externs.get(symbol.name)
+            return Ref(extern.kind if extern else "unknown", symbol.name)
+        target = self.elf.sections[symbol.shndx]
+        if insn.op == CALL:
+            first = symbol.value // 8 + (insn.imm + 1 if symbol.type != STT_FUNC or insn.imm != -1 else 0)
+            return Ref("func", target.name, first)
+        if insn.op != LD_IMM64:
+            return Ref("unknown", symbol.name)
+        if target.executable:
+            return Ref("func", target.name, (symbol.value + insn.imm) // 8)
+        for one in self.maps.values():
+            if one.section == target.name and one.offset == symbol.value and one.named:
+                return Ref("map", one.name)
+        return Ref("data", target.name, symbol.value + insn.imm)
+
+    def callee(self, function: Function, index: int) -> Function | None:
+        """The function that an instruction calls or takes the address of, None where it is none of this object's."""
+        ref = function.refs.get(index)
+        if ref is not None:
+            return self.functions.get((ref.name, ref.offset)) if ref.kind == "func" else None
+        insn = function.insns[index]
+        if insn.op == CALL and insn.src == PSEUDO_CALL:
+            return self.functions.get((function.section, function.start + index + 1 + insn.imm))
+        if insn.op == LD_IMM64 and insn.src == 4:
+            return self.functions.get((function.section, function.start + index + 1 + insn.imm))
+        return None
+
+    # -- programs
+
+    def _programs(self) -> list[Program]:
+        in_order = sorted(
+            self.functions.values(),
+            key=lambda f: (next(s.index for s in self.elf.sections if s.name == f.section), f.start),
+        )
+        entries = [f for f in in_order if f.section != ".text"]
+        if not entries and len(in_order) == 1:
+            entries = in_order
+        elif not entries and in_order:
+            self.notes.append(
+                "only .text holds code: no section name tells which function is a program, or of what type"
+            )
+        programs = []
+        for function in entries:
+            if function.static and not function.weak and self._is_local(function):
+                self.loader_issue = f"program {function.name} is static and outside .text (R-2.1)"
+            section = read_section(function.section, self._section_types)
+            if not section.prog_type:
+                self.notes.append(
+                    f'section "{section.name}" names no program type that libbpf knows (program {function.name})'
+                )
+            programs.append(Program(function.name, function, section, self._closure(function)))
+        return programs
+
+    def _is_local(self, function: Function) -> bool:
+        return any(
+            s.type == STT_FUNC and s.bind == STB_LOCAL and s.name == function.name and s.value == function.start * 8
+            and self.elf.sections[s.shndx].name == function.section
+            for s in self.elf.symbols if s.shndx
+        )  # fmt: skip
+
+    def _closure(self, entry: Function) -> tuple[Function, ...]:
+        """The entry and every subprogram that it calls or hands on as a callback, in order of first use."""
+        found = [entry]
+        seen = {(entry.section, entry.start)}
+        for function in found:
+            for index, insn in enumerate(function.insns):
+                if (insn.op == CALL and insn.src == PSEUDO_CALL) or insn.op == LD_IMM64:
+                    callee = self.callee(function, index)
+                    if callee is not None and (callee.section, callee.start) not in seen:
+                        seen.add((callee.section, callee.start))
+                        found.append(callee)
+        return tuple(found)
+
+
+def read_object(data: bytes, name: str, section_types: dict[str, str] | None = None) -> BpfObject:
+    """Read a BPF object; InputError (ObjectError or BtfError) for anything that cannot be used."""
+    try:
+        return BpfObject(data, name, section_types)
+    except InputError:
+        raise
+    except (IndexError, ValueError, KeyError, OverflowError) as error:
+        raise ObjectError(name, f"damaged object: {type(error).__name__}: {error}") from error

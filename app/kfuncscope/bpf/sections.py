@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""SEC names → program type, attach type and target, by libbpf's own table (R-2.2..R-2.5)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+
+from kfuncscope.resources import resource
+
+
+@dataclass(frozen=True, slots=True)
+class SecDef:
+    """A row of libbpf's table. ``pattern`` ends in ``+`` (exactly, or with ``/…``), in ``/`` (prefix), or is exact."""
+
+    pattern: str
+    prog_type: str
+    attach_type: str
+    flags: frozenset[str]
+
+    def matches(self, section: str) -> bool:
+        """libbpf's sec_def_matches."""
+        if self.pattern.endswith("+"):
+            stem = self.pattern[:-1]
+            return section == stem or section.startswith(stem + "/")
+        if self.pattern.endswith("/"):
+            return section.startswith(self.pattern)
+        return section == self.pattern
+
+
+@cache
+def sec_defs() -> tuple[SecDef, ...]:
+    """libbpf's newest table, in its order: the first hit wins."""
+    versions = json.loads(resource("knowledge", "sec_defs.json").read_text())["versions"]
+    newest = max(versions, key=lambda v: tuple(map(int, v.split("."))))
+    return tuple(SecDef(p, t, a, frozenset(f)) for p, t, a, f, _ in versions[newest])
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a section name means. ``prog_type`` without its prefix (``TRACING``), empty when libbpf knows no such name.
+
+    ``kind`` is the name before the first ``/`` (``fentry.s``), ``target`` what stands after it; ``module`` the part
+    before ``:`` in the target of an ATTACH_BTF section (R-2.6).
+    """
+
+    name: str
+    kind: str
+    prog_type: str
+    attach_type: str
+    target: str
+    module: str
+    sleepable: bool
+    autoload: bool
+    attach_btf: bool
+    flags: frozenset[str]
+
+
+BTF_TRACING = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
+
+
+def read_section(name: str, types: dict[str, str] | None = None) -> Section:
+    """The meaning of a SEC name; ``types`` gives program types to names that libbpf does not know (R-2.2)."""
+    autoload = not name.startswith("?")
+    bare = name.removeprefix("?")
+    kind, _, target = bare.partition("/")
+    for row in sec_defs():
+        if not row.matches(bare):
+            continue
+        attach_btf = "ATTACH_BTF" in row.flags
+        module, colon, function = target.partition(":")
+        split = attach_btf and bool(colon)
+        return Section(
+            bare, kind, row.prog_type, row.attach_type, function if split else target, module if split else "",
+            "SLEEPABLE" in row.flags, autoload, attach_btf, row.flags,
+        )  # fmt: skip
+    given = (types or {}).get(bare, "")
+    return Section(bare, kind, given, "", target, "", False, autoload, False, frozenset())
