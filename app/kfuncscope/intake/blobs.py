@@ -4,41 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
 from kfuncscope.intake.detect import HEAD, Kind, detect
 from kfuncscope.intake.files import Input, KernelFiles, ModuleSections, Problem
+from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.intake.read import as_input, read_file
 from kfuncscope.intake.unpack import bare_name, peel
 
 _PART_NAMES = frozenset({"btf", "config", "modules", "symbols"})
 
 
-@dataclass(frozen=True, slots=True)
-class BtfFile:
-    """Reads one file of split BTF, such as ``modules/nf_conntrack.btf.xz`` or ``/sys/kernel/btf/nf_conntrack``."""
-
-    path: str
-
-    def __call__(self) -> ModuleSections:
-        return ModuleSections(btf=peel(read_file(Path(self.path)), self.path))
-
-
-def module_name(file_name: str) -> str:
-    """The kernel's name of a module from a file name (``xt-foo.ko.xz`` is ``xt_foo``)."""
-    bare = bare_name(file_name)
-    for suffix in (".ko", ".btf"):
-        bare = bare.removesuffix(suffix)
-    return bare.replace("-", "_")
-
-
 def split_btf_folder(folder: Path) -> dict[str, Callable[[], ModuleSections]]:
     """Readers for every ``NAME.btf`` (or compressed) in ``folder``, by module name."""
     found = sorted(p for p in folder.iterdir() if bare_name(p.name).endswith(".btf"))
-    return {module_name(p.name): BtfFile(str(p)) for p in found}
+    return {module_name(p.name): ModuleFile(str(p)) for p in found}
 
 
 def _sibling(path: Path, name: str) -> Path | None:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class KernelFiles:
     ``image`` reads the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
     It takes up to a second and 100 MB, so what is derived from it belongs into the cache under ``image_sha256``.
     ``kallsyms`` decodes the symbol table inside the image, as kallsyms text; about a minute the first time.
+    ``module_search`` tells which of thousands of modules are worth opening; it reads them all the first time.
     All callables are picklable and may raise InputError.
     """
 
@@ -44,12 +46,29 @@ class KernelFiles:
     btf: bytes | None = None
     config: bytes | None = None
     modules: Mapping[str, Callable[[], ModuleSections]] = field(default_factory=dict)
+    module_search: ModuleSearch | None = None
     symbols: bytes | None = None
     image: Callable[[], bytes] | None = None
     image_sha256: str | None = None
     kallsyms: Callable[[], bytes] | None = None
     inputs: tuple[Input, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+class ModuleSearch(Protocol):
+    """Which modules to open for a need, without opening them one by one. Picklable; cached between runs."""
+
+    def prepare(self, progress: Callable[[int, int, str], None] | None = None) -> None:
+        """Make the index now (some seconds the first time), telling (done, total, label)."""
+
+    def with_sets(self) -> tuple[str, ...]:
+        """Modules with kfunc sets: those that have ``__BTF_ID__set8__*`` symbols, sorted."""
+
+    def find(self, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Modules whose BTF may have a type, function or variable of each name; names found nowhere are left out.
+
+        May name a module too many (the name can be of a member there), never one too few.
+        """
 
 
 @dataclass(frozen=True, slots=True)

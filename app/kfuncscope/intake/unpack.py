@@ -6,12 +6,7 @@ Every decoder is fed step by step and stopped at the limit, so that a bomb costs
 
 from __future__ import annotations
 
-import bz2
 import io
-import lzma
-import zlib
-from collections.abc import Callable
-from typing import Protocol
 
 import lz4.block
 import lz4.frame
@@ -19,62 +14,14 @@ import zstandard
 
 from kfuncscope.errors import ArchiveError
 from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
+from kfuncscope.intake.stream import DAMAGE, STEPPERS, ZSTD_WINDOW
 
-LIMIT = 1 << 30
+LIMIT = 768 << 20
 """Most bytes that one file may become when uncompressed."""
 
 _STEP = 1 << 20
-_XZ_MEMORY = 256 << 20
-_ZSTD_WINDOW = 128 << 20
 _LAYERS = 4
-
-
-class _Stepper(Protocol):
-    """The common face of the bounded decoders of bz2, lzma and zlib."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-def _xz() -> _Stepper:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-
-
-def _lzma() -> _Stepper:
-    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_XZ_MEMORY)
-
-
-class _Gzip:
-    """zlib keeps unread input in ``unconsumed_tail``; this gives it back by itself as bz2 and lzma do."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
-        self._rest = b""
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        out = self._inner.decompress(self._rest + data, max_length)
-        self._rest = self._inner.unconsumed_tail
-        return out
-
-
-_STEPPERS: dict[Kind, Callable[[], _Stepper]] = {
-    Kind.XZ: _xz,
-    Kind.LZMA: _lzma,
-    Kind.GZIP: _Gzip,
-    Kind.BZIP2: bz2.BZ2Decompressor,
-}
-_ERRORS = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError, RuntimeError, zstandard.ZstdError, MemoryError)
+_LZ4_LEGACY = b"\x02\x21\x4c\x18"
 
 
 def decompress(data: bytes, kind: Kind, source: str, limit: int = LIMIT, *, tail: bool = False) -> bytes:
@@ -86,10 +33,10 @@ def decompress(data: bytes, kind: Kind, source: str, limit: int = LIMIT, *, tail
     try:
         if kind is Kind.ZSTD:
             return _zstd(data, source, limit, tail)
-        if kind is Kind.LZ4:
-            return _lz4(data, source, limit, tail)
+        if data[:4] == _LZ4_LEGACY:
+            return _lz4_legacy(data, source, limit)
         return _stepped(data, kind, source, limit, tail)
-    except _ERRORS as error:
+    except DAMAGE as error:
         raise ArchiveError(source, f"damaged {kind.value} data: {error}") from error
 
 
@@ -99,49 +46,48 @@ def _over(source: str, kind: Kind, limit: int) -> ArchiveError:
 
 def _stepped(data: bytes, kind: Kind, source: str, limit: int, tail: bool) -> bytes:
     """Decode one stream, and those that follow it directly; trailing NUL bytes are padding."""
-    out: list[bytes] = []
-    total = 0
+    # BytesIO hands its buffer over without a copy, which a list of pieces would need at the end.
+    out = io.BytesIO()
     while True:
-        decoder = _STEPPERS[kind]()
+        decoder = STEPPERS[kind]()
         rest = data
         while not decoder.eof:
-            piece = decoder.decompress(rest, min(_STEP * 16, limit + 1 - total))
+            piece = decoder.decompress(rest, min(_STEP * 16, limit + 1 - out.tell()))
             rest = b""
-            total += len(piece)
-            if total > limit:
+            out.write(piece)
+            if out.tell() > limit:
                 raise _over(source, kind, limit)
             if not piece and not decoder.eof:
                 raise ArchiveError(source, f"{kind.value} data is cut short", len(data))
-            out.append(piece)
-        data = decoder.unused_data.lstrip(b"\0")
+        data = (decoder.unused_data or b"").lstrip(b"\0")
         if not data or tail:
             break
         if detect(data[:HEAD]) is not kind:
             raise ArchiveError(source, f"bytes that are no {kind.value} data follow the stream")
-    return out[0] if len(out) == 1 else b"".join(out)
-
-
-def _zstd(data: bytes, source: str, limit: int, tail: bool) -> bytes:
-    out = io.BytesIO()
-    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-    with decoder.stream_reader(io.BytesIO(data), read_across_frames=not tail) as reader:
-        while piece := reader.read(_STEP * 4):
-            out.write(piece)
-            if out.tell() > limit:
-                raise _over(source, Kind.ZSTD, limit)
-    if not tail or out.tell() == 0:
-        _whole_zstd(data, source)
     return out.getvalue()
 
 
-def _whole_zstd(data: bytes, source: str) -> None:
-    """The stream reader ends quietly at a cut frame; walk the blocks to see that the last frame ends."""
+def _zstd(data: bytes, source: str, limit: int, tail: bool) -> bytes:
+    """Decode all frames, or with ``tail`` the first one.
+
+    The decoder ends quietly at a cut frame, so the frames' ends are looked for first.
+    """
     at = 0
     while at < len(data):
         end = zstd_frame_end(data, at)
         if end is None:
             raise ArchiveError(source, "zstd data is cut short or damaged", at)
         at = end
+        if tail:
+            break
+    out = io.BytesIO()
+    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+    with decoder.stream_reader(io.BytesIO(memoryview(data)[:at]), read_across_frames=True) as reader:
+        while piece := reader.read(_STEP * 4):
+            out.write(piece)
+            if out.tell() > limit:
+                raise _over(source, Kind.ZSTD, limit)
+    return out.getvalue()
 
 
 def zstd_frame_end(data: bytes, at: int) -> int | None:
@@ -167,31 +113,10 @@ def zstd_frame_end(data: bytes, at: int) -> int | None:
     return None
 
 
-def _lz4(data: bytes, source: str, limit: int, tail: bool) -> bytes:
-    if data[:4] == b"\x02\x21\x4c\x18":
-        return _lz4_legacy(data, source, limit)
-    out: list[bytes] = []
-    total = 0
-    decoder = lz4.frame.LZ4FrameDecompressor()
-    rest: bytes | None = data
-    while not decoder.eof:
-        piece = decoder.decompress(rest or b"", min(_STEP * 16, limit + 1 - total))
-        rest = b""
-        total += len(piece)
-        if total > limit:
-            raise _over(source, Kind.LZ4, limit)
-        if not piece and not decoder.eof:
-            raise ArchiveError(source, "lz4 data is cut short", len(data))
-        out.append(piece)
-    if decoder.unused_data and not tail:
-        raise ArchiveError(source, "bytes that are no lz4 data follow the stream")
-    return b"".join(out)
-
-
 def _lz4_legacy(data: bytes, source: str, limit: int) -> bytes:
     """The format of ``lz4 -l``, which kernel images use: blocks of at most 8 MB, each with its size before it."""
-    out: list[bytes] = []
-    total, at = 0, 4
+    out = io.BytesIO()
+    at = 4
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], "little")
         if size == 0x184C2102:
@@ -201,20 +126,23 @@ def _lz4_legacy(data: bytes, source: str, limit: int) -> bytes:
         if size == 0 or at + 4 + size > len(data) or size > (8 << 20) + (1 << 16):
             break
         piece = lz4.block.decompress(data[at + 4 : at + 4 + size], uncompressed_size=8 << 20)
-        out.append(piece)
-        total += len(piece)
-        if total > limit:
+        out.write(piece)
+        if out.tell() > limit:
             raise _over(source, Kind.LZ4, limit)
         at += 4 + size
         if len(piece) < 8 << 20:
             break
-    if not out:
+    if not out.tell():
         raise ArchiveError(source, "lz4 data is cut short", at)
-    return b"".join(out)
+    return out.getvalue()
 
 
 def peel(data: bytes, source: str, limit: int = LIMIT) -> bytes:
-    """Take off every layer of compression, or return ``data`` as it is when it is not compressed."""
+    """Take off every layer of compression, or return ``data`` as it is when it is not compressed.
+
+    What becomes more than 250 times as large (and over 64 MB) is taken for a bomb, as in archives.
+    """
+    limit = min(limit, (64 << 20) + 250 * len(data))
     for _ in range(_LAYERS):
         kind = detect(data[:HEAD])
         if kind not in COMPRESSED:

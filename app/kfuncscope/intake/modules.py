@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Kernel modules: the sections of one, and an index over thousands, so that only those needed are opened."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kfuncscope.errors import InputError, KernelError
+from kfuncscope.intake.cache import Pack, default_cache
+from kfuncscope.intake.elf import read_elf
+from kfuncscope.intake.files import ModuleSections
+from kfuncscope.intake.read import Progress, read_file
+from kfuncscope.intake.unpack import bare_name, peel
+
+VERSION = 1
+"""Part of every cache key here; raised whenever what is stored changes."""
+
+_SET8 = b"__BTF_ID__set8__"
+# STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, ENUM64: what a need can name in a module (BTF_KIND_* of linux/btf.h).
+_NAMED_KINDS = np.array([4, 5, 6, 8, 12, 14, 19], dtype=np.uint32)
+
+
+def module_name(file_name: str) -> str:
+    """The kernel's name of a module from a file name (``xt-foo.ko.xz`` is ``xt_foo``)."""
+    bare = bare_name(file_name)
+    for suffix in (".ko", ".btf"):
+        bare = bare.removesuffix(suffix)
+    return bare.replace("-", "_")
+
+
+def module_sections(data: bytes, source: str) -> ModuleSections:
+    """The sections of a module file (.ko, also compressed) or of raw split BTF. Raises InputError."""
+    data = peel(data, source)
+    if data[:3] in (b"\x9f\xeb\x01", b"\xeb\x9f\x01"):
+        return ModuleSections(btf=data)
+    elf = read_elf(data, source)
+    sets = tuple(
+        (s.name, s.value, s.size)
+        for s in elf.symbols(_SET8)
+        if s.section < len(elf.sections) and elf.sections[s.section].name == ".BTF_ids"
+    )
+    return ModuleSections(elf.section(".BTF"), elf.section(".BTF.base"), elf.section(".BTF_ids"), sets)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFile:
+    """Reads one module from a file on disk: ``x.ko.xz``, ``x.btf.xz`` or ``/sys/kernel/btf/x``."""
+
+    path: str
+
+    def __call__(self) -> ModuleSections:
+        return module_sections(read_file(Path(self.path)), self.path)
+
+
+class ModuleIndex:
+    """All modules of one kernel in one cached pack: their sections, and the names in them (see files.ModuleSearch).
+
+    ``key`` identifies the modules' content; ``base_strings`` is the string section of the kernel's own BTF, because a
+    module's names that the kernel's BTF has, too, stand only there.
+    """
+
+    def __init__(self, key: str, modules: Mapping[str, Callable[[], ModuleSections]], base: bytes | None) -> None:
+        self._key = f"modules:{VERSION}:{key}"
+        self._modules = modules
+        self._base = base
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Make the index unless it is cached already."""
+        self._pack(progress)
+
+    def with_sets(self) -> tuple[str, ...]:
+        """Modules with kfunc sets, sorted."""
+        return tuple(sorted(self._pack().meta["set8"]))
+
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """(module, reason) of those that could not be read."""
+        return tuple((name, reason) for name, reason in self._pack().meta["problems"])
+
+    def find(self, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Modules whose BTF may have a type, function or variable of each name."""
+        pack = self._pack()
+        wanted = {n.encode() for n in names if n}
+        found: dict[bytes, list[str]] = {}
+        strings, offsets = pack.read("strings"), pack.read("base")
+        if strings is None or offsets is None:
+            raise KernelError(self._key, "the cached index of modules was damaged; it will be made anew")
+        by_offset = self._base_offsets(wanted)
+        uses = np.frombuffer(offsets, dtype="<u4")
+        for module, start, end, first, last in pack.meta["spans"]:
+            here = wanted.intersection(strings[start:end].split(b"\0"))
+            if by_offset:
+                here |= {by_offset[o] for o in by_offset.keys() & set(uses[first:last].tolist())}
+            for name in here:
+                found.setdefault(name, []).append(module)
+        return {n.decode(): tuple(m) for n, m in sorted(found.items())}
+
+    def sections(self, name: str) -> ModuleSections | None:
+        """One module's sections from the pack, if the index is there; None otherwise."""
+        pack = default_cache().pack(self._key)
+        if pack is None or f"{name}/btf" not in pack:
+            return None
+        parts = [pack.read(f"{name}/{part}") if f"{name}/{part}" in pack else b"" for part in ("btf", "base", "ids")]
+        if None in parts:
+            return None
+        sets = tuple((s, o, z) for s, o, z in pack.meta["set8"].get(name, ()))
+        return ModuleSections(parts[0] or b"", parts[1] or b"", parts[2] or b"", sets)
+
+    def _base_offsets(self, wanted: set[bytes]) -> dict[int, bytes]:
+        strings = btf_strings(self._base) if self._base else b""
+        found: dict[int, bytes] = {}
+        for name in wanted:
+            at = strings.find(b"\0" + name + b"\0")
+            if at >= 0:
+                found[at + 1] = name
+        return found
+
+    def _pack(self, progress: Progress | None = None) -> Pack:
+        return default_cache().pack(self._key) or self._build(progress)
+
+    def _build(self, progress: Progress | None) -> Pack:
+        cache = default_cache()
+        writer = cache.writer(self._key)
+        try:
+            index = _Index(len(btf_strings(self._base)) if self._base else 0)
+            for done, (name, read) in enumerate(_read_all(self._modules)):
+                if progress:
+                    progress(done, len(self._modules), name)
+                if isinstance(read, str):
+                    index.problems.append([name, read])
+                    continue
+                index.add(name, read)
+                writer.add(f"{name}/btf", read.btf)
+                if read.btf_base:
+                    writer.add(f"{name}/base", read.btf_base)
+                if read.set8:
+                    writer.add(f"{name}/ids", read.btf_ids)
+            writer.add("strings", b"".join(index.strings))
+            writer.add("base", b"".join(index.offsets))
+            pack = writer.close(index.meta())
+        except BaseException:
+            writer.drop()
+            raise
+        cache.trim()
+        return pack
+
+
+class _Index:
+    """Gathers the names of modules one after the other."""
+
+    def __init__(self, base_size: int) -> None:
+        self.strings: list[bytes] = []
+        self.offsets: list[bytes] = []
+        self.problems: list[list[str]] = []
+        self._base_size = base_size
+        self._spans: list[list[Any]] = []
+        self._sets: dict[str, list[tuple[str, int, int]]] = {}
+        self._at = self._word = 0
+
+    def add(self, name: str, sections: ModuleSections) -> None:
+        if sections.set8:
+            self._sets[name] = list(sections.set8)
+        strings = btf_strings(sections.btf)
+        uses = base_name_offsets(sections.btf, self._base_size)
+        self._spans.append([name, self._at, self._at + len(strings), self._word, self._word + len(uses)])
+        self.strings.append(strings)
+        self.offsets.append(uses.tobytes())
+        self._at += len(strings)
+        self._word += len(uses)
+
+    def meta(self) -> dict[str, Any]:
+        return {"set8": self._sets, "spans": self._spans, "problems": self.problems}
+
+
+def _read_all(
+    modules: Mapping[str, Callable[[], ModuleSections]],
+) -> Iterator[tuple[str, ModuleSections | str]]:
+    """Every module in order, read by threads (decompression lets go of the interpreter lock), or why not."""
+
+    def read(name: str) -> tuple[str, ModuleSections | str]:
+        try:
+            return name, modules[name]()
+        except InputError as error:
+            return name, str(error)
+
+    names = sorted(modules)
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        # A window keeps the memory small when reading is quicker than writing.
+        for at in range(0, len(names), 256):
+            yield from pool.map(read, names[at : at + 256])
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _header(btf: bytes) -> tuple[str, int, int, int, int, int] | None:
+    if len(btf) < 24 or btf[:2] not in (b"\x9f\xeb", b"\xeb\x9f"):
+        return None
+    order = "<" if btf[0] == 0x9F else ">"
+    return order, *struct.unpack_from(order + "5I", btf, 4)
+
+
+def btf_strings(btf: bytes) -> bytes:
+    """The string section of a BTF blob, empty when the header is damaged."""
+    head = _header(btf)
+    if head is None:
+        return b""
+    start = head[1] + head[4]
+    return btf[start : start + head[5]]
+
+
+def base_name_offsets(btf: bytes, base_size: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """Offsets below ``base_size`` that split BTF uses as names of functions, types and variables; maybe some more.
+
+    The type section is not walked: every pair of words that can be a name and the info word of such a kind counts.
+    That finds each real one, and accidents only cost a module opened in vain.
+    """
+    head = _header(btf)
+    if head is None or not base_size:
+        return np.empty(0, dtype=np.uint32)
+    order, header, type_off, type_len = head[:4]
+    types = btf[header + type_off : header + type_off + type_len]
+    words = np.frombuffer(types[: len(types) // 4 * 4], dtype=f"{order}u4")
+    if len(words) < 2:
+        return np.empty(0, dtype=np.uint32)
+    kinds = (words[1:] >> 24) & 0x7F
+    names = words[:-1]
+    mask = (names > 0) & (names < base_size) & np.isin(kinds, _NAMED_KINDS)
+    return np.unique(names[mask]).astype("<u4")

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Fetch the Debian packages of the package tests with apt: ``python tests/packages.py FOLDER``.
+
+apt runs with lists, state and cache of its own inside FOLDER, for each suite and architecture, so the system's apt is
+left alone and no root is needed. Packages that are there already are not fetched again.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_MIRROR = "http://deb.debian.org/debian"
+_SECURITY = "http://deb.debian.org/debian-security"
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+OBJECT_COUNTS = {
+    "libbpf-tools": 57,
+    "xdp-tools": 52,
+    "libxdp1": 15,
+    "udev-hid-bpf": 57,
+    "libbpftune0": 30,
+    "systemd": 1,
+    "libsystemd-shared": 5,
+    "pwru": 4,
+    "bpftop": 1,
+    "qemu-system-x86": 2,
+    "suricata": 6,
+    "opensnitch-ebpf-modules": 3,
+}
+"""BPF objects in packages of Debian sid, copies counted."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Packages of one suite and architecture; ``names`` are patterns, of which the newest match is taken."""
+
+    key: str
+    suite: str
+    arch: str
+    names: tuple[str, ...]
+
+
+def _split(release: str, arch: str) -> tuple[str, ...]:
+    return tuple(rf"linux-{part}-{release}-{arch}" for part in ("binary", "base", "modules"))
+
+
+KERNELS = (
+    Wanted("6.1-amd64", "bookworm-security", "amd64", (r"linux-image-6\.1\.0-\d+-amd64",)),
+    Wanted("6.12-amd64", "trixie", "amd64", (r"linux-image-6\.12\.\d+\+deb13-amd64",)),
+    Wanted("7.2-amd64", "sid", "amd64", _split(r"7\.2\.\d+\+deb14", "amd64")),
+    Wanted("7.3-amd64", "trixie-backports", "amd64", _split(r"7\.3\.\d+\+deb13", "amd64")),
+    Wanted("6.12-arm64", "trixie", "arm64", (r"linux-image-6\.12\.\d+\+deb13-arm64",)),
+    Wanted("7.3-arm64", "trixie-backports", "arm64", _split(r"7\.3\.\d+\+deb13", "arm64")),
+    Wanted("7.2-s390x", "sid", "s390x", _split(r"7\.2\.\d+\+deb14", "s390x")),
+    Wanted("7.2-ppc64el", "sid", "ppc64el", _split(r"7\.2\.\d+\+deb14", "powerpc64le")),
+    Wanted("7.2-riscv64", "sid", "riscv64", _split(r"7\.2\.\d+\+deb14", "riscv64")),
+    Wanted("7.2-armhf", "sid", "armhf", _split(r"7\.2\.\d+\+deb14", "armmp")),
+)
+OBJECTS = Wanted("objects", "sid", "amd64", tuple(OBJECT_COUNTS))
+
+
+def _configure(root: Path, suite: str, arch: str) -> Path:
+    """Write an apt configuration of its own for one suite and architecture, and fetch its lists once."""
+    own = root / ".apt" / f"{suite}-{arch}"
+    conf = own / "apt.conf"
+    if conf.exists():
+        return conf
+    for folder in ("lists/partial", "state", "cache/archives/partial"):
+        (own / folder).mkdir(parents=True, exist_ok=True)
+    (own / "state/status").touch()
+    (own / "suite.sources").write_text(
+        f"Types: deb\nURIs: {_SECURITY if suite.endswith('-security') else _MIRROR}\nSuites: {suite}\n"
+        f"Components: main\nArchitectures: {arch}\nSigned-By: {_KEYRING}\n"
+    )
+    text = "\n".join(
+        (
+            f'APT::Architecture "{arch}";',
+            f'APT::Architectures {{"{arch}";}};',
+            f'Dir::State "{own}/state";',
+            f'Dir::State::status "{own}/state/status";',
+            f'Dir::State::Lists "{own}/lists";',
+            f'Dir::Cache "{own}/cache";',
+            f'Dir::Etc::sourcelist "{own}/suite.sources";',
+            'Dir::Etc::sourceparts "-";',
+            'Acquire::Languages "none";',
+            'APT::Sandbox::User "root";',
+        )
+    )
+    draft = own / "draft.conf"
+    draft.write_text(text + "\n")
+    subprocess.run(["apt-get", "-qq", "-c", draft, "-oAcquire::Retries=3", "update"], check=True)
+    return draft.rename(conf)
+
+
+def _newest(conf: Path, pattern: str) -> str:
+    names = subprocess.run(["apt-cache", "-c", conf, "pkgnames"], check=True, capture_output=True, text=True).stdout
+    found = [n for n in names.split() if re.fullmatch(pattern, n)]
+    if not found:
+        raise LookupError(f"no package matches {pattern}")
+    return max(found, key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
+
+
+def fetch(root: Path, wanted: Wanted) -> list[Path]:
+    """Paths of the wanted packages in ``root/KEY``, fetched where they are not there yet."""
+    folder = root / wanted.key
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    for pattern in wanted.names:
+        have = [p for p in folder.glob("*.deb") if re.fullmatch(pattern, p.name.split("_")[0])]
+        if not have:
+            conf = _configure(root, wanted.suite, wanted.arch)
+            name = _newest(conf, pattern)
+            subprocess.run(["apt-get", "-qq", "-c", conf, "download", name], check=True, cwd=folder)
+            have = [p for p in folder.glob("*.deb") if p.name.split("_")[0] == name]
+        paths.append(max(have))
+    return paths
+
+
+def main() -> int:
+    """Fetch all packages; one line for each, and a failure for those that could not be had."""
+    root, failed = Path(sys.argv[1]).resolve(), 0
+    for wanted in (*KERNELS, OBJECTS):
+        try:
+            for path in fetch(root, wanted):
+                print(f"{wanted.key}\t{path.name}\t{path.stat().st_size}", flush=True)
+        except (LookupError, subprocess.CalledProcessError) as error:
+            print(f"{wanted.key}\tfailed: {error}", flush=True)
+            failed += 1
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
