@@ -3,34 +3,30 @@
 
 Ids are the ids of the file: a split blob goes on counting where its base ends (R-1.12), and asks its base for lower
 ids. Names may occur more than once (R-1.8), so every lookup gives a list, ascending by id, base before own (R-1.11).
+What a blob holds was checked when it was opened: every id and name that a type refers to exists.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from kfuncscope.btf.layout import (
     COMPOSITES,
     ENUMS,
-    KIND_MASK,
     MAX_TYPE,
     MODIFIERS,
     MODIFIERS_AND_TYPEDEF,
     NR_KINDS,
-    REFERENCES,
     VLEN_MASK,
     Kind,
     read_header,
-    record_words,
 )
+from kfuncscope.btf.names import NameIndex, Strings
+from kfuncscope.btf.records import MAX_DEPTH, Checker, read_columns
 from kfuncscope.errors import BtfError
-
-MAX_DEPTH = 64  # modifiers, typedefs and arrays on top of each other; real kernels stay below 10
 
 
 class Member(NamedTuple):
@@ -100,90 +96,44 @@ class Blob:
         if base is not None and base.endian != header.endian:
             raise BtfError(source, "byte order differs from that of the base BTF", 0)
         self.start_id: int = base.end_id if base else 1
-        self._start_str: int = base.str_end if base else 0
-        self._strings = data[header.strings[0] : header.strings[1]]
-        self.str_end: int = self._start_str + len(self._strings)
+        self._strings = Strings(data[header.strings[0] : header.strings[1]], base.str_end if base else 0)
+        self.str_end: int = self._strings.end
         self._check_strings()
-        self._read_types()
-        self.end_id: int = self.start_id + len(self._starts)
+        columns = read_columns(data, header, source)
+        self.end_id: int = self.start_id + len(columns.starts)
         if self.end_id - 1 > MAX_TYPE:
             raise BtfError(source, f"{self.end_id - 1} types are more than the format allows ({MAX_TYPE})")
-        self._check_references()
-        self._names: dict[int, str] = {}
-        self._offsets: dict[bytes, int] | None = None
+        Checker(columns, header, source, self.start_id, self.str_end).check()
+        self._columns = columns
+        # Plain buffers: reading one number from them is several times quicker than from a numpy array.
+        self._kinds = columns.kinds.tobytes()
+        self._words = columns.words.data
+        self._starts = columns.starts.data
+        self._names = columns.names.data
+        self._info = columns.info.data
+        self._third = columns.third.data
+        self._index: NameIndex | None = None
+        self._own_found: dict[tuple[str, Kind | None], list[int]] = {}
+        self._text: dict[int, str] = {0: ""}
         self._members: dict[int, tuple[Member, ...]] = {}
         self._essential: dict[str, list[str]] | None = None
         self.texts: dict[int, tuple[str, str]] = {}  # kept for declare: a type's text before and after a name
         self.flat: dict[int, tuple[Member, ...]] = {}  # kept for declare: members through anonymous structs
 
-    # -- opening
+    def __reduce__(self) -> tuple[type[Blob], tuple[bytes, str, Blob | None]]:
+        """A blob crosses a process boundary as its bytes."""
+        return type(self), (self.data, self.source, self.base)
 
     def _check_strings(self) -> None:
-        strings, at = self._strings, self.header.strings[0]
+        strings, (start, end) = self._strings.data, self.header.strings
         if not strings:
             if self.base is None:
-                raise BtfError(self.source, "no string section", at)
+                raise BtfError(self.source, "no string section", start)
             return
         if strings[-1] != 0:
-            raise BtfError(self.source, "string section does not end with NUL", self.header.strings[1] - 1)
+            raise BtfError(self.source, "string section does not end with NUL", end - 1)
         if self.base is None and strings[0] != 0:
-            raise BtfError(self.source, "string section does not begin with NUL", at)
-
-    def _read_types(self) -> None:
-        """Find the start of every record: the size a record would have at each word, then one walk from the first."""
-        start, end = self.header.types
-        raw = np.frombuffer(self.data, dtype=self.endian + "u4", offset=start, count=(end - start) // 4)
-        words = raw if (self.endian == "<") == (sys.byteorder == "little") else raw.astype(np.uint32)
-        self._words = words
-        n = len(words)
-        fixed, per = record_words(self.data, self.header, self.source)
-        starts: list[int] = []
-        if n >= 3:
-            info = words[1:-1]
-            kind = ((info >> 24) & KIND_MASK).astype(np.uint8)
-            step = np.array([f + 3 if f >= 0 else n + 1 for f in fixed], dtype=np.int64)[kind]
-            step += np.array(per, dtype=np.int64)[kind] * (info & VLEN_MASK)
-            step += np.arange(n - 2, dtype=np.int64)
-            following = step.data
-            at, last = 0, n - 2
-            append = starts.append
-            while at < last:
-                append(at)
-                at = following[at]
-        else:
-            at = 0
-        if at != n:
-            self._bad_record(starts[-1] if starts and at > n else at, n)
-        self._starts = np.array(starts, dtype=np.int64)
-        self._name_off = words[self._starts] if starts else np.zeros(0, np.uint32)
-        info = words[self._starts + 1] if starts else np.zeros(0, np.uint32)
-        self._kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
-        self._kind_bytes = self._kinds.tobytes()
-        self._info = np.ascontiguousarray(info).data
-        self._third = np.ascontiguousarray(words[self._starts + 2] if starts else np.zeros(0, np.uint32)).data
-        self._start_words = self._starts.data
-
-    def _bad_record(self, word: int, n: int) -> None:
-        offset = self.header.types[0] + 4 * word
-        if word + 3 > n:
-            raise BtfError(self.source, "truncated: the last type record is cut off", offset)
-        kind = (int(self._words[word + 1]) >> 24) & KIND_MASK
-        if kind == 0 or kind >= NR_KINDS:
-            raise BtfError(self.source, f"type of unknown kind {kind}, and no layout section tells its size", offset)
-        raise BtfError(self.source, f"truncated: a {Kind(kind).name} record reaches past the type section", offset)
-
-    def _check_references(self) -> None:
-        """Every third word that is a type id, and every name, must exist."""
-        third = np.asarray(self._third)
-        refers = np.isin(self._kinds, np.array(sorted(REFERENCES), dtype=np.uint8))
-        self._refuse(refers & (third >= self.end_id), "refers to a type that does not exist")
-        self._refuse(self._name_off >= max(self.str_end, 1), "has its name outside the string section")
-
-    def _refuse(self, wrong: npt.NDArray[np.bool_], why: str) -> None:
-        if wrong.any():
-            index = int(np.argmax(wrong))
-            offset = self.header.types[0] + 4 * int(self._starts[index])
-            raise BtfError(self.source, f"type {self.start_id + index} {why}", offset)
+            raise BtfError(self.source, "string section does not begin with NUL", start)
 
     # -- columns
 
@@ -199,32 +149,22 @@ class Blob:
     @property
     def strings_size(self) -> int:
         """Bytes of this blob's own string section."""
-        return len(self._strings)
+        return len(self._strings.data)
 
     def own_ids(self, kind: Kind | None = None) -> list[int]:
         """Ids of this blob's own types, of one kind or all, ascending."""
         if kind is None:
             return list(range(self.start_id, self.end_id))
-        found: list[int] = (np.nonzero(self._kinds == kind)[0] + self.start_id).tolist()
+        found: list[int] = (np.flatnonzero(self._columns.kinds == kind) + self.start_id).tolist()
         return found
 
     def kind_counts(self) -> dict[int, int]:
         """How many own types there are of each kind."""
-        counts = np.bincount(self._kinds, minlength=NR_KINDS)
+        counts = np.bincount(self._columns.kinds, minlength=NR_KINDS)
         return {k: int(c) for k, c in enumerate(counts) if c}
 
     def _missing(self, type_id: int) -> BtfError:
         return BtfError(self.source, f"type {type_id} does not exist")
-
-    def kind(self, type_id: int) -> int:
-        """Kind of a type; 0 for void. Kinds above those of ``Kind`` are possible (R-1.4)."""
-        index = type_id - self.start_id
-        if index < 0:
-            return self.base.kind(type_id) if self.base else Kind.VOID
-        try:
-            return self._kind_bytes[index]
-        except IndexError:
-            raise self._missing(type_id) from None
 
     def _own(self, type_id: int) -> tuple[Blob, int]:
         """The blob that holds a type, and the type's index in it."""
@@ -236,6 +176,19 @@ class Blob:
         if type_id >= blob.end_id:
             raise self._missing(type_id)
         return blob, type_id - blob.start_id
+
+    def kind(self, type_id: int) -> int:
+        """Kind of a type; 0 for void. Kinds above those of ``Kind`` are possible (R-1.4)."""
+        index = type_id - self.start_id
+        if index >= 0:
+            try:
+                return self._kinds[index]
+            except IndexError:
+                raise self._missing(type_id) from None
+        if type_id == 0:
+            return 0
+        blob, index = self._own(type_id)
+        return blob._kinds[index]
 
     def ref(self, type_id: int) -> int:
         """The type that a pointer, modifier, typedef, function, variable or tag refers to; or a size in bytes."""
@@ -256,85 +209,70 @@ class Blob:
     def kind_flag(self, type_id: int) -> bool:
         """The kind_flag bit; what it means depends on the kind."""
         blob, index = self._own(type_id)
-        return bool(blob._info[index] >> 31)
+        return blob._info[index] >> 31 != 0
 
     # -- names
 
     def string(self, offset: int) -> str:
         """The string at an offset, counted from the start of the base's strings."""
-        blob: Blob = self
-        while offset < blob._start_str and blob.base is not None:
-            blob = blob.base
-        cached = blob._names.get(offset)
-        if cached is not None:
-            return cached
-        at = offset - blob._start_str
-        if not 0 <= at < len(blob._strings):
-            raise BtfError(self.source, f"string offset {offset} is outside the string section")
-        text = blob._strings[at : blob._strings.index(b"\0", at)].decode("utf-8", "backslashreplace")
-        blob._names[offset] = text
+        text = self._text.get(offset)
+        if text is None:
+            text = self._text[offset] = self._read_string(offset)
         return text
+
+    def _read_string(self, offset: int) -> str:
+        if self.base is not None and 0 <= offset < self._strings.start:
+            return self.base.string(offset)
+        if not self._strings.start <= offset < self._strings.end:
+            raise BtfError(self.source, f"string offset {offset} is outside the string section")
+        return self._strings.raw(offset).decode("utf-8", "backslashreplace")
 
     def name(self, type_id: int) -> str:
         """Name of a type, empty when it has none (or is void)."""
+        index = type_id - self.start_id
+        if index >= 0:
+            try:
+                return self.string(self._names[index])
+            except IndexError:
+                raise self._missing(type_id) from None
         if type_id == 0:
             return ""
         blob, index = self._own(type_id)
-        offset = int(blob._name_off[index])
-        return blob.string(offset) if offset else ""
+        return blob.string(blob._names[index])
 
-    def _index(self) -> dict[bytes, int]:
-        """Every own string to its offset, and the name column sorted, made in one pass each."""
-        if self._offsets is None:
-            parts = self._strings.split(b"\0")
-            ends = np.flatnonzero(np.frombuffer(self._strings, np.uint8) == 0)
-            starts = np.concatenate((np.zeros(1, np.int64), ends + 1)) + self._start_str
-            self._offsets = dict(zip(reversed(parts), reversed(starts.tolist()), strict=True))
-            named = self._name_off[self._name_off >= self._start_str].astype(np.int64)
-            canonical = self._name_off
-            slots = np.searchsorted(starts, named)
-            if len(self._offsets) != len(starts) - 1 or (starts[np.minimum(slots, len(starts) - 1)] != named).any():
-                canonical = self._canonical_names()
-            self._order = np.argsort(canonical, kind="stable")
-            self._sorted_names = canonical[self._order]
-        return self._offsets
-
-    def _canonical_names(self) -> npt.NDArray[np.uint32]:
-        """The name column where one text has one offset, for files that repeat strings or share their tails."""
-        assert self._offsets is not None
-        column = self._name_off.copy()
-        for i, offset in enumerate(self._name_off.tolist()):
-            if offset >= max(self._start_str, 1):
-                at = offset - self._start_str
-                text = self._strings[at : self._strings.index(b"\0", at)]
-                column[i] = self._offsets.setdefault(text, offset)
-        return column
+    def _found(self, name: str, kind: Kind | None) -> list[int]:
+        """Own ids with this name and kind, ascending; kept, so not to be changed."""
+        found = self._own_found.get((name, kind))
+        if found is None:
+            if kind is None:
+                if self._index is None:
+                    sections, blob = [self._strings], self.base
+                    while blob is not None:
+                        sections.insert(0, blob._strings)
+                        blob = blob.base
+                    self._index = NameIndex(self._columns.names, sections)
+                start = self.start_id
+                found = [start + i for i in self._index.find(name.encode("utf-8", "surrogateescape"))]
+            else:
+                found = [i for i in self._found(name, None) if self.kind(i) == kind]
+            self._own_found[name, kind] = found
+        return found
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""
-        text = name.encode("utf-8", "surrogateescape")
-        if not text:
-            return []
-        self._index()
-        ids: list[int] = []
-        blob: Blob | None = self
-        while blob is not None:
-            offset = blob._index().get(text)
-            if offset is not None:
-                low, high = np.searchsorted(self._sorted_names, (offset, offset + 1))
-                ids += (self._order[low:high] + self.start_id).tolist()
-            blob = blob.base
-        ids.sort()
-        return [i for i in ids if self.kind(i) == kind] if kind is not None else ids
+        return list(self._found(name, kind))
 
     def find(self, name: str, kind: Kind | None = None) -> list[int]:
         """Ids with this name (and kind), the base's first, ascending (R-1.11)."""
         below = self.base.find(name, kind) if self.base else []
-        return below + self.own(name, kind)
+        return below + self._found(name, kind)
 
     def first(self, name: str, kind: Kind) -> int:
         """The id that libbpf would take for a name and kind, 0 where there is none (R-1.11)."""
-        found = self.find(name, kind)
+        below = self.base.first(name, kind) if self.base else 0
+        if below:
+            return below
+        found = self._found(name, kind)
         return found[0] if found else 0
 
     def own_names(self, kind: Kind) -> list[str]:
@@ -345,12 +283,11 @@ class Blob:
         """Own strings whose essential form (R-2.9) is ``name``: the name itself and its flavours ``name___x``."""
         if self._essential is None:
             table: dict[str, list[str]] = {}
-            for raw in self._index():
-                if b"___" in raw:
-                    text = raw.decode("utf-8", "backslashreplace")
-                    short = essential_name(text)
-                    if short != text:
-                        table.setdefault(short, []).append(text)
+            for raw in self._strings.containing(b"___"):
+                text = raw.decode("utf-8", "backslashreplace")
+                short = essential_name(text)
+                if short != text:
+                    table.setdefault(short, []).append(text)
             self._essential = table
         return [name, *self._essential.get(name, [])]
 
@@ -359,20 +296,22 @@ class Blob:
     def _tail(self, type_id: int, words: int) -> tuple[Blob, list[int]]:
         """The words that follow the first three of a record."""
         blob, index = self._own(type_id)
-        at = blob._start_words[index] + 3
+        at = blob._starts[index] + 3
         return blob, blob._words[at : at + words].tolist()
 
     def members(self, type_id: int) -> tuple[Member, ...]:
         """Members of a struct or union, in order."""
-        blob, index = self._own(type_id)
-        cached = blob._members.get(type_id)
+        cached = self._members.get(type_id)
         if cached is not None:
             return cached
-        if blob._kind_bytes[index] not in COMPOSITES:
+        blob, index = self._own(type_id)
+        if blob is not self:
+            return blob.members(type_id)
+        if blob._kinds[index] not in COMPOSITES:
             return ()
         info = blob._info[index]
         count = info & VLEN_MASK
-        at = blob._start_words[index] + 3
+        at = blob._starts[index] + 3
         w = blob._words[at : at + 3 * count].tolist()
         if info >> 31:
             made = tuple(
@@ -439,7 +378,7 @@ class Blob:
 
     def skip(self, type_id: int, kinds: frozenset[Kind] = MODIFIERS_AND_TYPEDEF) -> int:
         """The type below modifiers and typedefs."""
-        for _ in range(MAX_DEPTH):
+        for _ in range(MAX_DEPTH + 1):
             if self.kind(type_id) not in kinds:
                 return type_id
             type_id = self.ref(type_id)
@@ -452,7 +391,7 @@ class Blob:
     def size(self, type_id: int) -> int:
         """Size in bytes of a value of this type; pointers count 8 (R-3.5); 0 for void and functions."""
         factor = 1
-        for _ in range(MAX_DEPTH):
+        for _ in range(MAX_DEPTH + 1):
             kind = self.kind(type_id)
             if kind == Kind.PTR:
                 return factor * 8

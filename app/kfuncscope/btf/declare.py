@@ -7,8 +7,9 @@ Whatever a file holds can be printed: nesting that goes too deep or grows too bi
 
 from __future__ import annotations
 
-from kfuncscope.btf.blob import MAX_DEPTH, Blob, Member
+from kfuncscope.btf.blob import Blob, Member
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, MODIFIERS_AND_TYPEDEF, Kind
+from kfuncscope.btf.records import MAX_DEPTH
 from kfuncscope.errors import BtfError
 
 MAX_NESTING = 24  # protos in protos, anonymous structs in structs; each is a level of recursion here
