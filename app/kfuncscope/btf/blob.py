@@ -104,7 +104,7 @@ class Blob:
         if self.end_id - 1 > MAX_TYPE:
             raise BtfError(source, f"{self.end_id - 1} types are more than the format allows ({MAX_TYPE})")
         Checker(columns, header, source, self.start_id, self.str_end).check()
-        self._columns = columns
+        self.columns = columns
         # Plain buffers: reading one number from them is several times quicker than from a numpy array.
         self._kinds = columns.kinds.tobytes()
         self._words = columns.words.data
@@ -155,12 +155,12 @@ class Blob:
         """Ids of this blob's own types, of one kind or all, ascending."""
         if kind is None:
             return list(range(self.start_id, self.end_id))
-        found: list[int] = (np.flatnonzero(self._columns.kinds == kind) + self.start_id).tolist()
+        found: list[int] = (np.flatnonzero(self.columns.kinds == kind) + self.start_id).tolist()
         return found
 
     def kind_counts(self) -> dict[int, int]:
         """How many own types there are of each kind."""
-        counts = np.bincount(self._columns.kinds, minlength=NR_KINDS)
+        counts = np.bincount(self.columns.kinds, minlength=NR_KINDS)
         return {k: int(c) for k, c in enumerate(counts) if c}
 
     def _missing(self, type_id: int) -> BtfError:
@@ -240,6 +240,11 @@ class Blob:
         blob, index = self._own(type_id)
         return blob.string(blob._names[index])
 
+    def name_offset(self, type_id: int) -> int:
+        """Where the name of a type is in the strings, as the file has it; 0 for none."""
+        blob, index = self._own(type_id)
+        return blob._names[index]
+
     def _found(self, name: str, kind: Kind | None) -> list[int]:
         """Own ids with this name and kind, ascending; kept, so not to be changed."""
         found = self._own_found.get((name, kind))
@@ -250,7 +255,7 @@ class Blob:
                     while blob is not None:
                         sections.insert(0, blob._strings)
                         blob = blob.base
-                    self._index = NameIndex(self._columns.names, sections)
+                    self._index = NameIndex(self.columns.names, sections)
                 start = self.start_id
                 found = [start + i for i in self._index.find(name.encode("utf-8", "surrogateescape"))]
             else:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kfuncscope.btf.layout import (
-    FIXED_WORDS,
     KIND_MASK,
     MODIFIERS_AND_TYPEDEF,
     NR_KINDS,
@@ -141,6 +140,27 @@ def _bad_record(words: Words, data: bytes, header: Header, source: str) -> BtfEr
     return BtfError(source, "truncated: the last type record is cut off", header.types[0] + 4 * at)
 
 
+def entries(columns: Columns, kind: Kind) -> tuple[Ids, Ids]:
+    """All members, parameters, … of all types of a kind: the index of the type, and the entry's first word."""
+    own = np.flatnonzero(columns.kinds == kind)
+    first = columns.starts[own].astype(np.int64) + 3
+    if kind == Kind.ARRAY or not len(own):
+        return own, first
+    counts = (columns.info[own] & VLEN_MASK).astype(np.int64)
+    size = VLEN_WORDS[kind]
+    before = np.cumsum(counts) - counts
+    at = np.repeat(first - size * before, counts)
+    at += size * np.arange(len(at))
+    return np.repeat(own, counts), at
+
+
+def refers(columns: Columns) -> npt.NDArray[np.bool_]:
+    """Which types have a type id as their third word."""
+    kinds = np.zeros(KIND_MASK + 1, dtype=bool)
+    kinds[list(REFERENCES)] = True
+    return kinds[columns.kinds]
+
+
 class Checker:
     """Refuses the blob whose types refer to types or strings that do not exist, or to themselves without end."""
 
@@ -158,10 +178,7 @@ class Checker:
         if not len(columns.starts):
             return
         self._strings(columns.names, None, "")
-        refers = np.zeros(KIND_MASK + 1, dtype=bool)
-        refers[list(REFERENCES)] = True
-        mask = refers[columns.kinds]
-        self._types(np.where(mask, columns.third, 0), None)
+        self._types(np.where(refers(columns), columns.third, 0), None)
         elements = np.zeros(len(columns.starts), dtype=np.int64)
         for kind, (types, names) in ENTRIES.items():
             self._entries(kind, types, names, elements)
@@ -169,25 +186,17 @@ class Checker:
 
     def _entries(self, kind: Kind, types: tuple[int, ...], names: tuple[int, ...], elements: Ids) -> None:
         """What the members, parameters, … of all types of a kind refer to."""
-        columns = self.columns
-        own = np.flatnonzero(columns.kinds == kind)
-        if not len(own):
+        owners, at = entries(self.columns, kind)
+        if not len(at):
             return
-        first = columns.starts[own].astype(np.int64) + 3
+        words = self.columns.words
         if kind == Kind.ARRAY:
-            owners, at = own, first
-            elements[own] = columns.words[first]
-        else:
-            counts = (columns.info[own] & VLEN_MASK).astype(np.int64)
-            owners = np.repeat(own, counts)
-            before = np.cumsum(counts) - counts
-            at = np.repeat(first - VLEN_WORDS[kind] * before, counts)
-            at += VLEN_WORDS[kind] * np.arange(len(at))
+            elements[owners] = words[at]
         what = {Kind.FUNC_PROTO: "a parameter", Kind.ARRAY: ""}.get(kind, "a member")
         for word in types:
-            self._types(columns.words[at + word], owners)
+            self._types(words[at + word], owners)
         for word in names:
-            self._strings(columns.words[at + word], owners, what)
+            self._strings(words[at + word], owners, what)
 
     def _chains(self, elements: Ids) -> None:
         """Modifiers, typedefs and arrays must end within MAX_DEPTH: follow all of them, doubling the stride."""
@@ -223,10 +232,3 @@ class Checker:
                 index = int(owners[index])
             offset = self.first_byte + 4 * int(self.columns.starts[index])
             raise BtfError(self.source, f"type {self.start_id + index} {why}", offset)
-
-
-def tail_words(kind: int, vlen: int) -> int:
-    """Words behind the first three of a record of a known kind."""
-    if kind >= NR_KINDS:
-        return 0
-    return FIXED_WORDS.get(Kind(kind), 0) + VLEN_WORDS.get(Kind(kind), 0) * vlen
