@@ -63,21 +63,21 @@ def read_archive(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Memb
         return Package(), _members(read_tar(Stream(file, kind, budget), budget), budget)
     if kind is Kind.CPIO:
         return Package(), _members(read_cpio(Stream(file, kind, budget), budget), budget)
-    if kind in COMPRESSED and (inner := _inner_kind(file, kind, budget.source)) is not None:
+    if kind in COMPRESSED and (inner := inner_kind(file, kind, budget.source)) in (Kind.TAR, Kind.CPIO):
         reader = read_tar if inner is Kind.TAR else read_cpio
         return Package(), _members(reader(Stream(file, kind, budget), budget), budget)
     return None
 
 
-def _inner_kind(file: BinaryIO, kind: Kind, source: str) -> Kind | None:
-    """Whether the compressed file is a tar or cpio archive; leaves ``file`` at its start."""
+def inner_kind(file: BinaryIO, kind: Kind, source: str) -> Kind:
+    """What the compressed ``file`` holds, UNKNOWN when it is damaged; leaves ``file`` at its start."""
     try:
         head = Stream(file, kind, Budget(source, 1 << 20)).read(HEAD)
     except ArchiveError:
-        head = b""
-    file.seek(0)
-    inner = detect(head)
-    return inner if inner in (Kind.TAR, Kind.CPIO) else None
+        return Kind.UNKNOWN
+    finally:
+        file.seek(0)
+    return detect(head)
 
 
 def safe_path(name: str, source: str) -> str:

@@ -29,6 +29,7 @@ import zstandard
 _MAGIC = b"kfscope1"
 _FOOT = struct.Struct("<QII8s")
 _STALE = 24 * 3600
+_TOUCH = 60
 _LEVEL = 3
 DEFAULT_LIMIT = 4 << 30
 """Bytes the cache may hold; KFUNCSCOPE_CACHE_MB sets another bound."""
@@ -123,6 +124,7 @@ class Cache:
     def __init__(self, root: Path, limit: int = DEFAULT_LIMIT) -> None:
         self.root = root
         self.limit = limit
+        self._open: dict[str, tuple[tuple[int, int, int], Pack]] = {}
 
     def get(self, key: str) -> bytes | None:
         """The bytes put under ``key``, or None when there are none or they were damaged."""
@@ -145,10 +147,19 @@ class Cache:
         """The pack written under ``key``, or None."""
         path = self._path(key)
         try:
+            state = path.stat()
+            # The table of a pack with thousands of parts takes long to read, so it is kept while the file is the same.
+            same, known = self._open.get(key, (None, None))
+            sign = (state.st_ino, state.st_size, state.st_ctime_ns)
+            if known is not None and same == sign:
+                return known
             with path.open("rb") as file:
                 found = _read_table(file, path, key)
-            if found is not None:
+            if found is not None and time.time() - state.st_mtime > _TOUCH:
                 os.utime(path)
+                state = path.stat()
+            if found is not None and "" not in found:
+                self._open[key] = (state.st_ino, state.st_size, state.st_ctime_ns), found
         except (OSError, ValueError, KeyError, TypeError, RecursionError, struct.error, zstandard.ZstdError):
             found = None
         if found is None:

@@ -3,55 +3,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake import blobs
-from kfuncscope.intake.detect import HEAD, Kind, detect
-from kfuncscope.intake.files import KernelFiles, Problem
+from kfuncscope.intake import blobs, identity, package
+from kfuncscope.intake.archive import inner_kind
+from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
+from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.intake.folder import RUNNING, from_folder, running_system
+from kfuncscope.intake.modules import ModuleFile, ModuleIndex
 from kfuncscope.intake.read import Progress, read_file
 from kfuncscope.intake.unpack import peel
+
+_LARGEST_BLOB = 256 << 20
 
 
 def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) -> list[KernelFiles]:
     """The kernels in ``paths``, in the order of their first file.
 
-    A path is raw BTF (also xz, gz, zst) or ``btf=F,config=F,modules=D,symbols=F``. What cannot be read becomes a
-    Problem of the kernel it was given with; when nothing at all is readable, the first InputError is raised.
+    A path is raw BTF (also compressed), a kernel image, config, symbol file, package or archive; a folder with any of
+    these or with ``boot`` and ``lib/modules``; the word ``running``; or ``btf=F,config=F,modules=D,symbols=F``. Parts
+    of one release and architecture become one kernel. What cannot be read becomes a Problem of the first kernel; when
+    no kernel is left at all, the first InputError is raised.
     """
-    kernels: list[KernelFiles] = []
+    found: list[KernelFiles] = []
     failed: list[InputError] = []
     for done, path in enumerate(paths):
         if progress:
             progress(done, len(paths), str(path))
         try:
-            kernels.extend(_from_path(path))
+            found.extend(_from_path(path, progress))
         except InputError as error:
             failed.append(error)
+    if not found:
+        raise failed[0] if failed else KernelError("kernel", "no file was given")
+    kernels = _merged(found)
+    kernels[0].problems += tuple(Problem(e.source, e.reason, e.offset) for e in failed)
+    for kernel in kernels:
+        _finish(kernel)
     if progress:
         progress(len(paths), len(paths), "")
-    if not kernels:
-        raise failed[0] if failed else KernelError("kernel", "no file was given")
-    kernels[0].problems += tuple(Problem(e.source, e.reason, e.offset) for e in failed)
     return kernels
 
 
-def _from_path(given: str | Path) -> list[KernelFiles]:
+def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles]:
     path = Path(given)
-    if isinstance(given, str) and not path.exists() and (parts := blobs.named_parts(given)) is not None:
-        return [blobs.from_named(given, parts)]
+    if isinstance(given, str) and not path.exists():
+        if given == RUNNING:
+            return [running_system(progress, _from_file)]
+        if (parts := blobs.named_parts(given)) is not None:
+            return [blobs.from_named(given, parts)]
     if path.is_dir():
-        return _from_folder(path)
-    data = read_file(path)
-    plain = peel(data, str(path))
-    if detect(plain[:HEAD]) is Kind.BTF:
-        return [blobs.from_blob(path, data, plain)]
-    raise KernelError(str(path), f"no kernel in it ({detect(plain[:HEAD]).value})")
+        return from_folder(path, progress, _from_file)
+    return _from_file(path, progress)
 
 
-def _from_folder(folder: Path) -> list[KernelFiles]:
-    for name in ("vmlinux.btf", "vmlinux.btf.xz", "vmlinux.btf.zst", "vmlinux.btf.gz"):
-        if (folder / name).is_file():
-            return _from_path(folder / name)
-    raise KernelError(str(folder), "no kernel in this folder")
+def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
+    if str(path) == "/sys/kernel/btf/vmlinux":
+        return [running_system(progress, _from_file)]
+    if _is_blob(path):
+        data = read_file(path, _LARGEST_BLOB)
+        return [blobs.from_blob(path, data, peel(data, str(path)))]
+    return package.from_file(path, progress)
+
+
+def _is_blob(path: Path) -> bool:
+    """Whether the file is raw BTF, perhaps compressed; told from its first bytes, uncompressed."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            kind = detect(file.read(HEAD))
+            file.seek(0)
+            if kind in COMPRESSED:
+                kind = inner_kind(file, kind, str(path))
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error)) from error
+    return kind is Kind.BTF
+
+
+def _merged(found: list[KernelFiles]) -> list[KernelFiles]:
+    """Parts of one build put together. Parts that know no release stay alone."""
+    kernels: list[KernelFiles] = []
+    for part in found:
+        home = next((k for k in kernels if _belongs(k, part)), None)
+        if home is None:
+            kernels.append(part)
+        else:
+            _add(home, part)
+    return kernels
+
+
+def _belongs(kernel: KernelFiles, part: KernelFiles) -> bool:
+    if not kernel.release or not part.release or not identity.same_release(kernel.release, part.release):
+        return False
+    if kernel.arch and part.arch and kernel.arch != part.arch:
+        return False
+    # Two kernels that are both whole are two kernels, even if a config's short release fits both.
+    return not (kernel.btf and part.btf and kernel.btf != part.btf)
+
+
+def _add(kernel: KernelFiles, part: KernelFiles) -> None:
+    if len(part.release or "") > len(kernel.release or ""):
+        kernel.label, kernel.release = part.label, part.release
+    kernel.arch = kernel.arch or part.arch
+    kernel.btf = kernel.btf or part.btf
+    kernel.config = kernel.config or part.config
+    kernel.symbols = kernel.symbols or part.symbols
+    if kernel.image is None:
+        kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
+    if part.modules:
+        kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
+    kernel.inputs += tuple(i for i in part.inputs if i not in kernel.inputs)
+    kernel.problems += part.problems
+
+
+def _finish(kernel: KernelFiles) -> None:
+    if kernel.arch is None and kernel.config:
+        kernel.arch = identity.arch_of_config(kernel.config)
+    if kernel.modules:
+        kernel.module_search = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf)
+
+
+def _content_key(kernel: KernelFiles) -> str:
+    """What an index of the modules depends on: inputs, names, and the state of module files on disk."""
+    digest = hashlib.sha256(kernel.btf or b"")
+    for entry in kernel.inputs:
+        digest.update(entry.sha256.encode())
+    for name, reader in _sorted(kernel.modules):
+        digest.update(name.encode() + b"\0")
+        if isinstance(reader, ModuleFile):
+            try:
+                state = os.stat(reader.path)
+            except OSError:
+                continue
+            digest.update(f"{reader.path}:{state.st_size}:{state.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _sorted(modules: Mapping[str, Callable[[], ModuleSections]]) -> list[tuple[str, Callable[[], ModuleSections]]]:
+    return sorted(modules.items(), key=lambda pair: pair[0])

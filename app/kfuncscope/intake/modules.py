@@ -92,15 +92,13 @@ class ModuleIndex:
         strings, offsets = pack.read("strings"), pack.read("base")
         if strings is None or offsets is None:
             raise KernelError(self._key, "the cached index of modules was damaged; it will be made anew")
-        by_offset = self._base_offsets(wanted)
-        uses = np.frombuffer(offsets, dtype="<u4")
-        for module, start, end, first, last in pack.meta["spans"]:
-            here = wanted.intersection(strings[start:end].split(b"\0"))
-            if by_offset:
-                here |= {by_offset[o] for o in by_offset.keys() & set(uses[first:last].tolist())}
-            for name in here:
+        for module, start, end, _, _ in pack.meta["spans"]:
+            for name in wanted.intersection(strings[start:end].split(b"\0")):
                 found.setdefault(name, []).append(module)
-        return {n.decode(): tuple(m) for n, m in sorted(found.items())}
+        for name, module in self._found_in_base(wanted, np.frombuffer(offsets, dtype="<u4"), pack.meta["spans"]):
+            if module not in found.setdefault(name, []):
+                found[name].append(module)
+        return {n.decode(): tuple(sorted(m)) for n, m in sorted(found.items())}
 
     def sections(self, name: str) -> ModuleSections | None:
         """One module's sections from the pack, if the index is there; None otherwise."""
@@ -113,14 +111,23 @@ class ModuleIndex:
         sets = tuple((s, o, z) for s, o, z in pack.meta["set8"].get(name, ()))
         return ModuleSections(parts[0] or b"", parts[1] or b"", parts[2] or b"", sets)
 
-    def _base_offsets(self, wanted: set[bytes]) -> dict[int, bytes]:
-        strings = btf_strings(self._base) if self._base else b""
-        found: dict[int, bytes] = {}
-        for name in wanted:
-            at = strings.find(b"\0" + name + b"\0")
-            if at >= 0:
-                found[at + 1] = name
-        return found
+    def _found_in_base(
+        self, wanted: set[bytes], uses: np.ndarray[Any, np.dtype[np.uint32]], spans: list[list[Any]]
+    ) -> Iterator[tuple[bytes, str]]:
+        """(name, module) for names that stand in the kernel's own BTF and that the module uses from there."""
+        by_offset: dict[int, bytes] = {}
+        at = 0
+        for text in btf_strings(self._base).split(b"\0") if self._base else ():
+            if text in wanted:
+                by_offset.setdefault(at, text)
+            at += len(text) + 1
+        if not by_offset:
+            return
+        hits = np.flatnonzero(np.isin(uses, np.array(list(by_offset), dtype="<u4")))
+        starts = np.array([span[3] for span in spans])
+        # The last span that starts at or before a hit holds it: spans without any word end where they start.
+        for hit, span in zip(hits, np.searchsorted(starts, hits, side="right") - 1, strict=True):
+            yield by_offset[int(uses[hit])], spans[int(span)][0]
 
     def _pack(self, progress: Progress | None = None) -> Pack:
         return default_cache().pack(self._key) or self._build(progress)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Kernels in folders: a root with boot/ and lib/modules/, one of these alone, packages; and the running system."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kfuncscope.errors import InputError, KernelError
+from kfuncscope.intake import blobs, identity
+from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, detect
+from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.intake.layout import Role, part_of
+from kfuncscope.intake.modules import ModuleFile, module_name
+from kfuncscope.intake.read import Progress, as_input, read_file
+from kfuncscope.intake.symbols import real_symbols
+from kfuncscope.intake.unpack import bare_name, peel
+
+RUNNING = "running"
+"""The word that stands for the running system where a path may be given."""
+
+_SYS_BTF = Path("/sys/kernel/btf")
+_MOST_FILES = 200_000
+
+
+def running_system(
+    progress: Progress | None, read: Callable[[Path, Progress | None], list[KernelFiles]]
+) -> KernelFiles:
+    """The kernel this system runs: its BTF, the modules loaded now, its config and symbols. Raises InputError."""
+    release = platform.release()
+    path = _SYS_BTF / "vmlinux"
+    data = read_file(path)
+    kernel = KernelFiles(release, _machine(), release, data, inputs=(as_input(path, data),))
+    names = sorted(p.name for p in _SYS_BTF.iterdir() if p.name != "vmlinux")
+    kernel.modules = {name: ModuleFile(str(_SYS_BTF / name)) for name in names}
+    for config in (Path("/proc/config.gz"), Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config")):
+        if config.is_file():
+            kernel.config = peel(read_file(config), str(config))
+            break
+    try:
+        kernel.symbols = real_symbols(read_file(Path("/proc/kallsyms")))
+    except InputError as error:
+        kernel.problems += (Problem(error.source, error.reason),)
+    for image in (Path(f"/boot/vmlinuz-{release}"), Path(f"/lib/modules/{release}/vmlinuz")):
+        # The image adds the kfunc sets; it is often readable by root alone.
+        if image.is_file() and os.access(image, os.R_OK):
+            found = read(image, progress)[0]
+            kernel.image, kernel.image_sha256, kernel.kallsyms = found.image, found.image_sha256, found.kallsyms
+            kernel.inputs += found.inputs
+            break
+    return kernel
+
+
+def _machine() -> str | None:
+    word = platform.machine()
+    return "i386" if word in ("i586", "i686") else identity.arch_of_rpm(word) or identity.arch_of_deb(word)
+
+
+def from_folder(
+    folder: Path, progress: Progress | None, read: Callable[[Path, Progress | None], list[KernelFiles]]
+) -> list[KernelFiles]:
+    """The kernels in a folder, parts of them to be merged by release. ``read`` opens one file.
+
+    Raises KernelError when there is nothing of a kernel in it.
+    """
+    for name in ("vmlinux.btf", "vmlinux.btf.xz", "vmlinux.btf.zst", "vmlinux.btf.gz"):
+        if (folder / name).is_file():
+            data = read_file(folder / name)
+            return [blobs.from_blob(folder / name, data, peel(data, str(folder / name)))]
+    if folder == _SYS_BTF:
+        return [running_system(progress, read)]
+    found: list[KernelFiles] = []
+    problems: list[Problem] = []
+    for path in _files_of(folder):
+        try:
+            found.extend(read(path, progress))
+        except InputError as error:
+            problems.append(Problem(error.source, error.reason, error.offset))
+    wanted = {k.release for k in found if k.release}
+    for release_folder in _module_folders(folder):
+        if not wanted or release_folder.name in wanted or release_folder.parent == folder.parent:
+            found.extend(_from_modules(release_folder, progress, read))
+    if not found:
+        if problems:
+            raise KernelError(problems[0].path, problems[0].reason, problems[0].offset)
+        raise KernelError(str(folder), "no kernel in this folder")
+    found[0].problems += tuple(problems)
+    return found
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    """Files directly in ``folder`` or its boot/ that are packages or by their names parts of a kernel."""
+    for place in (folder, folder / "boot"):
+        if not place.is_dir():
+            continue
+        for path in sorted(place.iterdir()):
+            if path.is_file() and not path.is_symlink():
+                part = part_of(path.name)
+                if (part and part.role is not Role.MODULE) or _is_package(path):
+                    yield path
+
+
+def _is_package(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            kind = detect(file.read(HEAD))
+    except OSError:
+        return False
+    return kind in ARCHIVES or (kind in COMPRESSED and ".tar" in path.name)
+
+
+def _module_folders(folder: Path) -> Iterator[Path]:
+    """Folders ``lib/modules/R`` that belong to ``folder``: itself, below it, or beside it when it is a boot folder."""
+    if folder.parent.name == "modules" and folder.parent.parent.name == "lib":
+        yield folder
+        return
+    if folder.name == "modules" and folder.parent.name == "lib":
+        roots = [folder]
+    else:
+        base = folder.parent if folder.name == "boot" else folder
+        roots = [base / "usr/lib/modules", base / "lib/modules"]
+    seen: set[Path] = set()
+    for root in roots:
+        for place in sorted(root.iterdir()) if root.is_dir() else []:
+            if place.is_dir() and place.resolve() not in seen:
+                seen.add(place.resolve())
+                yield place
+
+
+def _from_modules(
+    folder: Path, progress: Progress | None, read: Callable[[Path, Progress | None], list[KernelFiles]]
+) -> list[KernelFiles]:
+    """One ``lib/modules/R``: its modules, and the image, config and symbols that stand in it."""
+    found: list[KernelFiles] = []
+    problems: list[Problem] = []
+    for path in sorted(folder.iterdir()):
+        part = part_of(f"lib/modules/{folder.name}/{path.name}")
+        if path.is_file() and not path.is_symlink() and part and part.role is not Role.MODULE:
+            try:
+                found.extend(read(path, progress))
+            except InputError as error:
+                problems.append(Problem(error.source, error.reason, error.offset))
+    for kernel in found:
+        kernel.release = folder.name
+    modules = dict(_modules_below(folder))
+    own = KernelFiles(folder.name, identity.arch_of_release(folder.name), folder.name, modules=modules)
+    own.problems = tuple(problems)
+    return [*found, own] if modules or problems else found
+
+
+def _modules_below(folder: Path) -> Iterator[tuple[str, Callable[[], ModuleSections]]]:
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f not in ("build", "source"))
+        for name in sorted(names):
+            count += 1
+            if count > _MOST_FILES:
+                raise KernelError(str(folder), f"more than {_MOST_FILES} files")
+            if bare_name(name).endswith(".ko"):
+                yield module_name(name), ModuleFile(os.path.join(place, name))

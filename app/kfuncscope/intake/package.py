@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The parts of kernels in one file: a package, an archive, or a single image, config or symbol file.
+
+The file is streamed once; what makes a kernel goes into two cached packs, the parts (BTF, config, symbols, image) and
+the modules as they came. From then on only the packs are read. If they have gone, they are made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kfuncscope.errors import InputError, KernelError
+from kfuncscope.intake import identity
+from kfuncscope.intake.archive import Member, Package, read_archive
+from kfuncscope.intake.cache import Pack, PackWriter, default_cache
+from kfuncscope.intake.detect import HEAD, Kind, detect
+from kfuncscope.intake.files import Input, KernelFiles, ModuleSections, Problem
+from kfuncscope.intake.image import find_btf, image_arch, unpack_image
+from kfuncscope.intake.layout import Part, Role, part_of
+from kfuncscope.intake.modules import module_name, module_sections
+from kfuncscope.intake.read import Progress, input_of, read_file
+from kfuncscope.intake.stream import Budget
+from kfuncscope.intake.symbols import Kallsyms, real_symbols
+from kfuncscope.intake.unpack import peel
+
+VERSION = 1
+"""Part of every cache key here; raised whenever what is stored changes."""
+
+_NO_RELEASE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One input file and its packs in the cache."""
+
+    input: Input
+
+    def parts(self, progress: Progress | None = None) -> Pack:
+        """The pack of parts, made when it is not there. Raises InputError when the file cannot be read."""
+        return self._pack("parts", progress)
+
+    def _pack(self, which: str, progress: Progress | None = None) -> Pack:
+        cache = default_cache()
+        pack = cache.pack(self._key(which))
+        if pack is None:
+            _Builder(self.input, self._key).build(progress)
+            pack = cache.pack(self._key(which))
+        if pack is None:
+            raise KernelError(self.input.path, "the cache cannot hold the parts of this kernel")
+        return pack
+
+    def read(self, which: str, name: str) -> bytes:
+        """One part's bytes from the pack ``parts`` or ``modules``. Raises InputError when they cannot be had."""
+        for _ in range(2):
+            pack = self._pack(which)
+            # A damaged pack removes itself when read, so the second turn makes it anew.
+            data = pack.read(name) if name in pack else None
+            if data is not None:
+                return data
+        raise KernelError(self.input.path, f"{name} is no longer in this file")
+
+    def _key(self, which: str) -> str:
+        return f"kernel-{which}:{VERSION}:{self.input.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedImage:
+    """Reads the uncompressed kernel out of a store."""
+
+    store: Store
+    name: str
+
+    def __call__(self) -> bytes:
+        return unpack_image(self.store.read("parts", self.name), self.store.input.path)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedModule:
+    """Reads one module out of a store."""
+
+    store: Store
+    name: str
+
+    def __call__(self) -> ModuleSections:
+        return module_sections(self.store.read("modules", self.name), f"{self.store.input.path}:{self.name}")
+
+
+class PackedModules(Mapping[str, Callable[[], ModuleSections]]):
+    """The modules of one release in a store, by name; nothing is read before a module is called."""
+
+    def __init__(self, store: Store, files: dict[str, str]) -> None:
+        self._store = store
+        self._files = files
+
+    def __getitem__(self, name: str) -> Callable[[], ModuleSections]:
+        return PackedModule(self._store, self._files[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]:
+    """The kernels, or parts of kernels, in one file, one for each release. Raises InputError when there are none."""
+    store = Store(input_of(path))
+    pack = store.parts(progress)
+    problems = tuple(Problem(*row) for row in pack.meta["problems"])
+    found = [_kernel(store, pack, release) for release in pack.meta["releases"]]
+    if not found:
+        if problems:
+            raise KernelError(problems[0].path, problems[0].reason, problems[0].offset)
+        raise KernelError(str(path), f"no kernel in it ({pack.meta['kind']})")
+    found[0].problems += problems
+    return found
+
+
+def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
+    facts = pack.meta["releases"][release]
+    image = f"image/{release}" if f"image/{release}" in pack else None
+    reader = PackedImage(store, image) if image else None
+
+    def part(name: str) -> bytes | None:
+        return store.read("parts", f"{name}/{release}") if f"{name}/{release}" in pack else None
+
+    return KernelFiles(
+        label=release or Path(store.input.path).name,
+        arch=facts.get("arch"),
+        release=release or None,
+        btf=part("btf"),
+        config=part("config"),
+        modules=PackedModules(store, facts["modules"]) if facts["modules"] else {},
+        symbols=part("symbols"),
+        image=reader,
+        image_sha256=facts.get("image_sha256"),
+        kallsyms=Kallsyms(reader, facts["image_sha256"]) if reader else None,
+        inputs=(store.input,),
+    )
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What was found for one release while the file is streamed."""
+
+    arch: str | None = None
+    image_sha256: str | None = None
+    modules: dict[str, str] = field(default_factory=dict)
+
+
+class _Builder:
+    """Streams one file into its two packs."""
+
+    def __init__(self, source: Input, key: Callable[[str], str]) -> None:
+        self._input = source
+        self._key = key
+        self._releases: dict[str, _Facts] = {}
+        self._problems: list[tuple[str, str, int | None]] = []
+        self._package = Package()
+        self._kind = Kind.UNKNOWN
+
+    def build(self, progress: Progress | None) -> None:
+        cache = default_cache()
+        parts, modules = cache.writer(self._key("parts")), cache.writer(self._key("modules"))
+        try:
+            self._stream(parts, modules, progress)
+            modules.close({})
+            parts.close(self._meta())
+        except BaseException:
+            parts.drop()
+            modules.drop()
+            raise
+        if not any(facts.modules for facts in self._releases.values()):
+            cache.remove(self._key("modules"))
+        cache.trim()
+
+    def _meta(self) -> dict[str, Any]:
+        releases = {
+            name: {"arch": f.arch, "image_sha256": f.image_sha256, "modules": f.modules}
+            for name, f in sorted(self._releases.items())
+        }
+        return {"releases": releases, "problems": self._problems, "kind": self._kind.value}
+
+    def _stream(self, parts: PackWriter, modules: PackWriter, progress: Progress | None) -> None:
+        path = Path(self._input.path)
+        budget = Budget(self._input.path, self._input.size)
+        with path.open("rb") as file:
+            archive = read_archive(file, budget)
+            if archive is None:
+                self._single(path, parts)
+                return
+            self._package, members = archive
+            for member in members:
+                if progress:
+                    progress(min(file.tell(), self._input.size), self._input.size, self._input.path)
+                if (part := part_of(member.path)) is not None:
+                    self._member(member, part, parts, modules)
+
+    def _single(self, path: Path, parts: PackWriter) -> None:
+        data = read_file(path)
+        self._kind = detect(data[:HEAD])
+        part = part_of(path.name) or Part(Role.IMAGE, None)
+        if part.role is Role.BTF:
+            part = Part(Role.IMAGE, None)
+        self._part(part, data, str(path), parts)
+
+    def _member(self, member: Member, part: Part, parts: PackWriter, modules: PackWriter) -> None:
+        if part.role is Role.MODULE:
+            release = part.release or _NO_RELEASE
+            self._facts(release).modules.setdefault(module_name(member.path.rpartition("/")[2]), member.path)
+            modules.add(member.path, member.read(), compress=member.path.endswith(".ko"))
+        else:
+            self._part(part, member.read(), f"{self._input.path}:{member.path}", parts)
+
+    def _part(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
+        """Keep one part that is no module; what is wrong with it becomes a problem, and the others go on."""
+        try:
+            if part.role is Role.IMAGE:
+                self._image(part, data, source, parts)
+            elif part.role is Role.BTF:
+                blob = peel(data, source)
+                if detect(blob[:HEAD]) is not Kind.BTF:
+                    raise KernelError(source, "no BTF: the file does not begin with BTF's magic")
+                parts.add(f"btf/{self._known(part.release)}", blob)
+            elif part.role is Role.CONFIG:
+                self._config(part, peel(data, source), parts)
+            elif (text := real_symbols(peel(data, source))) is not None:
+                parts.add(f"symbols/{self._known(part.release)}", text)
+        except InputError as error:
+            self._problems.append((error.source, error.reason, error.offset))
+
+    def _config(self, part: Part, config: bytes, parts: PackWriter) -> None:
+        release = self._known(part.release or identity.release_of_config(config))
+        facts = self._releases[release]
+        facts.arch = facts.arch or identity.arch_of_config(config)
+        parts.add(f"config/{release}", config)
+
+    def _image(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
+        image = unpack_image(data, source)
+        release = self._known(part.release or identity.release_of_image(image))
+        facts = self._releases[release]
+        facts.arch = image_arch(image, source) or facts.arch
+        if (btf := find_btf(image, source)) is not None:
+            parts.add(f"btf/{release}", btf)
+        if facts.image_sha256 is None:
+            facts.image_sha256 = hashlib.sha256(data).hexdigest()
+            parts.add(f"image/{release}", data)
+
+    def _known(self, release: str | None) -> str:
+        self._facts(release or _NO_RELEASE)
+        return release or _NO_RELEASE
+
+    def _facts(self, release: str) -> _Facts:
+        if release not in self._releases:
+            arch = identity.arch_of_deb(self._package.arch) or identity.arch_of_rpm(self._package.arch)
+            self._releases[release] = _Facts(arch or identity.arch_of_release(release))
+        return self._releases[release]
