@@ -23,4 +23,9 @@ build() { # byte order, folder
 
 build bpfel "$out"
 build bpfeb "$out/s390x"
-echo "$(find "$out" -name '*.bpf.o' | wc -l) objects in $out ($("$clang" --version | head -n 1))"
+{
+	"$clang" --version | head -n 1
+	printf '#include <bpf/libbpf_version.h>\nlibbpf LIBBPF_MAJOR_VERSION LIBBPF_MINOR_VERSION\n' |
+		"$clang" -E -P -x c - | tail -n 1
+} >"$out/BUILT_WITH"
+echo "$(find "$out" -name '*.bpf.o' | wc -l) objects in $out, built with: $(paste -sd ', ' "$out/BUILT_WITH")"
