@@ -5,80 +5,123 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from kfuncscope.errors import InputError
 from kfuncscope.intake.files import ObjectFile, Place, Problem
-from kfuncscope.intake.read import Progress, read_file
+from kfuncscope.intake.read import Progress
+from kfuncscope.intake.scan import Found, scan_file
 
-_EM_BPF = 247
+_MOST_FILES = 500_000
 
 
 @dataclass(slots=True)
-class _Found:
+class _Object:
+    """One object with its places and the name that each place suggests."""
+
     data: bytes
-    places: list[Place] = field(default_factory=list)
+    places: dict[Place, str] = field(default_factory=dict)
 
 
 def object_files(
     paths: Sequence[str | Path], progress: Progress | None = None
 ) -> tuple[list[ObjectFile], list[Problem]]:
-    """The BPF objects in ``paths`` (files, or folders read recursively), sorted by name, and what could not be read.
+    """The BPF objects in ``paths``, sorted by name, and what could not be read.
 
-    Equal objects are one ObjectFile with all their places.
+    A path is an object, a program or library with objects inside, a package or archive, each also compressed, or a
+    folder of these, read recursively. Equal objects are one ObjectFile with all their places.
     """
-    found: dict[str, _Found] = {}
     problems: list[Problem] = []
-    files = [pair for given in paths for pair in _files_below(Path(given))]
-    for done, (path, inner) in enumerate(files):
+    files = list(_files_below(paths, problems))
+    objects: dict[str, _Object] = {}
+    for done, (path, found) in enumerate(_scan_all(files)):
         if progress:
             progress(done, len(files), str(path))
-        try:
-            _add(found, path, inner)
-        except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+        if isinstance(found, InputError):
+            problems.append(Problem(found.source, found.reason, found.offset))
+            continue
+        problems.extend(found.problems)
+        for item in found.objects:
+            digest = hashlib.sha256(item.data).hexdigest()
+            objects.setdefault(digest, _Object(item.data)).places.setdefault(item.place, item.name)
     if progress:
         progress(len(files), len(files), "")
-    return _named(found), sorted(problems, key=lambda p: (p.path, p.offset or 0))
+    return _named(objects), sorted(set(problems), key=lambda p: (p.path, p.offset or 0, p.reason))
 
 
-def _files_below(given: Path) -> Iterator[tuple[Path, str]]:
-    """Each file with the path by which it is known: below the given folder, or its own name."""
-    if not given.is_dir():
-        yield given, given.name
-        return
-    for folder, folders, names in os.walk(given):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.is_file() and not path.is_symlink():
+def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterator[tuple[Path, str]]:
+    """Each file with the name by which it is known: its path below the given folder, or its own name."""
+    count = 0
+    for given in map(Path, paths):
+        if not given.is_dir():
+            yield given, given.name
+            continue
+        for folder, folders, names in os.walk(given, onerror=lambda e: problems.append(_unreadable(e))):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                # Links are passed over: what they point to is read in its own place, or was not meant.
+                if path.is_symlink() or not path.is_file():
+                    continue
+                count += 1
+                if count > _MOST_FILES:
+                    problems.append(Problem(str(given), f"more than {_MOST_FILES} files; the rest is left out"))
+                    return
                 yield path, PurePosixPath(path.relative_to(given)).as_posix()
 
 
-def _add(found: dict[str, _Found], path: Path, inner: str) -> None:
-    data = read_file(path)
-    if not is_bpf(data):
+def _unreadable(error: OSError) -> Problem:
+    return Problem(str(error.filename), error.strerror or str(error))
+
+
+def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputError]]:
+    """Every file's objects in order, read by threads (decompression and reading let go of the interpreter lock)."""
+
+    def scan(pair: tuple[Path, str]) -> tuple[Path, Found | InputError]:
+        try:
+            return pair[0], scan_file(*pair)
+        except InputError as error:
+            return pair[0], error
+
+    if len(files) < 2:
+        yield from map(scan, files)
         return
-    digest = hashlib.sha256(data).hexdigest()
-    found.setdefault(digest, _Found(data)).places.append(Place(str(path), inner))
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        for at in range(0, len(files), 64):
+            yield from pool.map(scan, files[at : at + 64])
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def is_bpf(data: bytes) -> bool:
-    """Whether ``data`` begins as a 64-bit ELF file for BPF, of either byte order."""
-    if data[:5] != b"\x7fELF\x02" or data[5:6] not in (b"\x01", b"\x02"):
-        return False
-    return int.from_bytes(data[18:20], "little" if data[5] == 1 else "big") == _EM_BPF
-
-
-def _named(found: dict[str, _Found]) -> list[ObjectFile]:
-    objects: list[ObjectFile] = []
+def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
+    """Give each object the name of its first place; where that is not unique, more of the path or the hash."""
+    rows = []
+    for digest, item in objects.items():
+        places = tuple(sorted(item.places, key=lambda p: (p.package, p.path, p.offset)))
+        rows.append((digest, item.data, places, item.places[places[0]]))
+    short = Counter(name for _, _, _, name in rows)
+    longer = Counter(_long(places[0]) for _, _, places, _ in rows)
     taken: set[str] = set()
-    for digest, item in sorted(found.items(), key=lambda pair: (pair[1].places[0].path, pair[0])):
-        name = item.places[0].path
-        if name in taken:
+    named: list[ObjectFile] = []
+    for digest, data, places, name in sorted(rows, key=lambda row: (row[3], row[0])):
+        if short[name] > 1:
+            name = _long(places[0])
+            if longer[name] > 1:
+                name = f"{name}#{digest[:8]}"
+        # A name of one form can equal another's of the other form; hashes differ, so this ends.
+        while name in taken:
             name = f"{name}#{digest[:8]}"
         taken.add(name)
-        objects.append(ObjectFile(name, item.data, digest, tuple(item.places)))
-    return sorted(objects, key=lambda o: o.name)
+        named.append(ObjectFile(name, data, digest, places))
+    return sorted(named, key=lambda o: o.name)
+
+
+def _long(place: Place) -> str:
+    package = place.package.partition(" ")[0]
+    where = f"{package}/{place.path}" if package else place.path.lstrip("/")
+    return f"{where}@{place.offset:#x}" if place.offset else where

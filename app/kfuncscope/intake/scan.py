@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The BPF objects in one file, whatever it is: the file itself, carved out of it, or in the archive that it is."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from kfuncscope.errors import InputError
+from kfuncscope.intake.archive import inner_kind, read_archive
+from kfuncscope.intake.cache import default_cache
+from kfuncscope.intake.carve import EM_BPF, carve
+from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
+from kfuncscope.intake.files import Place, Problem
+from kfuncscope.intake.read import input_of, read_file
+from kfuncscope.intake.stream import Budget
+from kfuncscope.intake.unpack import bare_name, peel
+
+VERSION = 1
+"""Part of the cache key; raised whenever what is found or stored changes."""
+
+_OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
+_ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """One object: its bytes, its place, and a short name for it."""
+
+    data: bytes
+    place: Place
+    name: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What one file held."""
+
+    objects: list[FoundObject] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def scan_file(path: Path, known_as: str) -> Found:
+    """The BPF objects in the file, which reports call ``known_as``. Raises InputError when it cannot be read."""
+    head = _head(path)
+    kind = detect(head)
+    if kind in COMPRESSED:
+        with path.open("rb") as file:
+            kind = inner_kind(file, kind, str(path))
+    if kind in ARCHIVES:
+        return _cached_archive(path)
+    data = peel(read_file(path), str(path))
+    found = Found()
+    _scan_bytes(data, Place("", str(path)), known_as, found)
+    return found
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise InputError(str(path), "not a regular file" if path.exists() else "No such file or directory")
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), getattr(error, "strerror", None) or str(error)) from error
+
+
+def is_bpf(data: bytes) -> bool:
+    """Whether ``data`` begins as a 64-bit ELF file for BPF, of either byte order."""
+    if data[:5] != b"\x7fELF\x02" or data[5:6] not in (b"\x01", b"\x02"):
+        return False
+    return int.from_bytes(data[18:20], "little" if data[5] == 1 else "big") == EM_BPF
+
+
+def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:
+    """Add ``data`` if it is an object as a whole, else what can be carved out of it."""
+    if is_bpf(data):
+        # Taken whole even when it is damaged, so that its reader can tell what is wrong with it.
+        found.objects.append(FoundObject(data, place, name))
+        return
+    spans = list(carve(data))
+    for number, (start, end) in enumerate(spans, 1):
+        own = name if len(spans) == 1 else f"{name}.{number}"
+        found.objects.append(FoundObject(data[start:end], Place(place.package, place.path, start), own))
+
+
+def _cached_archive(path: Path) -> Found:
+    """The objects in an archive, from the cache where it was read before."""
+    given = input_of(path)
+    key = f"objects:{VERSION}:{given.sha256}"
+    cache = default_cache()
+    if (pack := cache.pack(key)) is not None:
+        parts = [pack.read(str(number)) for number in range(len(pack.meta["objects"]))]
+        if None not in parts:
+            # The file may have moved since: problems and places tell only what is inside it, so they still hold.
+            rows = zip(parts, pack.meta["objects"], strict=True)
+            objects = [FoundObject(data or b"", Place(p, where, at), name) for data, (p, where, at, name) in rows]
+            return Found(objects, [Problem(f"{path}{inner}", why, at) for inner, why, at in pack.meta["problems"]])
+    found = Found()
+    with path.open("rb") as file:
+        _scan_archive(file, Budget(str(path), given.size), path.name, found)
+    writer = cache.writer(key)
+    try:
+        for number, item in enumerate(found.objects):
+            writer.add(str(number), item.data)
+        rows_out = [[o.place.package, o.place.path, o.place.offset, o.name] for o in found.objects]
+        problems = [[p.path.removeprefix(str(path)), p.reason, p.offset] for p in found.problems]
+        writer.close({"objects": rows_out, "problems": problems})
+    except BaseException:
+        writer.drop()
+        raise
+    cache.trim()
+    return found
+
+
+def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -> bool:
+    """Add the objects in an archive; False when ``file`` is none."""
+    archive = read_archive(file, budget)
+    if archive is None:
+        return False
+    package, members = archive
+    title, short = package.title or known_as, package.name or known_as
+    for member in members:
+        data = member.read()
+        source = f"{budget.source}:{member.path}"
+        try:
+            if _nested(data, member.path):
+                _scan_nested(data, budget.nested(source), member.path.rpartition("/")[2], source, found)
+                continue
+            if detect(data[:HEAD]) in COMPRESSED and bare_name(member.path).endswith(_OBJECT_ENDINGS):
+                data = peel(data, source)
+        except InputError as error:
+            found.problems.append(Problem(error.source, error.reason, error.offset))
+            continue
+        _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found)
+    return True
+
+
+def _nested(data: bytes, path: str) -> bool:
+    """Whether a member is itself an archive. A Unix library (``.a``) is an ar archive, but no package."""
+    kind = detect(data[:HEAD])
+    if kind is Kind.DEB:
+        return data[8:21] == b"debian-binary"
+    return kind in ARCHIVES or (kind in COMPRESSED and bare_name(path).endswith(_ARCHIVE_ENDINGS))
+
+
+def _scan_nested(data: bytes, budget: Budget, known_as: str, source: str, found: Found) -> None:
+    outer, budget.source = budget.source, source
+    try:
+        _scan_archive(io.BytesIO(data), budget, known_as, found)
+    finally:
+        budget.source = outer
+        budget.leave()
