@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
 from kfuncscope.bpf.externs import Extern, read_externs
@@ -56,6 +56,7 @@ class Function:
     core: dict[int, int] = field(default_factory=dict)
     lines: list[LineInfo] = field(default_factory=list)
     proto: int = 0
+    leaders: frozenset[int] | None = None  # see rules.reach; the same for every kernel
 
     def line_at(self, insn: int) -> LineInfo | None:
         """The source line of an instruction: the last record at or before it."""
@@ -77,6 +78,20 @@ class Program:
     function: Function
     section: Section
     functions: tuple[Function, ...] = ()
+    ctx_loads: Any = None  # see rules.ctx_args; the same for every kernel
+    new_insns: Any = None  # see rules.helper
+    _helper_calls: dict[int, list[tuple[int, int]]] | None = None
+
+    @property
+    def helper_calls(self) -> dict[int, list[tuple[int, int]]]:
+        """Helper number → [(position in ``functions``, instruction)]."""
+        if self._helper_calls is None:
+            self._helper_calls = {}
+            for position, function in enumerate(self.functions):
+                for index, insn in enumerate(function.insns):
+                    if insn.op == CALL and insn.src == 0 and index not in function.refs:
+                        self._helper_calls.setdefault(insn.imm, []).append((position, index))
+        return self._helper_calls
 
     @property
     def autoload(self) -> bool:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Which architecture, and about which release, a vmlinux BTF is of (kernels by their fingerprints)."""
+
+from __future__ import annotations
+
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+
+# A member of struct pt_regs that only this architecture has, and the prefix of its system call functions.
+_PT_REGS = {
+    "x86_64": ("orig_ax", 168), "i386": ("orig_ax", 0), "arm64": ("pstate", 0), "ppc64le": ("nip", 0),
+    "riscv64": ("epc", 0), "s390x": ("psw", 0), "arm": ("uregs", 0), "loongarch64": ("csr_era", 0),
+}  # fmt: skip
+SYSCALL_PREFIX = {
+    "x86_64": "__x64_", "i386": "__ia32_", "arm64": "__arm64_", "s390x": "__s390x_", "riscv64": "__riscv_",
+    "ppc64le": "", "loongarch64": "", "arm": "",
+}  # fmt: skip
+BIG_ENDIAN = frozenset({"s390x", "ppc64", "ppc", "sparc64", "parisc64", "parisc32", "mips64"})
+
+
+def identify_arch(blob: Blob) -> str | None:
+    """The architecture told by struct pt_regs and checked against byte order; None where nothing tells."""
+    for struct_id in blob.find("pt_regs", Kind.STRUCT):
+        names, size = _flat_names(blob, struct_id), blob.ref(struct_id)
+        for arch, (member, bytes_) in _PT_REGS.items():
+            if member in names and (not bytes_ or size == bytes_):
+                big = blob.endian == ">"
+                if arch == "ppc64le" and big:
+                    return "ppc64"
+                if big == (arch in BIG_ENDIAN):
+                    return arch
+    return None
+
+
+def _flat_names(blob: Blob, struct_id: int, depth: int = 0) -> set[str]:
+    names = set()
+    for member in blob.members(struct_id):
+        if member.name:
+            names.add(member.name)
+        inner = blob.skip(member.type)
+        if depth < 3 and blob.kind(inner) in (Kind.STRUCT, Kind.UNION):
+            names |= _flat_names(blob, inner, depth + 1)
+    return names
+
+
+# Names of UAPI enums first seen in a Debian kernel of that release (spec of kernels §4); stable backports do not
+# touch them, as they do LSM hooks and struct members. Newest first.
+_FIRST_SEEN = (
+    ("7.3", "BPF_FIB_LOOKUP_VLAN"), ("7.2", "BPF_MAP_TYPE_RHASH"), ("7.0", "BPF_MAP_TYPE_INSN_ARRAY"),
+    ("6.17", "BPF_TRACE_UPROBE_SESSION"), ("6.12", "BPF_MAP_TYPE_ARENA"), ("6.1", "BPF_LSM_CGROUP"),
+)  # fmt: skip
+
+
+def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None:
+    """(at least, below) of the release of a blob that nothing else dates; '' above where it is open."""
+    below = ""
+    for release, name in _FIRST_SEEN:
+        if name in enumerators or (name.startswith("BPF_FIB") and _has_enumerator(blob, name)):
+            return release, below
+        below = release
+    return None
+
+
+def _has_enumerator(blob: Blob, name: str) -> bool:
+    prefix = name.rsplit("_", 1)[0]
+    for enum in blob.own_ids(Kind.ENUM):
+        if not blob.name(enum):
+            names = [e.name for e in blob.enumerators(enum)]
+            if name in names:
+                return True
+            if any(n.startswith(prefix) for n in names):
+                return False
+    return False

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A kernel configuration: option → value."""
+
+from __future__ import annotations
+
+from kfuncscope.errors import KernelError
+
+MAX_CONFIG = 8 << 20
+
+
+def parse_config(data: bytes, source: str = "config") -> dict[str, str]:
+    """Options that are set, by full name: ``y``, ``m``, a number, or text without its quotes.
+
+    An option that is absent is not set. KernelError where no line is a setting.
+    """
+    if len(data) > MAX_CONFIG:
+        raise KernelError(source, f"a kernel config of {len(data)} bytes is not plausible")
+    options = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        name, equals, value = line.partition("=")
+        if equals and name.startswith("CONFIG_"):
+            value = value.strip()
+            options[name] = value[1:-1].replace('\\"', '"') if value[:1] == '"' and value[-1:] == '"' else value
+    if not options:
+        raise KernelError(source, "not a kernel config: no line sets an option")
+    return options

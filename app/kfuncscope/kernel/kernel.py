@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""One kernel and what it offers to programs: types, kfuncs, helpers, hooks, struct_ops, program and map types."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+from kfuncscope.errors import KernelError
+from kfuncscope.intake.files import KernelFiles, Problem
+from kfuncscope.kernel.arch import SYSCALL_PREFIX, bracket_release, identify_arch
+from kfuncscope.kernel.btfids import KfuncSet
+from kfuncscope.kernel.config import parse_config
+from kfuncscope.kernel.facts import ArchCaps
+from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
+from kfuncscope.kernel.knowledge import Knowledge, for_release
+from kfuncscope.kernel.modules import Modules
+from kfuncscope.kernel.symbols import Symbols
+
+_RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")
+
+
+class Kernel:
+    """A kernel made of the parts that were given; what is missing is in ``lacks``, faults of the build in ``faults``."""
+
+    def __init__(self, files: KernelFiles, arch: str | None = None, release: str | None = None) -> None:
+        self.files = files
+        self.label = files.label
+        self.problems: list[Problem] = list(files.problems)
+        self.vmlinux = Blob(files.btf, files.label) if files.btf else None
+        self.config = parse_config(files.config, f"{files.label} config") if files.config else None
+        self.symbols = Symbols(files.symbols, f"{files.label} symbols") if files.symbols else None
+        told = identify_arch(self.vmlinux) if self.vmlinux else None
+        self.arch = arch or told or files.arch or ""
+        if not self.arch:
+            raise KernelError(files.label, "the architecture cannot be told from these files; name it")
+        if self.vmlinux and arch and told and told != arch:
+            raise KernelError(files.label, f"given as {arch}, but its types are those of {told}")
+        self.modules = Modules(files.modules, self.vmlinux)
+        self.release = release or files.release or self._release_from_label() or ""
+        self.release_source = "given" if release else "files" if self.release else ""
+        if not self.release and self.vmlinux:
+            bracket = bracket_release(self.vmlinux, set(self.attach_types) | set(self.map_types.values()))
+            if bracket:
+                self.release, self.release_source = bracket[0], f"types (below {bracket[1] or 'any later'})"
+        self.knowledge: Knowledge = for_release(self.release or None)
+        self._sets: list[KfuncSet] | None = None
+        self._module_registries: dict[str, Registry] = {}
+
+    def _release_from_label(self) -> str | None:
+        found = _RELEASE.search(self.label)
+        return found[1] if found else None
+
+    @cached_property
+    def version(self) -> tuple[int, int]:
+        """Release as (major, minor); (0, 0) when it is not known."""
+        found = re.match(r"(\d+)\.(\d+)", self.release)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    @property
+    def lacks(self) -> list[str]:
+        """The parts that were not given, in words."""
+        parts = {
+            "BTF": self.vmlinux, "config": self.config, "symbols": self.symbols,
+            "module BTF": len(self.modules) or None,
+        }  # fmt: skip
+        return [name for name, part in parts.items() if part is None]
+
+    # -- enums of the UAPI
+
+    def _enum(self, name: str) -> dict[str, int]:
+        if self.vmlinux is None:
+            return {}
+        for kind in (Kind.ENUM, Kind.ENUM64):
+            for enum in self.vmlinux.find(name, kind):
+                return {e.name: e.value for e in self.vmlinux.enumerators(enum)}
+        return {}
+
+    @cached_property
+    def helpers(self) -> dict[int, str]:
+        """Helper number → name without ``BPF_FUNC_`` (R-6.1)."""
+        found = self._enum("bpf_func_id")
+        return {v: n.removeprefix("BPF_FUNC_") for n, v in found.items() if not n.startswith("__")}
+
+    @cached_property
+    def prog_types(self) -> frozenset[str]:
+        """Program types without their prefix."""
+        return frozenset(n.removeprefix("BPF_PROG_TYPE_") for n in self._enum("bpf_prog_type"))
+
+    @cached_property
+    def attach_types(self) -> frozenset[str]:
+        """Attach types, with their prefix ``BPF_``."""
+        return frozenset(self._enum("bpf_attach_type"))
+
+    @cached_property
+    def map_types(self) -> dict[int, str]:
+        """Map type number → full name; the deprecated twins of one number keep the first."""
+        found: dict[int, str] = {}
+        for name, value in self._enum("bpf_map_type").items():
+            if not name.startswith("__"):
+                found.setdefault(value, name)
+        return found
+
+    # -- what can be called and attached to
+
+    def functions(self, name: str, module: str = "") -> list[tuple[str, Blob, int]]:
+        """FUNCs of a name as (module, blob, id): vmlinux first, then modules (R-2.6). ``module`` narrows the search."""
+        found: list[tuple[str, Blob, int]] = []
+        if self.vmlinux is not None and module in ("", "vmlinux"):
+            found += [("", self.vmlinux, i) for i in self.vmlinux.own(name, Kind.FUNC)]
+        if not found and module != "vmlinux":
+            for owner, blob in self.modules.named(name):
+                if not module or owner.startswith(module):
+                    found += [(owner, blob, i) for i in blob.own(name, Kind.FUNC)]
+        return found
+
+    def types(self, name: str, kind: Kind) -> list[tuple[str, Blob, int]]:
+        """Types of a name and kind as (module, blob, id): vmlinux, and only where it has none, modules."""
+        if self.vmlinux is None:
+            return []
+        found = [("", self.vmlinux, i) for i in self.vmlinux.own(name, kind)]
+        if not found:
+            found = [(m, b, i) for m, b in self.modules.named(name) for i in b.own(name, kind)]
+        return found
+
+    @cached_property
+    def kfuncs(self) -> Registry | None:
+        """Kfuncs of vmlinux; None for a kernel without BTF."""
+        if self.vmlinux is None:
+            return None
+        return Registry(
+            self.vmlinux, "", self.knowledge, self._image_sets(), self.config, self._exact, tags_expected=False
+        )
+
+    @property
+    def _exact(self) -> bool:
+        return self.knowledge.borrowed_for is None and bool(self.release)
+
+    def _image_sets(self) -> list[KfuncSet] | None:
+        return self._sets
+
+    def module_kfuncs(self, module: str) -> Registry | None:
+        """Kfuncs of one module; None where its BTF cannot be read."""
+        blob = self.modules.blob(module)
+        if blob is None or self.kfuncs is None:
+            return None
+        if module not in self._module_registries:
+            tagged = self.kfuncs.source != "knowledge"
+            self._module_registries[module] = Registry(
+                blob, module, self.knowledge, None, self.config, False, tags_expected=tagged
+            )
+        return self._module_registries[module]
+
+    def kfunc(self, module: str, func_id: int) -> Kfunc | None:
+        """The kfunc that a FUNC found by ``functions`` is; None for an ordinary function."""
+        registry = self.module_kfuncs(module) if module else self.kfuncs
+        return registry.get(func_id) if registry else None
+
+    @cached_property
+    def kfunc_rules(self) -> KfuncRules:
+        """Who may call which kfunc."""
+        return KfuncRules(self.knowledge)
+
+    @cached_property
+    def struct_ops(self) -> list[str]:
+        """struct_ops types: each X with ``struct bpf_struct_ops_X`` that holds a ``struct X`` (R-7.1)."""
+        if self.vmlinux is None:
+            return []
+        prefix = "bpf_struct_ops_"
+        found = []
+        for name in sorted(set(self.vmlinux.own_names(Kind.STRUCT))):
+            if name.startswith(prefix) and self.vmlinux.own(name.removeprefix(prefix), Kind.STRUCT):
+                value = self.vmlinux.own(name, Kind.STRUCT)[0]
+                wanted = name.removeprefix(prefix)
+                if any(self.vmlinux.name(self.vmlinux.skip(m.type)) == wanted for m in self.vmlinux.members(value)):
+                    found.append(wanted)
+        return found
+
+    # -- architecture
+
+    @cached_property
+    def caps(self) -> ArchCaps:
+        """What this architecture's JIT can do in this release."""
+        return self.knowledge.caps(self.arch)
+
+    def option(self, name: str) -> str | None:
+        """A config option's value, ``n`` where it is not set, None where no config was given."""
+        if self.config is None:
+            return None
+        return self.config.get(f"CONFIG_{name}", "n")
+
+    @property
+    def jit(self) -> bool:
+        """An eBPF JIT is built in, as far as the files tell."""
+        return self.caps.jit == "ebpf" and self.option("BPF_JIT") in ("y", None)
+
+    @property
+    def syscall_prefix(self) -> str:
+        """Prefix of system call functions, ``__x64_`` and so on."""
+        return SYSCALL_PREFIX.get(self.arch, "")
+
+    @property
+    def endian(self) -> str:
+        """``<`` or ``>``."""
+        if self.vmlinux is not None:
+            return self.vmlinux.endian
+        return ">" if self.arch in ("s390x", "ppc64", "sparc64") else "<"
+
+
+def open_kernel(files: KernelFiles, arch: str | None = None, release: str | None = None) -> Kernel:
+    """Open a kernel; InputError (BtfError, KernelError) where the files do not make one."""
+    return Kernel(files, arch, release)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The kfunc registry of one kernel: which functions are kfuncs, with what flags, for which programs (R-1.17, R-4.x).
+
+Order of evidence: id sets read from the binary, declaration tags of the BTF, knowledge of the release (R-1.17). The
+source of each fact is kept. A FUNC of the name alone proves nothing (design, "a name is not enough").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.btfids import KfuncSet
+from kfuncscope.kernel.facts import Answer, KfuncFact
+from kfuncscope.kernel.kfunc_filters import Caller
+from kfuncscope.kernel.knowledge import Knowledge
+
+COMMON = "BTF_KFUNC_HOOK_COMMON"
+FMODRET = frozenset({"FMODRET"})  # functions that fmod_ret programs may replace: in a set, but not callable
+
+
+@dataclass(frozen=True, slots=True)
+class Kfunc:
+    """One kfunc of a kernel. ``flags`` and ``prog_types`` are None where nothing tells; sources: binary, tags, knowledge.
+
+    ``module`` is empty for vmlinux. ``proto`` is the FUNC's id in ``blob``.
+    """
+
+    name: str
+    module: str
+    blob: Blob
+    proto: int
+    flags: int | None
+    prog_types: frozenset[str] | None
+    source: str
+    flags_source: str
+    types_source: str
+    sets: tuple[str, ...] = ()
+    tagged: bool = True
+
+
+class Registry:
+    """Kfuncs of one blob (vmlinux or one module)."""
+
+    def __init__(
+        self,
+        blob: Blob,
+        module: str,
+        knowledge: Knowledge,
+        sets: list[KfuncSet] | None,
+        config: Mapping[str, str] | None,
+        exact: bool,
+        tags_expected: bool,
+    ) -> None:
+        self.blob, self.module, self.knowledge, self.config = blob, module, knowledge, config
+        self.exact = exact
+        self.tags_expected = tags_expected
+        self.kfuncs: dict[str, Kfunc] = {}
+        self.untagged: list[str] = []  # registered for all that is known, but without the tag: a fault of the build
+        self._collect(sets)
+
+    def _collect(self, sets: list[KfuncSet] | None) -> None:
+        tags = {self.blob.name(i): i for i in self.blob.tags("bpf_kfunc") if self.blob.kind(i) == Kind.FUNC}
+        self.source = "binary" if sets else "tags" if tags or self.tags_expected else "knowledge"
+        members: dict[str, tuple[int, int, frozenset[str] | None]] = {}
+        for one in sets or []:
+            for func_id, flags in one.members.items():
+                name = self.blob.name(func_id)
+                types = members[name][2] if name in members else None
+                merged = one.prog_types if types is None else types | (one.prog_types or frozenset())
+                members[name] = (func_id, flags | members.get(name, (0, 0, None))[1], merged)
+        for name, (func_id, flags, types) in sorted(members.items()):
+            self._add(name, func_id, "binary", flags, types, name in tags or not tags)
+        if sets:
+            return
+        for name, func_id in sorted(tags.items()):
+            self._add(name, func_id, "tags", None, None, True)
+        self._from_knowledge(bool(tags) or self.tags_expected)
+
+    def _from_knowledge(self, tagged: bool) -> None:
+        """Where the BTF carries no tags, what the release is known to register; with tags, what they left out."""
+        for name, fact in self.knowledge.kfuncs.items():
+            if name in self.kfuncs or not self._gates_open(fact):
+                continue
+            ids = self.blob.own(name, Kind.FUNC)
+            if not ids or not fact.prog_types - FMODRET:
+                continue
+            if not tagged:
+                self._add(name, ids[0], "knowledge", None, None, False)
+            elif not self.knowledge.borrowed_for or self.exact:
+                self.untagged.append(name)
+                self._add(name, ids[0], "knowledge", None, None, False)
+
+    def _gates_open(self, fact: KfuncFact) -> bool:
+        if not self.config:
+            return True
+        return any(all(self._is_set(option) for option in reg.config) for reg in fact.registrations)
+
+    def _is_set(self, option: str) -> bool:
+        name, _, value = option.partition("=")
+        found = (self.config or {}).get(name, "n")
+        return found == value if value else found in ("y", "m")
+
+    def _add(
+        self, name: str, func_id: int, source: str, flags: int | None, types: frozenset[str] | None, tagged: bool
+    ) -> None:
+        fact = self.knowledge.kfuncs.get(name)
+        flags_source, types_source = source, source
+        if flags is None:
+            flags, flags_source = (fact.flags, "knowledge") if fact else (None, "")
+        if types is None:
+            types, types_source = (fact.prog_types, "knowledge") if fact else (None, "")
+        sets = fact.sets if fact else ()
+        self.kfuncs[name] = Kfunc(
+            name, self.module, self.blob, func_id, flags, types, source, flags_source, types_source, sets, tagged
+        )
+
+    def get(self, func_id: int) -> Kfunc | None:
+        """The kfunc that a FUNC is, None where it is an ordinary function."""
+        found = self.kfuncs.get(self.blob.name(func_id))
+        return found if found is not None and found.proto == func_id else None
+
+
+class KfuncRules:
+    """Who may call which kfunc in one release: hooks and filters (R-4.1, R-4.3, R-11.1)."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self._hook_filters: dict[str, set[str]] = {}
+        for fact in knowledge.kfuncs.values():
+            for reg in fact.registrations:
+                for hook in self._hooks(reg.prog_types):
+                    self._hook_filters.setdefault(hook, set()).update(reg.filters)
+
+    def _hooks(self, prog_types: frozenset[str]) -> set[str]:
+        hooks = self.knowledge.kfunc_hooks
+        return {COMMON if t == "UNSPEC" else hooks.get(t, "") for t in prog_types} - {""}
+
+    def allowed(self, kfunc: Kfunc, caller: Caller) -> tuple[Answer, str]:
+        """Whether the verifier lets the caller reach this kfunc, and a reason."""
+        if caller.prog_type == "EXT":
+            return "unknown", "a replacement may call what its target may"
+        if kfunc.prog_types is None:
+            return "unknown", f"nothing tells for which program types {kfunc.name} is registered"
+        registered = self._hooks(kfunc.prog_types)
+        if not kfunc.prog_types:
+            return "no", f"{kfunc.name} is in a set that is never registered for programs"
+        own = self.knowledge.kfunc_hooks.get(caller.prog_type, "")
+        asked = [h for h in (COMMON, own) if h and h in registered]
+        if not asked:
+            words = ", ".join(sorted(kfunc.prog_types))
+            return "no", f"{kfunc.name} is registered for {words}, not for {caller.prog_type}"
+        answers: list[Answer] = []
+        blocked = ""
+        for hook in asked:
+            answer: Answer = "yes"
+            for name in sorted(self._hook_filters.get(hook, ())):
+                rule = self.knowledge.kfunc_filters.get(name)
+                verdict: Answer = rule.passes(kfunc.name, caller) if rule else "yes"
+                if verdict != "yes":
+                    blocked = name
+                    answer = "no" if verdict == "no" or answer == "no" else "unknown"
+            answers.append(answer)
+        if "yes" in answers:
+            return "yes", ""
+        if "unknown" in answers:
+            return "unknown", f"the filter {blocked} decides"
+        return "no", f"the filter {blocked} keeps {caller.prog_type} programs of this kind from {kfunc.name}"

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Whether a program that loads can also be attached as its section says (R-7.5..R-7.13, R-5.2, R-11.8).
+
+"Attaches" means that libbpf's plain attach succeeds, with nothing that only the loader knows.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.ctx_args import ctx_loads
+from kfuncscope.rules.hook import TRAMPOLINE, find_hook
+from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
+
+KPROBE = frozenset({"kprobe", "kretprobe"})
+KPROBE_MULTI = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
+KSYSCALL = frozenset({"ksyscall", "kretsyscall"})
+TRACEPOINT = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
+RAW_TP = frozenset({"raw_tp", "raw_tracepoint", "raw_tp.s", "raw_tracepoint.s", "raw_tp.w", "raw_tracepoint.w"})
+USER = re.compile(r"^(uprobe|uretprobe|usdt|perf_event|freplace|struct_ops|syscall|socket|sk_|cgroup|lwt|lirc|flow)")
+# Iterators whose link needs a parameter (a map, an order of cgroups) that a plain attach does not give.
+ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"})
+
+
+def _problem(program: Program, rules: tuple[str, ...], message: str, certain: bool = True, **more: object) -> Problem:
+    confidence = more.get("confidence", Confidence.HIGH if certain else Confidence.LOW)
+    assert isinstance(confidence, Confidence)
+    return Problem(
+        NeedKind.HOOK, program.section.target or program.section.kind, "attach", rules, message, Stage.ATTACH,
+        Reach.ATTACH, confidence, certain,
+    )  # fmt: skip
+
+
+def attach_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Why the program cannot be attached; empty when it can, or when nothing attaches it by its section name."""
+    section, kernel = program.section, ctx.kernel
+    kind = section.kind
+    if kind in KPROBE:
+        return _kprobe(kernel, program)
+    if kind in KPROBE_MULTI:
+        return _kprobe_multi(kernel, program)
+    if kind in KSYSCALL:
+        return _function(kernel, program, f"{kernel.syscall_prefix}sys_{section.target}")
+    if kind in TRACEPOINT:
+        return _tracepoint(ctx, program)
+    if kind in RAW_TP:
+        return _raw_tracepoint(ctx, program)
+    if section.attach_type in TRAMPOLINE or section.prog_type == "LSM":
+        return _trampoline(kernel, program)
+    if section.attach_type == "TRACE_ITER" and section.target in ITER_NEEDS_LINK_INFO:
+        message = f"iterator {section.target} attaches only with a target that the loader gives"
+        return [_problem(program, ("R-7.13",), message)]
+    return []
+
+
+def _trampoline(kernel: Kernel, program: Program) -> list[Problem]:
+    """R-5: an architecture whose ftrace takes no direct calls loads such programs but does not attach them."""
+    direct = kernel.option("DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+    if direct is None:
+        direct = "y" if kernel.caps.fentry_on_kernel_functions else "n"
+    if direct != "y":
+        message = f"this {kernel.arch} kernel lacks DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached"
+        return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
+    return []
+
+
+def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
+    target = program.section.target
+    if not target:
+        return [_problem(program, ("R-2.4",), "the probed function is set at run time", certain=False)]
+    name, plus, _ = target.partition("+")
+    module, colon, function = name.partition(":")
+    found = _function(kernel, program, function if colon else module)
+    if not found and plus:
+        message = f"{target}: whether an instruction begins at that offset is not in these files"
+        return [_problem(program, ("R-7.9",), message, certain=False)]
+    return found
+
+
+def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
+    """R-7.9: the symbol decides; without symbols a FUNC in the BTF is a strong hint."""
+    if kernel.option("KPROBES") == "n":
+        return [_problem(program, ("R-5.2",), "this kernel is built without kprobes")]
+    if not name.isidentifier() and not re.fullmatch(r"[\w.$]+", name):
+        return [_problem(program, ("R-2.4",), f"{name} is no function name; it is set at run time", certain=False)]
+    in_btf = kernel.functions(name)
+    if kernel.symbols is not None:
+        if kernel.symbols.is_function(name) or any(module for module, _, _ in in_btf):
+            return []
+        clones = kernel.symbols.clones(name)
+        if clones:
+            message = f"{name} exists only as {', '.join(clones[:3])}: a probe on the plain name fails"
+        elif in_btf:
+            message = f"{name} is in the BTF but has no symbol: it was inlined"
+        else:
+            message = f"there is no function {name} in this kernel"
+        return [_problem(program, ("R-7.9",), message)]
+    if in_btf:
+        return []
+    message = f"{name} is not in the BTF; without symbols it cannot be told whether it exists"
+    known = kernel.vmlinux is not None
+    return [_problem(program, ("R-7.9", "R-1.19"), message, certain=known, confidence=Confidence.MEDIUM)]
+
+
+def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
+    if kernel.option("FPROBE") == "n":
+        return [_problem(program, ("R-5.2",), "this kernel is built without FPROBE, which kprobe.multi needs")]
+    attach = program.section.attach_type
+    if attach and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
+        return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
+    target = program.section.target
+    if not target:
+        return [_problem(program, ("R-2.4",), "the probed functions are set at run time", certain=False)]
+    if set(target) & set("*?"):
+        return []
+    return _function(kernel, program, target)
+
+
+def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
+    """R-7.8: the event must exist, and the program may not read beyond its record."""
+    kernel = ctx.kernel
+    system, slash, event = program.section.target.partition("/")
+    if not slash:
+        return [_problem(program, ("R-2.4",), "the tracepoint is set at run time", certain=False)]
+    if system == "syscalls":
+        return _syscall_event(kernel, program, event)
+    if kernel.vmlinux is None or event_exists(kernel, system, event):
+        return []
+    fact = kernel.knowledge.tracepoints.get(event)
+    if fact is not None and kernel.config is not None and not len(kernel.modules):
+        message = f"tracepoint {system}/{event} is not in vmlinux; it may live in a module that was not given"
+        return [_problem(program, ("R-7.8",), message, certain=False)]
+    return [_problem(program, ("R-7.8",), f"tracepoint {system}/{event} does not exist in this kernel")]
+
+
+def event_exists(kernel: Kernel, system: str, event: str) -> bool:
+    """A trace event of vmlinux or a module: its tracepoint's typedef is in the BTF, or its record's struct."""
+    if kernel.types(f"btf_trace_{event}", Kind.TYPEDEF):
+        return True
+    return bool(kernel.types(f"trace_event_raw_{event}", Kind.STRUCT)) or (
+        kernel.symbols is not None and bool(kernel.symbols.types(f"event_{event}"))
+    )
+
+
+def _syscall_event(kernel: Kernel, program: Program, event: str) -> list[Problem]:
+    name = event.removeprefix("sys_enter_").removeprefix("sys_exit_")
+    if name == event:
+        return [_problem(program, ("R-7.8",), f"there is no event syscalls/{event}")]
+    if kernel.option("FTRACE_SYSCALLS") == "n":
+        return [_problem(program, ("R-5.2",), "this kernel is built without syscall tracepoints")]
+    wanted = [f"{kernel.syscall_prefix}sys_{name}", f"sys_{name}", f"__do_sys_{name}", f"__se_sys_{name}"]
+    symbols = kernel.symbols
+    if any(kernel.functions(w) for w in wanted):
+        return []
+    if symbols is not None and any(symbols.types(w) for w in (*wanted, f"event_enter__{name}")):
+        return []
+    message = f"there is no system call {name} on {kernel.arch}"
+    return [_problem(program, ("R-7.8",), message, certain=symbols is not None, confidence=Confidence.MEDIUM)]
+
+
+def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
+    """R-7.6: the tracepoint must exist and have as many arguments as the program reads."""
+    kernel, name = ctx.kernel, program.section.target
+    if not name:
+        return [_problem(program, ("R-2.4",), "the tracepoint is set at run time", certain=False)]
+    if kernel.vmlinux is None or name in ("sys_enter", "sys_exit"):
+        return []
+    for _, blob, typedef in kernel.types(f"btf_trace_{name}", Kind.TYPEDEF):
+        pointer = blob.skip(blob.ref(typedef))
+        count = len(blob.params(blob.skip(blob.ref(pointer)))) - 1
+        used = max((x.offset // 8 + 1 for x in ctx_loads(ctx.obj, program)), default=0)
+        if used > count:
+            message = f"tracepoint {name} has {count} arguments, the program reads number {used}"
+            return [_problem(program, ("R-7.6",), message)]
+        return []
+    return [_problem(program, ("R-7.6",), f"tracepoint {name} does not exist in this kernel")]
+
+
+def hook_found(kernel: Kernel, program: Program) -> bool:
+    """Whether a BTF attach target exists."""
+    return find_hook(kernel, program) is not None

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""One object on one kernel: externs resolved, CO-RE records relocated, constants known; worked out once, on demand."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.bpf.externs import Extern
+from kfuncscope.bpf.object import BpfObject, Function
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import ENUMS, Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.kfuncs import Kfunc
+from kfuncscope.rules.compat import types_are_compat
+from kfuncscope.rules.core import Matcher, Reloc, relocate
+from kfuncscope.rules.reach import NONZERO, Value
+
+
+class Resolved(NamedTuple):
+    """What libbpf finds for an extern. ``status``: found, missing, incompatible, or unknown (modules not given)."""
+
+    extern: Extern
+    status: str
+    module: str = ""
+    blob: Blob | None = None
+    type: int = 0
+    kfunc: Kfunc | None = None
+
+
+class Context:
+    """An object held against a kernel."""
+
+    def __init__(self, obj: BpfObject, kernel: Kernel, use_rodata: bool = True) -> None:
+        self.obj, self.kernel, self.use_rodata = obj, kernel, use_rodata
+        self.read_rodata = False
+        self._matcher: Matcher | None = None
+        self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
+        self._externs: dict[str, Resolved] = {}
+
+    # -- CO-RE
+
+    def relocs(self, function: Function) -> dict[int, Reloc]:
+        """What each CO-RE record of a function becomes, by instruction index."""
+        key = (function.section, function.start)
+        known = self._relocs.get(key)
+        if known is None:
+            known = self._relocate(function)
+            self._relocs[key] = known
+        return known
+
+    def _relocate(self, function: Function) -> dict[int, Reloc]:
+        if not function.relos or self.obj.btf is None:
+            return {}
+        if self._matcher is None:
+            targets = [self.kernel.vmlinux] if self.kernel.vmlinux else []
+            self._matcher = Matcher(self.obj.btf, targets, self.kernel.modules)
+        made, insns = {}, function.insns
+        for index, position in function.core.items():
+            following = insns[index + 1] if index + 1 < len(insns) else None
+            made[index] = relocate(self._matcher, function.relos[position][1], insns[index], following)
+        return made
+
+    # -- externs
+
+    def extern(self, name: str) -> Resolved | None:
+        """How libbpf resolves an extern on this kernel; None for names that are no externs."""
+        if name not in self._externs:
+            extern = self.obj.externs.get(name)
+            if extern is None:
+                return None
+            self._externs[name] = self._kfunc(extern) if extern.kind == "kfunc" else self._variable(extern)
+        return self._externs[name]
+
+    def _kfunc(self, extern: Extern) -> Resolved:
+        """R-2.8, R-2.10: any FUNC of the essential name, vmlinux first, then modules; prototypes must fit."""
+        found = self.kernel.functions(extern.lookup)
+        if not found:
+            return Resolved(extern, "missing" if self._all_seen(extern.lookup) else "unknown")
+        module, blob, func = found[0]
+        btf = self.obj.btf
+        assert btf is not None
+        # R-11.10: kfunc prototypes are compared as they stand.
+        if not types_are_compat(btf, btf.ref(extern.type), blob, blob.ref(func)):
+            return Resolved(extern, "incompatible", module, blob, func)
+        return Resolved(extern, "found", module, blob, func, self.kernel.kfunc(module, func))
+
+    def _all_seen(self, name: str) -> bool:
+        """Whether "not in these BTFs" means "not in the kernel": some kfuncs live in modules that were not given."""
+        if len(self.kernel.modules) or self.kernel.vmlinux is None:
+            return True
+        fact = self.kernel.knowledge.kfuncs.get(name)
+        if fact is None:
+            return known_name(name)
+        config = self.kernel.config or {}
+        return not any(config.get(o) == "m" for o in fact.config) and bool(config)
+
+    def _variable(self, extern: Extern) -> Resolved:
+        if extern.kind == "kconfig":
+            return Resolved(extern, "found" if self.kconfig(extern) is not None else "missing")
+        if not extern.typed:
+            return self._symbol(extern)
+        found = self.kernel.types(extern.name, Kind.VAR)
+        if not found:
+            return Resolved(extern, "missing")
+        module, blob, var = found[0]
+        btf = self.obj.btf
+        assert btf is not None
+        # R-11.10: both sides without modifiers first.
+        if not types_are_compat(btf, btf.skip(extern.type), blob, blob.skip(blob.ref(var))):
+            return Resolved(extern, "incompatible", module, blob, var)
+        return Resolved(extern, "found", module, blob, var)
+
+    def _symbol(self, extern: Extern) -> Resolved:
+        """A typeless variable: looked up in kallsyms (R-2.12)."""
+        symbols = self.kernel.symbols
+        if symbols is None:
+            return Resolved(extern, "unknown")
+        if symbols.types(extern.name):
+            return Resolved(extern, "found")
+        if not symbols.has_data and self.kernel.option("KALLSYMS_ALL") == "y":
+            return Resolved(extern, "unknown")
+        return Resolved(extern, "missing")
+
+    def kconfig(self, extern: Extern) -> int | None:
+        """Value of a ``.kconfig`` extern as a number (R-2.13); None where it is unknown or absent."""
+        name, kernel = extern.name, self.kernel
+        if name == "LINUX_KERNEL_VERSION":
+            parts = [int(p) if p.isdigit() else 0 for p in kernel.release.replace("-", ".").replace("+", ".").split(".")]
+            major, minor, patch = [*parts, 0, 0, 0][:3]
+            return (major << 16) + (minor << 8) + min(patch, 255) if major else None
+        if name == "LINUX_HAS_BPF_COOKIE":
+            return int(kernel.version >= (5, 15)) if kernel.version != (0, 0) else None
+        if name == "LINUX_HAS_SYSCALL_WRAPPER":
+            return int(bool(kernel.syscall_prefix) and bool(kernel.functions(kernel.syscall_prefix + "sys_bpf")))
+        if not name.startswith("CONFIG_") or kernel.config is None:
+            return None
+        value = kernel.config.get(name)
+        if value is None:
+            return 0 if extern.weak else None
+        return self._option(extern, value)
+
+    def _option(self, extern: Extern, value: str) -> int | None:
+        btf = self.obj.btf
+        assert btf is not None
+        type_id = btf.skip(extern.type)
+        if value in ("y", "m", "n"):
+            if btf.kind(type_id) in ENUMS:
+                return {"n": 0, "y": 1, "m": 2}[value]
+            char = btf.kind(type_id) == Kind.INT and btf.size(type_id) == 1 and not btf.int_(type_id).bool_
+            return ord(value) if char else int(value == "y")
+        try:
+            return int(value, 0)
+        except ValueError:
+            return None
+
+    # -- rules.reach.Environment
+
+    def immediate(self, function: Function, index: int) -> int | None:
+        """The immediate after CO-RE (poisoned instructions keep theirs: they are reported where reached)."""
+        if index not in function.core:
+            return None
+        reloc = self.relocs(function).get(index)
+        return reloc.new if reloc is not None and reloc.outcome in ("patched", "absent") else None
+
+    def address(self, function: Function, index: int) -> Value:
+        """What a relocated ld_imm64 loads (R-2.11, R-11.12)."""
+        ref = function.refs[index]
+        if ref.kind == "data":
+            return ("data", ref.name, ref.offset) if ref.name.startswith(".rodata") else NONZERO
+        if ref.kind == "kconfig":
+            return ("kconfig", ref.name, 0)
+        if ref.kind in ("kfunc", "ksym"):
+            resolved = self.extern(ref.name)
+            if resolved is None or resolved.status == "unknown":
+                return None
+            if resolved.status != "found":
+                return 0
+            if ref.kind == "kfunc":
+                return NONZERO if self.kernel.version >= (6, 12) else None
+            return None if resolved.extern.typed else NONZERO
+        return NONZERO if ref.kind == "map" else None
+
+    def load(self, pointer: tuple[object, ...], size: int) -> int | None:
+        """Initial content of read-only data; values of kconfig externs."""
+        kind, name, offset = pointer
+        assert isinstance(name, str) and isinstance(offset, int)
+        order = "little" if self.obj.endian == "<" else "big"
+        if kind == "data":
+            self.read_rodata = True
+            if not self.use_rodata:
+                return None
+            raw = self.obj.data_of(name)[offset : offset + size] if offset >= 0 else b""
+        elif kind == "kconfig":
+            extern = self.obj.externs[name]
+            value = self.kconfig(extern)
+            btf = self.obj.btf
+            if value is None or btf is None:
+                return None
+            width = btf.size(extern.type)
+            raw = (value & ((1 << 8 * width) - 1)).to_bytes(width, order)[offset : offset + size]
+        else:
+            return None
+        return int.from_bytes(raw, order) if len(raw) == size else None
+
+
+def known_name(name: str) -> bool:
+    """Whether any table of any release knows this kfunc: then its absence means that it is gone."""
+    from kfuncscope.kernel import knowledge
+
+    if knowledge.first_release("kfunc", name) or name in knowledge.renames():
+        return True
+    return any(name in knowledge.for_release(r).kfuncs for r in knowledge.releases())

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Arguments of hooks: what a kernel function passes, slot by slot, and which slots a program reads (R-7.10..R-7.13)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.bpf.instructions import LDX, Insn
+from kfuncscope.bpf.object import BpfObject, Function, Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
+from kfuncscope.rules.reach import Reach, State, Value
+
+
+class Slot(NamedTuple):
+    """Eight bytes of a hook's context: the parameter's name and type; ``part`` counts within a struct by value."""
+
+    name: str
+    type: int
+    part: int = 0
+
+
+class Load(NamedTuple):
+    """A read of the context: offset and size in bytes, and where."""
+
+    offset: int
+    size: int
+    function: Function
+    index: int
+
+
+def slots(blob: Blob, proto: int, skip_first: bool = False) -> list[Slot]:
+    """Parameters of a prototype as context slots; a struct by value takes one for each 8 bytes."""
+    found = []
+    for param in blob.params(proto)[1 if skip_first else 0 :]:
+        if param.type == 0:
+            continue
+        bare = blob.skip(param.type)
+        count = max(1, (blob.size(bare) + 7) // 8) if blob.kind(bare) in COMPOSITES else 1
+        found += [Slot(param.name, param.type, part) for part in range(count)]
+    return found
+
+
+class _Plain:
+    """An environment that knows no kernel: nothing is folded, every load of the context is seen."""
+
+    def immediate(self, function: Function, index: int) -> int | None:
+        return None
+
+    def address(self, function: Function, index: int) -> Value:
+        return None
+
+    def load(self, pointer: tuple[object, ...], size: int) -> int | None:
+        return None
+
+
+class _CtxReach(Reach):
+    """Follows the context pointer and notes what is read through it."""
+
+    loads: dict[tuple[str, int, int], Load]
+    leaks: bool
+
+    def __init__(self, obj: BpfObject, entry: Function) -> None:
+        self.loads = {}
+        self.leaks = False
+        self._at: tuple[Function, int] | None = None
+        super().__init__(obj, entry, _Plain())
+
+    def _enter(self, function: Function, state: State) -> None:
+        if not self._entries and not self.reached:
+            state.regs[1] = ("ctx", "ctx", 0)
+        super()._enter(function, state)
+
+    def _step(
+        self, function: Function, at: int, insn: Insn, state: State, taken: dict[int, set[int]]
+    ) -> list[tuple[int, State]]:
+        if insn.op & 7 == LDX:
+            pointer = state.regs[insn.src]
+            if isinstance(pointer, tuple) and pointer[0] == "ctx" and isinstance(pointer[2], int):
+                size = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}[insn.op & 0x18]
+                key = (function.section, function.start, at)
+                self.loads[key] = Load(pointer[2] + insn.off, size, function, at)
+                state.regs[insn.dst] = None
+                return [(at + 1, state)]
+        return super()._step(function, at, insn, state, taken)
+
+
+def ctx_loads(obj: BpfObject, program: Program) -> list[Load]:
+    """Every read of the context in a program and its subprograms, in order; worked out once per program."""
+    if program.ctx_loads is None:
+        found = _CtxReach(obj, program.function).loads.values()
+        program.ctx_loads = sorted(found, key=lambda x: (x.function.section, x.function.start, x.index))
+    loads: list[Load] = program.ctx_loads
+    return loads
+
+
+def type_class(blob: Blob, type_id: int) -> str:
+    """What an argument is to the verifier: scalar, void*, const void*, struct*, int*, func*, pointer*, ... (R-11.15)."""
+    type_id = blob.skip(type_id)
+    kind = blob.kind(type_id)
+    if kind == Kind.INT or kind in ENUMS:
+        return "scalar"
+    if kind in COMPOSITES:
+        return "struct"
+    if kind != Kind.PTR:
+        return "float" if kind == Kind.FLOAT else "other"
+    target = blob.ref(type_id)
+    if target == 0:
+        return "void*"
+    bare = blob.skip(target)
+    kind = blob.kind(bare)
+    if kind in COMPOSITES:
+        return "struct*"
+    if kind == Kind.INT:
+        return "int*"
+    if bare == 0:
+        return "const void*"
+    return "pointer*"

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Attach targets that decide at load: does the hook exist, may this program hang on it (R-2.4..2.6, R-7.5, 7.10..7.13)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.ctx_args import Slot, ctx_loads, slots, type_class
+from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
+
+TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
+MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
+RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_MAC", "LSM_CGROUP"})
+MAX_ARGS = 12  # MAX_BPF_FUNC_ARGS
+
+# Program types whose expected attach type the kernel checks when it loads a program (R-11.13).
+CHECKED_AT_LOAD = frozenset(
+    {"TRACING", "CGROUP_SOCK", "CGROUP_SOCK_ADDR", "CGROUP_SKB", "CGROUP_SOCKOPT", "SK_LOOKUP", "SK_REUSEPORT",
+     "NETFILTER"}
+)  # fmt: skip
+
+
+class Hook(NamedTuple):
+    """An attach target found in a kernel: the BTF name looked for, where it is, and its prototype's slots."""
+
+    name: str
+    module: str
+    blob: Blob
+    type: int
+    proto: int
+    slots: list[Slot]
+
+
+def btf_name(program: Program) -> str:
+    """The BTF name that libbpf looks for (R-2.5); empty where the target is set at run time or is no kernel type."""
+    section = program.section
+    if not section.attach_btf or not section.target or section.prog_type == "EXT" or section.attach_type in MULTI:
+        return ""
+    prefix = {"TRACE_RAW_TP": "btf_trace_", "LSM_MAC": "bpf_lsm_", "LSM_CGROUP": "bpf_lsm_", "TRACE_ITER": "bpf_iter_"}
+    return prefix.get(section.attach_type, "") + section.target
+
+
+def find_hook(kernel: Kernel, program: Program) -> Hook | None:
+    """The hook on a kernel as libbpf finds it (R-2.5, R-2.6)."""
+    name = btf_name(program)
+    if program.section.attach_type != "TRACE_RAW_TP":
+        for module, blob, func in kernel.functions(name, program.section.module):
+            return Hook(name, module, blob, func, blob.ref(func), slots(blob, blob.ref(func)))
+        return None
+    for module, blob, typedef in kernel.types(name, Kind.TYPEDEF):
+        proto = blob.skip(blob.ref(typedef))
+        if blob.kind(proto) == Kind.PTR:
+            proto = blob.skip(blob.ref(proto))
+        return Hook(name, module, blob, typedef, proto, slots(blob, proto, skip_first=True))
+    return None
+
+
+def _problem(program: Program, cls: str, rules: tuple[str, ...], message: str, **more: object) -> Problem:
+    return Problem(NeedKind.HOOK, program.section.target or program.section.kind, cls, rules, message, **more)  # type: ignore[arg-type]
+
+
+def type_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Program type and expected attach type that the kernel does not know (R-7.15, R-11.13)."""
+    kernel, section = ctx.kernel, program.section
+    if not kernel.prog_types:
+        return []
+    if section.prog_type not in kernel.prog_types:
+        message = f"program type {section.prog_type} is unknown to this kernel"
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-7.15", "R-11.13"), message)]
+    if section.prog_type == "LSM" and kernel.option("BPF_LSM") == "n":
+        message = "this kernel is built without BPF LSM"
+        return [Problem(NeedKind.PROG_TYPE, "LSM", "attach_btf_not_found", ("R-5.2", "R-7.12"), message)]
+    attach = section.attach_type
+    if section.prog_type in CHECKED_AT_LOAD and attach and f"BPF_{attach}" not in kernel.attach_types:
+        message = f"attach type {attach} is unknown to this kernel"
+        return [Problem(NeedKind.PROG_TYPE, attach, "einval_empty_log", ("R-11.13",), message)]
+    return []
+
+
+def target_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Why the attach target keeps the program from loading."""
+    section = program.section
+    if section.prog_type == "EXT":
+        return [_problem(program, "needs_target_prog", ("R-2.5",), "replaces a function of another program", certain=False)]
+    if not section.attach_btf or section.attach_type in MULTI:
+        return []
+    if not section.target:
+        return [_problem(program, "", ("R-2.4",), "the attach target is set at run time", certain=False)]
+    kernel = ctx.kernel
+    if kernel.vmlinux is None:
+        return [_problem(program, "attach_btf_not_found", ("R-2.5",), "this kernel has no BTF to look the target up in")]
+    hook = find_hook(kernel, program)
+    if hook is None:
+        certain = bool(len(kernel.modules)) or not section.module or section.module == "vmlinux"
+        message = f"{btf_name(program)} is not in the kernel's BTF"
+        return [
+            _problem(program, "attach_btf_not_found", _not_found_rules(program), message, certain=certain,
+                     confidence=Confidence.HIGH if certain else Confidence.LOW)
+        ]  # fmt: skip
+    found = _iter_target(program, hook) if section.attach_type == "TRACE_ITER" else []
+    if section.attach_type in TRAMPOLINE:
+        found += _trampoline_target(kernel, program, hook)
+    if section.prog_type == "LSM":
+        found += _lsm_hook(kernel, program)
+    if section.sleepable and section.attach_type in TRAMPOLINE | {"LSM_MAC"}:
+        found += _sleepable(kernel, program)
+    return found + _arguments(ctx, program, hook)
+
+
+def _not_found_rules(program: Program) -> tuple[str, ...]:
+    more = {"TRACE_RAW_TP": "R-7.5", "LSM_MAC": "R-7.12", "LSM_CGROUP": "R-7.12", "TRACE_ITER": "R-7.13"}
+    return ("R-2.5", "R-2.6", more.get(program.section.attach_type, "R-7.10"))
+
+
+def _iter_target(program: Program, hook: Hook) -> list[Problem]:
+    """R-7.13: an iterator has ``struct bpf_iter__X`` beside its function."""
+    name = "bpf_iter__" + program.section.target
+    if hook.blob.find(name, Kind.STRUCT):
+        return []
+    return [_problem(program, "attach_target_rejected", ("R-7.13",), f"struct {name} is missing: no iterator target")]
+
+
+def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Problem]:
+    """What a trampoline cannot be built for (R-5.1, R-7.10, R-7.11, R-11.8, R-11.16)."""
+    section, found = program.section, []
+    if not kernel.caps.trampoline or not kernel.jit:
+        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
+        found.append(Problem(NeedKind.JIT, "trampoline", "enotsupp_no_jit", ("R-5.1",), message))
+    reason = unsupported_prototype(hook)
+    if reason:
+        found.append(_problem(program, "attach_target_rejected", ("R-7.10",), reason))
+    name = section.target
+    if name in kernel.knowledge.btf_id_deny:
+        found.append(_problem(program, "attach_target_rejected", ("R-7.11",), f"{name} is on the kernel's deny list"))
+    exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN")
+    if exits and kernel.version >= (6, 12) and name in kernel.knowledge.noreturn_deny:
+        found.append(_problem(program, "attach_target_rejected", ("R-11.16",), f"{name} never returns"))
+    if kernel.symbols is not None and not hook.module and not kernel.symbols.is_function(name):
+        clones = kernel.symbols.clones(name)
+        told = f"; the symbols list {', '.join(clones[:3])} instead" if clones else ""
+        message = f"the address of {name} cannot be found: it has BTF but no symbol{told}"
+        found.append(_problem(program, "attach_target_rejected", ("R-11.8",), message))
+    if section.attach_type == "MODIFY_RETURN" and not section.sleepable:
+        found += _modifiable(kernel, program)
+    return found
+
+
+def unsupported_prototype(hook: Hook) -> str:
+    """Why a function cannot be wrapped by a trampoline at all; empty when it can (R-7.10)."""
+    blob, params = hook.blob, hook.blob.params(hook.proto)
+    if any(p.type == 0 for p in params):
+        return f"{hook.name} takes a variable number of arguments"
+    if len(params) > MAX_ARGS:
+        return f"{hook.name} takes {len(params)} arguments, more than {MAX_ARGS}"
+    for param in params:
+        bare = blob.skip(param.type)
+        if blob.kind(bare) in COMPOSITES and blob.size(bare) > 16:
+            return f"argument {param.name} of {hook.name} is a struct of {blob.size(bare)} bytes by value"
+    return ""
+
+
+def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
+    """fmod_ret needs a function that may be overridden (R-7.11, R-11.7)."""
+    name = program.section.target
+    if name.startswith("security_") or name in kernel.knowledge.fmodret:
+        return []
+    if kernel.option("FUNCTION_ERROR_INJECTION") != "n":
+        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden is not in these files", certain=False,
+                         confidence=Confidence.LOW)]  # fmt: skip
+    if kernel.version >= (7, 2) and _syscall_named(kernel, name):
+        return []
+    if (6, 12) < kernel.version < (7, 2) and _syscall_named(kernel, name):
+        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden in this release is not known",
+                         certain=False, confidence=Confidence.LOW)]  # fmt: skip
+    return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name}() is not modifiable")]
+
+
+def _syscall_named(kernel: Kernel, name: str) -> bool:
+    prefixes = [p for p in (kernel.syscall_prefix, "__ia32_" if kernel.arch == "x86_64" else "") if p]
+    return name.startswith(tuple(prefixes) or ("sys_",))
+
+
+def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
+    """Where a program that may sleep can hang (R-7.11, R-11.7, LSM: the kernel's set of sleepable hooks)."""
+    name, section = program.section.target, program.section
+    if section.prog_type == "LSM":
+        hook = kernel.knowledge.lsm_hooks.get(name)
+        if hook is None or hook.sleepable:
+            return []
+        return [_problem(program, "attach_target_rejected", ("R-7.12",), f"LSM hook {name} is not sleepable")]
+    if kernel.version >= (6, 12) and kernel.knowledge.fmodret.get(name, 0) & 0x20:
+        return []
+    if kernel.option("FUNCTION_ERROR_INJECTION") == "n":
+        if kernel.version >= (7, 2) and _syscall_named(kernel, name):
+            return []
+        if kernel.version <= (6, 12) or kernel.version >= (7, 2):
+            return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name} is not sleepable")]
+    return [_problem(program, "", ("R-11.7",), f"whether {name} may sleep is not in these files", certain=False,
+                     confidence=Confidence.LOW)]  # fmt: skip
+
+
+def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
+    name, found = program.section.target, []
+    hook = kernel.knowledge.lsm_hooks.get(name)
+    if hook is not None and hook.bpf_disabled:
+        found.append(_problem(program, "attach_target_rejected", ("R-7.12",), f"LSM hook {name} is closed to BPF"))
+    if not kernel.jit or not kernel.caps.trampoline:
+        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
+        found.append(Problem(NeedKind.JIT, "trampoline", "enotsupp_no_jit", ("R-5.1",), message))
+    return found
+
+
+def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
+    """Context slots that are read but that this kernel does not have, or that it refuses to hand out (R-7.10, R-11.15)."""
+    kernel, found = ctx.kernel, []
+    count = len(hook.slots)
+    has_return = program.section.attach_type in RETURN_SLOT
+    if program.section.attach_type == "TRACE_ITER":
+        return []  # the context is a struct of its own; its members are relocated
+    for load in ctx_loads(ctx.obj, program):
+        index = load.offset // 8
+        if load.offset < 0:
+            continue
+        if index > count or (index == count and not has_return):
+            message = f"{hook.name} has {count} arguments, the program reads number {index + 1}"
+            found.append(_problem(program, "verifier_other", ("R-7.10",), message, place=(load.function, load.index)))
+            continue
+        if index == count:
+            continue
+        slot = hook.slots[index]
+        told = type_class(hook.blob, slot.type)
+        refused = told in ("const void*", "pointer*") and kernel.version < (7, 2)
+        if refused and (kernel.version <= (6, 12)) and program.section.attach_type != "TRACE_RAW_TP":
+            message = f"argument {slot.name} of {hook.name} is a {told}, which kernels up to 6.12 do not hand out"
+            found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.index)))
+        elif refused and kernel.version <= (6, 12):
+            message = f"argument {slot.name} of {hook.name} is a {told}, which kernels up to 6.12 do not hand out"
+            found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.index)))
+    return found
+
+
+def placed(program: Program, problems: list[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """Problems without a place, and those that count only where their instruction is reached."""
+    return [p for p in problems if p.place is None], [p for p in problems if p.place is not None]
+
+
+def reach_of(problem: Problem) -> Reach:
+    """A failing program fails the object's load, unless its loader clears autoload (R-0.6)."""
+    return problem.reach

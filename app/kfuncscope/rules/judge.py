@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""One object on one kernel: which of its programs load and attach, and why not (R-0.1..R-0.7).
+
+A program is judged as if it were the only one switched on and what the rest of the object lacks were left out; what
+the object as a whole needs is judged beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kfuncscope.bpf.object import BpfObject, Function, Program
+from kfuncscope.kernel.helpers import HelperCaller
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.kfunc_filters import Caller
+from kfuncscope.rules.attach import attach_problems
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.core import spec_text
+from kfuncscope.rules.guard import find_guard
+from kfuncscope.rules.helper import helper_problems, instruction_problems
+from kfuncscope.rules.hook import target_problems, type_problems
+from kfuncscope.rules.kfunc import extern_problems, kfunc_problems
+from kfuncscope.rules.map import map_problems, object_map_problems
+from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.reach import Reach as Reachability
+from kfuncscope.rules.struct_ops import struct_ops_problems, table_problems, uses
+from kfuncscope.rules.verdict import Confidence, NeedKind, Outcome, Reach, Tri
+
+
+@dataclass(slots=True)
+class ProgramJudgement:
+    """What one kernel does with one program. ``guarded`` are problems in code that cannot run there."""
+
+    program: Program
+    problems: list[Problem] = field(default_factory=list)
+    guarded: list[Problem] = field(default_factory=list)
+
+    def _stage(self, stage: Stage) -> list[Problem]:
+        return [p for p in self.problems if p.stage == stage]
+
+    @property
+    def loads(self) -> Tri:
+        """Yes, no, or unknown."""
+        return _tri(self._stage(Stage.LOAD))
+
+    @property
+    def attaches(self) -> Tri:
+        """No for a program that does not load; otherwise as its hook allows."""
+        loads = self.loads
+        return loads if loads != Tri.YES else _tri(self._stage(Stage.ATTACH))
+
+    @property
+    def first(self) -> Problem | None:
+        """The problem that decides: certain before uncertain, load before attach."""
+        order = sorted(self.problems, key=lambda p: (not p.certain, p.stage != Stage.LOAD))
+        return order[0] if order else None
+
+
+@dataclass(slots=True)
+class ObjectJudgement:
+    """What one kernel does with one object; ``problems`` are those of the object as a whole."""
+
+    context: Context
+    programs: list[ProgramJudgement]
+    problems: list[Problem]
+
+    @property
+    def loads(self) -> Tri:
+        """Whether the object loads with every autoload program switched on (R-0.6)."""
+        answers = [_tri(self.problems), *(p.loads for p in self.programs if p.program.autoload)]
+        if Tri.NO in answers:
+            return Tri.NO
+        return Tri.UNKNOWN if Tri.UNKNOWN in answers else Tri.YES
+
+    def outcome(self, index: int) -> Outcome:
+        """The outcome of the program at a position."""
+        judged = self.programs[index]
+        first = judged.first
+        return Outcome(
+            judged.loads, judged.attaches, self.loads, first.cls if first else "", first.message if first else ""
+        )
+
+
+def _tri(problems: list[Problem]) -> Tri:
+    if any(p.certain for p in problems):
+        return Tri.NO
+    return Tri.UNKNOWN if problems else Tri.YES
+
+
+def judge(obj: BpfObject, kernel: Kernel) -> ObjectJudgement:
+    """Judge every program of an object on a kernel."""
+    ctx = Context(obj, kernel)
+    if obj.endian != kernel.endian:
+        return _foreign(ctx)
+    problems = [] if obj.loader_issue else object_problems(ctx)
+    return ObjectJudgement(ctx, [judge_program(ctx, p) for p in obj.programs], problems)
+
+
+def _foreign(ctx: Context) -> ObjectJudgement:
+    order = {"<": "little", ">": "big"}
+    message = f"a {order[ctx.obj.endian]}-endian object on a {order[ctx.kernel.endian]}-endian kernel"
+    problem = Problem(NeedKind.OBJECT, "endianness", "wrong_endian_object", ("R-1.14",), message, reach=Reach.OBJECT)
+    return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
+
+
+def object_problems(ctx: Context) -> list[Problem]:
+    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5)."""
+    found = extern_problems(ctx) + object_map_problems(ctx)
+    for ops in ctx.obj.struct_ops:
+        if not ops.optional:
+            found += table_problems(ctx, ops)
+    return found
+
+
+def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
+    """Judge one program, as if it were the only one switched on."""
+    obj = ctx.obj
+    judged = ProgramJudgement(program)
+    if obj.loader_issue:
+        judged.problems = [_unknown(program, "open_failed", ("R-2.1", "R-2.15"), obj.loader_issue)]
+        return judged
+    if not program.section.prog_type:
+        message = f'section "{program.section.name}" names no program type; choose one to have it judged'
+        judged.problems = [_unknown(program, "unknown_section", ("R-2.2",), message)]
+        return judged
+    always = type_problems(ctx, program) or target_problems(ctx, program)
+    if program.section.prog_type == "STRUCT_OPS":
+        always += struct_ops_problems(ctx, program)
+    always += instruction_problems(ctx, program)
+    kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
+    always += kfunc_always
+    placed += _core_problems(ctx, program)
+    placed += helper_problems(ctx, program, _helper_callers(ctx, program))
+    placed += map_problems(ctx, program)
+    placed += [p for p in always if p.place is not None]
+    judged.problems = [p for p in always if p.place is None]
+    hard = _core_errors(ctx, program)
+    judged.problems += hard
+    if placed:
+        _weigh(ctx, program, placed, judged)
+    judged.problems += attach_problems(ctx, program)
+    return judged
+
+
+def _unknown(program: Program, cls: str, rules: tuple[str, ...], message: str) -> Problem:
+    return Problem(NeedKind.OBJECT, program.section.name, cls, rules, message, certain=False, confidence=Confidence.LOW)
+
+
+def _weigh(ctx: Context, program: Program, placed: list[Problem], judged: ProgramJudgement) -> None:
+    """Sort problems by whether their instruction can run (R-3.11)."""
+    reach = reachability(ctx, program)
+    folded: Reachability | None = None
+    if ctx.read_rodata:
+        # `const volatile` values are only defaults: what hangs on them is less certain.
+        plain = Context(ctx.obj, ctx.kernel, use_rodata=False)
+        folded = reachability(plain, program)
+        ctx.read_rodata = False
+    for problem in placed:
+        assert problem.place is not None
+        if reach.is_reached(*problem.place):
+            judged.problems.append(problem)
+            continue
+        by_rodata = folded is not None and folded.is_reached(*problem.place)
+        confidence = Confidence.MEDIUM if by_rodata else problem.confidence
+        guard = find_guard(reach, program, *problem.place)
+        if by_rodata:
+            guard += " (a const volatile value that the loader may set)"
+        judged.guarded.append(_guarded(problem, guard, confidence))
+
+
+def _guarded(problem: Problem, guard: str, confidence: Confidence) -> Problem:
+    return Problem(
+        problem.kind, problem.name, problem.cls, problem.rules, problem.message, problem.stage, problem.reach,
+        confidence, problem.certain, problem.place, guard,
+    )  # fmt: skip
+
+
+def reachability(ctx: Context, program: Program) -> Reachability:
+    """What of a program can run on the context's kernel; 6.1 verifies every global subprogram (R-3.12b)."""
+    also: tuple[Function, ...] = ()
+    if (0, 0) < ctx.kernel.version < (6, 2):
+        also = tuple(f for f in program.functions[1:] if not f.static)
+    return Reachability(ctx.obj, program.function, ctx, also)
+
+
+def _core_problems(ctx: Context, program: Program) -> list[Problem]:
+    found = []
+    for function in program.functions:
+        for index, reloc in ctx.relocs(function).items():
+            if reloc.outcome != "poisoned":
+                continue
+            name = _spec_name(ctx, function, index)
+            if reloc.reason:
+                message, rules = f"{name}: {reloc.reason}; the access is poisoned", ("R-3.8",)
+            else:
+                message, rules = f"{name} does not exist in this kernel", ("R-3.3", "R-3.5")
+            kind = NeedKind.ENUMVAL if function.relos[function.core[index]][1].kind == 11 else NeedKind.FIELD
+            found.append(Problem(kind, name, "core_reloc_poisoned", rules, message, place=(function, index)))
+    return found
+
+
+def _core_errors(ctx: Context, program: Program) -> list[Problem]:
+    """Hard errors of CO-RE, dead code or not (R-0.3)."""
+    found = []
+    for function in program.functions:
+        for index, reloc in ctx.relocs(function).items():
+            if reloc.outcome == "error":
+                name = _spec_name(ctx, function, index)
+                message = f"{name}: {reloc.reason}: libbpf refuses the object"
+                rules = ("R-0.3", reloc.rule)
+                found.append(Problem(NeedKind.FIELD, name, "core_reloc_error", rules, message, reach=Reach.OBJECT))
+    return found
+
+
+def _spec_name(ctx: Context, function: Function, index: int) -> str:
+    from kfuncscope.rules.core import SpecError, parse_spec
+
+    btf = ctx.obj.btf
+    assert btf is not None
+    relo = function.relos[function.core[index]][1]
+    try:
+        return spec_text(parse_spec(btf, relo))
+    except SpecError:
+        return btf.name(relo.type_id) or f"type {relo.type_id}"
+
+
+def _kfunc_callers(ctx: Context, program: Program) -> list[Caller]:
+    section = program.section
+    if section.prog_type != "STRUCT_OPS":
+        hook = section.target if section.prog_type == "LSM" else ""
+        return [Caller(section.prog_type, section.attach_type, hook=hook)]
+    return [Caller("STRUCT_OPS", "", o.kernel_type, m.member.name) for o, m in uses(ctx, program)] or [
+        Caller("STRUCT_OPS")
+    ]
+
+
+def _helper_callers(ctx: Context, program: Program) -> list[HelperCaller]:
+    section, kernel = program.section, ctx.kernel
+    if section.prog_type != "STRUCT_OPS":
+        return [HelperCaller(section.prog_type, section.attach_type, section.target, section.sleepable,
+                             config=kernel.config, arch=kernel.arch)]  # fmt: skip
+    places = [(o.kernel_type, m.member.name) for o, m in uses(ctx, program)] or [("", "")]
+    return [HelperCaller("STRUCT_OPS", "", "", section.sleepable, ops, member, kernel.config, kernel.arch)
+            for ops, member in places]  # fmt: skip

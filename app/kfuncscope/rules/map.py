@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Maps on one kernel: which cannot be created, and which instructions need them (R-0.5, R-7.15, R-11.5)."""
+
+from __future__ import annotations
+
+from kfuncscope.bpf.maps import ARENA_SECTION, MAP_TYPE_ARENA, Map
+from kfuncscope.bpf.object import Program
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.verdict import NeedKind, Reach
+
+
+def map_fault(ctx: Context, one: Map) -> str:
+    """Why a kernel cannot create a map of this type; empty when it can."""
+    kernel = ctx.kernel
+    if not kernel.map_types or not one.named or not one.type:
+        return ""
+    name = kernel.map_types.get(one.type)
+    if name is None:
+        return f"map type {one.type} is unknown to this kernel"
+    if one.type == MAP_TYPE_ARENA and not (kernel.caps.arena and kernel.jit):
+        return f"the JIT of {kernel.arch} as this kernel is built has no arenas"
+    return ""
+
+
+def map_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Loads of the address of a map that cannot be created; each counts where it is reached."""
+    faults = {m.name: fault for m in ctx.obj.maps.values() if (fault := map_fault(ctx, m))}
+    if not faults:
+        return []
+    arena = next((n for n in faults if ctx.obj.maps[n].type == MAP_TYPE_ARENA), "")
+    found = []
+    for function in program.functions:
+        for index, ref in function.refs.items():
+            name = ref.name if ref.kind == "map" else arena if ref.kind == "data" and ref.name == ARENA_SECTION else ""
+            if name in faults:
+                kind = ctx.kernel.map_types.get(ctx.obj.maps[name].type, f"type {ctx.obj.maps[name].type}")
+                message = f"map {name} ({kind}): {faults[name]}"
+                found.append(
+                    Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5", "R-7.15"), message, place=(function, index))
+                )
+    return found
+
+
+def object_map_problems(ctx: Context) -> list[Problem]:
+    """Maps that keep the whole object from loading (R-0.5)."""
+    found = []
+    for one in ctx.obj.maps.values():
+        fault = map_fault(ctx, one)
+        if fault:
+            kind = ctx.kernel.map_types.get(one.type, f"type {one.type}")
+            message = f"map {one.name}: {fault}; libbpf refuses the whole object"
+            found.append(
+                Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5",), message, reach=Reach.OBJECT)
+            )
+    return found
