@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Sourced by demo and test: Debian packages and a virtual environment, each only where something is missing.
+# Sets $venv; everything it says goes to standard error.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONDONTWRITEBYTECODE=1
+
+say() { printf '%s\n' "$*" >&2; }
+
+# qt_packages: what Qt needs of the system, beside what its wheel brings.
+qt_packages() {
+	local glib=libglib2.0-0
+	# Debian 13 renamed it. Whether it is installed or can be is for the package lists to say.
+	if dpkg-query -W libglib2.0-0t64 >/dev/null 2>&1 || apt-cache show libglib2.0-0t64 >/dev/null 2>&1; then
+		glib=libglib2.0-0t64
+	fi
+	echo "$glib" libgl1 libegl1 libxkbcommon0 libdbus-1-3 libfontconfig1
+	if [ -n "${DISPLAY:-}" ]; then
+		echo libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 \
+			libxcb-shape0 libxcb-xkb1 libx11-xcb1
+	fi
+	if [ -n "${WAYLAND_DISPLAY:-}" ]; then
+		echo libwayland-client0 libwayland-cursor0 libwayland-egl1
+	fi
+}
+
+missing() { # packages: those that are not installed
+	local package
+	for package in "$@"; do
+		case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+		installed) ;;
+		*) echo "$package" ;;
+		esac
+	done
+}
+
+# want PACKAGE...: installs what is missing where that is allowed, else names it with the line to type.
+# Goes on either way: the software may be there under another name, and what needs it will tell.
+want() {
+	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || return 0
+	local lacking become=()
+	mapfile -t lacking < <(missing "$@")
+	[ ${#lacking[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+			become=(sudo -n)
+		else
+			say "These packages are missing and may not be installed from here. Please type:"
+			say "    sudo apt-get install -y --no-install-recommends ${lacking[*]}"
+			return 0
+		fi
+	fi
+	say "Installing ${lacking[*]}"
+	local log
+	log=$(mktemp)
+	if ! { "${become[@]}" apt-get -q update &&
+		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${lacking[@]}"; } \
+		>"$log" 2>&1 </dev/null; then
+		tail -n 20 "$log" >&2
+		say "That failed. By hand: sudo apt-get install -y --no-install-recommends ${lacking[*]}"
+	fi
+	rm -f "$log"
+}
+
+# find_python: the first interpreter that is new enough.
+find_python() {
+	local candidate
+	for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 python3.14; do
+		if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+			command -v "$candidate"
+			return
+		fi
+	done
+	say "Python 3.11 or newer is needed: sudo apt-get install -y python3 python3-venv"
+	exit 1
+}
+
+# make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
+# EXTRAS is empty or [test]; an environment with the tests' packages serves the demo too.
+make_venv() {
+	local python stamp
+	python=$(find_python) || exit 1
+	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+		want python3-venv
+		if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+			say "Python's venv module is missing: sudo apt-get install -y python3-venv"
+			exit 1
+		fi
+	fi
+	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
+	if grep -qxF "$stamp$1" "$venv/.made" 2>/dev/null || grep -qxF "$stamp[test]" "$venv/.made" 2>/dev/null; then
+		return
+	fi
+	say "Making $venv (kfuncscope$1 and what it needs; this takes a minute)"
+	"$python" -m venv --clear "$venv"
+	"$venv/bin/python" -m pip install --quiet --editable "$root$1" >&2
+	printf '%s\n' "$stamp$1" >"$venv/.made"
+}
+
+# check_qt: Qt must start, or nothing that follows is worth anything.
+check_qt() {
+	local why
+	if ! why=$(QT_QPA_PLATFORM=offscreen "$venv/bin/python" -c '
+from PySide6.QtWidgets import QApplication
+QApplication([])' 2>&1); then
+		say "Qt does not start: $(printf '%s' "$why" | tail -n 1)"
+		say "It needs: sudo apt-get install -y --no-install-recommends $(qt_packages | tr '\n' ' ')"
+		exit 1
+	fi
+}
