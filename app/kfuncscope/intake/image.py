@@ -153,7 +153,7 @@ def btf_end(data: bytes, at: int) -> int | None:
     """Where the BTF blob whose header is at ``at`` ends, or None when it is no sound blob (R-1.1).
 
     A blob has version 1, a header of 24 to 256 bytes, a type section of whole words, and a string section that begins
-    and ends with NUL and lies in the data. Split BTF is sound, too.
+    and ends with NUL and lies in the data.
     """
     if at + 24 > len(data):
         return None

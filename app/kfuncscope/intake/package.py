@@ -138,7 +138,7 @@ def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
         symbols=part("symbols"),
         image=reader,
         image_sha256=facts.get("image_sha256"),
-        kallsyms=Kallsyms(reader, facts["image_sha256"]) if reader else None,
+        kallsyms=Kallsyms(reader, facts["image_sha256"], store.input.path) if reader else None,
         inputs=(store.input,),
     )
 

@@ -30,13 +30,14 @@ class Kallsyms:
 
     image: Callable[[], bytes]
     image_sha256: str
+    source: str
 
     def __call__(self) -> bytes:
         key = f"kallsyms:{VERSION}:{self.image_sha256}"
         known = default_cache().get(key)
         if known is not None:
             return known
-        text = decode_kallsyms(self.image(), self.image_sha256)
+        text = decode_kallsyms(self.image(), self.source)
         default_cache().put(key, text)
         return text
 
