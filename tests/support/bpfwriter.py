@@ -22,9 +22,9 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tests.support import elfwriter as elf
-from tests.support.btfwriter import EXTERN, GLOBAL, STATIC, VOID, BtfWriter, ExtWriter
-from tests.support.elfwriter import ElfWriter
+from support import elfwriter as elf
+from support.btfwriter import EXTERN, GLOBAL, STATIC, VOID, BtfWriter, ExtWriter
+from support.elfwriter import ElfWriter
 
 # CO-RE record kinds
 (
