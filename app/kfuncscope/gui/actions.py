@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the window's commands do: open, analyse, filter, what-if, notes, export. Holds the session."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QFileDialog, QInputDialog
+
+from kfuncscope.gui import filters as flt
+from kfuncscope.gui import opening, runner, theme
+from kfuncscope.gui.commands import Entry, Palette
+from kfuncscope.gui.filters import Token
+from kfuncscope.gui.index import SCALE, Index
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.models.inputs import unchecked
+from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
+from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.upgrade.lifecycle import OfferRow, from_analysis
+from kfuncscope.upgrade.session import Session
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.mainwindow import MainWindow
+
+SEARCH_MS = 220
+
+
+class Actions(QObject):
+    """The window's hands."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        self.session = Session()
+        self.real: Index | None = None
+        self.seconds = 0.0
+        self._filling = False
+        self._typing = QTimer(self, interval=SEARCH_MS, singleShot=True)
+        self._typing.timeout.connect(self._search)
+        self._register()
+        self._connect()
+        self._refresh_inputs()
+
+    def start(self, paths: list[str], demo: bool = False) -> None:
+        """What the command line asked for."""
+        self.add_inputs(paths)
+
+    # --- wiring ---
+    def _register(self) -> None:
+        w, add = self.window, self.window.commands.add
+        add("open.kernels", self.tr("Open kernels…"), self.open_kernels, "Ctrl+O", "File")
+        add("open.objects", self.tr("Add objects…"), self.open_objects, "Ctrl+Shift+A", "File")
+        add("analyse", self.tr("Analyse"), self.analyse, "F5", "File")
+        add("cancel", self.tr("Cancel, or clear search and selection"), self.escape, "Esc", "File")
+        add("search", self.tr("Search"), self._focus_search, "Ctrl+F", "View")
+        add("palette", self.tr("Commands…"), self.palette, ["Ctrl+K", "Ctrl+Shift+P"], "View")
+        for number, title in enumerate(("Graph", "Matrix", "Findings", "kfuncs", "Timeline")):
+            show = partial(w.show_tab, number)
+            add(
+                f"tab.{number + 1}",
+                self.tr("Show {0}").format(title),
+                show,
+                f"Ctrl+{number + 1}",
+                "View",
+            )
+        for number in range(9):
+            add(
+                f"arch.{number + 1}",
+                self.tr("Architecture {0}").format(number + 1),
+                partial(self.arch, number),
+                f"Alt+{number + 1}",
+                "View",
+            )
+        add("arch.all", self.tr("All architectures"), lambda: self.lane(""), "Alt+0", "View")
+        canvas = w.graph.canvas
+        add("graph.fit", self.tr("Whole graph in view"), canvas.fit, "F", "Graph")
+        add("graph.width", self.tr("Readable size"), canvas.fit_width, "Ctrl+0", "Graph")
+        add("graph.in", self.tr("Zoom in"), lambda: canvas.zoom_by(1.25), ["Ctrl++", "Ctrl+="], "Graph")
+        add("graph.out", self.tr("Zoom out"), lambda: canvas.zoom_by(1 / 1.25), "Ctrl+-", "Graph")
+        add("graph.next", self.tr("Next breakage"), lambda: self.step(True), "N", "Graph")
+        add("graph.previous", self.tr("Previous breakage"), lambda: self.step(False), "Shift+N", "Graph")
+        add("graph.isolate", self.tr("Isolate the selected neighbourhood"), w.graph.isolate_selected, "I", "Graph")
+        add("filter.affected", self.tr("Only affected"), lambda: w.store.toggle("affected"), "B", "Filter")
+        add("filter.clear", self.tr("Remove all filters"), w.store.clear, "Ctrl+Backspace", "Filter")
+        add("undo", self.tr("Undo filter"), w.store.undo.undo, "Ctrl+Z", "Filter")
+        add("redo", self.tr("Redo filter"), w.store.undo.redo, ["Ctrl+Shift+Z", "Ctrl+Y"], "Filter")
+        add("theme", self.tr("Light or dark"), self.switch_theme, "Ctrl+Shift+D", "View")
+
+    def _connect(self) -> None:
+        w = self.window
+        w.open_kernels.clicked.connect(self.open_kernels)
+        w.add_objects.clicked.connect(self.open_objects)
+        w.analyse.clicked.connect(self.analyse)
+        w.welcome.analyse_wanted.connect(self.analyse)
+        w.welcome.dropped.connect(lambda what, paths: self.add_inputs(paths, what))
+        w.welcome.browse.connect(self._browse)
+        w.summary.lane_chosen.connect(self.lane)
+        w.search.textChanged.connect(lambda _: self._typing.start())
+        w.search.returnPressed.connect(self._search)
+        w.hide_others.toggled.connect(self._search_mode)
+        w.old_box.activated.connect(lambda _: self._pair())
+        w.new_box.activated.connect(lambda _: self._pair())
+        w.kfuncs.who_wanted.connect(self.focus_need)
+        w.timeline.chosen.connect(self._to_kfunc)
+        w.problems.remove_wanted.connect(self.remove_input)
+        w.problems.type_wanted.connect(self.choose_type)
+        w.jobs.changed.connect(self._job_news)
+        w.jobs.added.connect(self._job_news)
+        w.job_button.clicked.connect(self._show_jobs)
+        w.store.filters_changed.connect(self._filters_changed)
+
+    # --- inputs ---
+    def open_kernels(self) -> None:
+        """Choose kernel files; they fill the old side, then the new one."""
+        paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Open kernels: first the old, then the new"))
+        self.add_inputs(paths, "" if len(paths) != 1 else opening.side_for(self.session))
+
+    def open_objects(self) -> None:
+        """Choose objects, packages, or programs that embed objects."""
+        paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Add BPF objects"))
+        self.add_inputs(paths, opening.OBJECTS)
+
+    def _browse(self, what: str) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Choose files"))
+        self.add_inputs(paths, what)
+
+    def add_inputs(self, paths: list[str], what: str = "") -> None:
+        """Take dropped or chosen paths into the session; an open result is brought up to date at once."""
+        if not paths or not opening.add(self.session, paths, what):
+            return
+        self._refresh_inputs()
+        if self.real is not None:
+            self.analyse()
+
+    def remove_input(self, path: str) -> None:
+        """Take an input away and judge the rest anew."""
+        if opening.remove(self.session, path):
+            self._refresh_inputs()
+            self.analyse()
+
+    def choose_type(self, where: str, _why: str) -> None:
+        """Give a program type to a section name that libbpf does not know."""
+        section = _why.partition("“")[2].partition("”")[0] or where
+        text, ok = QInputDialog.getText(
+            self.window,
+            self.tr("Program type"),
+            self.tr("Judge section “{0}” as (like xdp, kprobe/…, tc):").format(section),
+        )
+        if ok and text:
+            self.session.section_types[section] = text
+            self.analyse()
+
+    def _refresh_inputs(self) -> None:
+        w, s = self.window, self.session
+        w.inputs.show_session(s)
+        w.welcome.show_state(len(s.old), len(s.new), len(s.objects))
+        w.analyse.setEnabled(bool((s.new or s.old) and s.objects))
+        names = opening.labels(s)
+        self._filling = True
+        for box, refs, fallback in ((w.old_box, s.old, "old"), (w.new_box, s.new, "new")):
+            box.clear()
+            box.addItems(names or self._from_result(fallback))
+            if refs and names:
+                box.setCurrentText(refs[0].label or opening.label_of(refs[0].files[0]))
+            box.setEnabled(box.count() > 0)
+        self._filling = False
+
+    def _from_result(self, side: str) -> list[str]:
+        index = self.window.store.index
+        arches = index.analysis.arches if index is not None else ()
+        return list(dict.fromkeys((a.old if side == "old" else a.new).label for a in arches))
+
+    def _pair(self) -> None:
+        if not self._filling and self.session.old:
+            opening.choose(self.session, self.window.old_box.currentText(), self.window.new_box.currentText())
+            self.analyse()
+
+    # --- analysing ---
+    def analyse(self) -> Job | None:
+        """Judge the session in another process; a run that is still going is cancelled."""
+        if not (self.session.old or self.session.new) or not self.session.objects:
+            return None
+        self._started = time.monotonic()
+        title = self.tr("Analyse {0} inputs").format(len(self.session.objects))
+        return self.window.jobs.process(
+            runner.analyse_in_process,
+            (self.session,),
+            self._analysed,
+            "analyse",
+            title,
+            runner.put_together,
+            self._failed,
+        )
+
+    def _analysed(self, index: Index) -> None:
+        self.seconds = time.monotonic() - self._started
+        self.show_index(index)
+
+    def _failed(self, error: str) -> None:
+        self.window.state_text.setText(self.tr("The analysis failed: {0}").format(error))
+
+    def show_analysis(self, analysis: Analysis, rows: list[OfferRow] | None = None) -> None:
+        """Show a result that is at hand."""
+        self.show_index(Index(analysis), rows)
+
+    def show_index(self, index: Index, rows: list[OfferRow] | None = None) -> None:
+        """Show a real result. Starts on the worst architecture unless one was chosen before."""
+        w = self.window
+        before = self.real
+        self.real = index
+        if before is not None:
+            w.summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
+        filters = w.store.filters
+        if before is None and not flt.has(filters, "arch") and index.lanes:
+            filters = flt.with_token(filters, Token("arch", index.lanes[0]))
+        w.show_welcome(False)
+        self._show(index, filters)
+        w.kfuncs.show_rows(rows if rows is not None else from_analysis(index.analysis))
+        w.timeline.show_rows(w.kfuncs.rows)
+
+    def _show(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
+        w = self.window
+        w.store.set_index(index, filters)
+        self._refresh_inputs()
+        problems = w.problems.show_problems(list(index.analysis.problems), unchecked(index))
+        w.problems_dock.setWindowTitle(self.tr("Problems {0}").format(problems) if problems else self.tr("Problems"))
+        self._titles()
+
+    def _titles(self) -> None:
+        w, index = self.window, self.window.store.index
+        if index is None:
+            return
+        found = len(w.findings.model.rows)
+        w.tabs.setTabText(2, self.tr("Findings {0}").format(f"{found:,}") if found else self.tr("Findings"))
+        parts = [
+            self.tr("{0} programs").format(f"{len(index.programs):,}"),
+            self.tr("{0} objects").format(f"{len(index.objects):,}"),
+            self.tr("{0} architectures").format(len({a.arch for a in index.analysis.arches})),
+        ]
+        if self.seconds:
+            parts.append(self.tr("analysed in {0:.1f} s").format(self.seconds))
+        w.state_text.setText(" · ".join(parts))
+
+    # --- moving about ---
+    def lane(self, label: str) -> None:
+        """Narrow to an architecture; all of them for the empty label."""
+        store = self.window.store
+        if label:
+            store.add("arch", label)
+        else:
+            store.change(flt.without_kind(store.filters, "arch"), self.tr("all architectures"))
+
+    def arch(self, number: int) -> None:
+        """Narrow to an architecture by its place in the strip."""
+        index = self.window.store.index
+        if index is not None and number < len(index.lanes):
+            self.lane(index.lanes[number])
+
+    def step(self, forward: bool) -> None:
+        """Next or previous breakage, in the graph."""
+        if not self.window.on_welcome:
+            self.window.graph.step(forward)
+
+    def _focus_search(self) -> None:
+        self.window.search.setFocus()
+        self.window.search.selectAll()
+
+    def _search_mode(self, hide: bool) -> None:
+        self.window.hide_others.setIcon(theme.funnel_icon(hide))
+        self._search()
+
+    def _search(self) -> None:
+        w, text = self.window, self.window.search.text().strip()
+        self._typing.stop()
+        store = w.store
+        if w.hide_others.isChecked():
+            w.graph.highlight("")
+            after = (
+                flt.with_token(flt.without_kind(store.filters, "text"), Token("text", text))
+                if text
+                else flt.without_kind(store.filters, "text")
+            )
+            store.change(after, self.tr("search {0}").format(text))
+        else:
+            store.change(flt.without_kind(store.filters, "text"), self.tr("end search"))
+            w.graph.highlight(text)
+
+    def _filters_changed(self) -> None:
+        w = self.window
+        self.session.filters = [str(t) for t in w.store.filters]
+        texts = flt.values(w.store.filters, "text")
+        if w.hide_others.isChecked() and not w.search.hasFocus():
+            w.search.blockSignals(True)
+            w.search.setText(texts[0] if texts else "")
+            w.search.blockSignals(False)
+        self._titles()
+
+    def focus_need(self, kind: str, name: str) -> None:
+        """Show who uses one thing, in the graph, affected or not."""
+        store = self.window.store
+        kept = tuple(t for t in store.filters if t.kind == "arch")
+        store.change((*kept, Token("isolate", f"need:{kind}:{name}")), self.tr("who uses {0}").format(name))
+        self.window.show_tab(0)
+
+    def _to_kfunc(self, kind: str, name: str) -> None:
+        if self.window.kfuncs.go_to(kind, name):
+            self.window.show_tab(3)
+
+    def escape(self) -> None:
+        """Cancel what runs; else clear the search, else the isolation, else the selection."""
+        w = self.window
+        if w.jobs.running():
+            w.jobs.cancel_all()
+        elif w.search.text():
+            w.search.clear()
+            self._search()
+        elif flt.has(w.store.filters, "isolate"):
+            w.graph.isolate_selected()
+        else:
+            w.store.select(None)
+
+    def palette(self) -> None:
+        """Open the command palette over the window."""
+        Palette(self.window, self.entries()).show()
+
+    def entries(self) -> list[Entry]:
+        """Commands, then every object, program and need to go to."""
+        w = self.window
+        found = w.commands.entries()
+        index = w.store.index
+        if index is None:
+            return found
+
+        lists = (
+            (OBJECT, [(n, "object") for n in index.objects], index.obj_verdict),
+            (PROGRAM, [(p.name, "program") for p in index.programs], index.prog_verdict),
+            (NEED, [(n, k.value) for k, n in index.needs], index.need_verdict),
+        )
+        for column, names, table in lists:
+            worst = index.worst(table, -1).tolist()
+            for i, (name, kind) in enumerate(names):
+                go = partial(w.store.select, Node(column, i))
+                found.append(Entry(name, kind, go, theme.icon(SCALE[max(worst[i], 0)])))
+        return found
+
+    # --- jobs ---
+    def _job_news(self, job: Job) -> None:
+        w = self.window
+        running = w.jobs.running()
+        w.job_button.setVisible(bool(running))
+        if running:
+            last = running[-1]
+            share = f" {last.done / last.total:.0%}" if last.total else ""
+            w.job_button.setText(f"{last.title}{share}  ·  Esc")
+        w.jobs_dock.setWindowTitle(self.tr("Jobs {0}").format(len(running)) if running else self.tr("Jobs"))
+        if job.state == "cancelled" and job.key == "analyse":
+            w.state_text.setText(self.tr("Cancelled"))
+
+    def _show_jobs(self) -> None:
+        self.window.jobs_dock.setVisible(True)
+        self.window.jobs_dock.raise_()
+
+    def switch_theme(self) -> None:
+        """Light instead of dark, or the other way round."""
+        from kfuncscope.gui.app import dress
+
+        dress(self.window, not theme.look().dark)
+
+    def close(self) -> None:
+        """Stop timers before the window goes."""
+        self._typing.stop()

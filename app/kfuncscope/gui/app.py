@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Start the window, or render the same window to a picture where there is no display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QEventLoop, QSettings, QSize, Qt, QThreadPool
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from kfuncscope.gui import theme
+from kfuncscope.resources import resource
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.mainwindow import MainWindow
+    from kfuncscope.upgrade.analysis import Analysis
+
+APP_ID = "org.kfuncscope.kfuncscope"
+
+
+def application(argv: Sequence[str] = ()) -> QApplication:
+    """The one QApplication of this process, made where there is none; offscreen where there is no display."""
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    app = QApplication([sys.argv[0] or "kfuncscope", *argv])
+    app.setApplicationName("kfuncscope")
+    app.setOrganizationName("kfuncscope")
+    app.setDesktopFileName(APP_ID)
+    icon = resource("icons", "kfuncscope.svg")
+    if icon.is_file():
+        app.setWindowIcon(QIcon(str(icon)))
+    theme.choose_font(app)
+    return app
+
+
+def dress(window: MainWindow | None, dark: bool | None) -> None:
+    """Light, dark, or as the system asks (None); everything that caches colours is told to paint anew."""
+    app = application()
+    theme.apply(app, dark)
+    if window is not None:
+        window.repaint_all()
+
+
+def settings() -> QSettings:
+    """Where window state and recent sessions are kept."""
+    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "kfuncscope", "kfuncscope")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window; ``argv`` are files to load (kernels, objects, a session), ``--demo`` the demo."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    app = application()
+    store = settings()
+    chosen = str(store.value("theme", "system"))
+    theme.apply(app, None if chosen == "system" else chosen == "dark")
+    from kfuncscope.gui.mainwindow import MainWindow
+
+    window = MainWindow(store)
+    window.show()
+    window.actions_.start([g for g in given if not g.startswith("--")], demo="--demo" in given)
+    return app.exec()
+
+
+def render(analysis: Analysis, path: str | Path, size: tuple[int, int] = (1440, 900), dark: bool = False) -> Path:
+    """Render the window with a result to a PNG, without a display. Returns the path written."""
+    window = open_offscreen(analysis, size, dark)
+    target = Path(path)
+    try:
+        if not window.grab().save(str(target)):
+            raise OSError(f"cannot write {target}")
+    finally:
+        window.close()
+        window.deleteLater()
+        settle()
+    return target
+
+
+def open_offscreen(analysis: Analysis, size: tuple[int, int], dark: bool) -> MainWindow:
+    """A window with a result, laid out and painted as on a screen, its first breakage selected."""
+    app = application()
+    theme.apply(app, dark)
+    from kfuncscope.gui.mainwindow import MainWindow
+
+    window = MainWindow()
+    window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen, QApplication.platformName() != "offscreen")
+    window.resize(QSize(*size))
+    window.show()
+    window.actions_.show_analysis(analysis)
+    settle()
+    window.graph.step(True)
+    settle()
+    window.graph.canvas.render_layer()
+    return window
+
+
+def settle() -> None:
+    """Let layouts, deferred deletions and short background jobs come to rest."""
+    for _ in range(3):
+        QThreadPool.globalInstance().waitForDone(3000)
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+        QCoreApplication.sendPostedEvents(None, 52)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The graph's canvas: pan, zoom at the cursor, hover, select, arrow keys along the edges, and what a reader hears.
+
+Frames are kept short by painting few things: visible nodes, the lit chain, and an image of the other edges that a
+worker thread makes anew shortly after the view has come to rest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, QRunnable, QSize, Qt, QThreadPool, QTimer, Signal
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QColor,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.graph import paint
+from kfuncscope.gui.graph.paint import Marks
+from kfuncscope.gui.graph.scene import NODE_H, Scene
+from kfuncscope.gui.index import AFFECTED, SCALE
+
+HEADER = 30
+ZOOM_MIN, ZOOM_MAX = 0.015, 3.0
+REST_MS = 120
+
+
+class _LayerSignals(QObject):
+    done = Signal(int, QImage, QRectF)
+
+
+class _LayerJob(QRunnable):
+    """Paints the edge image of one view on a worker; the canvas drops it if the view has changed since."""
+
+    def __init__(self, serial: int, scene: Scene, rect: QRectF, zoom: float, ratio: float) -> None:
+        super().__init__()
+        self.signals = _LayerSignals()
+        self._work = (serial, scene, rect, zoom, ratio)
+
+    def run(self) -> None:
+        serial, scene, rect, zoom, ratio = self._work
+        image = paint.edge_image(scene, rect, zoom, ratio)
+        self.signals.done.emit(serial, image, rect)
+
+
+class GraphCanvas(QWidget):
+    """Shows a Scene. ``picked`` tells the node under study (-1: none), ``activated`` asks to isolate one."""
+
+    picked = Signal(int)
+    activated = Signal(int)
+    menu_wanted = Signal(int, QPoint)
+    view_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(QSize(320, 200))
+        self.setAccessibleName(self.tr("Graph of objects, programs and what they need"))
+        self.scene: Scene | None = None
+        self.zoom = 1.0
+        self.origin = QPointF(0, 0)
+        self.marks = Marks()
+        self.headers = (self.tr("OBJECTS"), self.tr("PROGRAMS"), self.tr("WHAT THEY NEED"))
+        self.empty_text = ""
+        self._nodes = paint.NodePainter()
+        self._layer: tuple[QImage, QRectF] | None = None
+        self._serial = 0
+        self._jobs: list[_LayerJob] = []
+        self._press: QPoint | None = None
+        self._moved = False
+        self._fitted = True
+        self._rest = QTimer(self, interval=REST_MS, singleShot=True)
+        self._rest.timeout.connect(self._start_layer)
+
+    # --- what is shown ---
+    def set_scene(self, scene: Scene | None, keep_view: bool = False) -> None:
+        """Show another scene; the view starts fitted to the width unless it is kept."""
+        self.scene = scene
+        self.marks = Marks()
+        self._nodes.forget()
+        self._layer = None
+        if scene is not None:
+            scene.stretch(self.width() / 1.0)
+        if not keep_view:
+            self.fit_width()
+        self._changed()
+
+    def _changed(self) -> None:
+        self._serial += 1
+        self._clamp()
+        self._rest.start()
+        self.update()
+        self.view_changed.emit()
+
+    def view_rect(self) -> QRectF:
+        """The part of the scene in view."""
+        return QRectF(self.origin.x(), self.origin.y(), self.width() / self.zoom, (self.height() - HEADER) / self.zoom)
+
+    def _clamp(self) -> None:
+        if self.scene is None:
+            return
+        rect = self.view_rect()
+        spare_x = self.scene.width - rect.width()
+        spare_y = self.scene.height - rect.height()
+        x = spare_x / 2 if spare_x <= 0 else min(max(self.origin.x(), -40.0), spare_x + 40.0)
+        y = 0.0 if spare_y <= 0 else min(max(self.origin.y(), 0.0), spare_y + 12.0)
+        self.origin = QPointF(x, y)
+
+    def fit_width(self) -> None:
+        """All columns in view at a size that can be read, from the top."""
+        if self.scene is not None and self.scene.width:
+            self.zoom = min(max(self.width() / self.scene.width, 0.66), 1.15)
+        self.origin = QPointF(0, 0)
+        self._fitted = True
+        self._changed()
+
+    def fit(self) -> None:
+        """The whole graph in view."""
+        if self.scene is not None and self.scene.height:
+            across = self.width() / self.scene.width
+            down = (self.height() - HEADER) / self.scene.height
+            self.zoom = min(max(min(across, down), ZOOM_MIN), 1.15)
+        self.origin = QPointF(0, 0)
+        self._fitted = False
+        self._changed()
+
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom around a point of the widget (its middle when none is given)."""
+        point = at if at is not None else QPointF(self.width() / 2, self.height() / 2)
+        before = self.to_scene(point)
+        self.zoom = min(max(self.zoom * factor, ZOOM_MIN), ZOOM_MAX)
+        after = self.to_scene(point)
+        self.origin += before - after
+        self._fitted = False
+        self._changed()
+
+    def to_scene(self, point: QPointF) -> QPointF:
+        """A point of the widget in scene units."""
+        return QPointF(point.x() / self.zoom + self.origin.x(), (point.y() - HEADER) / self.zoom + self.origin.y())
+
+    def to_view(self, point: QPointF) -> QPointF:
+        """A point of the scene on the widget."""
+        return QPointF((point.x() - self.origin.x()) * self.zoom, (point.y() - self.origin.y()) * self.zoom + HEADER)
+
+    def show_node(self, node: int) -> None:
+        """Bring a node into view, moving no more than needed."""
+        if self.scene is None or node < 0:
+            return
+        rect, box = self.view_rect(), paint.NodePainter.box(self.scene, node)
+        if not rect.adjusted(0, 8, 0, -8).contains(box):
+            self.origin = QPointF(self.origin.x(), box.center().y() - rect.height() / 2)
+            self._changed()
+
+    def centre_on(self, y: float) -> None:
+        """Scroll so that a height of the scene is in the middle."""
+        self.origin = QPointF(self.origin.x(), y - self.view_rect().height() / 2)
+        self._changed()
+
+    # --- selection ---
+    def mark(self, node: int) -> None:
+        """Light up the chain of a node (-1: none) without telling anyone."""
+        self._light(node, selected=True)
+        self.show_node(node)
+        self._speak(node)
+
+    def _light(self, node: int, selected: bool) -> None:
+        was = self.marks.selected
+        marks = Marks(selected=node if selected else was, hover=-1 if selected else node)
+        centre = node if node >= 0 else marks.selected
+        if self.scene is not None and centre >= 0:
+            nodes, edges = self.scene.chain(centre)
+            worst = edges[np.argsort(-self.scene.edge_verdict[edges], kind="stable")]
+            marks.nodes, marks.edges = frozenset(nodes.tolist()), worst[: paint.LIVE_EDGES]
+            marks.dim = not selected and node >= 0
+        self.marks = marks
+        self.update()
+
+    def _speak(self, node: int) -> None:
+        """Tell assistive technology which node is current."""
+        if self.scene is None or node < 0:
+            self.setAccessibleDescription("")
+            return
+        s = self.scene
+        verdict = theme.WORDS[SCALE[int(s.verdict[node])]]
+        kind = (self.tr("object"), self.tr("program"), self.tr("need"))[int(s.column[node])]
+        out, into = len(s.edges_from(node)), len(s.edges_to(node))
+        text = self.tr("{0} {1}, {2}, {3}; {4} to the right, {5} to the left")
+        self.setAccessibleDescription(text.format(kind, s.labels[node], verdict, s.subs[node], out, into))
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
+
+    def pick(self, node: int) -> None:
+        """Select a node as a person does."""
+        self.mark(node)
+        self.picked.emit(node)
+
+    # --- edges ---
+    def _layer_rect(self) -> QRectF:
+        rect = self.view_rect()
+        return rect.adjusted(0, -rect.height() * 0.4, 0, rect.height() * 0.4)
+
+    def _many(self) -> bool:
+        return self.scene is not None and len(self.scene.src) > paint.LIVE_EDGES * 2
+
+    def _start_layer(self) -> None:
+        if self.scene is None or not self._many() or not self.isVisible():
+            return
+        job = _LayerJob(self._serial, self.scene, self._layer_rect(), self.zoom, self.devicePixelRatioF())
+        job.setAutoDelete(False)
+        job.signals.done.connect(self._layer_done)
+        self._jobs = [*self._jobs[-3:], job]
+        QThreadPool.globalInstance().start(job)
+
+    def _layer_done(self, serial: int, image: QImage, rect: QRectF) -> None:
+        if serial == self._serial:
+            self._layer = (image, rect)
+            self.update()
+
+    def render_layer(self) -> None:
+        """Make the edge image now, in this thread (pictures and tests)."""
+        if self.scene is not None and self._many():
+            rect = self._layer_rect()
+            self._layer = (paint.edge_image(self.scene, rect, self.zoom, self.devicePixelRatioF()), rect)
+
+    def repaint_all(self) -> None:
+        """Drop pictures in the old colours."""
+        self._layer = None
+        self._changed()
+
+    # --- painting ---
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        c = theme.look()
+        painter.fillRect(self.rect(), QColor(c.panel))
+        if self.scene is None or not len(self.scene):
+            painter.setPen(QColor(c.muted))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
+            painter.end()
+            return
+        painter.save()
+        painter.setClipRect(0, HEADER, self.width(), self.height() - HEADER)
+        painter.translate(0, HEADER)
+        self._paint_layer(painter)
+        self.paint_content(painter, self.view_rect(), self.zoom)
+        painter.restore()
+        self._paint_header(painter)
+        if self.hasFocus():
+            painter.setPen(theme.pen(c.accent, 1.0))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
+
+    def _paint_layer(self, painter: QPainter) -> None:
+        if self._layer is None or not self._many():
+            return
+        image, rect = self._layer
+        top_left = (rect.topLeft() - self.origin) * self.zoom
+        target = QRectF(top_left, rect.size() * self.zoom)
+        if self.marks.nodes:
+            painter.setOpacity(0.45)
+        painter.drawImage(target, image)
+        painter.setOpacity(1.0)
+
+    def paint_content(self, painter: QPainter, rect: QRectF, zoom: float) -> None:
+        """Paint live edges and nodes of a part of the scene at the painter's origin."""
+        scene = self.scene
+        assert scene is not None
+        painter.save()
+        painter.scale(zoom, zoom)
+        painter.translate(-rect.topLeft())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self._many():
+            painter.setOpacity(0.4 if self.marks.dim else 1.0)
+            paint.paint_edges(painter, scene, paint.visible_edges(scene, rect), zoom)
+            painter.setOpacity(1.0)
+        if len(self.marks.edges):
+            paint.paint_edges(painter, scene, self.marks.edges, zoom, lit=True)
+        self._nodes.paint(painter, scene, rect, zoom, self.marks)
+        painter.restore()
+        if zoom < paint.BLOCKS:
+            self._paint_block_labels(painter, rect, zoom)
+
+    def _paint_block_labels(self, painter: QPainter, rect: QRectF, zoom: float) -> None:
+        """Names of objects and how many of their programs are affected, in letters of constant size, where they fit."""
+        scene = self.scene
+        assert scene is not None
+        c = theme.look()
+        painter.setFont(theme.ui_font(-1))
+        line = painter.fontMetrics().height() + 1
+        last = -1e9
+        for node in np.flatnonzero(scene.column == 0)[np.argsort(scene.y[scene.column == 0])].tolist():
+            y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
+            if y - last < line or not -line < y < rect.height() * zoom + line:
+                continue
+            last = y
+            programs = scene.dst[scene.edges_from(node)]
+            bad = int((scene.verdict[programs] >= AFFECTED).sum())
+            text = f"{scene.labels[node]}  {bad}/{len(programs)}"
+            x = (float(scene.x[node] + scene.w[node]) - rect.left()) * zoom + 5
+            box = QRectF(x, y - line / 2, painter.fontMetrics().horizontalAdvance(text) + 6, line)
+            painter.fillRect(box, QColor(c.panel))
+            painter.setPen(QColor(c.text))
+            painter.drawText(box.adjusted(3, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _paint_header(self, painter: QPainter) -> None:
+        c = theme.look()
+        scene = self.scene
+        assert scene is not None
+        painter.setFont(theme.ui_font(-1, bold=True))
+        painter.setPen(QColor(c.muted))
+        for column in range(3):
+            nodes = np.flatnonzero(scene.column == column)
+            if not len(nodes):
+                continue
+            x = self.to_view(QPointF(float(scene.x[nodes[0]]), 0)).x()
+            text = f"{self.headers[column]}  {len(nodes)}"
+            painter.drawText(QRectF(x, 0, 400, HEADER), Qt.AlignmentFlag.AlignVCenter, text)
+
+    # --- events ---
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if self.scene is not None:
+            self.scene.stretch(float(self.width()))
+            self._nodes.forget()
+            if self._fitted:
+                at = self.origin.y()
+                self.fit_width()
+                self.origin = QPointF(self.origin.x(), at)
+        self._changed()
+        super().resizeEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom_by(1.0015 ** delta.y(), event.position())
+        else:
+            self.origin -= QPointF(delta.x(), delta.y()) / self.zoom * 0.6
+            self._changed()
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._press, self._moved = event.position().toPoint(), False
+        elif event.button() is Qt.MouseButton.RightButton:
+            node = self.node_at(event.position())
+            self.menu_wanted.emit(node, event.globalPosition().toPoint())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._press is None:
+            node = self.node_at(event.position())
+            if node != self.marks.hover:
+                self._light(node, selected=False)
+            return
+        delta = event.position().toPoint() - self._press
+        if self._moved or delta.manhattanLength() > 5:
+            self._moved = True
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self.origin -= QPointF(delta) / self.zoom
+            self._press = event.position().toPoint()
+            self._changed()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton and self._press is not None:
+            if not self._moved:
+                self.pick(self.node_at(event.position()))
+            self._press = None
+            self.unsetCursor()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        node = self.node_at(event.position())
+        if node >= 0:
+            self.activated.emit(node)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        if self.marks.hover >= 0:
+            self._light(-1, selected=False)
+        super().leaveEvent(event)
+
+    def node_at(self, point: QPointF) -> int:
+        """The node under a point of the widget, -1 for none."""
+        if self.scene is None or point.y() < HEADER:
+            return -1
+        at = self.to_scene(point)
+        return self.scene.at(at.x(), at.y())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: (-1, 0),
+            Qt.Key.Key_Right: (1, 0),
+            Qt.Key.Key_Up: (0, -1),
+            Qt.Key.Key_Down: (0, 1),
+        }
+        step = steps.get(Qt.Key(event.key()))
+        if self.scene is None or not len(self.scene):
+            super().keyPressEvent(event)
+        elif step is not None:
+            current = self.marks.selected
+            self.pick(0 if current < 0 else self.scene.neighbour(current, *step))
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.marks.selected >= 0:
+            self.activated.emit(self.marks.selected)
+        elif event.key() == Qt.Key.Key_Menu and self.marks.selected >= 0:
+            box = paint.NodePainter.box(self.scene, self.marks.selected)
+            self.menu_wanted.emit(self.marks.selected, self.mapToGlobal(self.to_view(box.bottomLeft()).toPoint()))
+        elif event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+            page = self.view_rect().height() * 0.9
+            self.origin += QPointF(0, page if event.key() == Qt.Key.Key_PageDown else -page)
+            self._changed()
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            node = self.node_at(QPointF(event.pos()))
+            if node >= 0 and self.scene is not None:
+                s = self.scene
+                verdict = theme.WORDS[SCALE[int(s.verdict[node])]]
+                text = f"{s.labels[node]}\n{verdict} · {s.subs[node]}\n{s.details[node]}"
+                QToolTip.showText(event.globalPos(), text, self)
+            else:
+                QToolTip.hideText()
+            return True
+        return super().event(event)

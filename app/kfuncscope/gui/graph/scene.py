@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The graph as numpy arrays: which nodes and edges the filters leave, where they stand, who is next to whom. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kfuncscope.gui import filters as flt
+from kfuncscope.gui.filters import Filters
+from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
+from kfuncscope.rules.verdict import Finding, Verdict
+from kfuncscope.upgrade import layout
+
+Floats = NDArray[np.float64]
+WIDTHS = (176.0, 226.0, 246.0)
+NODE_H = 38.0
+PITCH = 46.0
+MARGIN = 16.0
+MIN_GAP = 64.0
+CONTEXT_LIMIT = 70
+
+_CLASS_WORDS = {
+    "kfunc_not_found": "not found",
+    "kfunc_not_registered": "registered no more",
+    "attach_btf_not_found": "nothing to attach to",
+    "helper_unknown_or_not_allowed": "not allowed",
+    "core_relo_failed": "relocation fails",
+    "ksym_not_found": "not found",
+    "struct_ops_type_missing": "type is missing",
+}
+_VERDICT_WORDS = {
+    Verdict.BREAKS: "breaks",
+    Verdict.SILENT: "silently different",
+    Verdict.RISK: "changed",
+    Verdict.DEGRADES: "feature lost",
+    Verdict.UNKNOWN: "cannot be told",
+    Verdict.ALREADY_BROKEN: "broken before",
+    Verdict.FIXED: "fixed",
+}
+
+
+@dataclass(slots=True)
+class Scene:
+    """Nodes (columns 0 object, 1 program, 2 need) and edges between node numbers, placed in scene units."""
+
+    column: Codes
+    ids: Ints
+    verdict: Codes
+    x: Floats
+    y: Floats
+    w: Floats
+    labels: list[str]
+    subs: list[str]
+    details: list[str]
+    src: Ints
+    dst: Ints
+    edge_verdict: Codes
+    counts: tuple[int, int, int]
+    node_at: dict[tuple[int, int], int]
+    hit: Mask
+    width: float = 0.0
+    height: float = 0.0
+    _out: tuple[Ints, Ints] | None = field(default=None, repr=False)
+    _in: tuple[Ints, Ints] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def stretch(self, available: float) -> None:
+        """Set the columns' places and widths for a view that is ``available`` scene units wide."""
+        spare = available - 2 * MARGIN - sum(WIDTHS) - 2 * MIN_GAP
+        grow = min(max(spare, 0.0) * 0.16, 90.0)
+        widths = np.array([w + grow for w in WIDTHS])
+        gap = MIN_GAP + min(max(spare - 3 * grow, 0.0) / 2, 260.0)
+        starts = np.array([MARGIN, MARGIN + widths[0] + gap, MARGIN + widths[0] + widths[1] + 2 * gap])
+        self.x = starts[self.column]
+        self.w = widths[self.column]
+        self.width = float(starts[2] + widths[2] + MARGIN)
+
+    def at(self, x: float, y: float) -> int:
+        """The node at a point, -1 for none."""
+        inside = (self.x <= x) & (x <= self.x + self.w) & (self.y <= y) & (y <= self.y + NODE_H)
+        found = np.flatnonzero(inside)
+        return int(found[0]) if len(found) else -1
+
+    def find(self, text: str) -> None:
+        """Mark the nodes whose name a search finds; none for the empty text."""
+        self.hit = flt.matches(self.labels, text) if text else np.zeros(len(self), dtype=bool)
+
+    def edges_from(self, node: int) -> Ints:
+        """Numbers of the edges that leave a node to the right."""
+        if self._out is None:
+            self._out = _csr(self.src, len(self))
+        start, order = self._out
+        return order[start[node] : start[node + 1]]
+
+    def edges_to(self, node: int) -> Ints:
+        """Numbers of the edges that come to a node from the left."""
+        if self._in is None:
+            self._in = _csr(self.dst, len(self))
+        start, order = self._in
+        return order[start[node] : start[node + 1]]
+
+    def chain(self, node: int) -> tuple[Ints, Ints]:
+        """Nodes and edges of the chain through a node: objects to the left, needs to the right."""
+        nodes, edges = [np.array([node], np.int32)], []
+        for step, end in ((self.edges_from, self.dst), (self.edges_to, self.src)):
+            front = np.array([node], np.int32)
+            for _ in range(2):
+                found = np.concatenate([step(int(n)) for n in front] or [np.empty(0, np.int32)])
+                edges.append(found)
+                front = np.unique(end[found])
+                nodes.append(front)
+                if not len(front):
+                    break
+        return np.unique(np.concatenate(nodes)), np.unique(np.concatenate(edges))
+
+    def neighbour(self, node: int, dx: int, dy: int) -> int:
+        """The node that an arrow key goes to: along an edge sideways (worst first), within the column up and down."""
+        if dy:
+            same = np.flatnonzero(self.column == self.column[node])
+            same = same[np.argsort(self.y[same], kind="stable")]
+            place = int(np.flatnonzero(same == node)[0]) + dy
+            return int(same[place]) if 0 <= place < len(same) else node
+        edges = self.edges_from(node) if dx > 0 else self.edges_to(node)
+        if not len(edges):
+            return node
+        ends = self.dst if dx > 0 else self.src
+        order = np.lexsort((np.abs(self.y[ends[edges]] - self.y[node]), -self.edge_verdict[edges]))
+        return int(ends[edges[order[0]]])
+
+
+def _csr(keys: Ints, size: int) -> tuple[Ints, Ints]:
+    order = np.argsort(keys, kind="stable").astype(np.int32)
+    start = np.zeros(size + 1, dtype=np.int32)
+    np.cumsum(np.bincount(keys, minlength=size), out=start[1:])
+    return start, order
+
+
+def build(
+    index: Index, filters: Filters, context: bool | None = None, cancelled: Callable[[], bool] | None = None
+) -> Scene:
+    """The scene that the filters leave. ``context`` keeps unaffected needs; None keeps them where there is room."""
+    lane = flt.lane_of(index, filters)
+    mask = flt.program_mask(index, filters)
+    edges = index.edges_of(lane)
+    keep = mask[edges.program] if len(edges.program) else np.zeros(0, dtype=bool)
+    keep &= _need_filter(index, filters, edges.need)
+    if flt.has(filters, "affected"):
+        bad = keep & (edges.verdict >= AFFECTED)
+        if context is None:
+            context = int(mask.sum()) + len(np.unique(edges.need[keep])) <= CONTEXT_LIMIT
+        keep = keep if context else bad
+    progs = np.flatnonzero(mask).astype(np.int32)
+    ep, en, ev = edges.program[keep], edges.need[keep], edges.verdict[keep]
+    needs = np.unique(en).astype(np.int32)
+    objects = np.unique(index.prog_object[progs]).astype(np.int32) if len(progs) else np.empty(0, np.int32)
+    owner = np.searchsorted(objects, index.prog_object[progs]).astype(np.int32) if len(progs) else progs
+    lp, ln = np.searchsorted(progs, ep).astype(np.int32), np.searchsorted(needs, en).astype(np.int32)
+    ov = index.worst(index.obj_verdict, lane)[objects]
+    placed = layout.layered(
+        owner, lp, ln, (len(objects), len(needs)), (CODE[Verdict.BREAKS] - ov).astype(np.int32), 24, cancelled
+    )
+    pv = index.worst(index.prog_verdict, lane)[progs]
+    nv = np.full(len(needs), 0, dtype=np.int8)
+    np.maximum.at(nv, ln, ev)
+    scene = _assemble(index, lane, (objects, progs, needs), (ov, pv, nv), placed, owner, lp, ln, ev)
+    texts = flt.values(filters, "text")
+    if texts:
+        scene.find(texts[0])
+    return scene
+
+
+def _need_filter(index: Index, filters: Filters, need: Ints) -> Mask:
+    """Edges that an isolated need or a filter on kinds leaves."""
+    keep: Mask = np.ones(len(need), dtype=bool)
+    isolated = [v.partition(":")[2] for v in flt.values(filters, "isolate") if v.startswith("need:")]
+    if isolated:
+        keep &= np.isin(need, flt.need_ids(index, isolated))
+    if kinds := flt.values(filters, "kind"):
+        keep &= np.array([k.value in kinds for k, _ in index.needs], dtype=bool)[need]
+    return keep
+
+
+def _assemble(
+    index: Index,
+    lane: int,
+    ids: tuple[Ints, Ints, Ints],
+    verdicts: tuple[Codes, Codes, Codes],
+    placed: layout.Placed,
+    owner: Ints,
+    lp: Ints,
+    ln: Ints,
+    ev: Codes,
+) -> Scene:
+    objects, progs, needs = ids
+    n_o, n_p = len(objects), len(progs)
+    column = np.repeat(np.arange(3, dtype=np.int8), [n_o, n_p, len(needs)])
+    rows = np.concatenate([placed.objects, placed.programs, placed.needs])
+    labels, subs, details = _texts(index, lane, ids, verdicts)
+    src = np.concatenate([owner, lp + n_o]).astype(np.int32)
+    dst = np.concatenate([np.arange(n_p, dtype=np.int32) + n_o, ln + n_o + n_p]).astype(np.int32)
+    every = np.concatenate(ids)
+    keys = zip(column.tolist(), every.tolist(), strict=True)
+    scene = Scene(
+        column, every, np.concatenate(verdicts).astype(np.int8), np.zeros(len(every)), MARGIN + rows * PITCH,
+        np.zeros(len(every)), labels, subs, details, src, dst, np.concatenate([verdicts[1], ev]).astype(np.int8),
+        (n_o, n_p, len(needs)), {k: i for i, k in enumerate(keys)}, np.zeros(len(every), dtype=bool),
+    )  # fmt: skip
+    scene.height = 2 * MARGIN + placed.height * PITCH if len(every) else 0.0
+    scene.stretch(0.0)
+    return scene
+
+
+def _texts(
+    index: Index, lane: int, ids: tuple[Ints, Ints, Ints], verdicts: tuple[Codes, Codes, Codes]
+) -> tuple[list[str], list[str], list[str]]:
+    objects, progs, needs = ids
+    first = _first_findings(index, lane)
+    labels = [index.objects[i] for i in objects] + [index.programs[i].name for i in progs]
+    labels += [index.needs[i][1] for i in needs]
+    subs = [index.packages[i] for i in objects] + [_program_sub(index, int(i)) for i in progs]
+    details = [index.packages[i] for i in objects] + [index.programs[i].section for i in progs]
+    for i, code in zip(needs.tolist(), verdicts[2].tolist(), strict=True):
+        found = first.get(i)
+        subs.append(need_sub(index.needs[i][0].value, SCALE[code], found))
+        details.append(_one_line(found.evidence.old or found.evidence.new) if found else "")
+    return labels, subs, [d or s for d, s in zip(details, subs, strict=True)]
+
+
+def _program_sub(index: Index, pid: int) -> str:
+    program = index.programs[pid]
+    return program.prog_type if program.prog_type and program.prog_type != "unspec" else program.section
+
+
+def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
+    """The second line of a need: what kind of thing it is, and in two words what happens to it."""
+    if verdict is Verdict.OK:
+        return kind
+    word = _CLASS_WORDS.get(found.cls, "") if found is not None and found.verdict is verdict else ""
+    return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
+
+
+def _first_findings(index: Index, lane: int) -> dict[int, Finding]:
+    """The worst finding of each need in a lane."""
+    table = index.findings
+    rows = np.flatnonzero(table.lane == lane) if lane >= 0 else np.arange(len(table))
+    rows = rows[np.argsort(-table.verdict[rows], kind="stable")]
+    needs, first = np.unique(table.need[rows], return_index=True)
+    return {int(n): table.refs[int(rows[i])] for n, i in zip(needs, first, strict=True)}
+
+
+def _one_line(declaration: str) -> str:
+    return " ".join(declaration.split())

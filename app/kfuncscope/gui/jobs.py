@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Work off the GUI thread. Every job has a number; results of a superseded or cancelled job are dropped.
+
+Quick jobs run in the thread pool and are asked to stop. An analysis runs in a process of its own, so that it neither
+starves the GUI of the interpreter lock nor takes its time to die: cancel ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+
+Stop = Callable[[], bool]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class Job:
+    """One job as the Jobs list shows it. ``state`` is waiting, running, done, failed or cancelled."""
+
+    id: int
+    title: str
+    key: str
+    state: str = "running"
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    error: str = ""
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class _Signals(QObject):
+    finished = Signal(object, object)
+    failed = Signal(object, str)
+    progress = Signal(object, int, int, str)
+
+
+class _Run(QRunnable):
+    def __init__(self, job: Job, work: Callable[[], Any], signals: _Signals) -> None:
+        super().__init__()
+        self._job, self._work, self._signals = job, work, signals
+
+    def run(self) -> None:
+        try:
+            result = self._work()
+        except BaseException as error:
+            told = "" if self._job.stop.is_set() else f"{error}" or type(error).__name__
+            if told and not getattr(error, "reason", None):
+                traceback.print_exc()
+            self._emit(self._signals.failed, told)
+            return
+        self._emit(self._signals.finished, result)
+
+    def _emit(self, which: Any, value: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
+            which.emit(self._job, value)
+
+
+class Jobs(QObject):
+    """Starts, lists and cancels jobs. ``changed`` tells of any news of a job."""
+
+    changed = Signal(object)
+    added = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.list: list[Job] = []
+        self._last = 0
+        self._current: dict[str, Job] = {}
+        self._then: dict[int, tuple[Callable[[Any], None], Callable[[str], None] | None]] = {}
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(3)
+        self._signals = _Signals(self)
+        self._signals.finished.connect(self._finished)
+        self._signals.failed.connect(self._failed)
+        self._signals.progress.connect(self._progress)
+
+    def _new(self, title: str, key: str) -> Job:
+        self._last += 1
+        job = Job(self._last, title, key)
+        old = self._current.get(key)
+        if old is not None:
+            self.cancel(old)
+        self._current[key] = job
+        if title:
+            self.list.append(job)
+            self.added.emit(job)
+        return job
+
+    def quick(
+        self, work: Callable[[Stop], Any], then: Callable[[Any], None], key: str, title: str = "",
+        failed: Callable[[str], None] | None = None,
+    ) -> Job:  # fmt: skip
+        """Run ``work(stop)`` in the pool and hand its result to ``then`` in this thread, unless superseded.
+
+        A later job of the same ``key`` supersedes this one. Only jobs with a title are listed.
+        """
+        job = self._new(title, key)
+        self._then[job.id] = (then, failed)
+        self._pool.start(_Run(job, lambda: work(job.stop.is_set), self._signals))
+        return job
+
+    def process(
+        self, target: Callable[..., Any], args: tuple[Any, ...], then: Callable[[Any], None], key: str, title: str,
+        finish: Callable[[list[Any]], Any], failed: Callable[[str], None] | None = None,
+    ) -> Job:  # fmt: skip
+        """Run ``target(send, *args)`` in another process; what it sends is collected and handed to ``finish`` in the
+        pool, the result of that to ``then`` in this thread. ``send(("progress", done, total, text))`` tells progress.
+        """
+        job = self._new(title, key)
+        self._then[job.id] = (then, failed)
+        self._pool.start(_Run(job, lambda: finish(self._supervise(job, target, args)), self._signals))
+        return job
+
+    def _supervise(self, job: Job, target: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
+        context = multiprocessing.get_context("spawn")
+        mine, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_in_process, args=(theirs, target, args))
+        process.start()
+        theirs.close()
+        parts: list[Any] = []
+        told = 0.0
+        try:
+            while True:
+                if job.stop.is_set():
+                    raise InterruptedError
+                if not mine.poll(0.05):
+                    if not process.is_alive() and not mine.poll(0):
+                        raise RuntimeError(f"the analysis process ended with code {process.exitcode}")
+                    continue
+                message = mine.recv()
+                if message[0] == "end":
+                    return parts
+                if message[0] == "error":
+                    raise message[1]
+                if message[0] != "progress":
+                    parts.append(message[1])
+                elif time.monotonic() - told > 0.08 or message[1] == message[2]:
+                    told = time.monotonic()
+                    with contextlib.suppress(RuntimeError):
+                        self._signals.progress.emit(job, *message[1:])
+        except EOFError:
+            raise RuntimeError("the analysis process ended early") from None
+        finally:
+            mine.close()
+            _end(process)
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job; it counts as cancelled at once, and its result is dropped whenever it comes."""
+        if job.state == "running":
+            job.stop.set()
+            job.state = "cancelled"
+            job.seconds = time.monotonic() - job.started
+            self._then.pop(job.id, None)
+            self.changed.emit(job)
+
+    def cancel_all(self) -> None:
+        """Stop every listed job that runs."""
+        for job in self.list:
+            self.cancel(job)
+
+    def running(self) -> list[Job]:
+        """The listed jobs that run now."""
+        return [j for j in self.list if j.state == "running"]
+
+    def close(self) -> None:
+        """Stop everything and wait for the threads to end."""
+        self.cancel_all()
+        self._then.clear()
+        self._pool.clear()
+        self._pool.waitForDone(4000)
+
+    def _end_job(self, job: Job, state: str) -> tuple[Callable[[Any], None], Callable[[str], None] | None] | None:
+        then = self._then.pop(job.id, None)
+        if then is None or self._current.get(job.key) is not job:
+            return None
+        job.state = state
+        job.seconds = time.monotonic() - job.started
+        self.changed.emit(job)
+        return then
+
+    def _finished(self, job: Job, result: object) -> None:
+        then = self._end_job(job, "done")
+        if then is not None:
+            then[0](result)
+
+    def _failed(self, job: Job, error: str) -> None:
+        job.error = error
+        then = self._end_job(job, "failed")
+        if then is not None and then[1] is not None:
+            then[1](error)
+
+    def _progress(self, job: Job, done: int, total: int, text: str) -> None:
+        if job.state == "running":
+            job.done, job.total, job.text = done, total, text
+            self.changed.emit(job)
+
+
+def _in_process(pipe: Connection, target: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """The other process: own group, so that its workers end with it; every error is told, none printed."""
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    try:
+        target(pipe.send, *args)
+        pipe.send(("end",))
+    except Exception as error:
+        try:
+            pipe.send(("error", error))
+        except Exception:
+            pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))
+    pipe.close()
+
+
+def _end(process: SpawnProcess) -> None:
+    """End a process and its children; a process that is done is only collected."""
+    process.join(0.2)
+    if process.is_alive():
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid or 0, signal.SIGTERM)
+        process.terminate()
+        process.join(1.0)
+    if process.is_alive():
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid or 0, signal.SIGKILL)
+        process.kill()
+        process.join(1.0)
+    process.close()

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The Inputs tree: kernels per architecture, objects by package, and what could not be checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.index import SCALE, Index
+from kfuncscope.rules.verdict import Verdict, worst
+from kfuncscope.upgrade.session import KernelRef, Session
+
+Cell = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)
+
+
+@dataclass(slots=True)
+class Item:
+    """One line of the tree. ``token`` (kind, value) is the filter that clicking it stands for."""
+
+    text: str
+    verdict: Verdict | None = None
+    muted: bool = False
+    heading: bool = False
+    mono: bool = False
+    tip: str = ""
+    token: tuple[str, str] | None = None
+    parent: Item | None = None
+    children: list[Item] = field(default_factory=list)
+
+    def add(self, child: Item) -> Item:
+        """Append a child and return it."""
+        child.parent = self
+        self.children.append(child)
+        return child
+
+    def row(self) -> int:
+        """The place among its siblings."""
+        if self.parent is None:
+            return 0
+        return next(i for i, c in enumerate(self.parent.children) if c is self)
+
+
+class InputsModel(QAbstractItemModel):
+    """Read-only tree; rebuilt when the session or the analysis changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Item("")
+
+    def show(self, session: Session, index: Index | None) -> None:
+        """Show what is loaded; verdicts and details come from the analysis where there is one."""
+        self.beginResetModel()
+        self.root = Item("")
+        self._kernels(session, index)
+        self._objects(session, index)
+        self._unchecked(index)
+        self.endResetModel()
+
+    def _kernels(self, session: Session, index: Index | None) -> None:
+        head = self.root.add(Item(self.tr("Kernels"), heading=True))
+        if index is None or not index.analysis.arches:
+            for side, refs in ((self.tr("old"), session.old), (self.tr("new"), session.new)):
+                for ref in refs:
+                    head.add(Item(f"{side}: {ref_label(ref)}", mono=True, tip="\n".join(ref.files)))
+            if not head.children:
+                head.add(Item(self.tr("none yet: drop them here"), muted=True))
+            return
+        for lane, arch in enumerate(index.analysis.arches):
+            state = Verdict.UNKNOWN if arch.inferred or arch.new.faults else Verdict.OK
+            text = f"{arch.arch}  {arch.old.release} → {arch.new.release}"
+            item = head.add(Item(text, state, mono=True, token=("arch", index.lanes[lane])))
+            if arch.inferred:
+                item.add(Item(self.tr("inferred: no kernels of its own"), muted=True))
+            if arch.old.kfuncs or arch.new.kfuncs:
+                item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
+            news = dict(arch.new.facts)
+            for label, old in arch.old.facts:
+                new = news.pop(label, "")
+                if label != "kfuncs":
+                    item.add(Item(f"{label}: {old}" + (f" → {new}" if new and new != old else ""), muted=True))
+            for label, new in news.items():
+                item.add(Item(f"{label}: {new}", muted=True))
+            for fault in arch.new.faults:
+                item.add(Item(fault.message, fault.verdict, muted=True, tip=fault.message))
+
+    def _objects(self, session: Session, index: Index | None) -> None:
+        head = self.root.add(Item(self.tr("Objects"), heading=True))
+        if index is None:
+            for path in session.objects:
+                head.add(Item(path.rsplit("/", 1)[-1], mono=True, tip=path))
+            if not head.children:
+                head.add(Item(self.tr("none yet: drop them here"), muted=True))
+            return
+        packages: dict[str, list[int]] = {}
+        for oid, package in enumerate(index.packages):
+            packages.setdefault(package, []).append(oid)
+        head.text = self.tr("Objects  {0} in {1} packages").format(len(index.objects), len(packages))
+        total = index.worst(index.obj_verdict, -1)
+        for package in sorted(packages):
+            oids = packages[package]
+            state = worst(SCALE[int(total[o])] for o in oids)
+            text = f"{package or self.tr('loose files')}  {len(oids)}"
+            parent = head.add(Item(text, state, token=("package", package)))
+            for oid in oids:
+                programs = sum(p.object == oid for p in index.programs) if len(index.programs) < 400 else 0
+                tail = (
+                    f"  {programs} " + (self.tr("program") if programs == 1 else self.tr("programs"))
+                    if programs
+                    else ""
+                )
+                parent.add(
+                    Item(index.objects[oid] + tail, SCALE[int(total[oid])], token=("object", index.objects[oid]))
+                )
+
+    def _unchecked(self, index: Index | None) -> None:
+        told = unchecked(index) if index is not None else []
+        if told:
+            head = self.root.add(Item(self.tr("Could not check  {0}").format(len(told)), heading=True))
+            for where, why in told:
+                head.add(Item(f"{where}: {why}", Verdict.UNKNOWN, tip=f"{where}\n{why}"))
+
+    # --- QAbstractItemModel ---
+    def _item(self, index: Cell) -> Item:
+        item = index.internalPointer() if index.isValid() else self.root
+        assert isinstance(item, Item)
+        return item
+
+    def index(self, row: int, column: int, parent: Cell = ROOT) -> QModelIndex:
+        owner = self._item(parent)
+        if column or not 0 <= row < len(owner.children) or (parent.isValid() and parent.column()):
+            return QModelIndex()
+        return self.createIndex(row, column, owner.children[row])
+
+    def parent(self, index: Cell = ROOT) -> QModelIndex:  # type: ignore[override]
+        if not index.isValid():
+            return QModelIndex()
+        owner = self._item(index).parent
+        if owner is None or owner is self.root:
+            return QModelIndex()
+        return self.createIndex(owner.row(), 0, owner)
+
+    def rowCount(self, parent: Cell = ROOT) -> int:
+        return 0 if parent.column() > 0 else len(self._item(parent).children)
+
+    def columnCount(self, parent: Cell = ROOT) -> int:
+        return 1
+
+    def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        item = self._item(index)
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return item.text
+            case Qt.ItemDataRole.DecorationRole:
+                return theme.icon(item.verdict) if item.verdict is not None else None
+            case Qt.ItemDataRole.ToolTipRole:
+                return item.tip or item.text
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return f"{item.text}, {theme.WORDS[item.verdict]}" if item.verdict is not None else item.text
+            case Qt.ItemDataRole.FontRole:
+                return theme.ui_font(bold=True) if item.heading else theme.mono(-0.5) if item.mono else None
+            case Qt.ItemDataRole.ForegroundRole:
+                return theme.qpalette(theme.look()).placeholderText() if item.muted else None
+        return item.token if role == TOKEN_ROLE else None
+
+
+def ref_label(ref: KernelRef) -> str:
+    """How a kernel of a session is called: its label, else its release, else its first file."""
+    first = ref.files[0].rsplit("/", 1)[-1] if ref.files else ""
+    return " ".join(x for x in (ref.arch or "", ref.label or ref.release or first) if x)
+
+
+def unchecked(index: Index) -> list[tuple[str, str]]:
+    """What could not be judged, each once: where, and why. Never empty-handed about anything skipped."""
+    told: dict[tuple[str, str], None] = {}
+    for problem in index.analysis.problems:
+        told[problem.path, problem.reason] = None
+    for info in index.analysis.objects:
+        for note in info.notes:
+            told[info.name, note] = None
+    for arch in index.analysis.arches:
+        for obj in arch.objects:
+            for why in obj.unchecked:
+                told[obj.object, why] = None
+            for program in obj.programs:
+                for why in program.unchecked:
+                    told[f"{obj.object} › {program.program}", why] = None
+    return list(told)

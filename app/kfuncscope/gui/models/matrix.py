@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Programs × lanes (architectures and steps) as a table with group rows, totals and a choice of order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.filters import Filters, program_mask
+from kfuncscope.gui.index import ABSENT, AFFECTED, SCALE, Index
+
+Cell = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+VERDICT_ROLE = int(Qt.ItemDataRole.UserRole)
+GROUP_ROLE = VERDICT_ROLE + 1
+
+
+class GroupBy(Enum):
+    """What the rows are gathered under."""
+
+    OBJECT = "object"
+    PACKAGE = "package"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: a program, or the head of a group (program -1)."""
+
+    program: int
+    group: str
+    programs: tuple[int, ...] = ()
+
+
+class MatrixModel(QAbstractTableModel):
+    """Column 0 names the row; then one column per lane; the last sums the row up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index_: Index | None = None
+        self.group_by = GroupBy.OBJECT
+        self.by_risk = True
+        self.rows: list[Row] = []
+        self.folded: set[str] = set()
+        self._programs: list[int] = []
+
+    def show(self, index: Index | None, filters: Filters) -> None:
+        """Show the programs that pass the filters; the arch filter does not narrow, all lanes stay in sight."""
+        kept = tuple(t for t in filters if t.kind != "arch")
+        self._programs = [] if index is None else np.flatnonzero(program_mask(index, kept)).tolist()
+        self.beginResetModel()
+        self.index_ = index
+        self.rows = self._arranged()
+        self.endResetModel()
+
+    def arrange(self, group_by: GroupBy | None = None, by_risk: bool | None = None) -> None:
+        """Group or order otherwise."""
+        self.beginResetModel()
+        self.group_by = group_by or self.group_by
+        self.by_risk = self.by_risk if by_risk is None else by_risk
+        self.rows = self._arranged()
+        self.endResetModel()
+
+    def fold(self, group: str) -> None:
+        """Fold a group, or unfold it."""
+        self.beginResetModel()
+        self.folded ^= {group}
+        self.rows = self._arranged()
+        self.endResetModel()
+
+    def _weight(self, programs: tuple[int, ...]) -> tuple[int, int]:
+        """Risk of some programs: the worst verdict, then in how many cells it stands; larger is worse."""
+        assert self.index_ is not None
+        table = self.index_.prog_verdict[list(programs)]
+        level = int(table.max()) if table.size else ABSENT
+        return level, int((table == level).sum())
+
+    def _name(self, program: int) -> str:
+        assert self.index_ is not None
+        return self.index_.programs[program].name
+
+    def _group_of(self, program: int) -> str:
+        assert self.index_ is not None
+        oid = self.index_.programs[program].object
+        return self.index_.objects[oid] if self.group_by is GroupBy.OBJECT else self.index_.packages[oid]
+
+    def _arranged(self) -> list[Row]:
+        if self.index_ is None:
+            return []
+        if self.group_by is GroupBy.NOTHING:
+            return [Row(p, "") for p in self._ordered(self._programs)]
+        groups: dict[str, list[int]] = {}
+        for program in self._programs:
+            groups.setdefault(self._group_of(program), []).append(program)
+        heads = sorted(groups)
+        if self.by_risk:
+            heads.sort(key=lambda g: self._weight(tuple(groups[g])), reverse=True)
+        rows: list[Row] = []
+        for head in heads:
+            rows.append(Row(-1, head, tuple(groups[head])))
+            if head not in self.folded:
+                rows += [Row(p, head) for p in self._ordered(groups[head])]
+        return rows
+
+    def _ordered(self, programs: list[int]) -> list[int]:
+        by_name = sorted(programs, key=self._name)
+        return sorted(by_name, key=lambda p: self._weight((p,)), reverse=True) if self.by_risk else by_name
+
+    def rowCount(self, parent: Cell = ROOT) -> int:
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Cell = ROOT) -> int:
+        return 0 if parent.isValid() or self.index_ is None else len(self.index_.lanes) + 2
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal or self.index_ is None:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        lanes = self.index_.lanes
+        if section == 0:
+            return self.tr("Program")
+        if 1 <= section <= len(lanes):
+            counts = Counter(self.index_.prog_verdict[self._programs, section - 1].tolist())
+            bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in range(7, AFFECTED - 1, -1) if counts[c])
+            return f"{lanes[section - 1]}\n{bad or self.tr('● clear')}"
+        return self.tr("In all\n")
+
+    def verdicts(self, row: Row, lane: int) -> list[int]:
+        """The verdict codes in a cell, without ABSENT."""
+        assert self.index_ is not None
+        programs = [row.program] if row.program >= 0 else list(row.programs)
+        cells = self.index_.prog_verdict[programs] if lane < 0 else self.index_.prog_verdict[programs, lane]
+        return [c for c in np.ravel(cells).tolist() if c >= 0]
+
+    def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or self.index_ is None:
+            return None
+        row, column = self.rows[index.row()], index.column()
+        if role == GROUP_ROLE:
+            return row.program < 0
+        if column == 0:
+            return self._head(row, role)
+        lane = column - 1 if column <= len(self.index_.lanes) else -1
+        codes = self.verdicts(row, lane)
+        if role == VERDICT_ROLE:
+            return max(codes, default=ABSENT)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self._cell(row, lane, codes)
+        if role == Qt.ItemDataRole.ToolTipRole and row.program >= 0 and lane >= 0:
+            return self._tip(row.program, lane)
+        return None
+
+    def _head(self, row: Row, role: int) -> Any:
+        assert self.index_ is not None
+        if role == Qt.ItemDataRole.DisplayRole:
+            if row.program >= 0:
+                return self._name(row.program)
+            mark = "▸" if row.group in self.folded else "▾"
+            return f"{mark} {row.group or self.tr('(no package)')}   {len(row.programs)}"
+        if role == Qt.ItemDataRole.ToolTipRole and row.program >= 0:
+            program = self.index_.programs[row.program]
+            return f'{self.index_.objects[program.object]} › {program.name}\nSEC("{program.section}")'
+        return None
+
+    def _cell(self, row: Row, lane: int, codes: list[int]) -> str:
+        if not codes:
+            return "–"
+        worst = max(codes)
+        word = theme.WORDS[SCALE[worst]]
+        if lane < 0:
+            bad = sum(c >= AFFECTED for c in codes)
+            return self.tr("{0} of {1}").format(bad, len(codes)) if bad else word
+        if row.program < 0 and worst >= AFFECTED:
+            return f"{word} {codes.count(worst)}"
+        return word
+
+    def _tip(self, program: int, lane: int) -> str | None:
+        assert self.index_ is not None
+        found = self.index_.program_at.get((lane, program))
+        if found is None:
+            return self.tr("not judged on {0}").format(self.index_.lanes[lane])
+        return "\n".join(f.message for f in found.findings[:6]) or theme.MEANING[found.verdict]

@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Colours, shapes and words of the window: own light and dark palettes, every text at 4.5:1 or better.
+
+A verdict is always told by shape and word as well as by colour. The style is Fusion with an own QPalette, because
+QStyleHints.setColorScheme has no effect on bare X11 and offscreen; the system's scheme only chooses between the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontDatabase,
+    QFontInfo,
+    QGuiApplication,
+    QIcon,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QPen,
+    QPixmap,
+    QPolygonF,
+)
+from PySide6.QtWidgets import QApplication
+
+from kfuncscope.resources import resource
+from kfuncscope.rules.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One palette by role, colours as ``#rrggbb``."""
+
+    name: str
+    window: str
+    panel: str
+    toolbar: str
+    line: str
+    strong_line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    selection: str
+    code: str
+    removed: str
+    added: str
+    verdicts: dict[Verdict, str]
+    tints: dict[Verdict, str]
+
+    @property
+    def dark(self) -> bool:
+        """Whether this is the dark palette."""
+        return self.name == "dark"
+
+
+V = Verdict
+LIGHT = Look(
+    "light", "#f5f6f8", "#ffffff", "#eceff3", "#d9dde3", "#aab3bf", "#1c2430", "#566476", "#2a62d9", "#ffffff",
+    "#e4edff", "#f3f5f8", "#fbd5cd", "#cdeed9",
+    {V.BREAKS: "#c6321c", V.SILENT: "#8e2a8b", V.RISK: "#a85400", V.DEGRADES: "#1f6fb2", V.UNKNOWN: "#626b76",
+     V.OK: "#1a7558", V.ALREADY_BROKEN: "#7a5230", V.FIXED: "#1a7558"},
+    {V.BREAKS: "#fdeae6", V.SILENT: "#f6e8f6", V.RISK: "#fdf1e0", V.DEGRADES: "#e5f1fb", V.UNKNOWN: "#eef0f2",
+     V.OK: "#ffffff", V.ALREADY_BROKEN: "#f5efe8", V.FIXED: "#e6f5ef"},
+)  # fmt: skip
+DARK = Look(
+    "dark", "#171b21", "#1f252d", "#1b2027", "#333c48", "#576373", "#e6eaf0", "#9aa7b8", "#7aa5ff", "#10151c",
+    "#263a5e", "#161a20", "#5c2a22", "#1d4a36",
+    {V.BREAKS: "#ff7d66", V.SILENT: "#e08be0", V.RISK: "#ffb45c", V.DEGRADES: "#6db7f2", V.UNKNOWN: "#9aa3ae",
+     V.OK: "#5fd0a6", V.ALREADY_BROKEN: "#d3ab84", V.FIXED: "#5fd0a6"},
+    {V.BREAKS: "#3a211d", V.SILENT: "#352235", V.RISK: "#3a2b17", V.DEGRADES: "#1b2f40", V.UNKNOWN: "#272d35",
+     V.OK: "#1f252d", V.ALREADY_BROKEN: "#332a20", V.FIXED: "#1a322a"},
+)  # fmt: skip
+
+WORDS: dict[Verdict, str] = {
+    V.BREAKS: "Breaks", V.SILENT: "Silent", V.RISK: "Risk", V.DEGRADES: "Degrades", V.UNKNOWN: "Unknown",
+    V.OK: "OK", V.ALREADY_BROKEN: "Broken before", V.FIXED: "Fixed",
+}  # fmt: skip
+MEANING: dict[Verdict, str] = {
+    V.BREAKS: "does not load or attach any more",
+    V.SILENT: "loads, but reads or does the wrong thing",
+    V.RISK: "meaning changed: may be rejected, or behave differently",
+    V.DEGRADES: "a guarded feature is lost",
+    V.UNKNOWN: "cannot be told from these files",
+    V.OK: "works as before",
+    V.ALREADY_BROKEN: "fails on the old kernel too",
+    V.FIXED: "failed on the old kernel, works on the new one",
+}
+SHOWN: tuple[Verdict, ...] = (V.BREAKS, V.SILENT, V.RISK, V.DEGRADES, V.UNKNOWN, V.OK, V.ALREADY_BROKEN, V.FIXED)
+GLYPHS: dict[Verdict, str] = {
+    V.BREAKS: "■", V.SILENT: "✖", V.RISK: "▲", V.DEGRADES: "◆", V.UNKNOWN: "?", V.OK: "●",
+    V.ALREADY_BROKEN: "□", V.FIXED: "✔",
+}  # fmt: skip
+
+_current = LIGHT
+
+
+def look() -> Look:
+    """The palette in use."""
+    return _current
+
+
+def system_is_dark() -> bool:
+    """What the system asks for, as far as Qt can tell."""
+    return QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours as WCAG 2 defines it, 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def colour(verdict: Verdict) -> QColor:
+    """The colour of a verdict's shape and border."""
+    return QColor(_current.verdicts[verdict])
+
+
+def tint(verdict: Verdict) -> QColor:
+    """The background of things with that verdict."""
+    return QColor(_current.tints[verdict])
+
+
+def glyph_path(verdict: Verdict, size: float) -> QPainterPath:
+    """The shape of a verdict centred on the origin, ``size`` across, to be filled."""
+    path = QPainterPath()
+    path.setFillRule(Qt.FillRule.OddEvenFill)
+    h = size / 2
+    if verdict is V.BREAKS:
+        path.addRect(QRectF(-h * 0.86, -h * 0.86, size * 0.86, size * 0.86))
+    elif verdict is V.ALREADY_BROKEN:
+        path.addRect(QRectF(-h * 0.9, -h * 0.9, size * 0.9, size * 0.9))
+        path.addRect(QRectF(-h * 0.5, -h * 0.5, size * 0.5, size * 0.5))
+    elif verdict is V.RISK:
+        path.addPolygon(QPolygonF([QPointF(0, -h), QPointF(h * 1.08, h * 0.88), QPointF(-h * 1.08, h * 0.88)]))
+    elif verdict is V.DEGRADES:
+        path.addPolygon(
+            QPolygonF([QPointF(0, -h * 1.1), QPointF(h * 1.1, 0), QPointF(0, h * 1.1), QPointF(-h * 1.1, 0)])
+        )
+    elif verdict is V.OK:
+        path.addEllipse(QPointF(0, 0), h * 0.9, h * 0.9)
+    elif verdict is V.SILENT:
+        path.addPolygon(_cross(h))
+    elif verdict is V.FIXED:
+        path.addPolygon(QPolygonF([QPointF(x * h, y * h) for x, y in _TICK]))
+    else:
+        font = QFont(QGuiApplication.font())
+        font.setPixelSize(max(1, round(size * 1.25)))
+        font.setBold(True)
+        path.addText(0, 0, font, "?")
+        path.translate(-path.boundingRect().center())
+    path.closeSubpath()
+    return path
+
+
+_TICK = ((-1.0, 0.1), (-0.62, -0.28), (-0.3, 0.06), (0.66, -0.86), (1.0, -0.5), (-0.3, 0.82))
+
+
+def _cross(h: float) -> QPolygonF:
+    thick = 0.34 * h
+    pts = []
+    for sx, sy in ((1, -1), (1, 1), (-1, 1), (-1, -1)):
+        tip, bar = h * 0.95, thick
+        if sx * sy < 0:
+            pts += [
+                QPointF(sx * (tip - bar), sy * tip),
+                QPointF(sx * tip, sy * (tip - bar)),
+                QPointF(sx * bar * 1.0, 0),
+            ]
+        else:
+            pts += [
+                QPointF(sx * tip, sy * (tip - bar)),
+                QPointF(sx * (tip - bar), sy * tip),
+                QPointF(0, sy * bar * 1.0),
+            ]
+    return QPolygonF(pts)
+
+
+def draw_glyph(painter: QPainter, verdict: Verdict, x: float, y: float, size: float) -> None:
+    """Paint the shape of a verdict around a point."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.translate(x, y)
+    painter.fillPath(glyph_path(verdict, size), QBrush(colour(verdict)))
+    painter.restore()
+
+
+_icons: dict[tuple[str, Verdict], QIcon] = {}
+
+
+def icon(verdict: Verdict) -> QIcon:
+    """The shape of a verdict as an icon, in three sizes."""
+    key = (_current.name, verdict)
+    if key not in _icons:
+        made = QIcon()
+        for size in (16, 32, 48):
+            pixmap = QPixmap(size, size)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            draw_glyph(painter, verdict, size / 2, size / 2, size * 0.62)
+            painter.end()
+            made.addPixmap(pixmap)
+        _icons[key] = made
+    return _icons[key]
+
+
+def mono(delta: float = 0.0) -> QFont:
+    """The fixed-width font at the size of the application font plus ``delta`` points."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    base = QGuiApplication.font().pointSizeF()
+    font.setPointSizeF(max(6.0, base + delta))
+    font.setStyleHint(QFont.StyleHint.Monospace)
+    return font
+
+
+def ui_font(delta: float = 0.0, bold: bool = False) -> QFont:
+    """The application font at another size or weight."""
+    font = QFont(QGuiApplication.font())
+    font.setPointSizeF(max(6.0, font.pointSizeF() + delta))
+    if bold:
+        font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+def html_families() -> tuple[str, str]:
+    """Families of the fixed-width and of the text font for rich text."""
+    return mono().family(), QGuiApplication.font().family()
+
+
+def choose_font(app: QApplication) -> None:
+    """Keep the system's font; where that is the wide DejaVu Sans of a bare machine take its condensed width."""
+    font = app.font()
+    if QFontInfo(font).family() == "DejaVu Sans" and "DejaVu Sans Condensed" in QFontDatabase.families():
+        font.setFamilies(["DejaVu Sans Condensed"])
+        font.setPointSizeF(max(font.pointSizeF(), 9.5))
+        app.setFont(font)
+
+
+def qpalette(use: Look) -> QPalette:
+    """The Qt palette of a look."""
+    palette = QPalette()
+    role = QPalette.ColorRole
+    pairs = {
+        role.Window: use.window, role.WindowText: use.text, role.Base: use.panel, role.AlternateBase: use.window,
+        role.Text: use.text, role.Button: use.panel, role.ButtonText: use.text, role.BrightText: use.text,
+        role.Highlight: use.selection, role.HighlightedText: use.text, role.ToolTipBase: use.panel,
+        role.ToolTipText: use.text, role.PlaceholderText: use.muted, role.Link: use.accent,
+        role.LinkVisited: use.accent, role.Light: use.panel, role.Midlight: use.line, role.Mid: use.line,
+        role.Dark: use.strong_line, role.Shadow: use.strong_line, role.Accent: use.accent,
+    }  # fmt: skip
+    for each, value in pairs.items():
+        palette.setColor(each, QColor(value))
+    for each in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, each, QColor(use.muted))
+    return palette
+
+
+def apply(app: QApplication, dark: bool | None = None) -> Look:
+    """Dress the application light or dark (None: as the system asks)."""
+    global _current
+    _current = DARK if (system_is_dark() if dark is None else dark) else LIGHT
+    if app.style().objectName() != "fusion":
+        app.setStyle("Fusion")
+    app.setPalette(qpalette(_current))
+    app.setStyleSheet(stylesheet(_current))
+    return _current
+
+
+def pen(hex_colour: str, width: float = 1.0) -> QPen:
+    """A cosmetic-looking round pen."""
+    made = QPen(QColor(hex_colour), width)
+    made.setCapStyle(Qt.PenCapStyle.RoundCap)
+    return made
+
+
+def toolbar_style() -> str:
+    """The toolbar's own style: its ground and the line below it."""
+    c = _current
+    edge = f"border: 0; border-bottom: 1px solid {c.line};"
+    return f"QToolBar {{ background: {c.toolbar}; {edge} }}"
+
+
+def funnel_icon(on: bool) -> QIcon:
+    """A funnel, in the accent colour when it is on."""
+    pixmap = QPixmap(32, 32)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(pen(_current.accent if on else _current.muted, 2.6))
+    painter.setBrush(QColor(_current.accent) if on else Qt.BrushStyle.NoBrush)
+    points = ((5, 7), (27, 7), (19, 17), (19, 26), (13, 23), (13, 17))
+    painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in points]))
+    painter.end()
+    return QIcon(pixmap)
+
+
+def stylesheet(c: Look) -> str:
+    """The small stylesheet on top of the palette."""
+    chevron = resource("icons", f"chevron-{c.name}.svg").as_posix()
+    return f"""
+QMainWindow, QDialog {{ background: {c.window}; }}
+QMainWindow::separator {{ background: {c.window}; width: 7px; height: 7px; }}
+QToolTip {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.strong_line}; padding: 4px; }}
+QStatusBar {{ background: {c.toolbar}; border-top: 1px solid {c.line}; color: {c.muted}; }}
+QStatusBar::item {{ border: 0; }}
+QFrame#card, QWidget#card {{ background: {c.panel}; border: 1px solid {c.line}; border-radius: 6px; }}
+QLabel#heading {{ color: {c.muted}; font-weight: 600; padding: 0; background: transparent; }}
+QLabel#muted {{ color: {c.muted}; background: transparent; }}
+QLabel#brand {{ font-weight: 700; background: transparent; }}
+QPushButton, QToolButton#chipmenu, QComboBox {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line};
+  border-radius: 5px; padding: 4px 10px; }}
+QPushButton:hover, QComboBox:hover, QToolButton#chipmenu:hover {{ border-color: {c.strong_line};
+  background: {c.selection}; }}
+QPushButton:focus, QComboBox:focus, QToolButton:focus, QLineEdit:focus, QPlainTextEdit:focus {{
+  border: 1px solid {c.accent}; }}
+QPushButton:disabled {{ color: {c.muted}; }}
+QPushButton:default, QPushButton#primary {{ background: {c.accent}; color: {c.on_accent};
+  border-color: {c.accent}; font-weight: 600; }}
+QPushButton#primary:disabled {{ background: {c.line}; color: {c.muted}; border-color: {c.line}; }}
+QPushButton#primary:focus {{ border: 2px solid {c.text}; }}
+QPushButton#chip {{ border-radius: 11px; padding: 2px 9px; }}
+QPushButton#link {{ border: 0; background: transparent; color: {c.accent}; padding: 1px 2px; text-align: left; }}
+QPushButton#link:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
+QComboBox {{ padding-right: 22px; }}
+QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
+QComboBox::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}
+QLineEdit, QPlainTextEdit, QSpinBox {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line};
+  border-radius: 5px; padding: 4px 8px; selection-background-color: {c.accent}; selection-color: {c.on_accent}; }}
+QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
+QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 7px 14px; border: 0;
+  border-bottom: 2px solid transparent; }}
+QTabBar::tab:selected {{ color: {c.text}; border-bottom: 2px solid {c.accent}; font-weight: 600; }}
+QTabBar::tab:hover {{ color: {c.text}; }}
+QTabBar::tab:focus {{ color: {c.accent}; }}
+QTreeView, QTableView, QListView {{ background: {c.panel}; alternate-background-color: {c.window}; border: 0;
+  gridline-color: {c.line}; outline: 0; }}
+QTreeView::item {{ padding: 2px 0; }}
+QTreeView::item:selected, QTableView::item:selected, QListView::item:selected {{ background: {c.selection};
+  color: {c.text}; }}
+QTreeView:focus, QTableView:focus, QListView:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
+QHeaderView {{ background: {c.panel}; }}
+QHeaderView::section {{ background: {c.panel}; color: {c.muted}; border: 0; border-bottom: 1px solid {c.line};
+  padding: 5px 8px;
+  font-weight: 600; }}
+QScrollBar:vertical {{ background: transparent; width: 11px; margin: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 11px; margin: 0; }}
+QScrollBar::handle {{ background: {c.line}; border-radius: 4px; min-height: 26px; min-width: 26px; margin: 2px; }}
+QScrollBar::handle:hover {{ background: {c.strong_line}; }}
+QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
+  background: transparent; border: 0; height: 0; width: 0; }}
+QScrollArea, QWidget#clear {{ background: transparent; border: 0; }}
+QMenu {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.strong_line}; padding: 4px; }}
+QMenu::item {{ padding: 5px 22px; border-radius: 4px; }}
+QMenu::item:selected {{ background: {c.selection}; }}
+QMenu::item:disabled {{ color: {c.muted}; }}
+QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 6px; }}
+QProgressBar {{ background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; text-align: center;
+  color: {c.text}; }}
+QProgressBar::chunk {{ background: {c.selection}; border-radius: 3px; }}
+QSplitter::handle {{ background: {c.window}; }}
+"""

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The docks at the bottom: Problems (each with what can be done), Jobs (progress, cancel), Notes (editable)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.jobs import Job, Jobs
+from kfuncscope.gui.models.lists import ListModel
+from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.intake.files import Problem
+from kfuncscope.rules.verdict import Verdict
+
+
+class ProblemsView(QWidget):
+    """Inputs that could not be used and things that could not be judged: where, why, and a way out."""
+
+    remove_wanted = Signal(str)
+    type_wanted = Signal(str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bad: list[bool] = []
+        self._told: list[tuple[str, str]] = []
+        self.model = ListModel([self.tr("Input"), self.tr("Reason"), ""], self._verdict)
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName(self.tr("Problems"))
+        plain_table(self.table, 27)
+        head = self.table.horizontalHeader()
+        head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        head.hide()
+        self.table.setColumnWidth(0, 330)
+        self.table.setColumnWidth(2, 118)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 4)
+        layout.addWidget(self.table)
+
+    def _verdict(self, row: int) -> Verdict:
+        return Verdict.BREAKS if self._bad[row] else Verdict.UNKNOWN
+
+    def show_problems(self, problems: list[Problem], unjudged: list[tuple[str, str]]) -> int:
+        """List both; returns how many lines there are."""
+        rows: list[tuple[str, ...]] = []
+        self._bad, self._told = [], []
+        listed = {(p.path, p.reason) for p in problems}
+        for problem in problems:
+            at = f" ({self.tr('offset')} {problem.offset:#x})" if problem.offset is not None else ""
+            rows.append((problem.path, problem.reason + at, ""))
+            self._bad.append("program type" not in problem.reason)
+            self._told.append((problem.path, problem.reason))
+        for where, why in unjudged:
+            if (where, why) not in listed:
+                rows.append((where, why, ""))
+                self._bad.append(False)
+                self._told.append((where, why))
+        self.model.set_rows(rows)
+        for row in range(min(len(rows), 200)):
+            action = self._action(row)
+            if action is not None:
+                self.table.setIndexWidget(self.model.index(row, 2), action)
+        return len(rows)
+
+    def _action(self, row: int) -> QWidget | None:
+        where, why = self._told[row]
+        if "program type" in why:
+            text, slot = self.tr("Choose type…"), lambda: self.type_wanted.emit(where, why)
+        elif self._bad[row]:
+            text, slot = self.tr("Remove"), lambda: self.remove_wanted.emit(where)
+        else:
+            return None
+        holder = QWidget()
+        box = QHBoxLayout(holder)
+        box.setContentsMargins(0, 1, 2, 1)
+        button = QPushButton(text)
+        button.setObjectName("chip")
+        button.setAccessibleName(f"{text} {where}")
+        button.clicked.connect(slot)
+        box.addStretch(1)
+        box.addWidget(button)
+        return holder
+
+
+class _Bar(QStyledItemDelegate):
+    """Paints progress as a quiet bar with its text on it."""
+
+    def __init__(self, parent: QWidget, share: Callable[[int], float]) -> None:
+        super().__init__(parent)
+        self._share = share
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        c = theme.look()
+        box = option.rect.adjusted(4, 5, -4, -5)
+        painter.fillRect(box, QColor(c.code))
+        done = box.adjusted(0, 0, round((self._share(index.row()) - 1) * box.width()), 0)
+        painter.fillRect(done, QColor(c.selection))
+        painter.setPen(QColor(c.text))
+        painter.drawText(box.adjusted(6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, str(index.data() or ""))
+
+
+class JobsView(QWidget):
+    """Every job of this run of the program, newest last, each with a button while it runs."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._rows: dict[int, int] = {}
+        self.model = ListModel([self.tr("Job"), self.tr("State"), self.tr("Progress"), self.tr("Time"), ""])
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName(self.tr("Jobs"))
+        plain_table(self.table, 27)
+        self.table.setItemDelegateForColumn(2, _Bar(self.table, self._share))
+        head = self.table.horizontalHeader()
+        head.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((0, 300), (1, 90), (3, 70), (4, 100)):
+            self.table.setColumnWidth(column, width)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 4)
+        layout.addWidget(self.table)
+        jobs.added.connect(self._added)
+        jobs.changed.connect(self._changed)
+
+    def _share(self, row: int) -> float:
+        job = self._jobs.list[row]
+        return 1.0 if job.state == "done" else job.done / job.total if job.total else 0.0
+
+    @staticmethod
+    def _cells(job: Job) -> tuple[str, ...]:
+        progress = job.error or (f"{job.done} / {job.total}  {job.text}" if job.total else job.text)
+        return job.title, job.state, progress, f"{job.seconds:.1f} s" if job.seconds else "", ""
+
+    def _added(self, job: Job) -> None:
+        self._rows[job.id] = self.model.rowCount()
+        self.model.append(self._cells(job))
+        button = QPushButton(self.tr("Cancel"))
+        button.setObjectName("chip")
+        button.setAccessibleName(self.tr("Cancel {0}").format(job.title))
+        button.clicked.connect(lambda: self._jobs.cancel(job))
+        self.table.setIndexWidget(self.model.index(self._rows[job.id], 4), button)
+
+    def _changed(self, job: Job) -> None:
+        row = self._rows.get(job.id)
+        if row is None:
+            return
+        self.model.update_row(row, self._cells(job))
+        if job.state != "running":
+            self.table.setIndexWidget(self.model.index(row, 4), QWidget())
+
+
+class NotesView(QWidget):
+    """Notes on findings: what they are on, and the text, edited in place; an emptied note is removed."""
+
+    edited = Signal(str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: list[str] = []
+        self.model = ListModel([self.tr("On"), self.tr("Note")], editable=1, edited=self._edit)
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName(self.tr("Notes"))
+        plain_table(self.table, 27)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.setColumnWidth(0, 420)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 4)
+        layout.addWidget(self.table)
+
+    def _edit(self, row: int, text: str) -> None:
+        self.edited.emit(self._keys[row], text)
+
+    def show_notes(self, notes: dict[str, str]) -> int:
+        """List the notes of a session; returns how many there are."""
+        self._keys = sorted(notes)
+        self.model.set_rows([(key, notes[key]) for key in self._keys])
+        return len(notes)

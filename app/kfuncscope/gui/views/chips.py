@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The active filters as chips, each removable; ``+ filter`` offers more."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QWidget
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.filters import Token
+from kfuncscope.gui.store import Store
+from kfuncscope.rules.verdict import NeedKind, Verdict
+
+
+def chip_text(token: Token) -> str:
+    """How a filter reads on its chip."""
+    if token.kind == "affected":
+        return "only affected"
+    if token.kind == "verdict":
+        verdict = Verdict(token.value)
+        return f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}"
+    if token.kind == "arch":
+        return token.value
+    if token.kind == "isolate":
+        return f"around {token.value.rpartition(':')[2].rpartition('/')[2]}"
+    if token.kind == "text":
+        return f"“{token.value}”"
+    return f"{token.kind}: {token.value.rpartition(':')[2]}"
+
+
+class ChipBar(QScrollArea):
+    """A row of chips; narrow windows scroll it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFixedHeight(34)
+        self.viewport().setAutoFillBackground(False)
+        self.setAccessibleName(self.tr("Active filters"))
+        self.chips: list[QPushButton] = []
+        store.filters_changed.connect(self.refresh)
+        store.analysis_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Make the chips anew."""
+        holder = QWidget()
+        holder.setObjectName("clear")
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(4, 3, 4, 3)
+        row.setSpacing(5)
+        row.addStretch(1)
+        self.chips = []
+        for token in self._store.filters:
+            text = chip_text(token)
+            short = text if len(text) < 34 else text[:32] + "…"
+            chip = QPushButton(f"{short}  ✕")
+            chip.setObjectName("chip")
+            chip.setToolTip(self.tr("Remove the filter “{0}”").format(text))
+            chip.setAccessibleName(chip.toolTip())
+            chip.clicked.connect(lambda _=False, t=token: self._store.remove(t))
+            row.addWidget(chip)
+            self.chips.append(chip)
+        more = QPushButton(self.tr("+ filter"))
+        more.setObjectName("chip")
+        more.clicked.connect(lambda: self._offer(more))
+        row.addWidget(more)
+        self.setWidget(holder)
+        holder.setAutoFillBackground(False)
+
+    def sizeHint(self) -> QSize:
+        inner = self.widget()
+        return QSize(inner.sizeHint().width() if inner is not None else 200, 34)
+
+    def _offer(self, button: QPushButton) -> None:
+        menu = self.menu()
+        corner = QRect(button.mapToGlobal(QPoint(0, 0)), button.size()).bottomLeft()
+        menu.exec(corner)
+        menu.deleteLater()
+
+    def menu(self) -> QMenu:
+        """What can be filtered by: being affected, verdicts, kinds of needs, packages."""
+        menu = QMenu(self)
+        store = self._store
+        menu.addAction(self.tr("Only affected"), lambda: store.add("affected"))
+        by_verdict = menu.addMenu(self.tr("Verdict"))
+        for verdict in theme.SHOWN:
+            action = by_verdict.addAction(theme.icon(verdict), theme.WORDS[verdict])
+            action.triggered.connect(lambda _=False, v=verdict: store.add("verdict", v.value))
+        by_kind = menu.addMenu(self.tr("Kind of need"))
+        for kind in NeedKind:
+            by_kind.addAction(kind.value).triggered.connect(lambda _=False, k=kind: store.add("kind", k.value))
+        if store.index is not None:
+            by_package = menu.addMenu(self.tr("Package"))
+            for package in sorted(set(store.index.packages))[:60]:
+                by_package.addAction(package).triggered.connect(lambda _=False, p=package: store.add("package", p))
+        menu.addSeparator()
+        menu.addAction(self.tr("Remove all filters"), store.clear)
+        return menu

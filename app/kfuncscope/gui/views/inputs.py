@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The Inputs dock: what is loaded, as a tree; clicking a line narrows to it, dropping files adds them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtWidgets import QTreeView
+
+from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
+from kfuncscope.gui.store import OBJECT, Node, Store
+from kfuncscope.upgrade.session import Session
+
+
+class InputsView(QTreeView):
+    """The tree. Kernels and packages start folded where there are many."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self.tree = InputsModel()
+        self.setModel(self.tree)
+        self.setHeaderHidden(True)
+        self.setIndentation(13)
+        self.setUniformRowHeights(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName(self.tr("Inputs"))
+        self.setMinimumWidth(180)
+        self.clicked.connect(self._clicked)
+        self.activated.connect(self._clicked)
+
+    def show_session(self, session: Session) -> None:
+        """Show a session, with verdicts where it has been analysed."""
+        self.tree.show(session, self._store.index)
+        small = len(self._store.index.objects) < 40 if self._store.index is not None else True
+        for row in range(self.tree.rowCount()):
+            head = self.tree.index(row, 0)
+            self.setExpanded(head, True)
+            for inner in range(self.tree.rowCount(head)):
+                # of the kernels only the first shows its facts, of the packages all where there are few
+                self.setExpanded(self.tree.index(inner, 0, head), small if row else inner == 0)
+
+    def _clicked(self, place: QModelIndex) -> None:
+        token = place.data(TOKEN_ROLE)
+        if token is None or self._store.index is None:
+            return
+        kind, value = token
+        if kind == "object":
+            number = self._store.index.object_id(value)
+            if number is not None:
+                self._store.select(Node(OBJECT, number))
+        elif kind == "arch":
+            self._store.add("arch", value)
+        else:
+            self._store.toggle(kind, value)

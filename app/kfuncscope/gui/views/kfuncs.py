@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The kfunc explorer: every kfunc, helper and hook with its set, flags, program types, users and life."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.filters import pattern
+from kfuncscope.gui.views import words
+from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.rules.verdict import Verdict
+from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
+
+Cell = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+STATE_LOOK = {
+    State.PRESENT: Verdict.OK,
+    State.ABSENT: Verdict.BREAKS,
+    State.UNREGISTERED: Verdict.RISK,
+    State.UNKNOWN: Verdict.UNKNOWN,
+}
+FLAGS = {
+    "KF_ACQUIRE": "returns a reference that must be released",
+    "KF_RELEASE": "releases the reference that it is given",
+    "KF_RET_NULL": "may return NULL: the program has to test it",
+    "KF_TRUSTED_ARGS": "pointers must be trusted (came from the kernel, unmodified)",
+    "KF_SLEEPABLE": "may sleep: only for sleepable programs",
+    "KF_DESTRUCTIVE": "destructive: needs CAP_SYS_BOOT",
+    "KF_RCU": "pointers may be protected by RCU only",
+    "KF_ITER_NEW": "begins an iterator",
+    "KF_ITER_NEXT": "next step of an iterator",
+    "KF_ITER_DESTROY": "ends an iterator",
+    "KF_RCU_PROTECTED": "must be called under the RCU read lock",
+    "KF_FASTCALL": "keeps caller-saved registers; may be inlined",
+    "KF_ARENA_RET": "returns a pointer into an arena",
+    "KF_ARENA_ARG1": "first argument points into an arena",
+    "KF_ARENA_ARG2": "second argument points into an arena",
+    "KF_IMPLICIT_ARGS": "the verifier adds arguments that BPF does not pass",
+    "KF_FORBID_SLEEPABLE": "not for sleepable programs",
+    "KF_FORBID_FAULT": "not where a fault may happen",
+}
+
+
+class OffersModel(QAbstractTableModel):
+    """Offers that pass the search, the worst for this session first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers = [self.tr(t) for t in ("Name", "Kind", "Set", "Since", "Users", "Upgrade")]
+        self.all: list[OfferRow] = []
+        self.rows: list[OfferRow] = []
+
+    def show(self, rows: list[OfferRow], text: str, kind: str, used: bool) -> None:
+        """Keep the rows whose name, set or module the search finds."""
+        search = pattern(text).search
+        order = list(Verdict)
+        kept = [
+            r
+            for r in rows
+            if (not kind or r.kind.value == kind)
+            and (not used or r.users)
+            and (not text or search(" ".join((r.name, *r.sets, r.module))))
+        ]
+        kept.sort(key=lambda r: (order.index(r.verdict), -bool(r.users), r.name))
+        self.beginResetModel()
+        self.rows = kept
+        self.endResetModel()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self.beginResetModel()
+        self.rows.sort(key=lambda r: (self._key(r, column), r.name), reverse=order is Qt.SortOrder.DescendingOrder)
+        self.endResetModel()
+
+    def _key(self, row: OfferRow, column: int) -> Any:
+        if column == 4:
+            return len(row.users)
+        if column == 5:
+            return list(Verdict).index(row.verdict)
+        if column == 3:
+            return tuple(int(x) if x.isdigit() else 0 for x in (row.first_release or "0").split("."))
+        return self._text(row, column)
+
+    def _text(self, row: OfferRow, column: int) -> str:
+        users = str(len(row.users)) if row.users else ""
+        sets = row.sets[0] if row.sets else row.module
+        return (row.name, row.kind.value, sets, row.first_release, users, theme.WORDS[row.verdict])[column]
+
+    def rowCount(self, parent: Cell = ROOT) -> int:
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Cell = ROOT) -> int:
+        return 0 if parent.isValid() else len(self.headers)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self.headers[section] if 0 <= section < len(self.headers) else None
+        return None
+
+    def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return self._text(row, index.column())
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 5:
+            return theme.icon(row.verdict)
+        if role == Qt.ItemDataRole.FontRole and index.column() == 0:
+            return theme.mono()
+        return None
+
+
+class LifeLine(QWidget):
+    """The life of one name: a block per release or kernel with shape and word, prototype changes marked between."""
+
+    def __init__(self, seen: tuple[Seen, ...]) -> None:
+        super().__init__()
+        self._seen = seen
+        self._columns = 4
+        rows = max(1, -(-len(seen) // self._columns))
+        self.setMinimumHeight(rows * 46)
+        self.setAccessibleName("; ".join(f"{s.kernel}: {s.state.value}" for s in seen))
+        self.setToolTip(self.accessibleName().replace("; ", "\n"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, self.minimumHeight())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        c = theme.look()
+        width = self.width() / self._columns
+        painter.setFont(theme.ui_font(-1))
+        for i, seen in enumerate(self._seen):
+            x, y = (i % self._columns) * width, (i // self._columns) * 46
+            verdict = STATE_LOOK[seen.state]
+            fill = theme.colour(verdict)
+            fill.setAlphaF(0.75 if seen.loaded else 0.4)
+            painter.fillRect(QRectF(x + 1, y + 2, width - 4, 10), fill)
+            before = self._seen[i - 1] if i else None
+            if before is not None and before.prototype and seen.prototype and before.prototype != seen.prototype:
+                painter.fillRect(QRectF(x - 1.5, y, 3, 14), QColor(c.text))
+            painter.setPen(QColor(c.text))
+            metrics = painter.fontMetrics()
+            name = metrics.elidedText(seen.kernel, Qt.TextElideMode.ElideRight, int(width - 4))
+            painter.drawText(QRectF(x + 1, y + 13, width - 4, 15), Qt.AlignmentFlag.AlignVCenter, name)
+            painter.setPen(QColor(c.muted))
+            word = metrics.elidedText(
+                f"{theme.GLYPHS[verdict]} {seen.state.value}", Qt.TextElideMode.ElideRight, int(width - 4)
+            )
+            painter.drawText(QRectF(x + 1, y + 27, width - 4, 15), Qt.AlignmentFlag.AlignVCenter, word)
+        painter.end()
+
+
+class KfuncsView(QWidget):
+    """Search and list on the left, the whole story of one name on the right."""
+
+    whatif_wanted = Signal(str, str)
+    who_wanted = Signal(str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[OfferRow] = []
+        self.current: OfferRow | None = None
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Name, set or module (regular expression)"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName(self.search.placeholderText())
+        self.kind = QComboBox()
+        self.kind.setAccessibleName(self.tr("Kind"))
+        kinds = (self.tr("all kinds"), ""), ("kfunc", "kfunc"), ("helper", "helper"), ("hook", "hook")
+        for text, value in kinds:
+            self.kind.addItem(text, value)
+        self.used = QPushButton(self.tr("Used here"))
+        self.used.setObjectName("chip")
+        self.used.setCheckable(True)
+        self.model = OffersModel()
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName(self.tr("Kfuncs, helpers and hooks"))
+        plain_table(self.table)
+        self.table.setSortingEnabled(True)
+        for column, width in ((0, 220), (1, 58), (2, 130), (3, 52), (4, 50), (5, 90)):
+            self.table.setColumnWidth(column, width)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.story = QScrollArea()
+        self.story.setWidgetResizable(True)
+        self.story.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._build()
+        self.search.textChanged.connect(self.refresh)
+        self.kind.currentIndexChanged.connect(lambda _: self.refresh())
+        self.used.toggled.connect(lambda _: self.refresh())
+        self.table.selectionModel().currentRowChanged.connect(lambda new, _old: self._tell(new.row()))
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 6, 12, 4)
+        row.addWidget(self.search, 1)
+        row.addWidget(self.kind)
+        row.addWidget(self.used)
+        splitter = QSplitter()
+        splitter.addWidget(self.table)
+        splitter.addWidget(self.story)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        splitter.setSizes([430, 320])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 0, 1, 1)
+        layout.setSpacing(0)
+        layout.addLayout(row)
+        layout.addWidget(splitter, 1)
+
+    def show_rows(self, rows: list[OfferRow]) -> None:
+        """Show other offers; the name under study is kept where it still exists."""
+        keep = (self.current.kind, self.current.name) if self.current is not None else None
+        self.rows = rows
+        self.refresh()
+        if keep is not None:
+            self.go_to(keep[0].value, keep[1])
+
+    def refresh(self) -> None:
+        """Search anew."""
+        self.model.show(self.rows, self.search.text(), str(self.kind.currentData()), self.used.isChecked())
+        if self.model.rows:
+            self.table.selectRow(0)
+            self._tell(0)
+        else:
+            self._tell(-1)
+
+    def go_to(self, kind: str, name: str) -> bool:
+        """Show one name; False when there is none such."""
+        for number, row in enumerate(self.model.rows):
+            if (row.kind.value, row.name) == (kind, name):
+                self.table.selectRow(number)
+                return True
+        return False
+
+    def _tell(self, number: int) -> None:
+        body = QWidget()
+        body.setObjectName("story")
+        body.setStyleSheet(f"QWidget#story {{ background: {theme.look().panel}; }}")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(14, 8, 14, 12)
+        column.setSpacing(5)
+        if not 0 <= number < len(self.model.rows):
+            self.current = None
+            text = (
+                self.tr("Nothing found.")
+                if self.rows
+                else self.tr("Load kernels or the demo to explore what they offer.")
+            )
+            column.addWidget(_label(text, "muted"))
+        else:
+            self.current = self.model.rows[number]
+            self._fill(column, self.current)
+        column.addStretch(1)
+        self.story.setWidget(body)
+
+    def _fill(self, column: QVBoxLayout, row: OfferRow) -> None:
+        title = _label(row.name)
+        title.setFont(theme.mono(2))
+        column.addWidget(title)
+        facts = [row.kind.value, *(f"set {s}" for s in row.sets), row.module and f"module {row.module}"]
+        if row.first_release:
+            facts.append(self.tr("since {0}").format(row.first_release))
+        column.addWidget(_label(" · ".join(f for f in facts if f), "muted"))
+        if row.stability:
+            column.addWidget(_label(row.stability))
+        if row.replaced_by:
+            column.addWidget(_label(self.tr("Replaced by {0}").format(row.replaced_by)))
+        if row.prototype:
+            _section(column, self.tr("PROTOTYPE"))
+            column.addWidget(_code(row.prototype))
+        if row.flags:
+            _section(column, self.tr("FLAGS"))
+            for flag in row.flags:
+                column.addWidget(_label(f"{flag}: {FLAGS.get(flag, self.tr('not known to this version'))}"))
+        if row.prog_types:
+            _section(column, self.tr("PROGRAM TYPES"))
+            column.addWidget(_label(", ".join(row.prog_types)))
+        if row.seen:
+            _section(column, self.tr("SEEN IN"))
+            column.addWidget(LifeLine(row.seen))
+        _section(column, self.tr("USED BY  {0}").format(len(row.users)))
+        for user in row.users[:12]:
+            column.addWidget(_label(user.replace("/", " › ")))
+        if len(row.users) > 12:
+            column.addWidget(_label(self.tr("and {0} more").format(len(row.users) - 12), "muted"))
+        self._buttons(column, row)
+
+    def _buttons(self, column: QVBoxLayout, row: OfferRow) -> None:
+        buttons = QHBoxLayout()
+        what = QPushButton(self.tr("What if it went away?"))
+        what.clicked.connect(lambda: self.whatif_wanted.emit(row.kind.value, row.name))
+        who = QPushButton(self.tr("Show in graph"))
+        who.setEnabled(bool(row.users))
+        who.clicked.connect(lambda: self.who_wanted.emit(row.kind.value, row.name))
+        buttons.addWidget(what)
+        buttons.addWidget(who)
+        buttons.addStretch(1)
+        column.addLayout(buttons)
+
+
+def _label(text: str, name: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setMinimumWidth(40)
+    return label
+
+
+def _section(column: QVBoxLayout, text: str) -> None:
+    label = _label(text, "heading")
+    label.setFont(theme.ui_font(-1, bold=True))
+    label.setContentsMargins(0, 5, 0, 0)
+    column.addWidget(label)
+
+
+def _code(text: str) -> QLabel:
+    c = theme.look()
+    label = QLabel(words.code_html(html.escape(words.wrapped(text, 44))))
+    label.setFont(theme.mono(-0.5))
+    label.setWordWrap(True)
+    label.setMinimumWidth(40)
+    label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 6px 8px;")
+    return label

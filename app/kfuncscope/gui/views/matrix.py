@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The Matrix tab: programs × architectures as a heat map with glyph, word and colour."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.index import AFFECTED, SCALE
+from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
+from kfuncscope.gui.store import OBJECT, PROGRAM, Node, Store
+from kfuncscope.gui.views.findings import plain_table
+
+
+class _Cell(QStyledItemDelegate):
+    """Paints a verdict as a tinted field with shape and word."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        c = theme.look()
+        box = QRectF(option.rect)
+        group = bool(index.data(GROUP_ROLE))
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        painter.save()
+        painter.fillRect(box, QColor(c.selection if chosen else c.window if group else c.panel))
+        text = str(index.data() or "")
+        code = index.data(VERDICT_ROLE) if index.column() else None
+        left = box.left() + (8 if group or index.column() else 26)
+        if code is not None and code >= 0:
+            verdict = SCALE[int(code)]
+            inner = box.adjusted(2, 2, -2, -2)
+            if code >= AFFECTED and not group:
+                painter.fillRect(inner, theme.tint(verdict))
+                painter.fillRect(QRectF(inner.left(), inner.top(), 3, inner.height()), theme.colour(verdict))
+            theme.draw_glyph(painter, verdict, box.left() + 16, box.center().y(), 9)
+            left = box.left() + 28
+        quiet = code is not None and code < AFFECTED
+        painter.setPen(QColor(c.muted if quiet or text == "–" else c.text))
+        painter.setFont(theme.ui_font(bold=True) if group else theme.mono() if not index.column() else theme.ui_font())
+        room = int(box.right() - left - 4)
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.fillRect(QRectF(box.left(), box.bottom() - 0.5, box.width(), 1), QColor(c.line))
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(theme.pen(c.accent, 1.4))
+            painter.drawRect(box.adjusted(1, 1, -1, -2))
+        painter.restore()
+
+
+class MatrixView(QWidget):
+    """The table with its choices of grouping and order. A click on a cell narrows to architecture and program."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self.model = MatrixModel()
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName(self.tr("Programs by architecture"))
+        plain_table(self.table)
+        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectItems)
+        self.table.setItemDelegate(_Cell(self.table))
+        self.table.setMouseTracking(True)
+        self.table.clicked.connect(self._clicked)
+        self.table.activated.connect(self._clicked)
+        head = self.table.horizontalHeader()
+        head.setSectionsClickable(True)
+        head.sectionClicked.connect(self._lane_clicked)
+        self.group = QComboBox()
+        for text, value in (
+            (self.tr("by object"), GroupBy.OBJECT),
+            (self.tr("by package"), GroupBy.PACKAGE),
+            (self.tr("not grouped"), GroupBy.NOTHING),
+        ):
+            self.group.addItem(text, value)
+        self.group.setAccessibleName(self.tr("Group rows"))
+        self.group.currentIndexChanged.connect(lambda _: self._arrange())
+        self.risk = QCheckBox(self.tr("worst first"))
+        self.risk.setChecked(True)
+        self.risk.toggled.connect(lambda _: self._arrange())
+        self.count = QLabel()
+        self.count.setObjectName("muted")
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 4, 12, 2)
+        row.addWidget(QLabel(self.tr("Rows")))
+        row.addWidget(self.group)
+        row.addWidget(self.risk)
+        row.addStretch(1)
+        row.addWidget(self.count)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 0, 1, 1)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.table, 1)
+        store.analysis_changed.connect(self.refresh)
+        store.filters_changed.connect(self.refresh)
+        store.selection_changed.connect(self._follow)
+
+    def refresh(self) -> None:
+        """Show the programs that pass the filters."""
+        self.model.show(self._store.index, self._store.filters)
+        programs = sum(r.program >= 0 for r in self.model.rows)
+        self.count.setText(self.tr("{0} programs").format(programs))
+        self._columns()
+
+    def _columns(self) -> None:
+        head = self.table.horizontalHeader()
+        lanes = self.model.columnCount() - 2
+        head.setFixedHeight(self.fontMetrics().height() * 2 + 14)
+        for column in range(max(0, self.model.columnCount())):
+            head.setSectionResizeMode(
+                column, QHeaderView.ResizeMode.Stretch if 0 < lanes <= 7 else QHeaderView.ResizeMode.Interactive
+            )
+        if self.model.columnCount():
+            head.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+            self.table.setColumnWidth(0, 250)
+
+    def _arrange(self) -> None:
+        self.model.arrange(self.group.currentData(), self.risk.isChecked())
+
+    def _lane_clicked(self, section: int) -> None:
+        index = self._store.index
+        if index is not None and 1 <= section <= len(index.lanes):
+            self._store.toggle("arch", index.lanes[section - 1])
+
+    def _clicked(self, place: QModelIndex) -> None:
+        index = self._store.index
+        if index is None or not place.isValid():
+            return
+        row = self.model.rows[place.row()]
+        lane = place.column() - 1
+        if row.program < 0:
+            if place.column() == 0:
+                self.model.fold(row.group)
+            elif self.model.group_by is GroupBy.OBJECT:
+                self._store.select(Node(OBJECT, index.objects.index(row.group)))
+            return
+        if 0 <= lane < len(index.lanes):
+            self._store.add("arch", index.lanes[lane])
+        self._store.select(Node(PROGRAM, row.program))
+
+    def _follow(self) -> None:
+        node = self._store.selected
+        if node is None or node.column != PROGRAM:
+            return
+        for number, row in enumerate(self.model.rows):
+            if row.program == node.id:
+                lane = self._store.lane
+                place = self.model.index(number, lane + 1 if lane >= 0 else 0)
+                if self.table.currentIndex().row() != number:
+                    self.table.setCurrentIndex(place)
+                return

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The strip on top: the decision first, then one card per architecture. A click on a card narrows everything to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QWidget
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.index import AFFECTED, CODE, Index
+from kfuncscope.gui.models.inputs import unchecked
+from kfuncscope.gui.store import Store
+from kfuncscope.rules.verdict import Verdict
+
+Counts = Counter[Verdict]
+HEIGHT = 78
+
+
+def decision(counts: Counts) -> tuple[str, Verdict]:
+    """The upgrade in two words, and the verdict whose shape and colour go with them."""
+    if counts[Verdict.BREAKS]:
+        return "Upgrade blocked", Verdict.BREAKS
+    for verdict in (Verdict.SILENT, Verdict.RISK, Verdict.DEGRADES):
+        if counts[verdict]:
+            return "Needs work", verdict
+    if counts[Verdict.UNKNOWN]:
+        return "Clear as far as checked", Verdict.UNKNOWN
+    return ("Upgrade is clear", Verdict.OK) if counts else ("Nothing judged", Verdict.UNKNOWN)
+
+
+def counts_text(counts: Counts) -> str:
+    """Counts in words, for assistive technology and tooltips."""
+    return ", ".join(f"{theme.WORDS[v]} {counts[v]}" for v in theme.SHOWN if counts[v]) or "no programs"
+
+
+def change_text(now: Counts, before: Counts | None) -> str:
+    """What changed since the last run: ``+2 break, −1 risk``; empty where nothing did or there was none."""
+    if before is None:
+        return ""
+    parts = [
+        f"{now[v] - before[v]:+d} {theme.WORDS[v].lower()}".replace("-", "−")
+        for v in theme.SHOWN
+        if now[v] != before[v] and v is not Verdict.OK
+    ]
+    return ", ".join(parts)
+
+
+class LaneCard(QAbstractButton):
+    """One architecture: a bar of its programs and the counts."""
+
+    def __init__(self, label: str, counts: Counts, change: str, inferred: bool, releases: str) -> None:
+        super().__init__()
+        self._counts, self._change, self._inferred, self._releases = counts, change, inferred, releases
+        self._label = label
+        self.setText(label)
+        self.setCheckable(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(150)
+        tip = f"{label}  {releases}\n{counts_text(counts)}" + (f"\nsince the last run: {change}" if change else "")
+        self.setToolTip(tip + ("\ninferred from other architectures" if inferred else ""))
+        self.setAccessibleName(f"{label}: {counts_text(counts)}")
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, HEIGHT)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        c = theme.look()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.isChecked() or self.underMouse():
+            painter.fillRect(self.rect(), QColor(c.selection))
+        painter.fillRect(QRectF(0, 0, 1, self.height()), QColor(c.line))
+        painter.setFont(theme.mono())
+        painter.setPen(QColor(c.text))
+        metrics = painter.fontMetrics()
+        painter.drawText(QRectF(14, 8, self.width() - 24, 18), Qt.AlignmentFlag.AlignVCenter, self._label)
+        if self._inferred or self._change:
+            painter.setFont(theme.ui_font(-1))
+            painter.setPen(QColor(c.muted))
+            left = 22 + metrics.horizontalAdvance(self._label)
+            text = self._change or self.tr("inferred")
+            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(self.width() - left - 8))
+            painter.drawText(QRectF(left, 8, self.width() - left - 6, 18), Qt.AlignmentFlag.AlignVCenter, text)
+        self._paint_bar(painter, QRectF(14, 31, self.width() - 28, 8))
+        self._paint_counts(painter, 14, 58)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(theme.pen(c.accent, 1.5))
+            painter.drawRect(self.rect().adjusted(2, 2, -3, -3))
+        painter.end()
+
+    def _paint_bar(self, painter: QPainter, rect: QRectF) -> None:
+        """Shares of the verdicts; every one that occurs gets at least three pixels."""
+        total = sum(self._counts.values())
+        if not total:
+            return
+        present = [v for v in theme.SHOWN if self._counts[v]]
+        room = rect.width() - 1.0 * (len(present) - 1)
+        widths = [max(4.0, room * self._counts[v] / total) for v in present]
+        excess = sum(widths) - room
+        widths[widths.index(max(widths))] -= excess
+        x = rect.left()
+        for verdict, width in zip(present, widths, strict=True):
+            colour = theme.colour(verdict)
+            if verdict in (Verdict.OK, Verdict.FIXED):
+                colour.setAlphaF(0.55)
+            painter.fillRect(QRectF(x, rect.top(), width, rect.height()), colour)
+            x += width + 1.0
+
+    def _paint_counts(self, painter: QPainter, x: float, y: float) -> None:
+        painter.setFont(theme.ui_font())
+        metrics = painter.fontMetrics()
+        for verdict in theme.SHOWN:
+            number = self._counts[verdict]
+            if not number:
+                continue
+            text = f"{number:,}"
+            width = metrics.horizontalAdvance(text)
+            if x + 16 + width > self.width() - 4:
+                break
+            theme.draw_glyph(painter, verdict, x + 5, y, 9)
+            painter.setPen(QColor(theme.look().text))
+            painter.drawText(QRectF(x + 14, y - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
+            x += 14 + width + 11
+
+
+class DecisionCard(QAbstractButton):
+    """The upgrade in two words and why; a click shows all architectures again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._word, self._verdict, self._lines = "", Verdict.UNKNOWN, ["", ""]
+        self.setFixedHeight(HEIGHT)
+        self.setFixedWidth(262)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def show_(self, word: str, verdict: Verdict, lines: list[str]) -> None:
+        """Set what the card says."""
+        self._word, self._verdict, self._lines = word, verdict, lines
+        self.setAccessibleName(". ".join([word, *lines]))
+        self.setToolTip("\n".join([word, *lines, self.tr("Click to show all architectures")]))
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        c = theme.look()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme.draw_glyph(painter, self._verdict, 22, 20, 13)
+        painter.setPen(theme.colour(self._verdict))
+        font = theme.ui_font(2.5 if len(self._word) > 17 else 4, bold=True)
+        painter.setFont(font)
+        painter.drawText(QRectF(36, 8, self.width() - 42, 24), Qt.AlignmentFlag.AlignVCenter, self._word)
+        painter.setFont(theme.ui_font(-0.5))
+        painter.setPen(QColor(c.muted))
+        for i, line in enumerate(self._lines[:2]):
+            fitted = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 24)
+            painter.drawText(QRectF(15, 34 + 18 * i, self.width() - 20, 18), Qt.AlignmentFlag.AlignVCenter, fitted)
+        if self.hasFocus():
+            painter.setPen(theme.pen(c.accent, 1.5))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(2, 2, -3, -3), 5, 5)
+        painter.end()
+
+
+class SummaryStrip(QFrame):
+    """Decision card and lane cards in one row, scrolling sideways when there are many."""
+
+    lane_chosen = Signal(str)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._store = store
+        self.before: dict[str, Counts] = {}
+        self.decision = DecisionCard()
+        self.decision.clicked.connect(lambda: self.lane_chosen.emit(""))
+        self.cards: list[LaneCard] = []
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setFixedHeight(HEIGHT)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(1, 1, 1, 1)
+        row.setSpacing(0)
+        row.addWidget(self.decision)
+        row.addWidget(self._scroll, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        store.analysis_changed.connect(self.refresh)
+        store.filters_changed.connect(self._mark)
+
+    def refresh(self) -> None:
+        """Make the cards anew from the index."""
+        index = self._store.index
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.cards = []
+        if index is not None:
+            self._decide(index)
+            for lane, arch in enumerate(index.analysis.arches):
+                counts = index.counts(lane)
+                change = change_text(counts, self.before.get(index.lanes[lane]))
+                card = LaneCard(
+                    index.lanes[lane], counts, change, arch.inferred, f"{arch.old.release} → {arch.new.release}"
+                )
+                card.clicked.connect(lambda _=False, name=index.lanes[lane]: self.lane_chosen.emit(name))
+                row.addWidget(card, 1)
+                self.cards.append(card)
+        self._scroll.setWidget(holder)
+        self._mark()
+
+    def _decide(self, index: Index) -> None:
+        counts = index.counts(-1)
+        word, verdict = decision(counts)
+        lanes = len(index.lanes)
+        bad = [lane for lane in range(lanes) if (index.prog_verdict[:, lane] == CODE[verdict]).any()]
+        number = counts[verdict]
+        noun = self.tr("program") if number == 1 else self.tr("programs")
+        if word == "Upgrade is clear":
+            first = self.tr("all {0} programs work as before").format(sum(counts.values()))
+        else:
+            does = {Verdict.BREAKS: self.tr("break")}.get(verdict, theme.WORDS[verdict].lower() + ":")
+            if number == 1 and verdict is Verdict.BREAKS:
+                does = self.tr("breaks")
+            said = f"{number} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number} {noun}"
+            first = self.tr("{0}, on {1} of {2} archs").format(said, len(bad), lanes)
+        not_checked = len(unchecked(index))
+        rest = sum(n for v, n in counts.items() if AFFECTED <= CODE[v] < CODE[verdict] and v is not Verdict.UNKNOWN)
+        second = []
+        if rest:
+            second.append(self.tr("{0} more affected").format(rest))
+        second.append(self.tr("{0} not checked").format(not_checked) if not_checked else self.tr("everything checked"))
+        if index.analysis.whatif:
+            second.insert(0, self.tr("WHAT-IF"))
+        self.decision.show_(self.tr(word), verdict, [first, " · ".join(second)])
+
+    def _mark(self) -> None:
+        for lane, card in enumerate(self.cards):
+            card.setChecked(lane == self._store.lane)
+            card.update()

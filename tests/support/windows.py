@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Opening and closing the real main window in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.app import application, settle
+from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.upgrade.analysis import Analysis
+
+
+@contextmanager
+def window(
+    analysis: Analysis | None = None, dark: bool = False, size: tuple[int, int] = (1440, 900)
+) -> Iterator[MainWindow]:
+    """The main window, shown, with a result where one is given; closed and deleted afterwards."""
+    theme.apply(application(), dark)
+    made = MainWindow()
+    made.resize(*size)
+    made.show()
+    if analysis is not None:
+        made.actions_.show_analysis(analysis)
+    settle()
+    try:
+        yield made
+    finally:
+        made.close()
+        made.deleteLater()
+        settle()

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The main window driven as a person does: pictures, tabs, filters, selection, keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from kfuncscope.gui.app import render, settle
+from kfuncscope.gui.filters import Token
+from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.store import NEED, OBJECT, PROGRAM
+from support import analyses, windows
+
+
+@pytest.fixture(scope="module")
+def shared(qapp: object) -> object:
+    with windows.window(analyses.demo()) as made:
+        yield made
+
+
+@pytest.fixture
+def win(shared: MainWindow) -> MainWindow:
+    """The window with the demo, as it first opens: worst architecture, affected only, nothing selected."""
+    shared.store.change((Token("affected"), Token("arch", "x86_64")), "start")
+    shared.store.select(None)
+    shared.search.clear()
+    shared.hide_others.setChecked(True)
+    shared.show_tab(0)
+    settle()
+    return shared
+
+
+def test_render_writes_both_pictures(tmp_path: Path, qapp: object) -> None:
+    for dark in (False, True):
+        path = render(analyses.demo(), tmp_path / f"{dark}.png", (1440, 900), dark)
+        image = QImage(str(path))
+        assert (image.width(), image.height()) == (1440, 900)
+        assert image.pixelColor(3, 880).lightness() < 128 if dark else image.pixelColor(3, 880).lightness() > 128
+
+
+def test_decision_comes_first(win: MainWindow) -> None:
+    assert "Upgrade blocked" in win.summary.decision.accessibleName()
+    assert [c.text() for c in win.summary.cards] == list(analyses.ARCHES)
+    assert "Breaks 6" in win.summary.cards[0].accessibleName()
+
+
+def test_a_card_narrows_everything(win: MainWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(win.summary.cards[4], Qt.MouseButton.LeftButton)
+    assert win.store.lane == 4
+    assert set(win.store.index.findings.lane[win.findings.model.rows].tolist()) == {4}
+    assert win.graph.canvas.scene.counts[1] < 12
+    qtbot.mouseClick(win.summary.decision, Qt.MouseButton.LeftButton)
+    assert win.store.lane == -1
+
+
+def test_chip_removes_its_filter_and_undo_brings_it_back(win: MainWindow, qtbot: QtBot) -> None:
+    before = win.graph.canvas.scene.counts
+    chip = next(c for c in win.chips.chips if "only affected" in c.text())
+    qtbot.mouseClick(chip, Qt.MouseButton.LeftButton)
+    assert Token("affected") not in win.store.filters
+    assert win.graph.canvas.scene.counts[1] > before[1]
+    qtbot.keyClick(win, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert Token("affected") in win.store.filters and win.graph.canvas.scene.counts == before
+    qtbot.keyClick(win, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert Token("affected") not in win.store.filters
+
+
+def test_click_on_a_node_tells_its_story(win: MainWindow, qtbot: QtBot) -> None:
+    canvas, index = win.graph.canvas, win.store.index
+    node = canvas.scene.labels.index("simple_enqueue")
+    canvas.show_node(node)
+    from PySide6.QtCore import QPointF
+
+    where = canvas.to_view(QPointF(canvas.scene.x[node] + 20, canvas.scene.y[node] + 10)).toPoint()
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=where)
+    assert win.store.selected.column == PROGRAM
+    assert index.programs[win.store.selected.id].name == "simple_enqueue"
+    text = story(win)
+    for part in ("Breaks at load", "R-2.7", "confidence high", "src/scx_simple.bpf.c:58", "insn 21", "reachable",
+                 "OLD KERNEL", "NEW KERNEL", "bpf_ksym_exists", "SEC(\"struct_ops/enqueue\")"):  # fmt: skip
+        assert part in text, part
+    assert "simple_enqueue" in canvas.accessibleDescription() and "Breaks" in canvas.accessibleDescription()
+
+
+def story(win: MainWindow) -> str:
+    from PySide6.QtWidgets import QLabel
+
+    return "\n".join(label.text().replace("\u200b", "") for label in win.detail.widget().findChildren(QLabel))
+
+
+def test_arrow_keys_walk_the_edges(win: MainWindow, qtbot: QtBot) -> None:
+    canvas = win.graph.canvas
+    canvas.setFocus()
+    canvas.pick(canvas.scene.labels.index("scx_simple"))
+    qtbot.keyClick(canvas, Qt.Key.Key_Right)
+    assert win.store.selected.column == PROGRAM
+    qtbot.keyClick(canvas, Qt.Key.Key_Right)
+    assert win.store.selected.column == NEED
+    qtbot.keyClick(canvas, Qt.Key.Key_Left)
+    qtbot.keyClick(canvas, Qt.Key.Key_Left)
+    assert win.store.selected.column == OBJECT
+    before = canvas.marks.selected
+    qtbot.keyClick(canvas, Qt.Key.Key_Down)
+    assert canvas.scene.y[canvas.marks.selected] > canvas.scene.y[before]
+
+
+def test_n_goes_from_breakage_to_breakage_and_round(win: MainWindow, qtbot: QtBot) -> None:
+    seen = []
+    for _ in range(7):
+        qtbot.keyClick(win, Qt.Key.Key_N)
+        seen.append(win.store.selected)
+    assert len(set(seen[:6])) == 6 and seen[6] == seen[0]
+    qtbot.keyClick(win, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
+    assert win.store.selected == seen[5]
+
+
+def test_isolate_by_double_click_and_escape(win: MainWindow, qtbot: QtBot) -> None:
+    graph = win.graph
+    number = graph.canvas.scene.labels.index("xdp_redirect_map")
+    graph.canvas.activated.emit(number)
+    assert sorted(graph.canvas.scene.labels) == sorted(
+        ["xdp-monitor", "xdp-bench.2", "tp_xdp_redirect_map", "tp_redirect_map", "xdp_redirect_map"]
+    )
+    qtbot.keyClick(win, Qt.Key.Key_Escape)
+    assert len(graph.canvas.scene) > 5
+
+
+def test_search_filters_or_highlights(win: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClicks(win.search, "scx_bpf_c.nsume")
+    qtbot.keyClick(win.search, Qt.Key.Key_Return)
+    scene = win.graph.canvas.scene
+    assert scene.counts[1] == 1 and scene.hit[scene.labels.index("scx_bpf_consume")]
+    win.hide_others.trigger()
+    scene = win.graph.canvas.scene
+    assert scene.counts[1] > 5 and scene.hit.sum() == 1
+    qtbot.keyClick(win, Qt.Key.Key_Escape)
+    assert not win.search.text() and not win.graph.canvas.scene.hit.any()
+
+
+def test_tabs_by_keys(win: MainWindow, qtbot: QtBot) -> None:
+    for number in range(5):
+        qtbot.keyClick(win, Qt.Key(Qt.Key.Key_1 + number), Qt.KeyboardModifier.ControlModifier)
+        assert win.tabs.currentIndex() == number
+
+
+def test_finding_row_selects_program_and_finding(win: MainWindow, qtbot: QtBot) -> None:
+    win.show_tab(2)
+    table = win.findings.table
+    qtbot.mouseClick(
+        table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(win.findings.model.index(1, 3)).center()
+    )
+    row = int(win.findings.model.rows[1])
+    assert win.store.finding == row
+    assert win.store.index.findings.messages[win.store.index.findings.message[row]] in story(win)
+
+
+def test_matrix_click_narrows_to_architecture_and_program(win: MainWindow, qtbot: QtBot) -> None:
+    win.show_tab(1)
+    model = win.matrix.model
+    row = next(i for i, r in enumerate(model.rows) if r.program >= 0)
+    place = model.index(row, 2)
+    qtbot.mouseClick(
+        win.matrix.table.viewport(), Qt.MouseButton.LeftButton, pos=win.matrix.table.visualRect(place).center()
+    )
+    assert win.store.lane == 1 and win.store.selected.id == model.rows[row].program
+
+
+def test_problems_list_each_with_its_reason(win: MainWindow) -> None:
+    texts = [r[0] + r[1] for r in win.problems.model.rows]
+    assert any("broken.bpf.o" in t and "offset 0x40" in t for t in texts)
+    assert "Problems 3" in win.problems_dock.windowTitle()
