@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Kernel images of every shape and compressor, and the BTF inside them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kfuncscope.errors import ImageError, InputError
+from kfuncscope.intake.image import btf_end, find_btf, image_arch, unpack_image
+from support import archivewriter as write
+from support.btfwriter import BtfWriter
+from support.elfwriter import ElfWriter
+
+BANNER = b"Linux version 6.12.107-test (builder@host) (gcc) #1 SMP\n\0"
+COMPRESSORS = ("xz", "gz", "zst", "bz2", "lz4", "lz4-legacy", "lzma")
+
+
+def btf(endian: str = "<", functions: int = 200) -> bytes:
+    """A small kernel's BTF."""
+    made = BtfWriter(endian)
+    whole = made.int_("int", 4, signed=True)
+    proto = made.proto(whole, [("flags", whole)])
+    for number in range(functions):
+        made.func(f"function_{number}", proto)
+    return made.build()
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    """Machine code, as far as compressors can tell."""
+    return random.Random(seed).randbytes(size)
+
+
+def vmlinux(blob: bytes | None, machine: int = 62, endian: str = "<") -> bytes:
+    """A vmlinux ELF."""
+    elf = ElfWriter(endian, machine=machine, file_type=2)
+    elf.section(".text", noise(60_000))
+    elf.section(".rodata", BANNER)
+    elf.section("__ksymtab", b"x" * 12)
+    if blob is not None:
+        elf.section(".BTF", blob)
+    return elf.build()
+
+
+def raw(blob: bytes | None) -> bytes:
+    """A kernel without any header: code, the banner, and BTF at an odd place."""
+    return noise(70_000) + BANNER + b"pad" + (blob or b"") + noise(5000, 2)
+
+
+@pytest.mark.parametrize("how", ["", *COMPRESSORS])
+def test_vmlinux_elf(how: str) -> None:
+    kernel = vmlinux(btf())
+    assert unpack_image(write.compress(kernel, how), "f") == kernel
+    assert find_btf(kernel, "f") == btf()
+    assert image_arch(kernel, "f") == "x86_64"
+
+
+@pytest.mark.parametrize("how", COMPRESSORS)
+@pytest.mark.parametrize("shape", [write.bzimage, write.zboot], ids=["bzImage", "zboot"])
+def test_wrapped_images(shape: Callable[[bytes], bytes], how: str) -> None:
+    kernel = vmlinux(btf())
+    assert unpack_image(shape(write.compress(kernel, how)), "f") == kernel
+
+
+@pytest.mark.parametrize("how", COMPRESSORS)
+def test_payload_that_no_header_tells_is_found(how: str) -> None:
+    # s390x and arm images: a decompressor, and somewhere in it the payload.
+    kernel = raw(btf(">"))
+    image = b"\0\x08\0\0" + noise(30_000, 3) + write.compress(kernel, how) + b"\xee" * 700
+    found = unpack_image(image, "f")
+    assert found == kernel
+    assert find_btf(found, "f") == btf(">")
+
+
+@pytest.mark.parametrize(
+    ("shape", "arch"), [(write.arm64_image, "arm64"), (write.riscv_image, "riscv64")], ids=["arm64", "riscv"]
+)
+@pytest.mark.parametrize("how", ["", "gz", "xz"])
+def test_raw_images(shape: Callable[[bytes], bytes], arch: str, how: str) -> None:
+    kernel = shape(raw(btf()))
+    assert unpack_image(write.compress(kernel, how), "f") == kernel
+    assert find_btf(kernel, "f") == btf()
+    assert image_arch(kernel, "f") == arch
+
+
+def test_unified_kernel_image_holds_a_bzimage() -> None:
+    kernel = vmlinux(btf())
+    assert unpack_image(write.uki(write.bzimage(write.compress(kernel, "zst"))), "f") == kernel
+
+
+def test_elf_that_wraps_a_kernel() -> None:
+    # ppc zImage: an ELF file whose payload is the stripped vmlinux.
+    kernel = vmlinux(btf(), machine=21)
+    wrapper = ElfWriter(machine=21, file_type=2)
+    wrapper.section(".text", noise(5000))
+    wrapper.section(".kernel:vmlinux.strip", write.compress(kernel, "gz"))
+    assert unpack_image(wrapper.build(), "f") == kernel
+    assert image_arch(kernel, "f") == "ppc64le"
+
+
+def test_kernels_without_btf() -> None:
+    assert find_btf(unpack_image(write.bzimage(write.compress(vmlinux(None), "xz")), "f"), "f") is None
+    assert find_btf(raw(None), "f") is None
+
+
+def test_the_largest_sound_blob_is_the_kernels() -> None:
+    small, large = btf(functions=3), btf(functions=400)
+    damaged = bytearray(btf(functions=900))
+    damaged[-1] = 1  # the string section no longer ends with NUL
+    image = noise(999) + bytes(damaged) + small + noise(99) + large + small
+    assert find_btf(image, "f") == large
+
+
+def test_blobs_that_break_the_header_rules() -> None:
+    good = bytearray(btf())
+    assert btf_end(bytes(good), 0) == len(good)
+    for at, value in ((2, 2), (4, 8), (12, 13), (20, 0xFF)):
+        bad = good.copy()
+        bad[at] = value
+        if at == 20:
+            bad[20:24] = b"\xff\xff\xff\x7f"
+        assert btf_end(bytes(bad), 0) is None, at
+    assert btf_end(bytes(good[:-1]), 0) is None
+    assert btf_end(bytes(good[:20]), 0) is None
+
+
+def test_blob_with_a_layout_section_ends_behind_it() -> None:
+    made = BtfWriter(layout={1: (4, 0)})
+    made.int_("int", 4)
+    blob = made.build()
+    assert btf_end(blob + b"more", 0) == len(blob)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no kernel", write.compress(b"no kernel", "xz"), b"\x7fELF\x02\x01", write.bzimage(b"?"), write.zboot(b"?")],
+    ids=["empty", "text", "xz", "elf", "bzImage", "zboot"],
+)
+def test_files_without_a_kernel_are_one_error(data: bytes) -> None:
+    with pytest.raises(ImageError):
+        unpack_image(data, "f")
+
+
+def test_lzo_is_refused_by_name() -> None:
+    with pytest.raises(ImageError, match="lzo"):
+        unpack_image(b"\x89LZO\x00\x0d\x0a\x1a\x0a" + bytes(100), "f")
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), how=st.sampled_from(["xz", "zst", "gz"]))
+def test_flipped_bytes_give_a_kernel_or_one_error(data: st.DataObject, how: str) -> None:
+    image = bytearray(write.bzimage(write.compress(vmlinux(btf(functions=5)), how)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        image[data.draw(st.integers(0, len(image) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        find_btf(unpack_image(bytes(image), "f"), "f")
+    except InputError as error:
+        assert error.source == "f"
