@@ -15,6 +15,7 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import ctx_loads
 from kfuncscope.rules.hook import TRAMPOLINE, find_hook
 from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
 KPROBE = frozenset({"kprobe", "kretprobe"})
@@ -27,13 +28,30 @@ USER = re.compile(r"^(uprobe|uretprobe|usdt|perf_event|freplace|struct_ops|sysca
 ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"})
 
 
-def _problem(program: Program, rules: tuple[str, ...], message: str, certain: bool = True, **more: object) -> Problem:
-    confidence = more.get("confidence", Confidence.HIGH if certain else Confidence.LOW)
-    assert isinstance(confidence, Confidence)
-    return Problem(
-        NeedKind.HOOK, program.section.target or program.section.kind, "attach", rules, message, Stage.ATTACH,
-        Reach.ATTACH, confidence, certain,
-    )  # fmt: skip
+RUNTIME_TARGET = "runtime_target"  # class of targets that only the loader knows: no fault of any kernel
+# Argument registers that a trampoline of the architecture can pass on, where it cannot pass all 12 (R-7.10):
+# (first release that passes more, registers before).
+TRAMPOLINE_ARGS = {
+    "x86_64": ((6, 6), 6), "arm64": ((6, 16), 8), "riscv64": ((6, 11), 8), "ppc64le": ((99, 0), 8),
+    "loongarch64": ((99, 0), 8),
+}  # fmt: skip
+
+
+def _problem(
+    program: Program,
+    rules: tuple[str, ...],
+    message: str,
+    certain: bool = True,
+    confidence: Confidence = Confidence.HIGH,
+    cls: str = "attach",
+) -> Problem:
+    name = program.section.target or program.section.kind
+    return Problem(NeedKind.HOOK, name, cls, rules, message, Stage.ATTACH, Reach.ATTACH, confidence, certain)
+
+
+def _runtime(program: Program, rules: tuple[str, ...], message: str) -> Problem:
+    """A target that only the loader knows: a plain attach fails on every kernel, and says nothing about any."""
+    return _problem(program, rules, message, cls=RUNTIME_TARGET)
 
 
 def attach_problems(ctx: Context, program: Program) -> list[Problem]:
@@ -51,31 +69,52 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
     if kind in RAW_TP:
         return _raw_tracepoint(ctx, program)
     if section.attach_type in TRAMPOLINE or section.prog_type == "LSM":
-        return _trampoline(kernel, program)
+        return _trampoline(ctx, program)
+    if section.prog_type == "STRUCT_OPS" and not (kernel.jit and kernel.caps.trampoline):
+        message = f"no BPF trampoline on {kernel.arch} as this kernel is built: the table cannot be registered"
+        return [_problem(program, ("R-5.1", "R-7.1"), message)]
     if section.attach_type == "TRACE_ITER" and section.target in ITER_NEEDS_LINK_INFO:
         message = f"iterator {section.target} attaches only with a target that the loader gives"
-        return [_problem(program, ("R-7.13",), message)]
+        return [_runtime(program, ("R-7.13",), message)]
+    attach = section.attach_type
+    if kind.startswith(("tcx", "netkit")) and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
+        return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
     return []
 
 
-def _trampoline(kernel: Kernel, program: Program) -> list[Problem]:
-    """R-5: an architecture whose ftrace takes no direct calls loads such programs but does not attach them."""
+def _trampoline(ctx: Context, program: Program) -> list[Problem]:
+    """R-5: without a trampoline, or without direct calls in ftrace, such programs load but do not attach."""
+    kernel = ctx.kernel
+    if not kernel.caps.trampoline or not kernel.jit:
+        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
+        return [_problem(program, ("R-5.1", "R-5.2"), message)]
     direct = kernel.option("DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
     if direct is None:
         direct = "y" if kernel.caps.fentry_on_kernel_functions else "n"
     if direct != "y":
         message = f"this {kernel.arch} kernel lacks DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached"
         return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
+    limit = TRAMPOLINE_ARGS.get(kernel.arch)
+    hook = find_hook(kernel, program)
+    if limit and hook and (0, 0) < kernel.version < limit[0] and len(hook.slots) > limit[1]:
+        message = f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit[1]}"
+        return [_problem(program, ("R-7.10",), message, confidence=Confidence.MEDIUM)]
     return []
 
 
 def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
     target = program.section.target
     if not target:
-        return [_problem(program, ("R-2.4",), "the probed function is set at run time", certain=False)]
+        return [_runtime(program, ("R-2.4",), "the probed function is set at run time")]
     name, plus, _ = target.partition("+")
     module, colon, function = name.partition(":")
     found = _function(kernel, program, function if colon else module)
+    at_entry = not plus and program.section.kind == "kprobe"
+    if not found and at_entry and kernel.arch == "riscv64" and kernel.option("KPROBES_ON_FTRACE") == "n":
+        # The patch site of ftrace is the first instruction there, and a kprobe may not lie on it without this option.
+        if kernel.option("DYNAMIC_FTRACE") == "y":
+            message = "kprobes at the entry of a function need KPROBES_ON_FTRACE on riscv64, which this kernel lacks"
+            return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
     if not found and plus:
         message = f"{target}: whether an instruction begins at that offset is not in these files"
         return [_problem(program, ("R-7.9",), message, certain=False)]
@@ -87,7 +126,7 @@ def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     if kernel.option("KPROBES") == "n":
         return [_problem(program, ("R-5.2",), "this kernel is built without kprobes")]
     if not name.isidentifier() and not re.fullmatch(r"[\w.$]+", name):
-        return [_problem(program, ("R-2.4",), f"{name} is no function name; it is set at run time", certain=False)]
+        return [_runtime(program, ("R-2.4",), f"{name} is no function name; it is set at run time")]
     in_btf = kernel.functions(name)
     if kernel.symbols is not None:
         if kernel.symbols.is_function(name) or any(module for module, _, _ in in_btf):
@@ -115,7 +154,7 @@ def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
         return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
     target = program.section.target
     if not target:
-        return [_problem(program, ("R-2.4",), "the probed functions are set at run time", certain=False)]
+        return [_runtime(program, ("R-2.4",), "the probed functions are set at run time")]
     if set(target) & set("*?"):
         return []
     return _function(kernel, program, target)
@@ -126,7 +165,7 @@ def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
     kernel = ctx.kernel
     system, slash, event = program.section.target.partition("/")
     if not slash:
-        return [_problem(program, ("R-2.4",), "the tracepoint is set at run time", certain=False)]
+        return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
     if system == "syscalls":
         return _syscall_event(kernel, program, event)
     if kernel.vmlinux is None or event_exists(kernel, system, event):
@@ -167,20 +206,18 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
     """R-7.6: the tracepoint must exist and have as many arguments as the program reads."""
     kernel, name = ctx.kernel, program.section.target
     if not name:
-        return [_problem(program, ("R-2.4",), "the tracepoint is set at run time", certain=False)]
+        return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
     if kernel.vmlinux is None or name in ("sys_enter", "sys_exit"):
         return []
     for _, blob, typedef in kernel.types(f"btf_trace_{name}", Kind.TYPEDEF):
         pointer = blob.skip(blob.ref(typedef))
         count = len(blob.params(blob.skip(blob.ref(pointer)))) - 1
-        used = max((x.offset // 8 + 1 for x in ctx_loads(ctx.obj, program)), default=0)
-        if used > count:
+        loads = [x for x in ctx_loads(ctx.obj, program) if x.offset // 8 >= count]
+        if loads and (reach := reachability(ctx, program)):
+            loads = [x for x in loads if reach.is_reached(x.function, x.index)]
+        used = max((x.offset // 8 + 1 for x in loads), default=0)
+        if used:
             message = f"tracepoint {name} has {count} arguments, the program reads number {used}"
             return [_problem(program, ("R-7.6",), message)]
         return []
     return [_problem(program, ("R-7.6",), f"tracepoint {name} does not exist in this kernel")]
-
-
-def hook_found(kernel: Kernel, program: Program) -> bool:
-    """Whether a BTF attach target exists."""
-    return find_hook(kernel, program) is not None

@@ -37,6 +37,16 @@ class Context:
         self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
         self._externs: dict[str, Resolved] = {}
 
+    @property
+    def release(self) -> tuple[int, int]:
+        """The kernel's (major, minor)."""
+        return self.kernel.version
+
+    @property
+    def bpf_object(self) -> BpfObject:
+        """The object."""
+        return self.obj
+
     # -- CO-RE
 
     def relocs(self, function: Function) -> dict[int, Reloc]:

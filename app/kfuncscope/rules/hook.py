@@ -12,7 +12,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import Slot, ctx_loads, slots, type_class
 from kfuncscope.rules.problem import Problem
-from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
+from kfuncscope.rules.verdict import Confidence, NeedKind
 
 TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
 MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
@@ -129,9 +129,6 @@ def _iter_target(program: Program, hook: Hook) -> list[Problem]:
 def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Problem]:
     """What a trampoline cannot be built for (R-5.1, R-7.10, R-7.11, R-11.8, R-11.16)."""
     section, found = program.section, []
-    if not kernel.caps.trampoline or not kernel.jit:
-        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
-        found.append(Problem(NeedKind.JIT, "trampoline", "enotsupp_no_jit", ("R-5.1",), message))
     reason = unsupported_prototype(hook)
     if reason:
         found.append(_problem(program, "attach_target_rejected", ("R-7.10",), reason))
@@ -210,9 +207,6 @@ def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
     hook = kernel.knowledge.lsm_hooks.get(name)
     if hook is not None and hook.bpf_disabled:
         found.append(_problem(program, "attach_target_rejected", ("R-7.12",), f"LSM hook {name} is closed to BPF"))
-    if not kernel.jit or not kernel.caps.trampoline:
-        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
-        found.append(Problem(NeedKind.JIT, "trampoline", "enotsupp_no_jit", ("R-5.1",), message))
     return found
 
 
@@ -235,21 +229,7 @@ def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
             continue
         slot = hook.slots[index]
         told = type_class(hook.blob, slot.type)
-        refused = told in ("const void*", "pointer*") and kernel.version < (7, 2)
-        if refused and (kernel.version <= (6, 12)) and program.section.attach_type != "TRACE_RAW_TP":
-            message = f"argument {slot.name} of {hook.name} is a {told}, which kernels up to 6.12 do not hand out"
-            found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.index)))
-        elif refused and kernel.version <= (6, 12):
+        if told in ("const void*", "pointer*") and (0, 0) < kernel.version <= (6, 12):
             message = f"argument {slot.name} of {hook.name} is a {told}, which kernels up to 6.12 do not hand out"
             found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.index)))
     return found
-
-
-def placed(program: Program, problems: list[Problem]) -> tuple[list[Problem], list[Problem]]:
-    """Problems without a place, and those that count only where their instruction is reached."""
-    return [p for p in problems if p.place is None], [p for p in problems if p.place is not None]
-
-
-def reach_of(problem: Problem) -> Reach:
-    """A failing program fails the object's load, unless its loader clears autoload (R-0.6)."""
-    return problem.reach

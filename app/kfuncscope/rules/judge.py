@@ -23,6 +23,7 @@ from kfuncscope.rules.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.map import map_problems, object_map_problems
 from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.reach import Reach as Reachability
+from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 
@@ -173,14 +174,6 @@ def _guarded(problem: Problem, guard: str, confidence: Confidence) -> Problem:
         problem.kind, problem.name, problem.cls, problem.rules, problem.message, problem.stage, problem.reach,
         confidence, problem.certain, problem.place, guard,
     )  # fmt: skip
-
-
-def reachability(ctx: Context, program: Program) -> Reachability:
-    """What of a program can run on the context's kernel; 6.1 verifies every global subprogram (R-3.12b)."""
-    also: tuple[Function, ...] = ()
-    if (0, 0) < ctx.kernel.version < (6, 2):
-        also = tuple(f for f in program.functions[1:] if not f.static)
-    return Reachability(ctx.obj, program.function, ctx, also)
 
 
 def _core_problems(ctx: Context, program: Program) -> list[Problem]:

@@ -16,7 +16,7 @@ from typing import Protocol
 from kfuncscope.bpf.instructions import (
     ALU, ALU64, CALL, CALLX, EXIT, JA, JA32, JMP, JMP32, LD, LDX, LD_IMM64, PSEUDO_CALL, ST, STX, Insn,
 )  # fmt: skip
-from kfuncscope.bpf.object import BpfObject, Function
+from kfuncscope.bpf.object import BpfObject, Function, Program
 
 M32 = 0xFFFFFFFF
 M64 = 0xFFFFFFFFFFFFFFFF
@@ -297,6 +297,26 @@ class Reach:
             elif code == 0x50:
                 state.regs[insn.dst] = right
         return [(jump, jumped), (fall, state)]
+
+
+class KernelEnvironment(Environment, Protocol):
+    """An environment that knows its object and the release of its kernel."""
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """(major, minor); (0, 0) when it is not known."""
+
+    @property
+    def bpf_object(self) -> BpfObject:
+        """The object whose code is followed."""
+
+
+def reachability(ctx: KernelEnvironment, program: Program) -> Reach:
+    """What of a program can run on the context's kernel; 6.1 verifies every global subprogram (R-3.12b)."""
+    also: tuple[Function, ...] = ()
+    if (0, 0) < ctx.release < (6, 2):
+        also = tuple(f for f in program.functions[1:] if not f.static)
+    return Reach(ctx.bpf_object, program.function, ctx, also)
 
 
 def _passes(value: Value) -> bool:

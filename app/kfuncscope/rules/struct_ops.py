@@ -98,9 +98,6 @@ def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsM
     if not ctx.obj.gpl:
         message = f"struct_ops programs need a GPL compatible licence; this object has {ctx.obj.license or 'none'}"
         found.append(Problem(NeedKind.STRUCT_OPS, name, "licence", ("R-11.6",), message))
-    if not kernel.jit or not kernel.caps.trampoline:
-        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
-        found.append(Problem(NeedKind.JIT, "trampoline", "enotsupp_no_jit", ("R-5.1",), message))
     if fact is not None:
         why = ""
         if member.member.name in fact.unsupported:
