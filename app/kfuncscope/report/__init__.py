@@ -1,1 +1,135 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Reports of an analysis: pure functions to bytes, one format a module; ``write`` chooses by the file's extension."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from kfuncscope.errors import SessionError
+from kfuncscope.report.summary import Report, make
+
+__all__ = ["FORMATS", "Report", "format_of", "make", "render", "write"]
+
+
+def _html(report: Report) -> bytes:
+    from kfuncscope.report import html
+
+    return html.render(report)
+
+
+def _pdf(report: Report) -> bytes:
+    from kfuncscope.report import pdf
+
+    return pdf.render(report)
+
+
+def _markdown(report: Report) -> bytes:
+    from kfuncscope.report import markdown
+
+    return markdown.render(report)
+
+
+def _csv(report: Report) -> bytes:
+    from kfuncscope.report import csvrows
+
+    return csvrows.findings(report.analysis, report.decision)
+
+
+def _json(report: Report) -> bytes:
+    from kfuncscope.upgrade import jsonform
+
+    return jsonform.dumps(report.analysis, report.decision)
+
+
+def _sarif(report: Report) -> bytes:
+    from kfuncscope.report import sarif
+
+    return sarif.render(report)
+
+
+def _junit(report: Report) -> bytes:
+    from kfuncscope.report import junit
+
+    return junit.render(report)
+
+
+def _svg(report: Report) -> bytes:
+    from kfuncscope.report import svg
+
+    return svg.document(report.analysis)
+
+
+def _png(report: Report) -> bytes:
+    from kfuncscope.report import pdf, svg
+
+    return pdf.png(svg.document(report.analysis))
+
+
+def _dot(report: Report) -> bytes:
+    from kfuncscope.report import graphtext
+
+    return graphtext.dot(report.analysis)
+
+
+def _graphml(report: Report) -> bytes:
+    from kfuncscope.report import graphtext
+
+    return graphtext.graphml(report.analysis)
+
+
+FORMATS: dict[str, tuple[str, Callable[[Report], bytes]]] = {
+    "html": (".html", _html),
+    "pdf": (".pdf", _pdf),
+    "md": (".md", _markdown),
+    "csv": (".csv", _csv),
+    "json": (".json", _json),
+    "sarif": (".sarif", _sarif),
+    "junit": (".xml", _junit),
+    "svg": (".svg", _svg),
+    "png": (".png", _png),
+    "dot": (".dot", _dot),
+    "graphml": (".graphml", _graphml),
+}
+_OTHER_NAMES = {".htm": "html", ".markdown": "md", ".junit": "junit", ".gv": "dot", ".sarif.json": "sarif"}
+
+
+def format_of(path: str | Path) -> str:
+    """The format that a file name asks for. Raises SessionError where the extension is none that is written."""
+    name = os.path.basename(str(path)).lower()
+    known = {extension: word for word, (extension, _) in FORMATS.items()} | _OTHER_NAMES
+    fitting = [extension for extension in known if name.endswith(extension)]
+    if not fitting:
+        raise SessionError(str(path), f"no report has this extension; known are {', '.join(sorted(known))}")
+    return known[max(fitting, key=len)]
+
+
+def render(report: Report, kind: str) -> bytes:
+    """A report in one of ``FORMATS``."""
+    return FORMATS[kind][1](report)
+
+
+def write(report: Report, path: str | Path) -> None:
+    """Write a report to a file, in the format of its extension; the file is whole or not there."""
+    data = render(report, format_of(path))
+    target = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as bad:
+        raise SessionError(str(path), f"cannot be written: {bad.strerror or bad}") from bad
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

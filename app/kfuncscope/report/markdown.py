@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The report as Markdown, for merge requests and bug trackers: decision, reasons, findings, what was not checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from kfuncscope.report.safe import code, visible
+from kfuncscope.report.summary import Report, state_words
+from kfuncscope.report.words import LOOKS, REACHES, plural
+from kfuncscope.rules.verdict import Finding, Verdict
+from kfuncscope.upgrade.compare import Comparison
+from kfuncscope.upgrade.rows import Group
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~@:&$])")
+_TICKS = re.compile(r"`+")
+_MOST = 500
+
+
+def render(report: Report) -> bytes:
+    """The whole report as UTF-8."""
+    return ("\n".join(_lines(report)) + "\n").encode("utf-8")
+
+
+def plain(text: str, limit: int = 400) -> str:
+    """Text that Markdown takes as it is: no links, marks, HTML, mentions or table cells come out of it."""
+    return _SPECIAL.sub(r"\\\1", visible(text, limit))
+
+
+def span(text: str, limit: int = 120) -> str:
+    """Text as inline code, also within a table: the fence is longer than any run of backticks in it."""
+    shown = visible(text, limit) or " "
+    longest = max((len(run) for run in _TICKS.findall(shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")
+
+
+def block(text: str, language: str = "c") -> str:
+    """Text as a fenced block."""
+    shown = code(text)
+    longest = max((len(run) for run in _TICKS.findall(shown)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A table of cells that are Markdown already."""
+    cells = list(head)
+    yield f"| {' | '.join(cells)} |"
+    yield f"|{'|'.join(' --- ' for _ in cells)}|"
+    for line in body:
+        yield f"| {' | '.join(line)} |"
+
+
+def word(verdict: Verdict) -> str:
+    """A verdict as glyph and word."""
+    return f"{LOOKS[verdict].glyph} {LOOKS[verdict].word}"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# {LOOKS[report.state].glyph} {report.headline}: {plain(report.title, 120)}"
+    yield ""
+    yield from (f"{plain(s, 500)}  " for s in report.sentences)
+    yield f"Policy: {plain(report.decision.policy)}, {report.decision.today}."
+    if report.analysis.whatif:
+        yield ""
+        yield "**Hypothetical:** this result holds only with these changes:"
+        yield from (f"- {plain(change)}" for change in report.analysis.whatif)
+    yield ""
+    yield from _arches(report)
+    yield from _reasons(report)
+    if report.comparison is not None:
+        yield from _comparison(report.comparison)
+    yield from _findings(report)
+    yield from _unchecked(report)
+    yield from _waivers(report)
+    yield from _inputs(report)
+
+
+def _arches(report: Report) -> Iterator[str]:
+    head = ["Architecture", "Upgrade", "Decision", *(word(v) for v in Verdict)]
+    body = (
+        [
+            span(a.result.arch) + (" (inferred)" if a.result.inferred else ""),
+            plain(f"{a.result.old.label} → {a.result.new.label}"),
+            state_words(a.decision.state),
+            *(str(a.counts[v]) for v in Verdict),
+        ]
+        for a in report.arches
+    )
+    yield from table(head, body)
+    yield ""
+
+
+def _reasons(report: Report) -> Iterator[str]:
+    if not report.reasons:
+        return
+    yield "## Mend first"
+    yield ""
+    head = ["Verdict", "Need", "What happened, and what to do", "Programs", "Architectures", "Risk"]
+    body = (
+        [
+            word(r.finding.verdict),
+            f"{span(r.finding.name)} ({r.finding.kind.value})",
+            plain(r.finding.message) + (f" → {plain(r.finding.remedy.text)}" if r.finding.remedy else ""),
+            str(len(r.programs)),
+            plain(", ".join(r.arches)),
+            f"{r.score:.0f}",
+        ]
+        for r in report.reasons[:30]
+    )
+    yield from table(head, body)
+    yield ""
+
+
+def _comparison(found: Comparison) -> Iterator[str]:
+    yield "## Against the baseline"
+    yield ""
+    pairs = ((row, f"{LOOKS[before.verdict].word} before") for before, row in (*found.worse, *found.better))
+    listed = [*((row, "new") for row in found.new), *pairs, *((row, "gone") for row in found.gone)]
+    if not listed:
+        yield "Nothing new, nothing gone."
+        yield ""
+        return
+    body = (
+        [said, word(r.verdict), span(r.arch), f"{span(r.object)} {span(r.program)}", span(r.finding.name)]
+        for r, said in listed[:_MOST]
+    )
+    yield from table(["Change", "Verdict", "Architecture", "Program", "Need"], body)
+    yield ""
+
+
+def _findings(report: Report) -> Iterator[str]:
+    yield f"## Findings ({len(report.findings)})"
+    yield ""
+    for group in report.findings[:_MOST]:
+        yield from _finding(report, group)
+    if len(report.findings) > _MOST:
+        yield f"{len(report.findings) - _MOST} more findings are in the JSON, CSV and HTML reports."
+        yield ""
+
+
+def _finding(report: Report, group: Group) -> Iterator[str]:
+    finding, row = group.finding, group.row
+    program = f" · {span(row.program)}" if row.program else ""
+    yield f"### {word(finding.verdict)}: {span(row.object)}{program} needs {span(finding.name)}"
+    yield ""
+    yield plain(finding.message, 1000)
+    yield ""
+    facts = [f"on {plain(', '.join(group.arches))}", f"confidence {finding.confidence.value}"]
+    if finding.rules:
+        facts.insert(0, f"rule {plain(', '.join(finding.rules))}")
+    if finding.reach.value != "none":
+        facts.append(REACHES[finding.reach])
+    if row.package:
+        facts.append(f"from {plain(row.package)}")
+    yield f"- {'; '.join(facts)}"
+    yield from _evidence(finding)
+    for arch, waiver in report.waivers(group):
+        said = f"{plain(arch)} until {waiver.expires} by {plain(waiver.owner)}: {plain(waiver.reason)}"
+        yield f"- Tolerated on {said}"
+    yield ""
+
+
+def _evidence(finding: Finding) -> Iterator[str]:
+    for label, old, new in finding.evidence.facts[:20]:
+        yield f"- {plain(label)}: {span(old or '–')} → {span(new or '–')}"
+    for site in finding.sites[:10]:
+        place = f"{site.file}:{site.line}" if site.file else site.function
+        reached = "" if site.reachable is None else ", reached" if site.reachable else ", never reached"
+        guard = f", guarded by {span(site.guard)}" if site.guard else ""
+        yield f"- used at {span(place, 200)}, {span(site.function)} instruction {site.insn}{reached}{guard}"
+    if len(finding.sites) > 10:
+        yield f"- and at {len(finding.sites) - 10} more places"
+    for label, text in (("Old kernel", finding.evidence.old), ("New kernel", finding.evidence.new)):
+        if text:
+            yield from ("", f"{label}:", "", block(text))
+    if finding.remedy:
+        yield from ("", f"Remedy: {plain(finding.remedy.text, 1000)}")
+        if finding.remedy.code:
+            yield from ("", block(finding.remedy.code), "")
+
+
+def _unchecked(report: Report) -> Iterator[str]:
+    yield f"## Could not check ({len(report.unchecked)})"
+    yield ""
+    for item in report.unchecked[:_MOST]:
+        on = f" ({plain(', '.join(item.arches))})" if item.arches else ""
+        yield f"- {span(item.where, 300)}: {plain(item.why)}{on}"
+    if len(report.unchecked) > _MOST:
+        yield f"- and {len(report.unchecked) - _MOST} more in the JSON report"
+    if not report.unchecked:
+        yield "Everything given was read and judged."
+    yield ""
+
+
+def _waivers(report: Report) -> Iterator[str]:
+    decision = report.decision
+    lines = [(f"applied, {plural(n, 'finding')}", w) for w, n in report.applied()]
+    lines += [("expired", w) for w in decision.expired] + [("matches nothing", w) for w in decision.unused]
+    if not lines:
+        return
+    yield "## Waivers"
+    yield ""
+    body = ([said, span(w.scope.words(), 200), plain(w.owner), plain(w.reason), str(w.expires)] for said, w in lines)
+    yield from table(["State", "Scope", "Owner", "Reason", "Until"], body)
+    yield ""
+
+
+def _inputs(report: Report) -> Iterator[str]:
+    yield "## Inputs"
+    yield ""
+    yield from table(["Kernel file", "SHA-256"], ([span(i.path, 200), span(i.sha256)] for i in report.inputs))
+    yield ""
+    objects = report.analysis.objects
+    body = ([span(o.name), plain("; ".join(p.package for p in o.places[:4])), span(o.sha256)] for o in objects[:_MOST])
+    yield from table(["Object", "Found in", "SHA-256"], body)
+    if len(objects) > _MOST:
+        yield ""
+        yield f"{len(objects) - _MOST} more objects are in the JSON report."
+    yield ""
+    yield f"Made by kfuncscope {plain(report.analysis.version)} from files alone: no kernel was run."

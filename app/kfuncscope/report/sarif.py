@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The report as SARIF 2.1.0, for code scanning: one result a finding and architecture."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from kfuncscope.intake.files import Input
+from kfuncscope.report.safe import code, visible
+from kfuncscope.report.summary import Report
+from kfuncscope.rules.verdict import Finding, Site, Verdict
+from kfuncscope.upgrade.rows import Row, notable, rows
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {
+    Verdict.BREAKS: "error",
+    Verdict.SILENT: "error",
+    Verdict.RISK: "warning",
+    Verdict.DEGRADES: "note",
+}
+_KINDS = {Verdict.UNKNOWN: "open", Verdict.ALREADY_BROKEN: "informational", Verdict.FIXED: "pass"}
+_MOST_SITES = 20
+
+
+def render(report: Report) -> bytes:
+    """The whole log as ASCII JSON."""
+    listed = list(notable(rows(report.analysis)))
+    names = sorted({_rule(row.finding) for row in listed})
+    baseline = _baseline(report)
+    index = {name: i for i, name in enumerate(names)}
+    run = {
+        "tool": {"driver": _driver(report, names)},
+        "automationDetails": {"id": f"kfuncscope/{visible(report.title)}/"},
+        "columnKind": "utf16CodeUnits",
+        "artifacts": [
+            *(_artifact(i) for i in report.inputs),
+            *(_artifact(Input(report.paths[o.name], o.sha256, o.size)) for o in report.analysis.objects),
+        ],
+        "invocations": [_invocation(report)],
+        "results": [_result(report, row, index, baseline) for row in listed],
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return (json.dumps(log, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _rule(finding: Finding) -> str:
+    """Rule names follow the kind of need and the class of failure; the ids of the rules are in the properties."""
+    return visible(f"{finding.kind.value.replace(' ', '-')}/{finding.cls or finding.verdict.value.lower()}", 120)
+
+
+def _driver(report: Report, names: list[str]) -> dict[str, Any]:
+    rules = []
+    for name in names:
+        said = name.replace("/", ": ").replace("_", " ").replace("-", " ")
+        rules.append({"id": name, "shortDescription": {"text": said}})
+    return {"name": "kfuncscope", "version": visible(report.analysis.version), "rules": rules}
+
+
+def _uri(path: str) -> str:
+    """A path as a URI reference; it stays relative where it was."""
+    shown = quote(path.encode("utf-8", "surrogatepass")[:2000], safe="/._-~")
+    if path.startswith("/"):
+        return f"file://{shown if not shown.startswith('//') else '/' + shown.lstrip('/')}"
+    return shown.removeprefix("./") or "unknown"
+
+
+def _artifact(given: Input) -> dict[str, Any]:
+    return {"location": {"uri": _uri(given.path)}, "length": given.size, "hashes": {"sha-256": given.sha256}}
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    notes = [
+        {
+            "level": "warning",
+            "message": {"text": visible(f"could not check {u.where}: {u.why}", 1000)},
+        }
+        for u in report.unchecked
+    ]
+    return {"executionSuccessful": True, "toolExecutionNotifications": notes}
+
+
+def _result(report: Report, row: Row, index: dict[str, int], baseline: dict[str, str] | None) -> dict[str, Any]:
+    finding = row.finding
+    rule = _rule(finding)
+    made: dict[str, Any] = {
+        "ruleId": rule,
+        "ruleIndex": index[rule],
+        "kind": _KINDS.get(finding.verdict, "fail"),
+        "level": _LEVELS.get(finding.verdict, "none"),
+        "message": {"text": _message(row)},
+        "locations": _locations(report, row),
+        "partialFingerprints": {"kfuncscopeKey/v1": row.key},
+        "rank": report.risk.findings[row.key].score if row.key in report.risk.findings else 0.0,
+        "properties": _properties(row),
+    }
+    if row.key in report.waived:
+        waiver = report.waived[row.key]
+        why = f"{waiver.reason} (until {waiver.expires}, {waiver.owner})"
+        made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": visible(why)}]
+    if baseline is not None:
+        made["baselineState"] = baseline.get(row.key, "unchanged")
+    return made
+
+
+def _baseline(report: Report) -> dict[str, str] | None:
+    """The baseline state of every finding that is not unchanged, by key; None without a baseline."""
+    if report.comparison is None:
+        return None
+    changed = {after.key: "updated" for _, after in (*report.comparison.worse, *report.comparison.better)}
+    return changed | {row.key: "new" for row in report.comparison.new}
+
+
+def _message(row: Row) -> str:
+    finding = row.finding
+    remedy = f" Remedy: {finding.remedy.text}" if finding.remedy else ""
+    place = f"{row.object}: {row.program}" if row.program else row.object
+    return visible(
+        f"{finding.verdict.value} on {row.arch}, {row.old} → {row.new}: {place}: {finding.message}{remedy}", 4000
+    )
+
+
+def _properties(row: Row) -> dict[str, Any]:
+    finding = row.finding
+    return {
+        "arch": visible(row.arch),
+        "package": visible(row.package),
+        "verdict": finding.verdict.value,
+        "confidence": finding.confidence.value,
+        "reach": finding.reach.value,
+        "rules": [visible(rule) for rule in finding.rules],
+        "old": code(finding.evidence.old),
+        "new": code(finding.evidence.new),
+    }
+
+
+def _locations(report: Report, row: Row) -> list[dict[str, Any]]:
+    logical = [{"fullyQualifiedName": visible(f"{row.object}/{row.program or '*'}"), "kind": "function"}]
+    made = [
+        {"physicalLocation": _source(site), "logicalLocations": logical}
+        for site in row.finding.sites[:_MOST_SITES]
+        if site.file
+    ]
+    path = _uri(report.paths.get(row.object, row.object))
+    return made or [{"physicalLocation": {"artifactLocation": {"uri": path}}, "logicalLocations": logical}]
+
+
+def _source(site: Site) -> dict[str, Any]:
+    made: dict[str, Any] = {"artifactLocation": {"uri": _uri(site.file)}}
+    if site.line > 0:
+        made["region"] = {"startLine": site.line}
+        if site.text:
+            made["region"]["snippet"] = {"text": code(site.text, 500)}
+    return made

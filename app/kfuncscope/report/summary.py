@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a report says, before any format: decision, reasons, findings, matrix, what could not be checked, inputs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kfuncscope.intake.files import Input
+from kfuncscope.report.words import STATES, plural
+from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
+from kfuncscope.upgrade import policy
+from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.upgrade.compare import Comparison
+from kfuncscope.upgrade.policy import ArchDecision, Decision, State, Waiver
+from kfuncscope.upgrade.risk import Risk, assess
+from kfuncscope.upgrade.rows import Group, Row, groups, notable, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Arch:
+    """One architecture of the strip: the result, its decision, and how many programs have each verdict."""
+
+    result: ArchResult
+    decision: ArchDecision
+    counts: Counter[Verdict]
+
+    @property
+    def total(self) -> int:
+        """How many programs were judged."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One need that several programs may stumble over: what to mend first is what most of them share."""
+
+    finding: Finding
+    programs: tuple[tuple[str, str], ...]
+    packages: tuple[str, ...]
+    arches: tuple[str, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One program over all architectures; ``cells`` follow the architectures, None where it was not judged."""
+
+    object: str
+    package: str
+    program: str
+    section: str
+    cells: tuple[Verdict | None, ...]
+
+    @property
+    def worst(self) -> Verdict:
+        """The worst verdict of any architecture."""
+        return worst(v for v in self.cells if v is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """One thing that could not be read or judged: where, why, and on which architectures (empty: on none or all)."""
+
+    where: str
+    why: str
+    arches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All parts of a report, sorted, still raw: each format makes names harmless in its own way.
+
+    ``waived``, ``blocking`` and ``fresh`` (new or worse than the baseline) go by finding key; ``paths`` gives the
+    first place of every object.
+    """
+
+    analysis: Analysis
+    decision: Decision
+    comparison: Comparison | None
+    title: str
+    headline: str
+    sentences: tuple[str, ...]
+    arches: tuple[Arch, ...]
+    reasons: tuple[Reason, ...]
+    findings: tuple[Group, ...]
+    matrix: tuple[MatrixRow, ...]
+    unchecked: tuple[Unchecked, ...]
+    inputs: tuple[Input, ...]
+    waived: dict[str, Waiver]
+    blocking: frozenset[str]
+    fresh: frozenset[str]
+    risk: Risk
+    paths: dict[str, str]
+
+    @property
+    def state(self) -> Verdict:
+        """The verdict whose colour and glyph stand for the decision."""
+        return STATES[self.decision.state][1]
+
+    def applied(self) -> list[tuple[Waiver, int]]:
+        """The waivers that tolerate something, with how many findings each."""
+        return list(Counter(waiver for _, waiver in self.decision.tolerated).items())
+
+    def waivers(self, group: Group) -> list[tuple[str, Waiver]]:
+        """Which architectures of a group of findings are tolerated, and by which waiver."""
+        return [(row.arch, self.waived[row.key]) for row in group.rows if row.key in self.waived]
+
+    def stands(self, group: Group) -> list[str]:
+        """How a group stands in the decision: ``blocks``, ``waived``, ``new``, by any of its findings."""
+        sets = (("blocks", self.blocking), ("waived", self.waived), ("new", self.fresh))
+        return [word for word, keys in sets if any(row.key in keys for row in group.rows)]
+
+    def score(self, group: Group) -> float:
+        """The highest risk score of a group of findings."""
+        return max((self.risk.findings[r.key].score for r in group.rows if r.key in self.risk.findings), default=0.0)
+
+
+def make(
+    analysis: Analysis,
+    decision: Decision | None = None,
+    comparison: Comparison | None = None,
+    risk: Risk | None = None,
+) -> Report:
+    """Everything a report shows of an analysis; the default policy decides where no decision is given."""
+    decision = decision or policy.decide(analysis)
+    risk = risk or assess(analysis)
+    listed = list(notable(rows(analysis)))
+    arches = tuple(Arch(a, decision.arch(a.arch), a.counts()) for a in analysis.arches)
+    unchecked = tuple(_unchecked(analysis))
+    return Report(
+        analysis=analysis,
+        decision=decision,
+        comparison=comparison,
+        title=_title(analysis),
+        headline=STATES[decision.state][0],
+        sentences=tuple(_sentences(analysis, decision, comparison, len(unchecked))),
+        arches=arches,
+        reasons=tuple(_reasons(listed, risk)),
+        findings=tuple(groups(listed)),
+        matrix=tuple(_matrix(analysis)),
+        unchecked=unchecked,
+        inputs=tuple(_inputs(analysis)),
+        waived=decision.waived(),
+        blocking=frozenset(row.key for row in decision.blocking),
+        fresh=comparison.fresh() if comparison else frozenset(),
+        risk=risk,
+        paths={o.name: o.places[0].path if o.places else o.name for o in analysis.objects},
+    )
+
+
+def _title(analysis: Analysis) -> str:
+    pairs = list(dict.fromkeys((a.old.label, a.new.label) for a in analysis.arches))
+    if not pairs:
+        return "no kernels"
+    old, new = pairs[0]
+    more = f" and {plural(len(pairs) - 1, 'other pair')}" if len(pairs) > 1 else ""
+    return f"{old} → {new}{more}"
+
+
+def _programs(analysis: Analysis, verdict: Verdict) -> tuple[int, int]:
+    """How many programs have a verdict anywhere, and on how many architectures any does."""
+    found = {
+        (o.object, p.program): None
+        for a in analysis.arches
+        for o in a.objects
+        for p in o.programs
+        if p.verdict is verdict
+    }
+    return len(found), sum(bool(a.counts()[verdict]) for a in analysis.arches)
+
+
+def _sentences(analysis: Analysis, decision: Decision, comparison: Comparison | None, unchecked: int) -> Iterable[str]:
+    many = len(analysis.arches)
+    broken, where = _programs(analysis, Verdict.BREAKS)
+    programs = sum(info.programs for info in analysis.objects)
+    of = f"of {plural(programs, 'program')} in {plural(len(analysis.objects), 'object')}"
+    if broken:
+        on = f"on {where} of {plural(many, 'architecture')}" if many > 1 else f"on {analysis.arches[0].arch}"
+        yield f"{plural(broken, 'program breaks', 'programs break')} {on}, {of}."
+    else:
+        yield f"No program breaks, {of} on {plural(many, 'architecture')}."
+    silent, _ = _programs(analysis, Verdict.SILENT)
+    if silent:
+        loads = plural(silent, "program loads but reads", "programs load but read")
+        yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."
+    if unchecked:
+        yield f"{plural(unchecked, 'thing')} could not be checked."
+    if decision.tolerated:
+        waivers = len({w for _, w in decision.tolerated})
+        yield f"Tolerated by {plural(waivers, 'waiver')}: {plural(len(decision.tolerated), 'finding')}."
+    if comparison is not None:
+        yield (
+            f"Against the baseline: {len(comparison.new)} new, {len(comparison.worse)} worse, "
+            f"{len(comparison.better)} better, {len(comparison.gone)} gone, {len(comparison.unchanged)} unchanged."
+        )
+
+
+def _reasons(listed: Sequence[Row], risk: Risk) -> list[Reason]:
+    by_need: dict[tuple[NeedKind, str, Verdict], list[Row]] = defaultdict(list)
+    for row in listed:
+        if SEVERITY[row.verdict] >= SEVERITY[Verdict.RISK]:
+            by_need[row.finding.kind, row.finding.name, row.verdict].append(row)
+    made = []
+    for members in by_need.values():
+        best = max(members, key=lambda r: (r.finding.remedy is not None, len(r.finding.evidence.old), r.key))
+        made.append(
+            Reason(
+                finding=best.finding,
+                programs=tuple(sorted({(r.object, r.program) for r in members})),
+                packages=tuple(sorted({r.package for r in members})),
+                arches=tuple(dict.fromkeys(r.arch for r in members)),
+                score=max((risk.findings[r.key].score for r in members if r.key in risk.findings), default=0.0),
+            )
+        )
+    order = {v: i for i, v in enumerate(Verdict)}
+    return sorted(made, key=lambda r: (order[r.finding.verdict], -len(r.programs), -r.score, r.finding.name))
+
+
+def _matrix(analysis: Analysis) -> list[MatrixRow]:
+    cells: dict[tuple[str, str], list[Verdict | None]] = {}
+    about: dict[tuple[str, str], tuple[str, str]] = {}
+    for column, result in enumerate(analysis.arches):
+        for obj in result.objects:
+            for program in obj.programs:
+                place = (obj.object, program.program)
+                about.setdefault(place, (obj.package, program.section))
+                cells.setdefault(place, [None] * len(analysis.arches))[column] = program.verdict
+    made = [
+        MatrixRow(object_, about[object_, program][0], program, about[object_, program][1], tuple(line))
+        for (object_, program), line in cells.items()
+    ]
+    severity: dict[str, int] = defaultdict(int)
+    for row in made:
+        severity[row.object] = max(severity[row.object], SEVERITY[row.worst])
+    return sorted(made, key=lambda r: (-severity[r.object], r.object, -SEVERITY[r.worst], r.program))
+
+
+def _unchecked(analysis: Analysis) -> Iterable[Unchecked]:
+    for problem in analysis.problems:
+        at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
+        yield Unchecked(f"{problem.path}{at}", problem.reason)
+    for result in analysis.arches:
+        for kernel in (result.old, result.new):
+            for fault in kernel.faults:
+                yield Unchecked(f"{kernel.label} ({kernel.arch})", fault.message)
+    for info in analysis.objects:
+        for note in info.notes:
+            yield Unchecked(info.name, note)
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for result in analysis.arches:
+        for obj in result.objects:
+            for why in obj.unchecked:
+                found[obj.object, why].append(result.arch)
+            for program in obj.programs:
+                for why in program.unchecked:
+                    found[f"{obj.object} · {program.program}", why].append(result.arch)
+    for (where, why), arches in found.items():
+        yield Unchecked(where, why, tuple(dict.fromkeys(arches)))
+
+
+def _inputs(analysis: Analysis) -> list[Input]:
+    found = [i for a in analysis.arches for kernel in (a.old, a.new) for i in kernel.inputs]
+    return list(dict.fromkeys(found))
+
+
+def state_words(state: State) -> str:
+    """A decision for one architecture in a word or two."""
+    return {State.BLOCKED: "Blocked", State.NEEDS_WORK: "Needs work", State.CLEAR: "Clear"}[state]
