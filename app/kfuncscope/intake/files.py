@@ -70,6 +70,9 @@ class ModuleSearch(Protocol):
         May name a module too many (the name can be of a member there), never one too few.
         """
 
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """(module, reason) of those that could not be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleSections:

@@ -147,9 +147,13 @@ def _nested(data: bytes, path: str) -> bool:
 
 
 def _scan_nested(data: bytes, budget: Budget, known_as: str, source: str, found: Found) -> None:
+    """Add the objects in an archive inside an archive: all of them, or none when it is damaged."""
     outer, budget.source = budget.source, source
+    inner = Found()
     try:
-        _scan_archive(io.BytesIO(data), budget, known_as, found)
+        _scan_archive(io.BytesIO(data), budget, known_as, inner)
     finally:
         budget.source = outer
         budget.leave()
+    found.objects += inner.objects
+    found.problems += inner.problems
