@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Kfunc id sets as they lie in kernel binaries: ``BTF_SET8`` in ``.BTF_ids`` or anywhere in a raw image (R-1.15, R-1.16).
+"""Kfunc id sets as they lie in kernel binaries: ``BTF_SET8`` of ``.BTF_ids``, or in a raw image (R-1.15, R-1.16).
 
 A set is ``{cnt, flags, cnt × {id, KF flags}}`` of u32, ids ascending. Kernels from 6.9 on set flag 1 in sets of kfuncs;
 in older ones the word is 0 in every set (R-1.16b).
@@ -192,7 +192,7 @@ def _crowd(sure: list[KfuncSet]) -> tuple[int, int]:
 def _named_sets(
     data: bytes, places: Iterable[tuple[str, int, int]], blob: Blob, funcs: npt.NDArray[np.bool_], source: str
 ) -> list[KfuncSet]:
-    """Sets at the places that symbols give. Ids of 0, which the build left for functions it did not find, are skipped."""
+    """Sets at the places that symbols give. Ids of 0, left by the build for functions it did not find, are skipped."""
     words = _words(data, blob.endian)
     found: list[KfuncSet] = []
     for name, offset, _ in sorted(places, key=lambda p: p[1]):
