@@ -8,22 +8,24 @@ from functools import cached_property
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-from kfuncscope.errors import KernelError
+from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake.files import KernelFiles, Problem
 from kfuncscope.kernel.arch import SYSCALL_PREFIX, bracket_release, identify_arch
-from kfuncscope.kernel.btfids import KfuncSet
+from kfuncscope.kernel.binary import sets_of_kernel
+from kfuncscope.kernel.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.config import parse_config
 from kfuncscope.kernel.facts import ArchCaps
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.knowledge import Knowledge, for_release
 from kfuncscope.kernel.modules import Modules
+from kfuncscope.kernel.registration import completed
 from kfuncscope.kernel.symbols import Symbols
 
 _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")
 
 
 class Kernel:
-    """A kernel made of the parts that were given; what is missing is in ``lacks``, faults of the build in ``faults``."""
+    """A kernel made of the parts that were given; what is missing is in ``lacks``, faults of reading in ``problems``."""
 
     def __init__(self, files: KernelFiles, arch: str | None = None, release: str | None = None) -> None:
         self.files = files
@@ -46,7 +48,6 @@ class Kernel:
             if bracket:
                 self.release, self.release_source = bracket[0], f"types (below {bracket[1] or 'any later'})"
         self.knowledge: Knowledge = for_release(self.release or None)
-        self._sets: list[KfuncSet] | None = None
         self._module_registries: dict[str, Registry] = {}
 
     def _release_from_label(self) -> str | None:
@@ -139,7 +140,23 @@ class Kernel:
         return self.knowledge.borrowed_for is None and bool(self.release)
 
     def _image_sets(self) -> list[KfuncSet] | None:
-        return self._sets
+        """Kfunc sets of the kernel's binary; None where none was given or it holds none (R-1.17)."""
+        if self.vmlinux is None:
+            return None
+        try:
+            found = sets_of_kernel(self.files, self.vmlinux)
+        except InputError as error:
+            self.problems.append(Problem(error.source, error.reason, error.offset))
+            return None
+        return completed(kfunc_sets(found), self.vmlinux, self.knowledge) or None
+
+    def _module_sets(self, module: str, blob: Blob) -> list[KfuncSet] | None:
+        try:
+            found = sets_in_module(self.modules.sections(module), blob)
+        except InputError as error:
+            self.problems.append(Problem(error.source, error.reason, error.offset))
+            return None
+        return completed(kfunc_sets(found), blob, self.knowledge) or None
 
     def module_kfuncs(self, module: str) -> Registry | None:
         """Kfuncs of one module; None where its BTF cannot be read."""
@@ -148,8 +165,9 @@ class Kernel:
             return None
         if module not in self._module_registries:
             tagged = self.kfuncs.source != "knowledge"
+            sets = self._module_sets(module, blob)
             self._module_registries[module] = Registry(
-                blob, module, self.knowledge, None, self.config, False, tags_expected=tagged
+                blob, module, self.knowledge, sets, self.config, False, tags_expected=tagged
             )
         return self._module_registries[module]
 

@@ -23,7 +23,7 @@ FMODRET = frozenset({"FMODRET"})  # functions that fmod_ret programs may replace
 
 @dataclass(frozen=True, slots=True)
 class Kfunc:
-    """One kfunc of a kernel. ``flags`` and ``prog_types`` are None where nothing tells; sources: binary, tags, knowledge.
+    """One kfunc of a kernel; ``flags`` and ``prog_types`` are None where nothing tells. Sources: binary, tags, knowledge.
 
     ``module`` is empty for vmlinux. ``proto`` is the FUNC's id in ``blob``.
     """
@@ -39,6 +39,17 @@ class Kfunc:
     types_source: str
     sets: tuple[str, ...] = ()
     tagged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one source tells about a function; None is what it does not tell."""
+
+    func_id: int
+    flags: int | None = None
+    types: frozenset[str] | None = None
+    types_source: str = ""
+    sets: tuple[str, ...] = ()
 
 
 class Registry:
@@ -64,19 +75,14 @@ class Registry:
     def _collect(self, sets: list[KfuncSet] | None) -> None:
         tags = {self.blob.name(i): i for i in self.blob.tags("bpf_kfunc") if self.blob.kind(i) == Kind.FUNC}
         self.source = "binary" if sets else "tags" if tags or self.tags_expected else "knowledge"
-        members: dict[str, tuple[int, int, frozenset[str] | None]] = {}
-        for one in sets or []:
-            for func_id, flags in one.members.items():
-                name = self.blob.name(func_id)
-                types = members[name][2] if name in members else None
-                merged = one.prog_types if types is None else types | (one.prog_types or frozenset())
-                members[name] = (func_id, flags | members.get(name, (0, 0, None))[1], merged)
-        for name, (func_id, flags, types) in sorted(members.items()):
-            self._add(name, func_id, "binary", flags, types, name in tags or not tags)
+        for name, found in sorted(self._members(sets or []).items()):
+            if tags and name not in tags:
+                self.untagged.append(name)
+            self._add(name, found, "binary", name in tags or not tags)
         if sets:
             return
         for name, func_id in sorted(tags.items()):
-            self._add(name, func_id, "tags", None, None, True)
+            self._add(name, _Found(func_id), "tags", True)
         self._from_knowledge(bool(tags) or self.tags_expected)
 
     def _from_knowledge(self, tagged: bool) -> None:
@@ -88,10 +94,10 @@ class Registry:
             if not ids or not fact.prog_types - FMODRET:
                 continue
             if not tagged:
-                self._add(name, ids[0], "knowledge", None, None, False)
+                self._add(name, _Found(ids[0]), "knowledge", False)
             elif not self.knowledge.borrowed_for or self.exact:
                 self.untagged.append(name)
-                self._add(name, ids[0], "knowledge", None, None, False)
+                self._add(name, _Found(ids[0]), "knowledge", False)
 
     def _gates_open(self, fact: KfuncFact) -> bool:
         if not self.config:
@@ -103,18 +109,29 @@ class Registry:
         found = (self.config or {}).get(name, "n")
         return found == value if value else found in ("y", "m")
 
-    def _add(
-        self, name: str, func_id: int, source: str, flags: int | None, types: frozenset[str] | None, tagged: bool
-    ) -> None:
+    def _members(self, sets: list[KfuncSet]) -> dict[str, _Found]:
+        """What the sets tell about each function together; types only where all the sets it is in tell theirs."""
+        members: dict[str, _Found] = {}
+        for one in sets:
+            for func_id, flags in one.members.items():
+                found = members.get(self.blob.name(func_id), _Found(func_id, 0, frozenset(), "binary"))
+                types = None if found.types is None or one.prog_types is None else found.types | one.prog_types
+                source = found.types_source if one.types_source == "binary" else one.types_source
+                names = found.sets + ((one.name,) if one.name else ())
+                members[self.blob.name(func_id)] = _Found(func_id, (found.flags or 0) | flags, types, source, names)
+        return members
+
+    def _add(self, name: str, found: _Found, source: str, tagged: bool) -> None:
         fact = self.knowledge.kfuncs.get(name)
-        flags_source, types_source = source, source
+        flags, flags_source = found.flags, source
+        types, types_source = found.types, found.types_source
         if flags is None:
             flags, flags_source = (fact.flags, "knowledge") if fact else (None, "")
         if types is None:
             types, types_source = (fact.prog_types, "knowledge") if fact else (None, "")
-        sets = fact.sets if fact else ()
+        sets = found.sets or (fact.sets if fact else ())
         self.kfuncs[name] = Kfunc(
-            name, self.module, self.blob, func_id, flags, types, source, flags_source, types_source, sets, tagged
+            name, self.module, self.blob, found.func_id, flags, types, source, flags_source, types_source, sets, tagged
         )
 
     def get(self, func_id: int) -> Kfunc | None:

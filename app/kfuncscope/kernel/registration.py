@@ -34,6 +34,7 @@ _NEAR = 8192
 _ENDBR = b"\xf3\x0f\x1e\xfa"
 _NOTHING: Registers = (None,) * 16
 _ALIKE = 0.5
+_FMODRET = "FMODRET"  # the tables' word for the sets of functions that fmod_ret may hang on; no program type
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +334,6 @@ def _known_sets(knowledge: Knowledge) -> list[tuple[str, frozenset[str], frozens
     for name, fact in knowledge.kfuncs.items():
         for registration in fact.registrations:
             members.setdefault(registration.set, set()).add(name)
-            types.setdefault(registration.set, set()).update(registration.prog_types)
+            types.setdefault(registration.set, set()).update(registration.prog_types - {_FMODRET})
             filtered[registration.set] = filtered.get(registration.set, False) or bool(registration.filters)
     return [(n, frozenset(m), frozenset(types[n]), filtered[n]) for n, m in sorted(members.items())]
