@@ -30,7 +30,11 @@ def program_needs(obj: BpfObject, program: Program, helper_names: dict[int, str]
     if section.target and section.prog_type not in ("STRUCT_OPS", "SYSCALL"):
         found.append(Need("hook", section.target, ()))
     for ops in obj.struct_ops:
-        found += [Need("struct_ops", f"{ops.kernel_type}.{m.member.name}", ()) for m in ops.members if m.program == program.name]
+        found += [
+            Need("struct_ops", f"{ops.kernel_type}.{m.member.name}", ())
+            for m in ops.members
+            if m.program == program.name
+        ]
     found += _externs(obj, program)
     names = helper_names or {}
     for number, places in sorted(program.helper_calls.items()):

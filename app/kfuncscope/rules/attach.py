@@ -97,7 +97,9 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
     limit = TRAMPOLINE_ARGS.get(kernel.arch)
     hook = find_hook(kernel, program)
     if limit and hook and (0, 0) < kernel.version < limit[0] and len(hook.slots) > limit[1]:
-        message = f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit[1]}"
+        message = (
+            f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit[1]}"
+        )
         return [_problem(program, ("R-7.10",), message, confidence=Confidence.MEDIUM)]
     return []
 

@@ -135,7 +135,9 @@ class Context:
         """Value of a ``.kconfig`` extern as a number (R-2.13); None where it is unknown or absent."""
         name, kernel = extern.name, self.kernel
         if name == "LINUX_KERNEL_VERSION":
-            parts = [int(p) if p.isdigit() else 0 for p in kernel.release.replace("-", ".").replace("+", ".").split(".")]
+            parts = [
+                int(p) if p.isdigit() else 0 for p in kernel.release.replace("-", ".").replace("+", ".").split(".")
+            ]
             major, minor, patch = [*parts, 0, 0, 0][:3]
             return (major << 16) + (minor << 8) + min(patch, 255) if major else None
         if name == "LINUX_HAS_BPF_COOKIE":

@@ -145,7 +145,9 @@ def member_text(blob: Blob, steps: tuple[object, ...], bit_offset: int) -> str:
         assert isinstance(step, Accessor)
         if step.name and blob.kind(step.type) in COMPOSITES:
             member = blob.members(step.type)[step.index]
-            owner = f"{'union' if blob.kind(step.type) == Kind.UNION else 'struct'} {blob.name(step.type) or '(anonymous)'}"
+            owner = (
+                f"{'union' if blob.kind(step.type) == Kind.UNION else 'struct'} {blob.name(step.type) or '(anonymous)'}"
+            )
             bits = f" : {member.bit_size}" if member.bit_size else ""
             return f"{owner} {{\n\t...\n\t{type_text(blob, member.type, member.name)}{bits};\t/* offset {bit_offset // 8} */\n}};"
         if step.name:
@@ -178,7 +180,9 @@ def spec_exists(ctx: Context, function: Function, index: int) -> bool:
         return False
     try:
         spec = parse_spec(btf, relo)
-        return any(match_spec(spec, ctx.kernel.vmlinux, i, relo.kind) for i in ctx.kernel.vmlinux.own(btf.name(relo.type_id)))
+        return any(
+            match_spec(spec, ctx.kernel.vmlinux, i, relo.kind) for i in ctx.kernel.vmlinux.own(btf.name(relo.type_id))
+        )
     except SpecError:
         return False
 
@@ -197,7 +201,11 @@ def remedy_for(kind: NeedKind, new: Kernel, name: str, weak: bool) -> Remedy | N
     if kind == NeedKind.ENUMVAL:
         return Remedy("Ask with bpf_core_enum_value_exists() before the value is used.")
     if kind == NeedKind.HOOK:
-        return Remedy("Attach to the function or tracepoint that does the work now, and choose between both at load time.")
+        return Remedy(
+            "Attach to the function or tracepoint that does the work now, and choose between both at load time."
+        )
     if kind == NeedKind.STRUCT_OPS:
-        return Remedy("Clear the member before the load where the kernel's type lacks it, or declare a flavour of the type.")
+        return Remedy(
+            "Clear the member before the load where the kernel's type lacks it, or declare a flavour of the type."
+        )
     return None

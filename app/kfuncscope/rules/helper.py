@@ -21,7 +21,9 @@ def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller])
             for position, index in places:
                 place = (program.functions[position], index)
                 found.append(
-                    Problem(NeedKind.HELPER, name, cls, rules, message, certain=certain, confidence=confidence, place=place)
+                    Problem(
+                        NeedKind.HELPER, name, cls, rules, message, certain=certain, confidence=confidence, place=place
+                    )
                 )
     return found
 

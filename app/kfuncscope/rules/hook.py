@@ -87,14 +87,18 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     """Why the attach target keeps the program from loading."""
     section = program.section
     if section.prog_type == "EXT":
-        return [_problem(program, "needs_target_prog", ("R-2.5",), "replaces a function of another program", certain=False)]
+        return [
+            _problem(program, "needs_target_prog", ("R-2.5",), "replaces a function of another program", certain=False)
+        ]
     if not section.attach_btf or section.attach_type in MULTI:
         return []
     if not section.target:
         return [_problem(program, "", ("R-2.4",), "the attach target is set at run time", certain=False)]
     kernel = ctx.kernel
     if kernel.vmlinux is None:
-        return [_problem(program, "attach_btf_not_found", ("R-2.5",), "this kernel has no BTF to look the target up in")]
+        return [
+            _problem(program, "attach_btf_not_found", ("R-2.5",), "this kernel has no BTF to look the target up in")
+        ]
     hook = find_hook(kernel, program)
     if hook is None:
         certain = bool(len(kernel.modules)) or not section.module or section.module == "vmlinux"

@@ -37,7 +37,14 @@ def map_problems(ctx: Context, program: Program) -> list[Problem]:
                 kind = ctx.kernel.map_types.get(ctx.obj.maps[name].type, f"type {ctx.obj.maps[name].type}")
                 message = f"map {name} ({kind}): {faults[name]}"
                 found.append(
-                    Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5", "R-7.15"), message, place=(function, index))
+                    Problem(
+                        NeedKind.MAP_TYPE,
+                        kind,
+                        "map_not_created",
+                        ("R-0.5", "R-7.15"),
+                        message,
+                        place=(function, index),
+                    )
                 )
     return found
 
@@ -50,7 +57,5 @@ def object_map_problems(ctx: Context) -> list[Problem]:
         if fault:
             kind = ctx.kernel.map_types.get(one.type, f"type {one.type}")
             message = f"map {one.name}: {fault}; libbpf refuses the whole object"
-            found.append(
-                Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5",), message, reach=Reach.OBJECT)
-            )
+            found.append(Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5",), message, reach=Reach.OBJECT))
     return found

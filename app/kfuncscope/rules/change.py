@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Old kernel against new kernel: findings of a program, its verdict, and the verdict of its object (§0, §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kfuncscope.bpf.needs import program_needs
+from kfuncscope.bpf.object import Program
+from kfuncscope.rules.alternatives import twin_of
+from kfuncscope.rules.arguments import argument_findings, nullable_findings
+from kfuncscope.rules.attach import RUNTIME_TARGET
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.evidence import (
+    field_evidence, hook_evidence, kfunc_evidence, remedy_for, site, struct_ops_evidence,
+)  # fmt: skip
+from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
+from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.reach import reachability
+from kfuncscope.rules.semantics import core_findings, kfunc_findings
+from kfuncscope.rules.verdict import (
+    SEVERITY, Evidence, Finding, NeedKind, NeedUse, ObjectVerdict, ProgramVerdict, Reach, Site, Tri, Verdict, worst,
+)  # fmt: skip
+
+
+def compare(old: ObjectJudgement, new: ObjectJudgement, package: str, sha256: str) -> ObjectVerdict:
+    """The verdict of an object and each of its programs for one upgrade."""
+    programs = tuple(_program(old, new, i) for i in range(len(new.programs)))
+    own = tuple(_object_findings(old, new))
+    verdict, reason = object_verdict(old, new, programs, own)
+    obj = new.context.obj
+    return ObjectVerdict(obj.name, package, sha256, verdict, reason, programs, own, tuple(dict.fromkeys(obj.notes)))
+
+
+# -- one program
+
+
+def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramVerdict:
+    before, after = old.programs[index], new.programs[index]
+    program = after.program
+    findings = _problem_findings(old.context, new.context, before, after)
+    works = _works(after)
+    if works != Tri.NO and _works(before) == Tri.YES:
+        findings += _guard_findings(old.context, new.context, before, after)
+        findings += _meaning_findings(old.context, new.context, program)
+    verdict = _verdict(before, after, findings)
+    reach = Reach.NONE
+    if verdict in (Verdict.BREAKS, Verdict.ALREADY_BROKEN):
+        reaches = [f.reach for f in findings if f.verdict == verdict]
+        reach = next((r for r in (Reach.OBJECT, Reach.PROGRAM, Reach.ATTACH) if r in reaches), Reach.PROGRAM)
+    unchecked = tuple(dict.fromkeys(p.message for p in after.problems if not p.certain or p.cls == RUNTIME_TARGET))
+    section = program.section
+    return ProgramVerdict(
+        program.name, section.name, section.prog_type, section.autoload, verdict, reach, old.outcome(index),
+        new.outcome(index), tuple(sorted(findings, key=_order)), _needs(new.context, program, findings), unchecked,
+    )  # fmt: skip
+
+
+def _order(finding: Finding) -> tuple[int, str, str, str]:
+    return -SEVERITY[finding.verdict], finding.kind, finding.name, finding.message
+
+
+def _works(judged: ProgramJudgement) -> Tri:
+    """Loads and attaches, targets that only the loader knows left aside."""
+    if judged.loads != Tri.YES:
+        return judged.loads
+    rest = [p for p in judged.problems if p.cls != RUNTIME_TARGET]
+    if any(p.certain for p in rest):
+        return Tri.NO
+    return Tri.UNKNOWN if rest else Tri.YES
+
+
+def _verdict(before: ProgramJudgement, after: ProgramJudgement, findings: list[Finding]) -> Verdict:
+    was, now = _works(before), _works(after)
+    if now == Tri.NO:
+        return Verdict.ALREADY_BROKEN if was == Tri.NO else Verdict.BREAKS
+    if now == Tri.UNKNOWN:
+        return worst([Verdict.UNKNOWN, *(f.verdict for f in findings)])
+    if was == Tri.NO:
+        return Verdict.FIXED
+    return worst([Verdict.OK, *(f.verdict for f in findings)])
+
+
+def _same(problem: Problem) -> tuple[object, ...]:
+    return problem.kind, problem.name, problem.cls, problem.stage
+
+
+def _problem_findings(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> list[Finding]:
+    """One finding for each need that the new kernel does not meet; all its places together."""
+    known = {_same(p) for p in before.problems}
+    broken_before = _works(before) == Tri.NO
+    groups: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in after.problems:
+        groups.setdefault(_same(problem), []).append(problem)
+    found = []
+    for key, problems in groups.items():
+        first = problems[0]
+        if first.cls == RUNTIME_TARGET:
+            continue
+        verdict = Verdict.BREAKS
+        if not any(p.certain for p in problems):
+            verdict = Verdict.UNKNOWN
+        elif key in known or (broken_before and _works(after) == Tri.NO):
+            verdict = Verdict.ALREADY_BROKEN
+        found.append(_as_finding(old, new, after.program, problems, verdict))
+    if _works(after) == Tri.YES and broken_before:
+        found += [_fixed(old, new, before.program, p) for p in _firsts(before.problems)]
+    return found
+
+
+def _firsts(problems: list[Problem]) -> Iterable[Problem]:
+    return {_same(p): p for p in reversed(problems) if p.cls != RUNTIME_TARGET}.values()
+
+
+def _fixed(old: Context, new: Context, program: Program, problem: Problem) -> Finding:
+    text = f"worked around no more: on the old kernel {problem.message}"
+    evidence = _evidence(old, new, program, problem)
+    return Finding(problem.kind, problem.name, Verdict.FIXED, text, problem.rules, problem.cls, evidence=evidence)
+
+
+def _as_finding(old: Context, new: Context, program: Program, problems: list[Problem], verdict: Verdict) -> Finding:
+    first = problems[0]
+    sites = tuple(site(*p.place, True) for p in problems if p.place is not None)
+    if not sites and first.kind in (NeedKind.KFUNC, NeedKind.KSYM):
+        sites = _sites_of(new, program, first.name)
+    strong = any(not e.weak for e in new.obj.externs.values() if e.lookup == first.name)
+    remedy = remedy_for(first.kind, new.kernel, first.name, not strong) if verdict == Verdict.BREAKS else None
+    return Finding(
+        first.kind, first.name, verdict, first.message, first.rules, first.cls, first.reach, first.confidence,
+        _evidence(old, new, program, first), sites, remedy,
+    )  # fmt: skip
+
+
+def _sites_of(ctx: Context, program: Program, name: str) -> tuple[Site, ...]:
+    lookups = {e.name for e in ctx.obj.externs.values() if e.lookup == name}
+    return tuple(
+        site(f, i) for f in program.functions for i, ref in f.refs.items() if ref.name in lookups
+    )  # fmt: skip
+
+
+def _evidence(old: Context, new: Context, program: Program, problem: Problem) -> Evidence:
+    kind = problem.kind
+    if kind == NeedKind.KFUNC:
+        return kfunc_evidence(old.kernel, new.kernel, problem.name)
+    if kind == NeedKind.HOOK:
+        return hook_evidence(old.kernel, new.kernel, program)
+    if kind == NeedKind.STRUCT_OPS:
+        return struct_ops_evidence(old, new, problem.name)
+    if kind in (NeedKind.FIELD, NeedKind.ENUMVAL) and problem.place is not None:
+        return field_evidence(old, new, *problem.place)
+    return Evidence()
+
+
+def _guard_findings(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> list[Finding]:
+    """Features that the new kernel lacks and that a test keeps away: lost, if the old kernel had them."""
+    known = {_same(p) for p in before.guarded} | {_same(p) for p in before.problems}
+    groups: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in after.guarded:
+        if _same(problem) not in known and problem.certain:
+            groups.setdefault(_same(problem), []).append(problem)
+    if _replaced(before, after):
+        return []
+    found = []
+    for problems in groups.values():
+        first = problems[0]
+        sites = tuple(site(*p.place, False, p.guard) for p in problems if p.place is not None)
+        text = f"{first.message}; the call is kept away by {first.guard}" if first.guard else first.message
+        found.append(
+            Finding(first.kind, first.name, Verdict.DEGRADES, text, (*first.rules, "R-3.11"), first.cls,
+                    confidence=first.confidence, evidence=_evidence(old, new, after.program, first), sites=sites)
+        )  # fmt: skip
+    return found
+
+
+def _replaced(before: ProgramJudgement, after: ProgramJudgement) -> bool:
+    """The program chooses between alternatives: what was kept away on the old kernel runs on the new one."""
+    now = {_same(p) for p in after.guarded} | {_same(p) for p in after.problems}
+    return any(_same(p) not in now for p in before.guarded)
+
+
+def _meaning_findings(old: Context, new: Context, program: Program) -> list[Finding]:
+    reach = reachability(new, program)
+    return [
+        *kfunc_findings(old, new, program, reach),
+        *core_findings(old, new, program, reach),
+        *argument_findings(old, new, program),
+        *nullable_findings(old, new, program),
+    ]
+
+
+def _needs(ctx: Context, program: Program, findings: list[Finding]) -> tuple[NeedUse, ...]:
+    """Everything the program needs, each with the worst that happened to it."""
+    graded: dict[tuple[NeedKind, str], list[Verdict]] = {}
+    for finding in findings:
+        graded.setdefault((finding.kind, finding.name), []).append(finding.verdict)
+    uses = {key: worst(verdicts) for key, verdicts in graded.items()}
+    for need in program_needs(ctx.obj, program, ctx.kernel.helpers):
+        name = ctx.kernel.map_types.get(int(need.name), need.name) if need.kind == "map type" else need.name
+        uses.setdefault((NeedKind(need.kind), name), Verdict.OK)
+    return tuple(NeedUse(kind, name, verdict) for (kind, name), verdict in sorted(uses.items()))
+
+
+# -- the object
+
+
+def _object_findings(old: ObjectJudgement, new: ObjectJudgement) -> list[Finding]:
+    known = {_same(p) for p in old.problems}
+    found = []
+    for problem in {_same(p): p for p in reversed(new.problems)}.values():
+        verdict = Verdict.UNKNOWN
+        if problem.certain:
+            verdict = Verdict.ALREADY_BROKEN if _same(problem) in known or old.problems else Verdict.BREAKS
+        program = new.programs[0].program if new.programs else None
+        evidence = _evidence(old.context, new.context, program, problem) if program else Evidence()
+        strong = problem.reach == Reach.OBJECT
+        remedy = remedy_for(problem.kind, new.context.kernel, problem.name, not strong)
+        found.append(
+            Finding(problem.kind, problem.name, verdict, problem.message, problem.rules, problem.cls, problem.reach,
+                    problem.confidence, evidence, (), remedy if verdict == Verdict.BREAKS else None)
+        )  # fmt: skip
+    return sorted(found, key=_order)
+
+
+def object_verdict(
+    old: ObjectJudgement, new: ObjectJudgement, programs: tuple[ProgramVerdict, ...], own: tuple[Finding, ...]
+) -> tuple[Verdict, str]:
+    """As the tool's user would feel it: alternatives and programs that are off by default count less (§0)."""
+    grave = [f for f in own if f.verdict == Verdict.BREAKS]
+    if grave:
+        return Verdict.BREAKS, f"the whole object no longer loads: {grave[0].message}"
+    breaking = [p for p in programs if p.verdict == Verdict.BREAKS]
+    by_name = {p.program: p for p in programs}
+    reasons = []
+    for one in breaking:
+        twin = twin_of(one, programs, {j.program.name: j.program for j in new.programs})
+        if twin is not None and by_name[twin].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
+            reasons.append(f"{one.program} no longer works, {twin} takes its place")
+        elif not one.autoload:
+            reasons.append(f"{one.program} no longer works; it is switched off unless the loader asks for it")
+        else:
+            word = {Reach.ATTACH: "no longer attaches"}.get(one.reach, "no longer loads")
+            return Verdict.BREAKS, f"{one.program} {word}: {one.new.reason}"
+    rest = worst(p.verdict for p in programs if p.verdict != Verdict.BREAKS)
+    if reasons:
+        return worst([Verdict.DEGRADES, rest]), "; ".join(reasons)
+    if rest == Verdict.ALREADY_BROKEN:
+        count = sum(p.verdict == Verdict.ALREADY_BROKEN for p in programs)
+        if count < len(programs):
+            return Verdict.OK, f"{count} of {len(programs)} programs work on neither kernel, the others on both"
+        return rest, "works on neither kernel"
+    if not programs:
+        return (Verdict.UNKNOWN if new.context.obj.notes else Verdict.OK), "the object holds no program"
+    worst_program = next((p for p in programs if p.verdict == rest), None)
+    why = worst_program.findings[0].message if worst_program and worst_program.findings else ""
+    if not why and worst_program and worst_program.unchecked:
+        why = worst_program.unchecked[0]
+    return rest, why or "nothing that it needs has changed"

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Run a session: open its kernels and objects, hold every object against every pair, and gather the analysis."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+from kfuncscope import __version__
+from kfuncscope.bpf.object import BpfObject, read_object
+from kfuncscope.errors import InputError, SessionError
+from kfuncscope.intake.files import ObjectFile, Problem
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.rules.alternatives import variant_key
+from kfuncscope.rules.change import compare
+from kfuncscope.rules.faults import kernel_faults
+from kfuncscope.rules.judge import judge
+from kfuncscope.rules.verdict import ObjectVerdict, Verdict
+from kfuncscope.upgrade.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
+from kfuncscope.upgrade.inferred import inferred_results
+from kfuncscope.upgrade.session import KernelRef, Session
+
+Progress = Callable[[int, int, str], None]
+CHUNK = 12  # objects that a worker takes at once
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two kernels of one architecture."""
+
+    old: Kernel
+    new: Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    """One object on every pair, or why it could not be read."""
+
+    info: ObjectInfo | None
+    verdicts: tuple[ObjectVerdict, ...]
+    problem: Problem | None = None
+
+
+def analyse(session: Session, progress: Progress | None = None, workers: int | None = None) -> Analysis:
+    """Analyse a session. ``progress`` is called with (done, total, what) and may raise to cancel.
+
+    Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
+    """
+    report = progress or (lambda done, total, what: None)
+    report(0, 1, "opening kernels")
+    kernels, problems = open_kernels(session)
+    pairs = pair_up(kernels[0], kernels[1])
+    if not pairs:
+        raise SessionError("session", "no architecture has both an old and a new kernel")
+    problems += _unpaired(kernels, pairs)
+    report(0, 1, "reading objects")
+    files, bad = object_files(session.objects)
+    problems += bad
+    results = list(judged(files, pairs, session.section_types, report, workers))
+    return gather(pairs, results, problems)
+
+
+# -- kernels
+
+
+def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
+    """Open every kernel of a list; what cannot be opened is a problem."""
+    opened, problems = [], []
+    for ref in refs:
+        try:
+            for files in kernel_files(ref.files):
+                kernel = open_kernel(files, ref.arch, ref.release)
+                if ref.label:
+                    kernel.label = ref.label
+                opened.append(kernel)
+                problems += kernel.problems
+        except InputError as error:
+            problems.append(Problem(error.source, error.reason, error.offset))
+    return opened, problems
+
+
+def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], list[Problem]]:
+    """The kernels of both sides; the first InputError where a whole side cannot be opened."""
+    sides, problems = [], []
+    for refs in (session.old, session.new):
+        opened, bad = open_refs(refs)
+        if not opened and bad:
+            raise InputError(bad[0].path, bad[0].reason, bad[0].offset)
+        sides.append(opened)
+        problems += bad
+    return (sides[0], sides[1]), problems
+
+
+def pair_up(old: list[Kernel], new: list[Kernel]) -> list[Pair]:
+    """Pairs by architecture, in the order of the old kernels; the last kernel given of an architecture counts."""
+    newest = {k.arch: k for k in new}
+    oldest = {k.arch: k for k in old}
+    return [Pair(k, newest[a]) for a, k in sorted(oldest.items(), key=lambda x: _arch_order(x[0])) if a in newest]
+
+
+def _arch_order(arch: str) -> tuple[int, str]:
+    order = ("x86_64", "arm64", "ppc64le", "riscv64", "s390x")
+    return (order.index(arch) if arch in order else len(order), arch)
+
+
+def _unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> list[Problem]:
+    used = {id(k) for p in pairs for k in (p.old, p.new)}
+    found = []
+    for kernel in (*kernels[0], *kernels[1]):
+        if id(kernel) not in used:
+            found.append(Problem(kernel.label, f"no counterpart for this {kernel.arch} kernel: it takes no part"))
+    return found
+
+
+# -- objects
+
+
+_shared: tuple[list[Pair], dict[str, str]] | None = None  # what forked workers inherit
+
+
+def judged(
+    files: list[ObjectFile], pairs: list[Pair], section_types: dict[str, str], progress: Progress, workers: int | None
+) -> Iterator[ObjectResult]:
+    """Results in the order of ``files``; over processes where there is enough to do."""
+    count = workers if workers is not None else min(os.cpu_count() or 1, 8)
+    if count < 2 or len(files) < 2 * CHUNK:
+        for done, file in enumerate(files):
+            progress(done, len(files), file.name)
+            yield judge_file(file, pairs, section_types)
+        progress(len(files), len(files), "")
+        return
+    global _shared
+    for pair in pairs:
+        for kernel in (pair.old, pair.new):
+            warm(kernel)
+    _shared = pairs, section_types
+    try:
+        yield from _in_processes(files, count, progress)
+    finally:
+        _shared = None
+
+
+def warm(kernel: Kernel) -> None:
+    """Build what every object will ask for, so that forked workers share it."""
+    _ = kernel.kfuncs, kernel.kfunc_rules, kernel.caps, kernel.helpers, kernel.map_types
+    _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.lsm_hooks, kernel.knowledge.tracepoints
+    if kernel.vmlinux is not None:
+        kernel.vmlinux.essential("task_struct")
+
+
+def _in_processes(files: list[ObjectFile], count: int, progress: Progress) -> Iterator[ObjectResult]:
+    chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
+    made: dict[int, list[ObjectResult]] = {}
+    # Workers are forked, as they share the open kernels; the caller must not hold other threads that matter to them.
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("fork")) as pool:
+        futures: dict[Future[list[ObjectResult]], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
+        pending = set(futures)
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in done:
+                    made[futures[future]] = future.result()
+                finished = sum(len(m) for m in made.values())
+                progress(finished, len(files), "analysing")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.terminate()
+            raise
+    for i in range(len(chunks)):
+        yield from made[i]
+
+
+def _judge_chunk(files: list[ObjectFile]) -> list[ObjectResult]:
+    assert _shared is not None
+    return [judge_file(f, *_shared) for f in files]
+
+
+def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str]) -> ObjectResult:
+    """Read one object and hold it against every pair."""
+    try:
+        obj = read_object(file.data, file.name, section_types)
+        verdicts = tuple(judge_pair(obj, file, pair) for pair in pairs)
+    except InputError as error:
+        return ObjectResult(None, (), Problem(error.source, error.reason, error.offset))
+    notes = tuple(dict.fromkeys(obj.notes))
+    info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, len(obj.programs), notes)
+    return ObjectResult(info, verdicts)
+
+
+def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair) -> ObjectVerdict:
+    """One object on one pair."""
+    package = file.places[0].package if file.places else ""
+    return compare(judge(obj, pair.old), judge(obj, pair.new), package, file.sha256)
+
+
+# -- the whole
+
+
+def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Problem]) -> Analysis:
+    """Put the results of all objects together, sorted, with alternatives between objects weighed."""
+    found = [r for r in results if r.info is not None]
+    problems = [*problems, *(r.problem for r in results if r.problem is not None)]
+    arches = []
+    for index, pair in enumerate(pairs):
+        verdicts = weigh_variants([r.verdicts[index] for r in found])
+        arches.append(ArchResult(pair.new.arch, kernel_info(pair.old), kernel_info(pair.new), tuple(verdicts)))
+    if len(pairs) == 1:
+        arches += inferred_results(arches[0], pairs[0].old, pairs[0].new)
+    infos = tuple(r.info for r in found if r.info is not None)
+    unique = {(p.path, p.reason, p.offset): p for p in problems}
+    listed = tuple(sorted(unique.values(), key=lambda p: (p.path, p.offset or 0, p.reason)))
+    return Analysis(__version__, tuple(arches), infos, listed)
+
+
+def weigh_variants(verdicts: list[ObjectVerdict]) -> list[ObjectVerdict]:
+    """Several builds of one object, of which a loader takes the one that fits: the user loses only if none is left."""
+    groups: dict[tuple[str, str], list[ObjectVerdict]] = {}
+    for one in verdicts:
+        groups.setdefault((one.package, variant_key(one.object)), []).append(one)
+    weighed = []
+    for one in verdicts:
+        others = [o for o in groups[one.package, variant_key(one.object)] if o is not one]
+        names = {p.program for p in one.programs}
+        fit = [o for o in others if _serves(o) and 2 * len(names & {p.program for p in o.programs}) > len(names)]
+        if one.verdict == Verdict.BREAKS and fit:
+            reason = f"{one.reason}; another build of it still works: {fit[0].object}"
+            one = replace(one, verdict=Verdict.DEGRADES, reason=reason)
+        weighed.append(one)
+    return weighed
+
+
+def _serves(one: ObjectVerdict) -> bool:
+    return one.verdict in (Verdict.OK, Verdict.FIXED, Verdict.RISK, Verdict.DEGRADES)
+
+
+def kernel_info(kernel: Kernel) -> KernelInfo:
+    """A kernel as results name it."""
+    facts = []
+    if kernel.vmlinux is not None:
+        facts.append(("BTF", f"{len(kernel.vmlinux.data) / 1e6:.1f} MB, {kernel.vmlinux.own_count} types"))
+    facts.append(("config", f"{len(kernel.config)} options" if kernel.config else "not given"))
+    facts.append(("modules", str(len(kernel.modules)) if len(kernel.modules) else "not given"))
+    facts.append(("symbols", "given" if kernel.symbols else "not given"))
+    registry = kernel.kfuncs
+    count = len(registry.kfuncs) if registry else 0
+    if registry is not None:
+        callable_ = kernel.jit and kernel.caps.kfunc_call
+        told = f"{count}, told by {registry.source}" + (
+            "" if callable_ else "; this build has no JIT that can call them"
+        )
+        facts.append(("kfuncs", told))
+    if kernel.release_source.startswith("types"):
+        facts.append(("release", f"told by its {kernel.release_source}"))
+    if kernel.knowledge.borrowed_for is not None:
+        facts.append(("knowledge", f"borrowed from {kernel.knowledge.release}"))
+    return KernelInfo(
+        kernel.label, kernel.arch, kernel.release, count, tuple(facts), kernel.files.inputs, kernel_faults(kernel)
+    )
