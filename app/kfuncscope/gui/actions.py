@@ -219,6 +219,7 @@ class Actions(QObject):
         w.show_welcome(False)
         self._show(index, filters)
         w.kfuncs.show_rows(rows if rows is not None else from_analysis(index.analysis))
+        w.timeline.narrow(self._arch())
         w.timeline.show_rows(w.kfuncs.rows)
 
     def _show(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
@@ -243,6 +244,11 @@ class Actions(QObject):
         if self.seconds:
             parts.append(self.tr("analysed in {0:.1f} s").format(self.seconds))
         w.state_text.setText(" · ".join(parts))
+
+    def _arch(self) -> str:
+        """The architecture of the lane under study, empty for all."""
+        index, lane = self.window.store.index, self.window.store.lane
+        return index.analysis.arches[lane].arch if index is not None and lane >= 0 else ""
 
     # --- moving about ---
     def lane(self, label: str) -> None:
@@ -291,6 +297,7 @@ class Actions(QObject):
     def _filters_changed(self) -> None:
         w = self.window
         self.session.filters = [str(t) for t in w.store.filters]
+        w.timeline.narrow(self._arch())
         texts = flt.values(w.store.filters, "text")
         if w.hide_others.isChecked() and not w.search.hasFocus():
             w.search.blockSignals(True)

@@ -93,34 +93,32 @@ class MainWindow(QMainWindow):
         self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(230)
-        self.search.setMaximumWidth(320)
-        self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.search.setFixedWidth(290)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
         self.hide_others.setCheckable(True)
         self.hide_others.setChecked(True)
         self.hide_others.setToolTip(self.tr("On: hide what the search does not find. Off: only mark what it finds."))
         self.whatif = QPushButton(self.tr("What if…"))
         self.export = QPushButton(self.tr("Export…"))
-        spacer = QWidget()
-        spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         old_label, arrow = QLabel(self.tr("Old")), QLabel(self.tr("→ New"))
         for label in (old_label, arrow):
             label.setObjectName("muted")
             label.setContentsMargins(6, 0, 0, 0)
         row = (brand, self.open_kernels, self.add_objects, old_label, self.old_box, arrow, self.new_box, self.analyse)
-        for widget in (*row, spacer, self.search, self.whatif, self.export):
-            bar.addWidget(widget)
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(10, 7, 10, 7)
+        line.setSpacing(7)
+        for label in (brand, old_label, arrow):
+            label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        for widget in row:
+            line.addWidget(widget)
+        line.addStretch(1)
+        for widget in (self.search, self.whatif, self.export):
+            line.addWidget(widget)
+        bar.addWidget(holder)
         self.bar = bar
-        self._dress_toolbar()
-
-    def _dress_toolbar(self) -> None:
-        """The toolbar's colours and room; Qt resets the room whenever the style changes."""
         self.bar.setStyleSheet(theme.toolbar_style())
-        inner = self.bar.layout()
-        if inner is not None:
-            inner.setContentsMargins(12, 7, 12, 7)
-            inner.setSpacing(7)
 
     def _center(self) -> None:
         self.welcome = WelcomePage()
@@ -228,13 +226,13 @@ class MainWindow(QMainWindow):
         self.job_button = QPushButton()
         self.job_button.setObjectName("chip")
         self.job_button.hide()
-        hint = QLabel(self.tr("N next breakage · Ctrl+K commands"))
-        for label in (self.state_text, hint):
+        self.hint = QLabel(self.tr("N next breakage · Ctrl+K commands"))
+        for label in (self.state_text, self.hint):
             label.setObjectName("muted")
         bar.addWidget(self.counts)
         bar.addWidget(self.state_text, 1)
         bar.addPermanentWidget(self.job_button)
-        bar.addPermanentWidget(hint)
+        bar.addPermanentWidget(self.hint)
         bar.setContentsMargins(8, 0, 8, 0)
         self.setStatusBar(bar)
 
@@ -243,6 +241,8 @@ class MainWindow(QMainWindow):
         """Show the first page, or the result with its docks."""
         self.stack.setCurrentIndex(0 if welcome else 1)
         self.strip.setVisible(not welcome)
+        self.bar.setVisible(not welcome)
+        self.hint.setVisible(not welcome)
         for dock in self.all_docks:
             dock.setVisible(not welcome)
         if not welcome:
@@ -264,11 +264,13 @@ class MainWindow(QMainWindow):
             [290 if wide else 254, 470 if wide else 386],
             Qt.Orientation.Horizontal,
         )
-        self.resizeDocks([self.problems_dock], [118], Qt.Orientation.Vertical)
+        lines = min(max(self.problems.model.rowCount(), 2), 3)
+        self.resizeDocks([self.problems_dock], [58 + 27 * lines], Qt.Orientation.Vertical)
         for bar in self.findChildren(QTabBar):
             if bar.parent() is self:
                 bar.setExpanding(False)
                 bar.setDrawBase(False)
+                bar.setStyleSheet("QTabBar::tab:first { margin-left: 9px; }")
                 bar.setAccessibleName(self.tr("Problems, jobs and notes"))
 
     def show_tab(self, number: int) -> None:
@@ -291,7 +293,7 @@ class MainWindow(QMainWindow):
 
     def repaint_all(self) -> None:
         """Paint anew after the palette changed: some views keep pictures and coloured text."""
-        self._dress_toolbar()
+        self.bar.setStyleSheet(theme.toolbar_style())
         self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
         self.summary.refresh()
         self.graph.overview.forget()

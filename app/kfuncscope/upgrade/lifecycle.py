@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One kernel or known release. ``loaded`` tells a kernel of this session from the knowledge tables."""
+    """One kernel or known release. ``loaded`` tells a kernel of this session (with its architecture) from knowledge."""
 
     kernel: str
     release: str
@@ -29,6 +29,7 @@ class Seen:
     prototype: str = ""
     flags: tuple[str, ...] = ()
     loaded: bool = False
+    arch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,10 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
     rows = []
     for key in sorted(users, key=lambda k: (k[0].value, k[1])):
         said = evidence.get(key, Evidence())
-        seen = tuple(Seen(kernel, release, state, loaded=True) for (kernel, release), state in states[key].items())
+        seen = tuple(
+            Seen(kernel, release, state, loaded=True, arch=kernel.split()[0])
+            for (kernel, release), state in states[key].items()
+        )
         rows.append(
             OfferRow(
                 key[0],

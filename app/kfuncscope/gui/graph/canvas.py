@@ -27,7 +27,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from kfuncscope.gui import theme
 from kfuncscope.gui.graph import paint
 from kfuncscope.gui.graph.paint import Marks
-from kfuncscope.gui.graph.scene import NODE_H, Scene
+from kfuncscope.gui.graph.scene import BASE, NODE_H, Scene
 from kfuncscope.gui.index import AFFECTED, SCALE
 
 HEADER = 30
@@ -74,7 +74,7 @@ class GraphCanvas(QWidget):
         self.headers = (self.tr("OBJECTS"), self.tr("PROGRAMS"), self.tr("WHAT THEY NEED"))
         self.empty_text = ""
         self._nodes = paint.NodePainter()
-        self._layer: tuple[QImage, QRectF] | None = None
+        self._layer: tuple[QImage, QRectF, float] | None = None
         self._serial = 0
         self._jobs: list[_LayerJob] = []
         self._press: QPoint | None = None
@@ -90,18 +90,33 @@ class GraphCanvas(QWidget):
         self.marks = Marks()
         self._nodes.forget()
         self._layer = None
-        if scene is not None:
-            scene.stretch(self.width() / 1.0)
         if not keep_view:
             self.fit_width()
         self._changed()
 
     def _changed(self) -> None:
         self._serial += 1
+        if self.scene is not None:
+            self.scene.stretch(float(self.width()), self.zoom)
         self._clamp()
+        self._follow()
         self._rest.start()
         self.update()
         self.view_changed.emit()
+
+    def following(self) -> bool:
+        """Whether needs come along with the programs in view: in graphs much taller than the view, unless far away."""
+        tall = self.scene is not None and self.scene.height > 1.4 * self.view_rect().height()
+        return tall and self.zoom >= paint.BLOCKS
+
+    def _follow(self) -> None:
+        if self.scene is None:
+            return
+        if self.following():
+            rect = self.view_rect()
+            self.scene.follow(rect.top(), rect.bottom(), self.marks.nodes)
+        else:
+            self.scene.settle()
 
     def view_rect(self) -> QRectF:
         """The part of the scene in view."""
@@ -119,8 +134,7 @@ class GraphCanvas(QWidget):
 
     def fit_width(self) -> None:
         """All columns in view at a size that can be read, from the top."""
-        if self.scene is not None and self.scene.width:
-            self.zoom = min(max(self.width() / self.scene.width, 0.66), 1.15)
+        self.zoom = min(max(self.width() / BASE, 0.7), 1.0)
         self.origin = QPointF(0, 0)
         self._fitted = True
         self._changed()
@@ -128,9 +142,8 @@ class GraphCanvas(QWidget):
     def fit(self) -> None:
         """The whole graph in view."""
         if self.scene is not None and self.scene.height:
-            across = self.width() / self.scene.width
             down = (self.height() - HEADER) / self.scene.height
-            self.zoom = min(max(min(across, down), ZOOM_MIN), 1.15)
+            self.zoom = min(max(down, ZOOM_MIN), max(0.7, min(1.0, self.width() / BASE)))
         self.origin = QPointF(0, 0)
         self._fitted = False
         self._changed()
@@ -140,6 +153,10 @@ class GraphCanvas(QWidget):
         point = at if at is not None else QPointF(self.width() / 2, self.height() / 2)
         before = self.to_scene(point)
         self.zoom = min(max(self.zoom * factor, ZOOM_MIN), ZOOM_MAX)
+        if self.scene is not None:
+            wide = self.scene.width
+            self.scene.stretch(float(self.width()), self.zoom)
+            before = QPointF(before.x() * self.scene.width / wide if wide else 0.0, before.y())
         after = self.to_scene(point)
         self.origin += before - after
         self._fitted = False
@@ -157,9 +174,11 @@ class GraphCanvas(QWidget):
         """Bring a node into view, moving no more than needed."""
         if self.scene is None or node < 0:
             return
+        if self.following() and self.scene.column[node] == 2:
+            self._follow()
         rect, box = self.view_rect(), paint.NodePainter.box(self.scene, node)
         if not rect.adjusted(0, 8, 0, -8).contains(box):
-            self.origin = QPointF(self.origin.x(), box.center().y() - rect.height() / 2)
+            self.origin = QPointF(self.origin.x(), float(self.scene.home[node]) + NODE_H / 2 - rect.height() / 2)
             self._changed()
 
     def centre_on(self, y: float) -> None:
@@ -210,7 +229,7 @@ class GraphCanvas(QWidget):
         return rect.adjusted(0, -rect.height() * 0.4, 0, rect.height() * 0.4)
 
     def _many(self) -> bool:
-        return self.scene is not None and len(self.scene.src) > paint.LIVE_EDGES * 2
+        return self.scene is not None and len(self.scene.src) > paint.LIVE_EDGES * 2 and not self.following()
 
     def _start_layer(self) -> None:
         if self.scene is None or not self._many() or not self.isVisible():
@@ -223,14 +242,15 @@ class GraphCanvas(QWidget):
 
     def _layer_done(self, serial: int, image: QImage, rect: QRectF) -> None:
         if serial == self._serial:
-            self._layer = (image, rect)
+            self._layer = (image, rect, self.scene.width if self.scene is not None else 1.0)
             self.update()
 
     def render_layer(self) -> None:
         """Make the edge image now, in this thread (pictures and tests)."""
         if self.scene is not None and self._many():
             rect = self._layer_rect()
-            self._layer = (paint.edge_image(self.scene, rect, self.zoom, self.devicePixelRatioF()), rect)
+            image = paint.edge_image(self.scene, rect, self.zoom, self.devicePixelRatioF())
+            self._layer = (image, rect, self.scene.width)
 
     def repaint_all(self) -> None:
         """Drop pictures in the old colours."""
@@ -260,11 +280,13 @@ class GraphCanvas(QWidget):
         painter.end()
 
     def _paint_layer(self, painter: QPainter) -> None:
-        if self._layer is None or not self._many():
+        if self._layer is None or self.scene is None or not self._many():
             return
-        image, rect = self._layer
-        top_left = (rect.topLeft() - self.origin) * self.zoom
-        target = QRectF(top_left, rect.size() * self.zoom)
+        image, rect, wide = self._layer
+        across = self.scene.width / wide if wide else 1.0  # the columns may have been stretched since
+        left = (rect.left() * across - self.origin.x()) * self.zoom
+        top = (rect.top() - self.origin.y()) * self.zoom
+        target = QRectF(left, top, rect.width() * across * self.zoom, rect.height() * self.zoom)
         if self.marks.nodes:
             painter.setOpacity(0.45)
         painter.drawImage(target, image)
@@ -280,7 +302,11 @@ class GraphCanvas(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self._many():
             painter.setOpacity(0.4 if self.marks.dim else 1.0)
-            paint.paint_edges(painter, scene, paint.visible_edges(scene, rect), zoom)
+            if self.following():
+                edges = paint.edges_of_view(scene, rect, 2 * paint.LIVE_EDGES)
+            else:
+                edges = paint.visible_edges(scene, rect)
+            paint.paint_edges(painter, scene, edges, zoom)
             painter.setOpacity(1.0)
         if len(self.marks.edges):
             paint.paint_edges(painter, scene, self.marks.edges, zoom, lit=True)
@@ -328,7 +354,6 @@ class GraphCanvas(QWidget):
     # --- events ---
     def resizeEvent(self, event: QResizeEvent) -> None:
         if self.scene is not None:
-            self.scene.stretch(float(self.width()))
             self._nodes.forget()
             if self._fitted:
                 at = self.origin.y()

@@ -60,6 +60,17 @@ def visible_nodes(scene: Scene, rect: QRectF) -> Ints:
     return np.flatnonzero(inside).astype(np.int32)
 
 
+def edges_of_view(scene: Scene, rect: QRectF, most: int) -> Ints:
+    """Edges of the programs that touch a rectangle of the scene, the worst of them where there are too many."""
+    seen = np.zeros(len(scene), dtype=bool)
+    nodes = visible_nodes(scene, rect)
+    seen[nodes[scene.column[nodes] == 1]] = True
+    edges = np.flatnonzero(seen[scene.src] | seen[scene.dst]).astype(np.int32)
+    if len(edges) > most:
+        edges = edges[np.argsort(-scene.edge_verdict[edges], kind="stable")[:most]]
+    return edges
+
+
 def visible_edges(scene: Scene, rect: QRectF) -> Ints:
     """Numbers of the edges whose bounding box touches a rectangle of the scene."""
     y0, y1 = scene.y[scene.src] + NODE_H / 2, scene.y[scene.dst] + NODE_H / 2
@@ -159,6 +170,7 @@ class NodePainter:
     def __init__(self) -> None:
         self._elided: dict[tuple[int, int, int], str] = {}
         self._blocks: dict[int, list[QRectF]] = {}
+        self._width = 0.0
 
     def forget(self) -> None:
         """Drop what was remembered of another scene."""
@@ -181,8 +193,10 @@ class NodePainter:
 
     def _paint_blocks(self, painter: QPainter, scene: Scene, marks: Marks, zoom: float) -> None:
         c = theme.look()
-        if not self._blocks:
-            boxes = np.stack([scene.x, scene.y, scene.w, np.full(len(scene), NODE_H)], axis=1).tolist()
+        if not self._blocks or self._width != scene.width:
+            self._width = scene.width
+            self._blocks.clear()
+            boxes = np.stack([scene.x, scene.home, scene.w, np.full(len(scene), NODE_H)], axis=1).tolist()
             for code in np.unique(scene.verdict).tolist():
                 self._blocks[code] = [QRectF(*boxes[i]) for i in np.flatnonzero(scene.verdict == code).tolist()]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

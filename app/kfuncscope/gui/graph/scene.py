@@ -21,6 +21,7 @@ NODE_H = 38.0
 PITCH = 46.0
 MARGIN = 16.0
 MIN_GAP = 64.0
+BASE = sum(WIDTHS) + 2 * MIN_GAP + 2 * MARGIN
 CONTEXT_LIMIT = 70
 
 _CLASS_WORDS = {
@@ -62,6 +63,7 @@ class Scene:
     counts: tuple[int, int, int]
     node_at: dict[tuple[int, int], int]
     hit: Mask
+    home: Floats
     width: float = 0.0
     height: float = 0.0
     _out: tuple[Ints, Ints] | None = field(default=None, repr=False)
@@ -70,22 +72,63 @@ class Scene:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def stretch(self, available: float) -> None:
-        """Set the columns' places and widths for a view that is ``available`` scene units wide."""
-        spare = available - 2 * MARGIN - sum(WIDTHS) - 2 * MIN_GAP
-        grow = min(max(spare, 0.0) * 0.16, 90.0)
+    def stretch(self, pixels: float, zoom: float = 1.0) -> None:
+        """Set the columns' places and widths for a view that many pixels wide.
+
+        Zooming out narrows rows, not columns: below the zoom at which the columns fill the view they keep their width
+        on the screen, so that names stay readable and the overview uses the room there is.
+        """
+        fill = min(1.0, pixels / BASE) if pixels > 0 else 1.0
+        spare = max(pixels - BASE, 0.0)
+        grow = min(spare * 0.16, 90.0)
         widths = np.array([w + grow for w in WIDTHS])
         gap = MIN_GAP + min(max(spare - 3 * grow, 0.0) / 2, 260.0)
         starts = np.array([MARGIN, MARGIN + widths[0] + gap, MARGIN + widths[0] + widths[1] + 2 * gap])
-        self.x = starts[self.column]
-        self.w = widths[self.column]
-        self.width = float(starts[2] + widths[2] + MARGIN)
+        wide = max(1.0, fill / zoom)
+        self.x = (starts * wide)[self.column]
+        self.w = (widths * wide)[self.column]
+        self.width = float(starts[2] + widths[2] + MARGIN) * wide
 
     def at(self, x: float, y: float) -> int:
         """The node at a point, -1 for none."""
         inside = (self.x <= x) & (x <= self.x + self.w) & (self.y <= y) & (y <= self.y + NODE_H)
         found = np.flatnonzero(inside)
         return int(found[0]) if len(found) else -1
+
+    def settle(self) -> None:
+        """Put every node back to its place in the layout."""
+        self.y = self.home
+
+    def follow(self, top: float, bottom: float, keep: frozenset[int] = frozenset()) -> None:
+        """Bring the needs of the programs in view into view, each next to its users, the worst where room is short.
+
+        In a tall graph a need stands far from most of its users; without this the third column would be empty.
+        ``keep`` are nodes that go first. Needs that find no room stand below the view.
+        """
+        y = self.home.copy()
+        seen = (self.column == 1) & (y + NODE_H > top) & (y < bottom)
+        out = self.column[self.src] == 1
+        edges = np.flatnonzero(out & seen[self.src])
+        total = np.bincount(self.dst[edges], weights=y[self.src[edges]], minlength=len(self))
+        times = np.bincount(self.dst[edges], minlength=len(self))
+        at_home = (self.column == 2) & (y + NODE_H > top) & (y < bottom)
+        needs = np.flatnonzero((times > 0) | at_home)
+        if not len(needs):
+            self.y = y
+            return
+        wanted = np.where(times[needs] > 0, total[needs] / np.maximum(times[needs], 1), y[needs])
+        room = max(1, int((bottom - top - 6) // PITCH))
+        first = np.isin(needs, list(keep)).astype(np.int8)
+        rank = np.lexsort((-times[needs], -self.verdict[needs], -(times[needs] > 0).astype(np.int8), -first))
+        inside, outside = rank[:room], rank[room:]
+        inside = inside[np.argsort(wanted[inside], kind="stable")]
+        n = len(inside)
+        steps = np.arange(n) * PITCH
+        place = layout.spread(np.clip(wanted[inside], top, bottom - PITCH), np.full(n, PITCH))
+        place = np.maximum(np.minimum(place, bottom - PITCH - steps[::-1]), top + 4 + steps)
+        y[needs[inside]] = place
+        y[needs[outside]] = bottom + PITCH * (1 + np.arange(len(outside)))
+        self.y = y
 
     def find(self, text: str) -> None:
         """Mark the nodes whose name a search finds; none for the empty text."""
@@ -210,6 +253,7 @@ def _assemble(
         column, every, np.concatenate(verdicts).astype(np.int8), np.zeros(len(every)), MARGIN + rows * PITCH,
         np.zeros(len(every)), labels, subs, details, src, dst, np.concatenate([verdicts[1], ev]).astype(np.int8),
         (n_o, n_p, len(needs)), {k: i for i, k in enumerate(keys)}, np.zeros(len(every), dtype=bool),
+        MARGIN + rows * PITCH,
     )  # fmt: skip
     scene.height = 2 * MARGIN + placed.height * PITCH if len(every) else 0.0
     scene.stretch(0.0)

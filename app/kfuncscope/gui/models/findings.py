@@ -14,7 +14,7 @@ from kfuncscope.gui.index import SCALE, Index, Ints
 
 Cell = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
-VERDICT, ARCH, OBJECT, PROGRAM, KIND, NEED, MESSAGE, WHERE, RULES, CONFIDENCE = range(10)
+VERDICT, ARCH, OBJECT, PROGRAM, NEED, MESSAGE, KIND, WHERE, RULES, CONFIDENCE = range(10)
 _CONFIDENCE = ("high", "medium", "low")
 
 
@@ -25,7 +25,7 @@ class FindingsModel(QAbstractTableModel):
         super().__init__()
         self.headers = [
             self.tr(t)
-            for t in ("Verdict", "Arch", "Object", "Program", "Kind", "What", "What happens", "Where", "Rules", "Sure")
+            for t in ("Verdict", "Arch", "Object", "Program", "What", "What happens", "Kind", "Where", "Rules", "Sure")
         ]
         self.index_: Index | None = None
         self.rows: Ints = np.empty(0, np.int32)
@@ -146,11 +146,11 @@ class FindingsModel(QAbstractTableModel):
                 program = int(table.program[row])
                 return index.programs[program].name if program >= 0 else self.tr("(whole object)")
             case 4:
-                return index.needs[int(table.need[row])][0].value
-            case 5:
                 return index.needs[int(table.need[row])][1]
-            case 6:
+            case 5:
                 return table.messages[int(table.message[row])]
+            case 6:
+                return index.needs[int(table.need[row])][0].value
             case 7:
                 return table.wheres[int(table.where[row])]
             case 8:

@@ -130,7 +130,8 @@ class MatrixModel(QAbstractTableModel):
             return self.tr("Program")
         if 1 <= section <= len(lanes):
             counts = Counter(self.index_.prog_verdict[self._programs, section - 1].tolist())
-            bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in range(7, AFFECTED - 1, -1) if counts[c])
+            worst = [c for c in range(len(SCALE) - 1, AFFECTED - 1, -1) if counts[c]][:2]
+            bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in worst)
             return f"{lanes[section - 1]}\n{bad or self.tr('● clear')}"
         return self.tr("In all\n")
 

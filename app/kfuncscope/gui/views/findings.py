@@ -12,7 +12,7 @@ from kfuncscope.gui.store import NEED, Node, Store
 from kfuncscope.gui.views.detail import as_text
 
 _WIDTHS = {
-    fm.VERDICT: 92, fm.ARCH: 70, fm.OBJECT: 112, fm.PROGRAM: 150, fm.KIND: 66, fm.NEED: 165, fm.MESSAGE: 280,
+    fm.VERDICT: 90, fm.ARCH: 66, fm.OBJECT: 104, fm.PROGRAM: 138, fm.NEED: 150, fm.MESSAGE: 330, fm.KIND: 70,
     fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60,
 }  # fmt: skip
 
@@ -77,6 +77,7 @@ class FindingsView(QWidget):
         self._quiet = True
         self.model.set_filters(self._store.filters)
         self._quiet = False
+        self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
         none = not len(self.model.rows)
         self.empty.setVisible(none)
         self.table.setVisible(not none)

@@ -63,7 +63,7 @@ class OffersModel(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.headers = [self.tr(t) for t in ("Name", "Kind", "Set", "Since", "Users", "Upgrade")]
+        self.headers = [self.tr(t) for t in ("Name", "Upgrade", "Users", "Since", "Kind", "Set")]
         self.all: list[OfferRow] = []
         self.rows: list[OfferRow] = []
 
@@ -84,14 +84,16 @@ class OffersModel(QAbstractTableModel):
         self.endResetModel()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        if column < 0:
+            return
         self.beginResetModel()
         self.rows.sort(key=lambda r: (self._key(r, column), r.name), reverse=order is Qt.SortOrder.DescendingOrder)
         self.endResetModel()
 
     def _key(self, row: OfferRow, column: int) -> Any:
-        if column == 4:
+        if column == 2:
             return len(row.users)
-        if column == 5:
+        if column == 1:
             return list(Verdict).index(row.verdict)
         if column == 3:
             return tuple(int(x) if x.isdigit() else 0 for x in (row.first_release or "0").split("."))
@@ -100,7 +102,7 @@ class OffersModel(QAbstractTableModel):
     def _text(self, row: OfferRow, column: int) -> str:
         users = str(len(row.users)) if row.users else ""
         sets = row.sets[0] if row.sets else row.module
-        return (row.name, row.kind.value, sets, row.first_release, users, theme.WORDS[row.verdict])[column]
+        return (row.name, theme.WORDS[row.verdict], users, row.first_release, row.kind.value, sets)[column]
 
     def rowCount(self, parent: Cell = ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
@@ -119,10 +121,10 @@ class OffersModel(QAbstractTableModel):
         row = self.rows[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return self._text(row, index.column())
-        if role == Qt.ItemDataRole.DecorationRole and index.column() == 5:
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 1:
             return theme.icon(row.verdict)
         if role == Qt.ItemDataRole.FontRole and index.column() == 0:
-            return theme.mono()
+            return theme.mono(-0.5)
         return None
 
 
@@ -195,8 +197,9 @@ class KfuncsView(QWidget):
         self.table.setModel(self.model)
         self.table.setAccessibleName(self.tr("Kfuncs, helpers and hooks"))
         plain_table(self.table)
+        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
-        for column, width in ((0, 220), (1, 58), (2, 130), (3, 52), (4, 50), (5, 90)):
+        for column, width in ((0, 196), (1, 92), (2, 46), (3, 46), (4, 54), (5, 120)):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.story = QScrollArea()

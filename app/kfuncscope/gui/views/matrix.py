@@ -48,10 +48,11 @@ class _Cell(QStyledItemDelegate):
                 painter.fillRect(inner, theme.tint(verdict))
                 painter.fillRect(QRectF(inner.left(), inner.top(), 3, inner.height()), theme.colour(verdict))
             theme.draw_glyph(painter, verdict, box.left() + 16, box.center().y(), 9)
-            left = box.left() + 28
+            left = box.left() + 27
         quiet = code is not None and code < AFFECTED
         painter.setPen(QColor(c.muted if quiet or text == "–" else c.text))
-        painter.setFont(theme.ui_font(bold=True) if group else theme.mono() if not index.column() else theme.ui_font())
+        font = theme.ui_font(-0.5) if index.column() else theme.ui_font(bold=True) if group else theme.mono(-0.5)
+        painter.setFont(font)
         room = int(box.right() - left - 4)
         text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
@@ -128,7 +129,9 @@ class MatrixView(QWidget):
             )
         if self.model.columnCount():
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
-            self.table.setColumnWidth(0, 250)
+            self.table.setColumnWidth(0, 210 if lanes > 3 else 260)
+            head.setSectionResizeMode(self.model.columnCount() - 1, QHeaderView.ResizeMode.Interactive)
+            self.table.setColumnWidth(self.model.columnCount() - 1, 78)
 
     def _arrange(self) -> None:
         self.model.arrange(self.group.currentData(), self.risk.isChecked())

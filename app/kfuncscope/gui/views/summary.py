@@ -86,7 +86,7 @@ class LaneCard(QAbstractButton):
             text = self._change or self.tr("inferred")
             text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(self.width() - left - 8))
             painter.drawText(QRectF(left, 8, self.width() - left - 6, 18), Qt.AlignmentFlag.AlignVCenter, text)
-        self._paint_bar(painter, QRectF(14, 31, self.width() - 28, 8))
+        self._paint_bar(painter, QRectF(14, 31, min(self.width() - 28, 420), 8))
         self._paint_counts(painter, 14, 58)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)

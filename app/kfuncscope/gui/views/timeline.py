@@ -46,11 +46,11 @@ class TimelineModel(QAbstractTableModel):
         self.columns: list[tuple[str, str]] = []
         self._cells: list[dict[tuple[str, str], Seen]] = []
 
-    def show(self, rows: list[OfferRow], affected: bool) -> None:
-        """Show the used names, or only those that something happens to."""
+    def show(self, rows: list[OfferRow], affected: bool, arch: str = "") -> None:
+        """Show the used names, or only those that something happens to; of the kernels those of one architecture."""
         kept = [r for r in rows if r.users and (not affected or r.verdict is not Verdict.OK)]
         kept.sort(key=lambda r: (list(Verdict).index(r.verdict), r.name))
-        columns = {(s.release, s.kernel) for r in kept for s in r.seen}
+        columns = {(s.release, s.kernel) for r in kept for s in r.seen if not arch or s.arch in ("", arch)}
         self.beginResetModel()
         self.rows = kept
         self.columns = sorted(columns, key=lambda c: (release_key(c[0]), c[1]))
@@ -82,7 +82,7 @@ class TimelineModel(QAbstractTableModel):
                 return theme.icon(row.verdict)
             if role == Qt.ItemDataRole.ToolTipRole:
                 return f"{row.kind.value} {row.name}\n{row.stability or theme.WORDS[row.verdict]}"
-            return theme.mono() if role == Qt.ItemDataRole.FontRole else None
+            return theme.mono(-0.5) if role == Qt.ItemDataRole.FontRole else None
         seen = self._cells[index.row()].get(self.columns[index.column() - 1])
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return seen.state.value if seen is not None else ""
@@ -121,8 +121,7 @@ class _Block(QStyledItemDelegate):
         fill = theme.colour(verdict)
         fill.setAlphaF(0.30 if seen.loaded else 0.16)
         inner = box.adjusted(0, 5, 0, -5)
-        if seen.state is not State.ABSENT:
-            painter.fillRect(inner, fill)
+        painter.fillRect(inner, theme.tint(verdict) if seen.state is State.ABSENT else fill)
         theme.draw_glyph(painter, verdict, box.left() + 14, box.center().y(), 9)
         if index.data(CHANGED_ROLE):
             painter.fillRect(QRectF(box.left() - 1.5, box.top() + 2, 3, box.height() - 4), QColor(c.text))
@@ -141,6 +140,7 @@ class TimelineView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[OfferRow] = []
+        self._arch = ""
         self.model = TimelineModel()
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -172,10 +172,16 @@ class TimelineView(QWidget):
         self._rows = rows
         self.refresh()
 
+    def narrow(self, arch: str) -> None:
+        """Show the kernels of one architecture, of all for the empty word."""
+        if arch != self._arch:
+            self._arch = arch
+            self.refresh()
+
     def refresh(self) -> None:
         """Fill the table anew."""
-        self.model.show(self._rows, self.affected.isChecked())
-        self.table.setColumnWidth(0, 250)
+        self.model.show(self._rows, self.affected.isChecked(), self._arch)
+        self.table.setColumnWidth(0, 230)
         self.table.horizontalHeader().setFixedHeight(self.fontMetrics().height() * 2 + 14)
         for column in range(1, self.model.columnCount()):
             self.table.setColumnWidth(column, 104)

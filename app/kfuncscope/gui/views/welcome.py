@@ -126,7 +126,7 @@ class WelcomePage(QWidget):
             OLD: DropArea(OLD, self.tr("Old kernel"), kernel_hint),
             NEW: DropArea(NEW, self.tr("New kernel"), kernel_hint),
             OBJECTS: DropArea(
-                OBJECTS, self.tr("BPF objects"), self.tr(".bpf.o files, programs that embed them,\npackages, folders")
+                OBJECTS, self.tr("BPF objects"), self.tr("objects, programs with BPF in them,\npackages, folders")
             ),
         }
         for area in self.areas.values():
@@ -145,9 +145,12 @@ class WelcomePage(QWidget):
         self.analyse.setEnabled(False)
         hint = QLabel(self.tr("real Debian kernels on five architectures, works offline"))
         hint.setObjectName("muted")
+        self.open = QPushButton(self.tr("Open session…"))
+        self.open.clicked.connect(lambda: self.session_wanted.emit(""))
         row.addWidget(self.demo)
         row.addWidget(hint)
         row.addStretch(1)
+        row.addWidget(self.open)
         row.addWidget(self.analyse)
         return row
 
