@@ -35,7 +35,7 @@ class KernelFiles:
     ``symbols`` is text as in kallsyms or System.map, or lines of "type name", where a file with it was given.
     ``image`` reads the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
     It takes up to a second and 100 MB, so what is derived from it belongs into the cache under ``image_sha256``.
-    ``kallsyms`` decodes the symbol table inside the image, as kallsyms text; about a minute the first time.
+    ``kallsyms`` decodes the symbol table inside the image to lines of "type name"; about a second the first time.
     ``module_search`` tells which of thousands of modules are worth opening; it reads them all the first time.
     All callables are picklable and may raise InputError.
     """
