@@ -25,7 +25,7 @@ _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*
 
 
 class Kernel:
-    """A kernel made of the parts that were given; what is missing is in ``lacks``, faults of reading in ``problems``."""
+    """A kernel made of the parts that were given; what is missing is in ``lacks``, what failed in ``problems``."""
 
     def __init__(self, files: KernelFiles, arch: str | None = None, release: str | None = None) -> None:
         self.files = files

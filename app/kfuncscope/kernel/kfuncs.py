@@ -23,7 +23,7 @@ FMODRET = frozenset({"FMODRET"})  # functions that fmod_ret programs may replace
 
 @dataclass(frozen=True, slots=True)
 class Kfunc:
-    """One kfunc of a kernel; ``flags`` and ``prog_types`` are None where nothing tells. Sources: binary, tags, knowledge.
+    """One kfunc of a kernel; ``flags`` and ``prog_types`` None where nothing tells. Sources: binary, tags, knowledge.
 
     ``module`` is empty for vmlinux. ``proto`` is the FUNC's id in ``blob``.
     """
@@ -79,11 +79,11 @@ class Registry:
             if tags and name not in tags:
                 self.untagged.append(name)
             self._add(name, found, "binary", name in tags or not tags)
-        if sets:
-            return
         for name, func_id in sorted(tags.items()):
-            self._add(name, _Found(func_id), "tags", True)
-        self._from_knowledge(bool(tags) or self.tags_expected)
+            if name not in self.kfuncs:
+                self._add(name, _Found(func_id), "tags", True)
+        if not sets:
+            self._from_knowledge(bool(tags) or self.tags_expected)
 
     def _from_knowledge(self, tagged: bool) -> None:
         """Where the BTF carries no tags, what the release is known to register; with tags, what they left out."""

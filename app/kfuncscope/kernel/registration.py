@@ -21,6 +21,7 @@ import numpy as np
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.btfids import KfuncSet, ids_section
+from kfuncscope.kernel.kfuncs import FMODRET
 from kfuncscope.kernel.knowledge import Knowledge
 from kfuncscope.kernel.x86 import CLOBBERED_BY_CALL, RDI, RSI, Compared, Insn, Registers, Step, decode
 
@@ -34,7 +35,6 @@ _NEAR = 8192
 _ENDBR = b"\xf3\x0f\x1e\xfa"
 _NOTHING: Registers = (None,) * 16
 _ALIKE = 0.5
-_FMODRET = "FMODRET"  # the tables' word for the sets of functions that fmod_ret may hang on; no program type
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +334,6 @@ def _known_sets(knowledge: Knowledge) -> list[tuple[str, frozenset[str], frozens
     for name, fact in knowledge.kfuncs.items():
         for registration in fact.registrations:
             members.setdefault(registration.set, set()).add(name)
-            types.setdefault(registration.set, set()).update(registration.prog_types - {_FMODRET})
+            types.setdefault(registration.set, set()).update(registration.prog_types - FMODRET)
             filtered[registration.set] = filtered.get(registration.set, False) or bool(registration.filters)
     return [(n, frozenset(m), frozenset(types[n]), filtered[n]) for n, m in sorted(members.items())]
