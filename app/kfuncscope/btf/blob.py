@@ -118,7 +118,9 @@ class Blob:
         self._members: dict[int, tuple[Member, ...]] = {}
         self._essential: dict[str, list[str]] | None = None
         self.texts: dict[int, tuple[str, str]] = {}  # kept for declare: a type's text before and after a name
-        self.flat: dict[int, tuple[Member, ...]] = {}  # kept for declare: members through anonymous structs
+        # Kept for declare: levels of anonymous structs, and members through them; None where there are too many.
+        self.flat: dict[int, tuple[int, tuple[Member, ...]] | None] = {}
+        self.flat_total = 0
 
     def __reduce__(self) -> tuple[type[Blob], tuple[bytes, str, Blob | None]]:
         """A blob crosses a process boundary as its bytes."""
@@ -128,12 +130,13 @@ class Blob:
         strings, (start, end) = self._strings.data, self.header.strings
         if not strings:
             if self.base is None:
-                raise BtfError(self.source, "no string section", start)
+                raise BtfError(self.source, "no string section (split BTF is read on its base)", start)
             return
         if strings[-1] != 0:
             raise BtfError(self.source, "string section does not end with NUL", end - 1)
         if self.base is None and strings[0] != 0:
-            raise BtfError(self.source, "string section does not begin with NUL", start)
+            reason = "string section does not begin with NUL (split BTF is read on its base)"
+            raise BtfError(self.source, reason, start)
 
     # -- columns
 

@@ -12,10 +12,12 @@ from kfuncscope.btf.layout import COMPOSITES, ENUMS, MODIFIERS_AND_TYPEDEF, Kind
 from kfuncscope.btf.records import MAX_DEPTH
 from kfuncscope.errors import BtfError
 
-MAX_NESTING = 24  # protos in protos, anonymous structs in structs; each is a level of recursion here
-MAX_NODES = 20_000  # parts of one declaration below its own members
+# Kernels stay below 10 levels, 700 parts and 300 members a struct (80,000 in all).
+MAX_NESTING = 16  # protos in protos, anonymous structs in structs; each is a level of recursion here
+MAX_NODES = 4000  # parts of one declaration below its own members
 MAX_NAME = 512  # KSYM_NAME_LEN: longer names are nobody's and are clipped
-MAX_FLAT = 1 << 16  # members of one struct, flattened
+MAX_FLAT = 1 << 14  # members of one struct, flattened
+MAX_FLAT_TOTAL = 1 << 19  # members of all structs of a blob, flattened
 CUT = "/* ... */"
 
 # Compilers name integers in DWARF's order of words; people write them in this one.
@@ -60,31 +62,49 @@ def members_flat(blob: Blob, struct_id: int) -> tuple[Member, ...]:
 
     Offsets are in bits from the start of the outer struct. BtfError where the nesting is cyclic or out of all size.
     """
-    known = blob.flat.get(struct_id)
-    if known is None:
-        known = blob.flat[struct_id] = tuple(_flatten(blob, struct_id, struct_id, 0))
-    return known
+    return _flatten(blob, struct_id, 0)[1]
 
 
-def _flatten(blob: Blob, struct_id: int, root: int, depth: int) -> list[Member]:
+def _flatten(blob: Blob, struct_id: int, depth: int) -> tuple[int, tuple[Member, ...]]:
+    """Levels of anonymous structs, and the members. Both are kept, and None where there is no result."""
     known = blob.flat.get(struct_id)
     if known is not None:
-        return list(known)
-    if depth > MAX_NESTING:
-        raise BtfError(blob.source, f"type {root}: anonymous structs nested deeper than {MAX_NESTING}, or a cycle")
-    found: list[Member] = []
+        return known
+    if struct_id in blob.flat or depth > MAX_NESTING:
+        raise _unflat(blob, struct_id)
+    blob.flat[struct_id] = None  # to be met again further down in a cycle
+    try:
+        levels, found = _gather(blob, struct_id, depth)
+    except BtfError:
+        if depth:  # too deep from above, perhaps not by itself
+            del blob.flat[struct_id]
+        raise
+    if len(found) > MAX_FLAT or levels > MAX_NESTING:
+        raise _unflat(blob, struct_id)
+    blob.flat_total += len(found)
+    if blob.flat_total > MAX_FLAT_TOTAL:
+        raise BtfError(blob.source, f"more than {MAX_FLAT_TOTAL} members through anonymous structs in all")
+    made = blob.flat[struct_id] = levels, tuple(found)
+    return made
+
+
+def _gather(blob: Blob, struct_id: int, depth: int) -> tuple[int, list[Member]]:
+    levels, found = 0, []
     for member in blob.members(struct_id):
         if member.name:
             found.append(member)
         elif blob.kind(inner := blob.skip(member.type)) in COMPOSITES:
-            start = member.bit_offset
-            below = _flatten(blob, inner, root, depth + 1)
-            found += [m._replace(bit_offset=start + m.bit_offset) for m in below]
+            below, members = _flatten(blob, inner, depth + 1)
+            levels, start = max(levels, below + 1), member.bit_offset
+            found += [Member(name, of, start + at, bits) for name, of, at, bits in members]
         if len(found) > MAX_FLAT:
-            raise BtfError(blob.source, f"type {root}: more than {MAX_FLAT} members through anonymous structs")
-    if depth:
-        blob.flat[struct_id] = tuple(found)
-    return found
+            break
+    return levels, found
+
+
+def _unflat(blob: Blob, struct_id: int) -> BtfError:
+    limits = f"nested deeper than {MAX_NESTING}, in a cycle, or with more than {MAX_FLAT} members"
+    return BtfError(blob.source, f"type {struct_id}: anonymous structs {limits}")
 
 
 def _name(blob: Blob, type_id: int) -> str:
@@ -130,6 +150,7 @@ class _Printer:
         start = self.start
         if any(kind == Kind.PTR for kind, _ in chain):
             self.start = 0  # what is pointed to lies elsewhere
+        self.nodes += len(chain)
         before, after = self._base(inner, kind, nesting, indent) if len(chain) < MAX_DEPTH else (self._cut(), "")
         self.start = start
         pointer = False

@@ -110,9 +110,8 @@ def read_header(data: bytes | memoryview, source: str) -> Header:
                               ("layout", layout_off, layout_len)):  # fmt: skip
         start, end = hdr_len + off, hdr_len + off + length
         if end > len(data):
-            raise BtfError(
-                source, f"truncated: {length} bytes of {name} section end at {end}, the data at {len(data)}", start
-            )
+            reason = f"truncated: {length} bytes of {name} section end at {end}, the data at {len(data)}"
+            raise BtfError(source, reason, min(start, len(data)))
         ranges[name] = (start, end)
     if type_len % 4 or type_off % 4:
         raise BtfError(source, "type section is not made of aligned 4-byte words", ranges["type"][0])
