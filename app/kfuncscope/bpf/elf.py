@@ -20,9 +20,9 @@ MAX_SECTIONS = 20_000
 
 
 class ElfSection(NamedTuple):
-    """A section: index, name, type, flags, size and content (empty for NOBITS)."""
+    """A section: number, name, type, flags, size and content (empty for NOBITS)."""
 
-    index: int
+    number: int
     name: str
     type: int
     flags: int
@@ -103,12 +103,12 @@ def _read(data: bytes, source: str) -> Elf:
             )
     symbols: list[Symbol] = []
     relocations: dict[int, list[tuple[int, int, int]]] = {}
-    for kind, index, link, info in links:
-        if kind == 2 and not symbols:
+    for table, index, link, info in links:
+        if table == 2 and not symbols:
             symbols = _symbols(sections[index].data, sections[link].data, endian)
-        elif kind == 4 and sections[index].data:
+        elif table == 4 and sections[index].data:
             raise ObjectError(source, f"{sections[index].name}: relocations with addends do not occur in BPF objects")
-        elif kind == 9 and sections[index].data:
+        elif table == 9 and sections[index].data:
             body = sections[index].data
             rows = struct.iter_unpack(f"{endian}QQ", body[: len(body) // 16 * 16])
             relocations.setdefault(info, []).extend((off, r_info >> 32, r_info & 0xFFFFFFFF) for off, r_info in rows)

@@ -47,7 +47,7 @@ def _btf_maps(elf: Elf, btf: Blob | None) -> list[Map]:
     if btf is None:
         return []
     section = elf.section(".maps")
-    places = {s.name: s.value for s in elf.symbols if section and s.shndx == section.index and s.type != STT_SECTION}
+    places = {s.name: s.value for s in elf.symbols if section and s.shndx == section.number and s.type != STT_SECTION}
     found = []
     for datasec in btf.find(".maps", Kind.DATASEC):
         for entry in btf.secvars(datasec):
@@ -84,7 +84,7 @@ def _legacy_maps(elf: Elf, owner: BpfObject) -> list[Map]:
         if section.executable:
             continue
         for symbol in elf.symbols:
-            if symbol.shndx != section.index or symbol.type in (STT_SECTION, STT_FUNC) or not symbol.name:
+            if symbol.shndx != section.number or symbol.type in (STT_SECTION, STT_FUNC) or not symbol.name:
                 continue
             raw = section.data[symbol.value : symbol.value + 20]
             if len(raw) == 20:

@@ -176,7 +176,7 @@ class BpfObject:
             if total > MAX_INSNS:
                 raise ObjectError(self.name, f"more than {MAX_INSNS} instructions")
             refs = self._refs(section, insns)
-            symbols = sorted(by_section.get(section.index, []), key=lambda s: (s.value, -s.size))
+            symbols = sorted(by_section.get(section.number, []), key=lambda s: (s.value, -s.size))
             for symbol in symbols:
                 self._add_function(section, symbol, insns, refs)
             self._attach_records(section)
@@ -210,7 +210,7 @@ class BpfObject:
 
     def _refs(self, section: ElfSection, insns: list[Insn]) -> dict[int, Ref]:
         refs = {}
-        for offset, symbol_index, _ in self.elf.relocations.get(section.index, []):
+        for offset, symbol_index, _ in self.elf.relocations.get(section.number, []):
             index = offset // 8
             if offset % 8 or index >= len(insns):
                 raise ObjectError(self.name, f"relocation outside section {section.name}", offset)
@@ -252,7 +252,7 @@ class BpfObject:
     def _programs(self) -> list[Program]:
         in_order = sorted(
             self.functions.values(),
-            key=lambda f: (next(s.index for s in self.elf.sections if s.name == f.section), f.start),
+            key=lambda f: (next(s.number for s in self.elf.sections if s.name == f.section), f.start),
         )
         entries = [f for f in in_order if f.section != ".text"]
         if not entries and len(in_order) == 1:

@@ -41,7 +41,7 @@ def read_struct_ops(elf: Elf, btf: Blob) -> list[StructOps]:
         if section is None:
             continue
         programs = {}
-        for offset, symbol_index, _ in elf.relocations.get(section.index, []):
+        for offset, symbol_index, _ in elf.relocations.get(section.number, []):
             symbol = elf.symbols[symbol_index]
             if symbol.type == STT_FUNC:
                 programs[offset] = symbol.name

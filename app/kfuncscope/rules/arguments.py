@@ -70,7 +70,7 @@ def _used(new: Context, program: Program) -> list[Load]:
     if not loads:
         return []
     reach = reachability(new, program)
-    return [x for x in loads if reach.is_reached(x.function, x.index)]
+    return [x for x in loads if reach.is_reached(x.function, x.at)]
 
 
 def _sides(old: Kernel, new: Kernel, program: Program) -> tuple[Side, Side] | None:
@@ -109,7 +109,7 @@ def _compare(
     found = []
     has_return = program.section.attach_type in RETURN_SLOT
     for index in sorted({i for i, _ in used}):
-        sites = tuple(site(x.function, x.index, True) for i, x in used if i == index)
+        sites = tuple(site(x.function, x.at, True) for i, x in used if i == index)
         if has_return and index == len(old.slots) and len(new.slots) != len(old.slots):
             verdict = Verdict.SILENT if index < len(new.slots) else Verdict.RISK
             instead = f"argument {new.slots[index].name}" if index < len(new.slots) else "nothing"
@@ -207,7 +207,7 @@ def _event_findings(old: Context, new: Context, program: Program) -> list[Findin
     evidence = hook_evidence(old.kernel, new.kernel, program)
     found: dict[str, Finding] = {}
     for load in _used(new, program):
-        if load.index in load.function.core:
+        if load.at in load.function.core:
             continue
         was, now = _covering(before, load), _covering(after, load)
         if was is None or was == now or was[0] == "ent":
@@ -218,7 +218,7 @@ def _event_findings(old: Context, new: Context, program: Program) -> list[Findin
         text = f"{event}: the program reads {was[0]} at fixed offset {load.offset}, where {shown} is now"
         if was[0] not in found:
             found[was[0]] = _finding(event, Verdict.SILENT, text, ("R-7.8",), Confidence.MEDIUM, evidence,
-                                     (site(load.function, load.index, True),))  # fmt: skip
+                                     (site(load.function, load.at, True),))  # fmt: skip
     return list(found.values())
 
 
@@ -275,7 +275,7 @@ def nullable_findings(old: Context, new: Context, program: Program) -> list[Find
     found = []
     for index in sorted({x.offset // 8 for x in used}):
         text = f"{name}: argument {index + 1} may be NULL now; a program that does not test it is rejected"
-        sites = tuple(site(x.function, x.index, True) for x in used if x.offset // 8 == index)
+        sites = tuple(site(x.function, x.at, True) for x in used if x.offset // 8 == index)
         found.append(_finding(name, Verdict.RISK, text, ("R-7.7",), Confidence.MEDIUM,
                               hook_evidence(old.kernel, new.kernel, program), sites))  # fmt: skip
     return found

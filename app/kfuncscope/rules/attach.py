@@ -216,7 +216,7 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
         count = len(blob.params(blob.skip(blob.ref(pointer)))) - 1
         loads = [x for x in ctx_loads(ctx.obj, program) if x.offset // 8 >= count]
         if loads and (reach := reachability(ctx, program)):
-            loads = [x for x in loads if reach.is_reached(x.function, x.index)]
+            loads = [x for x in loads if reach.is_reached(x.function, x.at)]
         used = max((x.offset // 8 + 1 for x in loads), default=0)
         if used:
             message = f"tracepoint {name} has {count} arguments, the program reads number {used}"

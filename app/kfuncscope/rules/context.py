@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kfuncscope.bpf.externs import Extern
 from kfuncscope.bpf.object import BpfObject, Function
@@ -196,7 +196,7 @@ class Context:
         """Initial content of read-only data; values of kconfig externs."""
         kind, name, offset = pointer
         assert isinstance(name, str) and isinstance(offset, int)
-        order = "little" if self.obj.endian == "<" else "big"
+        order: Literal["little", "big"] = "little" if self.obj.endian == "<" else "big"
         if kind == "data":
             self.read_rodata = True
             if not self.use_rodata:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from kfuncscope.bpf.instructions import ALU, ALU64, LDX, LD_IMM64, ST, STX, Insn
 from kfuncscope.btf.blob import Blob
@@ -51,10 +51,10 @@ EXISTENCE = frozenset({2, 8, 10, 12})
 
 
 class Accessor(NamedTuple):
-    """One step of a spec: the type stepped into, the index there, and the member's name ('' for array steps)."""
+    """One step of a spec: the type stepped into, the place there, and the member's name ('' for array steps)."""
 
     type: int
-    index: int
+    place: int
     name: str
 
 
@@ -145,7 +145,7 @@ def parse_spec(blob: Blob, relo: CoreRelo) -> Spec:
 
 def _flexible(blob: Blob, step: Accessor, nelems: int) -> bool:
     """An array without elements as the last member may be indexed at will (R-3.3)."""
-    return bool(step.name) and nelems == 0 and step.index == len(blob.members(step.type)) - 1
+    return bool(step.name) and nelems == 0 and step.place == len(blob.members(step.type)) - 1
 
 
 class Matcher:
@@ -225,12 +225,11 @@ class Found(NamedTuple):
     target: Spec | None
 
 
-class Modules:
+class Modules(Protocol):
     """Where module types come from; the kernel package's collection of modules fits this shape."""
 
     def holding(self, name: str) -> list[Blob]:
         """Module blobs that may hold a type of this essential name."""
-        raise NotImplementedError
 
 
 def _named(blob: Blob, name: str, kind: int) -> list[tuple[Blob, int]]:
@@ -271,11 +270,11 @@ def _match_field(local: Spec, target: Blob, target_id: int) -> Spec | None:
             if target.kind(target_id) != Kind.ARRAY:
                 return None
             array = target.array(target_id)
-            if step.index >= array.nelems and not _flexible(target, steps[-1], array.nelems):
+            if step.place >= array.nelems and not _flexible(target, steps[-1], array.nelems):
                 return None
             target_id = target.skip(array.type)
-        steps.append(Accessor(target_id, step.index, ""))
-        bits += step.index * target.size(target_id) * 8
+        steps.append(Accessor(target_id, step.place, ""))
+        bits += step.place * target.size(target_id) * 8
     return Spec(target, root, tuple(steps), bits)
 
 
@@ -297,7 +296,7 @@ def _match_member(
             if inner is not None:
                 return inner[0], inner[1] + member.bit_offset, inner[2]
         elif member.name == step.name:
-            mine = local.members(step.type)[step.index]
+            mine = local.members(step.type)[step.place]
             if not fields_are_compat(local, mine.type, target, member.type):
                 return None
             return Accessor(target_id, index, member.name), member.bit_offset, member.type
@@ -320,7 +319,7 @@ def value_of(spec: Spec, kind: int) -> Value | None:
         return Value(blob.size(spec.root))
     if kind == ReloKind.ENUMVAL_VALUE:
         step = spec.steps[0]
-        return Value(blob.enumerators(step.type)[step.index].value)
+        return Value(blob.enumerators(step.type)[step.place].value)
     return _field_value(spec, kind)
 
 
@@ -333,7 +332,7 @@ def _field_value(spec: Spec, kind: int) -> Value:
         if kind == ReloKind.BYTE_SZ:
             return Value(size)
         raise SpecError("this question cannot be asked about an array element", "R-3.5")
-    member = blob.members(step.type)[step.index]
+    member = blob.members(step.type)[step.place]
     type_id = blob.skip(member.type)
     bits, bit_off = member.bit_size, spec.bit_offset
     if bits:
@@ -446,6 +445,6 @@ def spec_text(spec: Spec) -> str:
     for position, step in enumerate(spec.steps):
         if step.name:
             text += "." + step.name
-        elif position or step.index:
-            text += f"[{step.index}]"
+        elif position or step.place:
+            text += f"[{step.place}]"
     return text

@@ -26,7 +26,7 @@ class Load(NamedTuple):
     offset: int
     size: int
     function: Function
-    index: int
+    at: int
 
 
 def slots(blob: Blob, proto: int, skip_first: bool = False) -> list[Slot]:
@@ -89,7 +89,7 @@ def ctx_loads(obj: BpfObject, program: Program) -> list[Load]:
     """Every read of the context in a program and its subprograms, in order; worked out once per program."""
     if program.ctx_loads is None:
         found = _CtxReach(obj, program.function).loads.values()
-        program.ctx_loads = sorted(found, key=lambda x: (x.function.section, x.function.start, x.index))
+        program.ctx_loads = sorted(found, key=lambda x: (x.function.section, x.function.start, x.at))
     loads: list[Load] = program.ctx_loads
     return loads
 

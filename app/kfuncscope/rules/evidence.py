@@ -144,7 +144,7 @@ def member_text(blob: Blob, steps: tuple[object, ...], bit_offset: int) -> str:
     for step in reversed(steps):
         assert isinstance(step, Accessor)
         if step.name and blob.kind(step.type) in COMPOSITES:
-            member = blob.members(step.type)[step.index]
+            member = blob.members(step.type)[step.place]
             owner = (
                 f"{'union' if blob.kind(step.type) == Kind.UNION else 'struct'} {blob.name(step.type) or '(anonymous)'}"
             )

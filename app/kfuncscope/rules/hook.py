@@ -227,7 +227,7 @@ def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
             continue
         if index > count or (index == count and not has_return):
             message = f"{hook.name} has {count} arguments, the program reads number {index + 1}"
-            found.append(_problem(program, "verifier_other", ("R-7.10",), message, place=(load.function, load.index)))
+            found.append(_problem(program, "verifier_other", ("R-7.10",), message, place=(load.function, load.at)))
             continue
         if index == count:
             continue
@@ -235,5 +235,5 @@ def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
         told = type_class(hook.blob, slot.type)
         if told in ("const void*", "pointer*") and (0, 0) < kernel.version <= (6, 12):
             message = f"argument {slot.name} of {hook.name} is a {told}, which kernels up to 6.12 do not hand out"
-            found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.index)))
+            found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.at)))
     return found

@@ -184,9 +184,10 @@ def _core_problems(ctx: Context, program: Program) -> list[Problem]:
                 continue
             name = _spec_name(ctx, function, index)
             if reloc.reason:
-                message, rules = f"{name}: {reloc.reason}; the access is poisoned", ("R-3.8",)
+                message = f"{name}: {reloc.reason}; the access is poisoned"
             else:
-                message, rules = f"{name} does not exist in this kernel", ("R-3.3", "R-3.5")
+                message = f"{name} does not exist in this kernel"
+            rules = ("R-3.8",) if reloc.reason else ("R-3.3", "R-3.5")
             kind = NeedKind.ENUMVAL if function.relos[function.core[index]][1].kind == 11 else NeedKind.FIELD
             found.append(Problem(kind, name, "core_reloc_poisoned", rules, message, place=(function, index)))
     return found

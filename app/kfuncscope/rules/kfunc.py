@@ -60,11 +60,11 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     kfunc = resolved.kfunc
     if kfunc is None:
         twin = name.endswith("_impl") and bool(kernel.functions(name.removesuffix("_impl")))
-        rules = ("R-1.18", "R-3.12") if twin else ("R-4.3", "R-1.17")
+        told = ("R-1.18", "R-3.12") if twin else ("R-4.3", "R-1.17")
         message = f"{name} is a function of this kernel but not registered as a kfunc"
         registry = kernel.kfuncs
         certain = registry is not None and registry.source != "knowledge"
-        problem = Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", rules, message, certain=certain or twin,
+        problem = Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", told, message, certain=certain or twin,
                           confidence=Confidence.HIGH if certain else Confidence.LOW)  # fmt: skip
         no_address = kernel.symbols is not None and not resolved.module and not kernel.symbols.is_function(name)
         if no_address:

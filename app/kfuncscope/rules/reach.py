@@ -65,6 +65,12 @@ class State:
         return changed or bool(lost)
 
 
+def _fresh() -> State:
+    """The state at the entry of a function whose arguments are not known."""
+    regs: list[Value] = [None] * 10
+    return State([*regs, ("fp", 0)])
+
+
 class Reach:
     """The reachable instructions of one program: ``reached[function key]`` is one byte per instruction.
 
@@ -79,9 +85,9 @@ class Reach:
         self._budget = STEP_BUDGET
         self._entries: dict[Key, State] = {}
         self._queue: list[Function] = []
-        self._enter(entry, State([None] * 10 + [("fp", 0)]))
+        self._enter(entry, _fresh())
         for function in also:
-            self._enter(function, State([None] * 10 + [("fp", 0)]))
+            self._enter(function, _fresh())
         while self._queue and not self.gave_up:
             self._run(self._queue.pop())
 
@@ -110,8 +116,8 @@ class Reach:
         starts = _leaders(function)
         states: dict[int, State] = {0: self._entries[key].copy()}
         work = [0]
-        for branch in [b for b in self.folded if b[0] == key]:
-            del self.folded[branch]
+        for stale in [b for b in self.folded if b[0] == key]:
+            del self.folded[stale]
         taken: dict[int, set[int]] = {}
         while work:
             at = work.pop()
@@ -178,7 +184,7 @@ class Reach:
             if ref.kind == "func":
                 callee = self.obj.callee(function, at)
                 if callee is not None:
-                    self._enter(callee, State([None] * 10 + [("fp", 0)]))
+                    self._enter(callee, _fresh())
                 return NONZERO
             return self.env.address(function, at)
         if insn.src:

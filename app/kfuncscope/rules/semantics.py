@@ -112,7 +112,8 @@ def _type_change(old: Blob, one: int, new: Blob, other: int, text: str) -> list[
 def core_findings(old: Context, new: Context, program: Program, reach: Reach) -> list[Finding]:
     """CO-RE records that find something on both kernels, or flip, and thereby change what the program does."""
     found: dict[tuple[str, str], Finding] = {}
-    appeared, gone = [], []
+    appeared: list[tuple[Function, int]] = []
+    gone: list[tuple[Function, int]] = []
     btf = new.obj.btf
     if btf is None:
         return []
@@ -194,7 +195,7 @@ def _final_size(spec: object) -> int | None:
     step = spec.steps[-1] if spec.steps else None
     if step is None or not step.name:
         return None
-    member = spec.blob.members(step.type)[step.index]
+    member = spec.blob.members(step.type)[step.place]
     bare = spec.blob.skip(member.type)
     if member.bit_size or spec.blob.kind(bare) not in (Kind.INT, Kind.ENUM, Kind.ENUM64):
         return None

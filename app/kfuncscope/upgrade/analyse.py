@@ -23,6 +23,8 @@ from kfuncscope.rules.judge import judge
 from kfuncscope.rules.verdict import ObjectVerdict, Verdict
 from kfuncscope.upgrade.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
 from kfuncscope.upgrade.inferred import inferred_results
+from kfuncscope.upgrade.jsonform import Shard
+from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.session import KernelRef, Session
 
 Progress = Callable[[int, int, str], None]
@@ -46,8 +48,10 @@ class ObjectResult:
     problem: Problem | None = None
 
 
-def analyse(session: Session, progress: Progress | None = None, workers: int | None = None) -> Analysis:
-    """Analyse a session. ``progress`` is called with (done, total, what) and may raise to cancel.
+def analyse(
+    session: Session, progress: Progress | None = None, workers: int | None = None, shard: Shard | None = None
+) -> Analysis:
+    """Analyse a session, or one shard of its objects. ``progress`` gets (done, total, what) and may raise to cancel.
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
     """
@@ -61,6 +65,8 @@ def analyse(session: Session, progress: Progress | None = None, workers: int | N
     report(0, 1, "reading objects")
     files, bad = object_files(session.objects)
     problems += bad
+    if shard is not None:
+        files = select(files, shard)
     results = list(judged(files, pairs, session.section_types, report, workers))
     return gather(pairs, results, problems)
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope cache``: show or clear what was kept from earlier runs."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+
+from kfuncscope.cli.output import table
+from kfuncscope.intake.cache import default_cache
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the entries, newest first, with their sizes, or remove them all."""
+    cache = default_cache()
+    entries = cache.entries()
+    if arguments.action == "clear":
+        cache.clear()
+        print(f"{len(entries)} entries removed from {cache.root}")
+        return 0
+    table(
+        ("used", "bytes", "what"),
+        [(f"{datetime.fromtimestamp(e.used):%Y-%m-%d %H:%M}", str(e.size), e.key) for e in entries],
+    )
+    print(f"{len(entries)} entries, {sum(e.size for e in entries)} bytes in {cache.root}")
+    return 0

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope demo``: the main job on the embedded sample data, in a window, or as a picture without a display."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from kfuncscope.cli.check import print_analysis
+from kfuncscope.cli.output import ProgressLine
+from kfuncscope.upgrade.analyse import analyse
+from kfuncscope.upgrade.sample import sample_session
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the demo; without a display draw the same window and write the table, and say where."""
+    if not arguments.picture and has_display():
+        from kfuncscope.gui.app import main
+
+        return main(["kfuncscope", "--demo"])
+    progress = ProgressLine()
+    analysis = analyse(sample_session(), progress)
+    progress.end()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from kfuncscope.gui.app import render
+
+    picture = render(analysis, Path(arguments.picture or "kfuncscope-demo.png"), dark=arguments.dark)
+    print_analysis(analysis)
+    print(f"no display: the window is drawn in {picture.resolve()}")
+    return 0
+
+
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def run_gui(arguments: argparse.Namespace) -> int:
+    """Open the window with what was given."""
+    from kfuncscope.gui.app import main
+
+    return main(["kfuncscope", *arguments.files])

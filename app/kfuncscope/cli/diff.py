@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope diff``: two kernels without any object."""
+
+from __future__ import annotations
+
+import argparse
+
+from kfuncscope.cli.given import session
+from kfuncscope.cli.output import table, write_csv, write_json
+from kfuncscope.errors import SessionError
+from kfuncscope.upgrade.analyse import open_kernels, pair_up
+from kfuncscope.upgrade.diff import KINDS, QUICK, differences
+
+HEAD = ("arch", "kind", "name", "change", "old", "new", "note")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the differences of every pair."""
+    kinds = tuple(arguments.kind) or QUICK
+    unknown = [k for k in kinds if k not in KINDS]
+    if unknown:
+        raise SessionError("--kind", f"{unknown[0]!r} is none of {', '.join(KINDS)}")
+    kernels, _ = open_kernels(session(arguments, []))
+    pairs = pair_up(*kernels)
+    if not pairs:
+        raise SessionError("diff", "no architecture has both an old and a new kernel")
+    rows = [(p.new.arch, *d) for p in pairs for d in differences(p.old, p.new, kinds)]
+    if arguments.format == "csv":
+        write_csv(HEAD, rows)
+    elif arguments.format == "json":
+        write_json([dict(zip(HEAD, row, strict=True)) for row in rows])
+    else:
+        flat = [(*row[:4], " ".join(row[4].split())[:100], " ".join(row[5].split())[:100], row[6]) for row in rows]
+        table(HEAD, flat)
+    return 0

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""From arguments to sessions and kernels.
+
+``--new A B C`` swallows the objects that follow it, as the shell's ``*.deb`` cannot be told apart by place: what was
+given beyond the first file of the last kernel option is sorted by what it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kfuncscope.errors import InputError, SessionError
+from kfuncscope.intake.detect import HEAD, IMAGES, Kind, detect
+from kfuncscope.upgrade.session import KernelRef, Session
+
+
+_KERNEL_PACKAGE = re.compile(r"(linux-(image|binary|base|modules|signed|unsigned)|kernel)[-_]", re.IGNORECASE)
+_KERNEL_FILE = re.compile(r"(vmlinu[xz]|vmlinux\.btf|Image|bzImage|System\.map|kallsyms|config-\d)", re.IGNORECASE)
+_PARTS = re.compile(r"(btf|config|modules|symbols)=")
+
+
+def is_kernel(given: str) -> bool:
+    """Whether a path is (part of) a kernel rather than a place of objects: by name for packages, else by content."""
+    if _PARTS.match(given):
+        return True
+    path = Path(given)
+    if path.is_dir():
+        names = os.listdir(path)
+        return any(n.startswith(("vmlinu", "vmlinux.btf")) for n in names) or (path / "lib" / "modules").is_dir()
+    if path.suffix in (".deb", ".rpm", ".ddeb"):
+        return bool(_KERNEL_PACKAGE.match(path.name))
+    if _KERNEL_FILE.match(path.name):
+        return True
+    try:
+        with path.open("rb") as file:
+            kind = detect(file.read(HEAD))
+    except OSError:
+        return False
+    return kind == Kind.BTF or kind in IMAGES or ".btf" in path.name
+
+
+def split(given: Sequence[str], objects: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Kernels and objects: as written where objects were told apart, else sorted by what each file is."""
+    if objects:
+        return list(given), list(objects)
+    kernels, rest = list(given[:1]), list[str]()
+    for one in given[1:]:
+        (kernels if is_kernel(one) else rest).append(one)
+    if not rest:
+        raise SessionError("command line", "no object was given")
+    return kernels, rest
+
+
+def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None) -> Session:
+    """The session that ``--old``, ``--new`` and the objects make; files of a side are taken together."""
+    new, given = (
+        (list(arguments.new), list(objects)) if objects is not None else split(arguments.new, arguments.objects)
+    )
+    return Session(
+        old=[KernelRef(list(arguments.old), arch=arguments.arch, release=arguments.release)],
+        new=[KernelRef(new, arch=arguments.arch, release=arguments.release)],
+        objects=given,
+        section_types=section_types(arguments),
+    )
+
+
+def section_types(arguments: argparse.Namespace) -> dict[str, str]:
+    """``--section-type SECTION=TYPE`` as a table."""
+    found = {}
+    for text in getattr(arguments, "section_type", []):
+        section, equals, kind = text.rpartition("=")
+        if not equals:
+            raise SessionError("--section-type", f"{text!r} is not SECTION=TYPE")
+        found[section] = kind.upper().removeprefix("BPF_PROG_TYPE_")
+    return found
+
+
+def first_problem(problems: Sequence[object]) -> InputError:
+    """The first problem as the error it was."""
+    from kfuncscope.intake.files import Problem
+
+    first = problems[0]
+    assert isinstance(first, Problem)
+    return InputError(first.path, first.reason, first.offset)

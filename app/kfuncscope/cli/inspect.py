@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope kernel`` and ``kfuncscope object``: what the one offers, what the other needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from kfuncscope.bpf.needs import program_needs
+from kfuncscope.bpf.object import BpfObject, read_object
+from kfuncscope.btf.summary import summarize
+from kfuncscope.cli.given import first_problem, section_types
+from kfuncscope.cli.output import clean, table, write_json
+from kfuncscope.errors import InputError
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.rules.evidence import flag_words
+from kfuncscope.rules.faults import kernel_faults
+from kfuncscope.upgrade.analyse import open_refs
+from kfuncscope.upgrade.session import KernelRef
+
+
+def run_kernel(arguments: argparse.Namespace) -> int:
+    """What each kernel of the files offers."""
+    kernels, problems = open_refs([KernelRef(list(arguments.files), arch=arguments.arch, release=arguments.release)])
+    if not kernels:
+        raise first_problem(problems)
+    told = [describe_kernel(k) for k in kernels]
+    if arguments.format == "json":
+        write_json(told if len(told) > 1 else told[0])
+        return 0
+    for kernel, facts in zip(kernels, told, strict=True):
+        _print_kernel(kernel, facts)
+    return 0
+
+
+def describe_kernel(kernel: Kernel) -> dict[str, Any]:
+    """Everything that the table and the JSON show of a kernel."""
+    facts: dict[str, Any] = {
+        "label": kernel.label, "arch": kernel.arch, "release": kernel.release, "release_from": kernel.release_source,
+        "lacks": kernel.lacks, "knowledge": kernel.knowledge.release, "jit": kernel.jit,
+        "kfunc_calls": kernel.jit and kernel.caps.kfunc_call, "trampoline": kernel.jit and kernel.caps.trampoline,
+        "modules": len(kernel.modules), "struct_ops": kernel.struct_ops, "prog_types": len(kernel.prog_types),
+        "map_types": len(kernel.map_types), "attach_types": len(kernel.attach_types), "helpers": len(kernel.helpers),
+    }  # fmt: skip
+    registry = kernel.kfuncs
+    if kernel.vmlinux is None or registry is None:
+        return {**facts, "btf": None, "kfuncs": {}, "faults": []}
+    facts["btf"] = summarize(kernel.vmlinux)._asdict()
+    facts["kfuncs_from"] = registry.source
+    facts["kfuncs"] = {
+        name: {
+            "flags": k.flags, "flags_words": flag_words(k.flags), "flags_from": k.flags_source,
+            "prog_types": sorted(k.prog_types) if k.prog_types is not None else None, "types_from": k.types_source,
+            "from": k.source, "sets": list(k.sets),
+        }
+        for name, k in sorted(registry.kfuncs.items())
+    }  # fmt: skip
+    facts["faults"] = [f.message for f in kernel_faults(kernel)]
+    return facts
+
+
+def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
+    print(f"{clean(kernel.label)}: {kernel.arch} {clean(kernel.release)} (release from {facts['release_from']})")
+    if facts["btf"] is None:
+        print("  no BTF: programs that need types of the kernel do not load, and no kfunc can be called")
+        return
+    btf = facts["btf"]
+    print(f"  BTF: {btf['size']} bytes, {btf['types']} types, {'big' if btf['big_endian'] else 'little'} endian")
+    print("  kinds: " + ", ".join(f"{k} {n}" for k, n in btf["kinds"].items()))
+    print(f"  kfuncs: {len(facts['kfuncs'])}, told by {facts['kfuncs_from']}"
+          + ("" if facts["kfunc_calls"] else "; no program can call them: no JIT that supports it"))  # fmt: skip
+    print(f"  tracepoints {btf['tracepoints']}, LSM hooks {btf['lsm_functions']}, iterators {btf['iter_structs']}, "
+          f"struct_ops: {', '.join(facts['struct_ops']) or 'none'}")  # fmt: skip
+    if facts["lacks"]:
+        print(f"  not given: {', '.join(facts['lacks'])}")
+    for fault in facts["faults"]:
+        print(f"  fault of the build: {clean(fault)}")
+    table(
+        ("  kfunc", "flags", "program types", "from"),
+        [
+            ("  " + n, k["flags_words"], ",".join(k["prog_types"] or ["?"]), k["from"])
+            for n, k in facts["kfuncs"].items()
+        ],
+    )
+
+
+def run_object(arguments: argparse.Namespace) -> int:
+    """What each object needs."""
+    files, problems = object_files(arguments.objects)
+    told, bad = [], [InputError(p.path, p.reason, p.offset) for p in problems]
+    for file in files:
+        try:
+            obj = read_object(file.data, file.name, section_types(arguments))
+            told.append(describe_object(obj) | {"sha256": file.sha256, "places": [p.path for p in file.places]})
+        except InputError as error:
+            bad.append(error)
+    if not told and bad:
+        raise bad[0]
+    if arguments.format == "json":
+        write_json(told)
+    else:
+        for facts in told:
+            _print_object(facts)
+    for failed in bad:
+        print(f"kfuncscope: {failed}", file=sys.stderr)
+    return 3 if bad else 0
+
+
+def describe_object(obj: BpfObject) -> dict[str, Any]:
+    """Everything that the table and the JSON show of an object."""
+    programs = []
+    for program in obj.programs:
+        section = program.section
+        programs.append({
+            "name": program.name, "section": section.name, "type": section.prog_type, "attach_type": section.attach_type,
+            "target": section.target, "sleepable": section.sleepable, "autoload": section.autoload,
+            "instructions": sum(len(f.insns) for f in program.functions),
+            "core_records": sum(len(f.relos) for f in program.functions),
+            "needs": [_need(n) for n in program_needs(obj, program)],
+        })  # fmt: skip
+    return {
+        "object": obj.name, "endian": "little" if obj.endian == "<" else "big", "license": obj.license,
+        "programs": programs,
+        "maps": [{"name": m.name, "type": m.type, "section": m.section} for m in obj.maps.values()],
+        "externs": [{"name": e.name, "kind": e.kind, "weak": e.weak} for e in obj.externs.values()],
+        "struct_ops": [{"name": s.name, "type": s.kernel_type} for s in obj.struct_ops], "notes": obj.notes,
+    }  # fmt: skip
+
+
+def _need(need: Any) -> dict[str, Any]:
+    sites = []
+    for function, index in need.places:
+        line = function.line_at(index)
+        sites.append({"function": function.name, "insn": index, "file": line.file if line else "",
+                      "line": line.line if line else 0})  # fmt: skip
+    return {"kind": need.kind, "name": need.name, "strong": need.strong, "tested": need.tested, "sites": sites}
+
+
+def _print_object(facts: dict[str, Any]) -> None:
+    print(f"{clean(facts['object'])}: {facts['endian']} endian, licence {clean(str(facts['license']))}")
+    for program in facts["programs"]:
+        print(f'  {clean(program["name"])}  SEC("{clean(program["section"])}")  {program["type"] or "type unknown"}')
+        for need in program["needs"]:
+            strength = {True: "strong", False: "weak, tested" if need["tested"] else "weak", None: ""}[need["strong"]]
+            places = ", ".join(f"{s['file'].rsplit('/', 1)[-1]}:{s['line']}" for s in need["sites"][:3] if s["file"])
+            print(f"    {need['kind']} {clean(need['name'])}  {strength}  {clean(places)}".rstrip())
+    for note in facts["notes"]:
+        print(f"  could not check: {clean(note)}")

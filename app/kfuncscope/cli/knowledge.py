@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope knowledge``: make and list the tables about kernel releases."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from kfuncscope.cli.output import clean
+from kfuncscope.kernel import knowledge
+
+
+def user_tables() -> Path:
+    """Where a user's own tables are kept (XDG data directory)."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "kfuncscope" / "knowledge"
+
+
+def run_build(arguments: argparse.Namespace) -> int:
+    """Build the tables of one release from its source tree."""
+    from kfuncscope.kernel.source.build import build
+
+    out = Path(arguments.out) if arguments.out else user_tables()
+    report = build(Path(arguments.tree), out, arguments.release)
+    print(clean(str(report)))
+    return 0
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Print the releases that have tables, with their provenance."""
+    for release in knowledge.releases():
+        provenance = knowledge.for_release(release).provenance
+        print(f"{release}: {clean(provenance.source)} ({clean(provenance.made)})")
+    return 0

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The command line: parse, hand on to one module for each command, turn errors into exit codes.
+
+Exit codes: 0 nothing breaks, 1 something breaks (or what ``--fail-on`` names), 2 wrong usage, 3 unreadable input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from kfuncscope import __version__
+from kfuncscope.errors import InputError
+
+EXIT_OK, EXIT_BREAKS, EXIT_USAGE, EXIT_INPUT = 0, 1, 2, 3
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each leaves ``run`` as the name of the function that carries it out."""
+    top = argparse.ArgumentParser(
+        prog="kfuncscope",
+        description="Which of the BPF programs we ship stop working on the new kernel, where, why, and what to do.",
+    )
+    top.add_argument("--version", action="version", version=f"kfuncscope {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    _add_upgrade_commands(commands)
+    _add_inspect_commands(commands)
+    _add_other_commands(commands)
+    return top
+
+
+Subparsers = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _sides(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--old", nargs="+", action="extend", required=True, metavar="F", help="files of old kernels")
+    command.add_argument("--new", nargs="+", action="extend", required=True, metavar="F", help="files of new kernels")
+    _kernel_words(command)
+
+
+def _kernel_words(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--arch", help="architecture, where the files do not tell")
+    command.add_argument("--release", help="release, where the files do not tell")
+
+
+def _objects(command: argparse.ArgumentParser) -> None:
+    command.add_argument("objects", nargs="*", metavar="OBJECT_OR_DIR", help="objects, folders, packages, programs")
+    command.add_argument(
+        "--section-type", action="append", default=[], metavar="SECTION=TYPE",
+        help="program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)",
+    )  # fmt: skip
+
+
+def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from kfuncscope.cli import report_commands
+
+    check = commands.add_parser("check", help="judge an upgrade: which programs break, and why")
+    _sides(check)
+    _objects(check)
+    check.add_argument("--format", choices=("table", "json"), default="table")
+    check.add_argument("--all", action="store_true", help="list programs that are OK too")
+    check.add_argument("--workers", type=int, metavar="N", help="processes to work with")
+    report_commands.add_report_options(check)
+    report_commands.add_shard_option(check)
+    check.set_defaults(run="check:run")
+
+    judge = commands.add_parser("judge", help="what single kernels do with objects")
+    judge.add_argument("--kernel", nargs="+", action="extend", required=True, metavar="K")
+    _kernel_words(judge)
+    _objects(judge)
+    judge.add_argument("--format", choices=("table", "csv"), default="table")
+    judge.set_defaults(run="judge:run")
+
+    relocate = commands.add_parser("relocate", help="what each CO-RE record becomes on a kernel")
+    relocate.add_argument("--kernel", required=True, metavar="K")
+    _kernel_words(relocate)
+    _objects(relocate)
+    relocate.add_argument("--format", choices=("table", "csv"), default="table")
+    relocate.add_argument("--no-modules", action="store_true", help="do not search module BTF")
+    relocate.set_defaults(run="relocate:run")
+
+    explain = commands.add_parser("explain", help="the chain from a verdict to rule, instruction and declarations")
+    explain.add_argument("target", metavar="OBJECT:PROGRAM")
+    _sides(explain)
+    explain.set_defaults(run="explain:run")
+
+    diff = commands.add_parser("diff", help="what went, came or changed between two kernels")
+    _sides(diff)
+    diff.add_argument("--kind", action="append", default=[], help="kfunc, kfunc_flags, helper, tracepoint, lsm, iter, "
+                      "struct_ops, map_type, prog_type, attach_type, function, type; all but the last two by default")  # fmt: skip
+    diff.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    diff.set_defaults(run="diff:run")
+    report_commands.add_parsers(commands)
+
+
+def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    kernel = commands.add_parser("kernel", help="what a kernel offers")
+    kernel.add_argument("files", nargs="+", metavar="F")
+    _kernel_words(kernel)
+    kernel.add_argument("--format", choices=("table", "json"), default="table")
+    kernel.set_defaults(run="inspect:run_kernel")
+
+    obj = commands.add_parser("object", help="what an object needs")
+    _objects(obj)
+    obj.add_argument("--format", choices=("table", "json"), default="table")
+    obj.set_defaults(run="inspect:run_object")
+
+
+def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="open the main job on the sample data")
+    demo.add_argument("--picture", metavar="PNG", help="draw the window into a picture instead of opening it")
+    demo.add_argument("--dark", action="store_true")
+    demo.set_defaults(run="demo:run")
+
+    gui = commands.add_parser("gui", help="open the window")
+    gui.add_argument("files", nargs="*", metavar="F", help="a session, kernels, objects")
+    gui.set_defaults(run="demo:run_gui")
+
+    know = commands.add_parser("knowledge", help="tables about kernel releases")
+    actions = know.add_subparsers(dest="action", required=True)
+    build = actions.add_parser("build", help="make the tables of a release from its source tree")
+    build.add_argument("tree", metavar="LINUX_TREE")
+    build.add_argument("--out", help="folder to write to (default: the user's own tables)")
+    build.add_argument("--release", help="release, where the tree's Makefile does not tell")
+    build.set_defaults(run="knowledge:run_build")
+    actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
+
+    cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
+    cache.set_defaults(run="cache:run")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code."""
+    arguments = parser().parse_args(argv)
+    if not arguments.command:
+        parser().print_help()
+        return EXIT_USAGE
+    try:
+        if callable(arguments.run):
+            return int(arguments.run(arguments))
+        module, _, function = arguments.run.partition(":")
+        return int(getattr(importlib.import_module(f"kfuncscope.cli.{module}"), function)(arguments))
+    except InputError as error:
+        print(f"kfuncscope: {error}", file=sys.stderr)
+        return EXIT_INPUT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

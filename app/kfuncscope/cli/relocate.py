@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope relocate``: one row for each CO-RE record of objects on a kernel."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from kfuncscope.bpf.object import BpfObject, read_object
+from kfuncscope.cli.given import first_problem, section_types
+from kfuncscope.cli.output import table, write_csv
+from kfuncscope.errors import InputError
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.modules import Modules
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.core import KIND_NAMES, SpecError, parse_spec, spec_text
+from kfuncscope.upgrade.analyse import open_refs
+from kfuncscope.upgrade.session import KernelRef
+
+HEAD = ("object", "program", "section", "record", "kind", "spec", "outcome", "old", "new")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the records; ``record`` is the index within the section of .BTF.ext, as libbpf counts."""
+    kernels, problems = open_refs([KernelRef([arguments.kernel], arch=arguments.arch, release=arguments.release)])
+    if not kernels:
+        raise first_problem(problems)
+    files, bad = object_files(arguments.objects)
+    if not files and bad:
+        raise first_problem(bad)
+    if arguments.no_modules:
+        kernels[0].modules = Modules({}, kernels[0].vmlinux)
+    rows = []
+    for file in files:
+        try:
+            obj = read_object(file.data, file.name, section_types(arguments))
+            rows += list(_rows(obj, kernels[0]))
+        except InputError as error:
+            print(f"kfuncscope: {error}", file=sys.stderr)
+    write_csv(HEAD, rows) if arguments.format == "csv" else table(HEAD, rows)
+    return 3 if bad else 0
+
+
+def _rows(obj: BpfObject, kernel: Kernel) -> Iterator[tuple[str, ...]]:
+    ctx = Context(obj, kernel)
+    btf = obj.btf
+    if btf is None:
+        return
+    for function in obj.functions.values():
+        relocs = ctx.relocs(function)
+        for number, relo in function.relos:
+            reloc = relocs.get(relo.insn_off // 8 - function.start)
+            if reloc is None:
+                continue
+            try:
+                spec = spec_text(parse_spec(btf, relo))
+            except SpecError:
+                spec = f"{btf.name(relo.type_id)} {relo.access}"
+            shown = reloc.outcome in ("patched", "absent")
+            yield (obj.name, function.name, function.section, str(number), KIND_NAMES.get(relo.kind, str(relo.kind)),
+                   spec, reloc.outcome, str(reloc.old), str(reloc.new) if shown else "")  # fmt: skip

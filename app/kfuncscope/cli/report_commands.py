@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Commands around reports: options that ``check`` shares, and ``merge``, ``compare``, ``path``, ``usage``, ``promise``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kfuncscope.intake.files import ObjectFile, Problem
+    from kfuncscope.upgrade.analysis import Analysis
+    from kfuncscope.upgrade.jsonform import Shard
+    from kfuncscope.upgrade.policy import Decision
+
+OK, FAILS, USAGE, UNREADABLE = 0, 1, 2, 3
+_FAIL_HELP = (
+    "what makes the exit status 1, separated by commas: breaks, silent, risk, degrades, unknown, unread (inputs), "
+    "blocked, needs-work (by the policy), new (not in the baseline, or worse), never; "
+    "without it blocked where a policy is given, else breaks"
+)
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that ends in an analysis: reports, policy, baseline, what fails, annotations."""
+    group = parser.add_argument_group("reports and gates")
+    group.add_argument(
+        "--report", metavar="FILE", action="append", default=[],
+        help="write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, "
+        "graphml; may be given again",
+    )  # fmt: skip
+    group.add_argument("--policy", metavar="FILE", help="policy in TOML: what blocks, waivers, weights of risk")
+    group.add_argument("--baseline", metavar="OLD.json", help="an earlier JSON report to compare with")
+    group.add_argument("--fail-on", metavar="WORDS", help=_FAIL_HELP)
+    group.add_argument(
+        "--annotate", metavar="github|gitlab[=FILE]",
+        help="annotations for a merge request: github prints workflow commands, gitlab writes a code quality report "
+        "(gl-code-quality-report.json)",
+    )  # fmt: skip
+
+
+def add_shard_option(parser: argparse.ArgumentParser) -> None:
+    """``--shard i/n`` for the command that runs an analysis."""
+    parser.add_argument(
+        "--shard", metavar="I/N", help="judge only part I of N of the objects; put JSON reports together with merge"
+    )
+
+
+def shard_of(args: argparse.Namespace) -> Shard | None:
+    """The shard asked for; InputError where the words make none."""
+    from kfuncscope.upgrade.merge import parse_shard
+
+    return parse_shard(args.shard) if args.shard else None
+
+
+def check_report_options(args: argparse.Namespace) -> None:
+    """Refuse what cannot work before hours of analysis: extensions, words, unreadable policies and baselines."""
+    from kfuncscope import report
+    from kfuncscope.errors import SessionError
+    from kfuncscope.upgrade import policy
+    from kfuncscope.upgrade.compare import fail_words
+
+    for path in args.report:
+        report.format_of(path)
+        if not Path(path).parent.is_dir():
+            raise SessionError(path, "its folder does not exist")
+    words = fail_words(args.fail_on) if args.fail_on else ()
+    if "new" in words and not args.baseline:
+        raise SessionError("--fail-on", "new needs a --baseline to compare with")
+    if args.policy:
+        policy.load(args.policy)
+    if args.baseline and not Path(args.baseline).is_file():
+        raise SessionError(args.baseline, "no such file")
+    if args.annotate:
+        _annotation(args.annotate)
+
+
+def _annotation(text: str) -> tuple[str, str]:
+    from kfuncscope.errors import SessionError
+
+    kind, _, path = text.partition("=")
+    if kind not in ("github", "gitlab") or (kind == "github" and path):
+        raise SessionError("--annotate", f"{text[:80]!r} is neither github nor gitlab[=FILE]")
+    return kind, path or "gl-code-quality-report.json"
+
+
+def conclude(analysis: Analysis, args: argparse.Namespace, shard: Shard | None = None) -> int:
+    """Decide, compare, write what was asked for; the exit status is 1 where ``--fail-on`` (or its default) says so.
+
+    What fails is said on standard error, so that standard output stays what the command itself prints.
+    """
+    from kfuncscope import report
+    from kfuncscope.upgrade import compare, jsonform, policy
+
+    rules = policy.load(args.policy) if args.policy else policy.DEFAULT
+    decision = policy.decide(analysis, rules)
+    found = compare.compare(jsonform.load(args.baseline)[0], analysis) if args.baseline else None
+    made = report.make(analysis, decision, found, shard=shard)
+    for path in args.report:
+        report.write(made, path)
+    if args.annotate:
+        _annotate(made, *_annotation(args.annotate))
+    words = compare.fail_words(args.fail_on or ("blocked" if args.policy else "breaks"))
+    said = compare.failures(analysis, words, decision, found)
+    for line in [*_stale(decision), *said]:
+        print(line, file=sys.stderr)
+    return FAILS if said else OK
+
+
+def _stale(decision: Decision) -> list[str]:
+    lines = [f"waiver expired on {w.expires}: {w.scope.words()} ({w.owner})" for w in decision.expired]
+    lines += [f"waiver matches nothing: {w.scope.words()} ({w.owner})" for w in decision.unused]
+    if decision.tolerated:
+        lines.append(f"tolerated by waivers: {len(decision.tolerated)}")
+    from kfuncscope.report.safe import visible
+
+    return [visible(line) for line in lines]
+
+
+def _annotate(made: object, kind: str, path: str) -> None:
+    from kfuncscope.errors import SessionError
+    from kfuncscope.report import Report, annotate
+
+    assert isinstance(made, Report)
+    if kind == "github":
+        _out(annotate.github(made))
+        return
+    try:
+        Path(path).write_bytes(annotate.gitlab(made))
+    except OSError as bad:
+        raise SessionError(path, f"cannot be written: {bad.strerror or bad}") from bad
+
+
+def _out(data: bytes, path: str | None = None) -> None:
+    """Bytes to a file, or to standard output whatever its encoding is."""
+    from kfuncscope.errors import SessionError
+
+    if path and path != "-":
+        try:
+            Path(path).write_bytes(data)
+        except OSError as bad:
+            raise SessionError(path, f"cannot be written: {bad.strerror or bad}") from bad
+        return
+    sys.stdout.flush()
+    if hasattr(sys.stdout, "buffer"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        sys.stdout.write(data.decode("utf-8"))
+
+
+def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands of this module; each sets ``run`` to its handler, which returns the exit status."""
+    _add_merge(subparsers)
+    _add_compare(subparsers)
+    _add_path(subparsers)
+    _add_usage(subparsers)
+    _add_promise(subparsers)
+
+
+def _table_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("md", "csv", "json"), default="md", help="form of the output (default md)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+
+
+def _add_merge(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "merge",
+        help="put the JSON reports of all shards together",
+        description="Put the JSON reports that --shard 1/N .. N/N made together, as if one run had made them.",
+    )
+    parser.add_argument("parts", metavar="PART.json", nargs="+", help="the JSON report of one shard")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the whole JSON report there")
+    add_report_options(parser)
+    parser.set_defaults(run=run_merge)
+
+
+def run_merge(args: argparse.Namespace) -> int:
+    """``merge``: one analysis of all shards, then as ``check`` ends."""
+    from kfuncscope.upgrade import jsonform, policy
+    from kfuncscope.upgrade.merge import merge
+
+    check_report_options(args)
+    whole = merge([jsonform.load(path) for path in args.parts])
+    if args.output or not args.report:
+        rules = policy.load(args.policy) if args.policy else policy.DEFAULT
+        _out(jsonform.dumps(whole, policy.decide(whole, rules)), args.output)
+    return conclude(whole, args)
+
+
+def _add_compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "compare",
+        help="new, gone and unchanged findings of two JSON reports",
+        description="Compare two JSON reports: findings that are new, worse, better, gone. Exit status 1 with "
+        "--fail-on new where something new or worse needs attention by the policy.",
+    )
+    parser.add_argument("old", metavar="OLD.json")
+    parser.add_argument("new", metavar="NEW.json")
+    parser.add_argument("--policy", metavar="FILE", help="policy in TOML")
+    parser.add_argument("--fail-on", metavar="WORDS", default="never", help=_FAIL_HELP)
+    _table_options(parser)
+    parser.set_defaults(run=run_compare)
+
+
+def run_compare(args: argparse.Namespace) -> int:
+    """``compare``: a table of what changed between two reports."""
+    from kfuncscope.report import tables
+    from kfuncscope.upgrade import compare, jsonform, policy
+
+    words = compare.fail_words(args.fail_on)
+    rules = policy.load(args.policy) if args.policy else policy.DEFAULT
+    after = jsonform.load(args.new)[0]
+    found = compare.compare(jsonform.load(args.old)[0], after)
+    _out(tables.comparison(found, args.format), args.output)
+    said = compare.failures(after, words, policy.decide(after, rules), found)
+    for line in said:
+        print(line, file=sys.stderr)
+    return FAILS if said else OK
+
+
+def _add_path(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "path",
+        help="the first step of several at which each program breaks",
+        description="From JSON reports of consecutive upgrades (6.1 to 6.12, 6.12 to 7.2, ...): where each program "
+        "breaks first.",
+    )
+    parser.add_argument("steps", metavar="STEP.json", nargs="+", help="JSON reports in the order of the steps")
+    _table_options(parser)
+    parser.set_defaults(run=run_path)
+
+
+def run_path(args: argparse.Namespace) -> int:
+    """``path``: a table of journeys."""
+    from kfuncscope.report import tables
+    from kfuncscope.upgrade import jsonform
+    from kfuncscope.upgrade.path import journeys
+
+    _out(tables.path(journeys([jsonform.load(step)[0] for step in args.steps]), args.format), args.output)
+    return OK
+
+
+def _add_usage(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "usage",
+        help="which packages, objects and programs use each kfunc, helper and hook",
+        description="Count who uses what; no kernel is needed. Evidence for those who decide what to keep.",
+    )
+    parser.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    parser.add_argument(
+        "--kind", action="append", metavar="KIND", default=[],
+        help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
+    )  # fmt: skip
+    _table_options(parser)
+    parser.set_defaults(run=run_usage)
+
+
+def run_usage(args: argparse.Namespace) -> int:
+    """``usage``: the table, and on standard error what could not be read."""
+    from kfuncscope.errors import SessionError
+    from kfuncscope.report import tables
+    from kfuncscope.rules.verdict import NeedKind
+    from kfuncscope.upgrade.usage import USUAL, collect
+
+    strange = [k for k in args.kind if k not in {n.value for n in NeedKind}]
+    if strange:
+        raise SessionError("--kind", f"{strange[0][:80]!r} is no kind of need")
+    files, problems = _objects(args.objects)
+    uses, more = collect(files, [NeedKind(k) for k in args.kind] or USUAL)
+    _out(tables.usage(uses, args.format), args.output)
+    return _unread([*problems, *more])
+
+
+def _objects(paths: list[str]) -> tuple[list[ObjectFile], list[Problem]]:
+    from kfuncscope.intake.objects import object_files
+
+    return object_files(paths)
+
+
+def _unread(problems: list[Problem]) -> int:
+    from kfuncscope.report.safe import visible
+
+    for problem in problems:
+        at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
+        print(visible(f"could not read {problem.path}{at}: {problem.reason}", 1000), file=sys.stderr)
+    return UNREADABLE if problems else OK
+
+
+def _add_promise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "promise",
+        help="write down what objects rely on, and hold later kernels against it",
+        description="A promise file lists what a set of objects relies on from a kernel; a later kernel can be held "
+        "against it without the objects and without the old kernel.",
+    )
+    commands = parser.add_subparsers(dest="promise", metavar="make|check", required=True)
+    make = commands.add_parser("make", help="write a promise file")
+    make.add_argument("--kernel", metavar="K", nargs="+", required=True, help="the files of one kernel")
+    make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    make.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+    make.set_defaults(run=run_promise_make)
+    check = commands.add_parser("check", help="hold a kernel against a promise file")
+    check.add_argument("--kernel", metavar="K", nargs="+", required=True, help="the files of one kernel")
+    check.add_argument("promise_file", metavar="PROMISE.toml")
+    _table_options(check)
+    check.set_defaults(run=run_promise_check)
+
+
+def run_promise_make(args: argparse.Namespace) -> int:
+    """``promise make``: the file, and on standard error what could not be promised."""
+    raise NotImplementedError
+
+
+def run_promise_check(args: argparse.Namespace) -> int:
+    """``promise check``: a table of what is broken or changed; exit status 1 where something is broken."""
+    raise NotImplementedError
