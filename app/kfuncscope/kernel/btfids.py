@@ -130,16 +130,20 @@ def _scan(words: _Words, funcs: npt.NDArray[np.bool_]) -> list[KfuncSet]:
     at = at[words[at + 3] < _KF_LIMIT]
     at = at[_is_func(words[at + 2], funcs)]
     ends = at + 2 * words[at].astype(np.int64)
-    at, ends = at[ends < len(words)], ends[ends < len(words)]
+    whole = ends + 1 < len(words)
+    at, ends = at[whole], ends[whole]
     at = at[_is_func(words[ends], funcs)]
     found: list[KfuncSet] = []
     free = 0
     for start in at.tolist():
         count = int(words[start])
         ids, flags = _rows(words, start + 2, count)
-        if start < free or (np.diff(ids.astype(np.int64)) <= 0).any():
+        # Of two that overlap, one is an accident: the shorter one.
+        if start < free and count <= len(found[-1].members):
             continue
-        if _is_func(ids, funcs).all() and (flags < _KF_LIMIT).all():
+        if (np.diff(ids.astype(np.int64)) > 0).all() and _is_func(ids, funcs).all() and (flags < _KF_LIMIT).all():
+            if start < free:
+                found.pop()
             found.append(_set(4 * start, int(words[start + 1]), ids, flags))
             free = start + 2 + 2 * count
     return found
