@@ -54,12 +54,14 @@ class Alternative:
     """One way in which a helper is given out: the ``bpf_func_proto`` and what must hold for it.
 
     Each condition is ``(kind, negated, words)``: kinds ``attach`` (expected attach type), ``config``, ``cap``,
-    ``sleepable``, ``trampoline``, ``hook`` (LSM hook), ``struct_ops``, ``member``, ``iter`` and ``text`` (source that
-    was not understood; never decided).
+    ``lockdown``, ``sleepable``, ``hook`` (LSM hook), ``member`` and ``text`` (source that was not understood).
+    ``gpl_only`` and ``might_sleep`` belong to the ``proto``: one helper may have several.
     """
 
     proto: str
     conditions: tuple[tuple[str, bool, tuple[str, ...]], ...] = ()
+    gpl_only: bool = False
+    might_sleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class HelperAllow:
     @property
     def conditional(self) -> bool:
         """True where anything but a capability or a config option decides."""
-        return any(kind not in ("cap", "config") for a in self.alternatives for kind, _, _ in a.conditions)
+        return any(kind not in ("cap", "config", "lockdown") for a in self.alternatives for kind, _, _ in a.conditions)
 
     @property
     def cap(self) -> str:
@@ -92,7 +94,10 @@ class HelperAllow:
 
 @dataclass(frozen=True, slots=True)
 class HelperFact:
-    """One helper: GPL only, may sleep, and for each program type how it is given (R-6.2, R-6.4)."""
+    """One helper and for each program type how it is given (R-6.2, R-6.4).
+
+    ``gpl_only`` and ``might_sleep`` are true where any of its protos is; the alternatives tell exactly.
+    """
 
     name: str
     gpl_only: bool
@@ -102,11 +107,15 @@ class HelperFact:
 
 @dataclass(frozen=True, slots=True)
 class HelperAnswer:
-    """Whether a program may call a helper, and why: a sentence and the rule it follows from."""
+    """Whether a program may call a helper, and why: a sentence and the rule it follows from.
+
+    ``gpl_only`` tells for a "yes" whether the program's licence must be GPL compatible.
+    """
 
     allowed: Answer
     reason: str
     rule: str = "R-6.2"
+    gpl_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,27 +136,30 @@ class TracepointFact:
 
 @dataclass(frozen=True, slots=True)
 class LsmHookFact:
-    """One LSM hook: return type, C arguments, whether BPF may sleep there, whether BPF is shut out of it (R-7.12)."""
+    """One LSM hook (R-7.12): return type, C arguments, may BPF sleep there, is BPF shut out; options it exists with."""
 
     name: str
     ret: str
     args: tuple[str, ...]
     sleepable: bool
     bpf_disabled: bool
+    config: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StructOpsFact:
     """One struct_ops type (R-11.2, R-11.6).
 
-    ``members`` maps each member to its C declaration; ``sleepable`` are those on which a sleepable program may run;
-    ``unsupported`` those no program may implement. ``helpers``: None = no helper at all; else the names given
-    beside the base list, each with the members in which they are *not* given.
+    ``members`` maps each member to its C declaration; ``sleepable`` are those on which a sleepable program may run,
+    ``must_sleep`` those on which only such a one may; ``unsupported`` those no program may implement. ``helpers``:
+    None = no helper at all; else the names given beside the base list, each with the members in which they are *not*
+    given; a name of the base list that some member lacks is here too.
     """
 
     name: str
     members: Mapping[str, str]
     sleepable: frozenset[str]
+    must_sleep: frozenset[str]
     unsupported: frozenset[str]
     helpers: Mapping[str, frozenset[str]] | None
     base_helpers: bool = True
@@ -168,7 +180,7 @@ class ArchCaps:
 
     ``jit`` is ``ebpf``, ``cbpf`` or ``none``. ``selects`` are the Kconfig symbols that the architecture selects
     outright; ``selects_if`` those it selects under a condition. ``needs`` maps a capability to the config options
-    it asks for beside the JIT.
+    it asks for beside the JIT, ``depends`` to a condition as the source writes it (processor feature, Kconfig).
     """
 
     arch: str
@@ -195,6 +207,7 @@ class ArchCaps:
     selects: frozenset[str] = frozenset()
     selects_if: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    depends: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .facts import Alternative, Answer, HelperAnswer, HelperFact
+from .facts import Alternative, Answer, HelperAllow, HelperAnswer, HelperFact
 
 if TYPE_CHECKING:
     from .facts import ArchCaps
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 # Options that no distribution leaves off where BPF is on; asked for without a config they are taken as set.
 _ASSUMED_OFF = frozenset({"CONFIG_BPF_KPROBE_OVERRIDE"})
-_TRAMPOLINE = frozenset(
-    {"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI",
-     "TRACE_FSESSION_MULTI"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def helper_allowed(knowledge: Knowledge, helper: str, caller: HelperCaller) -> H
             return HelperAnswer("unknown", f"no helper list for program type {caller.prog_type}")
         return HelperAnswer("no", f"{helper} is not given to program type {caller.prog_type}")
     caps = knowledge.caps(caller.arch) if caller.arch else None
-    return _any_of(helper, allow.via, allow.alternatives, caller, caps, knowledge)
+    return _any_of(helper, allow, caller, caps)
 
 
 def _struct_ops(knowledge: Knowledge, fact: HelperFact, caller: HelperCaller) -> HelperAnswer:
@@ -80,43 +76,46 @@ def _struct_ops(knowledge: Knowledge, fact: HelperFact, caller: HelperCaller) ->
     return HelperAnswer("no", f"{ops.name} is not given {fact.name}", "R-11.2")
 
 
-def _any_of(
-    helper: str, via: str, ways: tuple[Alternative, ...], caller: HelperCaller, caps: ArchCaps | None, know: Knowledge
-) -> HelperAnswer:
+def _any_of(helper: str, allow: HelperAllow, caller: HelperCaller, caps: ArchCaps | None) -> HelperAnswer:
     """One way is enough; the reason names the condition that decided."""
-    failed, open_ = "", ""
-    for way in ways:
-        state: Answer = "yes"
-        for kind, negated, words in way.conditions:
-            answer = _condition(kind, words, caller, caps, know)
-            if negated and answer != "unknown":
-                answer = "no" if answer == "yes" else "yes"
-            if answer == "no":
-                state, failed = "no", _words(kind, negated, words)
-                break
-            if answer == "unknown":
-                state, open_ = "unknown", _words(kind, negated, words)
+    failed, unsure = "", ""
+    for way in allow.alternatives:
+        state, told = _holds(way, caller, caps)
         if state == "yes":
-            return HelperAnswer("yes", f"given by {via}", "R-11.4" if len(way.conditions) else "R-6.2")
-    if open_:
-        return HelperAnswer("unknown", f"{via} gives {helper} only if {open_}", "R-11.4")
-    return HelperAnswer("no", f"{via} gives {helper} only if {failed}", "R-11.4")
+            rule = "R-11.4" if any(kind == "attach" for kind, _, _ in way.conditions) else "R-6.2"
+            return HelperAnswer("yes", f"given by {allow.via}", rule, way.gpl_only)
+        if state == "no":
+            failed = failed or told
+        else:
+            unsure = unsure or told
+    state = "unknown" if unsure else "no"
+    return HelperAnswer(state, f"{allow.via} gives {helper} only if {unsure or failed}", "R-11.4")
 
 
-def _condition(
-    kind: str, words: tuple[str, ...], caller: HelperCaller, caps: ArchCaps | None, know: Knowledge
-) -> Answer:
+def _holds(way: Alternative, caller: HelperCaller, caps: ArchCaps | None) -> tuple[Answer, str]:
+    """Whether all conditions of one way hold, and the one that does not or is not known."""
+    unsure = ""
+    for kind, negated, words in way.conditions:
+        answer = _condition(kind, words, caller, caps)
+        if negated and answer != "unknown":
+            answer = "no" if answer == "yes" else "yes"
+        if answer == "no":
+            return "no", _words(kind, negated, words)
+        if answer == "unknown":
+            unsure = unsure or _words(kind, negated, words)
+    return ("unknown", unsure) if unsure else ("yes", "")
+
+
+def _condition(kind: str, words: tuple[str, ...], caller: HelperCaller, caps: ArchCaps | None) -> Answer:
     match kind:
         case "cap":
             return "yes"
         case "config":
             return _config(words, caller, caps)
         case "attach":
-            return "yes" if caller.attach_type in words else "no"
-        case "trampoline":
-            return "yes" if caller.attach_type in _TRAMPOLINE or caller.prog_type == "LSM" else "no"
-        case "iter":
-            return "yes" if caller.attach_type == "TRACE_ITER" else "no"
+            return "yes" if (caller.attach_type or _default_attach(caller.prog_type)) in words else "no"
+        case "lockdown":
+            return "no"  # not under lockdown: an environment no file tells of (R-7.16)
         case "sleepable":
             if caller.sleepable is None:
                 return "unknown"
@@ -126,6 +125,13 @@ def _condition(
                 return "unknown"
             return "yes" if caller.hook in words else "no"
     return "unknown"
+
+
+def _default_attach(prog_type: str) -> str:
+    """The expected attach type of a program that sets none: the kernel's zero, or what it puts in its place."""
+    return {"CGROUP_SOCK": "CGROUP_INET_SOCK_CREATE", "SK_REUSEPORT": "SK_REUSEPORT_SELECT"}.get(
+        prog_type, "CGROUP_INET_INGRESS"
+    )
 
 
 def _config(words: tuple[str, ...], caller: HelperCaller, caps: ArchCaps | None) -> Answer:
@@ -150,8 +156,7 @@ _TOLD = {
     "config": "the kernel has",
     "hook": "the LSM hook is one of",
     "sleepable": "the program may sleep",
-    "trampoline": "the program hangs on a trampoline",
-    "iter": "the program is an iterator",
+    "lockdown": "the kernel is locked down:",
     "text": "the kernel's code agrees:",
 }
 

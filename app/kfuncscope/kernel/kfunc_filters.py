@@ -32,8 +32,11 @@ class FilterRule:
     prog_types: frozenset[str] = frozenset()
     not_prog_types: frozenset[str] = frozenset()
     attach_types: frozenset[str] = frozenset()
+    not_attach_types: frozenset[str] = frozenset()
     struct_ops: frozenset[str] = frozenset()
+    not_struct_ops: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
+    hooks: frozenset[str] = frozenset()
     not_hooks: frozenset[str] = frozenset()
 
     def holds(self, kfunc: str, caller: Caller) -> Answer:
@@ -44,20 +47,22 @@ class FilterRule:
             return "no"
         if caller.prog_type in self.not_prog_types:
             return "no"
-        asked = (
-            (self.attach_types, caller.attach_type),
-            (self.struct_ops, caller.struct_ops),
-            (self.members, caller.member),
-        )
         if (self.struct_ops or self.members) and caller.prog_type != "STRUCT_OPS":
             return "no"
-        if any(allowed and value and value not in allowed for allowed, value in asked):
+        if self.attach_types and caller.attach_type not in self.attach_types:
             return "no"
-        if self.attach_types and not caller.attach_type:
+        if caller.attach_type in self.not_attach_types:
             return "no"
-        if self.not_hooks and caller.hook in self.not_hooks:
-            return "no"
-        return "unknown" if any(allowed and not value for allowed, value in asked) else "yes"
+        open_ = False
+        for allowed, denied, value in (
+            (self.struct_ops, self.not_struct_ops, caller.struct_ops),
+            (self.members, frozenset[str](), caller.member),
+            (self.hooks, self.not_hooks, caller.hook),
+        ):
+            if value and ((allowed and value not in allowed) or value in denied):
+                return "no"
+            open_ = open_ or (not value and bool(allowed or denied))
+        return "unknown" if open_ else "yes"
 
 
 @dataclass(frozen=True, slots=True)

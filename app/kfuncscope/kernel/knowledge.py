@@ -7,7 +7,7 @@ next newer release's (R-11, last table); ``Knowledge.borrowed_for`` says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -108,28 +108,23 @@ class Knowledge:
     def helpers(self) -> Mapping[str, HelperFact]:
         """Helper name without ``bpf_`` → fact (R-6.2)."""
         table = self._helper_table
+        protos = table["protos"]
+        ways = [_allow(rows, protos) for rows in table["ways"]]
         given: dict[str, dict[str, HelperAllow]] = {name: {} for name in table["helpers"]}
-        functions = {via: _allows(via, rows) for via, rows in table["functions"].items()}
-        for prog_type, chain in table["chains"].items():
-            for via in chain:
-                for name, allow in functions[via].items():
-                    given.setdefault(name, {}).setdefault(prog_type, allow)
-        rows = table["helpers"]
-        return {
-            name: HelperFact(name, bool(rows[name][0]), bool(rows[name][1]), types)
-            for name, types in sorted(given.items())
-            if name in rows
-        }
+        for prog_type, rows in table["types"].items():
+            for name, number in rows.items():
+                given[name][prog_type] = ways[number]
+        return {name: _helper(name, types) for name, types in given.items()}
 
     @cached_property
     def helper_prog_types(self) -> frozenset[str]:
         """Program types for which the tables hold a helper list."""
-        return frozenset(self._helper_table["chains"])
+        return frozenset(self._helper_table["types"])
 
     @cached_property
     def base_helpers(self) -> frozenset[str]:
         """Helpers of bpf_base_func_proto, given to (nearly) every program type."""
-        return frozenset(self._helper_table["functions"].get("bpf_base_func_proto", ()))
+        return frozenset(self._helper_table["base"])
 
     @cached_property
     def iter_helpers(self) -> Mapping[str, tuple[str, ...]]:
@@ -138,19 +133,15 @@ class Knowledge:
 
     @cached_property
     def tracepoints(self) -> Mapping[str, TracepointFact]:
-        """Tracepoint name → fact; the tables lack events of some drivers (BTF has the typedefs of all)."""
-        table = self._read("tracepoints")
-        return {
-            name: TracepointFact(name, system, cls or name, tuple(proto), tuple(fields), bool(event), file)
-            for name, (system, cls, proto, fields, event, file) in table["events"].items()
-        }
+        """Tracepoint name → fact. Modules outside the tree may have more; BTF has the typedefs of all."""
+        return _Tracepoints(self._read("tracepoints"))
 
     @cached_property
     def lsm_hooks(self) -> Mapping[str, LsmHookFact]:
         """LSM hook → fact (R-7.12)."""
         return {
-            name: LsmHookFact(name, ret, tuple(args), bool(sleepable), bool(disabled))
-            for name, (ret, args, sleepable, disabled) in self._read("lsm")["hooks"].items()
+            name: LsmHookFact(name, ret, tuple(args), bool(sleepable), bool(disabled), tuple(config))
+            for name, (ret, args, sleepable, disabled, config) in self._read("lsm")["hooks"].items()
         }
 
     @cached_property
@@ -185,13 +176,20 @@ class Knowledge:
 
     @cached_property
     def noreturn_deny(self) -> frozenset[str]:
-        """Functions on which fexit and fmod_ret are refused (R-11.16)."""
+        """Functions on which fexit and fmod_ret are refused (R-11.16), whatever the config; see ``deny_config``."""
         return frozenset(self._deny["noreturn"])
 
     @cached_property
     def btf_id_deny(self) -> frozenset[str]:
         """Functions on which no tracing program may hang (R-7.11)."""
         return frozenset(self._deny["btf_id_deny"])
+
+    @cached_property
+    def deny_config(self) -> Mapping[str, tuple[str, ...]]:
+        """Denied function → config options without which it is not on its list; ``?`` = the source says more."""
+        return {
+            name: tuple(options) for key in ("noreturn", "btf_id_deny") for name, options in self._deny[key].items()
+        }
 
     @cached_property
     def uapi(self) -> Mapping[str, tuple[str, ...]]:
@@ -217,6 +215,7 @@ class Knowledge:
         return ArchCaps(
             arch, row["jit"], **dict.fromkeys(row["caps"], True), selects=frozenset(row["selects"]),
             selects_if=dict(row["selects_if"]), needs={cap: tuple(o) for cap, o in row["needs"].items()},
+            depends=dict(row["depends"]),
         )  # fmt: skip
 
     def helper_allowed(
@@ -240,6 +239,29 @@ class Knowledge:
         return helper_allowed(self, helper.removeprefix("bpf_").removeprefix("BPF_FUNC_"), caller)
 
 
+class _Tracepoints(Mapping[str, TracepointFact]):
+    """Facts made when asked for: a release has thousands of events and a check needs a few."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._events: Mapping[str, Any] = table["events"]
+        self._classes: list[Any] = table["classes"]
+        self._files: list[str] = table["files"]
+
+    def __getitem__(self, name: str) -> TracepointFact:
+        system, cls, file, proto = self._events[name]
+        if isinstance(cls, str):  # a bare tracepoint, or a class of another file
+            return TracepointFact(name, system, cls, tuple(proto or ()), (), bool(cls), self._files[file])
+        class_name, class_proto, fields = self._classes[cls]
+        args = tuple(class_proto if proto == 0 else proto)
+        return TracepointFact(name, system, class_name, args, tuple(fields), True, self._files[file])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._events)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+
 def _kfunc(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
     flags = 0
     for reg in regs:
@@ -251,25 +273,26 @@ def _kfunc(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
     )  # fmt: skip
 
 
-def _allows(via: str, rows: Mapping[str, Any]) -> dict[str, HelperAllow]:
-    return {
-        name: HelperAllow(
-            via,
-            tuple(
-                Alternative(proto, tuple((kind, bool(negated), tuple(words)) for kind, negated, words in conditions))
-                for proto, conditions in ways
-            ),
-        )
-        for name, ways in rows.items()
-    }
+def _allow(rows: list[Any], protos: Mapping[str, Any]) -> HelperAllow:
+    ways = []
+    for _via, proto, conditions in rows:
+        gpl, sleep = protos.get(proto, (0, 0))
+        conds = tuple((kind, bool(negated), tuple(words)) for kind, negated, words in conditions)
+        ways.append(Alternative(proto, conds, bool(gpl), bool(sleep)))
+    return HelperAllow(rows[0][0], tuple(ways))
+
+
+def _helper(name: str, types: Mapping[str, HelperAllow]) -> HelperFact:
+    ways = [way for allow in types.values() for way in allow.alternatives]
+    return HelperFact(name, any(way.gpl_only for way in ways), any(way.might_sleep for way in ways), types)
 
 
 def _struct_ops(name: str, row: Mapping[str, Any]) -> StructOpsFact:
-    helpers = row["helpers"]
+    given = row["helpers"]
+    helpers = None if given is None else {helper: frozenset(lacking) for helper, lacking in given.items()}
     return StructOpsFact(
-        name, dict(row["members"]), frozenset(row["sleepable"]), frozenset(row["unsupported"]),
-        None if helpers is None else {helper: frozenset(members) for helper, members in helpers.items()},
-        bool(row.get("base_helpers", True)), tuple(row["config"]),
+        name, dict(row["members"]), frozenset(row["sleepable"]), frozenset(row["must_sleep"]),
+        frozenset(row["unsupported"]), helpers, bool(row["base_helpers"]), tuple(row["config"]),
     )  # fmt: skip
 
 
@@ -313,9 +336,9 @@ def _common(table: str) -> dict[str, Any]:
 @cache
 def sec_defs(version: str | None = None) -> tuple[SecDef, ...]:
     """libbpf's section table in its own order, as shipped with a kernel release (the newest where not said)."""
-    versions = _common("sec_defs")["versions"]
-    newest = max(versions, key=lambda v: tables.series(v) or (0, 0))
-    rows = versions[version if version in versions else newest]
+    folders = tables.release_folders()
+    wanted = version if version in folders else max(folders, key=lambda name: tables.series(name) or (0, 0))
+    rows = tables.read(folders[wanted], "sec_defs")["rows"]
     return tuple(
         SecDef(sec, prog, f"BPF_{attach}" if attach else "", frozenset(flags), handler)
         for sec, prog, attach, flags, handler in rows
