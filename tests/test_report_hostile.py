@@ -86,6 +86,8 @@ def test_markdown_text_and_spans_stay_one_piece(text: str) -> None:
     parser = markdown_it.MarkdownIt("commonmark", {"html": True})
     page = parser.render(f"x {markdown.plain(text)} y")
     assert not re.search(r"<(?!/?p>)", page), page
+    page = parser.render(markdown.plain(text) + "\n\nnext")
+    assert not re.search(r"<(?!/?p>)", page), page
     page = parser.render(f"x {markdown.span(text)} y")
     assert re.fullmatch(r"<p>x <code>[^<]*</code> y</p>\n", page), page
 

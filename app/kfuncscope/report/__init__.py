@@ -41,7 +41,7 @@ def _csv(report: Report) -> bytes:
 def _json(report: Report) -> bytes:
     from kfuncscope.upgrade import jsonform
 
-    return jsonform.dumps(report.analysis, report.decision)
+    return jsonform.dumps(report.analysis, report.decision, report.shard)
 
 
 def _sarif(report: Report) -> bytes:

@@ -13,7 +13,8 @@ from kfuncscope.rules.verdict import Finding, Verdict
 from kfuncscope.upgrade.compare import Comparison
 from kfuncscope.upgrade.rows import Group
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~@:&$])")
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~@&$]|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\.|^[-+#=])", re.IGNORECASE)
+_NUMBER = re.compile(r"^(\d{1,9})([.)])")
 _TICKS = re.compile(r"`+")
 _MOST = 500
 
@@ -25,7 +26,8 @@ def render(report: Report) -> bytes:
 
 def plain(text: str, limit: int = 400) -> str:
     """Text that Markdown takes as it is: no links, marks, HTML, mentions or table cells come out of it."""
-    return _SPECIAL.sub(r"\\\1", visible(text, limit))
+    shown = _SPECIAL.sub(r"\\\1", visible(text, limit).strip())
+    return _NUMBER.sub(r"\1\\\2", shown)
 
 
 def span(text: str, limit: int = 120) -> str:

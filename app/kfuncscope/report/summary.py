@@ -13,8 +13,9 @@ from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
 from kfuncscope.upgrade import policy
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
 from kfuncscope.upgrade.compare import Comparison
+from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.policy import ArchDecision, Decision, State, Waiver
-from kfuncscope.upgrade.risk import Risk, assess
+from kfuncscope.upgrade.risk import Risk, assess, known_since
 from kfuncscope.upgrade.rows import Group, Row, groups, notable, rows
 
 
@@ -93,6 +94,7 @@ class Report:
     fresh: frozenset[str]
     risk: Risk
     paths: dict[str, str]
+    shard: Shard | None = None
 
     @property
     def state(self) -> Verdict:
@@ -122,10 +124,11 @@ def make(
     decision: Decision | None = None,
     comparison: Comparison | None = None,
     risk: Risk | None = None,
+    shard: Shard | None = None,
 ) -> Report:
     """Everything a report shows of an analysis; the default policy decides where no decision is given."""
     decision = decision or policy.decide(analysis)
-    risk = risk or assess(analysis)
+    risk = risk or assess(analysis, decision.weights, known_since)
     listed = list(notable(rows(analysis)))
     arches = tuple(Arch(a, decision.arch(a.arch), a.counts()) for a in analysis.arches)
     unchecked = tuple(_unchecked(analysis))
@@ -147,6 +150,7 @@ def make(
         fresh=comparison.fresh() if comparison else frozenset(),
         risk=risk,
         paths={o.name: o.places[0].path if o.places else o.name for o in analysis.objects},
+        shard=shard,
     )
 
 

@@ -136,6 +136,7 @@ class Decision:
     unused: tuple[Waiver, ...] = ()
     expired: tuple[Waiver, ...] = ()
     unread: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def arch(self, name: str) -> ArchDecision:
         """The decision for one architecture; clear where the analysis has nothing on it."""
@@ -193,6 +194,7 @@ def decide(analysis: Analysis, policy: Policy = DEFAULT, day: datetime.date | No
         unused=tuple(w for i, w in enumerate(live) if i not in used),
         expired=tuple(w for w in policy.waivers if w.expires < day),
         unread=unread,
+        weights=policy.weights,
     )
 
 

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from kfuncscope.kernel import knowledge
 from kfuncscope.rules.verdict import Confidence, Finding, NeedKind, Verdict
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.rows import Row, rows
@@ -28,6 +29,9 @@ _MATURE = 30  # mainline releases, about six years: older things are treated as 
 _TYPES = 4  # kernel types in one declaration that count as a full cost of support
 _MINORS = {3: 20, 4: 21, 5: 20, 6: 20}
 _STRUCT = re.compile(r"\b(?:struct|union|enum)\s+(\w+)")
+_TABLES = {
+    NeedKind.KFUNC: "kfunc", NeedKind.HELPER: "helper", NeedKind.PROG_TYPE: "prog_type", NeedKind.MAP_TYPE: "map_type",
+}  # fmt: skip
 Since = Callable[[NeedKind, str], str | None]
 _Value = tuple[float | None, str]
 
@@ -81,6 +85,15 @@ def assess(analysis: Analysis, weights: Mapping[str, float] | None = None, since
         packages=_roll_up(listed, findings, lambda r: (r.package,), users.programs_of),
         arches=_roll_up(listed, findings, lambda r: (r.arch,), users.programs_of),
     )
+
+
+def known_since(kind: NeedKind, name: str) -> str | None:
+    """The first mainline release of a kfunc, helper, program or map type, from the knowledge tables."""
+    table = _TABLES.get(kind)
+    if table is None:
+        return None
+    prefix = {"prog_type": "BPF_PROG_TYPE_"}.get(table, "")
+    return knowledge.first_release(table, name if name.startswith(prefix) else prefix + name)
 
 
 def _program_of(row: Row) -> tuple[str, ...]:
