@@ -18,6 +18,9 @@ from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.models.inputs import unchecked
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
+from kfuncscope.gui.tour import Tour
+from kfuncscope.gui.views.help import HelpDialog
+from kfuncscope.upgrade import sessionfile
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.lifecycle import OfferRow, from_analysis
 from kfuncscope.upgrade.session import Session
@@ -45,8 +48,18 @@ class Actions(QObject):
         self._refresh_inputs()
 
     def start(self, paths: list[str], demo: bool = False) -> None:
-        """What the command line asked for."""
-        self.add_inputs(paths)
+        """What the command line asked for: the demo, a session file, or inputs."""
+        if demo:
+            self.window.documents.demo()
+        elif len(paths) == 1 and paths[0].endswith(sessionfile.SUFFIX):
+            self.window.documents.open(paths[0])
+        else:
+            self.add_inputs(paths)
+
+    def say(self, text: str) -> None:
+        """Tell something in the status bar."""
+        self.window.state_text.setText(text)
+        self.window.state_text.setToolTip(text)
 
     # --- wiring ---
     def _register(self) -> None:
@@ -87,6 +100,8 @@ class Actions(QObject):
         add("filter.clear", self.tr("Remove all filters"), w.store.clear, "Ctrl+Backspace", "Filter")
         add("undo", self.tr("Undo filter"), w.store.undo.undo, "Ctrl+Z", "Filter")
         add("redo", self.tr("Redo filter"), w.store.undo.redo, ["Ctrl+Shift+Z", "Ctrl+Y"], "Filter")
+        add("help", self.tr("Keys and words"), self.help, "F1", "View")
+        add("tour", self.tr("Guided tour"), self.tour, "", "View")
         add("theme", self.tr("Light or dark"), self.switch_theme, "Ctrl+Shift+D", "View")
 
     def _connect(self) -> None:
@@ -127,11 +142,23 @@ class Actions(QObject):
         paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Choose files"))
         self.add_inputs(paths, what)
 
+    def use_session(self, session: Session, filters: tuple[Token, ...]) -> None:
+        """Work on another session: its inputs are analysed, its filters and policy used."""
+        self.session = session
+        self.real = None
+        self.window.summary.before = {}
+        self.window.hypotheses.forget()
+        self.window.store.set_index(None, filters)
+        self.window.notes_.read_policy()
+        self._refresh_inputs()
+        self.analyse()
+
     def add_inputs(self, paths: list[str], what: str = "") -> None:
         """Take dropped or chosen paths into the session; an open result is brought up to date at once."""
         if not paths or not opening.add(self.session, paths, what):
             return
         self._refresh_inputs()
+        self.window.documents.touch()
         if self.real is not None:
             self.analyse()
 
@@ -200,7 +227,9 @@ class Actions(QObject):
         self.show_index(index)
 
     def _failed(self, error: str) -> None:
-        self.window.state_text.setText(self.tr("The analysis failed: {0}").format(error))
+        self.say(self.tr("The analysis failed: {0}").format(error))
+        if self.real is None:
+            self.window.welcome.tell(self.tr("The analysis failed: {0}").format(error))
 
     def show_analysis(self, analysis: Analysis, rows: list[OfferRow] | None = None) -> None:
         """Show a result that is at hand."""
@@ -217,10 +246,19 @@ class Actions(QObject):
         if before is None and not flt.has(filters, "arch") and index.lanes:
             filters = flt.with_token(filters, Token("arch", index.lanes[0]))
         w.show_welcome(False)
+        w.hypotheses.forget()
         self._show(index, filters)
         w.kfuncs.show_rows(rows if rows is not None else from_analysis(index.analysis))
         w.timeline.narrow(self._arch())
         w.timeline.show_rows(w.kfuncs.rows)
+        w.documents.touch()
+        if w.tour_after:
+            w.tour_after = False
+            QTimer.singleShot(150, self.tour)
+
+    def show_hypothetical(self, index: Index) -> None:
+        """Show a what-if result (or the real one again); what is real is not forgotten."""
+        self._show(index, self.window.store.filters)
 
     def _show(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
         w = self.window
@@ -228,6 +266,8 @@ class Actions(QObject):
         self._refresh_inputs()
         problems = w.problems.show_problems(list(index.analysis.problems), unchecked(index))
         w.problems_dock.setWindowTitle(self.tr("Problems {0}").format(problems) if problems else self.tr("Problems"))
+        w.notes_.show_notes()
+        w.notes_.show_decision()
         self._titles()
 
     def _titles(self) -> None:
@@ -243,7 +283,7 @@ class Actions(QObject):
         ]
         if self.seconds:
             parts.append(self.tr("analysed in {0:.1f} s").format(self.seconds))
-        w.state_text.setText(" · ".join(parts))
+        self.say(" · ".join(parts))
 
     def _arch(self) -> str:
         """The architecture of the lane under study, empty for all."""
@@ -353,6 +393,15 @@ class Actions(QObject):
                 found.append(Entry(name, kind, go, theme.icon(SCALE[max(worst[i], 0)])))
         return found
 
+    def help(self) -> None:
+        """Keys, and what the words mean."""
+        HelpDialog(self.window, self.window.commands).show()
+
+    def tour(self) -> None:
+        """Show the guided tour over a result."""
+        if not self.window.on_welcome:
+            Tour(self.window)
+
     # --- jobs ---
     def _job_news(self, job: Job) -> None:
         w = self.window
@@ -362,9 +411,12 @@ class Actions(QObject):
             last = running[-1]
             share = f" {last.done / last.total:.0%}" if last.total else ""
             w.job_button.setText(f"{last.title}{share}  ·  Esc")
+        if w.on_welcome and job.key == "analyse" and job.state in ("running", "cancelled"):
+            done = f"{job.done} / {job.total}  {job.text}" if job.total else self.tr("starting")
+            w.welcome.tell(self.tr("Analysing: {0}   (Esc cancels)").format(done) if running else self.tr("Cancelled"))
         w.jobs_dock.setWindowTitle(self.tr("Jobs {0}").format(len(running)) if running else self.tr("Jobs"))
         if job.state == "cancelled" and job.key == "analyse":
-            w.state_text.setText(self.tr("Cancelled"))
+            self.say(self.tr("Cancelled"))
 
     def _show_jobs(self) -> None:
         self.window.jobs_dock.setVisible(True)

@@ -64,6 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kfuncscope.gui.mainwindow import MainWindow
 
     window = MainWindow(store)
+    if chosen == "system":
+        app.styleHints().colorSchemeChanged.connect(lambda _: dress(window, None))
+    if os.environ.get("KFUNCSCOPE_WATCHDOG"):
+        from kfuncscope.gui.watchdog import Watchdog
+
+        Watchdog(window, report=True)
     window.show()
     window.actions_.start([g for g in given if not g.startswith("--")], demo="--demo" in given)
     return app.exec()

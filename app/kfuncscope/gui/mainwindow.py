@@ -26,8 +26,12 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.actions import Actions
+from kfuncscope.gui.annotations import Annotations
 from kfuncscope.gui.commands import Commands
+from kfuncscope.gui.documents import Documents
+from kfuncscope.gui.exports import Exports
 from kfuncscope.gui.graph.view import GraphView
+from kfuncscope.gui.hypotheses import Hypotheses
 from kfuncscope.gui.jobs import Jobs
 from kfuncscope.gui.store import Store
 from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
@@ -62,7 +66,12 @@ class MainWindow(QMainWindow):
         self._docks()
         self._toolbar()
         self._status()
+        self.tour_after = False
         self.actions_ = Actions(self)
+        self.documents = Documents(self)
+        self.notes_ = Annotations(self)
+        self.hypotheses = Hypotheses(self)
+        self.exports = Exports(self)
         self.resize(1440, 900)
         self.show_welcome(True)
         self._restore()
@@ -114,8 +123,8 @@ class MainWindow(QMainWindow):
         for widget in row:
             line.addWidget(widget)
         line.addStretch(1)
-        for widget in (self.search, self.whatif, self.export):
-            line.addWidget(widget)
+        for tool in (self.search, self.whatif, self.export):
+            line.addWidget(tool)
         bar.addWidget(holder)
         self.bar = bar
         self.bar.setStyleSheet(theme.toolbar_style())
@@ -322,6 +331,7 @@ class MainWindow(QMainWindow):
             self.settings.setValue("window/geometry", self.saveGeometry())
             if not self.on_welcome:
                 self.settings.setValue("window/state", self.saveState())
+        self.documents.close()
         self.actions_.close()
         self.jobs.close()
         super().closeEvent(event)

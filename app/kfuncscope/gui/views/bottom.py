@@ -186,8 +186,8 @@ class NotesView(QWidget):
     def _edit(self, row: int, text: str) -> None:
         self.edited.emit(self._keys[row], text)
 
-    def show_notes(self, notes: dict[str, str]) -> int:
-        """List the notes of a session; returns how many there are."""
-        self._keys = sorted(notes)
-        self.model.set_rows([(key, notes[key]) for key in self._keys])
+    def show_notes(self, notes: dict[str, str], about: dict[str, str]) -> int:
+        """List the notes of a session, each under what it is about; returns how many there are."""
+        self._keys = sorted(notes, key=lambda k: about.get(k, k))
+        self.model.set_rows([(about.get(key, key), notes[key]) for key in self._keys])
         return len(notes)

@@ -14,6 +14,7 @@ from kfuncscope.gui.index import AFFECTED, CODE, Index
 from kfuncscope.gui.models.inputs import unchecked
 from kfuncscope.gui.store import Store
 from kfuncscope.rules.verdict import Verdict
+from kfuncscope.upgrade.policy import Decision, State
 
 Counts = Counter[Verdict]
 HEIGHT = 78
@@ -176,6 +177,7 @@ class SummaryStrip(QFrame):
         self.setObjectName("card")
         self._store = store
         self.before: dict[str, Counts] = {}
+        self._lines: list[str] = []
         self.decision = DecisionCard()
         self.decision.clicked.connect(lambda: self.lane_chosen.emit(""))
         self.cards: list[LaneCard] = []
@@ -239,7 +241,23 @@ class SummaryStrip(QFrame):
         second.append(self.tr("{0} not checked").format(not_checked) if not_checked else self.tr("everything checked"))
         if index.analysis.whatif:
             second.insert(0, self.tr("WHAT-IF"))
-        self.decision.show_(self.tr(word), verdict, [first, " · ".join(second)])
+        self._lines = [first, " · ".join(second)]
+        self.decision.show_(self.tr(word), verdict, self._lines)
+
+    def show_decision(self, decided: Decision) -> None:
+        """The decision of the policy, which knows the waivers; it has the last word on the card."""
+        if not self._lines:
+            return
+        word, verdict = {
+            State.BLOCKED: (self.tr("Upgrade blocked"), Verdict.BREAKS),
+            State.NEEDS_WORK: (self.tr("Needs work"), Verdict.RISK),
+            State.CLEAR: (self.tr("Upgrade is clear"), Verdict.OK),
+        }[decided.state]
+        lines = list(self._lines)
+        number = len(decided.tolerated)
+        if number:
+            lines[1] = self.tr("tolerated by waivers: {0}").format(number) + " · " + lines[1]
+        self.decision.show_(word, verdict, lines)
 
     def _mark(self) -> None:
         for lane, card in enumerate(self.cards):

@@ -108,7 +108,10 @@ class WelcomePage(QWidget):
         column.addLayout(self._areas())
         column.addSpacing(6)
         column.addLayout(self._buttons())
-        column.addSpacing(14)
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        column.addWidget(self.told)
+        column.addSpacing(10)
         self.recent_head = QLabel(self.tr("RECENT SESSIONS"))
         self.recent_head.setObjectName("heading")
         self.recent_head.setFont(theme.ui_font(-1, bold=True))
@@ -153,6 +156,10 @@ class WelcomePage(QWidget):
         row.addWidget(self.open)
         row.addWidget(self.analyse)
         return row
+
+    def tell(self, text: str) -> None:
+        """Say what is going on, or went wrong."""
+        self.told.setText(text)
 
     def show_state(self, old: int, new: int, objects: int) -> None:
         """How much has been given so far."""
