@@ -10,6 +10,7 @@ import lzma
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 
 import lz4.block
@@ -46,6 +47,33 @@ def lz4_legacy(data: bytes) -> bytes:
         block = lz4.block.compress(data[at : at + (8 << 20)], store_size=False)
         out += struct.pack("<I", len(block)) + block
     return out
+
+
+def xz_in_blocks(data: bytes, block: int) -> bytes:
+    """One .xz stream of several blocks, as ``xz -T`` and dpkg write large files."""
+    blocks, records = b"", b""
+    for at in range(0, len(data), block):
+        stream = lzma.compress(data[at : at + block], preset=0)
+        index = (int.from_bytes(stream[-8:-4], "little") + 1) * 4
+        body = stream[12 : -12 - index]
+        blocks += body
+        # The record holds the size without padding, which the one-block stream's own index tells.
+        record = stream[-12 - index + 2 : -12 - 4]
+        size = _varint(len(data[at : at + block]))
+        records += record[: record.index(size) + len(size)]
+    count = -(-len(data) // block)
+    index_bytes = b"\0" + _varint(count) + records
+    index_bytes += bytes(-len(index_bytes) % 4)
+    index_bytes += struct.pack("<I", zlib.crc32(index_bytes))
+    tail = struct.pack("<I", len(index_bytes) // 4 - 1) + stream[6:8]
+    return stream[:12] + blocks + index_bytes + struct.pack("<I", zlib.crc32(tail)) + tail + b"YZ"
+
+
+def _varint(value: int) -> bytes:
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
 
 
 def tar(files: Files, how: str = "", *, links: Mapping[str, str] | None = None, pax: bool = False) -> bytes:

@@ -20,6 +20,7 @@ from kfuncscope.errors import ArchiveError
 from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.intake.stream import Budget, Stream
 from kfuncscope.intake.tar import TarEntry, read_cpio, read_tar
+from kfuncscope.intake.xzblocks import decode_blocks, find_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,8 @@ def _ar(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, int, int]]:
 def _tar_part(file: BinaryIO, start: int, size: int, budget: Budget) -> Iterator[TarEntry]:
     file.seek(start)
     kind = detect(file.read(min(HEAD, size)))
+    if kind is Kind.XZ and (blocks := find_blocks(file, start, size)):
+        return read_tar(Stream(file, kind, budget, decode_blocks(file, start, blocks)), budget)
     return read_tar(Stream(_part(file, start, size), kind, budget), budget)
 
 

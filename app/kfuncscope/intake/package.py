@@ -212,7 +212,11 @@ class _Builder:
         if part.role is Role.MODULE:
             release = part.release or _NO_RELEASE
             self._facts(release).modules.setdefault(module_name(member.path.rpartition("/")[2]), member.path)
-            modules.add(member.path, member.read(), compress=member.path.endswith(".ko"))
+            data = member.read()
+            if member.path.endswith(".ko"):
+                modules.add(member.path, _slim(data, member.path))
+            else:
+                modules.add(member.path, data, compress=False)
         else:
             self._part(part, member.read(), f"{self._input.path}:{member.path}", parts)
 
@@ -259,3 +263,12 @@ class _Builder:
             arch = identity.arch_of_deb(self._package.arch) or identity.arch_of_rpm(self._package.arch)
             self._releases[release] = _Facts(arch or identity.arch_of_release(release))
         return self._releases[release]
+
+
+def _slim(data: bytes, source: str) -> bytes:
+    """The BTF alone of an uncompressed module that has nothing else to tell; modules are ten times as large."""
+    try:
+        sections = module_sections(data, source)
+    except InputError:
+        return data
+    return data if sections.btf_ids or sections.btf_base or not sections.btf else sections.btf

@@ -6,10 +6,11 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+import lz4.block
 import lz4.frame
 import zstandard
 
@@ -19,7 +20,17 @@ from kfuncscope.intake.detect import HEAD, Kind, detect
 XZ_MEMORY = 256 << 20
 ZSTD_WINDOW = 128 << 20
 _STEP = 1 << 20
-DAMAGE = (lzma.LZMAError, zlib.error, OSError, EOFError, ValueError, RuntimeError, zstandard.ZstdError, MemoryError)
+DAMAGE = (
+    lzma.LZMAError,
+    zlib.error,
+    zstandard.ZstdError,
+    lz4.block.LZ4BlockError,
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    MemoryError,
+)
 """What the decoders raise on damaged data."""
 
 
@@ -109,13 +120,18 @@ STEPPERS: dict[Kind, Callable[[], _Stepper]] = {
 
 
 class Stream:
-    """The uncompressed bytes of ``file`` from its position on, counted against a budget."""
+    """The uncompressed bytes of ``file`` from its position on, counted against a budget.
 
-    def __init__(self, file: BinaryIO, kind: Kind, budget: Budget) -> None:
+    ``pieces`` gives them where they are made in another way.
+    """
+
+    def __init__(self, file: BinaryIO, kind: Kind, budget: Budget, pieces: Iterator[bytes] | None = None) -> None:
         self._file = file
+        self._pieces = pieces
         self._kind = kind
         self._budget = budget
         self._spare = b""
+        self._at = 0
         self._decoder: _Stepper | None = None
         self._pending = b""
         self._zstd = None
@@ -127,16 +143,18 @@ class Stream:
 
     def read(self, size: int) -> bytes:
         """``size`` bytes, fewer only at the end. Raises ArchiveError on damaged data and over the limits."""
-        parts, have = [], 0
-        while have < size:
-            if not self._spare:
-                self._spare = self._more()
+        parts: list[bytes] = []
+        while size > 0:
+            # The spare bytes are not cut shorter each time: a block of 24 MB would be copied for every small read.
+            piece = self._spare[self._at : self._at + size]
+            if not piece:
+                self._spare, self._at = self._more(), 0
                 if not self._spare:
                     break
-            piece = self._spare[: size - have]
-            self._spare = self._spare[len(piece) :]
+                continue
+            self._at += len(piece)
             parts.append(piece)
-            have += len(piece)
+            size -= len(piece)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def skip(self, size: int) -> int:
@@ -158,6 +176,8 @@ class Stream:
         return piece
 
     def _next(self) -> bytes:
+        if self._pieces is not None:
+            return next(self._pieces, b"")
         if self._zstd is not None:
             return self._zstd.read(_STEP)
         if self._decoder is None:
