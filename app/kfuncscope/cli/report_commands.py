@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Commands around reports: options that ``check`` shares, and ``merge``, ``compare``, ``path``, ``usage``, ``promise``."""
+"""Commands around reports: ``merge``, ``compare``, ``path``, ``usage``, ``promise``; options shared with ``check``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kfuncscope.intake.files import ObjectFile, Problem
+    from kfuncscope.kernel.kernel import Kernel
     from kfuncscope.upgrade.analysis import Analysis
     from kfuncscope.upgrade.jsonform import Shard
     from kfuncscope.upgrade.policy import Decision
 
 OK, FAILS, USAGE, UNREADABLE = 0, 1, 2, 3
+_KERNEL_HELP = "a file, folder or named parts of one kernel; give it again for more files of the same kernel"
 _FAIL_HELP = (
     "what makes the exit status 1, separated by commas: breaks, silent, risk, degrades, unknown, unread (inputs), "
     "blocked, needs-work (by the policy), new (not in the baseline, or worse), never; "
@@ -297,12 +299,12 @@ def _add_promise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     commands = parser.add_subparsers(dest="promise", metavar="make|check", required=True)
     make = commands.add_parser("make", help="write a promise file")
-    make.add_argument("--kernel", metavar="K", nargs="+", required=True, help="the files of one kernel")
+    make.add_argument("--kernel", metavar="K", action="append", required=True, help=_KERNEL_HELP)
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
     make.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
     make.set_defaults(run=run_promise_make)
     check = commands.add_parser("check", help="hold a kernel against a promise file")
-    check.add_argument("--kernel", metavar="K", nargs="+", required=True, help="the files of one kernel")
+    check.add_argument("--kernel", metavar="K", action="append", required=True, help=_KERNEL_HELP)
     check.add_argument("promise_file", metavar="PROMISE.toml")
     _table_options(check)
     check.set_defaults(run=run_promise_check)
@@ -310,9 +312,36 @@ def _add_promise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def run_promise_make(args: argparse.Namespace) -> int:
     """``promise make``: the file, and on standard error what could not be promised."""
-    raise NotImplementedError
+    from kfuncscope.report.safe import visible
+    from kfuncscope.upgrade import promise, promisefile
+
+    kernel = _kernel(args.kernel)
+    files, problems = _objects(args.objects)
+    made, more = promise.make(files, kernel)
+    _out(promisefile.write(made), args.output)
+    for program, why in made.left_out:
+        print(visible(f"not promised: {program}: {why}", 1000), file=sys.stderr)
+    return _unread([*problems, *more])
 
 
 def run_promise_check(args: argparse.Namespace) -> int:
     """``promise check``: a table of what is broken or changed; exit status 1 where something is broken."""
-    raise NotImplementedError
+    from kfuncscope.report import tables
+    from kfuncscope.upgrade import promise, promisefile
+
+    found = promise.check(promisefile.load(args.promise_file), _kernel(args.kernel))
+    _out(tables.promise(found, args.format), args.output)
+    return FAILS if found.broken else OK
+
+
+def _kernel(paths: list[str]) -> Kernel:
+    """The one kernel that the files make."""
+    from kfuncscope.errors import KernelError
+    from kfuncscope.intake.kernels import kernel_files
+    from kfuncscope.kernel.kernel import open_kernel
+
+    found = kernel_files(paths)
+    if len(found) != 1:
+        names = ", ".join(k.label for k in found)
+        raise KernelError(paths[0], f"one kernel is needed, these files make {len(found)}: {names[:300]}")
+    return open_kernel(found[0])

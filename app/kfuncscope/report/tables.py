@@ -10,6 +10,7 @@ from kfuncscope.report import csvrows, markdown
 from kfuncscope.report.words import LOOKS
 from kfuncscope.upgrade.compare import Comparison
 from kfuncscope.upgrade.path import Journey, worst_first
+from kfuncscope.upgrade.promise import Kept
 from kfuncscope.upgrade.rows import Row
 from kfuncscope.upgrade.usage import Use
 
@@ -82,3 +83,18 @@ def path(journeys: Sequence[Journey], kind: str) -> bytes:
         steps = " ".join(f"{LOOKS[s.verdict].glyph}{s.verdict.value}" for s in one.steps)
         body.append([one.arch, one.object, one.program, at, why, steps])
     return render(kind, "Where each program breaks first", head, body, frozenset({1, 2}))
+
+
+def promise(found: Kept, kind: str) -> bytes:
+    """What a kernel breaks of a promise, what it leaves unsettled, and what it only changed."""
+    head = ("state", "kind", "name", "class", "rules", "message", "before", "now", "users")
+    body: list[list[Cell]] = []
+    for state, listed in (("broken", found.broken), ("unknown", found.unknown)):
+        for one in listed:
+            users = " ".join(one.users)
+            body.append([state, one.kind.value, one.name, one.cls, " ".join(one.rules), one.message, "", "", users])
+    for other in found.changed:
+        users = " ".join(other.users)
+        body.append(["changed", other.kind.value, other.name, "", "", "", other.before, other.after, users])
+    title = f"{found.kernel}: {len(found.broken)} broken, {len(found.changed)} changed, {found.kept} kept"
+    return render(kind, title, head, body, frozenset({2, 3, 6, 7}))
