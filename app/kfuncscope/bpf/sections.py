@@ -32,9 +32,10 @@ class SecDef:
 @cache
 def sec_defs() -> tuple[SecDef, ...]:
     """libbpf's newest table, in its order: the first hit wins."""
-    versions = json.loads(resource("knowledge", "sec_defs.json").read_text())["versions"]
-    newest = max(versions, key=lambda v: tuple(map(int, v.split("."))))
-    return tuple(SecDef(p, t, a, frozenset(f)) for p, t, a, f, _ in versions[newest])
+    tables = resource("knowledge").glob("*/sec_defs.json")
+    newest = max(tables, key=lambda t: tuple(map(int, t.parent.name.split("."))))
+    rows = json.loads(newest.read_text())["rows"]
+    return tuple(SecDef(p, t, a, frozenset(f)) for p, t, a, f, _ in rows)
 
 
 @dataclass(frozen=True, slots=True)
