@@ -17,7 +17,7 @@ from kfuncscope.rules.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import Load, Slot, ctx_loads, slots, type_class
 from kfuncscope.rules.evidence import event_struct, hook_evidence, site, struct_ops_evidence
-from kfuncscope.rules.hook import RETURN_SLOT, find_hook
+from kfuncscope.rules.hook import RETURN_SLOT, find_hook, tracepoint_slots
 from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.struct_ops import kernel_type, uses
 from kfuncscope.rules.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
@@ -84,7 +84,7 @@ def _sides(old: Kernel, new: Kernel, program: Program) -> tuple[Side, Side] | No
         elif section.kind in RAW_TP:
             for _, blob, typedef in kernel.types(f"btf_trace_{section.target}", Kind.TYPEDEF):
                 proto = blob.skip(blob.ref(blob.skip(blob.ref(typedef))))
-                side = Side(blob, slots(blob, proto, skip_first=True))
+                side = Side(blob, tracepoint_slots(blob, section.target, proto))
         elif section.kind in KPROBE | KPROBE_MULTI:
             for _, blob, func in kernel.functions(section.target.partition("+")[0]):
                 side = Side(blob, slots(blob, blob.ref(func)))

@@ -113,7 +113,7 @@ def _firsts(problems: list[Problem]) -> Iterable[Problem]:
 
 
 def _fixed(old: Context, new: Context, program: Program, problem: Problem) -> Finding:
-    text = f"worked around no more: on the old kernel {problem.message}"
+    text = f"the old kernel refused it: {problem.message.replace('this kernel', 'the old kernel')}"
     evidence = _evidence(old, new, program, problem)
     return Finding(problem.kind, problem.name, Verdict.FIXED, text, problem.rules, problem.cls, evidence=evidence)
 

@@ -11,7 +11,7 @@ from kfuncscope.kernel import knowledge
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core import SpecError, match_spec, parse_spec
-from kfuncscope.rules.hook import btf_name, find_hook
+from kfuncscope.rules.hook import btf_name, find_hook, traced_function
 from kfuncscope.rules.struct_ops import kernel_type
 from kfuncscope.rules.verdict import Evidence, NeedKind, Remedy, Site
 
@@ -91,15 +91,23 @@ def hook_declaration(kernel: Kernel, program: Program) -> str:
         if hook is None:
             return ""
         if program.section.attach_type == "TRACE_RAW_TP":
-            return type_text(hook.blob, hook.proto, program.section.target)
+            return tracepoint_text(hook.blob, program.section.target, hook.proto)
         return prototype(hook.blob, hook.type)
     target = program.section.target.partition("+")[0]
     if program.section.kind in ("raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w"):
         for _, blob, typedef in kernel.types(f"btf_trace_{target}", Kind.TYPEDEF):
-            return type_text(blob, blob.ref(blob.skip(blob.ref(typedef))), target)
+            return tracepoint_text(blob, target, blob.skip(blob.ref(blob.skip(blob.ref(typedef)))))
     if program.section.kind in ("tracepoint", "tp"):
         return event_declaration(kernel, target.rpartition("/")[2])
     return kfunc_declaration(kernel, target)
+
+
+def tracepoint_text(blob: Blob, name: str, proto: int) -> str:
+    """A tracepoint as C, with parameter names where the kernel's BTF has them, without ``void *__data``."""
+    named = traced_function(blob, name, proto)
+    text = prototype(blob, named) if named else type_text(blob, proto, name)
+    arguments = text.partition("(")[2].partition(",")[2].strip()
+    return f"void {name}({arguments or 'void)'}"
 
 
 def event_struct(kernel: Kernel, event: str) -> tuple[Blob, int] | None:

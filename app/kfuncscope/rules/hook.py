@@ -57,8 +57,23 @@ def find_hook(kernel: Kernel, program: Program) -> Hook | None:
         proto = blob.skip(blob.ref(typedef))
         if blob.kind(proto) == Kind.PTR:
             proto = blob.skip(blob.ref(proto))
-        return Hook(name, module, blob, typedef, proto, slots(blob, proto, skip_first=True))
+        return Hook(name, module, blob, typedef, proto, tracepoint_slots(blob, program.section.target, proto))
     return None
+
+
+def traced_function(blob: Blob, tracepoint: str, proto: int) -> int:
+    """The FUNC ``__traceiter_X`` that calls a tracepoint's probes: it has the parameters' names, which ``btf_trace_X``
+    lacks. 0 where there is none that fits."""
+    for func in blob.find(f"__traceiter_{tracepoint}", Kind.FUNC):
+        if len(blob.params(func)) == len(blob.params(proto)):
+            return func
+    return 0
+
+
+def tracepoint_slots(blob: Blob, tracepoint: str, proto: int) -> list[Slot]:
+    """What a tracepoint passes, without the leading ``void *__data`` (R-7.5)."""
+    named = traced_function(blob, tracepoint, proto)
+    return slots(blob, blob.ref(named) if named else proto, skip_first=True)
 
 
 def _problem(program: Program, cls: str, rules: tuple[str, ...], message: str, **more: object) -> Problem:

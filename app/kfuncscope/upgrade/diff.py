@@ -11,7 +11,7 @@ from kfuncscope.btf.declare import declare, prototype, type_text
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel import knowledge
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.rules.evidence import flag_words
+from kfuncscope.rules.evidence import flag_words, tracepoint_text
 
 # `bpf_lsm_*` functions that are no hooks (spec of kernels, §7).
 NOT_HOOKS = frozenset(
@@ -60,7 +60,8 @@ def tracepoints(kernel: Kernel) -> Texts:
         name = blob.name(typedef)
         if name.startswith("btf_trace_"):
             short = name.removeprefix("btf_trace_")
-            found[short] = (type_text(blob, blob.ref(blob.skip(blob.ref(typedef))), short), "")
+            proto = blob.skip(blob.ref(blob.skip(blob.ref(typedef))))
+            found[short] = (tracepoint_text(blob, short, proto), type_text(blob, proto, short))
     return found
 
 
@@ -152,7 +153,7 @@ def differences(old: Kernel, new: Kernel, kinds: tuple[str, ...] = QUICK) -> Ite
             if kind != "kfunc_flags":
                 yield Difference(kind, name, "removed", before[name][0], "", _note(kind, name, new))
         for name in sorted(before.keys() & after.keys()):
-            if before[name] != after[name]:
+            if before[name][-1] != after[name][-1] or not before[name][1] and before[name] != after[name]:
                 yield Difference(kind, name, "changed", before[name][0], after[name][0])
         for name in sorted(after.keys() - before.keys()):
             if kind != "kfunc_flags":
