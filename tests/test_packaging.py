@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from kfuncscope.cli.main import parser
 from kfuncscope.gui.app import APP_ID
+from support import completions
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE = ROOT / "resources" / "share"
@@ -96,6 +98,20 @@ def test_metainfo_is_valid_and_of_this_version() -> None:
     assert release is not None and release.get("version") == PROJECT["version"]
     scripts = {**PROJECT["scripts"], **PROJECT["gui-scripts"]}
     assert {b.text for b in component.iterfind("provides/binary")} == set(scripts)
+
+
+@pytest.mark.parametrize("shell", completions.FILES)
+def test_completions_are_those_of_the_parser(shell: str) -> None:
+    assert completions.FILES[shell].read_text() == completions.completion(shell).rstrip() + "\n", (
+        "run python tests/support/completions.py"
+    )
+
+
+def test_man_page_has_every_command() -> None:
+    page = (SHARE / "man" / "man1" / "kfuncscope.1").read_text()
+    for name in completions.commands(parser()):
+        assert re.search(rf"^\.B {name}\b", page, re.MULTILINE), name
+    assert f'"kfuncscope {PROJECT["version"]}"' in page
 
 
 def test_readme_names_scripts_that_are_there() -> None:

@@ -17,6 +17,8 @@ from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.resources import sample
 from kfuncscope.rules.verdict import Verdict
+from kfuncscope.upgrade.analyse import analyse
+from kfuncscope.upgrade.session import KernelRef, Session
 
 PAIRS = {
     "x86_64": ("6.12", "7.3"),
@@ -114,3 +116,13 @@ def test_provenance_names_every_file_with_its_digest() -> None:
 def test_sample_data_stays_small() -> None:
     size = sum(path.stat().st_size for path in sample().rglob("*") if path.is_file())
     assert size < 13_000_000
+
+
+@pytest.mark.parametrize("arch", PAIRS)
+def test_engine_says_what_the_sources_say(arch: str) -> None:
+    old, new = (KernelRef([str(sample("kernels", f"{release}-{arch}"))]) for release in PAIRS[arch])
+    objects = [str(object_path(source, arch)) for source in SOURCES]
+    (result,) = [a for a in analyse(Session(old=[old], new=[new], objects=objects)).arches if not a.inferred]
+    said = {p.program: p.verdict for o in result.objects for p in o.programs}
+    wanted = {program: by_arch[arch] for source in SOURCES for program, by_arch in expected(source).items()}
+    assert said == wanted
