@@ -189,6 +189,7 @@ class ExportDialog(QDialog):
 
     def _lay_out(self) -> None:
         browse = QPushButton(self.tr("Browse…"))
+        browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         row = QHBoxLayout()
         row.addWidget(self.path, 1)
@@ -209,6 +210,7 @@ class ExportDialog(QDialog):
         buttons.accepted.connect(self._export)
         buttons.rejected.connect(self.close)
         column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
         column.addLayout(form)
         column.addWidget(self.warning)
         column.addWidget(buttons)

@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
         self.chips = ChipBar(self.store)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName(self.tr("Views"))
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.tabBar().setExpanding(False)
         for title, view in zip(TABS, (self.graph, self.matrix, self.findings, self.kfuncs, self.timeline), strict=True):
@@ -234,6 +235,7 @@ class MainWindow(QMainWindow):
         self.state_text = QLabel()
         self.job_button = QPushButton()
         self.job_button.setObjectName("chip")
+        self.job_button.setAccessibleName(self.tr("Running job"))
         self.job_button.hide()
         self.hint = QLabel(self.tr("N next breakage · Ctrl+K commands"))
         for label in (self.state_text, self.hint):

@@ -345,6 +345,7 @@ QTabBar::tab:focus {{ color: {c.accent}; }}
 QTreeView, QTableView, QListView {{ background: {c.panel}; alternate-background-color: {c.window}; border: 0;
   gridline-color: {c.line}; outline: 0; }}
 QTreeView::item {{ padding: 2px 0; }}
+QListWidget::item {{ padding: 4px 6px; }}
 QTreeView::item:selected, QTableView::item:selected, QListView::item:selected {{ background: {c.selection};
   color: {c.text}; }}
 QTreeView:focus, QTableView:focus, QListView:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}

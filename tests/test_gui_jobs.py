@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Jobs: results of superseded jobs are dropped, cancel works at once, errors are told, processes end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from kfuncscope.errors import ObjectError
+from kfuncscope.gui.jobs import Jobs
+from kfuncscope.gui.runner import put_together, send_analysis
+from kfuncscope.gui.watchdog import Watchdog
+from support import analyses
+
+
+@pytest.fixture
+def jobs(qapp: object) -> Any:
+    made = Jobs()
+    yield made
+    made.close()
+
+
+def test_only_the_last_of_a_key_counts(jobs: Jobs, qtbot: QtBot) -> None:
+    got: list[int] = []
+    gate = threading.Event()
+    for number in range(3):
+        jobs.quick(lambda _stop, n=number: (gate.wait(2), n)[1], got.append, key="same")
+    gate.set()
+    qtbot.waitUntil(lambda: got == [2], timeout=3000)
+    qtbot.wait(50)
+    assert got == [2]
+
+
+def test_cancel_is_at_once_and_the_result_dropped(jobs: Jobs, qtbot: QtBot) -> None:
+    got: list[object] = []
+    stopped = threading.Event()
+
+    def work(stop: Callable[[], bool]) -> int:
+        while not stop():
+            time.sleep(0.002)
+        stopped.set()
+        return 1
+
+    job = jobs.quick(work, got.append, key="k", title="long")
+    assert jobs.running() == [job]
+    jobs.cancel(job)
+    assert job.state == "cancelled" and not jobs.running()
+    qtbot.waitUntil(stopped.is_set, timeout=2000)
+    qtbot.wait(30)
+    assert got == []
+
+
+def _talks(send: Callable[[tuple[Any, ...]], None], number: int) -> None:
+    for i in range(number):
+        send(("progress", i + 1, number, f"step {i}"))
+        send(("part", (i, os.getpid())))
+
+
+def _fails(_send: Callable[[tuple[Any, ...]], None]) -> None:
+    raise ObjectError("a.o", "no ELF", 4)
+
+
+def _sleeps(send: Callable[[tuple[Any, ...]], None]) -> None:
+    send(("part", os.getpid()))
+    time.sleep(60)
+
+
+def _dies(_send: Callable[[tuple[Any, ...]], None]) -> None:
+    os._exit(3)
+
+
+def test_a_process_talks_and_ends(jobs: Jobs, qtbot: QtBot) -> None:
+    got: list[Any] = []
+    job = jobs.process(_talks, (5,), got.append, "p", "talk", list)
+    qtbot.waitUntil(lambda: bool(got), timeout=10_000)
+    assert [i for i, _ in got[0]] == list(range(5)) and got[0][0][1] != os.getpid()
+    assert job.state == "done" and (job.done, job.total) == (5, 5)
+    assert not multiprocessing.active_children()
+
+
+def test_errors_of_a_process_are_told(jobs: Jobs, qtbot: QtBot, capfd: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    jobs.process(_fails, (), lambda _: None, "p", "fail", list, told.append)
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert told == ["a.o at offset 0x4: no ELF"]
+    jobs.process(_dies, (), lambda _: None, "p", "die", list, told.append)
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=10_000)
+    assert "ended" in told[1]
+    capfd.readouterr()
+
+
+def test_cancel_ends_the_process_soon(jobs: Jobs, qtbot: QtBot) -> None:
+    job = jobs.process(_sleeps, (), lambda _: None, "p", "sleep", list)
+    qtbot.waitUntil(lambda: bool(multiprocessing.active_children()), timeout=5000)
+    start = time.monotonic()
+    jobs.cancel(job)
+    assert job.state == "cancelled"
+    qtbot.waitUntil(lambda: not multiprocessing.active_children(), timeout=4000)
+    assert time.monotonic() - start < 3
+
+
+def test_an_analysis_travels_in_parts() -> None:
+    real = analyses.demo()
+    sent: list[tuple[Any, ...]] = []
+    send_analysis(sent.append, real)
+    assert len(sent) == 1 + len(real.arches)
+    assert put_together([m[1] for m in sent]).analysis == real
+
+
+def test_watchdog_sees_a_stall(qtbot: QtBot) -> None:
+    dog = Watchdog(limit=0.1)
+    qtbot.wait(60)
+    calm = dog.worst()
+    time.sleep(0.25)
+    qtbot.wait(60)
+    dog.stop()
+    assert calm < 0.2 <= dog.worst() and "test_watchdog_sees_a_stall" in dog.stalls[-1].where
