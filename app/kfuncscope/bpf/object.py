@@ -78,7 +78,7 @@ class Program:
     function: Function
     section: Section
     functions: tuple[Function, ...] = ()
-    ctx_loads: Any = None  # see rules.ctx_args; the same for every kernel
+    ctx_use: Any = None  # see rules.ctx_args; the same for every kernel
     new_insns: Any = None  # see rules.helper
     _helper_calls: dict[int, list[tuple[int, int]]] | None = None
 

@@ -259,23 +259,3 @@ def _callback(ctx: Context, type_name: str, member: str) -> Side | None:
             if found.blob.kind(pointer) == Kind.PTR:
                 return Side(found.blob, slots(found.blob, found.blob.skip(found.blob.ref(pointer))))
     return None
-
-
-def nullable_findings(old: Context, new: Context, program: Program) -> list[Finding]:
-    """R-7.7: tp_btf arguments that may be NULL now and could not be before, where the program uses them."""
-    if program.section.attach_type != "TRACE_RAW_TP":
-        return []
-    name = program.section.target
-    before = old.kernel.knowledge.raw_tp_null_args.get(name)
-    after = new.kernel.knowledge.raw_tp_null_args.get(name)
-    if after is None or (old.kernel.version < (6, 12) and before is None and new.kernel.version < (6, 12)):
-        return []
-    fresh = (after.nullable | after.is_err) - ((before.nullable | before.is_err) if before else frozenset())
-    used = [x for x in _used(new, program) if x.offset // 8 in fresh]
-    found = []
-    for index in sorted({x.offset // 8 for x in used}):
-        text = f"{name}: argument {index + 1} may be NULL now; a program that does not test it is rejected"
-        sites = tuple(site(x.function, x.at, True) for x in used if x.offset // 8 == index)
-        found.append(_finding(name, Verdict.RISK, text, ("R-7.7",), Confidence.MEDIUM,
-                              hook_evidence(old.kernel, new.kernel, program), sites))  # fmt: skip
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import Program
 from kfuncscope.rules.alternatives import twin_of
-from kfuncscope.rules.arguments import argument_findings, nullable_findings
+from kfuncscope.rules.arguments import argument_findings
 from kfuncscope.rules.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.evidence import (
@@ -40,7 +40,7 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
     program = after.program
     findings = _problem_findings(old.context, new.context, before, after)
     works = _works(after)
-    if works != Tri.NO and _works(before) == Tri.YES:
+    if works != Tri.NO and before.loads == Tri.YES:
         findings += _guard_findings(old.context, new.context, before, after)
         findings += _meaning_findings(old.context, new.context, program)
     verdict = _verdict(before, after, findings)
@@ -76,7 +76,7 @@ def _verdict(before: ProgramJudgement, after: ProgramJudgement, findings: list[F
         return Verdict.ALREADY_BROKEN if was == Tri.NO else Verdict.BREAKS
     if now == Tri.UNKNOWN:
         return worst([Verdict.UNKNOWN, *(f.verdict for f in findings)])
-    if was == Tri.NO:
+    if was == Tri.NO and not any(f.verdict == Verdict.SILENT for f in findings):
         return Verdict.FIXED
     return worst([Verdict.OK, *(f.verdict for f in findings)])
 
@@ -184,7 +184,6 @@ def _meaning_findings(old: Context, new: Context, program: Program) -> list[Find
         *kfunc_findings(old, new, program, reach),
         *core_findings(old, new, program, reach),
         *argument_findings(old, new, program),
-        *nullable_findings(old, new, program),
     ]
 
 

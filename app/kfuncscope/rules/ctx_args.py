@@ -29,6 +29,14 @@ class Load(NamedTuple):
     at: int
 
 
+class Deref(NamedTuple):
+    """A read through an argument (counted from 0) that was not compared with NULL before."""
+
+    slot: int
+    function: Function
+    at: int
+
+
 def slots(blob: Blob, proto: int, skip_first: bool = False) -> list[Slot]:
     """Parameters of a prototype as context slots; a struct by value takes one for each 8 bytes."""
     found = []
@@ -58,12 +66,11 @@ class _CtxReach(Reach):
     """Follows the context pointer and notes what is read through it."""
 
     loads: dict[tuple[str, int, int], Load]
-    leaks: bool
+    derefs: dict[tuple[str, int, int], Deref]
 
     def __init__(self, obj: BpfObject, entry: Function) -> None:
         self.loads = {}
-        self.leaks = False
-        self._at: tuple[Function, int] | None = None
+        self.derefs = {}
         super().__init__(obj, entry, _Plain())
 
     def _enter(self, function: Function, state: State) -> None:
@@ -78,20 +85,50 @@ class _CtxReach(Reach):
             pointer = state.regs[insn.src]
             if isinstance(pointer, tuple) and pointer[0] == "ctx" and isinstance(pointer[2], int):
                 size = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}[insn.op & 0x18]
-                key = (function.section, function.start, at)
-                self.loads[key] = Load(pointer[2] + insn.off, size, function, at)
-                state.regs[insn.dst] = None
+                offset = pointer[2] + insn.off
+                self.loads[function.section, function.start, at] = Load(offset, size, function, at)
+                state.regs[insn.dst] = ("arg", offset // 8) if size == 8 and offset >= 0 else None
                 return [(at + 1, state)]
+            if isinstance(pointer, tuple) and pointer[0] == "arg":
+                assert isinstance(pointer[1], int)
+                self.derefs[function.section, function.start, at] = Deref(pointer[1], function, at)
         return super()._step(function, at, insn, state, taken)
+
+    def _branch(
+        self, function: Function, at: int, insn: Insn, state: State, taken: dict[int, set[int]]
+    ) -> list[tuple[int, State]]:
+        """A comparison with NULL settles an argument on both sides, in every register that holds it."""
+        value = state.regs[insn.dst]
+        zero = insn.imm == 0 if not insn.op & 8 else state.regs[insn.src] == 0
+        if not (isinstance(value, tuple) and value[0] == "arg" and zero and insn.op & 0xF0 in (0x10, 0x50)):
+            return super()._branch(function, at, insn, state, taken)
+        taken.setdefault(at, set()).update((at + 1, at + 1 + insn.off))
+        sides = [state.copy(), state]  # jump, fall through
+        null_side = 0 if insn.op & 0xF0 == 0x10 else 1
+        for side, after in enumerate(sides):
+            known: Value = 0 if side == null_side else None
+            after.regs = [known if r == value else r for r in after.regs]
+            after.stack = {k: v for k, v in after.stack.items() if v != value}
+        return [(at + 1 + insn.off, sides[0]), (at + 1, sides[1])]
 
 
 def ctx_loads(obj: BpfObject, program: Program) -> list[Load]:
     """Every read of the context in a program and its subprograms, in order; worked out once per program."""
-    if program.ctx_loads is None:
-        found = _CtxReach(obj, program.function).loads.values()
-        program.ctx_loads = sorted(found, key=lambda x: (x.function.section, x.function.start, x.at))
-    loads: list[Load] = program.ctx_loads
-    return loads
+    return _ctx_use(obj, program)[0]
+
+
+def unchecked_derefs(obj: BpfObject, program: Program) -> list[Deref]:
+    """Reads through arguments that the program did not compare with NULL before."""
+    return _ctx_use(obj, program)[1]
+
+
+def _ctx_use(obj: BpfObject, program: Program) -> tuple[list[Load], list[Deref]]:
+    if program.ctx_use is None:
+        reach = _CtxReach(obj, program.function)
+        order = [sorted(found.items()) for found in (reach.loads, reach.derefs)]
+        program.ctx_use = [x for _, x in order[0]], [x for _, x in order[1]]
+    use: tuple[list[Load], list[Deref]] = program.ctx_use
+    return use
 
 
 def type_class(blob: Blob, type_id: int) -> str:

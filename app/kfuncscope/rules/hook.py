@@ -10,7 +10,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.ctx_args import Slot, ctx_loads, slots, type_class
+from kfuncscope.rules.ctx_args import Slot, ctx_loads, slots, type_class, unchecked_derefs
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import Confidence, NeedKind
 
@@ -129,7 +129,27 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
         found += _lsm_hook(kernel, program)
     if section.sleepable and section.attach_type in TRAMPOLINE | {"LSM_MAC"}:
         found += _sleepable(kernel, program)
+    if section.attach_type == "TRACE_RAW_TP":
+        found += _nullable(ctx, program, hook)
     return found + _arguments(ctx, program, hook)
+
+
+def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
+    """R-7.7: tracepoint arguments that may be NULL must be compared with NULL before they are read through."""
+    kernel, name = ctx.kernel, program.section.target
+    if kernel.version < (6, 12):
+        return []
+    table = kernel.knowledge.raw_tp_null_args.get(name)
+    confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
+    found = []
+    for deref in unchecked_derefs(ctx.obj, program):
+        if deref.slot >= len(hook.slots) or type_class(hook.blob, hook.slots[deref.slot].type) != "struct*":
+            continue
+        if hook.module or (table is not None and deref.slot in table.nullable | table.is_err):
+            message = f"argument {deref.slot + 1} of {name} may be NULL, and the program reads through it without a test"
+            found.append(_problem(program, "verifier_other", ("R-7.7",), message, place=(deref.function, deref.at),
+                                  confidence=confidence))  # fmt: skip
+    return found
 
 
 def _not_found_rules(program: Program) -> tuple[str, ...]:

@@ -47,6 +47,10 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     extern, kernel = resolved.extern, ctx.kernel
     name = extern.lookup
     reach = Reach.PROGRAM if extern.weak else Reach.OBJECT
+    if resolved.status == "unknown" and not (kernel.jit and kernel.caps.kfunc_call):
+        # Found or not, the call cannot work; only a test that keeps it away helps.
+        message = f"{name} could not be called if it were there: no JIT of this kernel calls kfuncs"
+        return [], [Problem(NeedKind.JIT, "kfunc calls", "jit_no_kfunc", ("R-4.2", "R-5.1"), message)]
     if resolved.status == "unknown":
         message = f"{name} is not in vmlinux; it may live in a module whose BTF was not given"
         return [], [Problem(NeedKind.KFUNC, name, "", ("R-2.8",), message, certain=False, confidence=Confidence.LOW)]

@@ -220,7 +220,7 @@ class Reach:
     def _loaded(self, insn: Insn, state: State) -> Value:
         pointer = state.regs[insn.src]
         size = _SIZES[insn.op & 0x18]
-        if not isinstance(pointer, tuple) or len(pointer) < 2:
+        if not isinstance(pointer, tuple) or len(pointer) < 2 or pointer[0] == "arg":
             return None
         if pointer[0] == "fp":
             if not isinstance(pointer[1], int):
@@ -398,7 +398,7 @@ def _pointer_sum(mine: Value, operand: Value, minus: bool) -> Value:
         mine, operand = operand, mine
     if not isinstance(mine, tuple):
         return None
-    if mine == NONZERO:
+    if mine == NONZERO or mine[0] == "arg":
         return None
     if isinstance(operand, int):
         by = -_signed(operand, 64) if minus else _signed(operand, 64)
@@ -425,7 +425,7 @@ def _compare(code: int, left: Value, right: Value, wide: bool) -> bool | None:
         if code in _SIGNED:
             return _SIGNED[code](_signed(left, bits), _signed(right, bits))
         return None
-    if wide and isinstance(left, tuple) and right == 0 and code in (0x10, 0x50):
+    if wide and isinstance(left, tuple) and left[0] != "arg" and right == 0 and code in (0x10, 0x50):
         return code == 0x50
     return None
 
