@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.btf.layout import Kind
+from kfuncscope.btf.layout import REFERENCES, Kind
 
 VOID = 0
 SIGNED, CHAR, BOOL = 1, 2, 4
@@ -277,3 +277,78 @@ class ExtWriter:
             offsets += [sum(map(len, parts[:i])), len(part)]
         head = struct.pack(f"{endian}HBBI{len(offsets)}I", 0xEB9F, 1, 0, self.header, *offsets)
         return head.ljust(self.header, b"\0") + b"".join(parts)
+
+
+def distill(module: Blob) -> tuple[bytes, bytes]:
+    """Split BTF as (split, distilled base): what it needs of its base as R-1.13 says, the rest moved into the split."""
+    base = module.base
+    assert base is not None
+    needed, stack = set(), list(module)
+    while stack:
+        type_id = stack.pop()
+        for other in _references(module, type_id):
+            if 0 < other < module.start_id and other not in needed:
+                needed.add(other)
+                if not _is_distilled(base, other) or base.kind(other) not in (Kind.STRUCT, Kind.UNION):
+                    stack.append(other)
+    small = BtfWriter(module.endian)
+    moved: dict[int, int] = {0: 0}
+    for type_id in sorted(needed):
+        kind, name = base.kind(type_id), base.name(type_id)
+        if not _is_distilled(base, type_id):
+            continue
+        if kind == Kind.INT:
+            integer = base.int_(type_id)
+            moved[type_id] = small.int_(name, base.ref(type_id), encoding=integer.encoding, bits=integer.bits)
+        elif kind == Kind.FWD:
+            moved[type_id] = small.fwd(name, union=base.kind_flag(type_id))
+        else:
+            moved[type_id] = small.raw(Kind.ENUM if kind == Kind.ENUM64 else kind, name, base.ref(type_id))
+    split = BtfWriter(module.endian, base=small)
+    rest = [*list(module), *sorted(i for i in needed if i not in moved)]
+    moved |= {old: split.start_id + at for at, old in enumerate(rest)}
+    for type_id in rest:
+        _copy(module, type_id, split, moved)
+    return split.build(), small.build()
+
+
+def _is_distilled(base: Blob, type_id: int) -> bool:
+    kinds = (Kind.INT, Kind.FLOAT, Kind.FWD, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64)
+    return base.name(type_id) != "" and base.kind(type_id) in kinds
+
+
+def _references(blob: Blob, type_id: int) -> list[int]:
+    kind = Kind(blob.kind(type_id))
+    found = [blob.ref(type_id)] if kind in REFERENCES else []
+    if kind == Kind.ARRAY:
+        found += blob.array(type_id)[:2]
+    if kind == Kind.DATASEC:
+        found += [entry.type for entry in blob.secvars(type_id)]
+    found += [member.type for member in blob.members(type_id)]
+    return found + ([param.type for param in blob.params(type_id)] if kind == Kind.FUNC_PROTO else [])
+
+
+def _copy(blob: Blob, type_id: int, to: BtfWriter, moved: Mapping[int, int]) -> None:
+    """One type of ``blob`` at the end of ``to``."""
+    kind, vlen, words = Kind(blob.kind(type_id)), blob.vlen(type_id), list[int]()
+    if kind == Kind.INT:
+        integer = blob.int_(type_id)
+        words = [integer.encoding << 24 | integer.offset << 16 | integer.bits]
+    elif kind == Kind.ARRAY:
+        array = blob.array(type_id)
+        words = [moved[array.type], moved[array.index_type], array.nelems]
+    elif kind == Kind.VAR:
+        words = [blob.linkage(type_id)]
+    elif kind == Kind.DECL_TAG:
+        words = [blob.component(type_id)]
+    for member in blob.members(type_id):
+        words += [to.string(member.name), moved[member.type], member.bit_size << 24 | member.bit_offset]
+    for entry in blob.enumerators(type_id):
+        value = [entry.value] if kind == Kind.ENUM else [entry.value, entry.value >> 32]
+        words += [to.string(entry.name), *value]
+    for param in blob.params(type_id) if kind == Kind.FUNC_PROTO else ():
+        words += [to.string(param.name), moved[param.type]]
+    for variable in blob.secvars(type_id) if kind == Kind.DATASEC else ():
+        words += [moved[variable.type], variable.offset, variable.size]
+    third = moved[blob.ref(type_id)] if kind in REFERENCES else blob.ref(type_id)
+    to.raw(kind, blob.name(type_id), third, words, vlen, blob.kind_flag(type_id))

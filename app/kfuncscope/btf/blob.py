@@ -312,11 +312,11 @@ class Blob:
         cached = self._members.get(type_id)
         if cached is not None:
             return cached
+        if self.kind(type_id) not in COMPOSITES:
+            return ()
         blob, index = self._own(type_id)
         if blob is not self:
             return blob.members(type_id)
-        if blob._kinds[index] not in COMPOSITES:
-            return ()
         info = blob._info[index]
         count = info & VLEN_MASK
         at = blob._starts[index] + 3

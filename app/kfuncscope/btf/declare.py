@@ -169,7 +169,7 @@ class _Printer:
         """Put a pointer, array, function or tag around the halves of what it is made from."""
         if kind == Kind.PTR:
             if after[:1] in ("[", "("):
-                return f"{before} (*", f"){after}"
+                return _join((before, ""), "(*"), f"){after}"
             return before + ("*" if before.endswith("*") else " *"), after
         if kind == Kind.ARRAY:
             return before, f"[{self.blob.array(type_id).nelems or ''}]{after}"
@@ -223,8 +223,6 @@ class _Printer:
                 return f"{KEYWORDS[Kind(kind)]} {{ {self._cut()} }}", ""
             self.plain = False
             return self._definition(type_id, nesting, indent), ""
-        if kind in (Kind.VAR, Kind.FUNC):
-            return name, ""  # nothing is made from these; only a hostile file gets here
         return (SPELLING.get(name, name) if kind == Kind.INT else name) or f"/* kind {kind} */", ""
 
     def _full(self) -> bool:

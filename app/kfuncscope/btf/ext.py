@@ -119,7 +119,9 @@ class Ext:
         for what, offset, length in zip(("func_info", "line_info", "core_relo"), words[::2], words[1::2], strict=False):
             start = hdr_len + offset
             if length and start + length > len(data):
-                raise BtfError(source, f"truncated: {length} bytes of {what} end past the section", start)
+                raise BtfError(
+                    source, f"truncated: {length} bytes of {what} end past the section", min(start, len(data))
+                )
             if length and (length % 4 or offset % 4):
                 raise BtfError(source, f"{what} is not made of aligned 4-byte words", start)
             spans.append((start, start + length))

@@ -42,8 +42,8 @@ ENTRIES: dict[Kind, tuple[tuple[int, ...], tuple[int, ...]]] = {
     Kind.DATASEC: ((0,), ()),
     Kind.ENUM64: ((), (0,)),
 }
-# What a type is only a chain link of: these must end, and soon.
-LINKS = (*MODIFIERS_AND_TYPEDEF, Kind.ARRAY)
+# Kinds that only pass on to another type: chains of them must end, and soon.
+LINKS = (*MODIFIERS_AND_TYPEDEF, Kind.ARRAY, Kind.VAR)
 
 
 @dataclass(slots=True)
