@@ -15,13 +15,13 @@ from kfuncscope.bpf.sections import Section, read_section
 from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo, Ext, LineInfo, read_ext
-from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, ObjectError
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
 )  # include/linux/license.h
 MAX_INSNS = 8_000_000
+KERNEL_READS = frozenset({4, 45, 113, 115})  # bpf_probe_read, _read_str, _read_kernel, _read_kernel_str
 
 
 class Ref(NamedTuple):
@@ -117,6 +117,7 @@ class BpfObject:
         self._read_functions()
         self.struct_ops: list[StructOps] = read_struct_ops(self.elf, self.btf) if self.btf else []
         self.programs = self._programs()
+        self._note_fixed_offsets()
 
     # -- parts
 
@@ -135,13 +136,13 @@ class BpfObject:
         if ext is None or not ext.data:
             return blob, None
         parsed = read_ext(ext.data, f"{self.name} .BTF.ext", blob)
-        if self._uses_kernel_structs(blob) and not any(parsed.core_relo.values()):
-            self.notes.append("no CO-RE records: offsets into kernel structures, if any, are fixed at build time")
         return blob, parsed
 
-    @staticmethod
-    def _uses_kernel_structs(blob: Blob) -> bool:
-        return any(blob.find(n, Kind.STRUCT) for n in ("task_struct", "sock", "sk_buff", "pt_regs"))
+    def _note_fixed_offsets(self) -> None:
+        """Programs that copy kernel memory without a single CO-RE record were built against fixed layouts."""
+        reads = any(program.helper_calls.keys() & KERNEL_READS for program in self.programs)
+        if reads and self.ext is not None and not any(self.ext.core_relo.values()):
+            self.notes.append("no CO-RE records: offsets into kernel structures, if any, are fixed at build time")
 
     @property
     def gpl(self) -> bool:

@@ -46,5 +46,13 @@ class Symbols:
 
     def clones(self, name: str) -> list[str]:
         """Compiler's clones of a function: ``name.isra.0``, ``name.constprop.0``, ``name.cold`` ..."""
-        pattern = rb"[ \n][tTwW] (" + re.escape(name.encode()) + rb"\.[A-Za-z][\w.]*)"
-        return sorted({m.decode("utf-8", "replace") for m in re.findall(pattern, self._data)})
+        found, at = set(), 0
+        needle = b" " + name.encode() + b"."
+        data = self._data
+        while (at := data.find(needle, at)) >= 0:
+            end = data.find(b"\n", at)
+            text = data[at + 1 : end if end >= 0 else None].split(b"\t")[0].strip()
+            if chr(data[at - 1]) in TEXT and data[at + len(needle) : at + len(needle) + 1].isalpha():
+                found.add(text.decode("utf-8", "replace"))
+            at += len(needle)
+        return sorted(found)

@@ -44,7 +44,7 @@ class ObjectResult:
     """One object on every pair, or why it could not be read."""
 
     info: ObjectInfo | None
-    verdicts: tuple[ObjectVerdict, ...]
+    verdicts: tuple[ObjectVerdict | None, ...]  # None: an architecture for which the object is not meant
     problem: Problem | None = None
 
 
@@ -191,12 +191,25 @@ def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str
     """Read one object and hold it against every pair."""
     try:
         obj = read_object(file.data, file.name, section_types)
-        verdicts = tuple(judge_pair(obj, file, pair) for pair in pairs)
+        meant = [pair.new.endian == obj.endian for pair in pairs]
+        if any(meant) and not all(meant):
+            _note_byte_order(obj, pairs)
+        verdicts = tuple(
+            judge_pair(obj, file, pair) if fits or not any(meant) else None
+            for pair, fits in zip(pairs, meant, strict=True)
+        )
     except InputError as error:
         return ObjectResult(None, (), Problem(error.source, error.reason, error.offset))
     notes = tuple(dict.fromkeys(obj.notes))
     info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, len(obj.programs), notes)
     return ObjectResult(info, verdicts)
+
+
+def _note_byte_order(obj: BpfObject, pairs: list[Pair]) -> None:
+    """An object of one byte order takes part only on architectures of that order, where there are any."""
+    word = "little" if obj.endian == "<" else "big"
+    left_out = ", ".join(p.new.arch for p in pairs if p.new.endian != obj.endian)
+    obj.notes.append(f"a {word}-endian object: not judged on {left_out}")
 
 
 def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair) -> ObjectVerdict:
@@ -214,7 +227,7 @@ def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Proble
     problems = [*problems, *(r.problem for r in results if r.problem is not None)]
     arches = []
     for index, pair in enumerate(pairs):
-        verdicts = weigh_variants([r.verdicts[index] for r in found])
+        verdicts = weigh_variants([v for r in found if (v := r.verdicts[index]) is not None])
         arches.append(ArchResult(pair.new.arch, kernel_info(pair.old), kernel_info(pair.new), tuple(verdicts)))
     if len(pairs) == 1:
         arches += inferred_results(arches[0], pairs[0].old, pairs[0].new)
