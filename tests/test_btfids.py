@@ -130,6 +130,21 @@ def test_cut_off_and_tiny_images() -> None:
         sets_in_image(b"\x7fELF" + bytes(3), blob)
 
 
+def test_an_image_full_of_would_be_sets_is_refused() -> None:
+    """Bounded time: every sixth word of this begins something of a set's shape."""
+    blob = writer().blob()
+    image = struct.pack("<4I", 1, 0, *ids(0), 0) * 70_000
+    with pytest.raises(KernelError, match="look like kfunc sets"):
+        sets_in_image(image, blob)
+
+
+def test_the_longer_of_two_that_overlap_is_the_set() -> None:
+    """The words 1, 0 and a set of two look like a set of one whose member is id 2, a plain function."""
+    blob = writer().blob()
+    found = sets_in_image(struct.pack("<2I", 1, 0) + set8(members(1, 2)), blob, blob.tags("bpf_kfunc"))
+    assert [(s.offset, list(s.members)) for s in found] == [(8, ids(1, 2))]
+
+
 def test_flagged_sets_are_those_of_kfuncs() -> None:
     """R-1.15: where any set has the flag, one without it holds no kfuncs; where none has it, all may (6.1)."""
     flagged, plain = KfuncSet(0, 1, {5: 0}), KfuncSet(20, 0, {6: 0})

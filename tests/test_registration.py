@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,9 +223,7 @@ def test_other_architectures_and_raw_images_are_left_alone() -> None:
         assert registered(image, built.blob, unknown) == unknown
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.integers(0, 400))
-def test_any_code_and_any_damage_end(seed: int, flips: int) -> None:
+def survives(seed: int, flips: int) -> None:
     """Random bytes around references, and bits flipped anywhere: an answer or one InputError."""
     noise = random.Random(seed)
     built = Built()
@@ -236,12 +235,39 @@ def test_any_code_and_any_damage_end(seed: int, flips: int) -> None:
     image = bytearray(built.image.build())
     for _ in range(flips):
         image[noise.randrange(4, len(image))] ^= 1 << noise.randrange(8)
+    damaged = bytes(image[: noise.choice((len(image), noise.randrange(len(image))))])
     try:
-        sets = sets_in_image(bytes(image), built.blob, built.blob.tags("bpf_kfunc"))
-        found = registered(bytes(image), built.blob, sets)
+        sets = sets_in_image(damaged, built.blob, built.blob.tags("bpf_kfunc"))
+        found = registered(damaged, built.blob, sets)
     except InputError:
         return
     assert [s.members for s in found] == [s.members for s in sets]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 400))
+def test_any_code_and_any_damage_end(seed: int, flips: int) -> None:
+    survives(seed, flips)
+
+
+@pytest.mark.fuzz
+@settings(max_examples=40_000, deadline=None)
+@given(st.integers(0, 2**64), st.integers(0, 2000))
+def test_any_code_and_any_damage_end_at_length(seed: int, flips: int) -> None:
+    survives(seed, flips)
+
+
+def test_code_full_of_references_ends() -> None:
+    """Bounded time: two hundred thousand references, none of which leads to a call."""
+    built = Built()
+    c = plain(Code(built.image.next_address()), built.a, built.b)
+    c.data += (b"\x48\xc7\xc6" + struct.pack("<I", built.last & 0xFFFFFFFF)) * 10
+    many = b"\x90" * 9 + b"\x48\xc7\xc6" + struct.pack("<I", built.a & 0xFFFFFFFF)
+    c.data += many * 200_000
+    built.image.section(".init.text", c.data)
+    start = time.process_time()
+    assert built.sets()[0].prog_types is None
+    assert time.process_time() - start < 30
 
 
 INSTRUCTIONS = """

@@ -25,6 +25,7 @@ SET8_KFUNCS = 1
 
 _PREFIX = "__BTF_ID__set8__"
 _MOST_MEMBERS = 600
+_MOST_CANDIDATES = 1 << 16  # hundreds in kernels; each costs some microseconds
 _KF_LIMIT = 1 << 20
 # .BTF_ids holds 2 to 11 KB in the kernels seen; every true set lies in it.
 _WINDOW = 24 << 10
@@ -56,19 +57,20 @@ def sets_in_image(image: bytes, blob: Blob, tags: Iterable[int] = ()) -> list[Kf
 
     ``blob`` is the kernel's own BTF, ``tags`` the ids of its functions with the tag ``bpf_kfunc``. From ``.BTF_ids``
     every set is taken, by its symbol or by its shape; where no section tells, shapes are looked for in the whole image
-    and accepted by their tags and their neighbourhood. Raises InputError for a damaged ELF file.
+    and accepted by their tags and their neighbourhood. Raises InputError for a damaged ELF file, and where far too
+    much looks like a set.
     """
     section = ids_section(image)
     funcs = _functions(blob)
     if section is None:
         words = _words(image, blob.endian)
-        return _plausible(_scan(words, funcs), frozenset(tags))
+        return _plausible(_scan(words, funcs, blob.source), frozenset(tags))
     data = image[section.offset : section.offset + section.size]
     places = read_elf(image, blob.source).symbols(_PREFIX.encode())
     if places:
         rows = tuple((s.name, s.value - section.address, s.size) for s in places)
         return _named_sets(data, rows, blob, funcs, blob.source)
-    return _scan(_words(data, blob.endian), funcs)
+    return _scan(_words(data, blob.endian), funcs, blob.source)
 
 
 def ids_section(image: bytes) -> Section | None:
@@ -94,7 +96,7 @@ def sets_in_module(sections: ModuleSections, blob: Blob) -> list[KfuncSet]:
     if sections.set8:
         found = _named_sets(sections.btf_ids, sections.set8, blob, funcs, blob.source)
     else:
-        found = _scan(_words(sections.btf_ids, blob.endian), funcs)
+        found = _scan(_words(sections.btf_ids, blob.endian), funcs, blob.source)
     if not shift:
         return found
     return [KfuncSet(s.offset, s.flags, {i + shift: f for i, f in s.members.items()}, s.name) for s in found]
@@ -121,7 +123,7 @@ def _functions(blob: Blob, shift: int = 0) -> npt.NDArray[np.bool_]:
     return np.roll(table, -shift) if shift else table
 
 
-def _scan(words: _Words, funcs: npt.NDArray[np.bool_]) -> list[KfuncSet]:
+def _scan(words: _Words, funcs: npt.NDArray[np.bool_], source: str) -> list[KfuncSet]:
     """Everything that has the shape of a set: count, flag word 0 or 1, FUNCs ascending, KF flags below 2^20."""
     last = len(words) - 4
     if last < 0:
@@ -133,6 +135,8 @@ def _scan(words: _Words, funcs: npt.NDArray[np.bool_]) -> list[KfuncSet]:
     whole = ends + 1 < len(words)
     at, ends = at[whole], ends[whole]
     at = at[_is_func(words[ends], funcs)]
+    if len(at) > _MOST_CANDIDATES:
+        raise KernelError(source, f"more than {_MOST_CANDIDATES} places look like kfunc sets", 4 * int(at[0]))
     found: list[KfuncSet] = []
     free = 0
     for start in at.tolist():

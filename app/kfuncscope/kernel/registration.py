@@ -30,7 +30,7 @@ _PT_LOAD = 1
 _MOST_PROG_TYPES = 256
 _FUNCTION_BYTES = 8192
 _STEPS = 4000
-_ALL_STEPS = 1 << 20
+_ALL_STEPS = 1 << 18  # a few hundred to 20,000 are taken in kernels
 _NEAR = 8192
 _ENDBR = b"\xf3\x0f\x1e\xfa"
 _NOTHING: Registers = (None,) * 16
@@ -181,6 +181,8 @@ class Follower:
     def _function(self, at: int, kset: int, covered: set[int]) -> set[Call]:
         """The calls of the function around a reference: from its entry where that can be told, else from the place."""
         for entry in self._entries(at):
+            if not self._left:
+                break
             calls, seen = self._explore(entry)
             if at in seen and self._settled(calls, kset):
                 covered |= seen
