@@ -324,6 +324,52 @@ def test_module_search_finds_names_that_stand_in_the_kernels_strings(tmp_path: P
     assert kernel.module_search.find(["module_probe", "flags"]) == {"module_probe": ("a",)}
 
 
+def test_module_search_for_many_names_is_the_same_as_one_by_one(tmp_path: Path) -> None:
+    names = [["read", "read___v2", "x___a___b"], ["write", "reader", "module_probe"], ["shared___old", "x"]]
+    data = {f"lib/modules/{R}/m{number}.ko": make.module(functions) for number, functions in enumerate(names)}
+    data[f"boot/vmlinuz-{R}"] = VMLINUZ
+    (kernel,) = kernel_files([save(tmp_path / "k.deb", write.deb(data))])
+    assert kernel.module_search is not None
+    asked = [
+        "read",
+        "x",
+        "x___a",
+        "write",
+        "shared",
+        "module_probe",
+        "v2",
+        "wri",
+        "int",
+        *(f"no{n}" for n in range(20)),
+    ]
+    single = {name: kernel.module_search.find([name]).get(name) for name in asked}
+    many = kernel.module_search.find(asked)
+    assert many == {name: modules for name, modules in single.items() if modules}
+    assert many == {
+        "module_probe": ("m1",),
+        "read": ("m0",),
+        "shared": ("m2",),
+        "write": ("m1",),
+        "x": ("m0", "m2"),
+        "x___a": ("m0",),
+    }
+
+
+def test_who_reads_module_after_module_gets_the_index_made(tmp_path: Path, own_cache: Path) -> None:
+    modules = {f"lib/modules/{R}/m{number}.ko": make.module([f"f{number}"], {"set": 1}) for number in range(60)}
+    (kernel,) = kernel_files([save(tmp_path / "k.deb", write.deb(modules))])
+    readers = dict(kernel.modules)
+    alone = {name: readers[name]() for name in sorted(readers)[:20]}
+    assert not any(e.key.startswith("modules:") for e in default_cache().entries())
+    for name in readers:
+        readers[name]()
+    assert any(e.key.startswith("modules:") for e in default_cache().entries())
+    assert {name: readers[name]() for name in alone} == alone
+    for entry in own_cache.glob("*.kfs"):
+        entry.write_bytes(b"damaged")
+    assert {name: readers[name]() for name in alone} == alone
+
+
 def test_a_damaged_module_is_told_and_the_others_are_found(tmp_path: Path) -> None:
     data = {f"boot/vmlinuz-{R}": VMLINUZ, f"lib/modules/{R}/bad.ko.xz": b"\xfd7zXZ\0 damaged", **modules()}
     (kernel,) = kernel_files([save(tmp_path / "k.deb", write.deb(data))])

@@ -67,6 +67,8 @@ class ModuleSearch(Protocol):
     def find(self, names: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Modules whose BTF may have a type, function or variable of each name; names found nowhere are left out.
 
+        ``name___flavour`` counts, too, as CO-RE compares names without flavours on both sides.
+
         May name a module too many (the name can be of a member there), never one too few.
         """
 

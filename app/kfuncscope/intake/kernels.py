@@ -14,7 +14,7 @@ from kfuncscope.intake.archive import inner_kind
 from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
-from kfuncscope.intake.modules import ModuleFile, ModuleIndex
+from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
 from kfuncscope.intake.read import Progress, read_file
 from kfuncscope.intake.unpack import peel
 
@@ -125,7 +125,9 @@ def _finish(kernel: KernelFiles) -> None:
     if kernel.arch is None and kernel.config:
         kernel.arch = identity.arch_of_config(kernel.config)
     if kernel.modules:
-        kernel.module_search = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf)
+        index = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf)
+        kernel.module_search = index
+        kernel.modules = IndexedModules(index, kernel.modules)
 
 
 def _content_key(kernel: KernelFiles) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import struct
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ from kfuncscope.intake.files import ModuleSections
 from kfuncscope.intake.read import Progress, read_file
 from kfuncscope.intake.unpack import bare_name, peel
 
-VERSION = 1
+VERSION = 2
 """Part of every cache key here; raised whenever what is stored changes."""
 
+_ALONE = 40
+_FEW = 10
+_STEP = 2 << 20
 _SET8 = b"__BTF_ID__set8__"
 # STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, ENUM64: what a need can name in a module (BTF_KIND_* of linux/btf.h).
 _NAMED_KINDS = np.array([4, 5, 6, 8, 12, 14, 19], dtype=np.uint32)
@@ -63,14 +67,20 @@ class ModuleFile:
 class ModuleIndex:
     """All modules of one kernel in one cached pack: their sections, and the names in them (see files.ModuleSearch).
 
-    ``key`` identifies the modules' content; ``base_strings`` is the string section of the kernel's own BTF, because a
-    module's names that the kernel's BTF has, too, stand only there.
+    ``key`` identifies the modules' content; ``base`` is the kernel's own BTF, because a module's names that the
+    kernel's BTF has, too, stand only there.
     """
 
     def __init__(self, key: str, modules: Mapping[str, Callable[[], ModuleSections]], base: bytes | None) -> None:
         self._key = f"modules:{VERSION}:{key}"
         self._modules = modules
         self._base = base
+        self._names: _Names | None = None
+        self._read_alone = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the loaded names behind when crossing to another process: they are read again from the cache."""
+        return {**self.__dict__, "_names": None}
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Make the index unless it is cached already."""
@@ -85,49 +95,38 @@ class ModuleIndex:
         return tuple((name, reason) for name, reason in self._pack().meta["problems"])
 
     def find(self, names: Collection[str]) -> dict[str, tuple[str, ...]]:
-        """Modules whose BTF may have a type, function or variable of each name."""
-        pack = self._pack()
-        wanted = {n.encode() for n in names if n}
-        found: dict[bytes, list[str]] = {}
-        strings, offsets = pack.read("strings"), pack.read("base")
-        if strings is None or offsets is None:
-            raise KernelError(self._key, "the cached index of modules was damaged; it will be made anew")
-        for module, start, end, _, _ in pack.meta["spans"]:
-            for name in wanted.intersection(strings[start:end].split(b"\0")):
-                found.setdefault(name, []).append(module)
-        for name, module in self._found_in_base(wanted, np.frombuffer(offsets, dtype="<u4"), pack.meta["spans"]):
-            if module not in found.setdefault(name, []):
-                found[name].append(module)
-        return {n.decode(): tuple(sorted(m)) for n, m in sorted(found.items())}
+        """Modules whose BTF may have a type, function or variable of each name, also as ``name___flavour``."""
+        if self._names is None:
+            self._names = self._load()
+        return self._names.find({n for n in names if n})
 
-    def sections(self, name: str) -> ModuleSections | None:
-        """One module's sections from the pack, if the index is there; None otherwise."""
-        pack = default_cache().pack(self._key)
-        if pack is None or f"{name}/btf" not in pack:
-            return None
+    def _load(self) -> _Names:
+        for _ in range(2):
+            pack = self._pack()
+            strings, offsets = pack.read("strings"), pack.read("base")
+            if strings is not None and offsets is not None:
+                base = btf_strings(self._base) if self._base else b""
+                return _Names(strings, np.frombuffer(offsets, dtype="<u4"), pack.meta["spans"], base)
+        raise KernelError(self._key, "the index of modules cannot be kept in the cache")
+
+    def sections(self, name: str, reader: Callable[[], ModuleSections]) -> ModuleSections:
+        """One module's sections, out of the index where it is made, else by ``reader``.
+
+        Who reads module after module gets the index made, which reads them all at once and far quicker.
+        """
+        cache = default_cache()
+        pack = cache.pack(self._key)
+        if pack is None:
+            self._read_alone += 1
+            if self._read_alone <= _ALONE:
+                return reader()
+            pack = self._pack()
         parts = [pack.read(f"{name}/{part}") if f"{name}/{part}" in pack else b"" for part in ("btf", "base", "ids")]
-        if None in parts:
-            return None
+        # Not in the index, or the pack was damaged: the module's own file tells which.
+        if f"{name}/btf" not in pack or None in parts:
+            return reader()
         sets = tuple((s, o, z) for s, o, z in pack.meta["set8"].get(name, ()))
         return ModuleSections(parts[0] or b"", parts[1] or b"", parts[2] or b"", sets)
-
-    def _found_in_base(
-        self, wanted: set[bytes], uses: np.ndarray[Any, np.dtype[np.uint32]], spans: list[list[Any]]
-    ) -> Iterator[tuple[bytes, str]]:
-        """(name, module) for names that stand in the kernel's own BTF and that the module uses from there."""
-        by_offset: dict[int, bytes] = {}
-        at = 0
-        for text in btf_strings(self._base).split(b"\0") if self._base else ():
-            if text in wanted:
-                by_offset.setdefault(at, text)
-            at += len(text) + 1
-        if not by_offset:
-            return
-        hits = np.flatnonzero(np.isin(uses, np.array(list(by_offset), dtype="<u4")))
-        starts = np.array([span[3] for span in spans])
-        # The last span that starts at or before a hit holds it: spans without any word end where they start.
-        for hit, span in zip(hits, np.searchsorted(starts, hits, side="right") - 1, strict=True):
-            yield by_offset[int(uses[hit])], spans[int(span)][0]
 
     def _pack(self, progress: Progress | None = None) -> Pack:
         return default_cache().pack(self._key) or self._build(progress)
@@ -147,7 +146,7 @@ class ModuleIndex:
                 writer.add(f"{name}/btf", read.btf)
                 if read.btf_base:
                     writer.add(f"{name}/base", read.btf_base)
-                if read.set8:
+                if read.btf_ids:
                     writer.add(f"{name}/ids", read.btf_ids)
             writer.add("strings", b"".join(index.strings))
             writer.add("base", b"".join(index.offsets))
@@ -157,6 +156,95 @@ class ModuleIndex:
             raise
         cache.trim()
         return pack
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedModule:
+    """Reads one module through the index of all."""
+
+    index: ModuleIndex
+    name: str
+    reader: Callable[[], ModuleSections]
+
+    def __call__(self) -> ModuleSections:
+        return self.index.sections(self.name, self.reader)
+
+
+class IndexedModules(Mapping[str, Callable[[], ModuleSections]]):
+    """The modules of a kernel, read through the index once that is made."""
+
+    def __init__(self, index: ModuleIndex, modules: Mapping[str, Callable[[], ModuleSections]]) -> None:
+        self._index = index
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> Callable[[], ModuleSections]:
+        return IndexedModule(self._index, name, self._modules[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+class _Names:
+    """The strings of all modules one after the other, and the offsets at which they use the kernel's own strings."""
+
+    def __init__(
+        self, strings: bytes, uses: np.ndarray[Any, np.dtype[np.uint32]], spans: list[list[Any]], base: bytes
+    ) -> None:
+        # A split BTF's first string may begin without a NUL before it.
+        self._strings = b"\0" + strings
+        self._uses = uses
+        self._base = base
+        self._modules: list[str] = [span[0] for span in spans]
+        self._starts: list[int] = [span[1] + 1 for span in spans]
+        self._word_starts: list[int] = [span[3] for span in spans]
+
+    def find(self, names: set[str]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, set[str]] = {}
+        for name, at in self._strings_with(names, self._strings):
+            found.setdefault(name, set()).add(self._modules[bisect_right(self._starts, at) - 1])
+        by_offset = {at: name for name, at in self._strings_with(names, self._base)}
+        if by_offset:
+            for hit in np.flatnonzero(np.isin(self._uses, np.array(list(by_offset), dtype="<u4"))).tolist():
+                name = by_offset[int(self._uses[hit])]
+                found.setdefault(name, set()).add(self._modules[bisect_right(self._word_starts, hit) - 1])
+        return {name: tuple(sorted(modules)) for name, modules in sorted(found.items())}
+
+    def _strings_with(self, names: set[str], strings: bytes) -> Iterator[tuple[str, int]]:
+        """(name, offset) of the strings that are one of ``names``, or one with a flavour behind it."""
+        if len(names) > _FEW:
+            yield from _walk({name.encode() for name in names}, strings)
+            return
+        for name in names:
+            needle = b"\0" + name.encode()
+            at = strings.find(needle)
+            while at >= 0:
+                behind = at + len(needle)
+                if strings[behind : behind + 1] == b"\0" or strings[behind : behind + 3] == b"___":
+                    yield name, at + 1
+                at = strings.find(needle, behind)
+
+
+def _walk(wanted: set[bytes], strings: bytes) -> Iterator[tuple[str, int]]:
+    """The same by looking at every string once, which is quicker for more than a few names."""
+    start = 0
+    while start < len(strings):
+        # Split piece by piece: there are millions of strings, each of which costs more memory than its letters.
+        end = strings.find(b"\0", start + _STEP)
+        end = end + 1 if end >= 0 else len(strings)
+        at = start
+        for text in strings[start:end].split(b"\0"):
+            if text in wanted:
+                yield text.decode(), at
+            cut = text.find(b"___")
+            while cut > 0:
+                if text[:cut] in wanted:
+                    yield text[:cut].decode(), at
+                cut = text.find(b"___", cut + 1)
+            at += len(text) + 1
+        start = end
 
 
 class _Index:
