@@ -124,6 +124,20 @@ def test_readme_names_scripts_that_are_there() -> None:
     assert "/test" in (ROOT / ".ci" / "run").read_text()
 
 
+def test_ci_job_of_the_readme_runs_as_written(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    job = text.split("```yaml\n")[1].split("```")[0]
+    assert len(job.splitlines()) == 10
+    command = next(line.removeprefix("    - ") for line in job.splitlines() if line.startswith("    - kfuncscope "))
+    _stub(tmp_path, "kfuncscope", f'exec "{sys.executable}" -m kfuncscope.cli.main "$@"')
+    (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run = subprocess.run(["bash", "-euc", command], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert run.returncode == 1, run.stderr
+    for artifact in job.split("paths: [")[1].split("]")[0].split(", "):
+        assert (tmp_path / artifact).stat().st_size > 1000
+
+
 def _stub(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
