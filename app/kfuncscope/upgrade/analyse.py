@@ -55,6 +55,13 @@ def analyse(
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
     """
+    return analyse_keeping_kernels(session, progress, workers, shard)[0]
+
+
+def analyse_keeping_kernels(
+    session: Session, progress: Progress | None = None, workers: int | None = None, shard: Shard | None = None
+) -> tuple[Analysis, list[Pair]]:
+    """As ``analyse``; the pairs of open kernels come along, for those who want to ask them more."""
     report = progress or (lambda done, total, what: None)
     report(0, 1, "opening kernels")
     kernels, problems = open_kernels(session)
@@ -68,7 +75,7 @@ def analyse(
     if shard is not None:
         files = select(files, shard)
     results = list(judged(files, pairs, session.section_types, report, workers))
-    return gather(pairs, results, problems)
+    return gather(pairs, results, problems), pairs
 
 
 # -- kernels
