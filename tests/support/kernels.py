@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Tiny kernels for tests: the enums of the UAPI as a release has them, struct pt_regs, and what the test adds.
+
+    kb = KernelBuilder("7.3")                                    # arch="s390x" makes it big endian
+    task = kb.btf.struct("task_struct", [("pid", kb.s32)])
+    kb.btf.kfunc("bpf_foo", kb.s32, [("p", kb.btf.ptr(task))])   # registered as a kfunc by its tag
+    kb.hook("do_exit", [("code", kb.s64)])
+    kernel = kb.kernel(config={"BPF_JIT": "y"}, symbols=["do_exit"], modules={"nf": module_writer})
+
+Knowledge (registrations, helper lists, ...) is that of the release, so names and numbers of the tests are real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kfuncscope.bpf.object import read_object
+from kfuncscope.intake.files import KernelFiles, ModuleSections
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.knowledge import for_release
+from kfuncscope.rules.change import compare
+from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement, judge
+from kfuncscope.rules.verdict import ObjectVerdict
+from support.bpfwriter import ObjectBuilder
+from support.btfwriter import BtfWriter
+
+BIG = frozenset({"s390x"})
+# Members of struct pt_regs, each of eight bytes, at the offsets that the calling convention gives (R-7.9).
+PT_REGS = {
+    "x86_64": "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss",
+    "arm64": " ".join(f"x{i}" for i in range(31)) + " sp pc pstate",
+    "riscv64": "epc ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7",
+    "ppc64le": " ".join(f"gpr{i}" for i in range(32)) + " nip msr",
+    "s390x": "args psw addr " + " ".join(f"gpr{i}" for i in range(16)),
+}
+CONFIG = {
+    "BPF_JIT": "y", "BPF_SYSCALL": "y", "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "y", "BPF_LSM": "y", "KPROBES": "y",
+    "FPROBE": "y", "FTRACE_SYSCALLS": "y", "KALLSYMS_ALL": "y", "BPF_EVENTS": "y", "NET": "y", "INET": "y",
+    "DYNAMIC_FTRACE": "y", "KPROBES_ON_FTRACE": "y", "CGROUPS": "y", "CGROUP_BPF": "y",
+}  # fmt: skip
+
+
+class KernelBuilder:
+    """A kernel in the making; ``btf`` is the writer of its vmlinux."""
+
+    def __init__(self, release: str = "7.3", arch: str = "x86_64", *, enums: bool = True) -> None:
+        self.release, self.arch = release, arch
+        self.endian = ">" if arch in BIG else "<"
+        self.btf = BtfWriter(self.endian)
+        self.lists = {name: list(rows) for name, rows in for_release(release).uapi.items()}
+        self._closed = not enums
+        long_ = self.btf.once("int_", "unsigned long", 8)
+        self.btf.struct("pt_regs", [(name, long_) for name in PT_REGS[arch].split()])
+
+    @property
+    def s32(self) -> int:
+        """``int``."""
+        return self.btf.once("int_", "int", 4, signed=True)
+
+    @property
+    def u32(self) -> int:
+        """``unsigned int``."""
+        return self.btf.once("int_", "unsigned int", 4)
+
+    @property
+    def s64(self) -> int:
+        """``long``."""
+        return self.btf.once("int_", "long", 8, signed=True)
+
+    @property
+    def u64(self) -> int:
+        """``unsigned long``."""
+        return self.btf.once("int_", "unsigned long", 8)
+
+    def without(self, enumerator: str) -> KernelBuilder:
+        """Take an enumerator (``BPF_MAP_TYPE_ARENA``, or a helper's bare name) and all after it out of its enum."""
+        for rows in self.lists.values():
+            if enumerator in rows:
+                del rows[rows.index(enumerator) :]
+        return self
+
+    def _enums(self) -> None:
+        for name in ("bpf_attach_type", "bpf_map_type", "bpf_prog_type"):
+            rows = [row.split(" = ")[0] for row in self.lists[name]]
+            self.btf.enum(name, {row: i for i, row in enumerate(rows)})
+        self.btf.enum("bpf_func_id", {f"BPF_FUNC_{row}": i for i, row in enumerate(self.lists["helpers"])})
+
+    # -- hooks
+
+    def hook(self, name: str, params: Sequence[tuple[str, int]] = (), returns: int | None = None) -> int:
+        """A function of the kernel."""
+        return self.btf.func(name, self.s32 if returns is None else returns, params)
+
+    def tracepoint(self, name: str, params: Sequence[tuple[str, int]] = ()) -> int:
+        """``btf_trace_NAME``."""
+        proto = self.btf.proto(0, [("__data", self.btf.once("ptr", 0)), *params])
+        return self.btf.typedef(f"btf_trace_{name}", self.btf.ptr(proto))
+
+    def lsm(self, name: str, params: Sequence[tuple[str, int]] = ()) -> int:
+        """``bpf_lsm_NAME``."""
+        return self.hook(f"bpf_lsm_{name}", params)
+
+    def ops(self, name: str, members: Sequence[tuple[str, int]]) -> int:
+        """A struct_ops type: ``struct NAME`` and ``struct bpf_struct_ops_NAME``; the id of the first."""
+        made = self.btf.struct(name, members)
+        self.btf.struct(f"bpf_struct_ops_{name}", [("common", self.u64), ("data", made)])
+        return made
+
+    def callback(self, params: Sequence[tuple[str, int]] = (), returns: int | None = None) -> int:
+        """Type of a member that is a callback."""
+        return self.btf.ptr(self.btf.proto(self.s32 if returns is None else returns, params))
+
+    # -- output
+
+    def build(self) -> bytes:
+        """The BTF of vmlinux."""
+        if not self._closed:
+            self._closed = True
+            self._enums()
+        return self.btf.build()
+
+    def kernel(
+        self,
+        *,
+        config: Mapping[str, str] | None = CONFIG,
+        symbols: Iterable[str] | None = None,
+        modules: Mapping[str, BtfWriter | bytes] | None = None,
+        label: str = "test",
+    ) -> Kernel:
+        """The kernel. ``symbols`` are names of functions, or lines like ``D jiffies``; ``config`` without CONFIG_."""
+        btf = self.build()
+        text = None if config is None else "".join(f"CONFIG_{k}={v}\n" for k, v in config.items()).encode()
+        lines = None
+        if symbols is not None:
+            lines = "".join(f"{s}\n" if " " in s else f"T {s}\n" for s in [*symbols, "_text"]).encode()
+        readers = {
+            name: _Reader(m if isinstance(m, bytes) else m.build()) for name, m in sorted((modules or {}).items())
+        }
+        files = KernelFiles(label, self.arch, self.release, btf, text, readers, symbols=lines)
+        return open_kernel(files)
+
+
+class _Reader:
+    """Gives a module's sections."""
+
+    def __init__(self, btf: bytes) -> None:
+        self.btf = btf
+
+    def __call__(self) -> ModuleSections:
+        return ModuleSections(self.btf)
+
+
+def judged(builder: ObjectBuilder, kernel: Kernel, **types: str) -> ObjectJudgement:
+    """The object of a builder on a kernel."""
+    return judge(read_object(builder.build(), "test.bpf.o", types or None), kernel)
+
+
+def only(builder: ObjectBuilder, kernel: Kernel) -> ProgramJudgement:
+    """The same, of its one program."""
+    (found,) = judged(builder, kernel).programs
+    return found
+
+
+def compared(builder: ObjectBuilder, old: Kernel, new: Kernel) -> ObjectVerdict:
+    """The verdict of an upgrade."""
+    data = builder.build()
+    obj = read_object(data, "test.bpf.o")
+    return compare(judge(obj, old), judge(obj, new), "package", "0" * 64)
+
+
+def classes(found: ProgramJudgement) -> list[str]:
+    """Classes of the problems that count, in order, without doubles."""
+    return list(dict.fromkeys(p.cls for p in found.problems))
+
+
+def rules(found: ProgramJudgement) -> set[str]:
+    """Rules that the problems name."""
+    return {r for p in found.problems for r in p.rules}
