@@ -149,7 +149,7 @@ class Parser:
             self.want(")")
             return inner
         if text[0].isdigit():
-            return Expr("int", str(int(text.rstrip("uUlL"), 0)))
+            return Expr("int", str(_number(text)))
         if text[0] in "\"'":
             return Expr("str", text)
         if text in ("struct", "enum", "union"):
@@ -282,10 +282,22 @@ class Parser:
         return Stmt("set", gates, name=name, exprs=(value,))
 
 
+def _number(text: str) -> int:
+    """A C number; a leading 0 is octal."""
+    digits = text.rstrip("uUlL")
+    try:
+        return int(digits, 0) if not re.fullmatch(r"0\d+", digits) else int(digits, 8)
+    except ValueError:
+        raise NotUnderstoodError(f"number {text[:20]!r}") from None
+
+
 def parse_body(body: str) -> tuple[Stmt, ...]:
     """Statements of a function body (the text within its braces)."""
     parser = Parser(tokens(body))
-    made = parser.block()
+    try:
+        made = parser.block()
+    except RecursionError:
+        raise NotUnderstoodError("function is nested too deeply") from None
     if parser.peek():
         raise NotUnderstoodError("braces do not match")
     return made
@@ -293,7 +305,14 @@ def parse_body(body: str) -> tuple[Stmt, ...]:
 
 def parse_expr(text: str) -> Expr:
     """One expression."""
-    return Parser(tokens(text)).expr()
+    parser = Parser(tokens(text))
+    try:
+        made = parser.expr()
+    except RecursionError:
+        raise NotUnderstoodError("expression is nested too deeply") from None
+    if parser.peek():
+        raise NotUnderstoodError(f"{parser.peek()!r} after the expression")
+    return made
 
 
 def render(expr: Expr) -> str:

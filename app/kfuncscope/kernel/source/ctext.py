@@ -17,6 +17,8 @@ _IF = re.compile(r"^[ \t]*#[ \t]*(ifdef|ifndef|if|elif|else|endif)\b[ \t]*((?:[^
 _DEFINED = re.compile(r"(!?)\s*(?:defined\s*\(\s*(\w+)\s*\)|defined\s+(\w+)|IS_ENABLED\s*\(\s*(\w+)\s*\)"
                       r"|IS_BUILTIN\s*\(\s*(\w+)\s*\)|IS_REACHABLE\s*\(\s*(\w+)\s*\))")  # fmt: skip
 
+_MAX_UNCLOSED = 20
+
 # (option, negated); an #if that was not understood has the option "".
 Gate = tuple[str, bool]
 
@@ -78,11 +80,16 @@ class Call:
 
 
 def calls(text: str, names: str) -> Iterator[Call]:
-    """Uses of the names (a regex alternation) with their arguments, in order."""
+    """Uses of the names (a regex alternation) with their arguments, in order; stops where brackets never match."""
+    unclosed = 0
     for found in re.finditer(rf"\b({names})\s*\(", text):
         end = match_bracket(text, found.end() - 1)
         if end >= 0:
             yield Call(found.start(), found[1], text[found.end() : end], end + 1)
+            continue
+        unclosed += 1
+        if unclosed > _MAX_UNCLOSED:
+            return
 
 
 def _gates_of(kind: str, condition: str) -> tuple[Gate, ...]:
@@ -152,9 +159,13 @@ class Function:
 
 def find_function(text: str, name: str) -> Function | None:
     """The definition of a function in comment-free text; prototypes and calls are passed over."""
+    unclosed = 0
     for found in re.finditer(rf"\b{re.escape(name)}\s*\(", text):
         close = match_bracket(text, found.end() - 1)
         if close < 0:
+            unclosed += 1
+            if unclosed > _MAX_UNCLOSED:
+                return None
             continue
         brace = re.compile(r"[\s\w]*\{").match(text, close + 1)
         if brace is None:

@@ -42,7 +42,10 @@ class Runner:
     def run(self, file: str, function: str, args: tuple[Value, ...] = ()) -> list[tuple[Value, Path]]:
         """Every (returned value, path) of the function; a function without a return gives 0."""
         self._steps = 0
-        return list(self._function(file, function, args, Path(), 0))
+        try:
+            return list(self._function(file, function, args, Path(), 0))
+        except RecursionError:
+            raise NotUnderstoodError(f"{function} is nested too deeply") from None
 
     def _function(
         self, file: str, function: str, args: tuple[Value, ...], path: Path, depth: int
@@ -322,10 +325,10 @@ class Runner:
             value = self.world.call(expr.text, args, render(expr), frame.file)
             if value is not None:
                 yield value, way
-            elif len(args) == 1 and isinstance(args[0], Sym) and args[0].kind == "member":
-                yield args[0], way  # macros that turn a member's offset into an index
             elif self.tree.function(expr.text, frame.file):
                 yield from self._function(frame.file, expr.text, args, way, frame.depth + 1)
+            elif len(args) == 1 and isinstance(args[0], Sym) and args[0].kind == "member":
+                yield args[0], way  # a macro that turns a member's offset into an index
             else:
                 yield Open("text", (render(expr),)), way
 
@@ -361,7 +364,7 @@ def _compute(op: str, left: int, right: int) -> int:
         case "|":
             return left | right
         case "<<":
-            return left << min(right, 64)
+            return left << max(0, min(right, 64))
         case "+":
             return left + right
         case "-":

@@ -155,7 +155,7 @@ class StructOps:
             must += [name] if not awake else []
         helpers, has_base = self._helpers(ops, lists, base)
         return {
-            "members": known,
+            "members": [[name, declaration] for name, declaration in known.items()],
             "sleepable": sleepable,
             "must_sleep": must,
             "unsupported": unsupported,

@@ -55,11 +55,15 @@ class Tree:
 
     def exists(self, path: str) -> bool:
         """Whether the tree has the file."""
+        if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
+            return False
         return (self.root / path).is_file()
 
     def raw(self, path: str) -> str:
         """Text of a file; empty where it is absent or absurdly large."""
         if path not in self._raw:
+            if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
+                return ""  # an include that leads out of the tree
             file = self.root / path
             try:
                 small = file.is_file() and file.stat().st_size <= _MAX_FILE
