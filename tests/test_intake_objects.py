@@ -146,7 +146,7 @@ def test_bad_files_are_problems_and_the_rest_goes_on(tmp_path: Path) -> None:
     good = save(tmp_path / "good.o", bpf(1))
     cut = save(tmp_path / "cut.deb", write.deb(PACKAGED)[:-200])
     evil = save(tmp_path / "evil.zip", write.zipped({"../x.o": bpf(2)}))
-    bomb = save(tmp_path / "bomb.tar.xz", write.tar({"zeros": bytes(100 << 20)}, "xz"))
+    bomb = save(tmp_path / "bomb.tar.xz", write.tar({"zeros": bytes(80 << 20)}, "xz"))
     gz = save(tmp_path / "cut.o.gz", write.compress(bpf(3), "gz")[:-9])
     os.mkfifo(tmp_path / "fifo")
     missing = tmp_path / "missing.o"
@@ -213,3 +213,13 @@ def test_folders_that_cannot_be_read_are_problems(tmp_path: Path, monkeypatch: p
     objects, problems = object_files([tmp_path])
     assert [o.name for o in objects] == ["x.o"]
     assert problems == [Problem(str(tmp_path / "closed"), "Permission denied")]
+
+
+def test_names_that_are_no_utf8_become_text(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(bytes(tmp_path) + b"/b\xffd.o"))
+    path.write_bytes(bpf(1))
+    save(tmp_path / "a.tar", write.tar({os.fsdecode(b"t\xff.o"): bpf(2)}))
+    objects, problems = object_files([tmp_path])
+    assert problems == []
+    assert [o.name for o in objects] == ["a.tar/t\\xff.o", "b\\xffd.o"]
+    assert all(place.path.encode() for o in objects for place in o.places)

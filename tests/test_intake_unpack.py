@@ -67,7 +67,7 @@ def test_streams_that_follow_one_another_are_one() -> None:
 
 @pytest.mark.parametrize("how", COMPRESSORS)
 def test_cut_short_is_an_error(how: str) -> None:
-    packed = write.compress(bytes(range(256)) * 40_000, how)
+    packed = write.compress(bytes(range(256)) * 8_000, how)
     for keep in (len(packed) // 2, len(packed) - 1 if how != "lz4-legacy" else len(packed) // 2):
         with pytest.raises(ArchiveError):
             peel(packed[:keep], "f")
@@ -83,7 +83,7 @@ def test_garbage_behind_the_stream(how: str) -> None:
 
 @pytest.mark.parametrize("how", COMPRESSORS)
 def test_a_bomb_stops_at_the_limit(how: str) -> None:
-    packed = write.compress(bytes(120 << 20), how)
+    packed = write.compress(bytes(40 << 20), how)
     tracemalloc.start()
     try:
         with pytest.raises(ArchiveError, match=r"over the limit|cut short"):

@@ -102,4 +102,4 @@ def has_option(config: bytes, name: str) -> bool:
 def same_release(one: str, other: str) -> bool:
     """Whether two releases can be of one build; a config knows only the part before the distribution's suffix."""
     short, long = sorted((one, other), key=len)
-    return long == short or (long.startswith(short) and not long[len(short)].isdigit())
+    return long == short or (long.startswith(short) and long[len(short)] in "+-_~")

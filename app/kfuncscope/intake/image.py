@@ -111,7 +111,7 @@ def _payloads(data: bytes, source: str) -> Iterator[bytes]:
         while at >= 0 and tries < _TRIES:
             tries += 1
             try:
-                payload = decompress(data[at:], kind, source, _LARGEST, tail=True)
+                payload = decompress(memoryview(data)[at:], kind, source, _LARGEST, tail=True)
             except ArchiveError:
                 payload = b""
             if len(payload) >= _SMALLEST:

@@ -19,6 +19,7 @@ from kfuncscope.intake.read import Progress, read_file
 from kfuncscope.intake.unpack import peel
 
 _LARGEST_BLOB = 256 << 20
+_STEPS = 1000
 
 
 def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) -> list[KernelFiles]:
@@ -32,10 +33,11 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     found: list[KernelFiles] = []
     failed: list[InputError] = []
     for done, path in enumerate(paths):
-        if progress:
-            progress(done, len(paths), str(path))
+        inner = _Share(progress, done, len(paths)) if progress else None
+        if inner:
+            inner(0, 1, str(path))
         try:
-            found.extend(_from_path(path, progress))
+            found.extend(_from_path(path, inner))
         except InputError as error:
             failed.append(error)
     if not found:
@@ -45,8 +47,21 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     for kernel in kernels:
         _finish(kernel)
     if progress:
-        progress(len(paths), len(paths), "")
+        progress(len(paths) * _STEPS, len(paths) * _STEPS, "")
     return kernels
+
+
+class _Share:
+    """Turns the progress of one file into that of all files, each of which is a thousand steps."""
+
+    def __init__(self, progress: Progress, file: int, files: int) -> None:
+        self._progress = progress
+        self._file = file
+        self._files = files
+
+    def __call__(self, done: int, total: int, label: str) -> None:
+        part = min(done, total) * _STEPS // max(total, 1)
+        self._progress(self._file * _STEPS + part, self._files * _STEPS, label)
 
 
 def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles]:

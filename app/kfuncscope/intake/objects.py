@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from kfuncscope.errors import InputError
 from kfuncscope.intake.files import ObjectFile, Place, Problem
-from kfuncscope.intake.read import Progress
+from kfuncscope.intake.read import Progress, shown
 from kfuncscope.intake.scan import Found, scan_file
 
 _MOST_FILES = 500_000
@@ -40,7 +40,7 @@ def object_files(
     objects: dict[str, _Object] = {}
     for done, (path, found) in enumerate(_scan_all(files)):
         if progress:
-            progress(done, len(files), str(path))
+            progress(done, len(files), shown(path))
         if isinstance(found, InputError):
             problems.append(Problem(found.source, found.reason, found.offset))
             continue
@@ -58,7 +58,7 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
     count = 0
     for given in map(Path, paths):
         if not given.is_dir():
-            yield given, given.name
+            yield given, shown(given.name)
             continue
         for folder, folders, names in os.walk(given, onerror=lambda e: problems.append(_unreadable(e))):
             folders.sort()
@@ -71,11 +71,11 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
                 if count > _MOST_FILES:
                     problems.append(Problem(str(given), f"more than {_MOST_FILES} files; the rest is left out"))
                     return
-                yield path, PurePosixPath(path.relative_to(given)).as_posix()
+                yield path, shown(path.relative_to(given))
 
 
 def _unreadable(error: OSError) -> Problem:
-    return Problem(str(error.filename), error.strerror or str(error))
+    return Problem(shown(error.filename), error.strerror or str(error))
 
 
 def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputError]]:

@@ -35,9 +35,10 @@ _NO_RELEASE = ""
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One input file and its packs in the cache."""
+    """One input file, at ``path``, and its packs in the cache."""
 
     input: Input
+    path: str
 
     def parts(self, progress: Progress | None = None) -> Pack:
         """The pack of parts, made when it is not there. Raises InputError when the file cannot be read."""
@@ -47,7 +48,7 @@ class Store:
         cache = default_cache()
         pack = cache.pack(self._key(which))
         if pack is None:
-            _Builder(self.input, self._key).build(progress)
+            _Builder(self.input, Path(self.path), self._key).build(progress)
             pack = cache.pack(self._key(which))
         if pack is None:
             raise KernelError(self.input.path, "the cache cannot hold the parts of this kernel")
@@ -108,14 +109,14 @@ class PackedModules(Mapping[str, Callable[[], ModuleSections]]):
 
 def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]:
     """The kernels, or parts of kernels, in one file, one for each release. Raises InputError when there are none."""
-    store = Store(input_of(path))
+    store = Store(input_of(path), str(path))
     pack = store.parts(progress)
     problems = tuple(Problem(*row) for row in pack.meta["problems"])
     found = [_kernel(store, pack, release) for release in pack.meta["releases"]]
     if not found:
         if problems:
             raise KernelError(problems[0].path, problems[0].reason, problems[0].offset)
-        raise KernelError(str(path), f"no kernel in it ({pack.meta['kind']})")
+        raise KernelError(store.input.path, f"no kernel in it ({pack.meta['kind']})")
     found[0].problems += problems
     return found
 
@@ -129,7 +130,7 @@ def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
         return store.read("parts", f"{name}/{release}") if f"{name}/{release}" in pack else None
 
     return KernelFiles(
-        label=release or Path(store.input.path).name,
+        label=release or store.input.path.rpartition("/")[2],
         arch=facts.get("arch"),
         release=release or None,
         btf=part("btf"),
@@ -155,8 +156,9 @@ class _Facts:
 class _Builder:
     """Streams one file into its two packs."""
 
-    def __init__(self, source: Input, key: Callable[[str], str]) -> None:
+    def __init__(self, source: Input, path: Path, key: Callable[[str], str]) -> None:
         self._input = source
+        self._path = path
         self._key = key
         self._releases: dict[str, _Facts] = {}
         self._problems: list[tuple[str, str, int | None]] = []
@@ -186,12 +188,11 @@ class _Builder:
         return {"releases": releases, "problems": self._problems, "kind": self._kind.value}
 
     def _stream(self, parts: PackWriter, modules: PackWriter, progress: Progress | None) -> None:
-        path = Path(self._input.path)
         budget = Budget(self._input.path, self._input.size)
-        with path.open("rb") as file:
+        with self._path.open("rb") as file:
             archive = read_archive(file, budget)
             if archive is None:
-                self._single(path, parts)
+                self._single(self._path, parts)
                 return
             self._package, members = archive
             for member in members:
@@ -206,7 +207,7 @@ class _Builder:
         part = part_of(path.name) or Part(Role.IMAGE, None)
         if part.role is Role.BTF:
             part = Part(Role.IMAGE, None)
-        self._part(part, data, str(path), parts)
+        self._part(part, data, self._input.path, parts)
 
     def _member(self, member: Member, part: Part, parts: PackWriter, modules: PackWriter) -> None:
         if part.role is Role.MODULE:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import time
 from collections.abc import Callable
@@ -29,22 +30,27 @@ def read_file(path: Path, limit: int = _READ_WHOLE) -> bytes:
     try:
         # Asked before opening, because opening a FIFO would wait for a writer.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(str(path), "not a regular file")
+            raise InputError(shown(path), "not a regular file")
         with path.open("rb") as file:
             # Files of /sys and /proc tell the size 0 or a page; so read one byte more than allowed and look.
             data = file.read(limit + 1)
     except OSError as error:
-        raise InputError(str(path), error.strerror or str(error)) from error
+        raise InputError(shown(path), error.strerror or str(error)) from error
     except ValueError as error:
-        raise InputError(str(path), str(error)) from error
+        raise InputError(shown(path), str(error)) from error
     if len(data) > limit:
-        raise InputError(str(path), f"larger than the limit of {limit} bytes")
+        raise InputError(shown(path), f"larger than the limit of {limit} bytes")
     return data
+
+
+def shown(path: str | Path) -> str:
+    """A path as text that can be written anywhere: bytes of a name that are no UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def as_input(path: Path, data: bytes) -> Input:
     """The record of an input that was read whole."""
-    return Input(str(path), hashlib.sha256(data).hexdigest(), len(data))
+    return Input(shown(path), hashlib.sha256(data).hexdigest(), len(data))
 
 
 def input_of(path: Path) -> Input:
@@ -56,23 +62,23 @@ def input_of(path: Path) -> Input:
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
-            raise InputError(str(path), "not a regular file")
+            raise InputError(shown(path), "not a regular file")
         if state.st_size > LARGEST:
-            raise InputError(str(path), f"larger than the limit of {LARGEST} bytes")
+            raise InputError(shown(path), f"larger than the limit of {LARGEST} bytes")
         key = f"sha256:{state.st_dev}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
         # A file changed within the clock's step may change again without new times: such a hash is not remembered.
         large = state.st_size > _REMEMBERED and time.time() - state.st_ctime > 5
         known = default_cache().get(key) if large else None
         if known is not None and len(known) == 64:
-            return Input(str(path), known.decode("ascii", "replace"), state.st_size)
+            return Input(shown(path), known.decode("ascii", "replace"), state.st_size)
         digest = hashlib.sha256()
         with path.open("rb") as file:
             while piece := file.read(_STEP):
                 digest.update(piece)
     except OSError as error:
-        raise InputError(str(path), error.strerror or str(error)) from error
+        raise InputError(shown(path), error.strerror or str(error)) from error
     except ValueError as error:
-        raise InputError(str(path), str(error)) from error
+        raise InputError(shown(path), str(error)) from error
     if large:
         default_cache().put(key, digest.hexdigest().encode())
-    return Input(str(path), digest.hexdigest(), state.st_size)
+    return Input(shown(path), digest.hexdigest(), state.st_size)

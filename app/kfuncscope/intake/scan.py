@@ -14,7 +14,7 @@ from kfuncscope.intake.cache import default_cache
 from kfuncscope.intake.carve import EM_BPF, carve
 from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
 from kfuncscope.intake.files import Place, Problem
-from kfuncscope.intake.read import input_of, read_file
+from kfuncscope.intake.read import input_of, read_file, shown
 from kfuncscope.intake.stream import Budget
 from kfuncscope.intake.unpack import bare_name, peel
 
@@ -48,23 +48,23 @@ def scan_file(path: Path, known_as: str) -> Found:
     kind = detect(head)
     if kind in COMPRESSED:
         with path.open("rb") as file:
-            kind = inner_kind(file, kind, str(path))
+            kind = inner_kind(file, kind, shown(path))
     if kind in ARCHIVES:
         return _cached_archive(path)
-    data = peel(read_file(path), str(path))
+    data = peel(read_file(path), shown(path))
     found = Found()
-    _scan_bytes(data, Place("", str(path)), known_as, found)
+    _scan_bytes(data, Place("", shown(path)), known_as, found)
     return found
 
 
 def _head(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise InputError(str(path), "not a regular file" if path.exists() else "No such file or directory")
+            raise InputError(shown(path), "not a regular file" if path.exists() else "No such file or directory")
         with path.open("rb") as file:
             return file.read(HEAD)
     except (OSError, ValueError) as error:
-        raise InputError(str(path), getattr(error, "strerror", None) or str(error)) from error
+        raise InputError(shown(path), getattr(error, "strerror", None) or str(error)) from error
 
 
 def is_bpf(data: bytes) -> bool:
@@ -97,16 +97,18 @@ def _cached_archive(path: Path) -> Found:
             # The file may have moved since: problems and places tell only what is inside it, so they still hold.
             rows = zip(parts, pack.meta["objects"], strict=True)
             objects = [FoundObject(data or b"", Place(p, where, at), name) for data, (p, where, at, name) in rows]
-            return Found(objects, [Problem(f"{path}{inner}", why, at) for inner, why, at in pack.meta["problems"]])
+            return Found(
+                objects, [Problem(f"{shown(path)}{inner}", why, at) for inner, why, at in pack.meta["problems"]]
+            )
     found = Found()
     with path.open("rb") as file:
-        _scan_archive(file, Budget(str(path), given.size), path.name, found)
+        _scan_archive(file, Budget(shown(path), given.size), shown(path.name), found)
     writer = cache.writer(key)
     try:
         for number, item in enumerate(found.objects):
             writer.add(str(number), item.data)
         rows_out = [[o.place.package, o.place.path, o.place.offset, o.name] for o in found.objects]
-        problems = [[p.path.removeprefix(str(path)), p.reason, p.offset] for p in found.problems]
+        problems = [[p.path.removeprefix(shown(path)), p.reason, p.offset] for p in found.problems]
         writer.close({"objects": rows_out, "problems": problems})
     except BaseException:
         writer.drop()

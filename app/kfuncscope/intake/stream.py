@@ -86,7 +86,7 @@ class _Stepper(Protocol):
     def eof(self) -> bool: ...
     @property
     def unused_data(self) -> bytes | None: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def decompress(self, data: bytes | memoryview, max_length: int, /) -> bytes: ...
 
 
 class _Gzip:
@@ -104,8 +104,8 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        out = self._inner.decompress(self._rest + data, max_length)
+    def decompress(self, data: bytes | memoryview, max_length: int, /) -> bytes:
+        out = self._inner.decompress(self._rest + data if self._rest else data, max_length)
         self._rest = self._inner.unconsumed_tail
         return out
 

@@ -71,7 +71,7 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
             if size > _LONGEST_NAME * 16:
                 raise ArchiveError(budget.source, "tar extension header over the limit")
             if kind == b"L":
-                long_name = body.read()[:_LONGEST_NAME].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+                long_name = body.read()[:_LONGEST_NAME].partition(b"\0")[0].decode("utf-8", "backslashreplace")
             elif kind == b"x":
                 pax = _pax(body.read(), budget.source)
                 long_name = pax.get("path", long_name)
@@ -86,7 +86,7 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
 def _name(block: bytes) -> str:
     name = block[:100].partition(b"\0")[0]
     prefix = block[345:500].partition(b"\0")[0] if block[257:263] == b"ustar\0" else b""
-    return (prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape")
+    return (prefix + b"/" + name if prefix else name).decode("utf-8", "backslashreplace")
 
 
 def _number(field: bytes, source: str) -> int:
@@ -112,7 +112,7 @@ def _pax(data: bytes, source: str) -> dict[str, str]:
         if not space or not length.isdigit() or not len(length) + 1 < int(length) <= len(data) - at:
             raise ArchiveError(source, "damaged pax header")
         key, _, value = data[at + len(length) + 1 : at + int(length) - 1].partition(b"=")
-        found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
+        found[key.decode("utf-8", "replace")] = value.decode("utf-8", "backslashreplace")
         at += int(length)
     return found
 
@@ -131,7 +131,7 @@ def read_cpio(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
         if not 0 < name_size <= _LONGEST_NAME:
             raise ArchiveError(budget.source, "damaged cpio header (name)")
         raw = stream.read(name_size + -(110 + name_size) % 4)
-        name = raw[:name_size].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+        name = raw[:name_size].partition(b"\0")[0].decode("utf-8", "backslashreplace")
         if name == "TRAILER!!!":
             return
         body = _Body(stream, size, -size % 4, budget.source)

@@ -24,7 +24,7 @@ _LAYERS = 4
 _LZ4_LEGACY = b"\x02\x21\x4c\x18"
 
 
-def decompress(data: bytes, kind: Kind, source: str, limit: int = LIMIT, *, tail: bool = False) -> bytes:
+def decompress(data: bytes | memoryview, kind: Kind, source: str, limit: int = LIMIT, *, tail: bool = False) -> bytes:
     """Bytes of ``data`` uncompressed once.
 
     ``tail`` allows unrelated bytes after the compressed stream (a payload inside an image). Raises ArchiveError when
@@ -44,7 +44,7 @@ def _over(source: str, kind: Kind, limit: int) -> ArchiveError:
     return ArchiveError(source, f"{kind.value} data grows over the limit of {limit} bytes")
 
 
-def _stepped(data: bytes, kind: Kind, source: str, limit: int, tail: bool) -> bytes:
+def _stepped(data: bytes | memoryview, kind: Kind, source: str, limit: int, tail: bool) -> bytes:
     """Decode one stream, and those that follow it directly; trailing NUL bytes are padding."""
     # BytesIO hands its buffer over without a copy, which a list of pieces would need at the end.
     out = io.BytesIO()
@@ -67,7 +67,7 @@ def _stepped(data: bytes, kind: Kind, source: str, limit: int, tail: bool) -> by
     return out.getvalue()
 
 
-def _zstd(data: bytes, source: str, limit: int, tail: bool) -> bytes:
+def _zstd(data: bytes | memoryview, source: str, limit: int, tail: bool) -> bytes:
     """Decode all frames, or with ``tail`` the first one.
 
     The decoder ends quietly at a cut frame, so the frames' ends are looked for first.
@@ -90,7 +90,7 @@ def _zstd(data: bytes, source: str, limit: int, tail: bool) -> bytes:
     return out.getvalue()
 
 
-def zstd_frame_end(data: bytes, at: int) -> int | None:
+def zstd_frame_end(data: bytes | memoryview, at: int) -> int | None:
     """Offset just behind the zstd frame (or skippable frame) at ``at``, or None if it does not end inside ``data``."""
     if len(data) - at < 8:
         return None
@@ -113,7 +113,7 @@ def zstd_frame_end(data: bytes, at: int) -> int | None:
     return None
 
 
-def _lz4_legacy(data: bytes, source: str, limit: int) -> bytes:
+def _lz4_legacy(data: bytes | memoryview, source: str, limit: int) -> bytes:
     """The format of ``lz4 -l``, which kernel images use: blocks of at most 8 MB, each with its size before it."""
     out = io.BytesIO()
     at = 4
