@@ -103,6 +103,14 @@ def test_details_of_another_kind_are_empty() -> None:
     assert (blob.members(1), blob.params(1), blob.enumerators(1)) == ((), (), ())
 
 
+@pytest.mark.parametrize("ask", [Blob.array, Blob.int_, Blob.linkage, Blob.secvars, Blob.component])
+def test_details_that_a_kind_has_not_are_refused(ask: Callable[[Blob, int], object]) -> None:
+    w = BtfWriter()
+    w.ptr(0)
+    with pytest.raises(BtfError, match="type 1 is no "):
+        ask(w.blob(), 1)
+
+
 def test_sizes_follow_references() -> None:
     w = BtfWriter()
     short = w.int_("short", 2, signed=True)

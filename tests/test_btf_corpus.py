@@ -93,12 +93,16 @@ def test_all_modules_open_on_their_vmlinux(corpus: Path, kernel: str) -> None:
             assert all(declare(module, i) for i in module)
 
 
-def bpftool_types(data: bytes, tmp_path: Path) -> list[dict[str, Any]]:
+def bpftool_types(data: bytes, tmp_path: Path, base: bytes = b"") -> list[dict[str, Any]]:
     tool = shutil.which("bpftool") or shutil.which("bpftool", path="/usr/sbin:/sbin")
     assert tool is not None, "bpftool is not installed (Debian package bpftool): its reading is what this test compares"
-    file = tmp_path / "vmlinux.btf"
-    file.write_bytes(data)
-    done = subprocess.run([tool, "-j", "btf", "dump", "file", str(file)], capture_output=True, check=True)
+    command = [tool, "-j"]
+    (tmp_path / "file.btf").write_bytes(data)
+    if base:
+        (tmp_path / "base.btf").write_bytes(base)
+        command += ["-B", str(tmp_path / "base.btf")]
+    command += ["btf", "dump", "file", str(tmp_path / "file.btf")]
+    done = subprocess.run(command, capture_output=True, check=True)
     types: list[dict[str, Any]] = json.loads(done.stdout)["types"]
     return types
 
@@ -165,6 +169,15 @@ def test_every_type_is_as_bpftool_reads_it(corpus: Path, tmp_path: Path, kernel:
     assert len(theirs) == len(blob) - 1
     for their in theirs:
         assert as_bpftool(blob, their["id"]) == their
+
+
+def test_every_type_of_a_module_is_as_bpftool_reads_it(corpus: Path, tmp_path: Path) -> None:
+    base = vmlinux(corpus, "6.12-s390x")
+    path = corpus / "kernels" / "6.12-s390x" / "modules" / "nf_conntrack.btf.xz"
+    module = Blob(lzma.decompress(path.read_bytes()), path.name, base)
+    theirs = bpftool_types(module.data, tmp_path, base.data)
+    assert [row["id"] for row in theirs] == list(module)
+    assert [as_bpftool(module, i) for i in module] == theirs
 
 
 @pytest.mark.parametrize("kernel", ["6.1-amd64", "7.2-s390x"])

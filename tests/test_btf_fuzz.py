@@ -22,7 +22,7 @@ from support.btfwriter import BtfWriter, ExtWriter
 from test_btf_blob import every_kind
 from test_btf_ext import sample as ext_sample
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=80, deadline=None)
 LONG = settings(max_examples=20_000, deadline=None)
 
 

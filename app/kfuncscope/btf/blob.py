@@ -9,7 +9,6 @@ What a blob holds was checked when it was opened: every id and name that a type 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,67 +19,17 @@ from kfuncscope.btf.layout import (
     MODIFIERS,
     MODIFIERS_AND_TYPEDEF,
     NR_KINDS,
+    SIZED,
     VLEN_MASK,
     Kind,
     read_header,
 )
 from kfuncscope.btf.names import NameIndex, Strings
+from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
 from kfuncscope.btf.records import MAX_DEPTH, Checker, read_columns
 from kfuncscope.errors import BtfError
 
-
-class Member(NamedTuple):
-    """Struct or union member; offsets and sizes in bits, ``bit_size`` 0 where it is no bitfield."""
-
-    name: str
-    type: int
-    bit_offset: int
-    bit_size: int
-
-
-class Param(NamedTuple):
-    """Parameter of a function prototype; a last one of type 0 and no name means variadic."""
-
-    name: str
-    type: int
-
-
-class Enumerator(NamedTuple):
-    """Enumerator with its value (signed where the enum says so)."""
-
-    name: str
-    value: int
-
-
-class Array(NamedTuple):
-    """Array: element type, index type, number of elements."""
-
-    type: int
-    index_type: int
-    nelems: int
-
-
-class Int(NamedTuple):
-    """Integer encoding: bits, bit offset, and the three encoding flags."""
-
-    bits: int
-    offset: int
-    signed: bool
-    char: bool
-    bool_: bool
-
-    @property
-    def encoding(self) -> int:
-        """The three flags as the format's number."""
-        return self.signed | self.char << 1 | self.bool_ << 2
-
-
-class SecVar(NamedTuple):
-    """Entry of a DATASEC: type id (VAR or FUNC), offset and size in bytes."""
-
-    type: int
-    offset: int
-    size: int
+__all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
 
 
 class Blob:
@@ -116,6 +65,8 @@ class Blob:
         self._own_found: dict[tuple[str, Kind | None], list[int]] = {}
         self._text: dict[int, str] = {0: ""}
         self._members: dict[int, tuple[Member, ...]] = {}
+        self._params: dict[int, tuple[Param, ...]] = {}
+        self._enumerators: dict[int, tuple[Enumerator, ...]] = {}
         self._essential: dict[str, list[str]] | None = None
         self.texts: dict[int, tuple[str, str]] = {}  # kept for declare: a type's text before and after a name
         # Kept for declare: levels of anonymous structs, and members through them; None where there are too many.
@@ -188,10 +139,11 @@ class Blob:
                 return self._kinds[index]
             except IndexError:
                 raise self._missing(type_id) from None
+        if self.base is not None:
+            return self.base.kind(type_id)
         if type_id == 0:
             return 0
-        blob, index = self._own(type_id)
-        return blob._kinds[index]
+        raise self._missing(type_id)
 
     def ref(self, type_id: int) -> int:
         """The type that a pointer, modifier, typedef, function, variable or tag refers to; or a size in bytes."""
@@ -201,8 +153,9 @@ class Blob:
                 return self._third[index]
             except IndexError:
                 raise self._missing(type_id) from None
-        blob, index = self._own(type_id)
-        return blob._third[index]
+        if self.base is not None:
+            return self.base.ref(type_id)
+        raise self._missing(type_id)
 
     def vlen(self, type_id: int) -> int:
         """Number of members, parameters, enumerators; the linkage of a FUNC."""
@@ -238,10 +191,11 @@ class Blob:
                 return self.string(self._names[index])
             except IndexError:
                 raise self._missing(type_id) from None
+        if self.base is not None:
+            return self.base.name(type_id)
         if type_id == 0:
             return ""
-        blob, index = self._own(type_id)
-        return blob.string(blob._names[index])
+        raise self._missing(type_id)
 
     def name_offset(self, type_id: int) -> int:
         """Where the name of a type is in the strings, as the file has it; 0 for none."""
@@ -301,85 +255,104 @@ class Blob:
 
     # -- details of a type
 
-    def _tail(self, type_id: int, words: int) -> tuple[Blob, list[int]]:
-        """The words that follow the first three of a record."""
+    def _tail(self, index: int, words: int) -> list[int]:
+        """The words that follow the first three of an own record."""
+        at = self._starts[index] + 3
+        return self._words[at : at + words].tolist()
+
+    def _of_kind(self, type_id: int, kind: Kind, words: int) -> list[int]:
+        """The words that follow the first three of a record, which must be of this kind."""
         blob, index = self._own(type_id)
-        at = blob._starts[index] + 3
-        return blob, blob._words[at : at + words].tolist()
+        if blob._kinds[index] != kind:
+            raise BtfError(self.source, f"type {type_id} is no {kind.name}")
+        return blob._tail(index, words)
 
     def members(self, type_id: int) -> tuple[Member, ...]:
         """Members of a struct or union, in order."""
         cached = self._members.get(type_id)
         if cached is not None:
             return cached
+        if type_id < self.start_id and self.base is not None:
+            return self.base.members(type_id)
         if self.kind(type_id) not in COMPOSITES:
             return ()
-        blob, index = self._own(type_id)
-        if blob is not self:
-            return blob.members(type_id)
-        info = blob._info[index]
-        count = info & VLEN_MASK
-        at = blob._starts[index] + 3
-        w = blob._words[at : at + 3 * count].tolist()
+        index = type_id - self.start_id
+        info, text = self._info[index], self.string
+        w = self._tail(index, 3 * (info & VLEN_MASK))
+        rows = zip(w[::3], w[1::3], w[2::3], strict=True)
         if info >> 31:
-            made = tuple(
-                Member(blob.string(w[i]), w[i + 1], w[i + 2] & 0xFFFFFF, w[i + 2] >> 24) for i in range(0, 3 * count, 3)
-            )
+            made = tuple(Member(text(name), of, at & 0xFFFFFF, at >> 24) for name, of, at in rows)
         else:
-            made = tuple(Member(blob.string(w[i]), w[i + 1], w[i + 2], 0) for i in range(0, 3 * count, 3))
-        blob._members[type_id] = made
+            made = tuple(Member(text(name), of, at, 0) for name, of, at in rows)
+        self._members[type_id] = made
         return made
 
     def params(self, type_id: int) -> tuple[Param, ...]:
         """Parameters of a FUNC_PROTO, or of the prototype of a FUNC."""
         if self.kind(type_id) == Kind.FUNC:
             type_id = self.ref(type_id)
+        cached = self._params.get(type_id)
+        if cached is not None:
+            return cached
+        if type_id < self.start_id and self.base is not None:
+            return self.base.params(type_id)
         if self.kind(type_id) != Kind.FUNC_PROTO:
             return ()
-        count = self.vlen(type_id)
-        blob, w = self._tail(type_id, 2 * count)
-        return tuple(Param(blob.string(w[i]), w[i + 1]) for i in range(0, 2 * count, 2))
+        index = type_id - self.start_id
+        w, text = self._tail(index, 2 * (self._info[index] & VLEN_MASK)), self.string
+        made = tuple(Param(text(name), of) for name, of in zip(w[::2], w[1::2], strict=True))
+        self._params[type_id] = made
+        return made
 
     def enumerators(self, type_id: int) -> tuple[Enumerator, ...]:
         """Enumerators of an ENUM or ENUM64, in order."""
+        cached = self._enumerators.get(type_id)
+        if cached is not None:
+            return cached
+        if type_id < self.start_id and self.base is not None:
+            return self.base.enumerators(type_id)
         kind = self.kind(type_id)
         if kind not in ENUMS:
             return ()
-        count, signed = self.vlen(type_id), self.kind_flag(type_id)
+        index = type_id - self.start_id
+        info, text = self._info[index], self.string
         if kind == Kind.ENUM:
-            blob, w = self._tail(type_id, 2 * count)
-            # Enumerators are stored as s32; kernels before the kind_flag of ENUM (6.0) left it clear for all.
-            return tuple(
-                Enumerator(blob.string(w[i]), w[i + 1] - (1 << 32) if signed and w[i + 1] >> 31 else w[i + 1])
-                for i in range(0, 2 * count, 2)
-            )
-        blob, w = self._tail(type_id, 3 * count)
-        values = ((w[i], w[i + 1] | w[i + 2] << 32) for i in range(0, 3 * count, 3))
-        return tuple(Enumerator(blob.string(n), v - (1 << 64) if signed and v >> 63 else v) for n, v in values)
+            w = self._tail(index, 2 * (info & VLEN_MASK))
+            names, values, bits = w[::2], w[1::2], 32
+        else:
+            w = self._tail(index, 3 * (info & VLEN_MASK))
+            names, values, bits = w[::3], [low | high << 32 for low, high in zip(w[1::3], w[2::3], strict=True)], 64
+        # Stored signed; kernels before the kind_flag of enums (6.0) left it clear for all.
+        if info >> 31:
+            values = [v - (1 << bits) if v >> (bits - 1) else v for v in values]
+        made = tuple(Enumerator(text(name), value) for name, value in zip(names, values, strict=True))
+        self._enumerators[type_id] = made
+        return made
 
     def array(self, type_id: int) -> Array:
         """Element type, index type and count of an ARRAY."""
-        return Array(*self._tail(type_id, 3)[1])
+        return Array(*self._of_kind(type_id, Kind.ARRAY, 3))
 
     def int_(self, type_id: int) -> Int:
         """Encoding of an INT."""
-        word = self._tail(type_id, 1)[1][0]
+        word = self._of_kind(type_id, Kind.INT, 1)[0]
         encoding = word >> 24 & 0x0F
         return Int(word & 0xFF, word >> 16 & 0xFF, bool(encoding & 1), bool(encoding & 2), bool(encoding & 4))
 
     def linkage(self, type_id: int) -> int:
         """Linkage of a VAR or FUNC: 0 static, 1 global, 2 extern."""
-        return self.vlen(type_id) if self.kind(type_id) == Kind.FUNC else self._tail(type_id, 1)[1][0]
+        if self.kind(type_id) == Kind.FUNC:
+            return self.vlen(type_id)
+        return self._of_kind(type_id, Kind.VAR, 1)[0]
 
     def secvars(self, type_id: int) -> tuple[SecVar, ...]:
         """Entries of a DATASEC."""
-        count = self.vlen(type_id)
-        w = self._tail(type_id, 3 * count)[1]
-        return tuple(SecVar(w[i], w[i + 1], w[i + 2]) for i in range(0, 3 * count, 3))
+        w = self._of_kind(type_id, Kind.DATASEC, 3 * self.vlen(type_id))
+        return tuple(map(SecVar, w[::3], w[1::3], w[2::3]))
 
     def component(self, type_id: int) -> int:
         """Component index of a DECL_TAG; -1 for the whole."""
-        word = self._tail(type_id, 1)[1][0]
+        word = self._of_kind(type_id, Kind.DECL_TAG, 1)[0]
         return word - (1 << 32) if word >> 31 else word
 
     # -- following references
@@ -401,6 +374,8 @@ class Blob:
         factor = 1
         for _ in range(MAX_DEPTH + 1):
             kind = self.kind(type_id)
+            if kind in SIZED:
+                return factor * self.ref(type_id)
             if kind == Kind.PTR:
                 return factor * 8
             if kind == Kind.ARRAY:
@@ -409,10 +384,8 @@ class Blob:
                 type_id = array.type
             elif kind in MODIFIERS_AND_TYPEDEF or kind == Kind.VAR:
                 type_id = self.ref(type_id)
-            elif kind in (Kind.VOID, Kind.FUNC, Kind.FUNC_PROTO, Kind.FWD, Kind.DECL_TAG):
-                return 0
             else:
-                return factor * self.ref(type_id)
+                return 0
         raise BtfError(self.source, f"type {type_id}: nested deeper than {MAX_DEPTH}, or a cycle")
 
     def tags(self, name: str) -> list[int]:

@@ -17,7 +17,7 @@ from kfuncscope.btf.records import ENTRIES, MAX_DEPTH, entries, refers
 from kfuncscope.errors import BtfError
 
 DISTILLED = frozenset({Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.STRUCT, Kind.UNION, Kind.FWD})
-SIZED = frozenset({Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64})
+SAME_SIZE = frozenset({Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64})
 
 Map = npt.NDArray[np.int64]
 
@@ -89,7 +89,7 @@ def _equals(base: Blob, type_id: int, vmlinux: Blob, embedded: bool) -> list[int
     found = []
     for candidate in same_name:
         kind = vmlinux.kind(candidate)
-        needs_size = kind in SIZED or (kind in COMPOSITES and twins)
+        needs_size = kind in SAME_SIZE or (kind in COMPOSITES and twins)
         if needs_size and vmlinux.ref(candidate) != size:
             continue
         if _compatible(base, type_id, vmlinux, candidate) and (not embedded or vmlinux.ref(candidate) == size):
@@ -112,7 +112,7 @@ def _compatible(base: Blob, type_id: int, vmlinux: Blob, candidate: int) -> bool
         # The kernel reads the kind_flag of the struct or union, which says that it has bitfields, as if it told
         # struct from union: up to 7.3 a FWD is equal to a struct without bitfields or a union with some.
         return other in COMPOSITES and vmlinux.kind_flag(candidate) == (other == Kind.UNION)
-    return other in SIZED or other in COMPOSITES or other == Kind.FWD
+    return other in SAME_SIZE or other in COMPOSITES or other == Kind.FWD
 
 
 def _rewrite(module: Blob, ids: Map, strings: Map) -> bytes:

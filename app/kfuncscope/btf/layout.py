@@ -49,6 +49,8 @@ MODIFIERS = frozenset({Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG})
 MODIFIERS_AND_TYPEDEF = MODIFIERS | {Kind.TYPEDEF}
 COMPOSITES = frozenset({Kind.STRUCT, Kind.UNION})
 ENUMS = frozenset({Kind.ENUM, Kind.ENUM64})
+# Kinds whose third word is a size in bytes.
+SIZED = frozenset({Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.DATASEC, Kind.FLOAT, Kind.ENUM64})
 
 # Words (4 bytes) that follow the three words of a record: fixed, and per unit of vlen.
 FIXED_WORDS = {Kind.INT: 1, Kind.ARRAY: 3, Kind.VAR: 1, Kind.DECL_TAG: 1}
