@@ -40,6 +40,9 @@ class BuildReport:
     counts: tuple[tuple[str, int], ...]
     problems: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
     def lines(self) -> Iterator[str]:
         """The report as text."""
         yield f"Linux {self.version} → tables for {self.release} in {self.folder}"
