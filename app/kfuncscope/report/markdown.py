@@ -86,7 +86,7 @@ def _arches(report: Report) -> Iterator[str]:
     body = (
         [
             span(a.result.arch) + (" (inferred)" if a.result.inferred else ""),
-            plain(f"{a.result.old.label} → {a.result.new.label}"),
+            plain(" → ".join(a.names)),
             state_words(a.decision.state),
             *(str(a.counts[v]) for v in Verdict),
         ]
@@ -190,7 +190,8 @@ def _unchecked(report: Report) -> Iterator[str]:
     yield ""
     for item in report.unchecked[:_MOST]:
         on = f" ({plain(', '.join(item.arches))})" if item.arches else ""
-        yield f"- {span(item.where, 300)}: {plain(item.why)}{on}"
+        more = f" and {len(item.where) - 12} more" if len(item.where) > 12 else ""
+        yield f"- {plain(item.why)}{on}: {', '.join(span(w, 300) for w in item.where[:12])}{more}"
     if len(report.unchecked) > _MOST:
         yield f"- and {len(report.unchecked) - _MOST} more in the JSON report"
     if not report.unchecked:

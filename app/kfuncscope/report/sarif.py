@@ -74,7 +74,7 @@ def _invocation(report: Report) -> dict[str, Any]:
     notes = [
         {
             "level": "warning",
-            "message": {"text": visible(f"could not check {u.where}: {u.why}", 1000)},
+            "message": {"text": visible(f"could not check {', '.join(u.where)}: {u.why}", 1000)},
         }
         for u in report.unchecked
     ]

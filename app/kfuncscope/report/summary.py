@@ -11,11 +11,11 @@ from kfuncscope.intake.files import Input
 from kfuncscope.report.words import STATES, plural
 from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
 from kfuncscope.upgrade import policy
-from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.upgrade.analysis import Analysis, ArchResult, KernelInfo
 from kfuncscope.upgrade.compare import Comparison
 from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.policy import ArchDecision, Decision, State, Waiver
-from kfuncscope.upgrade.risk import Risk, assess, known_since
+from kfuncscope.upgrade.risk import Risk, Score, assess, known_since
 from kfuncscope.upgrade.rows import Group, Row, groups, notable, rows
 
 
@@ -26,6 +26,11 @@ class Arch:
     result: ArchResult
     decision: ArchDecision
     counts: Counter[Verdict]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What to call the old and the new kernel."""
+        return upgrade_names(self.result.old, self.result.new)
 
     @property
     def total(self) -> int:
@@ -62,10 +67,10 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """One thing that could not be read or judged: where, why, and on which architectures (empty: on none or all)."""
+    """Something that could not be read or judged: why, where, and on which architectures (empty: on none or all)."""
 
-    where: str
     why: str
+    where: tuple[str, ...]
     arches: tuple[str, ...] = ()
 
 
@@ -116,7 +121,17 @@ class Report:
 
     def score(self, group: Group) -> float:
         """The highest risk score of a group of findings."""
-        return max((self.risk.findings[r.key].score for r in group.rows if r.key in self.risk.findings), default=0.0)
+        top = self.top(group)
+        return top.score if top else 0.0
+
+    def top(self, group: Group) -> Score | None:
+        """The highest risk score of a group with its factors; None where nothing is at risk."""
+        scores = [self.risk.findings[r.key] for r in group.rows if r.key in self.risk.findings]
+        return max(scores, key=lambda s: s.score, default=None)
+
+    def names(self, group: Group) -> tuple[str, str]:
+        """What to call the kernels of a group: those of its first architecture."""
+        return next((a.names for a in self.arches if a.result.arch == group.row.arch), (group.row.old, group.row.new))
 
 
 def make(
@@ -138,7 +153,7 @@ def make(
         comparison=comparison,
         title=_title(analysis),
         headline=STATES[decision.state][0],
-        sentences=tuple(_sentences(analysis, decision, comparison, len(unchecked))),
+        sentences=tuple(_sentences(analysis, decision, comparison, unchecked)),
         arches=arches,
         reasons=tuple(_reasons(listed, risk)),
         findings=tuple(groups(listed)),
@@ -155,12 +170,19 @@ def make(
 
 
 def _title(analysis: Analysis) -> str:
-    pairs = list(dict.fromkeys((a.old.label, a.new.label) for a in analysis.arches))
+    pairs = list(dict.fromkeys(upgrade_names(a.old, a.new) for a in analysis.arches))
     if not pairs:
         return "no kernels"
     old, new = pairs[0]
     more = f" and {plural(len(pairs) - 1, 'other pair')}" if len(pairs) > 1 else ""
     return f"{old} → {new}{more}"
+
+
+def upgrade_names(old: KernelInfo, new: KernelInfo) -> tuple[str, str]:
+    """What to call the two kernels of a pair: their releases, where these tell them apart."""
+    if old.release and new.release and old.release != new.release:
+        return old.release, new.release
+    return old.label, new.label
 
 
 def _programs(analysis: Analysis, verdict: Verdict) -> tuple[int, int]:
@@ -175,7 +197,9 @@ def _programs(analysis: Analysis, verdict: Verdict) -> tuple[int, int]:
     return len(found), sum(bool(a.counts()[verdict]) for a in analysis.arches)
 
 
-def _sentences(analysis: Analysis, decision: Decision, comparison: Comparison | None, unchecked: int) -> Iterable[str]:
+def _sentences(
+    analysis: Analysis, decision: Decision, comparison: Comparison | None, unchecked: Sequence[Unchecked]
+) -> Iterable[str]:
     many = len(analysis.arches)
     broken, where = _programs(analysis, Verdict.BREAKS)
     programs = sum(info.programs for info in analysis.objects)
@@ -190,7 +214,7 @@ def _sentences(analysis: Analysis, decision: Decision, comparison: Comparison | 
         loads = plural(silent, "program loads but reads", "programs load but read")
         yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."
     if unchecked:
-        yield f"{plural(unchecked, 'thing')} could not be checked."
+        yield f"{plural(len({w for u in unchecked for w in u.where}), 'thing')} could not be checked in full."
     if decision.tolerated:
         waivers = len({w for _, w in decision.tolerated})
         yield f"Tolerated by {plural(waivers, 'waiver')}: {plural(len(decision.tolerated), 'finding')}."
@@ -242,26 +266,38 @@ def _matrix(analysis: Analysis) -> list[MatrixRow]:
 
 
 def _unchecked(analysis: Analysis) -> Iterable[Unchecked]:
+    """What was not read or judged, the same reason once with all the places that it holds for."""
+    places: dict[str, dict[str, None]] = defaultdict(dict)
+    arches: dict[str, dict[str, None]] = defaultdict(dict)
+    for where, why, arch in _unchecked_places(analysis):
+        places[why][where] = None
+        if arch:
+            arches[why][arch] = None
+    for why, listed in places.items():
+        yield Unchecked(why, tuple(listed), tuple(arches[why]))
+
+
+def _unchecked_places(analysis: Analysis) -> Iterable[tuple[str, str, str]]:
+    """(where, why, architecture or nothing), inputs first."""
     for problem in analysis.problems:
         at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
-        yield Unchecked(f"{problem.path}{at}", problem.reason)
+        yield f"{problem.path}{at}", problem.reason, ""
     for result in analysis.arches:
         for kernel in (result.old, result.new):
             for fault in kernel.faults:
-                yield Unchecked(f"{kernel.label} ({kernel.arch})", fault.message)
+                yield f"{kernel.label} ({kernel.arch})", fault.message, ""
     for info in analysis.objects:
         for note in info.notes:
-            yield Unchecked(info.name, note)
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+            yield info.name, note, ""
+    notes = {(info.name, note) for info in analysis.objects for note in info.notes}
     for result in analysis.arches:
         for obj in result.objects:
             for why in obj.unchecked:
-                found[obj.object, why].append(result.arch)
+                if (obj.object, why) not in notes:
+                    yield obj.object, why, result.arch
             for program in obj.programs:
                 for why in program.unchecked:
-                    found[f"{obj.object} · {program.program}", why].append(result.arch)
-    for (where, why), arches in found.items():
-        yield Unchecked(where, why, tuple(dict.fromkeys(arches)))
+                    yield f"{obj.object} · {program.program}", why, result.arch
 
 
 def _inputs(analysis: Analysis) -> list[Input]:

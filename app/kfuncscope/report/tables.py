@@ -39,7 +39,7 @@ def _cell(value: Cell, code: bool) -> str:
 
 def usage(uses: Sequence[Use], kind: str, most: int = 12) -> bytes:
     """Usage evidence; Markdown names at most ``most`` programs of each, the other formats all."""
-    head = ("kind", "name", "since", "packages", "objects", "programs", "call sites", "cannot do without", "used by")
+    head = ("kind", "name", "since", "packages", "objects", "programs", "call sites", "strong", "used by")
     body: list[list[Cell]] = []
     for use in uses:
         listed = [f"{object_}/{program}" for object_, program in use.programs]

@@ -18,6 +18,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules import change
 from kfuncscope.rules.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.core import EXISTENCE
 from kfuncscope.rules.evidence import flag_words, hook_declaration, kfunc_declaration, member_text
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Problem as Fault
@@ -25,15 +26,20 @@ from kfuncscope.rules.struct_ops import kernel_type
 from kfuncscope.rules.verdict import NeedKind, Tri
 from kfuncscope.upgrade.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
 
+Key = tuple[NeedKind, str, str]  # kind, name and ``via`` of an item
 Known = tuple[str, str, str, str]  # kind, name, class and stage of a fault: what makes two faults the same
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing relied on. ``guarded``: every user tests for it first. ``used_by`` are ``object/program``."""
+    """One thing relied on. ``guarded``: every user tests for it first. ``used_by`` are ``object/program``.
+
+    ``via`` is how programs attach to a hook (``fentry``, ``tp_btf``), empty for other kinds.
+    """
 
     kind: NeedKind
     name: str
+    via: str
     declaration: str
     flags: str
     guarded: bool
@@ -103,7 +109,7 @@ def make(
     files: Iterable[ObjectFile], kernel: Kernel, section_types: dict[str, str] | None = None
 ) -> tuple[Promise, list[Problem]]:
     """A promise of what the objects rely on from a kernel, and the objects that could not be read."""
-    found: dict[tuple[NeedKind, str], _Wanted] = {}
+    found: dict[Key, _Wanted] = {}
     parts: list[Part] = []
     left_out: list[tuple[str, str]] = []
     problems: list[Problem] = []
@@ -116,7 +122,7 @@ def make(
             continue
         if part is not None:
             parts.append(part)
-    items = tuple(found[key].item(key) for key in sorted(found, key=lambda k: (list(NeedKind).index(k[0]), k[1])))
+    items = tuple(found[key].item(key) for key in sorted(found, key=lambda k: (list(NeedKind).index(k[0]), *k[1:])))
     return Promise(kernel.arch, kernel.label, kernel.release, items, tuple(parts), tuple(left_out)), problems
 
 
@@ -128,7 +134,7 @@ class _Wanted:
     flags: str
     users: dict[str, bool]
 
-    def item(self, key: tuple[NeedKind, str]) -> Item:
+    def item(self, key: Key) -> Item:
         return Item(*key, self.declaration, self.flags, all(self.users.values()), tuple(sorted(self.users)))
 
 
@@ -136,9 +142,15 @@ def _part(
     obj: BpfObject,
     file: ObjectFile,
     kernel: Kernel,
-    found: dict[tuple[NeedKind, str], _Wanted],
+    found: dict[Key, _Wanted],
     left_out: list[tuple[str, str]],
 ) -> Part | None:
+    if obj.loader_issue:
+        left_out.append((obj.name, obj.loader_issue))
+        return None
+    if obj.endian != kernel.endian:
+        left_out.append((obj.name, "the object is of the other byte order"))
+        return None
     judged = judge(obj, kernel)
     programs: list[Program] = []
     known: list[tuple[str, Known]] = [("", _known(f)) for f in judged.problems]
@@ -168,44 +180,46 @@ def _known(fault: Fault) -> Known:
 
 def _needs(
     ctx: Context, obj: Restored, program: Program, sites: tuple[Site, ...]
-) -> Iterable[tuple[tuple[NeedKind, str], _Wanted, bool]]:
+) -> Iterable[tuple[Key, _Wanted, bool]]:
     """The readable items of one program: (key, declaration and flags, whether a test keeps it away)."""
     kernel, section = ctx.kernel, program.section
-    yield (NeedKind.PROG_TYPE, section.prog_type or "unknown"), _Wanted("", "", {}), False
+    yield (NeedKind.PROG_TYPE, section.prog_type or "unknown", ""), _Wanted("", "", {}), False
     if section.target and section.prog_type not in ("STRUCT_OPS", "SYSCALL", "EXT"):
-        yield (NeedKind.HOOK, section.target), _Wanted(hook_declaration(kernel, program), "", {}), False
+        yield (NeedKind.HOOK, section.target, section.kind), _Wanted(hook_declaration(kernel, program), "", {}), False
     for ops in obj.struct_ops:
         for one in ops.members:
             if one.program == program.name:
                 name = f"{ops.kernel_type}.{one.member.name}"
-                yield (NeedKind.STRUCT_OPS, name), _Wanted(_member(ctx, name), "", {}), False
+                yield (NeedKind.STRUCT_OPS, name, ""), _Wanted(_member(ctx, name), "", {}), False
     for site in sites:
         item = _item(ctx, program, site)
         if item is not None:
-            yield item[0], item[1], not site.live or bool(site.flips)
+            # A test for something is no use of it.
+            asks = (site.what == "addr" and obj.externs[site.name].weak) or (site.relo and site.relo[2] in EXISTENCE)
+            yield item[0], item[1], bool(asks or not site.live or site.flips)
 
 
-def _item(ctx: Context, program: Program, site: Site) -> tuple[tuple[NeedKind, str], _Wanted] | None:
+def _item(ctx: Context, program: Program, site: Site) -> tuple[Key, _Wanted] | None:
     kernel, obj = ctx.kernel, ctx.obj
     if site.what in ("call", "addr") and site.name in obj.externs:
         extern = obj.externs[site.name]
         if extern.kind != "kfunc":
-            return (NeedKind.KSYM, extern.name), _Wanted("", "", {})
-        return (NeedKind.KFUNC, extern.lookup), _Wanted(
+            return (NeedKind.KSYM, extern.name, ""), _Wanted("", "", {})
+        return (NeedKind.KFUNC, extern.lookup, ""), _Wanted(
             kfunc_declaration(kernel, extern.lookup), kfunc_flags(kernel, extern.lookup), {}
         )
     if site.what == "helper":
         name = kernel.helpers.get(site.number)
-        return (NeedKind.HELPER, f"bpf_{name}" if name else f"#{site.number}"), _Wanted("", "", {})
+        return (NeedKind.HELPER, f"bpf_{name}" if name else f"#{site.number}", ""), _Wanted("", "", {})
     if site.what == "map":
         number = obj.maps[site.name].type
-        return (NeedKind.MAP_TYPE, kernel.map_types.get(number, str(number))), _Wanted("", "", {})
+        return (NeedKind.MAP_TYPE, kernel.map_types.get(number, str(number)), ""), _Wanted("", "", {})
     if site.what == "core" and site.relo is not None:
         return _access(ctx, program, site)
     return None
 
 
-def _access(ctx: Context, program: Program, site: Site) -> tuple[tuple[NeedKind, str], _Wanted] | None:
+def _access(ctx: Context, program: Program, site: Site) -> tuple[Key, _Wanted] | None:
     """The field, type or enumerator of a CO-RE record that has a target."""
     function = program.function
     for index, position in function.core.items():
@@ -217,7 +231,7 @@ def _access(ctx: Context, program: Program, site: Site) -> tuple[tuple[NeedKind,
             steps, blob = reloc.target.steps, reloc.target.blob
             name = blob.name(reloc.target.root) + "".join(f".{s.name}" for s in steps if s.name)
             kind = NeedKind.ENUMVAL if relo.kind in (10, 11) else NeedKind.FIELD if steps else NeedKind.TYPE
-            return (kind, name), _Wanted(_without_place(member_text(blob, steps, 0)), "", {})
+            return (kind, name, ""), _Wanted(_without_place(member_text(blob, steps, 0)), "", {})
     return None
 
 
@@ -255,8 +269,8 @@ def check(promise: Promise, kernel: Kernel) -> Kept:
         raise SessionError(kernel.label, f"a kernel of {kernel.arch}, but the promise is of {promise.arch}")
     broken: dict[Known, tuple[Fault, dict[str, None]]] = {}
     unknown: dict[Known, tuple[Fault, dict[str, None]]] = {}
-    changed: dict[tuple[NeedKind, str], Changed] = {}
-    named = {(i.kind, i.name): i for i in promise.items}
+    changed: dict[Key, Changed] = {}
+    named = {(i.kind, i.name, i.via): i for i in promise.items}
     for part in promise.parts:
         try:
             restored = restore(part.skeleton, kernel)
@@ -270,9 +284,9 @@ def check(promise: Promise, kernel: Kernel) -> Kept:
     return Kept(
         kernel=kernel.label,
         broken=_listed(broken),
-        changed=tuple(c for key, c in sorted(changed.items()) if key not in hurt),
+        changed=tuple(c for key, c in sorted(changed.items()) if key[:2] not in hurt),
         unknown=_listed(unknown),
-        kept=sum(key not in hurt for key in named),
+        kept=sum(key[:2] not in hurt for key in named),
     )
 
 
@@ -311,8 +325,8 @@ def _changes(
     obj: Restored,
     program: Program,
     sites: tuple[Site, ...],
-    named: dict[tuple[NeedKind, str], Item],
-    changed: dict[tuple[NeedKind, str], Changed],
+    named: dict[Key, Item],
+    changed: dict[Key, Changed],
 ) -> None:
     for key, now, _ in _needs(ctx, obj, program, sites):
         item = named.get(key)
@@ -322,4 +336,4 @@ def _changes(
         for declaration, flags in ((item.declaration, item.flags), (now.declaration, now.flags)):
             sides.append(f"{declaration} [{flags}]" if item.flags and now.flags else declaration)
         if sides[0] != sides[1]:
-            changed[key] = Changed(*key, sides[0], sides[1], item.used_by)
+            changed[key] = Changed(key[0], key[1], sides[0], sides[1], item.used_by)

@@ -30,7 +30,7 @@ from kfuncscope.upgrade.skeleton import (
 FORMAT, VERSION = "kfuncscope-promise", 1
 _LIMIT = 256 << 20
 _MOST_TYPES = 32 << 20
-_WHATS = ("core", "call", "addr", "helper", "map", "arena", "ctx", "insn")
+_WHATS = ("core", "call", "addr", "helper", "map", "arena", "ctx", "deref", "insn")
 _HEAD = """\
 # What BPF programs rely on from a kernel. Hold a later kernel of the same architecture against it with
 #   kfuncscope promise check --kernel KERNEL THIS_FILE
@@ -56,6 +56,8 @@ def _lines(promise: Promise) -> Iterator[str]:
         yield from ("", "[[left_out]]", f"program = {_text(user)}", f"why = {_text(why)}")
     for item in promise.items:
         yield from ("", "[[item]]", f"kind = {_text(item.kind.value)}", f"name = {_text(item.name)}")
+        if item.via:
+            yield f"via = {_text(item.via)}"
         if item.declaration:
             yield f"declaration = {_text(item.declaration)}"
         if item.flags:
@@ -101,7 +103,7 @@ def _site(site: Site, externs: dict[str, int], maps: dict[str, int]) -> str:
         words.append(str(externs.get(site.name, -1)))
     elif site.what == "map":
         words.append(str(maps[site.name]))
-    elif site.what == "helper":
+    elif site.what in ("helper", "deref"):
         words.append(str(site.number))
     elif site.what == "ctx":
         words += [str(site.number), str(site.size)]
@@ -130,7 +132,7 @@ def _row(row: Any) -> str:
 
 
 def _squeezed(data: bytes) -> str:
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 1}]
     return base64.b64encode(lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)).decode()
 
 
@@ -200,6 +202,7 @@ def _read_item(entry: dict[str, Any]) -> Item:
     return Item(
         kind=NeedKind(entry["kind"]),
         name=_str(entry["name"]),
+        via=_str(entry.get("via", "")),
         declaration=_str(entry.get("declaration", "")),
         flags=_str(entry.get("flags", "")),
         guarded=_bool(entry.get("guarded", False)),
@@ -270,7 +273,7 @@ def _read_site(text: str, externs: tuple[Extern, ...], maps: tuple[tuple[str, in
         at = int(words.pop(0))
         names = [m[0] for m in maps] if what == "map" else [e.name for e in externs]
         name = names[at] if at >= 0 else ""
-    elif what in ("helper", "ctx"):
+    elif what in ("helper", "deref", "ctx"):
         number = _int(int(words.pop(0)))
         size = _int(int(words.pop(0))) if what == "ctx" else 0
     elif what == "core":

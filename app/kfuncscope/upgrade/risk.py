@@ -148,11 +148,11 @@ def _severity_words(finding: Finding) -> str:
 
 
 def _usage(used_by: set[tuple[str, str]], objects: int) -> _Value:
-    packages, count = len({p for p, _ in used_by}), len(used_by)
+    packages, count = len({p for p, _ in used_by if p}), len(used_by)
     value = math.log2(1 + count) / math.log2(1 + max(objects, 1)) if count else 0.0
     plural = "s" if count != 1 else ""
-    of = f"{count} object{plural} in {packages} package{'s' if packages != 1 else ''}"
-    return min(1.0, value), f"used by {of} of {objects} objects given"
+    within = f" in {packages} package{'s' if packages != 1 else ''}" if packages else ""
+    return min(1.0, value), f"used by {count} object{plural}{within} of {objects} objects given"
 
 
 def _age(finding: Finding, since: Since | None, kernel: str) -> _Value:

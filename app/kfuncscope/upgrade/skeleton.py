@@ -25,14 +25,14 @@ from kfuncscope.errors import SessionError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core import EXISTENCE, Reloc
-from kfuncscope.rules.ctx_args import ctx_loads
+from kfuncscope.rules.ctx_args import Deref, Load, ctx_loads, unchecked_derefs
 from kfuncscope.rules.helper import new_instructions
 from kfuncscope.rules.reach import NONZERO, Value, reachability
 
 MAY_GOTO = 0xE5
 LATER = 0xFF << 16  # LINUX_KERNEL_VERSION of any later kernel
 MOST_QUESTIONS = 64
-_LOAD_SIZES = {4: 0x61, 2: 0x69, 1: 0x71, 8: 0x79}
+_PLACE = Insn(0xB7, 0, 0, 0, 0)  # r0 = 0: stands where something happens that the rules know already
 
 Question = tuple[str, str, str, int]  # kind (core, extern, kconfig), type id or name, access string, kind of record
 Content = tuple[object, ...]
@@ -40,9 +40,10 @@ Content = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One instruction that needs something. ``what`` is core, call, addr, helper, map, arena, ctx or insn.
+    """One instruction that needs something. ``what`` is core, call, addr, helper, map, arena, ctx, deref or insn.
 
-    ``name`` is an extern or map, ``number`` a helper or the context offset, ``size`` that of a context read, ``relo``
+    ``name`` is an extern or map; ``number`` a helper, the offset of a context read, or the argument that is read
+    through without a test (deref); ``size`` that of a context read; ``relo``
     the CO-RE record as (type, access, kind), ``code`` the instruction (two where it has two slots). ``live``: it runs
     on the kernel of the promise; ``flips`` are the questions whose other answer turns that round.
     """
@@ -154,6 +155,8 @@ def _sites(obj: BpfObject, program: Program) -> Iterator[tuple[Content, Site, Fu
     """Every instruction that needs something, with a key under which equal ones fall together."""
     for offset, size, function, index in ctx_loads(obj, program):
         yield ("ctx", offset, size), Site("ctx", True, number=offset, size=size), function, index
+    for slot, function, index in unchecked_derefs(obj, program):
+        yield ("deref", slot), Site("deref", True, number=slot), function, index
     for number, places in sorted(program.helper_calls.items()):
         for position, index in places:
             yield ("helper", number), Site("helper", True, number=number), program.functions[position], index
@@ -338,19 +341,26 @@ def _program(obj: BpfObject, kept: ProgramSkeleton, number: int, turned: list[in
     """Code in a straight line: what runs, an exit, and behind it what does not run."""
     section = read_section(kept.section, {kept.section.removeprefix("?"): kept.prog_type} if kept.prog_type else None)
     function = Function(kept.name, section.name, number << 20, [], False, False)
+    loads: list[Load] = []
+    derefs: list[Deref] = []
     now = [site.live != bool(len(set(site.flips) & set(turned)) % 2) for site in kept.sites]
     for wanted in (True, False):
         part = [site for site, live in zip(kept.sites, now, strict=True) if live is wanted]
-        for site in sorted(part, key=lambda s: s.what != "ctx"):  # the context first, while its register holds it
+        for site in part:
+            if site.what == "ctx":
+                loads.append(Load(site.number, site.size, function, len(function.insns)))
+            elif site.what == "deref":
+                derefs.append(Deref(site.number, function, len(function.insns)))
             _emit(function, site, obj.externs)
         function.insns.append(Insn(EXIT, 0, 0, 0, 0))
-    return Program(kept.name, function, section, (function,))
+    # How arguments go from register to register is settled: the rules find it worked out.
+    return Program(kept.name, function, section, (function,), ctx_use=(loads, derefs))
 
 
 def _emit(function: Function, site: Site, externs: Mapping[str, Extern]) -> None:
     at = len(function.insns)
-    if site.what == "ctx":
-        function.insns.append(Insn(_LOAD_SIZES.get(site.size, 0x79), 0, 1, site.number, 0))
+    if site.what in ("ctx", "deref"):
+        function.insns.append(_PLACE)
     elif site.what == "helper":
         function.insns.append(Insn(CALL, 0, 0, 0, site.number))
     elif site.what == "call":
