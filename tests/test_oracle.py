@@ -19,8 +19,10 @@ from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.blob import Blob
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
+from kfuncscope.rules.change import compare
 from kfuncscope.rules.core import KIND_NAMES, Matcher, relocate
 from kfuncscope.rules.judge import judge
+from kfuncscope.rules.verdict import Tri, Verdict
 
 pytestmark = pytest.mark.corpus
 
@@ -75,7 +77,9 @@ def _real(row: Row, column: str) -> str:
     return "yes" if row[column] == "1" else "no"
 
 
-def test_programs_load_as_they_did(agreement: list[tuple[Row, str, str, str]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_load_as_they_did(
+    agreement: list[tuple[Row, str, str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     """At least 99.8 % of the decidable pairs, 99 % on each kernel, 98 % of each class, UNKNOWN at most 2 %."""
     pairs = Counter((_kernel(r), loads, _real(r, "load_ok")) for r, loads, _, _ in agreement if r["decidable"] == "1")
     classes = Counter(
@@ -92,7 +96,9 @@ def test_programs_load_as_they_did(agreement: list[tuple[Row, str, str, str]], c
             print(f"{cls:34} {right + wrong:6} {right:8} {right / (right + wrong):8.2%}")
         for row, loads, _, cls in agreement:
             if row["decidable"] == "1" and loads != _real(row, "load_ok"):
-                print(f"disagrees: {_kernel(row)} {row['object']} {row['program']}: predicted {loads} {cls}; {row['key_line'][:80]}")
+                print(
+                    f"disagrees: {_kernel(row)} {row['object']} {row['program']}: predicted {loads} {cls}; {row['key_line'][:80]}"
+                )
     for kernel in kernels:
         assert _share(pairs, kernel) >= 0.99, kernel
     assert _share(pairs, "") >= 0.998
@@ -117,7 +123,9 @@ def _load_line(pairs: Counter[tuple[str, str, str]], kernel: str) -> str:
     return f"{kernel or 'all':20}{numbers} {_share(pairs, kernel):10.2%}"
 
 
-def test_programs_attach_as_they_did(agreement: list[tuple[Row, str, str, str]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_attach_as_they_did(
+    agreement: list[tuple[Row, str, str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     """At least 97 % of the pairs that load and whose attaching was tried."""
     tried = [(r, a) for r, _, a, _ in agreement if r["load_ok"] == "1" and r["attach_ok"]]
     pairs = Counter((_kernel(r), a, _real(r, "attach_ok")) for r, a in tried)
@@ -131,7 +139,9 @@ def test_programs_attach_as_they_did(agreement: list[tuple[Row, str, str, str]],
     assert _share(pairs, "") >= 0.97
 
 
-def test_core_decisions_are_libbpfs(corpus: Path, objects: dict[str, BpfObject], capsys: pytest.CaptureFixture[str]) -> None:
+def test_core_decisions_are_libbpfs(
+    corpus: Path, objects: dict[str, BpfObject], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Every decision that libbpf took for a CO-RE record: outcome, old and new value; 100 %."""
     words = {"patched": "patched", "patched_nomatch": "absent", "poisoned": "poisoned"}
     kernels: dict[str, Blob] = {}
@@ -173,3 +183,41 @@ def _decisions(obj: BpfObject, kernel: Blob) -> dict[tuple[str, int], tuple[str,
     return found
 
 
+STEPS = (("6.1", "6.12", "amd64"), ("6.12", "7.3", "amd64"), ("6.1", "6.12", "arm64"), ("6.12", "7.3", "arm64"))
+
+
+@pytest.mark.parametrize("step", STEPS, ids="-".join)
+def test_steps_break_and_fix_as_they_did(
+    step: tuple[str, str, str], corpus: Path, objects: dict[str, BpfObject], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stopped loading is BREAKS in the right class, what began to load is FIXED (or lies, or does not attach)."""
+    older, newer, arch = step
+    kernels = [open_kernel(kernel_files([corpus / "kernels" / f"{v}-{arch}" / "vmlinux.btf.xz"])[0]) for v in step[:2]]
+    rows: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
+    for row in _rows(corpus, "verdicts.csv.xz"):
+        if row["arch"] == arch and row["kernel"] in (older, newer) and row["program"] and row["decidable"] == "1":
+            rows[row["object"], row["program"]][row["kernel"]] = row
+    verdicts = {}
+    for name in sorted({o for o, _ in rows} & objects.keys()):
+        made = compare(judge(objects[name], kernels[0]), judge(objects[name], kernels[1]), "", "")
+        verdicts.update({(name, p.program): p for p in made.programs})
+    wrong, count = [], Counter[str]()
+    for key, by_kernel in sorted(rows.items()):
+        if len(by_kernel) < 2 or key not in verdicts:
+            continue
+        was, now = by_kernel[older]["load_ok"], by_kernel[newer]["load_ok"]
+        one = verdicts[key]
+        count[f"{was}→{now} {one.verdict}"] += 1
+        if (was, now) == ("1", "0") and one.verdict != Verdict.BREAKS:
+            wrong.append((key, one.verdict, by_kernel[newer]["key_line"]))
+        if (
+            (was, now) == ("0", "1")
+            and one.verdict not in (Verdict.FIXED, Verdict.SILENT)
+            and one.new.attaches != Tri.NO
+        ):
+            wrong.append((key, one.verdict, one.new.reason))
+        if (was, now) == ("1", "1") and one.verdict == Verdict.BREAKS and one.new.loads == Tri.NO:
+            wrong.append((key, one.verdict, one.new.reason))
+    with capsys.disabled():
+        print(f"\n{older} → {newer} {arch} (loaded before → after, verdict): {dict(sorted(count.items()))}")
+    assert not wrong, wrong[:10]

@@ -15,7 +15,7 @@ from kfuncscope.rules.evidence import (
     field_evidence, hook_evidence, kfunc_evidence, remedy_for, site, struct_ops_evidence,
 )  # fmt: skip
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.verdict import (
@@ -73,7 +73,9 @@ def _works(judged: ProgramJudgement) -> Tri:
 def _verdict(before: ProgramJudgement, after: ProgramJudgement, findings: list[Finding]) -> Verdict:
     was, now = _works(before), _works(after)
     if now == Tri.NO:
-        return Verdict.ALREADY_BROKEN if was == Tri.NO else Verdict.BREAKS
+        # What loaded and could not attach still let its object load; what no longer loads may take the object along.
+        worse = before.loads == Tri.YES and after.loads == Tri.NO
+        return Verdict.ALREADY_BROKEN if was == Tri.NO and not worse else Verdict.BREAKS
     if now == Tri.UNKNOWN:
         return worst([Verdict.UNKNOWN, *(f.verdict for f in findings)])
     if was == Tri.NO and not any(f.verdict == Verdict.SILENT for f in findings):
@@ -89,6 +91,7 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
     """One finding for each need that the new kernel does not meet; all its places together."""
     known = {_same(p) for p in before.problems}
     broken_before = _works(before) == Tri.NO
+    loaded_before = before.loads == Tri.YES
     groups: dict[tuple[object, ...], list[Problem]] = {}
     for problem in after.problems:
         groups.setdefault(_same(problem), []).append(problem)
@@ -100,7 +103,7 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
         verdict = Verdict.BREAKS
         if not any(p.certain for p in problems):
             verdict = Verdict.UNKNOWN
-        elif key in known or (broken_before and _works(after) == Tri.NO):
+        elif key in known or (broken_before and not (loaded_before and first.stage == Stage.LOAD)):
             verdict = Verdict.ALREADY_BROKEN
         found.append(_as_finding(old, new, after.program, problems, verdict))
     if _works(after) == Tri.YES and broken_before:

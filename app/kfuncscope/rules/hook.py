@@ -146,7 +146,9 @@ def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
         if deref.slot >= len(hook.slots) or type_class(hook.blob, hook.slots[deref.slot].type) != "struct*":
             continue
         if hook.module or (table is not None and deref.slot in table.nullable | table.is_err):
-            message = f"argument {deref.slot + 1} of {name} may be NULL, and the program reads through it without a test"
+            message = (
+                f"argument {deref.slot + 1} of {name} may be NULL, and the program reads through it without a test"
+            )
             found.append(_problem(program, "verifier_other", ("R-7.7",), message, place=(deref.function, deref.at),
                                   confidence=confidence))  # fmt: skip
     return found

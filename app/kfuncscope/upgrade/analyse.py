@@ -21,6 +21,7 @@ from kfuncscope.rules.change import compare
 from kfuncscope.rules.faults import kernel_faults
 from kfuncscope.rules.judge import judge
 from kfuncscope.rules.verdict import ObjectVerdict, Verdict
+from kfuncscope.upgrade import memo
 from kfuncscope.upgrade.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
@@ -55,7 +56,12 @@ def analyse(
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
     """
-    return analyse_keeping_kernels(session, progress, workers, shard)[0]
+    key = memo.key(session, shard)
+    known = memo.load(key)
+    if known is None:
+        known = analyse_keeping_kernels(session, progress, workers, shard)[0]
+        memo.store(key, known)
+    return known
 
 
 def analyse_keeping_kernels(

@@ -87,7 +87,9 @@ def _stability(first: str, texts: list[str], flags: list[tuple[str, ...]], seen:
 
 
 def _times(changes: int, what: str) -> str:
-    return f"one {what} in all kernels loaded" if changes < 1 else f"{changes + 1} different {what}s in the kernels loaded"
+    return (
+        f"one {what} in all kernels loaded" if changes < 1 else f"{changes + 1} different {what}s in the kernels loaded"
+    )
 
 
 def _named(kernels: list[Kernel]) -> list[OfferRow]:
