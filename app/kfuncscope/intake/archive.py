@@ -11,7 +11,6 @@ import io
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -218,7 +217,9 @@ def _zip(file: BinaryIO, budget: Budget) -> Iterator[Member]:
                 # The upper half of the attributes is the Unix mode: 0o12 is a symbolic link.
                 if not info.is_dir() and info.external_attr >> 28 != 0o12:
                     yield Member(path, info.file_size, _ZipReader(archive, info, budget))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, struct.error) as error:
+    except ArchiveError:
+        raise
+    except Exception as error:  # zipfile raises IndexError and others, too, on damaged headers
         raise ArchiveError(budget.source, f"damaged zip archive: {error}") from error
 
 
@@ -232,8 +233,8 @@ class _ZipReader:
         try:
             with self.archive.open(self.info) as file:
                 data = file.read(self.info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as e:
-            raise ArchiveError(self.budget.source, f"damaged zip member {self.info.filename}: {e}") from e
+        except Exception as error:  # whatever zipfile and its decoders raise
+            raise ArchiveError(self.budget.source, f"damaged zip member {self.info.filename}: {error}") from error
         self.budget.spend(len(data))
         if len(data) != self.info.file_size:
             raise ArchiveError(self.budget.source, f"{self.info.filename} is not of the size that the archive says")
