@@ -148,6 +148,18 @@ def test_what_is_pointed_to_has_its_own_places() -> None:
     assert "\t\tint b; /* 0x4 */\n\t} *p; /* 0x8 */" in text
 
 
+def test_arrays_of_no_elements_are_flexible_only_at_the_end_of_a_struct() -> None:
+    t = Types()
+    empty = t.array(t.ch, 0)
+    s = t.struct("s", [("start", empty), ("n", t.i), ("data", empty)])
+    only = t.struct("only", [("data", empty)])
+    u = t.union("u", [("n", t.i), ("data", empty)])
+    blob = t.blob()
+    assert declare(blob, s) == "struct s {\n\tchar start[0];\n\tint n;\n\tchar data[];\n};"
+    assert declare(blob, only) == "struct only {\n\tchar data[0];\n};"
+    assert declare(blob, u) == "union u {\n\tint n;\n\tchar data[0];\n};"
+
+
 def test_other_declarations() -> None:
     t = Types()
     anonymous = t.struct("", [("counter", t.i)])

@@ -258,13 +258,17 @@ class _Printer:
 
     def _members(self, type_id: int, nesting: int, indent: int | None, top: bool) -> list[str]:
         lines = []
-        for member in self.blob.members(type_id):
+        members = self.blob.members(type_id)
+        flexible = len(members) - 1 if self.blob.kind(type_id) == Kind.STRUCT and len(members) > 1 else -1
+        for at, member in enumerate(members):
             if not top and self._full():
                 lines.append(CUT)
                 break
             self.start += member.bit_offset
             text = _join(self.halves(member.type, nesting + 1, indent), member.name[:MAX_NAME])
             self.start -= member.bit_offset
+            if text.endswith("[]") and at != flexible:
+                text = text[:-1] + "0]"  # C has flexible arrays only at the end of a struct
             bits = f":{member.bit_size}" if member.bit_size else ""
             lines.append(f"{text}{bits};{self._place(member)}")
         return lines
