@@ -117,9 +117,6 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     """Judge one program, as if it were the only one switched on."""
     obj = ctx.obj
     judged = ProgramJudgement(program)
-    if obj.loader_issue:
-        judged.problems = [_unknown(program, "open_failed", ("R-2.1", "R-2.15"), obj.loader_issue)]
-        return judged
     if not program.section.prog_type:
         message = f'section "{program.section.name}" names no program type; choose one to have it judged'
         judged.problems = [_unknown(program, "unknown_section", ("R-2.2",), message)]
@@ -139,6 +136,9 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     judged.problems += hard
     if placed:
         _weigh(ctx, program, placed, judged)
+    if obj.loader_issue:
+        # Another loader than libbpf may take the object; what the kernel lacks is told all the same.
+        judged.problems.insert(0, _unknown(program, "open_failed", ("R-2.1", "R-2.15"), obj.loader_issue))
     judged.problems += attach_problems(ctx, program)
     return judged
 

@@ -9,6 +9,7 @@ subprograms and callbacks; constants come from immediates (CO-RE patched), absen
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -115,14 +116,15 @@ class Reach:
         flags = bytearray(len(insns))
         starts = _leaders(function)
         states: dict[int, State] = {0: self._entries[key].copy()}
-        work = [0]
+        work, waiting = [0], {0}  # a heap: what comes first in the code runs first, so that paths join before they go on
         for stale in [b for b in self.folded if b[0] == key]:
             del self.folded[stale]
         taken: dict[int, set[int]] = {}
         while work:
-            at = work.pop()
+            at = heapq.heappop(work)
+            waiting.discard(at)
             state = states[at].copy()
-            while at < len(insns):
+            while 0 <= at < len(insns):  # a damaged program may jump out of itself
                 self._budget -= 1
                 flags[at] = 1
                 following = self._step(function, at, insns[at], state, taken)
@@ -136,9 +138,11 @@ class Reach:
                     known = states.get(target)
                     if known is None:
                         states[target] = after.copy()
-                        work.append(target)
-                    elif known.join(after) and target not in work:
-                        work.append(target)
+                    elif not known.join(after):
+                        continue
+                    if target not in waiting:
+                        waiting.add(target)
+                        heapq.heappush(work, target)
                 break
         self.reached[key] = flags
         for branch, targets in taken.items():
