@@ -11,11 +11,12 @@ import threading
 import time
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.index import Index
+from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.watchdog import Watchdog
 from support import analyses, windows
 
@@ -44,16 +45,23 @@ def test_no_threads_timers_or_widgets_left_after_50_rounds(qapp: QApplication) -
 
     index = Index(analyses.demo())
 
-    def round_() -> None:
-        with windows.window(size=(900, 600)) as window:
+    def round_(full: bool) -> None:
+        window = MainWindow()
+        window.show()
+        if full:
             window.actions_.show_index(index)
+            settle()
             window.graph.step(True)
+        QApplication.processEvents()
+        window.close()
+        window.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
     for _ in range(2):
-        round_()
+        round_(full=True)
     before = alive()
-    for _ in range(50):
-        round_()
+    for number in range(50):
+        round_(full=number % 10 == 0)
     threads, timers, widgets = alive()
     assert threads <= before[0] and timers <= before[1] and widgets <= before[2]
 
@@ -124,14 +132,14 @@ def _things_a_person_does(window: object) -> list[tuple[str, object]]:
 
 def test_a_watchdog_run_over_a_real_session_of_clicks(qapp: QApplication) -> None:
     with windows.window(analyses.demo()) as window:
-        dog = Watchdog()
+        dog = Watchdog(own_time=True)
         for _ in range(3):
             for _, act in _things_a_person_does(window):
                 act()
                 QApplication.processEvents()
                 time.sleep(0.012)
         dog.stop()
-        assert sorted(s.seconds for s in dog.stalls)[-3:-2] <= [0.3], [s.where for s in dog.stalls]
+        assert not dog.stalls, dog.stalls
 
 
 def test_accessible_names_on_everything_that_takes_the_focus(qapp: QApplication) -> None:
@@ -144,7 +152,11 @@ def test_accessible_names_on_everything_that_takes_the_focus(qapp: QApplication)
             if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.accessibleName():
                 if isinstance(widget, QAbstractButton) and (widget.text() or widget.toolTip()):
                     continue
-                if isinstance(widget, QTabBar | QScrollArea) or isinstance(widget.window(), QFrame) or widget.objectName().startswith("qt_"):
+                if (
+                    isinstance(widget, QTabBar | QScrollArea)
+                    or isinstance(widget.window(), QFrame)
+                    or widget.objectName().startswith("qt_")
+                ):
                     continue
                 nameless.append((type(widget).__name__, widget.objectName()))
         assert not nameless

@@ -17,7 +17,6 @@ from pytestqt.qtbot import QtBot
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import application, dress, settle
 from kfuncscope.gui.commands import Palette, rank
-from kfuncscope.gui.documents import demo_session
 from kfuncscope.gui.exports import FILTERED, ExportDialog, redacted
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.hypotheses import WhatIfDialog
@@ -255,11 +254,19 @@ def test_sessions_are_saved_opened_and_remembered(
     assert settings.contains("window/geometry")
 
 
-def test_the_demo_session_names_what_is_shipped() -> None:
-    session = demo_session()
-    assert len(session.old) == len(session.new) == 5
-    assert {r.arch for r in session.old} == {r.arch for r in session.new} == set(analyses.ARCHES)
-    assert all(Path(f).exists() for r in (*session.old, *session.new) for f in r.files)
+def test_old_and_new_can_be_chosen_by_group(win: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(win.actions_, "analyse", lambda: None)
+    session = win.actions_.session
+    session.old = [KernelRef(["a"], "Debian 6.12-x86_64"), KernelRef(["b"], "Debian 6.12-s390x")]
+    session.path = [KernelRef(["c"], "Debian 6.17-amd64")]
+    session.new = [KernelRef(["d"], "Debian 7.3-x86_64"), KernelRef(["e"], "Debian 7.2-s390x")]
+    win.actions_._refresh_inputs()
+    names = [win.old_box.itemText(i) for i in range(win.old_box.count())]
+    assert names == ["Debian 6.12", "Debian 6.17", "Debian 7.2 / Debian 7.3"]
+    assert win.old_box.currentIndex() == 0 and win.new_box.currentIndex() == 2
+    win.old_box.setCurrentIndex(1)
+    win.old_box.activated.emit(1)
+    assert [r.files for r in session.old] == [["c"]] and [r.files for r in session.path] == [["a"], ["b"]]
 
 
 def test_welcome_page_takes_drops_and_says_what_is_missing(qapp: object, qtbot: QtBot, tmp_path: Path) -> None:

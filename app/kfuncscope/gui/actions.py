@@ -22,8 +22,7 @@ from kfuncscope.gui.tour import Tour
 from kfuncscope.gui.views.help import HelpDialog
 from kfuncscope.upgrade import sessionfile
 from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.lifecycle import OfferRow, from_analysis
-from kfuncscope.upgrade.session import Session
+from kfuncscope.upgrade.session import KernelRef, Session
 
 if TYPE_CHECKING:
     from kfuncscope.gui.mainwindow import MainWindow
@@ -184,31 +183,36 @@ class Actions(QObject):
         w, s = self.window, self.session
         w.inputs.show_session(s)
         w.welcome.show_state(len(s.old), len(s.new), len(s.objects))
-        w.analyse.setEnabled(bool((s.new or s.old) and s.objects))
-        names = opening.labels(s)
+        w.analyse.setEnabled(bool(s.new or s.old))
+        w.kfuncs.compare.show_session(s)
+        names = [name for name, _ in opening.groups(s)]
         self._filling = True
-        for box, refs, fallback in ((w.old_box, s.old, "old"), (w.new_box, s.new, "new")):
+        for box, side in ((w.old_box, "old"), (w.new_box, "new")):
             box.clear()
-            box.addItems(names or self._from_result(fallback))
-            if refs and names:
-                box.setCurrentText(refs[0].label or opening.label_of(refs[0].files[0]))
+            box.addItems(names or self._from_result(side))
+            box.setCurrentIndex(0 if side == "old" else box.count() - 1)
             box.setEnabled(box.count() > 0)
         self._filling = False
 
     def _from_result(self, side: str) -> list[str]:
         index = self.window.store.index
         arches = index.analysis.arches if index is not None else ()
-        return list(dict.fromkeys((a.old if side == "old" else a.new).label for a in arches))
+        refs = (KernelRef([], (a.old if side == "old" else a.new).label) for a in arches)
+        names = sorted({opening.name_of(r) for r in refs})
+        return [" / ".join(names)] if names else []
 
     def _pair(self) -> None:
         if not self._filling and self.session.old:
-            opening.choose(self.session, self.window.old_box.currentText(), self.window.new_box.currentText())
+            opening.choose(self.session, self.window.old_box.currentIndex(), self.window.new_box.currentIndex())
             self.analyse()
 
     # --- analysing ---
     def analyse(self) -> Job | None:
         """Judge the session in another process; a run that is still going is cancelled."""
-        if not (self.session.old or self.session.new) or not self.session.objects:
+        if not self.session.objects:
+            self.window.explorer.load()
+            return None
+        if not (self.session.old or self.session.new):
             return None
         self._started = time.monotonic()
         title = self.tr("Analyse {0} inputs").format(len(self.session.objects))
@@ -231,11 +235,11 @@ class Actions(QObject):
         if self.real is None:
             self.window.welcome.tell(self.tr("The analysis failed: {0}").format(error))
 
-    def show_analysis(self, analysis: Analysis, rows: list[OfferRow] | None = None) -> None:
+    def show_analysis(self, analysis: Analysis) -> None:
         """Show a result that is at hand."""
-        self.show_index(Index(analysis), rows)
+        self.show_index(Index(analysis))
 
-    def show_index(self, index: Index, rows: list[OfferRow] | None = None) -> None:
+    def show_index(self, index: Index) -> None:
         """Show a real result. Starts on the worst architecture unless one was chosen before."""
         w = self.window
         before = self.real
@@ -248,9 +252,8 @@ class Actions(QObject):
         w.show_welcome(False)
         w.hypotheses.forget()
         self._show(index, filters)
-        w.kfuncs.show_rows(rows if rows is not None else from_analysis(index.analysis))
         w.timeline.narrow(self._arch())
-        w.timeline.show_rows(w.kfuncs.rows)
+        w.explorer.show_index(index)
         w.documents.touch()
         if w.tour_after:
             w.tour_after = False

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QSettings, QSize, Qt, QThreadPool
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QSettings, QSize, Qt, QThreadPool
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -55,8 +56,8 @@ def settings() -> QSettings:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window; ``argv`` are files to load (kernels, objects, a session), ``--demo`` the demo."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    """Open the window; ``argv`` as in sys.argv: then files to load (kernels, objects, a session) or ``--demo``."""
+    given = list(sys.argv if argv is None else argv)[1:]
     app = application()
     store = settings()
     chosen = str(store.value("theme", "system"))
@@ -109,10 +110,16 @@ def open_offscreen(analysis: Analysis, size: tuple[int, int], dark: bool) -> Mai
 
 def settle() -> None:
     """Let layouts, deferred deletions and short background jobs come to rest."""
-    for _ in range(3):
+    from kfuncscope.gui.jobs import ALIVE
+
+    end = time.monotonic() + 5.0
+    for _ in range(2):
         QThreadPool.globalInstance().waitForDone(3000)
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
-        QCoreApplication.sendPostedEvents(None, 52)
+        while any(jobs.busy() for jobs in ALIVE) and time.monotonic() < end:
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
+            time.sleep(0.002)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 if __name__ == "__main__":

@@ -12,26 +12,15 @@ from PySide6.QtWidgets import QFileDialog
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.filters import Filters, Token
-from kfuncscope.resources import sample
 from kfuncscope.upgrade import sessionfile
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.upgrade.sample import sample_session
+from kfuncscope.upgrade.session import Session
 
 if TYPE_CHECKING:
     from kfuncscope.gui.mainwindow import MainWindow
 
 AUTOSAVE_MS = 2500
 RECENT = 6
-
-
-def demo_session() -> Session:
-    """The session of sample_data: Debian 6.12 against the newest kernel there is of each architecture."""
-    session = Session(filters=["affected", "arch:x86_64"])
-    for folder in sorted(p for p in sample("kernels").iterdir() if p.is_dir()):
-        release, _, arch = folder.name.partition("-")
-        side = session.old if release == "6.12" else session.new
-        side.append(KernelRef([str(folder)], label=f"Debian {release}", arch=arch))
-    session.objects = [str(sample("objects"))]
-    return session
 
 
 def filters_of(session: Session) -> Filters:
@@ -122,7 +111,8 @@ class Documents(QObject):
         w = self.window
         self.path = ""
         w.setWindowTitle(self.tr("Demo – kfuncscope"))
-        session = demo_session()
+        session = sample_session()
+        session.filters = ["affected", "arch:x86_64"]
         w.actions_.use_session(session, filters_of(session))
         w.tour_after = True
 

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -24,6 +25,9 @@ from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
 Stop = Callable[[], bool]
 Progress = Callable[[int, int, str], None]
+
+
+ALIVE: weakref.WeakSet[Jobs] = weakref.WeakSet()
 
 
 @dataclass(slots=True)
@@ -82,7 +86,9 @@ class Jobs(QObject):
         self._last = 0
         self._current: dict[str, Job] = {}
         self._then: dict[int, tuple[Callable[[Any], None], Callable[[str], None] | None]] = {}
+        self._quick: set[int] = set()
         self._pool = QThreadPool(self)
+        ALIVE.add(self)
         self._pool.setMaxThreadCount(3)
         self._signals = _Signals(self)
         self._signals.finished.connect(self._finished)
@@ -111,8 +117,13 @@ class Jobs(QObject):
         """
         job = self._new(title, key)
         self._then[job.id] = (then, failed)
+        self._quick.add(job.id)
         self._pool.start(_Run(job, lambda: work(job.stop.is_set), self._signals))
         return job
+
+    def busy(self) -> bool:
+        """Whether a quick job is still on its way."""
+        return bool(self._quick)
 
     def process(
         self, target: Callable[..., Any], args: tuple[Any, ...], then: Callable[[Any], None], key: str, title: str,
@@ -163,6 +174,7 @@ class Jobs(QObject):
         """Stop a job; it counts as cancelled at once, and its result is dropped whenever it comes."""
         if job.state == "running":
             job.stop.set()
+            self._quick.discard(job.id)
             job.state = "cancelled"
             job.seconds = time.monotonic() - job.started
             self._then.pop(job.id, None)
@@ -185,6 +197,7 @@ class Jobs(QObject):
         self._pool.waitForDone(4000)
 
     def _end_job(self, job: Job, state: str) -> tuple[Callable[[Any], None], Callable[[str], None] | None] | None:
+        self._quick.discard(job.id)
         then = self._then.pop(job.id, None)
         if then is None or self._current.get(job.key) is not job:
             return None

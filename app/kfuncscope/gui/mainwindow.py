@@ -29,6 +29,7 @@ from kfuncscope.gui.actions import Actions
 from kfuncscope.gui.annotations import Annotations
 from kfuncscope.gui.commands import Commands
 from kfuncscope.gui.documents import Documents
+from kfuncscope.gui.explorer import Explorer
 from kfuncscope.gui.exports import Exports
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.hypotheses import Hypotheses
@@ -72,6 +73,7 @@ class MainWindow(QMainWindow):
         self.notes_ = Annotations(self)
         self.hypotheses = Hypotheses(self)
         self.exports = Exports(self)
+        self.explorer = Explorer(self)
         self.resize(1440, 900)
         self.show_welcome(True)
         self._restore()

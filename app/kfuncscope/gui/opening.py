@@ -15,6 +15,7 @@ _KERNEL_NAME = re.compile(
     re.IGNORECASE,
 )
 _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
+_ARCH_TAIL = re.compile(r"[-_ .]?\b(x86_64|amd64|arm64|aarch64|s390x|ppc64le|ppc64el|riscv64|loongarch64|armhf|arm)$")
 OBJECTS, KERNEL = "objects", "kernel"
 
 
@@ -85,18 +86,23 @@ def remove(session: Session, path: str) -> bool:
     return len(session.old) + len(session.new) + len(session.path) + len(session.objects) < before
 
 
-def labels(session: Session) -> list[str]:
-    """The labels of all kernels of a session, each once, in order of age on the path."""
-    found: dict[str, None] = {}
-    for ref in (*session.old, *session.path, *session.new):
-        found[ref.label or ref.release or (label_of(ref.files[0]) if ref.files else "?")] = None
-    return list(found)
+def name_of(ref: KernelRef) -> str:
+    """What a kernel is called in the lists of old and new: its label without the architecture."""
+    label = ref.label or ref.release or (label_of(ref.files[0]) if ref.files else "?")
+    return _ARCH_TAIL.sub("", label)
 
 
-def choose(session: Session, old: str, new: str) -> None:
-    """Make the kernels labelled ``old`` and ``new`` the pair under study; the others go on the path between."""
-    every = [*session.old, *session.path, *session.new]
-    named = [(ref.label or ref.release or (label_of(ref.files[0]) if ref.files else "?"), ref) for ref in every]
-    session.old = [r for name, r in named if name == old]
-    session.new = [r for name, r in named if name == new]
-    session.path = [r for name, r in named if name not in (old, new)]
+def groups(session: Session) -> list[tuple[str, list[KernelRef]]]:
+    """The kernels that can stand on a side: the old ones together, each step between, the new ones together."""
+    steps: dict[str, list[KernelRef]] = {}
+    for ref in session.path:
+        steps.setdefault(name_of(ref), []).append(ref)
+    every = [session.old, *steps.values(), session.new]
+    return [(" / ".join(sorted({name_of(r) for r in refs})), refs) for refs in every if refs]
+
+
+def choose(session: Session, old: int, new: int) -> None:
+    """Make two groups, by their places, the pair under study; the others go on the path between."""
+    every = [list(refs) for _, refs in groups(session)]
+    session.path = [r for i, refs in enumerate(every) if i not in (old, new) for r in refs]
+    session.old, session.new = every[old], every[new]

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from kfuncscope.errors import InputError
 from kfuncscope.gui.index import Index
+from kfuncscope.intake.files import Problem
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
-from kfuncscope.upgrade.session import Session
+from kfuncscope.upgrade.session import KernelRef, Session
 
 CHUNK = 20
 
@@ -33,8 +35,49 @@ def send_analysis(send: Callable[[tuple[Any, ...]], None], analysis: Analysis) -
             send(("part", (lane, arch.objects[start : start + CHUNK])))
 
 
+def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
+    """Work out what all kernels of a session offer (in the other process) and send it a few rows at a time."""
+    from kfuncscope.upgrade.analyse import open_refs
+    from kfuncscope.upgrade.offers import offers
+
+    send(("progress", 0, 2, "opening kernels"))
+    kernels, problems = open_refs([*session.old, *session.path, *session.new])
+    send(("part", problems))
+    send(("progress", 1, 2, "reading what they offer"))
+    rows = offers(kernels)
+    for start in range(0, len(rows), 100):
+        send(("part", rows[start : start + 100]))
+
+
+def compare_in_process(send: Callable[[tuple[Any, ...]], None], old: KernelRef, new: KernelRef, deep: bool) -> None:
+    """Compare two kernels (in the other process); ``deep`` holds all functions and types against each other as well."""
+    from kfuncscope.upgrade.analyse import open_refs
+    from kfuncscope.upgrade.diff import KINDS, QUICK, differences
+
+    send(("progress", 0, 2, "opening kernels"))
+    kernels, problems = open_refs([old, new])
+    if len(kernels) < 2:
+        first = problems[0] if problems else Problem("comparison", "two kernels are needed")
+        raise InputError(first.path, first.reason, first.offset)
+    send(("progress", 1, 2, "comparing"))
+    rows: list[Any] = []
+    for row in differences(kernels[0], kernels[-1], tuple(KINDS) if deep else QUICK):
+        rows.append(row)
+        if len(rows) == 200:
+            send(("part", rows))
+            rows = []
+    send(("part", rows))
+
+
+def flat(parts: list[Any]) -> list[Any]:
+    """The rows of all parts."""
+    return [row for part in parts for row in part]
+
+
 def put_together(parts: list[Any]) -> Index:
     """The index of an analysis from the parts that were sent."""
+    import numpy.ma  # noqa: F401  numpy.unique wants it at its first call, which shall not be in the GUI thread
+
     frame: Analysis = parts[0]
     objects: list[list[Any]] = [[] for _ in frame.arches]
     for lane, some in parts[1:]:

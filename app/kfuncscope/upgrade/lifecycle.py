@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The life of what kernels offer: every kfunc, helper and hook over the releases known and the kernels loaded."""
+"""The life of what kernels offer, as data: each name over the releases known and the kernels loaded, and its users.
+
+``upgrade.offers`` reads the kernels; this module does not, so that a window can show rows without loading the readers.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from kfuncscope.rules.verdict import Evidence, NeedKind, Verdict
+from kfuncscope.rules.verdict import Evidence, Finding, NeedKind, Verdict
 from kfuncscope.upgrade.analysis import Analysis
+
+Key = tuple[NeedKind, str]
 
 
 class State(StrEnum):
@@ -55,46 +61,58 @@ class OfferRow:
     verdict: Verdict = Verdict.OK
 
 
+def release_key(release: str) -> tuple[int, ...]:
+    """A release as numbers, so that 6.9 comes before 6.12."""
+    numbers = "".join(c if c.isdigit() else " " for c in release.split("-")[0]).split()
+    return tuple(int(n) for n in numbers[:4])
+
+
+def with_users(found: Iterable[OfferRow], analysis: Analysis) -> list[OfferRow]:
+    """The same with who uses each in a session; what only programs name comes with what the analysis tells of it."""
+    rows = {(r.kind, r.name): r for r in found}
+    used = {(r.kind, r.name): r for r in from_analysis(analysis)}
+    for key, row in used.items():
+        known = rows.get(key)
+        shown = known.prototype if known is not None and known.prototype else row.prototype
+        rows[key] = (
+            row
+            if known is None
+            else replace(known, users=row.users, verdict=row.verdict, prototype=shown, seen=known.seen or row.seen)
+        )
+    return sorted(rows.values(), key=lambda r: (r.kind.value, r.name))
+
+
 def from_analysis(analysis: Analysis) -> list[OfferRow]:
     """The kfuncs, helpers and hooks that this session's programs use, as far as the analysis alone tells."""
-    users: dict[tuple[NeedKind, str], dict[str, None]] = {}
-    evidence: dict[tuple[NeedKind, str], Evidence] = {}
-    worst_of: dict[tuple[NeedKind, str], Verdict] = {}
-    states: dict[tuple[NeedKind, str], dict[tuple[str, str], State]] = {}
+    users: dict[Key, dict[str, None]] = {}
+    evidence: dict[Key, Evidence] = {}
+    worst_of: dict[Key, Verdict] = {}
+    states: dict[Key, dict[tuple[str, str], tuple[State, str]]] = {}
     order = list(Verdict)
     for arch in analysis.arches:
+        sides = (f"{arch.arch} {arch.old.release}", f"{arch.arch} {arch.new.release}")
         for obj in arch.objects:
             for prog in obj.programs:
-                cls = {(f.kind, f.name): f for f in prog.findings}
+                findings = {(f.kind, f.name): f for f in prog.findings}
                 for need in prog.needs:
                     key = (need.kind, need.name)
                     if need.kind not in (NeedKind.KFUNC, NeedKind.HELPER, NeedKind.HOOK):
                         continue
                     users.setdefault(key, {})[f"{obj.object}/{prog.program}"] = None
                     worst_of[key] = min(worst_of.get(key, Verdict.FIXED), need.verdict, key=order.index)
-                    found = cls.get(key)
+                    found = findings.get(key)
                     if found is not None:
                         evidence.setdefault(key, found.evidence)
-                    pair = states.setdefault(key, {})
-                    pair[f"{arch.arch} {arch.old.release}", arch.old.release] = _old_state(need.verdict)
-                    pair[f"{arch.arch} {arch.new.release}", arch.new.release] = _new_state(need.verdict, found)
+                    life = states.setdefault(key, {})
+                    life[sides[0], arch.old.release] = _old_state(need.verdict), arch.arch
+                    life[sides[1], arch.new.release] = _new_state(need.verdict, found), arch.arch
     rows = []
     for key in sorted(users, key=lambda k: (k[0].value, k[1])):
         said = evidence.get(key, Evidence())
-        seen = tuple(
-            Seen(kernel, release, state, loaded=True, arch=kernel.split()[0])
-            for (kernel, release), state in states[key].items()
-        )
-        rows.append(
-            OfferRow(
-                key[0],
-                key[1],
-                prototype=said.old or said.new,
-                seen=seen,
-                users=tuple(users[key]),
-                verdict=worst_of[key],
-            )
-        )
+        seen = tuple(Seen(k, r, state, loaded=True, arch=arch) for (k, r), (state, arch) in states[key].items())
+        who = tuple(users[key])
+        row = OfferRow(*key, prototype=said.old or said.new, seen=seen, users=who, verdict=worst_of[key])
+        rows.append(row)
     return rows
 
 
@@ -102,10 +120,10 @@ def _old_state(verdict: Verdict) -> State:
     return State.ABSENT if verdict in (Verdict.ALREADY_BROKEN, Verdict.FIXED) else State.PRESENT
 
 
-def _new_state(verdict: Verdict, found: object) -> State:
-    cls = getattr(found, "cls", "")
-    if "not_registered" in cls:
+def _new_state(verdict: Verdict, found: Finding | None) -> State:
+    cls = found.cls if found is not None else ""
+    if "not_registered" in cls or "not_a_kfunc" in cls:
         return State.UNREGISTERED
-    if "not_found" in cls:
+    if "not_found" in cls or "missing" in cls:
         return State.ABSENT
     return State.UNKNOWN if verdict is Verdict.UNKNOWN else State.PRESENT

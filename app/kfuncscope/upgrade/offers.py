@@ -1,112 +1,194 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Everything that the kernels of a session offer by name, used or not: kfuncs, helpers, hooks and their lives."""
+"""Every kfunc, helper and hook that kernels offer, with its life over the releases known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
+from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import prototype
+from kfuncscope.btf.layout import Kind
+from kfuncscope.errors import InputError
 from kfuncscope.kernel import knowledge
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
 from kfuncscope.rules.evidence import flag_words
 from kfuncscope.rules.verdict import NeedKind
 from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.diff import helpers, lsm_hooks, tracepoints
-from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State, from_analysis
+from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State, release_key, with_users
+
+MODULES = 40  # a kernel with more module BTFs than this shows only the kfuncs of vmlinux
 
 
-def from_kernels(kernels: Iterable[Kernel], analysis: Analysis) -> list[OfferRow]:
-    """One row for each kfunc, helper, tracepoint and LSM hook of any kernel, with its users in the analysis."""
-    opened = [k for k in kernels if k.vmlinux is not None]
-    used = {(r.kind, r.name): r for r in from_analysis(analysis)}
-    rows = {(r.kind, r.name): r for r in [*_kfuncs(opened), *_named(opened)]}
-    for key, row in rows.items():
-        if key in used:
-            rows[key] = replace(row, users=used[key].users, verdict=used[key].verdict)
-    for key, row in used.items():
-        rows.setdefault(key, row)
-    return [rows[key] for key in sorted(rows, key=lambda k: (k[0].value, k[1]))]
+def lifecycle(kernels: Sequence[Kernel], analysis: Analysis | None = None) -> list[OfferRow]:
+    """Every kfunc, helper, tracepoint and LSM hook of the kernels, with its life and its users in the analysis."""
+    rows = offers(kernels)
+    return rows if analysis is None else with_users(rows, analysis)
 
 
-def _registered(kernel: Kernel) -> dict[str, Kfunc]:
-    registries = [kernel.kfuncs, *(kernel.module_kfuncs(m) for m in kernel.modules.names if _small(kernel))]
-    return {name: kfunc for r in reversed(registries) if r is not None for name, kfunc in r.kfuncs.items()}
+def offers(kernels: Sequence[Kernel]) -> list[OfferRow]:
+    """What the kernels offer, without users."""
+    found = [*_kfunc_rows(kernels), *_helper_rows(kernels), *_hook_rows(kernels)]
+    return sorted(found, key=lambda r: (r.kind.value, r.name))
 
 
-def _small(kernel: Kernel) -> bool:
-    """Few enough modules to look into each; of thousands only those that a need names are opened."""
-    return len(kernel.modules) <= 64
+@dataclass(slots=True)
+class _Life:
+    """What is gathered about one kfunc."""
 
-
-def _kfuncs(kernels: list[Kernel]) -> list[OfferRow]:
-    registered = [(k, _registered(k)) for k in kernels]
-    names = sorted({name for _, found in registered for name in found})
-    return [_kfunc_row(name, registered) for name in names]
-
-
-def _kfunc_row(name: str, registered: list[tuple[Kernel, dict[str, Kfunc]]]) -> OfferRow:
-    seen: list[Seen] = [Seen(r, r, State.PRESENT) for r in knowledge.presence(name)]
+    seen: list[Seen] = field(default_factory=list)
     newest: Kfunc | None = None
-    texts, flags = [], []
-    for kernel, found in sorted(registered, key=lambda p: (p[0].version, p[0].arch)):
-        label = f"{kernel.arch} {kernel.release}"
-        kfunc = found.get(name)
-        if kfunc is not None:
-            newest = kfunc
-            text, words = prototype(kfunc.blob, kfunc.proto), _flag_list(kfunc)
-            texts.append(text)
-            flags.append(words)
-            seen.append(Seen(label, kernel.release, State.PRESENT, text, words, True, kernel.arch))
-        else:
-            state = State.UNREGISTERED if kernel.functions(name) else State.ABSENT
-            seen.append(Seen(label, kernel.release, state, loaded=True, arch=kernel.arch))
-    assert newest is not None
-    first = knowledge.first_release("kfunc", name) or ""
+
+
+def _kfuncs_of(kernel: Kernel) -> Iterator[Kfunc]:
+    if kernel.kfuncs is not None:
+        yield from kernel.kfuncs.kfuncs.values()
+    if len(kernel.modules) <= MODULES:
+        for module in kernel.modules.names:
+            try:
+                registry = kernel.module_kfuncs(module)
+            except InputError:
+                continue  # told as a problem when the kernel is opened
+            if registry is not None:
+                yield from registry.kfuncs.values()
+
+
+def _kfunc_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
+    ordered = sorted(kernels, key=lambda k: (release_key(k.release), k.arch))
+    here: list[dict[str, Kfunc]] = [{f.name: f for f in _kfuncs_of(k)} for k in ordered]
+    known = [knowledge.for_release(r) for r in knowledge.releases()]
+    names = set().union(*here) if here else set()
+    for name in sorted(names | {n for k in known for n in k.kfuncs}):
+        life = _Life(_known_releases(name, known))
+        for kernel, kfuncs in zip(ordered, here, strict=True):
+            life.seen.append(_kfunc_seen(kernel, kfuncs.get(name), name))
+            life.newest = kfuncs.get(name) or life.newest
+        life.seen.sort(key=lambda s: (release_key(s.release), s.loaded, s.arch))
+        yield _kfunc_row(name, life)
+
+
+def _known_releases(name: str, known: Iterable[knowledge.Knowledge]) -> list[Seen]:
+    """What the knowledge tables say: mainline sources, and Debian kernels between them."""
+    made = []
+    for tables in known:
+        fact = tables.kfuncs.get(name)
+        state = State.PRESENT if fact is not None else State.ABSENT
+        flags = _flags(fact.flags) if fact is not None else ()
+        made.append(Seen(tables.release, tables.release, state, fact.proto if fact is not None else "", flags))
+    have = {s.release for s in made}
+    made += [Seen(r, r, State.PRESENT) for r in knowledge.presence(name) if r not in have]
+    return made
+
+
+def _kfunc_seen(kernel: Kernel, kfunc: Kfunc | None, name: str) -> Seen:
+    label = f"{kernel.arch} {kernel.release}"
+    if kfunc is not None:
+        text = prototype(kfunc.blob, kfunc.proto)
+        return Seen(label, kernel.release, State.PRESENT, text, _flags(kfunc.flags), True, kernel.arch)
+    if kernel.vmlinux is None:
+        return Seen(label, kernel.release, State.UNKNOWN, loaded=True, arch=kernel.arch)
+    state = State.UNREGISTERED if kernel.vmlinux.own(name, Kind.FUNC) else State.ABSENT
+    return Seen(label, kernel.release, state, loaded=True, arch=kernel.arch)
+
+
+def _kfunc_row(name: str, life: _Life) -> OfferRow:
+    newest = life.newest
+    facts = knowledge.for_release(None).kfuncs.get(name)
+    types = newest.prog_types if newest is not None else facts.prog_types if facts is not None else None
+    latest = next((s for s in reversed(life.seen) if s.state is State.PRESENT), None)
+    replaced = knowledge.renames().get(name, "")
     return OfferRow(
-        NeedKind.KFUNC, name, newest.sets, _flag_list(newest), tuple(sorted(newest.prog_types or ())), newest.module,
-        prototype(newest.blob, newest.proto), first, tuple(seen), replaced_by=knowledge.renames().get(name, ""),
-        stability=_stability(first, texts, flags, seen),
-    )  # fmt: skip
-
-
-def _flag_list(kfunc: Kfunc) -> tuple[str, ...]:
-    words = flag_words(kfunc.flags)
-    return tuple(words.split(" | ")) if words not in ("-", "?") else ()
-
-
-def _stability(first: str, texts: list[str], flags: list[tuple[str, ...]], seen: list[Seen]) -> str:
-    """A sentence: since when, and how often the kernels at hand disagree about it."""
-    parts = [f"in mainline since {first}" if first else "first release not known"]
-    parts.append(_times(len(set(texts)) - 1, "prototype"))
-    parts.append(_times(len(set(flags)) - 1, "flags"))
-    if any(s.state != State.PRESENT for s in seen):
-        parts.append("not in every kernel loaded")
-    return "; ".join(parts)
-
-
-def _times(changes: int, what: str) -> str:
-    return (
-        f"one {what} in all kernels loaded" if changes < 1 else f"{changes + 1} different {what}s in the kernels loaded"
+        NeedKind.KFUNC,
+        name,
+        sets=tuple(newest.sets) if newest is not None and newest.sets else facts.sets if facts is not None else (),
+        flags=latest.flags if latest is not None else (),
+        prog_types=tuple(sorted(types or ())),
+        module=newest.module if newest is not None else "",
+        prototype=latest.prototype if latest is not None else "",
+        first_release=knowledge.first_release("kfunc", name) or "",
+        seen=tuple(life.seen),
+        replaced_by=replaced,
+        stability=stability(tuple(life.seen), knowledge.first_release("kfunc", name) or "", replaced),
     )
 
 
-def _named(kernels: list[Kernel]) -> list[OfferRow]:
-    """Helpers, tracepoints and LSM hooks."""
-    made = []
-    for kind, texts_of in ((NeedKind.HELPER, helpers), (NeedKind.HOOK, tracepoints), (NeedKind.HOOK, lsm_hooks)):
-        tables = [(k, texts_of(k)) for k in sorted(kernels, key=lambda k: (k.version, k.arch))]
-        for name in sorted({n for _, t in tables for n in t}):
-            seen, text = [], ""
-            for kernel, table in tables:
-                state = State.PRESENT if name in table else State.ABSENT
-                said = table[name][0] if name in table else ""
-                text = said or text
-                label = f"{kernel.arch} {kernel.release}"
-                seen.append(Seen(label, kernel.release, state, said, loaded=True, arch=kernel.arch))
-            helper = kind == NeedKind.HELPER
-            first = (knowledge.first_release("helper", f"bpf_{name}") or "") if helper else ""
-            made.append(OfferRow(kind, f"bpf_{name}" if helper else name, sets=() if helper else (texts_of.__name__,),
-                                 prototype=text, first_release=first, seen=tuple(seen)))  # fmt: skip
-    return made
+def _flags(flags: int | None) -> tuple[str, ...]:
+    words = flag_words(flags)
+    return () if words in ("-", "?") else tuple(words.split(" | "))
+
+
+def stability(seen: tuple[Seen, ...], first: str, replaced: str) -> str:
+    """How stable a kfunc has been, in a sentence: counted over the releases known, each architecture for itself."""
+    releases = [s for s in seen if not s.loaded] or list(seen)
+    there = [s for s in releases if s.state is State.PRESENT]
+    protos = _changes([" ".join(s.prototype.split()) for s in there if s.prototype])
+    flags = _changes([" ".join(s.flags) for s in there if s.prototype])
+    parts = [f"since {first}" if first else f"seen first in {there[0].release}" if there else "in no known release"]
+    parts.append(f"prototype changed {_times(protos)}" if protos else "prototype never changed")
+    parts.append(f"flags changed {_times(flags)}" if flags else "flags never changed")
+    if there and releases[-1].state is not State.PRESENT:
+        parts.append(f"gone after {there[-1].release}")
+    if replaced:
+        parts.append(f"replaced by {replaced}")
+    return ", ".join(parts) + f" (over {len(releases)} releases)"
+
+
+def _changes(texts: list[str]) -> int:
+    return sum(a != b for a, b in pairwise(texts))
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _helper_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
+    ordered = sorted(kernels, key=lambda k: (release_key(k.release), k.arch))
+    here = [set(k.helpers.values()) for k in ordered]
+    facts = knowledge.for_release(None).helpers
+    for short in sorted(set().union(*here) if here else set()):
+        if short == "unspec":
+            continue
+        fact = facts.get(short)
+        yield OfferRow(
+            NeedKind.HELPER,
+            f"bpf_{short}",
+            prog_types=tuple(sorted(fact.prog_types)) if fact is not None else (),
+            first_release=knowledge.first_release("helper", f"bpf_{short}") or "",
+            seen=_presence(ordered, [short in names for names in here]),
+            stability="a helper: its number and meaning are part of the kernel's stable interface",
+        )
+
+
+def _presence(kernels: Sequence[Kernel], there: list[bool]) -> tuple[Seen, ...]:
+    return tuple(
+        Seen(f"{k.arch} {k.release}", k.release, State.PRESENT if is_ else State.ABSENT, loaded=True, arch=k.arch)
+        for k, is_ in zip(kernels, there, strict=True)
+    )
+
+
+def _hook_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
+    """Tracepoints and LSM hooks; rows of the same presence share one tuple, for there are thousands."""
+    ordered = [k for k in sorted(kernels, key=lambda k: (release_key(k.release), k.arch)) if k.vmlinux is not None]
+    here = [_hooks(k.vmlinux) for k in ordered if k.vmlinux is not None]
+    shared: dict[tuple[bool, ...], tuple[Seen, ...]] = {}
+    for name in sorted(set().union(*here) if here else set()):
+        there = tuple(name in names for names in here)
+        seen = shared.setdefault(there, _presence(ordered, list(there)))
+        what = next(names[name] for names in here if name in names)
+        sentence = "in every kernel loaded" if all(there) else "not in every kernel loaded"
+        yield OfferRow(NeedKind.HOOK, name, sets=(what,), seen=seen, stability=sentence)
+
+
+def _hooks(blob: Blob) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for typedef in blob.own_ids(Kind.TYPEDEF):
+        name = blob.name(typedef)
+        if name.startswith("btf_trace_"):
+            found[name.removeprefix("btf_trace_")] = "tracepoint"
+    for func in blob.own_ids(Kind.FUNC):
+        name = blob.name(func)
+        if name.startswith("bpf_lsm_"):
+            found.setdefault(name.removeprefix("bpf_lsm_"), "LSM hook")
+    return found

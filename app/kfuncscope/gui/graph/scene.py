@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
 from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
-from kfuncscope.rules.verdict import Finding, Verdict
+from kfuncscope.rules.verdict import Finding, NeedKind, Verdict
 from kfuncscope.upgrade import layout
 
 Floats = NDArray[np.float64]
@@ -23,6 +23,7 @@ MARGIN = 16.0
 MIN_GAP = 64.0
 BASE = sum(WIDTHS) + 2 * MIN_GAP + 2 * MARGIN
 CONTEXT_LIMIT = 70
+_PLAIN = frozenset({NeedKind.PROG_TYPE, NeedKind.MAP_TYPE, NeedKind.JIT, NeedKind.INSN})  # shown only when affected
 
 _CLASS_WORDS = {
     "kfunc_not_found": "not found",
@@ -193,6 +194,9 @@ def build(
     edges = index.edges_of(lane)
     keep = mask[edges.program] if len(edges.program) else np.zeros(0, dtype=bool)
     keep &= _need_filter(index, filters, edges.need)
+    if not flt.has(filters, "isolate") and not flt.has(filters, "kind"):
+        plain = np.array([k in _PLAIN for k, _ in index.needs], dtype=bool)
+        keep &= ~plain[edges.need] | (edges.verdict >= AFFECTED)
     if flt.has(filters, "affected"):
         bad = keep & (edges.verdict >= AFFECTED)
         if context is None:
@@ -267,13 +271,20 @@ def _texts(
     first = _first_findings(index, lane)
     labels = [index.objects[i] for i in objects] + [index.programs[i].name for i in progs]
     labels += [index.needs[i][1] for i in needs]
-    subs = [index.packages[i] for i in objects] + [_program_sub(index, int(i)) for i in progs]
+    subs = [index.packages[i] or _programs_of(index, int(i)) for i in objects] + [
+        _program_sub(index, int(i)) for i in progs
+    ]
     details = [index.packages[i] for i in objects] + [index.programs[i].section for i in progs]
     for i, code in zip(needs.tolist(), verdicts[2].tolist(), strict=True):
         found = first.get(i)
         subs.append(need_sub(index.needs[i][0].value, SCALE[code], found))
         details.append(_one_line(found.evidence.old or found.evidence.new) if found else "")
     return labels, subs, [d or s for d, s in zip(details, subs, strict=True)]
+
+
+def _programs_of(index: Index, oid: int) -> str:
+    number = int((index.prog_object == oid).sum())
+    return "1 program" if number == 1 else f"{number} programs"
 
 
 def _program_sub(index: Index, pid: int) -> str:

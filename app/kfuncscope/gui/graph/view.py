@@ -92,7 +92,7 @@ class Legend(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._gap = 16
+        self._gap = 12
         self.setAccessibleName(self.tr("Legend"))
         self.setToolTip("\n".join(f"{theme.GLYPHS[v]} {theme.WORDS[v]}: {theme.MEANING[v]}" for v in theme.SHOWN))
         self.setMinimumHeight(self.fontMetrics().height() + 8)
@@ -154,9 +154,7 @@ class GraphView(QWidget):
         foot.setSpacing(5)
         self.legend = Legend()
         foot.addWidget(self.legend, 1)
-        self.ok_needs = self._button(
-            self.tr("Unaffected needs"), self.tr("Show needs that nothing happens to"), self._context
-        )
+        self.ok_needs = self._button(self.tr("OK needs"), self.tr("Show needs that nothing happens to"), self._context)
         self.ok_needs.setCheckable(True)
         foot.addWidget(self.ok_needs)
         self.zoom_label = QLabel()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QBrush, QColor
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
@@ -166,7 +167,7 @@ class InputsModel(QAbstractItemModel):
             case Qt.ItemDataRole.FontRole:
                 return theme.ui_font(bold=True) if item.heading else theme.mono(-0.5) if item.mono else None
             case Qt.ItemDataRole.ForegroundRole:
-                return theme.qpalette(theme.look()).placeholderText() if item.muted else None
+                return QBrush(QColor(theme.look().muted)) if item.muted else None
         return item.token if role == TOKEN_ROLE else None
 
 

@@ -86,14 +86,21 @@ class DetailPanel(QScrollArea):
         self._column = QVBoxLayout()
         self._reflow = QTimer(self, interval=60, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
-        store.selection_changed.connect(self.refresh)
-        store.filters_changed.connect(self.refresh)
-        store.analysis_changed.connect(self.refresh)
+        self._told: tuple[object, ...] = ()
+        for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
+            signal.connect(self._follow)
         self.refresh()
 
     # --- putting it together ---
+    def _follow(self) -> None:
+        """Tell the story again only where something about it changed."""
+        store = self._store
+        if self._told != (store.index, store.selected, store.finding, store.lane):
+            self.refresh()
+
     def refresh(self) -> None:
         """Tell the story of the selection."""
+        self._told = (self._store.index, self._store.selected, self._store.finding, self._store.lane)
         body = QWidget()
         body.setObjectName("detail")
         body.setStyleSheet(f"QWidget#detail {{ background: {theme.look().panel}; }}")

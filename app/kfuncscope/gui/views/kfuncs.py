@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
+    QButtonGroup,
     QComboBox,
     QHBoxLayout,
     QLabel,
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSplitter,
+    QStackedWidget,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -24,6 +26,7 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.views import words
+from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
@@ -205,6 +208,8 @@ class KfuncsView(QWidget):
         self.story = QScrollArea()
         self.story.setWidgetResizable(True)
         self.story.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.compare = CompareView()
+        self.explore_button, self.compare_button = QPushButton(self.tr("Explore")), QPushButton(self.tr("Compare"))
         self._build()
         self.search.textChanged.connect(self.refresh)
         self.kind.currentIndexChanged.connect(lambda _: self.refresh())
@@ -214,9 +219,18 @@ class KfuncsView(QWidget):
     def _build(self) -> None:
         row = QHBoxLayout()
         row.setContentsMargins(12, 6, 12, 4)
+        self._modes = QButtonGroup(self)
+        for number, button in enumerate((self.explore_button, self.compare_button)):
+            button.setObjectName("chip")
+            button.setCheckable(True)
+            self._modes.addButton(button, number)
+            row.addWidget(button)
+        self.explore_button.setChecked(True)
+        row.addSpacing(8)
         row.addWidget(self.search, 1)
         row.addWidget(self.kind)
         row.addWidget(self.used)
+        row.addStretch(0)
         splitter = QSplitter()
         splitter.addWidget(self.table)
         splitter.addWidget(self.story)
@@ -227,7 +241,18 @@ class KfuncsView(QWidget):
         layout.setContentsMargins(1, 0, 1, 1)
         layout.setSpacing(0)
         layout.addLayout(row)
-        layout.addWidget(splitter, 1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(splitter)
+        self.pages.addWidget(self.compare)
+        layout.addWidget(self.pages, 1)
+        self._modes.idClicked.connect(self.show_mode)
+
+    def show_mode(self, mode: int) -> None:
+        """Explore one name at a time (0), or compare two kernels (1)."""
+        self.pages.setCurrentIndex(mode)
+        for widget in (self.search, self.kind, self.used):
+            widget.setVisible(mode == 0)
+        (self.compare_button if mode else self.explore_button).setChecked(True)
 
     def show_rows(self, rows: list[OfferRow]) -> None:
         """Show other offers; the name under study is kept where it still exists."""
@@ -240,11 +265,12 @@ class KfuncsView(QWidget):
     def refresh(self) -> None:
         """Search anew."""
         self.model.show(self.rows, self.search.text(), str(self.kind.currentData()), self.used.isChecked())
+        selection = self.table.selectionModel()
+        selection.blockSignals(True)
         if self.model.rows:
             self.table.selectRow(0)
-            self._tell(0)
-        else:
-            self._tell(-1)
+        selection.blockSignals(False)
+        self._tell(0 if self.model.rows else -1)
 
     def go_to(self, kind: str, name: str) -> bool:
         """Show one name; False when there is none such."""

@@ -108,7 +108,7 @@ class LaneCard(QAbstractButton):
         x = rect.left()
         for verdict, width in zip(present, widths, strict=True):
             colour = theme.colour(verdict)
-            if verdict in (Verdict.OK, Verdict.FIXED):
+            if verdict in (Verdict.OK, Verdict.FIXED, Verdict.ALREADY_BROKEN):
                 colour.setAlphaF(0.55)
             painter.fillRect(QRectF(x, rect.top(), width, rect.height()), colour)
             x += width + 1.0
@@ -127,7 +127,7 @@ class LaneCard(QAbstractButton):
             theme.draw_glyph(painter, verdict, x + 5, y, 9)
             painter.setPen(QColor(theme.look().text))
             painter.drawText(QRectF(x + 14, y - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
-            x += 14 + width + 11
+            x += 14 + width + 8
 
 
 class DecisionCard(QAbstractButton):

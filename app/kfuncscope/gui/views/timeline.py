@@ -23,18 +23,12 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.kfuncs import STATE_LOOK
 from kfuncscope.rules.verdict import Verdict
-from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
+from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State, release_key
 
 Cell = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
 SEEN_ROLE = int(Qt.ItemDataRole.UserRole)
 CHANGED_ROLE = SEEN_ROLE + 1
-
-
-def release_key(release: str) -> tuple[int, ...]:
-    """A release as numbers, so that 6.9 comes before 6.12."""
-    numbers = "".join(c if c.isdigit() else " " for c in release.split("-")[0]).split()
-    return tuple(int(n) for n in numbers[:4])
 
 
 class TimelineModel(QAbstractTableModel):

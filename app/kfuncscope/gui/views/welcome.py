@@ -165,7 +165,9 @@ class WelcomePage(QWidget):
         """How much has been given so far."""
         for what, number in ((OLD, old), (NEW, new), (OBJECTS, objects)):
             self.areas[what].state.setText(f"● {number}" if number else "")
-        self.analyse.setEnabled(bool(new and objects))
+        self.analyse.setEnabled(bool(old or new))
+        only = (old or new) and not objects
+        self.analyse.setText(self.tr("Explore kernels  F5") if only else self.tr("Analyse  F5"))
 
     def show_recent(self, paths: list[str]) -> None:
         """List recent session files."""
