@@ -146,8 +146,10 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
 
 def test_the_default_cache_is_in_the_xdg_directory(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_cache().root == own_cache
-    monkeypatch.setenv("KFUNCSCOPE_CACHE_MB", "7")
-    assert default_cache().limit == 7 << 20
+    monkeypatch.setenv("KFUNCSCOPE_CACHE_MB", "700")
+    assert default_cache().limit == 700 << 20
+    monkeypatch.setenv("KFUNCSCOPE_CACHE_MB", "1")
+    assert default_cache().limit == 256 << 20
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(own_cache.parents[1] / "home"))
     assert default_cache().root == own_cache.parents[1] / "home/.cache/kfuncscope"

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake.cache import default_cache
+from kfuncscope.intake.cache import PackWriter, default_cache
 from kfuncscope.intake.files import KernelFiles
 from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.intake.objects import object_files
 from support import archivewriter as write
 from support import kernelfiles as make
 
@@ -407,3 +408,18 @@ def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     default_cache().clear()
     check_whole(kernel)
     assert kernel.inputs[0].path == f"{tmp_path}/k\\xff.deb"
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "k.deb", LAYOUTS["Debian 6.x, one package"][0])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PackWriter, "close", full)
+        with pytest.raises(KernelError, match="No space left"):
+            kernel_files([path])
+        objects, problems = object_files([save(tmp_path / "o.deb", write.deb({"a.o": b"", **modules()}))])
+        assert (objects, problems) == ([], [])
+    check_whole(kernel_files([path])[0])

@@ -97,6 +97,12 @@ def test_modules_with_sets(folder: Path, wanted: packages.Wanted) -> None:
     assert found == {"nf_conntrack_in": ("nf_conntrack",), "xfs_file_read_iter": ("xfs",)}
 
 
+def test_modules_of_a_kernel_without_btf(folder: Path) -> None:
+    search = opened(folder, packages.KERNELS[-1]).module_search
+    assert search is not None
+    assert (search.with_sets(), search.problems(), search.find(["nf_conntrack_in"])) == ((), (), {})
+
+
 @pytest.mark.parametrize("name", packages.OBJECT_COUNTS)
 def test_objects(folder: Path, name: str) -> None:
     paths = packages.fetch(folder, packages.OBJECTS)

@@ -34,6 +34,8 @@ _LEVEL = 3
 DEFAULT_LIMIT = 4 << 30
 """Bytes the cache may hold; KFUNCSCOPE_CACHE_MB sets another bound."""
 
+_SMALLEST_LIMIT = 256 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -274,4 +276,6 @@ def default_cache() -> Cache:
     # The XDG specification says that a relative path there is to be ignored.
     root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
     megabytes = os.environ.get("KFUNCSCOPE_CACHE_MB", "")
-    return _cache_at(root / "kfuncscope", int(megabytes) << 20 if megabytes.isdigit() else DEFAULT_LIMIT)
+    limit = int(megabytes) << 20 if megabytes.isdecimal() else DEFAULT_LIMIT
+    # One kernel takes up to 150 MB; a cache that cannot hold it would be filled and emptied without end.
+    return _cache_at(root / "kfuncscope", max(limit, _SMALLEST_LIMIT))

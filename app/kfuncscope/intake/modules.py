@@ -132,6 +132,12 @@ class ModuleIndex:
         return default_cache().pack(self._key) or self._build(progress)
 
     def _build(self, progress: Progress | None) -> Pack:
+        try:
+            return self._write(progress)
+        except OSError as error:
+            raise KernelError(self._key, f"the index of modules cannot be kept in the cache: {error}") from error
+
+    def _write(self, progress: Progress | None) -> Pack:
         cache = default_cache()
         writer = cache.writer(self._key)
         try:

@@ -166,6 +166,12 @@ class _Builder:
         self._kind = Kind.UNKNOWN
 
     def build(self, progress: Progress | None) -> None:
+        try:
+            self._write(progress)
+        except OSError as error:
+            raise KernelError(self._input.path, f"cannot be unpacked into the cache: {error}") from error
+
+    def _write(self, progress: Progress | None) -> None:
         cache = default_cache()
         parts, modules = cache.writer(self._key("parts")), cache.writer(self._key("modules"))
         try:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO
 
 from kfuncscope.errors import InputError
 from kfuncscope.intake.archive import inner_kind, read_archive
-from kfuncscope.intake.cache import default_cache
+from kfuncscope.intake.cache import Cache, default_cache
 from kfuncscope.intake.carve import EM_BPF, carve
 from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
 from kfuncscope.intake.files import Place, Problem
@@ -103,18 +104,24 @@ def _cached_archive(path: Path) -> Found:
     found = Found()
     with path.open("rb") as file:
         _scan_archive(file, Budget(shown(path), given.size), shown(path.name), found)
+    # A full disk only means that the next time is as slow as this one.
+    with contextlib.suppress(OSError):
+        _keep(found, path, cache, key)
+    return found
+
+
+def _keep(found: Found, path: Path, cache: Cache, key: str) -> None:
     writer = cache.writer(key)
     try:
         for number, item in enumerate(found.objects):
             writer.add(str(number), item.data)
-        rows_out = [[o.place.package, o.place.path, o.place.offset, o.name] for o in found.objects]
+        rows = [[o.place.package, o.place.path, o.place.offset, o.name] for o in found.objects]
         problems = [[p.path.removeprefix(shown(path)), p.reason, p.offset] for p in found.problems]
-        writer.close({"objects": rows_out, "problems": problems})
+        writer.close({"objects": rows, "problems": problems})
     except BaseException:
         writer.drop()
         raise
     cache.trim()
-    return found
 
 
 def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -> bool:
