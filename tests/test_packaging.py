@@ -132,6 +132,7 @@ def test_ci_job_of_the_readme_runs_as_written(tmp_path: Path) -> None:
     _stub(tmp_path, "kfuncscope", f'exec "{sys.executable}" -m kfuncscope.cli.main "$@"')
     (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    env["PYTHONPATH"] = str(ROOT / "app")
     run = subprocess.run(["bash", "-euc", command], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert run.returncode == 1, run.stderr
     for artifact in job.split("paths: [")[1].split("]")[0].split(", "):
