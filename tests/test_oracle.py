@@ -150,7 +150,7 @@ def test_core_decisions_are_libbpfs(
     for row in _rows(corpus, "core_decisions.csv.xz"):
         name = row["btf"]
         if name not in kernels:
-            kernels[name] = Blob(lzma.open(corpus / "kernels" / name / "vmlinux.btf.xz").read(), name)
+            kernels[name] = Blob(lzma.decompress((corpus / "kernels" / name / "vmlinux.btf.xz").read_bytes()), name)
         key = row["object"], name
         if key not in known:
             known[key] = _decisions(objects[row["object"]], kernels[name])

@@ -55,7 +55,8 @@ def _btf_maps(elf: Elf, btf: Blob | None) -> list[Map]:
             fields = _fields(btf, btf.skip(btf.ref(entry.type)))
             found.append(
                 Map(name, fields.get("type", 0), fields.get("key_size", 0), fields.get("value_size", 0),
-                    fields.get("max_entries", 0), fields.get("map_flags", 0), ".maps", places.get(name, entry.offset), True)
+                    fields.get("max_entries", 0), fields.get("map_flags", 0), ".maps",
+                    places.get(name, entry.offset), True)
             )  # fmt: skip
     return found
 

@@ -46,8 +46,8 @@ def read_struct_ops(elf: Elf, btf: Blob) -> list[StructOps]:
             if symbol.type == STT_FUNC:
                 programs[offset] = symbol.name
         for datasec in btf.find(name, Kind.DATASEC):
-            for entry in btf.secvars(datasec):
-                found.append(_table(btf, entry.type, entry.offset, section.data, programs, name.startswith("?")))
+            optional = name.startswith("?")
+            found += [_table(btf, e.type, e.offset, section.data, programs, optional) for e in btf.secvars(datasec)]
     return found
 
 

@@ -14,7 +14,6 @@ from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analyse import analyse
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
 
-
 EXIT_INPUT = 3
 
 
@@ -52,11 +51,12 @@ def _print_arch(arch: ArchResult, everything: bool) -> None:
     told = "  ".join(f"{verdict_word(v)} {counts[v]}" for v in Verdict if counts[v])
     inferred = " (inferred)" if arch.inferred else ""
     print(f"{arch.arch}{inferred}: {clean(arch.old.release)} → {clean(arch.new.release)}   {told}")
-    rows = []
-    for obj in arch.objects:
-        for program in obj.programs:
-            if everything or SEVERITY[program.verdict] or program.verdict == Verdict.FIXED:
-                rows.append((program, obj.object))
+    rows = [
+        (program, obj.object)
+        for obj in arch.objects
+        for program in obj.programs
+        if everything or SEVERITY[program.verdict] or program.verdict == Verdict.FIXED
+    ]
     rows.sort(key=lambda r: (-SEVERITY[r[0].verdict], r[1], r[0].program))
     if arch.inferred:
         rows = [r for r in rows if r[0].verdict in (Verdict.BREAKS, Verdict.SILENT)]

@@ -17,7 +17,6 @@ from kfuncscope.errors import InputError, SessionError
 from kfuncscope.intake.detect import HEAD, IMAGES, Kind, detect
 from kfuncscope.upgrade.session import KernelRef, Session
 
-
 _KERNEL_PACKAGE = re.compile(r"(linux-(image|binary|base|modules|signed|unsigned)|kernel)[-_]", re.IGNORECASE)
 _KERNEL_FILE = re.compile(r"(vmlinu[xz]|vmlinux\.btf|Image|bzImage|System\.map|kallsyms|config-\d)", re.IGNORECASE)
 _PARTS = re.compile(r"(btf|config|modules|symbols)=")

@@ -114,7 +114,8 @@ def describe_object(obj: BpfObject) -> dict[str, Any]:
     for program in obj.programs:
         section = program.section
         programs.append({
-            "name": program.name, "section": section.name, "type": section.prog_type, "attach_type": section.attach_type,
+            "name": program.name, "section": section.name, "type": section.prog_type,
+            "attach_type": section.attach_type,
             "target": section.target, "sleepable": section.sleepable, "autoload": section.autoload,
             "instructions": sum(len(f.insns) for f in program.functions),
             "core_records": sum(len(f.relos) for f in program.functions),

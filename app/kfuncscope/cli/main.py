@@ -91,7 +91,8 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     diff = commands.add_parser("diff", help="what went, came or changed between two kernels")
     _sides(diff)
     diff.add_argument("--kind", action="append", default=[], help="kfunc, kfunc_flags, helper, tracepoint, lsm, iter, "
-                      "struct_ops, map_type, prog_type, attach_type, function, type; all but the last two by default")  # fmt: skip
+                      "struct_ops, map_type, prog_type, attach_type, function, type; by default all but the "
+                      "last two")  # fmt: skip
     diff.add_argument("--format", choices=("table", "csv", "json"), default="table")
     diff.set_defaults(run="diff:run")
     report_commands.add_parsers(commands)

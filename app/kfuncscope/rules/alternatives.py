@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Twins: programs of one object that do the same job by different hooks, of which a loader switches one on.
 
-Real tools carry fentry and kprobe of one function, ``…_page`` and ``…_folio``, ``x`` and ``__x``, and choose at run time
-(spec of objects: alternatives and placeholders). A program that a working twin replaces breaks nothing for the user.
+Real tools carry fentry and kprobe of one function, ``…_page`` and ``…_folio``, ``x`` and ``__x``, and choose when they
+run (spec of objects: alternatives and placeholders). A program that a working twin replaces breaks nothing for the user.
 """
 
 from __future__ import annotations

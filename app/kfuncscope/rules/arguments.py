@@ -152,7 +152,7 @@ def _slot_change(old: Side, new: Side, index: int) -> tuple[Verdict, str] | None
     text = f"{ordinal} was {_text(old, was)} and is {_text(new, now)} now"
     if one == other == "scalar":
         size, then = new.blob.size(now.type), old.blob.size(was.type)
-        return None if size == then or was.name == now.name and size > then else (Verdict.RISK, text)
+        return None if size == then or (was.name == now.name and size > then) else (Verdict.RISK, text)
     if one == other and one not in ("struct*", "struct"):
         return None
     if (

@@ -112,15 +112,19 @@ def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
     module, colon, function = name.partition(":")
     found = _function(kernel, program, function if colon else module)
     at_entry = not plus and program.section.kind == "kprobe"
-    if not found and at_entry and kernel.arch == "riscv64" and kernel.option("KPROBES_ON_FTRACE") == "n":
-        # The patch site of ftrace is the first instruction there, and a kprobe may not lie on it without this option.
-        if kernel.option("DYNAMIC_FTRACE") == "y":
-            message = "kprobes at the entry of a function need KPROBES_ON_FTRACE on riscv64, which this kernel lacks"
-            return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
+    if not found and at_entry and _entry_is_taken(kernel):
+        message = "kprobes at the entry of a function need KPROBES_ON_FTRACE on riscv64, which this kernel lacks"
+        return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
     if not found and plus:
         message = f"{target}: whether an instruction begins at that offset is not in these files"
         return [_problem(program, ("R-7.9",), message, certain=False)]
     return found
+
+
+def _entry_is_taken(kernel: Kernel) -> bool:
+    """On riscv64 ftrace patches a function's first instruction, and no kprobe may lie there without this option."""
+    options = kernel.option("DYNAMIC_FTRACE"), kernel.option("KPROBES_ON_FTRACE")
+    return kernel.arch == "riscv64" and options == ("y", "n")
 
 
 def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:

@@ -12,14 +12,30 @@ from kfuncscope.rules.arguments import argument_findings
 from kfuncscope.rules.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.evidence import (
-    field_evidence, hook_evidence, kfunc_evidence, remedy_for, site, struct_ops_evidence,
+    field_evidence,
+    hook_evidence,
+    kfunc_evidence,
+    remedy_for,
+    site,
+    struct_ops_evidence,
 )  # fmt: skip
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
 from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.verdict import (
-    SEVERITY, Evidence, Finding, NeedKind, NeedUse, ObjectVerdict, ProgramVerdict, Reach, Site, Tri, Verdict, worst,
+    SEVERITY,
+    Evidence,
+    Finding,
+    NeedKind,
+    NeedUse,
+    ObjectVerdict,
+    ProgramVerdict,
+    Reach,
+    Site,
+    Tri,
+    Verdict,
+    worst,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from kfuncscope.bpf.instructions import ALU, ALU64, LDX, LD_IMM64, ST, STX, Insn
+from kfuncscope.bpf.instructions import ALU, ALU64, LD_IMM64, LDX, ST, STX, Insn
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind

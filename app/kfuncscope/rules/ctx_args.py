@@ -132,7 +132,7 @@ def _ctx_use(obj: BpfObject, program: Program) -> tuple[list[Load], list[Deref]]
 
 
 def type_class(blob: Blob, type_id: int) -> str:
-    """What an argument is to the verifier: scalar, void*, const void*, struct*, int*, func*, pointer*, ... (R-11.15)."""
+    """What an argument is to the verifier: scalar, void*, const void*, struct*, int*, pointer* ... (R-11.15)."""
     type_id = blob.skip(type_id)
     kind = blob.kind(type_id)
     if kind == Kind.INT or kind in ENUMS:

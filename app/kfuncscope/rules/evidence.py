@@ -157,7 +157,8 @@ def member_text(blob: Blob, steps: tuple[object, ...], bit_offset: int) -> str:
                 f"{'union' if blob.kind(step.type) == Kind.UNION else 'struct'} {blob.name(step.type) or '(anonymous)'}"
             )
             bits = f" : {member.bit_size}" if member.bit_size else ""
-            return f"{owner} {{\n\t...\n\t{type_text(blob, member.type, member.name)}{bits};\t/* offset {bit_offset // 8} */\n}};"
+            text = type_text(blob, member.type, member.name)
+            return f"{owner} {{\n\t...\n\t{text}{bits};\t/* offset {bit_offset // 8} */\n}};"
         if step.name:
             return f"enum {blob.name(step.type)} {{ ... {step.name} ... }};"
     return ""

@@ -25,8 +25,10 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
         if kfunc.flags is not None and kfunc.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, kfunc.proto):
             text = f"{name} takes implicit arguments, but its BTF still shows them: callers built for it do not fit"
             found.append(_fault(name, text, ("R-1.18",), kernel, name))
-    for problem in kernel.modules.problems:
-        found.append(_fault(problem.path, f"module {problem.path}: {problem.reason}", ("R-1.12",), kernel, ""))
+    found += [
+        _fault(problem.path, f"module {problem.path}: {problem.reason}", ("R-1.12",), kernel, "")
+        for problem in kernel.modules.problems
+    ]
     return tuple(found)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Attach targets that decide at load: does the hook exist, may this program hang on it (R-2.4..2.6, R-7.5, 7.10..7.13)."""
+"""Attach targets that decide at load: does the hook exist, may this program hang on it (R-2.4..2.6, R-7.x)."""
 
 from __future__ import annotations
 
@@ -209,8 +209,8 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
     if name.startswith("security_") or name in kernel.knowledge.fmodret:
         return []
     if kernel.option("FUNCTION_ERROR_INJECTION") != "n":
-        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden is not in these files", certain=False,
-                         confidence=Confidence.LOW)]  # fmt: skip
+        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden is not in these files",
+                         certain=False, confidence=Confidence.LOW)]  # fmt: skip
     if kernel.version >= (7, 2) and _syscall_named(kernel, name):
         return []
     if (6, 12) < kernel.version < (7, 2) and _syscall_named(kernel, name):
@@ -252,7 +252,7 @@ def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
 
 
 def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
-    """Context slots that are read but that this kernel does not have, or that it refuses to hand out (R-7.10, R-11.15)."""
+    """Context slots that are read but that this kernel lacks or refuses to hand out (R-7.10, R-11.15)."""
     kernel, found = ctx.kernel, []
     count = len(hook.slots)
     has_return = program.section.attach_type in RETURN_SLOT

@@ -15,7 +15,22 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from kfuncscope.bpf.instructions import (
-    ALU, ALU64, CALL, CALLX, EXIT, JA, JA32, JMP, JMP32, LD, LDX, LD_IMM64, PSEUDO_CALL, ST, STX, Insn,
+    ALU,
+    ALU64,
+    CALL,
+    CALLX,
+    EXIT,
+    JA,
+    JA32,
+    JMP,
+    JMP32,
+    LD,
+    LD_IMM64,
+    LDX,
+    PSEUDO_CALL,
+    ST,
+    STX,
+    Insn,
 )  # fmt: skip
 from kfuncscope.bpf.object import BpfObject, Function, Program
 
@@ -116,7 +131,10 @@ class Reach:
         flags = bytearray(len(insns))
         starts = _leaders(function)
         states: dict[int, State] = {0: self._entries[key].copy()}
-        work, waiting = [0], {0}  # a heap: what comes first in the code runs first, so that paths join before they go on
+        work, waiting = (
+            [0],
+            {0},
+        )  # a heap: what comes first in the code runs first, so that paths join before they go on
         for stale in [b for b in self.folded if b[0] == key]:
             del self.folded[stale]
         taken: dict[int, set[int]] = {}

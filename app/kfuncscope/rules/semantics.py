@@ -85,7 +85,8 @@ def _proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int
     mine, theirs = old.params(old_func), new.params(new_func)
     pairs = [*zip(mine, theirs, strict=False)]
     for position, (one, other) in enumerate(pairs, 1):
-        text = f"argument {position} of {name} was {type_text(old, one.type, one.name)}, is {type_text(new, other.type, other.name)}"
+        was, now = type_text(old, one.type, one.name), type_text(new, other.type, other.name)
+        text = f"argument {position} of {name} was {was}, is {now}"
         changes += _type_change(old, one.type, new, other.type, text)
         lost = [s for s in _LOOSER if s in one.name and s not in other.name]
         if lost and not any(s in other.name for s in _LOOSER):

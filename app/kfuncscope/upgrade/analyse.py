@@ -129,11 +129,11 @@ def _arch_order(arch: str) -> tuple[int, str]:
 
 def _unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> list[Problem]:
     used = {id(k) for p in pairs for k in (p.old, p.new)}
-    found = []
-    for kernel in (*kernels[0], *kernels[1]):
-        if id(kernel) not in used:
-            found.append(Problem(kernel.label, f"no counterpart for this {kernel.arch} kernel: it takes no part"))
-    return found
+    return [
+        Problem(kernel.label, f"no counterpart for this {kernel.arch} kernel: it takes no part")
+        for kernel in (*kernels[0], *kernels[1])
+        if id(kernel) not in used
+    ]
 
 
 # -- objects

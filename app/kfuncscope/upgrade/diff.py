@@ -144,7 +144,7 @@ QUICK = tuple(k for k in KINDS if k not in ("function", "type"))
 
 
 def differences(old: Kernel, new: Kernel, kinds: tuple[str, ...] = QUICK) -> Iterator[Difference]:
-    """Differences by kind, then removed, changed, added, then by name. A kernel without BTF offers nothing to compare."""
+    """Differences by kind, then removed, changed, added, then by name; nothing for a kernel without BTF."""
     if old.vmlinux is None or new.vmlinux is None:
         return
     for kind in kinds:
@@ -153,7 +153,7 @@ def differences(old: Kernel, new: Kernel, kinds: tuple[str, ...] = QUICK) -> Ite
             if kind != "kfunc_flags":
                 yield Difference(kind, name, "removed", before[name][0], "", _note(kind, name, new))
         for name in sorted(before.keys() & after.keys()):
-            if before[name][-1] != after[name][-1] or not before[name][1] and before[name] != after[name]:
+            if before[name][-1] != after[name][-1] or (not before[name][1] and before[name] != after[name]):
                 yield Difference(kind, name, "changed", before[name][0], after[name][0])
         for name in sorted(after.keys() - before.keys()):
             if kind != "kfunc_flags":

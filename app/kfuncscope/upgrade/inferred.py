@@ -8,7 +8,14 @@ from dataclasses import replace
 from kfuncscope.kernel.facts import ArchCaps
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.verdict import (
-    Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Reach, Verdict, worst,
+    Confidence,
+    Finding,
+    NeedKind,
+    ObjectVerdict,
+    ProgramVerdict,
+    Reach,
+    Verdict,
+    worst,
 )  # fmt: skip
 from kfuncscope.upgrade.analysis import ArchResult, KernelInfo
 

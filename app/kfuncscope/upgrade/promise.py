@@ -22,6 +22,7 @@ from kfuncscope.rules.core import EXISTENCE
 from kfuncscope.rules.evidence import flag_words, hook_declaration, kfunc_declaration, member_text
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Problem as Fault
+from kfuncscope.rules.problem import Stage
 from kfuncscope.rules.struct_ops import kernel_type
 from kfuncscope.rules.verdict import NeedKind, Tri
 from kfuncscope.upgrade.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
@@ -48,12 +49,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One object of a promise with the faults that it already has on the promise's kernel, by program ('' = object)."""
+    """One object of a promise with the faults that it already has on the promise's kernel, by program ('' = object).
+
+    ``load_only`` are programs that load there but do not attach: they are promised to go on loading.
+    """
 
     skeleton: ObjectSkeleton
     sha256: str
     packages: tuple[str, ...]
     known: tuple[tuple[str, Known], ...] = ()
+    load_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +158,16 @@ def _part(
         return None
     judged = judge(obj, kernel)
     programs: list[Program] = []
+    load_only: list[str] = []
     known: list[tuple[str, Known]] = [("", _known(f)) for f in judged.problems]
     for one in judged.programs:
-        if change._works(one) == Tri.NO:
+        fails = change._works(one) == Tri.NO
+        if fails and one.loads != Tri.YES:
             first = one.first
             left_out.append((f"{obj.name}/{one.program.name}", first.message if first else "does not work"))
             continue
+        if fails:
+            load_only.append(one.program.name)
         programs.append(one.program)
         known += [(one.program.name, _known(f)) for f in one.problems]
     if not programs and not obj.externs:
@@ -171,7 +180,7 @@ def _part(
             known_item = found.setdefault(key, wanted)
             known_item.users[user] = known_item.users.get(user, True) and guarded
     packages = tuple(sorted({place.package for place in file.places if place.package}))
-    return Part(skeleton, file.sha256, packages, tuple(dict.fromkeys(known)))
+    return Part(skeleton, file.sha256, packages, tuple(dict.fromkeys(known)), tuple(load_only))
 
 
 def _known(fault: Fault) -> Known:
@@ -308,6 +317,8 @@ def _faults(
         for fault in faults:
             key = _known(fault)
             if (owner, key) in had or fault.cls == RUNTIME_TARGET:
+                continue
+            if owner in part.load_only and fault.stage != Stage.LOAD:
                 continue
             into = broken if key in certain else unknown
             into.setdefault(key, (fault, {}))[1][user] = None

@@ -80,6 +80,8 @@ def _object(part: Part) -> Iterator[str]:
     yield f"externs = {_rows([e.name, e.kind, e.type, e.weak, e.typed, e.lookup] for e in kept.externs)}"
     yield f"maps = {_rows(list(m) for m in kept.maps)}"
     yield f"known = {_rows([user, *known] for user, known in part.known)}"
+    if part.load_only:
+        yield f"load_only = {_texts(part.load_only)}"
     for table in kept.tables:
         yield from ("", "[[object.table]]", f"name = {_text(table.name)}", f"type = {table.type}")
         yield f"kernel_type = {_text(table.kernel_type)}"
@@ -229,7 +231,7 @@ def _read_part(entry: dict[str, Any]) -> Part:
         programs=tuple(_read_program(p, externs, maps) for p in entry.get("program", [])),
     )
     known = tuple((_str(user), (_str(k), _str(n), _str(c), _str(s))) for user, k, n, c, s in entry["known"])
-    return Part(skeleton, _str(entry["sha256"]), _strs(entry["packages"]), known)
+    return Part(skeleton, _str(entry["sha256"]), _strs(entry["packages"]), known, _strs(entry.get("load_only", [])))
 
 
 def _read_table(entry: dict[str, Any]) -> TableSkeleton:
