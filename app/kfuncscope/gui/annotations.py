@@ -26,10 +26,10 @@ from kfuncscope.errors import InputError
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.store import Node
 from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.policy import DEFAULT, Decision, Policy, decide, finding_key, load
 
 if TYPE_CHECKING:
     from kfuncscope.gui.mainwindow import MainWindow
+    from kfuncscope.upgrade.policy import Decision, Policy
 
 DAYS = 90
 
@@ -48,7 +48,7 @@ class Annotations(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self.window = window
-        self.policy: Policy = DEFAULT
+        self.policy: Policy | None = None
         self._about: dict[str, str] = {}
         window.detail.note_wanted.connect(self.ask_note)
         window.detail.waive_wanted.connect(self.ask_waiver)
@@ -70,6 +70,8 @@ class Annotations(QObject):
         arch, obj = index.analysis.arches[lane].arch, index.objects[int(table.object[row])]
         inner = index.programs[program].name if program >= 0 else ""
         found = table.refs[row]
+        from kfuncscope.upgrade.rows import finding_key
+
         where = " › ".join(x for x in (arch, obj, inner, found.name) if x)
         return finding_key(arch, obj, inner, found), where
 
@@ -116,6 +118,8 @@ class Annotations(QObject):
     # --- policy ---
     def read_policy(self) -> None:
         """Read the policy of the session; a bad one is told and the built-in one used."""
+        from kfuncscope.upgrade.policy import DEFAULT, load
+
         self.policy = DEFAULT
         path = self.window.actions_.session.policy
         if path:
@@ -125,16 +129,18 @@ class Annotations(QObject):
                 self.window.actions_.say(self.tr("Policy not used: {0}").format(bad))
 
     def decide(self, analysis: Analysis) -> Decision:
-        """What the policy says of a result."""
-        return decide(analysis, self.policy)
+        """What the policy says of a result; the built-in one where the session names none."""
+        from kfuncscope.upgrade.policy import DEFAULT, decide
+
+        return decide(analysis, self.policy or DEFAULT)
 
     def show_decision(self) -> None:
         """Decide off the GUI thread and tell the summary strip."""
-        index, policy = self.window.store.index, self.policy
+        index = self.window.store.index
         if index is not None:
             analysis = index.analysis
             self.window.jobs.quick(
-                lambda _stop: decide(analysis, policy), self.window.summary.show_decision, key="decision"
+                lambda _stop: self.decide(analysis), self.window.summary.show_decision, key="decision"
             )
 
     # --- waivers ---

@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import filters as flt
-from kfuncscope.gui.graph import export
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
 from kfuncscope.upgrade.analysis import Analysis
@@ -129,6 +128,8 @@ class Exports(QObject):
 
     def picture(self, path: str, what: str) -> None:
         """Write the graph as it is filtered now. Raises OSError where it cannot be written."""
+        from kfuncscope.gui.graph import export  # loads QtSvg
+
         scene = self.window.graph.canvas.scene
         if scene is None or not len(scene):
             raise OSError(self.tr("the graph is empty"))

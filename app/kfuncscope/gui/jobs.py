@@ -8,7 +8,6 @@ starves the GUI of the interpreter lock nor takes its time to die: cancel ends t
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import threading
@@ -17,11 +16,13 @@ import traceback
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 Stop = Callable[[], bool]
 Progress = Callable[[int, int, str], None]
@@ -138,6 +139,8 @@ class Jobs(QObject):
         return job
 
     def _supervise(self, job: Job, target: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
+        import multiprocessing  # not at the start of the window: it takes its time
+
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe(duplex=False)
         process = context.Process(target=_in_process, args=(theirs, target, args))

@@ -303,7 +303,8 @@ class GraphCanvas(QWidget):
         if not self._many():
             painter.setOpacity(0.4 if self.marks.dim else 1.0)
             if self.following():
-                edges = paint.edges_of_view(scene, rect, 2 * paint.LIVE_EDGES)
+                most = paint.LIVE_EDGES * (2 if zoom >= paint.NAMES else 1)
+                edges = paint.edges_of_view(scene, rect, most)
             else:
                 edges = paint.visible_edges(scene, rect)
             paint.paint_edges(painter, scene, edges, zoom)

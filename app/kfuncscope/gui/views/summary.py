@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -14,7 +15,9 @@ from kfuncscope.gui.index import AFFECTED, CODE, Index
 from kfuncscope.gui.models.inputs import unchecked
 from kfuncscope.gui.store import Store
 from kfuncscope.rules.verdict import Verdict
-from kfuncscope.upgrade.policy import Decision, State
+
+if TYPE_CHECKING:
+    from kfuncscope.upgrade.policy import Decision
 
 Counts = Counter[Verdict]
 HEIGHT = 78
@@ -249,10 +252,10 @@ class SummaryStrip(QFrame):
         if not self._lines:
             return
         word, verdict = {
-            State.BLOCKED: (self.tr("Upgrade blocked"), Verdict.BREAKS),
-            State.NEEDS_WORK: (self.tr("Needs work"), Verdict.RISK),
-            State.CLEAR: (self.tr("Upgrade is clear"), Verdict.OK),
-        }[decided.state]
+            "blocked": (self.tr("Upgrade blocked"), Verdict.BREAKS),
+            "needs work": (self.tr("Needs work"), Verdict.RISK),
+            "clear": (self.tr("Upgrade is clear"), Verdict.OK),
+        }[decided.state.value]
         lines = list(self._lines)
         number = len(decided.tolerated)
         if number:

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The window's budgets: start, layout, frames, filter and sort. CPU time, as the machine may be busy with other things.
+
+Run with ``pytest tests/bench --benchmark-only``; every budget is asserted on the best of the rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QApplication
+
+from kfuncscope.gui import filters as flt
+from kfuncscope.gui.app import settle
+from kfuncscope.gui.filters import Token
+from kfuncscope.gui.graph import scene as scn
+from kfuncscope.gui.index import Index
+from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.models.findings import FindingsModel
+from kfuncscope.upgrade import layout
+from support import analyses, windows
+
+START, LAYOUT, FRAME, FILTER = 0.6, 0.5, 0.016, 0.060
+
+_FIRST_WINDOW = """
+import time, sys
+from kfuncscope.gui.app import application
+from kfuncscope.gui import theme
+app = application(); theme.apply(app, False)
+from kfuncscope.gui.mainwindow import MainWindow
+window = MainWindow(); window.show(); app.processEvents()
+print(time.process_time(), 'pandas' in sys.modules or 'networkx' in sys.modules)
+"""
+
+
+@pytest.fixture
+def best(benchmark: Any) -> Callable[..., float]:
+    """Run a function some times under the benchmark; the best CPU time of this thread in seconds."""
+
+    def run(work: Callable[[], object], rounds: int = 7) -> float:
+        times: list[float] = []
+
+        def timed() -> None:
+            start = time.thread_time()
+            work()
+            times.append(time.thread_time() - start)
+
+        benchmark.pedantic(timed, rounds=rounds, iterations=1, warmup_rounds=1)
+        return min(times)
+
+    return run
+
+
+def say(name: str, seconds: float, budget: float) -> None:
+    """Print a measurement beside its budget, and hold it."""
+    print(f"\n{name}: {seconds * 1000:.1f} ms CPU, budget {budget * 1000:.0f} ms")
+    assert seconds <= budget
+
+
+@pytest.fixture(scope="module")
+def large() -> Index:
+    return Index(analyses.graph_of(3000, 20_000))
+
+
+@pytest.fixture(scope="module")
+def window(large: Index, qapp: QApplication) -> Iterator[MainWindow]:
+    """The window with 3,000 nodes and 20,000 edges, nothing filtered away."""
+    with windows.window() as made:
+        made.actions_.show_index(large)
+        made.store.change((Token("arch", "x86_64"),), "all")
+        made.graph.context = True
+        made.graph.refresh()
+        settle()
+        scene = made.graph.canvas.scene
+        assert len(scene) > 2900 and len(scene.src) > 20_000
+        yield made
+
+
+def test_first_window(benchmark: Any, tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    env["PYTHONPYCACHEPREFIX"] = str(tmp_path)  # compiled once, as an installed program is
+    spent: list[float] = []
+
+    def start() -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", _FIRST_WINDOW], env=env, capture_output=True, text=True, check=True
+        )
+        seconds, heavy = done.stdout.split()
+        assert heavy == "False"
+        spent.append(float(seconds))
+
+    benchmark.pedantic(start, rounds=4, iterations=1, warmup_rounds=1)
+    say("first window", min(spent), START)
+
+
+def test_layout(best: Callable[..., float], large: Index) -> None:
+    edges = large.edges[0]
+    rank = (7 - large.obj_verdict[:, 0]).astype(np.int32)
+    counts = (len(large.objects), len(large.needs))
+    say("layout", best(lambda: layout.layered(large.prog_object, edges.program, edges.need, counts, rank, 24)), LAYOUT)
+
+
+def test_scene_with_layout(best: Callable[..., float], large: Index) -> None:
+    say("scene", best(lambda: scn.build(large, (Token("arch", "x86_64"),), True)), LAYOUT)
+
+
+@pytest.mark.parametrize("zoom", [0.02, 0.1, 0.3, 0.93, 1.5])
+def test_frame_while_panning(best: Callable[..., float], window: MainWindow, zoom: float) -> None:
+    canvas = window.graph.canvas
+    canvas.fit_width()
+    canvas.zoom_by(zoom / canvas.zoom)
+    canvas.render_layer()
+    step = [0.0]
+
+    def frame() -> None:
+        step[0] += 37.0
+        canvas.centre_on(2000.0 + step[0])
+        canvas.repaint()
+
+    say(f"frame at {zoom:.0%}", best(frame, 15), FRAME)
+
+
+def test_frame_while_zooming(best: Callable[..., float], window: MainWindow) -> None:
+    canvas = window.graph.canvas
+    canvas.fit()
+    canvas.render_layer()
+
+    def frame() -> None:
+        canvas.zoom_by(1.06, QPointF(300, 200))
+        canvas.repaint()
+
+    say("zoom frame", best(frame, 15), FRAME)
+
+
+def test_frame_with_a_lit_chain(best: Callable[..., float], window: MainWindow) -> None:
+    canvas = window.graph.canvas
+    canvas.fit_width()
+    degree = np.bincount(canvas.scene.dst, minlength=len(canvas.scene))
+    canvas.mark(int(np.argmax(degree)))
+    say("frame with the busiest chain lit", best(canvas.repaint, 15), FRAME)
+    canvas.mark(-1)
+
+
+@pytest.fixture(scope="module")
+def many() -> Index:
+    return Index(analyses.many_findings(100_000))
+
+
+def test_filter_100_000_findings(best: Callable[..., float], many: Index, qapp: QApplication) -> None:
+    model = FindingsModel()
+    model.set_index(many)
+    texts = iter([f"kfunc_1{i}" for i in range(50)])
+
+    def work() -> None:
+        model.set_filters((Token("affected"), Token("verdict", "BREAKS"), Token("text", next(texts))))
+
+    model.set_filters(())
+    assert len(model.rows) == 100_000
+    say("filter", best(work), FILTER)
+    assert 0 < len(flt.finding_rows(many, (Token("text", "kfunc_12"),))) < 100_000
+
+
+@pytest.mark.parametrize("column", range(10))
+def test_sort_100_000_findings(best: Callable[..., float], many: Index, qapp: QApplication, column: int) -> None:
+    model = FindingsModel()
+    model.set_index(many)
+    model.set_filters(())
+    orders = iter([Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder] * 20)
+    say(f"sort by column {column}", best(lambda: model.sort(column, next(orders))), FILTER)
