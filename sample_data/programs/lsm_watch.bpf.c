@@ -3,8 +3,9 @@
  * Three LSM hooks, three fates: one is gone, one got another argument so that the verdict of the others moved one
  * slot up, one did not change.
  */
-/* EXPECT watch_secid: x86_64=BREAKS arm64=BREAKS s390x=ALREADY_BROKEN ppc64le=ALREADY_BROKEN riscv64=BREAKS -- hook
- *     gone in 7.x (R-7.12); s390x has no BPF LSM (R-5.2); ppc64le 6.12 loads it and cannot attach it (R-5.1) */
+/* EXPECT watch_secid: x86_64=BREAKS arm64=BREAKS s390x=ALREADY_BROKEN ppc64le=BREAKS riscv64=BREAKS -- hook gone in
+ *     7.x (R-7.12): also ppc64le, where 6.12 loads it although it cannot attach it (R-5.1), loads it no more; s390x
+ *     has no BPF LSM (R-5.2) */
 /* EXPECT watch_map: x86_64=SILENT arm64=SILENT s390x=ALREADY_BROKEN ppc64le=SILENT riscv64=SILENT -- 7.x adds bool
  *     kernel, which is now where the program reads the earlier verdict (R-7.12, R-7.10) */
 /* EXPECT watch_open: x86_64=OK arm64=OK s390x=ALREADY_BROKEN ppc64le=FIXED riscv64=OK -- file_open stays (R-7.12);

@@ -8,8 +8,8 @@
  *     trampoline to attach with (R-5.1) */
 /* EXPECT tuned_avoid: x86_64=OK arm64=OK s390x=ALREADY_BROKEN ppc64le=FIXED riscv64=OK -- as tuned_ssthresh */
 /* EXPECT tuned_undo: x86_64=OK arm64=OK s390x=ALREADY_BROKEN ppc64le=FIXED riscv64=OK -- as tuned_ssthresh */
-/* EXPECT tuned_event: x86_64=BREAKS arm64=BREAKS s390x=ALREADY_BROKEN ppc64le=ALREADY_BROKEN riscv64=BREAKS --
- *     cubictcp_cwnd_event is gone (R-2.8, R-4.8, R-0.1); ppc64le never attached it, s390x never loaded it */
+/* EXPECT tuned_event: x86_64=BREAKS arm64=BREAKS s390x=ALREADY_BROKEN ppc64le=BREAKS riscv64=BREAKS --
+ *     cubictcp_cwnd_event is gone (R-2.8, R-4.8, R-0.1); ppc64le loaded it before, s390x never did */
 #include "kernel.h"
 
 enum tcp_ca_event {
