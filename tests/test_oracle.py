@@ -97,7 +97,8 @@ def test_programs_load_as_they_did(
         for row, loads, _, cls in agreement:
             if row["decidable"] == "1" and loads != _real(row, "load_ok"):
                 print(
-                    f"disagrees: {_kernel(row)} {row['object']} {row['program']}: predicted {loads} {cls}; {row['key_line'][:80]}"
+                    f"disagrees: {_kernel(row)} {row['object']} {row['program']}: "
+                    f"predicted {loads} {cls}; {row['key_line'][:80]}"
                 )
     for kernel in kernels:
         assert _share(pairs, kernel) >= 0.99, kernel

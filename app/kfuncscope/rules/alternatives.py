@@ -2,7 +2,8 @@
 """Twins: programs of one object that do the same job by different hooks, of which a loader switches one on.
 
 Real tools carry fentry and kprobe of one function, ``…_page`` and ``…_folio``, ``x`` and ``__x``, and choose when they
-run (spec of objects: alternatives and placeholders). A program that a working twin replaces breaks nothing for the user.
+run (spec of objects: alternatives and placeholders). A program that a working twin replaces breaks nothing for its
+user.
 """
 
 from __future__ import annotations

@@ -166,7 +166,8 @@ def _field_finding(
     relo = function.relos[function.core[index]][1]
     kind = NeedKind.ENUMVAL if relo.kind in (10, 11) else NeedKind.TYPE if relo.kind in (8, 9, 12) else NeedKind.FIELD
     return Finding(kind, name, verdict, text, rules, confidence=Confidence.MEDIUM,
-                   evidence=field_evidence(old, new, function, index), sites=(site(function, index, True),))  # fmt: skip
+                   evidence=field_evidence(old, new, function, index),
+                   sites=(site(function, index, True),))  # fmt: skip
 
 
 def _width(old: Context, new: Context, function: Function, index: int, was: Reloc, now: Reloc) -> Finding | None:
