@@ -138,6 +138,13 @@ def test_jit_capabilities(built: Knowledge) -> None:
     assert built.caps("pdp11") == ArchCaps("pdp11", "none")
 
 
+def test_system_calls_of_each_architecture(built: Knowledge) -> None:
+    assert built.syscalls("amd64") == {"read", "newstat"}
+    assert built.syscalls("arm64") == {"read", "newfstat", "futex"}  # from asm-generic/unistd.h
+    assert built.syscalls("riscv64") == {"read", "fcntl", "getrlimit"}  # from scripts/syscall.tbl
+    assert built.syscalls("s390x") is None
+
+
 def test_user_interface_enums(built: Knowledge) -> None:
     assert built.uapi["bpf_map_type"] == ("BPF_MAP_TYPE_UNSPEC", "BPF_MAP_TYPE_HASH")
     assert built.uapi["helpers"] == ("unspec", "look", "peek_kernel", "setopt", "retval", "sleepy", "lonely")

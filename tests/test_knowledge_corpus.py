@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import lzma
+import re
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +162,20 @@ def test_every_tracepoint_of_a_kernel_is_known(corpus: Path, kernel: str) -> Non
     known = for_release(kernel.split("-")[0]).tracepoints
     assert len(names) > 600
     assert {name for name in names if name not in known} == set()
+
+
+def test_system_call_events_attach_where_the_call_is_in_the_table(corpus: Path) -> None:
+    rows = csv.DictReader(io.StringIO(_unxz(corpus / "oracle" / "verdicts.csv.xz").decode()))
+    checked = set()
+    for row in rows:
+        event = re.fullmatch(r"\??(?:tp|tracepoint)/syscalls/sys_(?:enter|exit)_(\w+)", row["section"])
+        if event is None or not row["attach_ok"]:
+            continue
+        known = for_release(row["kernel"]).syscalls(row["arch"])
+        assert known is not None
+        assert (event[1] in known) == (row["attach_ok"] == "1"), (row["kernel"], row["arch"], row["section"])
+        checked.add(row["attach_ok"])
+    assert checked == {"0", "1"}
 
 
 @pytest.mark.parametrize("release", RELEASES)

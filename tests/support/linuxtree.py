@@ -375,6 +375,35 @@ int arch_prepare_bpf_trampoline(struct bpf_tramp_image *im)
 }
 """,
     "arch/x86/net/bpf_jit_comp32.c": "bool bpf_jit_supports_kfunc_call(void)\n{\n\treturn true;\n}\n",
+    "arch/x86/entry/syscalls/syscall_64.tbl": """
+# number abi name entry
+0	common	read	sys_read
+4	common	stat	sys_newstat
+5	common	gone	sys_ni_syscall
+520	x32	execve	compat_sys_execve
+""",
+    "arch/arm64/include/uapi/asm/unistd.h": "#define __ARCH_WANT_NEW_STAT\n#include <asm-generic/unistd.h>\n",
+    "include/uapi/asm-generic/unistd.h": """
+#define __SC_3264(_nr, _32, _64) __SYSCALL(_nr, _64)
+__SYSCALL(__NR_read, sys_read)
+#if defined(__ARCH_WANT_NEW_STAT) || defined(__ARCH_WANT_STAT64)
+__SC_3264(__NR3264_fstat, sys_fstat64, sys_newfstat)
+#endif
+#ifdef __ARCH_WANT_RENAMEAT
+__SYSCALL(__NR_renameat, sys_renameat)
+#endif
+#if defined(__ARCH_WANT_TIME32_SYSCALLS) || __BITS_PER_LONG != 32
+__SC_COMP(__NR_futex, sys_futex, compat_sys_futex)
+#endif
+""",
+    "arch/riscv/kernel/Makefile.syscalls": "syscall_abis_32 += riscv\nsyscall_abis_64 += riscv rlimit\n",
+    "scripts/syscall.tbl": """
+0	common	read	sys_read
+1	64	fcntl	sys_fcntl
+1	32	fcntl64	sys_fcntl64
+2	rlimit	getrlimit	sys_getrlimit
+3	renameat	renameat	sys_renameat
+""",
     "tools/lib/bpf/libbpf.c": """
 static const struct bpf_sec_def section_defs[] = {
 	SEC_DEF("xdp",			XDP, BPF_XDP, SEC_ATTACHABLE_OPT),

@@ -218,6 +218,20 @@ class Knowledge:
             depends=dict(row["depends"]),
         )  # fmt: skip
 
+    @cached_property
+    def _syscalls(self) -> dict[str, list[str]]:
+        if not tables.exists(self._folder, "syscalls"):
+            return {}
+        return dict(self._read("syscalls")["archs"])
+
+    def syscalls(self, arch: str) -> frozenset[str] | None:
+        """System calls in the architecture's table, without ``sys_``; None where no table tells.
+
+        Only these have trace events ``syscalls/sys_enter_X`` and ``sys_exit_X`` (R-7.8).
+        """
+        names = self._syscalls.get(_ARCH_WORDS.get(arch, arch))
+        return None if names is None else frozenset(names)
+
     def helper_allowed(
         self,
         helper: str,

@@ -51,7 +51,18 @@ def exists(folder: Path, table: str) -> bool:
     return (folder / f"{table}.json").is_file() or (folder / f"{table}.json.xz").is_file()
 
 
-def read(folder: Path, table: str) -> dict[str, Any]:
+class Table(dict[str, Any]):
+    """A table's content; an entry that it should have and has not is a KnowledgeError."""
+
+    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise KnowledgeError(str(self.path), f"has no {key!r}: made by another version, build it again")
+
+
+def read(folder: Path, table: str) -> Table:
     """Read one table; an absent or damaged one is a KnowledgeError."""
     path = folder / f"{table}.json"
     try:
@@ -70,7 +81,7 @@ def read(folder: Path, table: str) -> dict[str, Any]:
         raise KnowledgeError(str(path), f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise KnowledgeError(str(path), "a table is a JSON object")
-    return content
+    return Table(path, content)
 
 
 def write(folder: Path, table: str, content: dict[str, Any], *, compress: bool = False) -> Path:

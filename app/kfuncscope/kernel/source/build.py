@@ -18,6 +18,7 @@ from .jit_caps import arch_table
 from .kfunc_sets import kfunc_table
 from .lsm_hooks import lsm_table
 from .struct_ops import StructOps
+from .syscalls import syscall_table
 from .tracepoints import tracepoint_table
 from .tree import Tree
 from .uapi import sec_defs, uapi_table
@@ -27,6 +28,7 @@ _COMPRESSED = frozenset({"tracepoints"})
 _COUNTED = {
     "kfuncs": "protos", "filters": "filters", "helpers": "helpers", "struct_ops": "types", "tracepoints": "events",
     "lsm": "hooks", "raw_tp_null": "events", "deny": "noreturn", "arch": "archs", "uapi": "helpers", "sec_defs": "rows",
+    "syscalls": "archs",
 }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ def make_tables(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
         ("deny", lambda: deny_table(tree, ids)),
         ("arch", lambda: arch_table(tree)),
         ("uapi", lambda: uapi_table(tree)),
+        ("syscalls", lambda: syscall_table(tree)),
         ("sec_defs", lambda: {"rows": sec_defs(tree)}),
     )
     for name, make in rest:
