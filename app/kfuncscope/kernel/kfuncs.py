@@ -15,7 +15,7 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.btfids import KfuncSet
 from kfuncscope.kernel.facts import Answer, KfuncFact
 from kfuncscope.kernel.kfunc_filters import Caller
-from kfuncscope.kernel.knowledge import Knowledge
+from kfuncscope.kernel.knowledge import Knowledge, for_release, releases
 
 COMMON = "BTF_KFUNC_HOOK_COMMON"
 FMODRET = frozenset({"FMODRET"})  # functions that fmod_ret programs may replace: in a set, but not callable
@@ -121,8 +121,16 @@ class Registry:
                 members[self.blob.name(func_id)] = _Found(func_id, (found.flags or 0) | flags, types, source, names)
         return members
 
-    def _add(self, name: str, found: _Found, source: str, tagged: bool) -> None:
+    def _fact(self, name: str) -> KfuncFact | None:
+        """What is known of a kfunc that this kernel registers; where the tables are borrowed, older ones may tell."""
         fact = self.knowledge.kfuncs.get(name)
+        if fact is not None or self.exact:
+            return fact
+        tables = (for_release(release) for release in reversed(releases()))
+        return next((t.kfuncs[name] for t in tables if name in t.kfuncs), None)
+
+    def _add(self, name: str, found: _Found, source: str, tagged: bool) -> None:
+        fact = self._fact(name)
         flags, flags_source = found.flags, source
         types, types_source = found.types, found.types_source
         if flags is None:

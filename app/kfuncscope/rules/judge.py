@@ -52,8 +52,8 @@ class ProgramJudgement:
 
     @property
     def first(self) -> Problem | None:
-        """The problem that decides: certain before uncertain, load before attach."""
-        order = sorted(self.problems, key=lambda p: (not p.certain, p.stage != Stage.LOAD))
+        """The problem that decides: load before attach, certain before uncertain."""
+        order = sorted(self.problems, key=lambda p: (p.stage != Stage.LOAD, not p.certain))
         return order[0] if order else None
 
 

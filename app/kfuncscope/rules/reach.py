@@ -83,8 +83,12 @@ class State:
 
 def _fresh() -> State:
     """The state at the entry of a function whose arguments are not known."""
-    regs: list[Value] = [None] * 10
-    return State([*regs, ("fp", 0)])
+    return State(_registers([None] * 5))
+
+
+def _registers(args: list[Value]) -> list[Value]:
+    """R0..R10 at the entry of a function, and the five numbers that only damaged programs use."""
+    return [None, *args, None, None, None, None, ("fp", 0), None, None, None, None, None]
 
 
 class Reach:
@@ -291,7 +295,7 @@ class Reach:
                 v if (isinstance(v, tuple) and v[0] == "ctx") or (static and _passes(v)) else None
                 for v in state.regs[1:6]
             ]
-            self._enter(callee, State([None, *args, None, None, None, None, ("fp", 0)]))
+            self._enter(callee, State(_registers(args)))
         for value in state.regs[1:6]:
             if isinstance(value, tuple) and value[0] == "fp":
                 lowest = value[1]
