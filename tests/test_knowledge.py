@@ -86,7 +86,7 @@ def test_damaged_table_is_one_clear_error(tmp_path: Path, name: str, content: by
 
 def test_table_of_another_version(tmp_path: Path) -> None:
     tables.write(tmp_path / "9.1", "kfuncs", {"provenance": {}})
-    with pytest.raises(KnowledgeError, match="has no 'sets'.*build it again"):
+    with pytest.raises(KnowledgeError, match=r"has no 'sets'.*build it again"):
         _ = Knowledge("9.1", tmp_path / "9.1").kfuncs
 
 

@@ -167,6 +167,22 @@ def test_filter_that_is_not_understood_is_said(tmp_path: Path) -> None:
     knowledge_module._for_release.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("include/net/toyop.h", "struct toy_ops {" + "struct {" * 3000 + "int a;" + "};" * 3001),
+        ("include/trace/events/toy.h", "TRACE_EVENT(" * 50_000),
+        ("kernel/bpf/helpers.c", "BTF_KFUNCS_START(toy_kfunc_ids)\n" * 5000 + "\x00\xff" * 5000),
+    ],
+)
+def test_absurd_source_ends_in_tables_or_one_error(tmp_path: Path, path: str, text: str) -> None:
+    tree = write_tree(tmp_path / "linux", {path: text})
+    try:
+        assert build(tree, tmp_path / "out").release == "9.4"
+    except KnowledgeError as error:
+        assert "nested too deeply" in error.reason
+
+
 def test_no_source_tree(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError, match="not a Linux source tree"):
         build(tmp_path, tmp_path / "out")

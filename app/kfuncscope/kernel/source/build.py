@@ -56,6 +56,13 @@ class BuildReport:
 
 def make_tables(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each table of the tree by name; ``problems`` in a table lists what was not understood."""
+    try:
+        yield from _make(tree)
+    except RecursionError:
+        raise KnowledgeError(str(tree.root), "the source is nested too deeply to be a kernel's") from None
+
+
+def _make(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
     ids, gates = IdSets(tree), Gates(tree)
     kfuncs = kfunc_table(tree, ids, gates)
     yield "kfuncs", kfuncs

@@ -23,6 +23,9 @@ from .paths import Open, Sym, Value
 from .tree import Tree
 
 
+_MAX_NESTING = 8
+
+
 @dataclass(frozen=True, slots=True)
 class OpsType:
     """One ``struct bpf_struct_ops`` object: its name, file, C type and initializer."""
@@ -85,7 +88,8 @@ def members(tree: Tree, path: str, name: str) -> dict[str, str]:
     return {}
 
 
-def _members(body: str) -> Iterator[tuple[str, str]]:
+def _members(body: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Member and declaration; those of anonymous structs too, a few levels down."""
     plain = re.sub(r"^[ \t]*#[^\n]*$", "", body, flags=re.M)
     for part in split_args(plain, ";"):
         text = squeeze(part)
@@ -95,8 +99,8 @@ def _members(body: str) -> Iterator[tuple[str, str]]:
             tail = text[end + 1 :].split()
             if tail:
                 yield tail[0].strip("*"), f"{text[:braces]}{{ … }} {' '.join(tail)}"
-            elif end > 0:
-                yield from _members(text[braces + 1 : end])
+            elif end > 0 and depth < _MAX_NESTING:
+                yield from _members(text[braces + 1 : end], depth + 1)
             continue
         text = re.sub(r"\s*\b____?\w+(\([^)]*\))?\s*$", "", text)
         found = re.search(r"\(\s*\*\s*(\w+)\s*\)\s*\(|(\w+)\s*(?:\[[^]]*\]\s*)*(?::\s*\d+)?$", text)
