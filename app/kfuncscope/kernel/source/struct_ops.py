@@ -22,7 +22,6 @@ from .id_sets import IdSets
 from .paths import Open, Sym, Value
 from .tree import Tree
 
-
 _MAX_NESTING = 8
 
 
