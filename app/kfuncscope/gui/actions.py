@@ -267,7 +267,8 @@ class Actions(QObject):
         w = self.window
         w.store.set_index(index, filters)
         self._refresh_inputs()
-        problems = w.problems.show_problems(list(index.analysis.problems), unchecked(index))
+        untold = opening.silent(self.session, index.analysis)
+        problems = w.problems.show_problems(list(index.analysis.problems), [*unchecked(index), *untold])
         w.problems_dock.setWindowTitle(self.tr("Problems {0}").format(problems) if problems else self.tr("Problems"))
         w.notes_.show_notes()
         w.notes_.show_decision()

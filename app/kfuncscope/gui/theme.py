@@ -329,6 +329,7 @@ QPushButton:default, QPushButton#primary {{ background: {c.accent}; color: {c.on
 QPushButton#primary:disabled {{ background: {c.line}; color: {c.muted}; border-color: {c.line}; }}
 QPushButton#primary:focus {{ border: 2px solid {c.text}; }}
 QPushButton#chip {{ border-radius: 11px; padding: 2px 9px; }}
+QPushButton#chip:checked {{ background: {c.selection}; border-color: {c.accent}; }}
 QPushButton#link {{ border: 0; background: transparent; color: {c.accent}; padding: 1px 2px; text-align: left; }}
 QPushButton#link:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
 QComboBox {{ padding-right: 22px; }}

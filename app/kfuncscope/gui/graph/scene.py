@@ -269,7 +269,7 @@ def _texts(
 ) -> tuple[list[str], list[str], list[str]]:
     objects, progs, needs = ids
     first = _first_findings(index, lane)
-    labels = [index.objects[i] for i in objects] + [index.programs[i].name for i in progs]
+    labels = [_short(index.objects[i]) for i in objects] + [index.programs[i].name for i in progs]
     labels += [index.needs[i][1] for i in needs]
     subs = [index.packages[i] or _programs_of(index, int(i)) for i in objects] + [
         _program_sub(index, int(i)) for i in progs
@@ -280,6 +280,11 @@ def _texts(
         subs.append(need_sub(index.needs[i][0].value, SCALE[code], found))
         details.append(_one_line(found.evidence.old or found.evidence.new) if found else "")
     return labels, subs, [d or s for d, s in zip(details, subs, strict=True)]
+
+
+def _short(name: str) -> str:
+    """An object's name without the ending that all of them have."""
+    return name.removesuffix(".o").removesuffix(".bpf") or name
 
 
 def _programs_of(index: Index, oid: int) -> str:

@@ -122,8 +122,13 @@ class InputsModel(QAbstractItemModel):
         told = unchecked(index) if index is not None else []
         if told:
             head = self.root.add(Item(self.tr("Could not check  {0}").format(len(told)), heading=True))
-            for where, why in told:
-                head.add(Item(f"{where}: {why}", Verdict.UNKNOWN, tip=f"{where}\n{why}"))
+            for why, wheres in grouped(told):
+                if len(wheres) == 1:
+                    head.add(Item(f"{wheres[0]}: {why}", Verdict.UNKNOWN, tip=f"{wheres[0]}\n{why}"))
+                    continue
+                group = head.add(Item(f"{len(wheres)}× {why}", Verdict.UNKNOWN, tip=why))
+                for where in wheres:
+                    group.add(Item(where, muted=True))
 
     # --- QAbstractItemModel ---
     def _item(self, index: Cell) -> Item:
@@ -175,6 +180,17 @@ def ref_label(ref: KernelRef) -> str:
     """How a kernel of a session is called: its label, else its release, else its first file."""
     first = ref.files[0].rsplit("/", 1)[-1] if ref.files else ""
     return " ".join(x for x in (ref.arch or "", ref.label or ref.release or first) if x)
+
+
+def grouped(told: list[tuple[str, str]], least: int = 4) -> list[tuple[str, list[str]]]:
+    """Reasons, each with the places it holds for; a reason of fewer than ``least`` places is told for each alone."""
+    reasons: dict[str, list[str]] = {}
+    for where, why in told:
+        reasons.setdefault(why, []).append(where)
+    made: list[tuple[str, list[str]]] = []
+    for why, wheres in reasons.items():
+        made += [(why, wheres)] if len(wheres) >= least else [(why, [w]) for w in wheres]
+    return made
 
 
 def unchecked(index: Index) -> list[tuple[str, str]]:

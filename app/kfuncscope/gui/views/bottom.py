@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.jobs import Job, Jobs
+from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.intake.files import Problem
@@ -63,11 +64,11 @@ class ProblemsView(QWidget):
             rows.append((problem.path, problem.reason + at, ""))
             self._bad.append("program type" not in problem.reason)
             self._told.append((problem.path, problem.reason))
-        for where, why in unjudged:
-            if (where, why) not in listed:
-                rows.append((where, why, ""))
-                self._bad.append(False)
-                self._told.append((where, why))
+        for why, wheres in grouped([w for w in unjudged if w not in listed]):
+            where = wheres[0] if len(wheres) == 1 else f"{len(wheres)}×  {', '.join(wheres)}"
+            rows.append((where, why, ""))
+            self._bad.append(False)
+            self._told.append((wheres[0], why))
         self.model.set_rows(rows)
         for row in range(min(len(rows), 200)):
             action = self._action(row)

@@ -163,7 +163,7 @@ class LifeLine(QWidget):
                 painter.fillRect(QRectF(x - 1.5, y, 3, 14), QColor(c.text))
             painter.setPen(QColor(c.text))
             metrics = painter.fontMetrics()
-            name = metrics.elidedText(seen.kernel, Qt.TextElideMode.ElideRight, int(width - 4))
+            name = metrics.elidedText(_short(seen), Qt.TextElideMode.ElideRight, int(width - 4))
             painter.drawText(QRectF(x + 1, y + 13, width - 4, 15), Qt.AlignmentFlag.AlignVCenter, name)
             painter.setPen(QColor(c.muted))
             word = metrics.elidedText(
@@ -344,6 +344,11 @@ class KfuncsView(QWidget):
         buttons.addWidget(who)
         buttons.addStretch(1)
         column.addLayout(buttons)
+
+
+def _short(seen: Seen) -> str:
+    """A kernel in few letters: architecture and series, or the release."""
+    return f"{seen.arch} {'.'.join(seen.release.split('.')[:2])}" if seen.arch else seen.release
 
 
 def _label(text: str, name: str = "") -> QLabel:

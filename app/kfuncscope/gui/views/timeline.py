@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QPainter, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -166,6 +166,10 @@ class TimelineView(QWidget):
         self._rows = rows
         self.refresh()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
     def narrow(self, arch: str) -> None:
         """Show the kernels of one architecture, of all for the empty word."""
         if arch != self._arch:
@@ -175,10 +179,12 @@ class TimelineView(QWidget):
     def refresh(self) -> None:
         """Fill the table anew."""
         self.model.show(self._rows, self.affected.isChecked(), self._arch)
-        self.table.setColumnWidth(0, 230)
+        self.table.setColumnWidth(0, 210)
         self.table.horizontalHeader().setFixedHeight(self.fontMetrics().height() * 2 + 14)
-        for column in range(1, self.model.columnCount()):
-            self.table.setColumnWidth(column, 104)
+        columns = max(1, self.model.columnCount() - 1)
+        room = (self.table.viewport().width() - 210) // columns
+        for column in range(1, columns + 1):
+            self.table.setColumnWidth(column, min(max(room, 76), 130))
 
     def _clicked(self, place: QModelIndex) -> None:
         row = self.model.rows[place.row()]

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The pictures of the README, made anew from the demo: ``python -m kfuncscope.gui.screenshots [FOLDER]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kfuncscope.resources import resource
+
+if TYPE_CHECKING:  # Qt is loaded after the platform has been chosen
+    from kfuncscope.gui.mainwindow import MainWindow
+
+    Prepare = Callable[[MainWindow], None]
+
+
+def _graph(window: MainWindow) -> None:
+    """The first breakage of a kfunc, with its story."""
+    index = window.store.index
+    assert index is not None
+    for _ in range(len(index.programs)):
+        window.graph.step(True)
+        node = window.store.selected
+        rows = index.findings_of_program(node.id).tolist() if node is not None else []
+        if any(index.findings.refs[r].remedy is not None and index.findings.refs[r].evidence.new for r in rows):
+            return
+
+
+def _matrix(window: MainWindow) -> None:
+    window.actions_.lane("")
+    window.show_tab(1)
+
+
+def _whatif(window: MainWindow) -> None:
+    from kfuncscope.rules.verdict import NeedKind
+    from kfuncscope.upgrade.whatif import Action
+
+    window.hypotheses.assume(NeedKind.HELPER, "bpf_map_lookup_elem", Action.REMOVED)
+
+
+PICTURES: tuple[tuple[str, tuple[int, int], bool, Prepare], ...] = (
+    ("graph-light.png", (1440, 900), False, _graph),
+    ("graph-dark.png", (1440, 900), True, _graph),
+    ("matrix-light.png", (1920, 1080), False, _matrix),
+    ("whatif-dark.png", (1920, 1080), True, _whatif),
+)
+
+
+def make(folder: Path) -> list[Path]:
+    """Analyse the demo and write the four pictures."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from kfuncscope.gui.app import open_offscreen, settle
+    from kfuncscope.upgrade.analyse import analyse
+    from kfuncscope.upgrade.sample import sample_session
+
+    analysis = analyse(sample_session())
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, size, dark, prepare in PICTURES:
+        window = open_offscreen(analysis, size, dark)
+        window.store.select(None)
+        prepare(window)
+        settle()
+        window.graph.canvas.render_layer()
+        path = folder / name
+        if not window.grab().save(str(path)):
+            raise OSError(f"cannot write {path}")
+        written.append(path)
+        window.close()
+        window.deleteLater()
+        settle()
+    return written
+
+
+if __name__ == "__main__":
+    for made in make(Path(sys.argv[1]) if len(sys.argv) > 1 else resource("screenshots")):
+        print(made)
