@@ -23,7 +23,7 @@ from test_btf_blob import every_kind
 from test_btf_ext import sample as ext_sample
 
 QUICK = settings(max_examples=80, deadline=None)
-LONG = settings(max_examples=20_000, deadline=None)
+LONG = settings(max_examples=3000, deadline=None)
 
 
 @pytest.fixture(autouse=True, scope="module")
