@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kfuncscope.rules.verdict import NeedKind, Verdict
+from kfuncscope.rules.verdict import SEVERITY, NeedKind, Verdict
 from kfuncscope.upgrade import graph
 from support import reportcases as cases
 
@@ -50,7 +50,8 @@ def test_affected_part_leaves_out_what_is_fine() -> None:
     assert graph.object_node("ksnoop") not in part
     assert graph.need_node(NeedKind.HELPER, "bpf_map_lookup_elem") not in part
     assert graph.object_node("scx_simple") in part
-    assert all(v is not Verdict.OK for _, _, v in part.edges(data="verdict"))
+    assert graph.object_node("old_tool") not in part, "it was broken before"
+    assert all(SEVERITY[v] for _, _, v in part.edges(data="verdict"))
 
 
 def test_unknown_architecture_is_an_empty_graph() -> None:

@@ -77,11 +77,11 @@
     const target = location.hash && by(location.hash.slice(1));
     if (target?.tagName === "DETAILS") {
       target.open = true;
+      target.hidden = false;
       target.scrollIntoView();
     }
   }
   window.addEventListener("hashchange", openTarget);
-  openTarget();
   // On paper nothing can be opened: what is shown is opened for printing and closed again.
   let opened = [];
   window.addEventListener("beforeprint", () => {
@@ -91,5 +91,10 @@
   window.addEventListener("afterprint", () => {
     for (const one of opened) one.open = false;
   });
-  if (controls.some((control) => control.value)) { order(); filter(); }
+  // What the upgrade does not hurt comes when asked for, unless there is nothing else.
+  const later = chips.filter((chip) => "later" in chip.dataset);
+  if (later.length < chips.length) for (const chip of later) chip.setAttribute("aria-pressed", "false");
+  order();
+  filter();
+  openTarget();
 })();

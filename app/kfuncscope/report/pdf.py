@@ -15,6 +15,7 @@ from kfuncscope.report import html, svg
 from kfuncscope.report.safe import visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import plural
+from kfuncscope.rules.verdict import SEVERITY
 from kfuncscope.upgrade.policy import now
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _page(report: Report) -> str:
     waivers = [(f"applied, {plural(n, 'finding')}", w) for w, n in report.applied()]
     waivers += [("expired", w) for w in report.decision.expired]
     waivers += [("matches nothing", w) for w in report.decision.unused]
-    return environment.get_template("print.html.j2").render(r=report, most=_MOST, waivers=waivers)
+    grave = [g for g in report.findings if SEVERITY[g.finding.verdict]]
+    return environment.get_template("print.html.j2").render(r=report, most=_MOST, waivers=waivers, grave=grave)
 
 
 def breakable(text: str) -> Markup:

@@ -64,6 +64,11 @@ class MatrixRow:
         """The worst verdict of any architecture."""
         return worst(v for v in self.cells if v is not None)
 
+    @property
+    def hurt(self) -> bool:
+        """Whether any architecture is on the scale: broken, wrong, at risk, degraded or in doubt."""
+        return bool(SEVERITY[self.worst])
+
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from kfuncscope.rules.verdict import Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict, worst
+from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict, worst
 from kfuncscope.upgrade.analysis import Analysis
 
 if TYPE_CHECKING:
@@ -100,11 +100,13 @@ def _add_need(
 
 
 def affected(graph: Graph) -> Graph:
-    """The part of a graph that is not fine: needs, programs and objects with another verdict than OK, and the edges
-    that are not fine between them."""
-    keep = {node for node in graph if graph.nodes[node]["verdict"] is not Verdict.OK}
+    """The part of a graph that the upgrade hurts or leaves in doubt: what is on the scale, and the edges between.
+
+    What works as before, works again, or was broken before is left out.
+    """
+    keep = {node for node in graph if SEVERITY[graph.nodes[node]["verdict"]]}
     keep |= {parent for node in list(keep) if node[0] == "program" for parent in graph.predecessors(node)}
     part = graph.subgraph(keep).copy()
-    fine = [edge for edge in part.edges if part.edges[edge]["verdict"] is Verdict.OK]
+    fine = [edge for edge in part.edges if not SEVERITY[part.edges[edge]["verdict"]]]
     part.remove_edges_from(fine)
     return part
