@@ -140,7 +140,7 @@ def _finish(kernel: KernelFiles) -> None:
     if kernel.arch is None and kernel.config:
         kernel.arch = identity.arch_of_config(kernel.config)
     if kernel.modules:
-        index = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf)
+        index = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf, kernel.label)
         kernel.module_search = index
         kernel.modules = IndexedModules(index, kernel.modules)
 

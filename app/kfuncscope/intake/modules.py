@@ -68,11 +68,14 @@ class ModuleIndex:
     """All modules of one kernel in one cached pack: their sections, and the names in them (see files.ModuleSearch).
 
     ``key`` identifies the modules' content; ``base`` is the kernel's own BTF, because a module's names that the
-    kernel's BTF has, too, stand only there.
+    kernel's BTF has, too, stand only there. ``label`` names the kernel in errors.
     """
 
-    def __init__(self, key: str, modules: Mapping[str, Callable[[], ModuleSections]], base: bytes | None) -> None:
+    def __init__(
+        self, key: str, modules: Mapping[str, Callable[[], ModuleSections]], base: bytes | None, label: str = "kernel"
+    ) -> None:
         self._key = f"modules:{VERSION}:{key}"
+        self._label = label
         self._modules = modules
         self._base = base
         self._names: _Names | None = None
@@ -107,7 +110,7 @@ class ModuleIndex:
             if strings is not None and offsets is not None:
                 base = btf_strings(self._base) if self._base else b""
                 return _Names(strings, np.frombuffer(offsets, dtype="<u4"), pack.meta["spans"], base)
-        raise KernelError(self._key, "the index of modules cannot be kept in the cache")
+        raise KernelError(self._label, "the index of modules cannot be kept in the cache")
 
     def sections(self, name: str, reader: Callable[[], ModuleSections]) -> ModuleSections:
         """One module's sections, out of the index where it is made, else by ``reader``.
@@ -135,7 +138,7 @@ class ModuleIndex:
         try:
             return self._write(progress)
         except OSError as error:
-            raise KernelError(self._key, f"the index of modules cannot be kept in the cache: {error}") from error
+            raise KernelError(self._label, f"the index of modules cannot be kept in the cache: {error}") from error
 
     def _write(self, progress: Progress | None) -> Pack:
         cache = default_cache()
