@@ -102,7 +102,7 @@ def jmp(op: str, dst: int, operand: int, to: str | int) -> Insn:
 def jmp32(op: str, dst: int, operand: int, to: str | int) -> Insn:
     """32-bit conditional jump."""
     insn = jmp(op, dst, operand, to)
-    return insn._replace(code=insn.code | 0x01)
+    return insn._replace(code=insn.code + 1)
 
 
 def ja(to: str | int) -> Insn:
@@ -212,11 +212,11 @@ def assemble(code: Code) -> list[Insn]:
 
 def encode(insns: Iterable[Insn], endian: str = "<") -> bytes:
     """The bytes of assembled instructions."""
-    out = b""
+    out = []
     for insn in insns:
         regs = insn.dst | insn.src << 4 if endian == "<" else insn.dst << 4 | insn.src
-        out += struct.pack(f"{endian}BBhi", insn.code, regs, insn.off, _signed(insn.imm))
-    return out
+        out.append(struct.pack(f"{endian}BBhi", insn.code, regs, insn.off, _signed(insn.imm)))
+    return b"".join(out)
 
 
 def _signed(value: int) -> int:
