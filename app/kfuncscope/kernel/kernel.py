@@ -177,6 +177,12 @@ class Kernel:
         return registry.get(func_id) if registry else None
 
     @cached_property
+    def outdated(self) -> bool:
+        """The tables are of an older release: what they do not allow may have been allowed since."""
+        known = re.match(r"(\d+)\.(\d+)", self.knowledge.release)
+        return known is not None and (int(known[1]), int(known[2])) < self.version
+
+    @cached_property
     def kfunc_rules(self) -> KfuncRules:
         """Who may call which kfunc."""
         return KfuncRules(self.knowledge)

@@ -198,6 +198,12 @@ def _syscall_event(kernel: Kernel, program: Program, event: str) -> list[Problem
         return [_problem(program, ("R-7.8",), f"there is no event syscalls/{event}")]
     if kernel.option("FTRACE_SYSCALLS") == "n":
         return [_problem(program, ("R-5.2",), "this kernel is built without syscall tracepoints")]
+    known = kernel.knowledge.syscalls(kernel.arch)
+    if known is not None and not kernel.outdated:
+        # A call has events only if the architecture's table gives it a number, wherever its function is.
+        if name in known:
+            return []
+        return [_problem(program, ("R-7.8",), f"{kernel.arch} has no system call {name} of its own")]
     wanted = [f"{kernel.syscall_prefix}sys_{name}", f"sys_{name}", f"__do_sys_{name}", f"__se_sys_{name}"]
     symbols = kernel.symbols
     if any(kernel.functions(w) for w in wanted):

@@ -80,7 +80,7 @@ def _works(judged: ProgramJudgement) -> Tri:
     """Loads and attaches, targets that only the loader knows left aside."""
     if judged.loads != Tri.YES:
         return judged.loads
-    rest = [p for p in judged.problems if p.cls != RUNTIME_TARGET]
+    rest = [p for p in judged.problems if p.cls != RUNTIME_TARGET and p.stage != Stage.NOTE]
     if any(p.certain for p in rest):
         return Tri.NO
     return Tri.UNKNOWN if rest else Tri.YES
@@ -114,7 +114,7 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
     found = []
     for key, problems in groups.items():
         first = problems[0]
-        if first.cls == RUNTIME_TARGET:
+        if first.cls == RUNTIME_TARGET or first.stage == Stage.NOTE:
             continue
         verdict = Verdict.BREAKS
         if not any(p.certain for p in problems):

@@ -7,8 +7,6 @@ from kfuncscope.bpf.instructions import CALL, CALLX, EXIT, JA, JA32, JMP, JMP32,
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.rules.reach import Reach
 
-MAX_BACK = 100_000
-
 
 def successors(insns: list[Insn], at: int) -> list[int]:
     """Every instruction that can follow one, tests not evaluated."""
@@ -31,20 +29,30 @@ def find_guard(reach: Reach, program: Program, function: Function, index: int, d
     """``file:line text`` of the test that keeps an instruction away; a plain word where no line is known."""
     key = (function.section, function.start)
     if key not in reach.reached:
-        return _guard_of_call(reach, program, function, depth)
-    before: dict[int, list[int]] = {}
-    for at in range(len(function.insns)):
-        for target in successors(function.insns, at):
-            before.setdefault(target, []).append(at)
-    seen, queue = {index}, [index]
+        if key not in reach.call_guards:
+            reach.call_guards[key] = _guard_of_call(reach, program, function, depth)
+        return reach.call_guards[key]
+    if key not in reach.guards:
+        reach.guards[key] = _guards(reach, function)
+    branch = reach.guards[key].get(index)
+    return "code that no path reaches" if branch is None else describe(function, branch)
+
+
+def _guards(reach: Reach, function: Function) -> dict[int, int]:
+    """For each instruction behind folded branches the nearest of them; one walk for the whole function."""
+    key = (function.section, function.start)
+    found: dict[int, int] = {}
+    queue = []
+    for branch, never in sorted((at, never) for (owner, at), never in reach.folded.items() if owner == key):
+        if 0 <= never < len(function.insns) and never not in found:
+            found[never] = branch
+            queue.append(never)
     for place in queue:
-        for earlier in before.get(place, []):
-            if reach.folded.get((key, earlier)) == place:
-                return describe(function, earlier)
-            if earlier not in seen and len(seen) < MAX_BACK:
-                seen.add(earlier)
-                queue.append(earlier)
-    return "code that no path reaches"
+        for following in successors(function.insns, place):
+            if 0 <= following < len(function.insns) and following not in found:
+                found[following] = found[place]
+                queue.append(following)
+    return found
 
 
 def _guard_of_call(reach: Reach, program: Program, function: Function, depth: int) -> str:

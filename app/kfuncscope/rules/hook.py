@@ -174,7 +174,7 @@ def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Pro
     if reason:
         found.append(_problem(program, "attach_target_rejected", ("R-7.10",), reason))
     name = section.target
-    if name in kernel.knowledge.btf_id_deny:
+    if name in kernel.knowledge.btf_id_deny and _denied(kernel, name):
         found.append(_problem(program, "attach_target_rejected", ("R-7.11",), f"{name} is on the kernel's deny list"))
     exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN")
     if exits and kernel.version >= (6, 12) and name in kernel.knowledge.noreturn_deny:
@@ -187,6 +187,12 @@ def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Pro
     if section.attach_type == "MODIFY_RETURN" and not section.sleepable:
         found += _modifiable(kernel, program)
     return found
+
+
+def _denied(kernel: Kernel, name: str) -> bool:
+    """Whether the options under which a function is on its deny list are set, as far as the config tells."""
+    options = kernel.knowledge.deny_config.get(name, ())
+    return all(o == "?" or kernel.option(o.removeprefix("CONFIG_")) in ("y", "m", None) for o in options)
 
 
 def unsupported_prototype(hook: Hook) -> str:

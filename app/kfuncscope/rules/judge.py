@@ -53,7 +53,8 @@ class ProgramJudgement:
     @property
     def first(self) -> Problem | None:
         """The problem that decides: load before attach, certain before uncertain."""
-        order = sorted(self.problems, key=lambda p: (p.stage != Stage.LOAD, not p.certain))
+        told = [p for p in self.problems if p.stage != Stage.NOTE]
+        order = sorted(told, key=lambda p: (p.stage != Stage.LOAD, not p.certain))
         return order[0] if order else None
 
 

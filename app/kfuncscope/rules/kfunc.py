@@ -7,7 +7,7 @@ from kfuncscope.bpf.instructions import CALL, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.kernel.kfunc_filters import Caller
 from kfuncscope.rules.context import Context, Resolved
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
 
@@ -81,8 +81,12 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
         return always, []
     answer, reason = next(((a, r) for a, r in answers if a == "unknown"), answers[0])
     rules = ("R-4.1", "R-4.3", "R-11.1")
-    if answer == "unknown":
-        return always, [Problem(NeedKind.KFUNC, name, "", rules, reason, certain=False, confidence=Confidence.LOW)]
+    if answer == "unknown" or (kernel.outdated and kfunc.types_source != "binary"):
+        doubt = reason if answer == "unknown" else f"{reason}, by the tables of {kernel.knowledge.release}"
+        stage = Stage.NOTE if kfunc.prog_types is None or kernel.outdated else Stage.LOAD
+        return always, [
+            Problem(NeedKind.KFUNC, name, "", rules, doubt, stage, certain=False, confidence=Confidence.LOW)
+        ]
     confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
     return always, [Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", rules, reason, confidence=confidence)]
 

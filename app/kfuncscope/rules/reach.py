@@ -101,6 +101,8 @@ class Reach:
         self.obj, self.env = obj, env
         self.reached: dict[Key, bytearray] = {}
         self.folded: dict[tuple[Key, int], int] = {}
+        self.guards: dict[Key, dict[int, int]] = {}  # see rules.guard
+        self.call_guards: dict[Key, str] = {}
         self.gave_up = False
         self._budget = STEP_BUDGET
         self._entries: dict[Key, State] = {}

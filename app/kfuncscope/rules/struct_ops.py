@@ -98,12 +98,14 @@ def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsM
     if not ctx.obj.gpl:
         message = f"struct_ops programs need a GPL compatible licence; this object has {ctx.obj.license or 'none'}"
         found.append(Problem(NeedKind.STRUCT_OPS, name, "licence", ("R-11.6",), message))
-    if fact is not None:
+    if fact is not None and not kernel.outdated:
         why = ""
         if member.member.name in fact.unsupported:
             why = f"{name} cannot be implemented by a program"
         elif program.section.sleepable and member.member.name not in fact.sleepable:
             why = f"attach to unsupported member: {name} must not sleep"
+        elif not program.section.sleepable and member.member.name in fact.must_sleep:
+            why = f"{name} takes only programs that may sleep"
         if why:
             cls = "attach_target_rejected"
             found.append(Problem(NeedKind.STRUCT_OPS, name, cls, ("R-7.3", "R-11.6"), why, confidence=confidence))
