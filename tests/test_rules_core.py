@@ -13,9 +13,27 @@ import pytest
 from kfuncscope.rules.core import spec_text
 from support import libbpf
 from support.bpfwriter import (
-    ENUMVAL_EXISTS, ENUMVAL_VALUE, FIELD_BYTE_OFFSET, FIELD_BYTE_SIZE, FIELD_EXISTS, FIELD_LSHIFT, FIELD_RSHIFT,
-    FIELD_SIGNED, TYPE_EXISTS, TYPE_ID_LOCAL, TYPE_ID_TARGET, TYPE_MATCHES, TYPE_SIZE, alu, ld_imm64, ldsx, ldx, mov,
-    mov32, st, stx,
+    ENUMVAL_EXISTS,
+    ENUMVAL_VALUE,
+    FIELD_BYTE_OFFSET,
+    FIELD_BYTE_SIZE,
+    FIELD_EXISTS,
+    FIELD_LSHIFT,
+    FIELD_RSHIFT,
+    FIELD_SIGNED,
+    TYPE_EXISTS,
+    TYPE_ID_LOCAL,
+    TYPE_ID_TARGET,
+    TYPE_MATCHES,
+    TYPE_SIZE,
+    alu,
+    ld_imm64,
+    ldsx,
+    ldx,
+    mov,
+    mov32,
+    st,
+    stx,
 )  # fmt: skip
 from support.btfwriter import BtfWriter
 from support.corecases import Case, patched, told
@@ -381,7 +399,7 @@ def type_matches(c: Case) -> None:
     """R-3.10: members of the local type must all be there with matching types; more may be."""
 
     def make(w: BtfWriter, name: str, size: int = 4, *, extra: bool = False, signed: bool = False) -> int:
-        number = w.int_("number" if not signed else "number", size, signed=signed)
+        number = w.int_("number", size, signed=signed)
         return w.struct(name, [("a", number), *([("z", u64(w))] if extra else [])])
 
     subset = make(c.local, "subset")
@@ -483,9 +501,9 @@ def signed_size_change(c: Case) -> None:
     def number(w: BtfWriter, size: int, encoding: int) -> int:
         return w.int_(f"i{size}{encoding}", size, encoding=encoding)
 
-    t = c.local.struct("t", [("ss", number(c.local, 4, 1)), ("su", number(c.local, 4, 1)), ("us", number(c.local, 4, 0)),
-                             ("bool", number(c.local, 1, 4)), ("ch", number(c.local, 1, 2))])  # fmt: skip
-    k = c.kernel
+    k, mine = c.kernel, c.local
+    t = mine.struct("t", [("ss", number(mine, 4, 1)), ("su", number(mine, 4, 1)), ("us", number(mine, 4, 0)),
+                          ("bool", number(mine, 1, 4)), ("ch", number(mine, 1, 2))])  # fmt: skip
     k.struct("t", [("ss", number(k, 8, 1)), ("su", number(k, 8, 0)), ("us", number(k, 8, 1)), ("bool", number(k, 4, 0)),
                    ("ch", number(k, 2, 2))])  # fmt: skip
     for index in range(3):

@@ -127,8 +127,15 @@ class KernelBuilder:
         modules: Mapping[str, BtfWriter | bytes] | None = None,
         label: str = "test",
     ) -> Kernel:
-        """The kernel. ``symbols`` are names of functions, or lines like ``D jiffies``; ``config`` without CONFIG_."""
+        """The kernel. ``symbols`` are names of functions, or lines like ``D jiffies``; ``config`` without CONFIG_.
+
+        Without ``modules`` it has one module that holds nothing, so that what is not there is known to be missing.
+        """
         btf = self.build()
+        if modules is None:
+            empty = BtfWriter(base=self.btf)
+            empty.int_("of_a_module", 4)
+            modules = {"empty": empty}
         text = None if config is None else "".join(f"CONFIG_{k}={v}\n" for k, v in config.items()).encode()
         lines = None
         if symbols is not None:
