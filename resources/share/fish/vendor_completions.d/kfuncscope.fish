@@ -104,7 +104,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l old -xka "(__fish_co
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l new -xka "(__fish_complete_path (commandline -ct))" -d 'files of new kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l arch -x -d 'architecture, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l release -x -d 'release, where the files do not tell'
-complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l kind -x -d 'kfunc, kfunc_flags, helper, tracepoint, lsm, iter, struct_ops, map_type, prog_type, attach_type, function, type; all but the last two by default'
+complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l kind -x -d 'kfunc, kfunc_flags, helper, tracepoint, lsm, iter, struct_ops, map_type, prog_type, attach_type, function, type; by default all but the last two'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l format -xka "table csv json" -d format
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a merge -d 'Put the JSON reports that --shard 1/N .. N/N made together, as if one run had made them.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using merge' -s h -l help -d 'show this help message and exit'
