@@ -203,6 +203,10 @@ def test_the_tour_goes_round(win: MainWindow, qtbot: QtBot) -> None:
     assert len(titles) == len(set(titles)) == 7
     settle()
     assert win.findChild(Tour) is None
+    win.commands.run("tour")
+    qtbot.keyClick(win.findChild(Tour).next, Qt.Key.Key_Escape)
+    settle()
+    assert win.findChild(Tour) is None
 
 
 def test_light_and_dark_on_the_fly(win: MainWindow) -> None:

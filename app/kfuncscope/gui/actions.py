@@ -361,9 +361,12 @@ class Actions(QObject):
             self.window.show_tab(3)
 
     def escape(self) -> None:
-        """Cancel what runs; else clear the search, else the isolation, else the selection."""
+        """End the tour; else cancel what runs; else clear the search, else the isolation, else the selection."""
         w = self.window
-        if w.jobs.running():
+        tour = w.findChild(Tour)
+        if tour is not None:
+            tour.close()
+        elif w.jobs.running():
             w.jobs.cancel_all()
         elif w.search.text():
             w.search.clear()

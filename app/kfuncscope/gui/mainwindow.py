@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDockWidget,
@@ -95,7 +95,7 @@ class MainWindow(QMainWindow):
         for box, name in ((self.old_box, self.tr("Old kernel")), (self.new_box, self.tr("New kernel"))):
             box.setAccessibleName(name)
             box.setToolTip(name)
-            box.setMinimumWidth(150)
+            box.setMinimumWidth(130)
             box.setFont(theme.mono(-0.5))
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.analyse = QPushButton(self.tr("Analyse  F5"))
@@ -104,7 +104,9 @@ class MainWindow(QMainWindow):
         self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(290)
+        self.search.setMinimumWidth(150)
+        self.search.setMaximumWidth(290)
+        self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
         self.hide_others.setCheckable(True)
         self.hide_others.setChecked(True)
@@ -125,7 +127,8 @@ class MainWindow(QMainWindow):
         for widget in row:
             line.addWidget(widget)
         line.addStretch(1)
-        for tool in (self.search, self.whatif, self.export):
+        line.addWidget(self.search, 1000)
+        for tool in (self.whatif, self.export):
             line.addWidget(tool)
         bar.addWidget(holder)
         self.bar = bar
@@ -321,6 +324,10 @@ class MainWindow(QMainWindow):
         return QSize(1440, 900)
 
     # --- events ---
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self.chips, self.chips.fit)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()

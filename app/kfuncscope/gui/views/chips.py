@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QWidget
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QTabWidget, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Token
@@ -43,6 +44,7 @@ class ChipBar(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self.setAccessibleName(self.tr("Active filters"))
         self.chips: list[QPushButton] = []
+        self._wanted = 200
         store.filters_changed.connect(self.refresh)
         store.analysis_changed.connect(self.refresh)
         self.refresh()
@@ -72,10 +74,37 @@ class ChipBar(QScrollArea):
         row.addWidget(more)
         self.setWidget(holder)
         holder.setAutoFillBackground(False)
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the room the chips need, but leave the tabs beside them theirs; what does not fit is scrolled."""
+        inner, tabs = self.widget(), self.parentWidget()
+        wanted = inner.sizeHint().width() if inner is not None else 200
+        if isinstance(tabs, QTabWidget):
+            bar = tabs.tabBar()
+            taken = sum(bar.tabRect(i).width() for i in range(bar.count()))
+            wanted = min(wanted, max(tabs.width() - taken - 12, 90))
+        self._wanted = wanted
+        self.setMaximumWidth(wanted)
+        self.updateGeometry()
+        if inner is not None:
+            inner.adjustSize()
+        QTimer.singleShot(0, self, self._show_end)
 
     def sizeHint(self) -> QSize:
-        inner = self.widget()
-        return QSize(inner.sizeHint().width() if inner is not None else 200, 34)
+        return QSize(self._wanted, 34)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(60, 34)
+
+    def _show_end(self) -> None:
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().maximum())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta()
+        bar = self.horizontalScrollBar()
+        bar.setValue(bar.value() - (delta.y() or delta.x()) // 2)
+        event.accept()
 
     def _offer(self, button: QPushButton) -> None:
         menu = self.menu()

@@ -33,6 +33,7 @@ from kfuncscope.upgrade.session import KernelRef, Session
 Cell = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
 LOOK = {"removed": Verdict.BREAKS, "changed": Verdict.RISK, "added": Verdict.FIXED}
+WIDTH = 84
 Difference = tuple[str, str, str, str, str, str]  # kind, name, change, old, new, note
 
 
@@ -186,11 +187,10 @@ class CompareView(QWidget):
             self.text.setHtml(f'<p style="color:{c.muted}">{self.tr("Choose two kernels and compare them.")}</p>')
             return
         _, name, change, old, new, note = self.model.rows[row]
-        left, right = words.wrapped(old, 84), words.wrapped(new, 84)
-        if left and right:
-            left, right = words.marked(left, right, c.removed, c.added)
+        if old and new:
+            left, right = words.marked(old, new, c.removed, c.added, WIDTH)
         else:
-            left, right = html.escape(left), html.escape(right)
+            left, right = (html.escape(words.wrapped(text, WIDTH)) for text in (old, new))
         absent = f"<i>{self.tr('absent')}</i>"
         family = theme.mono().family()
         pre = f'<pre style="font-family:{family}; white-space:pre-wrap">'

@@ -272,11 +272,12 @@ class DetailPanel(QScrollArea):
 
     def _evidence(self, found: Finding) -> None:
         c, evidence = theme.look(), found.evidence
-        old, new = words.wrapped(evidence.old, self._letters()), words.wrapped(evidence.new, self._letters())
+        old, new, width = evidence.old, evidence.new, self._letters()
         if old or new:
-            left, right = (
-                words.marked(old, new, c.removed, c.added) if old and new else (html.escape(old), html.escape(new))
-            )
+            if old and new:
+                left, right = words.marked(old, new, c.removed, c.added, width)
+            else:
+                left, right = (html.escape(words.wrapped(text, width)) for text in (old, new))
             gone = self.tr("<i>absent</i>")
             self._heading(self.tr("OLD KERNEL"))
             self._code(left or gone)

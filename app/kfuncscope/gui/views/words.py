@@ -15,24 +15,37 @@ def words(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def marked(old: str, new: str, removed: str, added: str) -> tuple[str, str]:
-    """Both texts as HTML with the words that differ on the background colours ``removed`` and ``added``."""
-    left, right = words(old), words(new)
-    out_left, out_right = [], []
+def marked(old: str, new: str, removed: str, added: str, width: int = 0) -> tuple[str, str]:
+    """Both texts as HTML with the words that differ on the background colours ``removed`` and ``added``.
+
+    ``width`` breaks long lines first (0: not at all). Only words count: a line broken elsewhere is no difference.
+    """
+    left, right = ([w for w in words(text) if not w.isspace()] for text in (old, new))
+    flags: tuple[list[bool], list[bool]] = ([], [])
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     for what, i1, i2, j1, j2 in matcher.get_opcodes():
-        one, other = "".join(left[i1:i2]), "".join(right[j1:j2])
-        if what == "equal":
-            out_left.append(html.escape(one))
-            out_right.append(html.escape(other))
-            continue
-        out_left.append(_mark(one, removed))
-        out_right.append(_mark(other, added))
-    return "".join(out_left), "".join(out_right)
+        for side, part in zip(flags, (left[i1:i2], right[j1:j2]), strict=True):
+            side += [what != "equal"] * sum(len(w) for w in part)
+    texts = (wrapped(old, width), wrapped(new, width)) if width else (old, new)
+    return _spans(texts[0], flags[0], removed), _spans(texts[1], flags[1], added)
 
 
-def _mark(text: str, colour: str) -> str:
-    return f'<span style="background-color:{colour}">{html.escape(text)}</span>' if text.strip() else html.escape(text)
+def _spans(text: str, flags: list[bool], colour: str) -> str:
+    """Text as HTML; ``flags`` says of every letter that is no blank whether it is marked."""
+    out: list[str] = []
+    letters = iter(flags)
+    on = False
+    for place, letter in enumerate(text):
+        if letter.isspace():
+            # a blank between two marked words is marked, the start of a line is not
+            keep = on and letter == " " and place + 1 < len(text) and not text[place + 1].isspace()
+        else:
+            keep = next(letters, False)
+        if keep != on:
+            out.append(f'<span style="background-color:{colour}">' if keep else "</span>")
+            on = keep
+        out.append(html.escape(letter))
+    return "".join(out) + ("</span>" if on else "")
 
 
 def wrapped(text: str, width: int = 54) -> str:
