@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.linuxtree import write_tree
 
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.kernel import knowledge as knowledge_module
@@ -15,6 +14,7 @@ from kfuncscope.kernel.facts import ArchCaps
 from kfuncscope.kernel.kfunc_filters import Caller
 from kfuncscope.kernel.knowledge import Knowledge, for_release
 from kfuncscope.kernel.source.build import build
+from support.linuxtree import write_tree
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.linuxtree import write_tree
 
 from kfuncscope.kernel.source.cparse import NotUnderstoodError, parse_body, parse_expr, render
 from kfuncscope.kernel.source.ctext import (
@@ -26,6 +25,7 @@ from kfuncscope.kernel.source.decide import Runner
 from kfuncscope.kernel.source.gates import Gates
 from kfuncscope.kernel.source.paths import Cond, Open, Sym, Value, merge
 from kfuncscope.kernel.source.tree import Tree
+from support.linuxtree import write_tree
 
 C_TEXT = st.text(alphabet="ab_1 (){}[];:,.?!&|=<>-+*/\\\n\"'#ifcase", max_size=200)
 
