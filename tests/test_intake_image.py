@@ -137,8 +137,16 @@ def test_blob_with_a_layout_section_ends_behind_it() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"no kernel", write.compress(b"no kernel", "xz"), b"\x7fELF\x02\x01", write.bzimage(b"?"), write.zboot(b"?")],
-    ids=["empty", "text", "xz", "elf", "bzImage", "zboot"],
+    [
+        b"",
+        b"no kernel",
+        write.compress(b"no kernel", "xz"),
+        b"\x7fELF\x02\x01",
+        write.bzimage(b"?"),
+        write.zboot(b"?"),
+        b"MZ\0\0zimg",
+    ],
+    ids=["empty", "text", "xz", "elf", "bzImage", "zboot", "cut"],
 )
 def test_files_without_a_kernel_are_one_error(data: bytes) -> None:
     with pytest.raises(ImageError):

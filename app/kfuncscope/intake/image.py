@@ -74,7 +74,7 @@ def _stated_payload(data: bytes, kind: Kind, source: str) -> bytes | None:
         # The last four bytes are the size of what is in it, which no decoder expects.
         if detect(payload[:HEAD]) in COMPRESSED:
             return _decoded(payload[:-4] if len(payload) > 4 else payload, source)
-    if kind is Kind.ZBOOT:
+    if kind is Kind.ZBOOT and len(data) >= 16:
         offset, length = struct.unpack_from("<II", data, 8)
         payload = data[offset : offset + length]
         if detect(payload[:HEAD]) in COMPRESSED:
