@@ -34,7 +34,7 @@ PT_REGS = {
     "s390x": "args psw addr " + " ".join(f"gpr{i}" for i in range(16)),
 }
 CONFIG = {
-    "BPF_JIT": "y", "BPF_SYSCALL": "y", "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "y", "BPF_LSM": "y", "KPROBES": "y",
+    "BPF": "y", "BPF_JIT": "y", "BPF_SYSCALL": "y", "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "y", "BPF_LSM": "y", "KPROBES": "y",
     "FPROBE": "y", "FTRACE_SYSCALLS": "y", "KALLSYMS_ALL": "y", "BPF_EVENTS": "y", "NET": "y", "INET": "y",
     "DYNAMIC_FTRACE": "y", "KPROBES_ON_FTRACE": "y", "CGROUPS": "y", "CGROUP_BPF": "y",
 }  # fmt: skip

@@ -55,19 +55,46 @@ static const char *moved(const char *path)
 	return path && !strcmp(path, VMLINUX) ? btf_path : path;
 }
 
-int access(const char *path, int mode)
+int faccessat(int folder, const char *path, int mode, int flags)
 {
-	return faccessat(AT_FDCWD, moved(path), mode, 0);
+	return syscall(__NR_faccessat2, folder, moved(path), mode, flags);
 }
 
-FILE *fopen(const char *path, const char *mode)
+int access(const char *path, int mode)
 {
-	FILE *(*real)(const char *, const char *) = (FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "fopen");
+	return faccessat(AT_FDCWD, path, mode, 0);
+}
+
+/* libbpf may be built with either name of these. */
+static FILE *open_file(const char *name, const char *path, const char *mode)
+{
+	FILE *(*real)(const char *, const char *) = (FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, name);
 
 	return real(moved(path), mode);
 }
 
+FILE *fopen(const char *path, const char *mode)
+{
+	return open_file("fopen", path, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode)
+{
+	return open_file("fopen64", path, mode);
+}
+
 int open(const char *path, int flags, ...)
+{
+	va_list args;
+	int mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, int);
+	va_end(args);
+	return openat(AT_FDCWD, moved(path), flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
 {
 	va_list args;
 	int mode;

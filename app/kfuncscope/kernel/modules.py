@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import InputError
 from kfuncscope.intake.files import ModuleSections, Problem
+from kfuncscope.intake.modules import base_name_offsets, btf_strings
 
 
 class Modules:
@@ -19,6 +23,7 @@ class Modules:
         self._raw: dict[str, ModuleSections] = {}
         self._blobs: dict[str, Blob | None] = {}
         self._holding: dict[str, list[str]] = {}
+        self._uses: dict[str, np.ndarray[Any, np.dtype[np.uint32]]] = {}
         self.problems: list[Problem] = []
 
     def __len__(self) -> int:
@@ -64,13 +69,35 @@ class Modules:
             return None
 
     def holding(self, name: str) -> list[Blob]:
-        """Blobs whose own strings begin a name with ``name``: a cheap search of bytes before anything is parsed."""
+        """Blobs that may name something ``name`` (or a flavour of it): told from bytes before anything is parsed."""
         known = self._holding.get(name)
         if known is None:
             needle = b"\0" + name.encode()
-            known = [m for m in self.names if needle in b"\0" + self.sections(m).btf]
+            offsets = self._offsets(needle)
+            known = [m for m in self.names if self._may_hold(m, needle, offsets)]
             self._holding[name] = known
         return [b for m in known if (b := self.blob(m)) is not None]
+
+    def _offsets(self, needle: bytes) -> list[int]:
+        """Where the kernel's own strings hold the name: split BTF refers to them instead of repeating them."""
+        if self._vmlinux is None:
+            return []
+        strings, found, at = btf_strings(self._vmlinux.data), [], -1
+        while (at := strings.find(needle, at + 1)) >= 0:
+            if strings[at + len(needle) : at + len(needle) + 1] in (b"\0", b"_"):
+                found.append(at + 1)
+        return found
+
+    def _may_hold(self, module: str, needle: bytes, offsets: list[int]) -> bool:
+        sections = self.sections(module)
+        # The first string of split BTF has no NUL before it.
+        if needle in b"\0" + btf_strings(sections.btf) or needle in sections.btf_base:
+            return True
+        if not offsets or sections.btf_base or self._vmlinux is None:
+            return False
+        if module not in self._uses:
+            self._uses[module] = base_name_offsets(sections.btf, self._vmlinux.str_end)
+        return bool(np.isin(self._uses[module], np.array(offsets, dtype="<u4")).any())
 
     def named(self, name: str) -> list[tuple[str, Blob]]:
         """(module, blob) of the modules that may hold ``name``."""
