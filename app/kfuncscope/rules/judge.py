@@ -94,6 +94,8 @@ def judge(obj: BpfObject, kernel: Kernel) -> ObjectJudgement:
     ctx = Context(obj, kernel)
     if obj.endian != kernel.endian:
         return _foreign(ctx)
+    if kernel.vmlinux is None and (need := needs_kernel_btf(obj)):
+        return _without_btf(ctx, need)
     problems = [] if obj.loader_issue else object_problems(ctx)
     return ObjectJudgement(ctx, [judge_program(ctx, p) for p in obj.programs], problems)
 
@@ -102,6 +104,23 @@ def _foreign(ctx: Context) -> ObjectJudgement:
     order = {"<": "little", ">": "big"}
     message = f"a {order[ctx.obj.endian]}-endian object on a {order[ctx.kernel.endian]}-endian kernel"
     problem = Problem(NeedKind.OBJECT, "endianness", "wrong_endian_object", ("R-1.14",), message, reach=Reach.OBJECT)
+    return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
+
+
+def needs_kernel_btf(obj: BpfObject) -> str:
+    """What makes libbpf ask for the kernel's BTF before anything is loaded; empty when nothing does (§0)."""
+    if any(f.relos for f in obj.functions.values()):
+        return "CO-RE records"
+    if any(e.kind == "kfunc" or (e.kind == "ksym" and e.typed) for e in obj.externs.values()):
+        return "kfuncs or typed kernel variables"
+    if obj.struct_ops:
+        return "struct_ops"
+    return next((f"SEC({p.section.name})" for p in obj.programs if p.autoload and p.section.attach_btf), "")
+
+
+def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
+    message = f"this kernel has no BTF, and libbpf does not load the object without it: it has {need}"
+    problem = Problem(NeedKind.OBJECT, "BTF", "no_kernel_btf", ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT)
     return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
 
 
