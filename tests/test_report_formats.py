@@ -256,3 +256,12 @@ def test_write_chooses_by_extension_and_refuses_others(made: summary.Report, tmp
         report.write(made, tmp_path / "r.docx")
     with pytest.raises(SessionError, match="cannot be written"):
         report.write(made, tmp_path / "absent" / "r.html")
+
+
+def test_members_of_one_struct_are_one_reason() -> None:
+    analysis = cases.analysis(("x86_64",))
+    second = cases.replace(cases.FIELD, name="cfs_rq.h_nr_running")
+    objects = (cases.obj("o", "p", cases.program("x", "kprobe/x", cases.FIELD, second)),)
+    one = summary.make(cases.replace(analysis, arches=(cases.replace(analysis.arches[0], objects=objects),)))
+    assert [(r.name, r.detail) for r in one.reasons] == [("cfs_rq", "2 members: h_nr_running, nr_running")]
+    assert one.reasons[0].programs == (("o", "x"),)

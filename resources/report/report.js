@@ -85,7 +85,7 @@
   // On paper nothing can be opened: what is shown is opened for printing and closed again.
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll("details:not([open])")].filter((one) => one.offsetParent !== null);
     for (const one of opened) one.open = true;
   });
   window.addEventListener("afterprint", () => {

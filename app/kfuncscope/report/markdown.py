@@ -105,7 +105,7 @@ def _reasons(report: Report) -> Iterator[str]:
     body = (
         [
             word(r.finding.verdict),
-            f"{span(r.finding.name)} ({r.finding.kind.value})",
+            f"{span(r.name)} ({plain(r.detail)})",
             plain(r.finding.message) + (f" → {plain(r.finding.remedy.text)}" if r.finding.remedy else ""),
             str(len(r.programs)),
             plain(", ".join(r.arches)),

@@ -40,13 +40,31 @@ class Arch:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One need that several programs may stumble over: what to mend first is what most of them share."""
+    """One need that several programs may stumble over: what to mend first is what most of them share.
+
+    Members of one struct count as one need: they go together. ``names`` holds them all.
+    """
 
     finding: Finding
+    names: tuple[str, ...]
     programs: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
     arches: tuple[str, ...]
     score: float
+
+    @property
+    def name(self) -> str:
+        """The need, or the struct of several members."""
+        return self.finding.name if len(self.names) == 1 else _shared(self.finding.kind, self.finding.name)
+
+    @property
+    def detail(self) -> str:
+        """The kind of need, with the members where there are several."""
+        if len(self.names) == 1:
+            return self.finding.kind.value
+        listed = [name.removeprefix(self.name + ".") for name in self.names]
+        more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
+        return f"{len(listed)} members: {', '.join(listed[:6])}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,17 +248,23 @@ def _sentences(
         )
 
 
+def _shared(kind: NeedKind, name: str) -> str:
+    """What needs are grouped by: the struct of a member, else the name itself."""
+    return name.partition(".")[0] if kind is NeedKind.FIELD else name
+
+
 def _reasons(listed: Sequence[Row], risk: Risk) -> list[Reason]:
     by_need: dict[tuple[NeedKind, str, Verdict], list[Row]] = defaultdict(list)
     for row in listed:
         if SEVERITY[row.verdict] >= SEVERITY[Verdict.RISK]:
-            by_need[row.finding.kind, row.finding.name, row.verdict].append(row)
+            by_need[row.finding.kind, _shared(row.finding.kind, row.finding.name), row.verdict].append(row)
     made = []
     for members in by_need.values():
         best = max(members, key=lambda r: (r.finding.remedy is not None, len(r.finding.evidence.old), r.key))
         made.append(
             Reason(
                 finding=best.finding,
+                names=tuple(sorted({r.finding.name for r in members})),
                 programs=tuple(sorted({(r.object, r.program) for r in members})),
                 packages=tuple(sorted({r.package for r in members})),
                 arches=tuple(dict.fromkeys(r.arch for r in members)),
