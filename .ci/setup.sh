@@ -76,17 +76,20 @@ find_python() {
 	exit 1
 }
 
+python=$(find_python) || exit 1
+
+# python_packages: Debian keeps the module that makes virtual environments apart from Python.
+python_packages() {
+	"$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
 # EXTRAS is empty or [test]; an environment with the tests' packages serves the demo too.
 make_venv() {
-	local python stamp
-	python=$(find_python) || exit 1
+	local stamp
 	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-		want python3-venv
-		if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-			say "Python's venv module is missing: sudo apt-get install -y python3-venv"
-			exit 1
-		fi
+		say "Python's venv module is missing: sudo apt-get install -y python3-venv"
+		exit 1
 	fi
 	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
 	if grep -qxF "$stamp$1" "$venv/.made" 2>/dev/null || grep -qxF "$stamp[test]" "$venv/.made" 2>/dev/null; then
