@@ -145,8 +145,9 @@ def test_blob_with_a_layout_section_ends_behind_it() -> None:
         write.bzimage(b"?"),
         write.zboot(b"?"),
         b"MZ\0\0zimg",
+        write.bzimage(b"\x5d" + bytes(14))[:-66],
     ],
-    ids=["empty", "text", "xz", "elf", "bzImage", "zboot", "cut"],
+    ids=["empty", "text", "xz", "elf", "bzImage", "zboot", "cut", "short"],
 )
 def test_files_without_a_kernel_are_one_error(data: bytes) -> None:
     with pytest.raises(ImageError):

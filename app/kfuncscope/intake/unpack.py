@@ -30,6 +30,8 @@ def decompress(data: bytes | memoryview, kind: Kind, source: str, limit: int = L
     ``tail`` allows unrelated bytes after the compressed stream (a payload inside an image). Raises ArchiveError when
     the data is damaged, cut short, or larger than ``limit`` when uncompressed.
     """
+    if kind not in COMPRESSED:
+        raise ArchiveError(source, f"{kind.value} is no compression")
     try:
         if kind is Kind.ZSTD:
             return _zstd(data, source, limit, tail)
