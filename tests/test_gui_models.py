@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPersistentModelIndex, Qt
@@ -73,6 +75,21 @@ def test_matrix_model(index: Index) -> None:
     assert model.rowCount() < before
     assert "▸" in model.index(0, 0).data()
     assert "x86_64" in model.headerData(1, Qt.Orientation.Horizontal) and tester is not None
+
+
+def test_steps_of_a_path_stand_in_the_matrix_but_do_not_decide() -> None:
+    real = analyses.demo()
+    calm = replace(real, arches=tuple(replace(a, objects=()) for a in real.arches))
+    index = Index(replace(calm, arches=(replace(real.arches[4], arch="s390x"),)), real.arches[:1])
+    assert index.lanes == ("s390x", "x86_64 6.12→7.3") and index.overall == 1
+    assert index.counts(-1) == index.counts(0) != index.counts(1)
+    model = MatrixModel()
+    tester = QAbstractItemModelTester(model, FATAL)
+    model.show(index, ())
+    assert model.columnCount() == 4 and "6.12→7.3" in model.headerData(2, Qt.Orientation.Horizontal)
+    rows = finding_rows(index, ())
+    assert set(index.findings.lane[rows].tolist()) == {0} and tester is not None
+    assert set(index.findings.lane[finding_rows(index, (Token("arch", index.lanes[1]),))].tolist()) == {1}
 
 
 def test_inputs_model(index: Index) -> None:

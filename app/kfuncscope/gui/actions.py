@@ -292,7 +292,7 @@ class Actions(QObject):
     def _arch(self) -> str:
         """The architecture of the lane under study, empty for all."""
         index, lane = self.window.store.index, self.window.store.lane
-        return index.analysis.arches[lane].arch if index is not None and lane >= 0 else ""
+        return index.arches[lane].arch if index is not None and lane >= 0 else ""
 
     # --- moving about ---
     def lane(self, label: str) -> None:

@@ -67,7 +67,7 @@ class Annotations(QObject):
             return name, name
         table = index.findings
         lane, program = int(table.lane[row]), int(table.program[row])
-        arch, obj = index.analysis.arches[lane].arch, index.objects[int(table.object[row])]
+        arch, obj = index.arches[lane].arch, index.objects[int(table.object[row])]
         inner = index.programs[program].name if program >= 0 else ""
         found = table.refs[row]
         from kfuncscope.upgrade.rows import finding_key

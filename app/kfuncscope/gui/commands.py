@@ -83,6 +83,7 @@ class Palette(QDialog):
     def __init__(self, window: QWidget, entries: list[Entry]) -> None:
         super().__init__(window, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setObjectName("palette")
         self._entries = entries
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(self.tr("Command, object, program or need…"))

@@ -41,7 +41,7 @@ def narrowed(index: Index, programs: Mask, lane: int) -> Analysis:
     keep = {(index.objects[p.object], p.name, p.section) for p, on in zip(index.programs, programs, strict=True) if on}
     arches = []
     for number, arch in enumerate(index.analysis.arches):
-        if lane not in (-1, number):
+        if 0 <= lane < index.overall and lane != number:
             continue
         objects = []
         for obj in arch.objects:
@@ -138,7 +138,7 @@ class Exports(QObject):
     def _title(self) -> str:
         index, lane = self.window.store.index, self.window.store.lane
         assert index is not None
-        arch = index.analysis.arches[lane] if lane >= 0 else None
+        arch = index.arches[lane] if lane >= 0 else None
         said = f"{arch.arch}: {arch.old.label} → {arch.new.label}" if arch else self.tr("all architectures")
         if index.analysis.whatif:
             said += " · " + self.tr("WHAT IF: {0}. Not a real result").format(", ".join(index.analysis.whatif))

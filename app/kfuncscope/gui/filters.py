@@ -182,8 +182,7 @@ def finding_rows(index: Index, filters: Filters) -> Ints:
     else:
         mask = np.zeros(len(table), dtype=bool)
     lane = lane_of(index, filters)
-    if lane >= 0:
-        mask &= table.lane == lane
+    mask &= table.lane == lane if lane >= 0 else table.lane < index.overall
     if has(filters, "affected"):
         mask &= table.verdict >= AFFECTED
     if wanted := values(filters, "verdict"):

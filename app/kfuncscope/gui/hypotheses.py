@@ -85,7 +85,9 @@ class Hypotheses(QObject):
         if not changes:
             self._show(real)
             return
-        self.window.jobs.quick(lambda _stop: Index(whatif.apply(real.analysis, changes)), self._show, key="whatif")
+        self.window.jobs.quick(
+            lambda _stop: Index(whatif.apply(real.analysis, changes), real.steps), self._show, key="whatif"
+        )
 
     def _show(self, index: Index) -> None:
         w, real = self.window, self.window.actions_.real

@@ -116,11 +116,18 @@ def site_text(finding: Finding) -> str:
 
 
 class Index:
-    """Everything the views look up in one analysis. Build it off the GUI thread: large sessions take a moment."""
+    """Everything the views look up in one analysis. Build it off the GUI thread: large sessions take a moment.
 
-    def __init__(self, analysis: Analysis) -> None:
+    ``steps`` are the upgrades between the kernels of a longer path, one lane each after those of the analysis: they
+    stand in the matrix and can be chosen, but the whole upgrade alone (the first ``overall`` lanes) decides.
+    """
+
+    def __init__(self, analysis: Analysis, steps: tuple[ArchResult, ...] = ()) -> None:
         self.analysis = analysis
-        self.lanes: tuple[str, ...] = lane_labels(analysis.arches)
+        self.steps = steps
+        self.arches: tuple[ArchResult, ...] = (*analysis.arches, *steps)
+        self.overall = len(analysis.arches)
+        self.lanes: tuple[str, ...] = (*lane_labels(analysis.arches), *(step_label(s) for s in steps))
         self.objects: list[str] = []
         self.packages: list[str] = []
         self.programs: list[Program] = []
@@ -132,7 +139,7 @@ class Index:
         self._need_ids: dict[tuple[NeedKind, str], int] = {}
         self._findings_of: dict[tuple[int, int], Ints] | None = None
         rows = _Rows()
-        raw = [self._read_lane(lane, arch, rows) for lane, arch in enumerate(analysis.arches)]
+        raw = [self._read_lane(lane, arch, rows) for lane, arch in enumerate(self.arches)]
         self.edges: list[Edges] = [self._edges(pairs) for pairs in raw]
         self.prog_object: Ints = np.array([p.object for p in self.programs], dtype=np.int32)
         self._fill_verdicts()
@@ -236,10 +243,11 @@ class Index:
         return next((i for i, p in enumerate(self.programs) if p.object == oid and p.name == program), None)
 
     def worst(self, table: Codes, lane: int) -> Codes:
-        """The verdict column of one lane, or over all lanes for lane -1 (ABSENT where there are none)."""
+        """The verdict column of one lane, for lane -1 the worst of the whole upgrade (ABSENT where there is none)."""
         if lane >= 0:
             return table[:, lane]
-        return table.max(axis=1) if table.shape[1] else np.full(len(table), ABSENT, dtype=np.int8)
+        decides = table[:, : self.overall]
+        return decides.max(axis=1) if decides.shape[1] else np.full(len(table), ABSENT, dtype=np.int8)
 
     def edges_of(self, lane: int) -> Edges:
         """The edges of one lane; for lane -1 those of all lanes, each once, with the worst verdict."""
@@ -250,9 +258,10 @@ class Index:
         return self._all_edges
 
     def _union(self) -> Edges:
-        prog = np.concatenate([e.program for e in self.edges] or [np.empty(0, np.int32)])
-        need = np.concatenate([e.need for e in self.edges] or [np.empty(0, np.int32)])
-        verdict = np.concatenate([e.verdict for e in self.edges] or [np.empty(0, np.int8)])
+        edges = self.edges[: self.overall]
+        prog = np.concatenate([e.program for e in edges] or [np.empty(0, np.int32)])
+        need = np.concatenate([e.need for e in edges] or [np.empty(0, np.int32)])
+        verdict = np.concatenate([e.verdict for e in edges] or [np.empty(0, np.int8)])
         order = np.lexsort((-verdict, need, prog))
         prog, need, verdict = prog[order], need[order], verdict[order]
         first = np.ones(len(prog), dtype=bool)
@@ -276,6 +285,12 @@ class Index:
     def findings_of_need(self, nid: int) -> Ints:
         """Finding rows of a need, in the order of the table."""
         return np.flatnonzero(self.findings.need == nid).astype(np.int32)
+
+
+def step_label(step: ArchResult) -> str:
+    """The label of a step of the path: architecture and the two series."""
+    old, new = (".".join(k.release.split(".")[:2]) or k.label for k in (step.old, step.new))
+    return f"{step.arch} {old}→{new}"
 
 
 def lane_labels(arches: Iterable[ArchResult]) -> tuple[str, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.index import Index
+from kfuncscope.gui.opening import groups
 from kfuncscope.intake.files import Problem
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
 from kfuncscope.upgrade.session import KernelRef, Session
@@ -23,14 +25,24 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
     def progress(done: int, total: int, text: str) -> None:
         send(("progress", done, total, text))
 
-    send_analysis(send, analyse(session, progress))
+    whole = analyse(session, progress)
+    steps: list[ArchResult] = []
+    for old, new in pairwise(refs for _, refs in groups(session)) if session.path else ():
+        step = replace(session, old=old, new=new, path=[])
+        try:
+            steps += analyse(step, progress).arches
+        except InputError:
+            continue  # no architecture in common: the whole upgrade has told what is wrong with these kernels
+    send_analysis(send, whole, tuple(steps))
 
 
-def send_analysis(send: Callable[[tuple[Any, ...]], None], analysis: Analysis) -> None:
+def send_analysis(
+    send: Callable[[tuple[Any, ...]], None], analysis: Analysis, steps: tuple[ArchResult, ...] = ()
+) -> None:
     """Send an analysis: first the frame without objects, then the objects a few at a time."""
     bare = tuple(replace(a, objects=()) for a in analysis.arches)
-    send(("part", replace(analysis, arches=bare)))
-    for lane, arch in enumerate(analysis.arches):
+    send(("part", (replace(analysis, arches=bare), tuple(replace(s, objects=()) for s in steps))))
+    for lane, arch in enumerate((*analysis.arches, *steps)):
         for start in range(0, len(arch.objects), CHUNK):
             send(("part", (lane, arch.objects[start : start + CHUNK])))
 
@@ -78,11 +90,12 @@ def put_together(parts: list[Any]) -> Index:
     """The index of an analysis from the parts that were sent."""
     import numpy.ma  # noqa: F401  numpy.unique wants it at its first call, which shall not be in the GUI thread
 
-    frame: Analysis = parts[0]
-    objects: list[list[Any]] = [[] for _ in frame.arches]
+    frame: Analysis = parts[0][0]
+    steps: tuple[ArchResult, ...] = parts[0][1]
+    bare = (*frame.arches, *steps)
+    objects: list[list[Any]] = [[] for _ in bare]
     for lane, some in parts[1:]:
         objects[lane].extend(some)
-    arches: tuple[ArchResult, ...] = tuple(
-        replace(a, objects=tuple(o)) for a, o in zip(frame.arches, objects, strict=True)
-    )
-    return Index(replace(frame, arches=arches))
+    every = tuple(replace(a, objects=tuple(o)) for a, o in zip(bare, objects, strict=True))
+    whole = len(frame.arches)
+    return Index(replace(frame, arches=every[:whole]), every[whole:])

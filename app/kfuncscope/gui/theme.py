@@ -310,6 +310,8 @@ def stylesheet(c: Look) -> str:
     return f"""
 QMainWindow, QDialog {{ background: {c.window}; }}
 QMainWindow::separator {{ background: {c.window}; width: 7px; height: 7px; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+QDialog#palette {{ border: 1px solid {c.strong_line}; border-radius: 6px; }}
 QToolTip {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.strong_line}; padding: 4px; }}
 QStatusBar {{ background: {c.toolbar}; border-top: 1px solid {c.line}; color: {c.muted}; }}
 QStatusBar::item {{ border: 0; }}

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -47,9 +48,13 @@ class ProblemsView(QWidget):
         head.hide()
         self.table.setColumnWidth(0, 330)
         self.table.setColumnWidth(2, 118)
+        self.empty = QLabel(self.tr("Everything that was given could be read and judged."))
+        self.empty.setObjectName("muted")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.addWidget(self.table)
+        layout.addWidget(self.empty)
 
     def _verdict(self, row: int) -> Verdict:
         return Verdict.BREAKS if self._bad[row] else Verdict.UNKNOWN
@@ -70,6 +75,8 @@ class ProblemsView(QWidget):
             self._bad.append(False)
             self._told.append((wheres[0], why))
         self.model.set_rows(rows)
+        self.table.setVisible(bool(rows))
+        self.empty.setVisible(not rows)
         for row in range(min(len(rows), 200)):
             action = self._action(row)
             if action is not None:

@@ -125,11 +125,11 @@ class DetailPanel(QScrollArea):
         """The lane under study; over all lanes the one where the thing is worst."""
         if self._store.lane >= 0:
             return self._store.lane
-        return int(np.argmax(table[number])) if table.shape[1] else -1
+        return int(np.argmax(table[number, : index.overall])) if index.overall else -1
 
     def _head(self, index: Index, lane: int) -> None:
         if lane >= 0:
-            arch = index.analysis.arches[lane]
+            arch = index.arches[lane]
             self._heading(f"{self.tr('Detail')} · {arch.arch} · {arch.old.release} → {arch.new.release}")
 
     def _tell_lane(self, index: Index) -> None:
@@ -137,7 +137,9 @@ class DetailPanel(QScrollArea):
         lane = self._store.lane
         self._heading(index.lanes[lane] if lane >= 0 else self.tr("ALL ARCHITECTURES"))
         table = index.findings
-        rows = np.flatnonzero((table.verdict >= AFFECTED) & ((table.lane == lane) | (lane < 0)))
+        rows = np.flatnonzero(
+            (table.verdict >= AFFECTED) & ((table.lane == lane) | ((lane < 0) & (table.lane < index.overall)))
+        )
         if not len(rows):
             self._title(self.tr("Nothing is affected"), Verdict.OK)
             return
@@ -290,14 +292,14 @@ class DetailPanel(QScrollArea):
         """The same need on every lane: one block each, with shape and word."""
         table = index.findings
         need = int(table.need[row])
-        if len(index.lanes) < 2:
+        if index.overall < 2:
             return
         self._heading(self.tr("ON EACH ARCHITECTURE"))
         holder = QWidget()
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 2, 0, 4)
         grid.setSpacing(4)
-        for lane, label in enumerate(index.lanes):
+        for lane, label in enumerate(index.lanes[: index.overall]):
             code = int(index.need_verdict[need, lane])
             verdict = SCALE[code] if code >= 0 else None
             text = f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}" if verdict is not None else "– not used"

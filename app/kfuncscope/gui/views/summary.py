@@ -224,7 +224,7 @@ class SummaryStrip(QFrame):
     def _decide(self, index: Index) -> None:
         counts = index.counts(-1)
         word, verdict = decision(counts)
-        lanes = len(index.lanes)
+        lanes = index.overall
         bad = [lane for lane in range(lanes) if (index.prog_verdict[:, lane] == CODE[verdict]).any()]
         number = counts[verdict]
         noun = self.tr("program") if number == 1 else self.tr("programs")

@@ -129,7 +129,7 @@ class WelcomePage(QWidget):
             OLD: DropArea(OLD, self.tr("Old kernel"), kernel_hint),
             NEW: DropArea(NEW, self.tr("New kernel"), kernel_hint),
             OBJECTS: DropArea(
-                OBJECTS, self.tr("BPF objects"), self.tr("objects, programs with BPF in them,\npackages, folders")
+                OBJECTS, self.tr("BPF objects"), self.tr("objects, programs, packages;\nfolders of them")
             ),
         }
         for area in self.areas.values():
