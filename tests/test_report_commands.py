@@ -133,6 +133,17 @@ def test_path_over_reports_of_steps(tmp_path: Path, capsysbinary: pytest.Capture
     assert first["breaks at"] == "Debian 6.12.107 → Debian 7.3.4" and first["because of"] == "field cfs_rq.nr_running"
 
 
+def test_path_over_kernels(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    steps = [word for kernel in (OLD, OLD, NEW) for word in ("--step", kernel)]
+    assert main(["path", *steps, "--format", "csv", "--", *OBJECTS]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
+    assert {r["arch"] for r in rows} == {"x86_64"}
+    broken = {r["program"]: r for r in rows if r["breaks at"]}
+    assert set(broken) == {"rstat_always", "watch_secid"}
+    assert len(broken["rstat_always"]["steps"].split()) == 2
+    assert main(["path", "--step", OLD, "--", *OBJECTS]) == 3
+
+
 def test_usage_counts_packages_objects_programs(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     strong = str(sample("objects", "tcp_cubic_tuned.bpf.o"))
     assert main(["usage", "--format", "csv", *OBJECTS, strong]) == 0

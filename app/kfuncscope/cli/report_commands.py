@@ -226,22 +226,47 @@ def _add_path(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = subparsers.add_parser(
         "path",
         help="the first step of several at which each program breaks",
-        description="From JSON reports of consecutive upgrades (6.1 to 6.12, 6.12 to 7.2, ...): where each program "
-        "breaks first.",
+        description="An upgrade in several steps (6.1 to 6.12, 6.12 to 7.2, ...): where each program breaks first. "
+        "Give each step's kernels with --step, and objects; or JSON reports of consecutive upgrades.",
     )
-    parser.add_argument("steps", metavar="STEP.json", nargs="+", help="JSON reports in the order of the steps")
+    parser.add_argument(
+        "--step", metavar="K", nargs="+", action="append", default=[],
+        help="kernels of one step, one for each architecture; give it again for each step, oldest first",
+    )  # fmt: skip
+    parser.add_argument("inputs", metavar="OBJECT_OR_REPORT", nargs="+", help="objects, or JSON reports in order")
     _table_options(parser)
     parser.set_defaults(run=run_path)
 
 
 def run_path(args: argparse.Namespace) -> int:
-    """``path``: a table of journeys."""
+    """``path``: a table of journeys; what could not be read is said on standard error."""
+    from kfuncscope.errors import SessionError
     from kfuncscope.report import tables
     from kfuncscope.upgrade import jsonform
     from kfuncscope.upgrade.path import journeys
 
-    _out(tables.path(journeys([jsonform.load(step)[0] for step in args.steps]), args.format), args.output)
-    return OK
+    if not args.step:
+        steps = [jsonform.load(path)[0] for path in args.inputs]
+    elif len(args.step) == 1:
+        raise SessionError("--step", "a path needs two steps or more")
+    else:
+        steps = _walk(args.step, args.inputs)
+    _out(tables.path(journeys(steps), args.format), args.output)
+    unread = {problem for step in steps for problem in step.problems} if args.step else set()
+    return _unread(sorted(unread, key=lambda p: (p.path, p.reason)))
+
+
+def _walk(steps: list[list[str]], objects: list[str]) -> list[Analysis]:
+    """An analysis of each step to the next."""
+    from itertools import pairwise
+
+    from kfuncscope.upgrade.analyse import analyse
+    from kfuncscope.upgrade.session import KernelRef, Session
+
+    return [
+        analyse(Session(old=[KernelRef([k]) for k in old], new=[KernelRef([k]) for k in new], objects=objects))
+        for old, new in pairwise(steps)
+    ]
 
 
 def _add_usage(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -44,10 +44,11 @@ def journeys(analyses: Sequence[Analysis], verdicts: frozenset[Verdict] = frozen
 
     A step breaks a program when its verdict there is one of ``verdicts``. Each analysis compares one kernel with the
     next, so what was already broken says so (ALREADY_BROKEN) and the first step stays the one that broke it.
+    Architectures that were only inferred have no kernels to walk through and are left out.
     """
     seen: dict[tuple[str, str, str], list[tuple[Step, ProgramVerdict]]] = {}
     for analysis in analyses:
-        for result in analysis.arches:
+        for result in (a for a in analysis.arches if not a.inferred):
             for obj in result.objects:
                 for program in obj.programs:
                     place = (result.arch, obj.object, program.program)
