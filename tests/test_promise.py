@@ -119,6 +119,21 @@ def test_file_reads_back_and_is_the_same_each_time(made: promise.Promise) -> Non
     assert promisefile.read(data, "p") == made and promisefile.write(made) == data
 
 
+@given(name=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_any_name_survives_the_file(name: str) -> None:
+    item = promise.Item(NeedKind.KFUNC, name, name, name, name, False, (name, name))
+    made = promise.Promise(name, name, name, (item,), (), ((name, name),))
+    assert promisefile.read(promisefile.write(made), "p") == made
+
+
+def test_hostile_names_cannot_be_overlooked_in_the_file() -> None:
+    item = promise.Item(NeedKind.KFUNC, "\u202eevil\n[[object]]", "", "\x7f\ud800", "", False, ())
+    text = promisefile.write(promise.Promise("x86_64", "k", "7.3", (item,), ())).decode()
+    assert "\u202e" not in text and "\x7f" not in text
+    read = promisefile.read(text.encode(), "p")
+    assert read.items[0].name == item.name and not read.parts
+
+
 def test_another_architecture_is_refused(made: promise.Promise) -> None:
     with pytest.raises(SessionError, match="s390x"):
         promise.check(made, kernel(sample("kernels", "7.2-s390x")))

@@ -265,3 +265,11 @@ def test_members_of_one_struct_are_one_reason() -> None:
     one = summary.make(cases.replace(analysis, arches=(cases.replace(analysis.arches[0], objects=objects),)))
     assert [(r.name, r.detail) for r in one.reasons] == [("cfs_rq", "2 members: h_nr_running, nr_running")]
     assert one.reasons[0].programs == (("o", "x"),)
+
+
+def test_an_object_is_not_counted_beside_its_programs() -> None:
+    analysis = cases.analysis(("x86_64",))
+    both = cases.obj("o", "p", cases.program("x", "kprobe/x", cases.DISPATCH), findings=(cases.DISPATCH,))
+    alone = cases.obj("q", "p", cases.program("y", "kprobe/y"), findings=(cases.DISPATCH,))
+    one = summary.make(cases.replace(analysis, arches=(cases.replace(analysis.arches[0], objects=(both, alone)),)))
+    assert one.reasons[0].programs == (("o", "x"), ("q", ""))

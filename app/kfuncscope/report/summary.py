@@ -248,6 +248,13 @@ def _sentences(
         )
 
 
+def _users(members: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+    """The programs of some findings; an object stands for itself only where none of its programs is named."""
+    named = {(r.object, r.program) for r in members if r.program}
+    with_programs = {object_ for object_, _ in named}
+    return tuple(sorted(named | {(r.object, "") for r in members if r.object not in with_programs}))
+
+
 def _shared(kind: NeedKind, name: str) -> str:
     """What needs are grouped by: the struct of a member, else the name itself."""
     return name.partition(".")[0] if kind is NeedKind.FIELD else name
@@ -265,7 +272,7 @@ def _reasons(listed: Sequence[Row], risk: Risk) -> list[Reason]:
             Reason(
                 finding=best.finding,
                 names=tuple(sorted({r.finding.name for r in members})),
-                programs=tuple(sorted({(r.object, r.program) for r in members})),
+                programs=_users(members),
                 packages=tuple(sorted({r.package for r in members})),
                 arches=tuple(dict.fromkeys(r.arch for r in members)),
                 score=max((risk.findings[r.key].score for r in members if r.key in risk.findings), default=0.0),

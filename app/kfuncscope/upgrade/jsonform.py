@@ -22,6 +22,7 @@ from kfuncscope.errors import SessionError
 from kfuncscope.rules.verdict import Finding, ObjectVerdict, Verdict
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.policy import Decision
+from kfuncscope.upgrade.risk import Risk, assess, known_since
 from kfuncscope.upgrade.rows import finding_key
 
 FORMAT = "kfuncscope-analysis"
@@ -93,7 +94,18 @@ def _summary(analysis: Analysis, decision: Decision | None) -> dict[str, Any]:
         entry["programs"] = {v.value: counts[v] for v in Verdict}
         entry["state"] = decision.arch(result.arch).state.value if decision else None
         arches.append(entry)
-    return {"verdict": analysis.verdict.value, "decision": _decision(decision), "arches": arches}
+    return {
+        "verdict": analysis.verdict.value,
+        "decision": _decision(decision),
+        "arches": arches,
+        "risk": _risk(assess(analysis, decision.weights if decision else None, known_since)),
+    }
+
+
+def _risk(risk: Risk) -> dict[str, Any]:
+    """Scores with their factors: findings by key, the rest by what they are about."""
+    levels = {"arches": risk.arches, "packages": risk.packages, "objects": risk.objects, "programs": risk.programs}
+    return {word: [_plain(score) for score in scores] for word, scores in levels.items()}
 
 
 def _decision(decision: Decision | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.policy import State
+from kfuncscope.upgrade.risk import Score
 
 _SCALARS: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -31,12 +32,13 @@ def schema() -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     analysis = _of(Analysis, definitions)
     shard = _of(jsonform.Shard, definitions)
+    scores = {"type": "array", "items": _of(Score, definitions)}
     definitions["Finding"]["properties"]["key"] = {
         "type": "string",
         "description": "Stable name of the finding from run to run: what waivers, notes and baselines refer to.",
         "pattern": "^[0-9a-f]{20}$",
     }
-    definitions |= _summary_definitions(definitions)
+    definitions |= _summary_definitions(scores)
     properties = {
         "$schema": {"const": jsonform.SCHEMA_ID},
         "format": {"const": jsonform.FORMAT},
@@ -92,7 +94,7 @@ def _definition(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     return {**described, **_record({n: _of(hints[n], definitions) for n in names}, names)}
 
 
-def _summary_definitions(definitions: dict[str, Any]) -> dict[str, Any]:
+def _summary_definitions(scores: dict[str, Any]) -> dict[str, Any]:
     string, count = {"type": "string"}, {"type": "integer", "minimum": 0}
     state = {"enum": [s.value for s in State]}
     keys = {"type": "array", "items": {"$ref": "#/$defs/Finding/properties/key"}}
@@ -120,7 +122,6 @@ def _summary_definitions(definitions: dict[str, Any]) -> dict[str, Any]:
         "programs": _record({v.value: count for v in Verdict}),
         "state": {"anyOf": [state, {"type": "null"}]},
     }
-    assert "Verdict" in definitions
     return {
         "Decision": {"description": "What a policy said of the analysis on a day.", **_record(decision)},
         "Summary": {
@@ -130,6 +131,7 @@ def _summary_definitions(definitions: dict[str, Any]) -> dict[str, Any]:
                     "verdict": {"$ref": "#/$defs/Verdict"},
                     "decision": {"anyOf": [{"$ref": "#/$defs/Decision"}, {"type": "null"}]},
                     "arches": {"type": "array", "items": _record(arch)},
+                    "risk": _record(dict.fromkeys(("arches", "packages", "objects", "programs"), scores)),
                 }
             ),
         },

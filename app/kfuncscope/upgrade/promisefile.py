@@ -8,6 +8,7 @@ import binascii
 import json
 import lzma
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,9 +117,15 @@ def _site(site: Site, externs: dict[str, int], maps: dict[str, int]) -> str:
 
 
 def _text(text: str) -> str:
-    """A TOML string: as JSON's, but without lone surrogates (which TOML has no way to write) and DEL."""
+    """A TOML string: as JSON's, with everything that cannot be seen escaped; TOML has no way to write surrogates."""
     clean = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return json.dumps(clean, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "".join(map(_seen, json.dumps(clean, ensure_ascii=False)))
+
+
+def _seen(char: str) -> str:
+    if (char.isascii() and char != "\x7f") or unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Cn", "Co"):
+        return char
+    return f"\\U{ord(char):08x}"
 
 
 def _texts(listed: tuple[str, ...]) -> str:
