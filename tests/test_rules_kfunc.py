@@ -138,9 +138,15 @@ def test_libbpf_agrees_on_prototypes() -> None:
 
 @pytest.mark.parametrize(
     ("name", "lookup"),
-    [("bpf_x___v2___compat", "bpf_x___v2"), ("bpf_x___v1", "bpf_x"), ("bpf_x__v1", "bpf_x__v1"), ("___v1", "___v1"),
-     ("bpf_x____y", "bpf_x____y"), ("bpf_x", "bpf_x")],
-)  # fmt: skip
+    [
+        ("bpf_x___v2___compat", "bpf_x___v2"),
+        ("bpf_x___v1", "bpf_x"),
+        ("bpf_x__v1", "bpf_x__v1"),
+        ("___v1", "___v1"),
+        ("bpf_x____y", "bpf_x____y"),
+        ("bpf_x", "bpf_x"),
+    ],
+)
 def test_r_2_9_essential_names(name: str, lookup: str) -> None:
     """Only the last ``___suffix`` goes."""
     obj = read_object(caller(name).build(), "t")
@@ -275,10 +281,16 @@ def test_r_4_2_an_absent_weak_kfunc_asks_for_no_jit() -> None:
 
 @pytest.mark.parametrize(
     ("kfunc_name", "section", "release", "allowed"),
-    [("bpf_xdp_metadata_rx_hash", "xdp", "7.3", True), ("bpf_xdp_metadata_rx_hash", "tc", "7.3", False),
-      (LOCK, "xdp", "7.3", True), (LOCK, "sk_msg", "7.3", True), ("bpf_cpumask_create", "sk_msg", "7.3", False),
-     ("crash_kexec", "fentry/f", "6.1", True), ("crash_kexec", "xdp", "6.1", False)],
-)  # fmt: skip
+    [
+        ("bpf_xdp_metadata_rx_hash", "xdp", "7.3", True),
+        ("bpf_xdp_metadata_rx_hash", "tc", "7.3", False),
+        (LOCK, "xdp", "7.3", True),
+        (LOCK, "sk_msg", "7.3", True),
+        ("bpf_cpumask_create", "sk_msg", "7.3", False),
+        ("crash_kexec", "fentry/f", "6.1", True),
+        ("crash_kexec", "xdp", "6.1", False),
+    ],
+)
 def test_r_4_1_registration_without_filter(kfunc_name: str, section: str, release: str, allowed: bool) -> None:
     """A set registered for one type of a hook serves the hook; COMMON serves every type."""
     kb = KernelBuilder(release)

@@ -34,7 +34,8 @@ PT_REGS = {
     "s390x": "args psw addr " + " ".join(f"gpr{i}" for i in range(16)),
 }
 CONFIG = {
-    "BPF": "y", "BPF_JIT": "y", "BPF_SYSCALL": "y", "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "y", "BPF_LSM": "y", "KPROBES": "y",
+    "BPF": "y", "SMP": "y", "BPF_JIT": "y", "BPF_SYSCALL": "y",
+    "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "y", "BPF_LSM": "y", "KPROBES": "y",
     "FPROBE": "y", "FTRACE_SYSCALLS": "y", "KALLSYMS_ALL": "y", "BPF_EVENTS": "y", "NET": "y", "INET": "y",
     "DYNAMIC_FTRACE": "y", "KPROBES_ON_FTRACE": "y", "CGROUPS": "y", "CGROUP_BPF": "y",
 }  # fmt: skip
@@ -75,14 +76,14 @@ class KernelBuilder:
     def without(self, enumerator: str) -> KernelBuilder:
         """Take an enumerator (``BPF_MAP_TYPE_ARENA``, or a helper's bare name) and all after it out of its enum."""
         for rows in self.lists.values():
-            if enumerator in rows:
-                del rows[rows.index(enumerator) :]
+            names = [row.split(" = ")[0] for row in rows]
+            if enumerator in names:
+                del rows[names.index(enumerator) :]
         return self
 
     def _enums(self) -> None:
         for name in ("bpf_attach_type", "bpf_map_type", "bpf_prog_type"):
-            rows = [row.split(" = ")[0] for row in self.lists[name]]
-            self.btf.enum(name, {row: i for i, row in enumerate(rows)})
+            self.btf.enum(name, _numbered(self.lists[name]))
         self.btf.enum("bpf_func_id", {f"BPF_FUNC_{row}": i for i, row in enumerate(self.lists["helpers"])})
 
     # -- hooks
@@ -145,6 +146,18 @@ class KernelBuilder:
         }
         files = KernelFiles(label, self.arch, self.release, btf, text, readers, symbols=lines)
         return open_kernel(files)
+
+
+def _numbered(rows: Sequence[str]) -> dict[str, int]:
+    """Enumerators with their values: counted on from the last, or equal to an earlier one."""
+    found: dict[str, int] = {}
+    following = 0
+    for row in rows:
+        name, _, equal = row.partition(" = ")
+        value = found[equal] if equal in found else int(equal) if equal else following
+        found[name] = value
+        following = value + 1
+    return found
 
 
 class _Reader:

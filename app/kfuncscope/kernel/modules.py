@@ -90,6 +90,9 @@ class Modules:
 
     def _may_hold(self, module: str, needle: bytes, offsets: list[int]) -> bool:
         sections = self.sections(module)
+        if not sections.btf:
+            self.blob(module)  # which tells that it is empty
+            return False
         # The first string of split BTF has no NUL before it.
         if needle in b"\0" + btf_strings(sections.btf) or needle in sections.btf_base:
             return True

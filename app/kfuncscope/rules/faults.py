@@ -9,6 +9,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
 
 IMPLICIT_ARGS = 1 << 16
+MOST_MODULES = 8  # that are named one by one for the same fault
 IMPLICIT_TYPES = frozenset({"bpf_prog_aux", "btf_struct_meta"})
 
 
@@ -25,10 +26,13 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
         if kfunc.flags is not None and kfunc.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, kfunc.proto):
             text = f"{name} takes implicit arguments, but its BTF still shows them: callers built for it do not fit"
             found.append(_fault(name, text, ("R-1.18",), kernel, name))
-    found += [
-        _fault(problem.path, f"module {problem.path}: {problem.reason}", ("R-1.12",), kernel, "")
-        for problem in kernel.modules.problems
-    ]
+    by_reason: dict[str, list[str]] = {}
+    for problem in kernel.modules.problems:
+        by_reason.setdefault(problem.reason, []).append(problem.path)
+    for reason, modules in sorted(by_reason.items()):
+        # A kernel built without BTF in its modules has thousands of them.
+        named = modules if len(modules) <= MOST_MODULES else [f"{len(modules)} modules ({modules[0]} and others)"]
+        found += [_fault(name, f"module {name}: {reason}", ("R-1.12",), kernel, "") for name in named]
     return tuple(found)
 
 
