@@ -14,7 +14,7 @@ from kfuncscope.upgrade.compare import Comparison
 from kfuncscope.upgrade.rows import Group
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~@&$]|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\.|^[-+#=])", re.IGNORECASE)
-_NUMBER = re.compile(r"^(\d{1,9})([.)])")
+_NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _TICKS = re.compile(r"`+")
 _MOST = 500
 
