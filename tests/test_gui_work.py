@@ -264,7 +264,7 @@ def test_old_and_new_can_be_chosen_by_group(win: MainWindow, monkeypatch: pytest
     session.old = [KernelRef(["a"], "Debian 6.12-x86_64"), KernelRef(["b"], "Debian 6.12-s390x")]
     session.path = [KernelRef(["c"], "Debian 6.17-amd64")]
     session.new = [KernelRef(["d"], "Debian 7.3-x86_64"), KernelRef(["e"], "Debian 7.2-s390x")]
-    win.actions_._refresh_inputs()
+    win.actions_.refresh_inputs()
     names = [win.old_box.itemText(i) for i in range(win.old_box.count())]
     assert names == ["Debian 6.12", "Debian 6.17", "Debian 7.2 / Debian 7.3"]
     assert win.old_box.currentIndex() == 0 and win.new_box.currentIndex() == 2

@@ -44,7 +44,7 @@ class Actions(QObject):
         self._typing.timeout.connect(self._search)
         self._register()
         self._connect()
-        self._refresh_inputs()
+        self.refresh_inputs()
 
     def start(self, paths: list[str], demo: bool = False) -> None:
         """What the command line asked for: the demo, a session file, or inputs."""
@@ -149,14 +149,14 @@ class Actions(QObject):
         self.window.hypotheses.forget()
         self.window.store.set_index(None, filters)
         self.window.notes_.read_policy()
-        self._refresh_inputs()
+        self.refresh_inputs()
         self.analyse()
 
     def add_inputs(self, paths: list[str], what: str = "") -> None:
         """Take dropped or chosen paths into the session; an open result is brought up to date at once."""
         if not paths or not opening.add(self.session, paths, what):
             return
-        self._refresh_inputs()
+        self.refresh_inputs()
         self.window.documents.touch()
         if self.real is not None:
             self.analyse()
@@ -164,7 +164,7 @@ class Actions(QObject):
     def remove_input(self, path: str) -> None:
         """Take an input away and judge the rest anew."""
         if opening.remove(self.session, path):
-            self._refresh_inputs()
+            self.refresh_inputs()
             self.analyse()
 
     def choose_type(self, where: str, _why: str) -> None:
@@ -179,7 +179,8 @@ class Actions(QObject):
             self.session.section_types[section] = text
             self.analyse()
 
-    def _refresh_inputs(self) -> None:
+    def refresh_inputs(self) -> None:
+        """Show the session in the toolbar, the Inputs dock and on the welcome page."""
         w, s = self.window, self.session
         w.inputs.show_session(s)
         w.welcome.show_state(len(s.old), len(s.new), len(s.objects))
@@ -266,7 +267,7 @@ class Actions(QObject):
     def _show(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
         w = self.window
         w.store.set_index(index, filters)
-        self._refresh_inputs()
+        self.refresh_inputs()
         untold = opening.silent(self.session, index.analysis)
         problems = w.problems.show_problems(list(index.analysis.problems), [*unchecked(index), *untold])
         w.problems_dock.setWindowTitle(self.tr("Problems {0}").format(problems) if problems else self.tr("Problems"))

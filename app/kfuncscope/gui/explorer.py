@@ -40,7 +40,8 @@ class Explorer(QObject):
         if self._key == key_of(self.window.actions_.session) and self.offers:
             self._join(index)
             return
-        self._show(from_analysis(index.analysis))
+        analysis = index.analysis
+        self.window.jobs.quick(lambda _stop: from_analysis(analysis), self._show, key="join")
         self.load()
 
     def load(self) -> None:

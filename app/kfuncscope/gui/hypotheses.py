@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.index import Index
+from kfuncscope.gui.index import CODE, Index
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.rules.verdict import NeedKind, Verdict
 from kfuncscope.upgrade import whatif
@@ -47,13 +47,17 @@ class Hypotheses(QObject):
         window.kfuncs.whatif_wanted.connect(lambda kind, name: self.assume(NeedKind(kind), name, Action.REMOVED))
 
     def toggle_node(self, node: Node) -> None:
-        """Assume the opposite of what a need is now: a broken one stays, one that works goes away."""
+        """Assume the opposite of what a need is: a broken one stays, one that works goes away; asked again, neither."""
         index, real = self.window.store.index, self.window.actions_.real
         if index is None or real is None or node.column != NEED:
             return
         kind, name = index.needs[node.id]
+        assumed = [c for c in self.changes if (c.kind, c.name) == (kind, name)]
+        if assumed:
+            self.drop(assumed[0])
+            return
         number = real.need_id(kind, name)
-        breaks = number is not None and (real.need_verdict[number] == 7).any()
+        breaks = number is not None and (real.need_verdict[number] == CODE[Verdict.BREAKS]).any()
         self.assume(kind, name, Action.KEPT if breaks else Action.REMOVED)
 
     def assume(self, kind: NeedKind, name: str, action: Action) -> None:

@@ -167,7 +167,7 @@ class Index:
         if oid is None:
             oid = self._object_ids[obj.object] = len(self.objects)
             self.objects.append(obj.object)
-            self.packages.append(obj.package)
+            self.packages.append(obj.package or obj.object.rpartition("/")[0])
         return oid
 
     def _program(self, oid: int, prog: ProgramVerdict) -> int:

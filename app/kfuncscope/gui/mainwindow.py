@@ -281,7 +281,7 @@ class MainWindow(QMainWindow):
             Qt.Orientation.Horizontal,
         )
         lines = min(max(self.problems.model.rowCount(), 2), 3)
-        self.resizeDocks([self.problems_dock], [58 + 27 * lines], Qt.Orientation.Vertical)
+        self.resizeDocks([self.problems_dock], [46 + 27 * lines], Qt.Orientation.Vertical)
         for bar in self.findChildren(QTabBar):
             if bar.parent() is self:
                 bar.setExpanding(False)

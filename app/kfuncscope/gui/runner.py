@@ -30,7 +30,7 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
     for old, new in pairwise(refs for _, refs in groups(session)) if session.path else ():
         step = replace(session, old=old, new=new, path=[])
         try:
-            steps += analyse(step, progress).arches
+            steps += [a for a in analyse(step, progress).arches if not a.inferred]
         except InputError:
             continue  # no architecture in common: the whole upgrade has told what is wrong with these kernels
     send_analysis(send, whole, tuple(steps))

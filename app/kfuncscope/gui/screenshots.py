@@ -35,10 +35,17 @@ def _matrix(window: MainWindow) -> None:
 
 
 def _whatif(window: MainWindow) -> None:
+    from kfuncscope.gui.app import settle
+    from kfuncscope.gui.store import NEED, Node
     from kfuncscope.rules.verdict import NeedKind
     from kfuncscope.upgrade.whatif import Action
 
     window.hypotheses.assume(NeedKind.HELPER, "bpf_map_lookup_elem", Action.REMOVED)
+    settle()
+    index = window.store.index
+    number = index.need_id(NeedKind.HELPER, "bpf_map_lookup_elem") if index is not None else None
+    if number is not None:
+        window.store.select(Node(NEED, number))
 
 
 PICTURES: tuple[tuple[str, tuple[int, int], bool, Prepare], ...] = (
@@ -61,6 +68,8 @@ def make(folder: Path) -> list[Path]:
     written = []
     for name, size, dark, prepare in PICTURES:
         window = open_offscreen(analysis, size, dark)
+        window.actions_.session = sample_session()
+        window.actions_.refresh_inputs()
         window.store.select(None)
         prepare(window)
         settle()

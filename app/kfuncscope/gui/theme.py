@@ -80,6 +80,7 @@ WORDS: dict[Verdict, str] = {
     V.BREAKS: "Breaks", V.SILENT: "Silent", V.RISK: "Risk", V.DEGRADES: "Degrades", V.UNKNOWN: "Unknown",
     V.OK: "OK", V.ALREADY_BROKEN: "Broken before", V.FIXED: "Fixed",
 }  # fmt: skip
+SHORT: dict[Verdict, str] = {**WORDS, V.ALREADY_BROKEN: "Before"}
 MEANING: dict[Verdict, str] = {
     V.BREAKS: "does not load or attach any more",
     V.SILENT: "loads, but reads or does the wrong thing",

@@ -324,6 +324,9 @@ class GraphCanvas(QWidget):
         painter.setFont(theme.ui_font(-1))
         line = painter.fontMetrics().height() + 1
         last = -1e9
+        right = scene.x[scene.column == 1]
+        left = (scene.x + scene.w)[scene.column == 0]
+        gap = (float(right[0] - left[0]) if len(right) and len(left) else 100.0) * zoom
         for node in np.flatnonzero(scene.column == 0)[np.argsort(scene.y[scene.column == 0])].tolist():
             y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
             if y - last < line or not -line < y < rect.height() * zoom + line:
@@ -331,9 +334,12 @@ class GraphCanvas(QWidget):
             last = y
             programs = scene.dst[scene.edges_from(node)]
             bad = int((scene.verdict[programs] >= AFFECTED).sum())
-            text = f"{scene.labels[node]}  {bad}/{len(programs)}"
-            x = (float(scene.x[node] + scene.w[node]) - rect.left()) * zoom + 5
-            box = QRectF(x, y - line / 2, painter.fontMetrics().horizontalAdvance(text) + 6, line)
+            x = (float(scene.x[node] + scene.w[node]) - rect.left()) * zoom + 4
+            tail = f"  {bad}/{len(programs)}"
+            metrics = painter.fontMetrics()
+            room = int(gap - metrics.horizontalAdvance(tail) - 14)
+            text = metrics.elidedText(scene.labels[node], Qt.TextElideMode.ElideMiddle, room) + tail
+            box = QRectF(x, y - line / 2, metrics.horizontalAdvance(text) + 6, line)
             painter.fillRect(box, QColor(c.panel))
             painter.setPen(QColor(c.text))
             painter.drawText(box.adjusted(3, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)

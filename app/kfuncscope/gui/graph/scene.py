@@ -283,7 +283,8 @@ def _texts(
 
 
 def _short(name: str) -> str:
-    """An object's name without the ending that all of them have."""
+    """An object's name without its folder (the line below tells it) and the ending that all of them have."""
+    name = name.rsplit("/", 1)[-1] or name
     return name.removesuffix(".o").removesuffix(".bpf") or name
 
 
@@ -301,7 +302,8 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
     """The second line of a need: what kind of thing it is, and in two words what happens to it."""
     if verdict is Verdict.OK:
         return kind
-    word = _CLASS_WORDS.get(found.cls, "") if found is not None and found.verdict is verdict else ""
+    told = found is not None and found.verdict is verdict and verdict is not Verdict.FIXED
+    word = _CLASS_WORDS.get(found.cls, "") if found is not None and told else ""
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 

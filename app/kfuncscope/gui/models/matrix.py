@@ -176,7 +176,7 @@ class MatrixModel(QAbstractTableModel):
         if not codes:
             return "–"
         worst = max(codes)
-        word = theme.WORDS[SCALE[worst]]
+        word = theme.SHORT[SCALE[worst]]
         if lane < 0:
             bad = sum(c >= AFFECTED for c in codes)
             return self.tr("{0} of {1}").format(bad, len(codes)) if bad else word

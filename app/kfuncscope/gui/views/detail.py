@@ -225,7 +225,9 @@ class DetailPanel(QScrollArea):
             for p in users
         ]
         self._links(self.tr("WHO USES IT"), sorted(rows_of, key=lambda r: (-SCALE.index(r[2]), r[1])), PROGRAM)
-        self._buttons([(self.tr("What if it went away?"), lambda: self.whatif_wanted.emit(node))])
+        broken = bool((index.need_verdict[node.id] == SCALE.index(Verdict.BREAKS)).any())
+        question = self.tr("What if it stayed?") if broken else self.tr("What if it went away?")
+        self._buttons([(question, lambda: self.whatif_wanted.emit(node))])
 
     # --- parts ---
     def _findings(self, index: Index, node: Node, lane: int, rows: list[int]) -> None:
@@ -408,12 +410,15 @@ class DetailPanel(QScrollArea):
 
     def _facts(self, facts: tuple[tuple[str, str, str], ...]) -> None:
         c = theme.look()
-        rows = "".join(
-            f'<tr><td style="color:{c.muted}; padding-right:10px">{html.escape(a)}</td>'
-            f'<td style="padding-right:10px">{html.escape(b or "–")}</td><td>→ {html.escape(d or "–")}</td></tr>'
-            for a, b, d in facts[:30]
-        )
-        self._add_label(f"<table>{rows}</table>", rich=True).setFont(theme.ui_font(-0.5))
+        rows = []
+        for name, old, new in facts[:30]:
+            head = f'<td style="color:{c.muted}; padding-right:10px">{html.escape(name)}</td>'
+            if old == new:
+                rows.append(f'<tr>{head}<td colspan="2" style="color:{c.muted}">{html.escape(old or "–")}</td></tr>')
+                continue
+            first = f'<td style="padding-right:10px">{html.escape(old or "–")}</td>'
+            rows.append(f"<tr>{head}{first}<td>→ {html.escape(new or '–')}</td></tr>")
+        self._add_label(f"<table>{''.join(rows)}</table>", rich=True).setFont(theme.ui_font(-0.5))
 
     def _link(self, text: str, then: Callable[[], None], verdict: Verdict | None = None) -> None:
         button = QPushButton(text)
