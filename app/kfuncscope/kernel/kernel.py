@@ -33,14 +33,13 @@ class Kernel:
         self.problems: list[Problem] = list(files.problems)
         self.vmlinux = Blob(files.btf, files.label) if files.btf else None
         self.config = parse_config(files.config, f"{files.label} config") if files.config else None
-        self.symbols = Symbols(files.symbols, f"{files.label} symbols") if files.symbols else None
         told = identify_arch(self.vmlinux) if self.vmlinux else None
         self.arch = arch or told or files.arch or ""
         if not self.arch:
             raise KernelError(files.label, "the architecture cannot be told from these files; name it")
         if self.vmlinux and arch and told and told != arch:
             raise KernelError(files.label, f"given as {arch}, but its types are those of {told}")
-        self.modules = Modules(files.modules, self.vmlinux)
+        self.modules = Modules(files.modules, self.vmlinux, files.module_search)
         self.release = release or files.release or self._release_from_label() or ""
         self.release_source = "given" if release else "files" if self.release else ""
         if not self.release and self.vmlinux:
@@ -53,6 +52,19 @@ class Kernel:
     def _release_from_label(self) -> str | None:
         found = _RELEASE.search(self.label)
         return found[1] if found else None
+
+    @cached_property
+    def symbols(self) -> Symbols | None:
+        """The symbol list that was given, else the one inside the image; None where there is neither."""
+        if self.files.symbols:
+            return Symbols(self.files.symbols, f"{self.label} symbols")
+        if self.files.kallsyms is None:
+            return None
+        try:
+            return Symbols(self.files.kallsyms(), f"{self.label} kallsyms")
+        except InputError as error:
+            self.problems.append(Problem(error.source, error.reason, error.offset))
+            return None
 
     @cached_property
     def version(self) -> tuple[int, int]:

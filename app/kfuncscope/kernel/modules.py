@@ -10,15 +10,24 @@ import numpy as np
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import InputError
-from kfuncscope.intake.files import ModuleSections, Problem
+from kfuncscope.intake.files import ModuleSearch, ModuleSections, Problem
 from kfuncscope.intake.modules import base_name_offsets, btf_strings
+
+
+FEW = 64  # so many modules are searched one by one
 
 
 class Modules:
     """The modules of one kernel by name. What cannot be read is listed in ``problems`` and otherwise left out."""
 
-    def __init__(self, readers: Mapping[str, Callable[[], ModuleSections]], vmlinux: Blob | None) -> None:
+    def __init__(
+        self,
+        readers: Mapping[str, Callable[[], ModuleSections]],
+        vmlinux: Blob | None,
+        search: ModuleSearch | None = None,
+    ) -> None:
         self._readers = dict(readers)
+        self._search = search
         self._vmlinux = vmlinux
         self._raw: dict[str, ModuleSections] = {}
         self._blobs: dict[str, Blob | None] = {}
@@ -72,11 +81,19 @@ class Modules:
         """Blobs that may name something ``name`` (or a flavour of it): told from bytes before anything is parsed."""
         known = self._holding.get(name)
         if known is None:
-            needle = b"\0" + name.encode()
-            offsets = self._offsets(needle)
-            known = [m for m in self.names if self._may_hold(m, needle, offsets)]
+            if self._search is not None and len(self._readers) > FEW:
+                known = list(self._search.find([name]).get(name, ()))
+            else:
+                needle = b"\0" + name.encode()
+                offsets = self._offsets(needle)
+                known = [m for m in self.names if self._may_hold(m, needle, offsets)]
             self._holding[name] = known
         return [b for m in known if (b := self.blob(m)) is not None]
+
+    def prepare(self, progress: Callable[[int, int, str], None]) -> None:
+        """Make the index of thousands of modules now, where there are so many; some seconds the first time."""
+        if self._search is not None and len(self._readers) > FEW:
+            self._search.prepare(progress)
 
     def _offsets(self, needle: bytes) -> list[int]:
         """Where the kernel's own strings hold the name: split BTF refers to them instead of repeating them."""

@@ -156,7 +156,7 @@ def judged(
     global _shared
     for pair in pairs:
         for kernel in (pair.old, pair.new):
-            warm(kernel)
+            warm(kernel, progress)
     _shared = pairs, section_types
     try:
         yield from _in_processes(files, count, progress)
@@ -164,8 +164,10 @@ def judged(
         _shared = None
 
 
-def warm(kernel: Kernel) -> None:
+def warm(kernel: Kernel, progress: Progress) -> None:
     """Build what every object will ask for, so that forked workers share it."""
+    kernel.modules.prepare(progress)
+    _ = kernel.symbols
     _ = kernel.kfuncs, kernel.kfunc_rules, kernel.caps, kernel.helpers, kernel.map_types
     _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.lsm_hooks, kernel.knowledge.tracepoints
     if kernel.vmlinux is not None:
