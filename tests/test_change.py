@@ -237,11 +237,17 @@ def test_r_7_3_callbacks_of_struct_ops() -> None:
 
 
 def test_r_7_7_newly_nullable_arguments() -> None:
-    """tp_btf arguments that the tables of the new release list."""
+    """tp_btf arguments that the tables of the new release list: a read through one without a test is refused."""
     old = new = hook("sched_process_wait", ["pid*pid"], "tracepoint")
-    found = one(upgrade(prog("tp_btf/sched_process_wait", READ[0]), old, new, ("6.1", "7.3")))
-    assert (found.verdict, worst_of(found).rules) == (Verdict.RISK, ("R-7.7",))
-    assert one(upgrade(prog("tp_btf/sched_process_wait"), old, new, ("6.1", "7.3"))).verdict == Verdict.OK
+
+    def found(*code: Any) -> ProgramVerdict:
+        return one(upgrade(prog("tp_btf/sched_process_wait", code), old, new, ("6.1", "7.3")))
+
+    unchecked = found(*READ[0], ldx(4, 3, 2, 0))
+    assert (unchecked.verdict, worst_of(unchecked).rules) == (Verdict.BREAKS, ("R-7.7",))
+    assert found(*READ[0], jmp("==", 2, 0, "out"), ldx(4, 3, 2, 0), "out:").verdict == Verdict.OK
+    assert found(*READ[0]).verdict == Verdict.OK
+    assert found().verdict == Verdict.OK
 
 
 # -- meaning (R-3.13, R-4.4..4.7)
