@@ -11,7 +11,8 @@ from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import Reloc, SpecError, Value, parse_spec, value_of
+from kfuncscope.rules.core import Reloc, Value, value_of
+from kfuncscope.rules.spec import SpecError, parse_spec
 from support import bpfwriter as bpf
 from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder
@@ -73,7 +74,7 @@ class Case:
         blob = self.local.blob("local")
         code: list[object] = []
         for record in self.records:
-            insn = record.insn if record.insn is not None else bpf.mov(0, _value(blob, record))
+            insn = record.insn if record.insn is not None else bpf.mov(0, local_value(blob, record))
             code.append(bpf.core(insn, record.root, record.access, record.kind))
         self.builder.program("xdp", "prog", [*code, bpf.mov(0, 0), bpf.exit_()])  # type: ignore[list-item]
         return self.builder.build()
@@ -87,7 +88,7 @@ class Case:
         return obj, kernel, [relocs[i] for i in sorted(relocs)]
 
 
-def _value(blob: object, record: Record) -> int:
+def local_value(blob: object, record: Record) -> int:
     """The value that a compiler would have written."""
     try:
         spec = parse_spec(blob, CoreRelo(0, record.root, record.access, record.kind))  # type: ignore[arg-type]

@@ -22,6 +22,12 @@ _COLOURS = {
 }  # fmt: skip
 
 
+class Painted(str):
+    """A text of our own with colours in it; names from inputs are never of this class."""
+
+    __slots__ = ()
+
+
 def clean(text: str) -> str:
     """A text that cannot move the cursor or hide parts of itself: control and direction characters made visible."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
@@ -35,12 +41,12 @@ def coloured() -> bool:
 def verdict_word(verdict: Verdict) -> str:
     """Glyph and word, coloured on a terminal."""
     text = f"{GLYPHS[verdict]} {verdict.value}"
-    return f"\033[{_COLOURS[verdict]}m{text}\033[0m" if coloured() else text
+    return Painted(f"\033[{_COLOURS[verdict]}m{text}\033[0m") if coloured() else text
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain table with aligned columns; the last column is free to run on."""
-    body = [[clean(cell) if "\033" not in cell else cell for cell in row] for row in rows]
+    body = [[cell if isinstance(cell, Painted) else clean(cell).replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max((_width(r[i]) for r in [head, *body]), default=0) for i in range(len(head))]
     for row in [head, *body]:
         cells = [cell + " " * (widths[i] - _width(cell)) for i, cell in enumerate(row[:-1])]
@@ -48,7 +54,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _width(text: str) -> int:
-    return len(text) - (9 if text.startswith("\033[") else 0)
+    return len(text) - (9 if isinstance(text, Painted) else 0)
 
 
 def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -60,7 +66,10 @@ def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def _defused(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "@", "\t", "\r") else cell
+    if not isinstance(cell, str):
+        return cell
+    text = "\t".join(clean(part) for part in cell.split("\t"))
+    return f"'{text}" if text[:1] in ("=", "@", "\t") else text
 
 
 def write_json(value: Any) -> None:

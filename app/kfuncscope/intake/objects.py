@@ -37,6 +37,7 @@ def object_files(
     """
     problems: list[Problem] = []
     files = list(_files_below(paths, problems))
+    given = {Path(p) for p in paths}  # a file that was named, unlike one of a folder, is meant to hold something
     objects: dict[str, _Object] = {}
     for done, (path, found) in enumerate(_scan_all(files)):
         if progress:
@@ -45,6 +46,8 @@ def object_files(
             problems.append(Problem(found.source, found.reason, found.offset))
             continue
         problems.extend(found.problems)
+        if path in given and not found.objects and not found.problems:
+            problems.append(Problem(shown(path), "no BPF object was found in it"))
         for item in found.objects:
             digest = hashlib.sha256(item.data).hexdigest()
             objects.setdefault(digest, _Object(item.data)).places.setdefault(item.place, item.name)
