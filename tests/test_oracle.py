@@ -20,8 +20,9 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.rules.change import compare
-from kfuncscope.rules.core import KIND_NAMES, Matcher, relocate
+from kfuncscope.rules.core import Matcher, relocate
 from kfuncscope.rules.judge import judge
+from kfuncscope.rules.spec import KIND_NAMES
 from kfuncscope.rules.verdict import Tri, Verdict
 
 pytestmark = pytest.mark.corpus

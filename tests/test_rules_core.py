@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kfuncscope.rules.core import spec_text
+from kfuncscope.rules.spec import spec_text
 from support import libbpf
 from support.bpfwriter import (
     ENUMVAL_EXISTS,

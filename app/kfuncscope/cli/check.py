@@ -10,7 +10,7 @@ from kfuncscope.cli import report_commands
 from kfuncscope.cli.given import session
 from kfuncscope.cli.output import ProgressLine, clean, table, verdict_word
 from kfuncscope.rules.verdict import SEVERITY, Finding, ProgramVerdict, Verdict
-from kfuncscope.upgrade import jsonform
+from kfuncscope.upgrade import jsonform, policy
 from kfuncscope.upgrade.analyse import analyse
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
 
@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         progress.end()
     if arguments.format == "json":
-        sys.stdout.buffer.write(jsonform.dumps(analysis, shard=shard))
+        rules = policy.load(arguments.policy) if arguments.policy else policy.DEFAULT
+        sys.stdout.buffer.write(jsonform.dumps(analysis, policy.decide(analysis, rules), shard))
         sys.stdout.buffer.flush()
     else:
         print_analysis(analysis, everything=arguments.all)

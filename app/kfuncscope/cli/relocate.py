@@ -15,7 +15,7 @@ from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import KIND_NAMES, SpecError, parse_spec, spec_text
+from kfuncscope.rules.spec import KIND_NAMES, SpecError, parse_spec, spec_text
 from kfuncscope.upgrade.analyse import open_refs
 from kfuncscope.upgrade.session import KernelRef
 

@@ -13,7 +13,6 @@ from kfuncscope.errors import InputError
 from kfuncscope.intake.files import ModuleSearch, ModuleSections, Problem
 from kfuncscope.intake.modules import base_name_offsets, btf_strings
 
-
 FEW = 64  # so many modules are searched one by one
 
 

@@ -55,7 +55,7 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
     before, after = old.programs[index], new.programs[index]
     program = after.program
     findings = _problem_findings(old.context, new.context, before, after)
-    works = _works(after)
+    works = works_on(after)
     if works != Tri.NO and before.loads == Tri.YES:
         findings += _guard_findings(old.context, new.context, before, after)
         findings += _meaning_findings(old.context, new.context, program)
@@ -76,7 +76,7 @@ def _order(finding: Finding) -> tuple[int, str, str, str]:
     return -SEVERITY[finding.verdict], finding.kind, finding.name, finding.message
 
 
-def _works(judged: ProgramJudgement) -> Tri:
+def works_on(judged: ProgramJudgement) -> Tri:
     """Loads and attaches, targets that only the loader knows left aside."""
     if judged.loads != Tri.YES:
         return judged.loads
@@ -87,7 +87,7 @@ def _works(judged: ProgramJudgement) -> Tri:
 
 
 def _verdict(before: ProgramJudgement, after: ProgramJudgement, findings: list[Finding]) -> Verdict:
-    was, now = _works(before), _works(after)
+    was, now = works_on(before), works_on(after)
     if now == Tri.NO:
         # What loaded and could not attach still let its object load; what no longer loads may take the object along.
         worse = before.loads == Tri.YES and after.loads == Tri.NO
@@ -106,7 +106,7 @@ def _same(problem: Problem) -> tuple[object, ...]:
 def _problem_findings(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> list[Finding]:
     """One finding for each need that the new kernel does not meet; all its places together."""
     known = {_same(p) for p in before.problems}
-    broken_before = _works(before) == Tri.NO
+    broken_before = works_on(before) == Tri.NO
     loaded_before = before.loads == Tri.YES
     groups: dict[tuple[object, ...], list[Problem]] = {}
     for problem in after.problems:
@@ -122,7 +122,7 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
         elif key in known or (broken_before and not (loaded_before and first.stage == Stage.LOAD)):
             verdict = Verdict.ALREADY_BROKEN
         found.append(_as_finding(old, new, after.program, problems, verdict))
-    if _works(after) == Tri.YES and broken_before:
+    if works_on(after) == Tri.YES and broken_before:
         found += [_fixed(old, new, before.program, p) for p in _firsts(before.problems)]
     return found
 

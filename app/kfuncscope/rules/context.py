@@ -11,9 +11,9 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
+from kfuncscope.rules.arith import NONZERO, Value
 from kfuncscope.rules.compat import types_are_compat
 from kfuncscope.rules.core import Matcher, Reloc, relocate
-from kfuncscope.rules.reach import NONZERO, Value
 
 
 class Resolved(NamedTuple):

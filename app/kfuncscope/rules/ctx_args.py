@@ -9,7 +9,8 @@ from kfuncscope.bpf.instructions import LDX, Insn
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
-from kfuncscope.rules.reach import Reach, State, Value
+from kfuncscope.rules.arith import Value
+from kfuncscope.rules.reach import Reach, State
 
 
 class Slot(NamedTuple):

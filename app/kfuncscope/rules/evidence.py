@@ -10,8 +10,8 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel import knowledge
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import SpecError, match_spec, parse_spec
 from kfuncscope.rules.hook import btf_name, find_hook, traced_function
+from kfuncscope.rules.spec import Accessor, SpecError, match_spec, parse_spec
 from kfuncscope.rules.struct_ops import kernel_type
 from kfuncscope.rules.verdict import Evidence, NeedKind, Remedy, Site
 
@@ -147,8 +147,6 @@ def _field_text(ctx: Context, relo: object, function: Function, index: int) -> t
 
 def member_text(blob: Blob, steps: tuple[object, ...], bit_offset: int) -> str:
     """The last member of a spec as C, with its offset."""
-    from kfuncscope.rules.core import Accessor
-
     for step in reversed(steps):
         assert isinstance(step, Accessor)
         if step.name and blob.kind(step.type) in COMPOSITES:

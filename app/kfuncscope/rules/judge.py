@@ -15,7 +15,6 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfunc_filters import Caller
 from kfuncscope.rules.attach import attach_problems
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import spec_text
 from kfuncscope.rules.guard import find_guard
 from kfuncscope.rules.helper import helper_problems, instruction_problems
 from kfuncscope.rules.hook import target_problems, type_problems
@@ -24,6 +23,7 @@ from kfuncscope.rules.map import map_problems, object_map_problems
 from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.reach import Reach as Reachability
 from kfuncscope.rules.reach import reachability
+from kfuncscope.rules.spec import SpecError, parse_spec, spec_text
 from kfuncscope.rules.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 
@@ -227,8 +227,6 @@ def _core_errors(ctx: Context, program: Program) -> list[Problem]:
 
 
 def _spec_name(ctx: Context, function: Function, index: int) -> str:
-    from kfuncscope.rules.core import SpecError, parse_spec
-
     btf = ctx.obj.btf
     assert btf is not None
     relo = function.relos[function.core[index]][1]

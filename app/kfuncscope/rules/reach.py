@@ -10,7 +10,6 @@ subprograms and callbacks; constants come from immediates (CO-RE patched), absen
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,15 +32,10 @@ from kfuncscope.bpf.instructions import (
     Insn,
 )  # fmt: skip
 from kfuncscope.bpf.object import BpfObject, Function, Program
+from kfuncscope.rules.arith import M32, M64, NONZERO, Value, arith, compare, moved, pointer_sum
 
-M32 = 0xFFFFFFFF
-M64 = 0xFFFFFFFFFFFFFFFF
 STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts as reachable
 
-# A value: None (unknown), an int (64 bits, unsigned), NONZERO, or a pointer ("fp", offset or None), ("data", section,
-# offset), ("kconfig", name, offset).
-Value = int | tuple[object, ...] | None
-NONZERO: tuple[object, ...] = ("nonzero",)
 Key = tuple[str, int]  # a function: section and first instruction
 
 
@@ -233,15 +227,15 @@ class Reach:
             operand = (insn.imm if patched is None else patched) & M64
         mine = regs[insn.dst]
         if code == 0xB0:
-            regs[insn.dst] = _moved(operand, insn, wide)
+            regs[insn.dst] = moved(operand, insn, wide)
         elif isinstance(mine, int) and isinstance(operand, int):
-            regs[insn.dst] = _arith(code, mine, operand, insn, wide)
+            regs[insn.dst] = arith(code, mine, operand, insn, wide)
         elif code == 0x80 and isinstance(mine, int):
             regs[insn.dst] = (-mine) & (M64 if wide else M32)
         elif code in (0xA0, 0x90) and insn.op & 8 and insn.src == insn.dst and code == 0xA0:
             regs[insn.dst] = 0
         elif wide and code in (0x00, 0x10):
-            regs[insn.dst] = _pointer_sum(mine, operand, code == 0x10)
+            regs[insn.dst] = pointer_sum(mine, operand, code == 0x10)
         else:
             regs[insn.dst] = None
 
@@ -317,7 +311,7 @@ class Reach:
         jump, fall = at + 1 + insn.off, at + 1
         if code == 0xE0:  # may_goto: either way
             return [(jump, state.copy()), (fall, state)]
-        outcome = _compare(code, state.regs[insn.dst], right, wide)
+        outcome = compare(code, state.regs[insn.dst], right, wide)
         sides = taken.setdefault(at, set())
         if outcome is not None:
             target = jump if outcome else fall
@@ -359,103 +353,6 @@ def _passes(value: Value) -> bool:
 
 
 _SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
-
-
-def _signed(value: int, bits: int) -> int:
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if value >> (bits - 1) else value
-
-
-def _moved(operand: Value, insn: Insn, wide: bool) -> Value:
-    if insn.op & 8 and insn.off in (8, 16, 32) and isinstance(operand, int):
-        return _signed(operand, insn.off) & (M64 if wide else M32)
-    if wide:
-        return None if insn.off and not isinstance(operand, int) else operand
-    return operand & M32 if isinstance(operand, int) else None
-
-
-def _arith(code: int, left: int, right: int, insn: Insn, wide: bool) -> Value:
-    """Binary arithmetic on constants, 32 or 64 bits wide, as the instruction set defines it."""
-    bits, mask = (64, M64) if wide else (32, M32)
-    left, right = left & mask, right & mask
-    if code in (0x30, 0x90):
-        return _divided(code == 0x90, left, right, insn.off == 1, bits)
-    if code == 0xD0:
-        return _swapped(insn, left if wide else left & M64)
-    shift = right & (bits - 1)
-    simple: dict[int, Callable[[], int]] = {
-        0x00: lambda: left + right,
-        0x10: lambda: left - right,
-        0x20: lambda: left * right,
-        0x40: lambda: left | right,
-        0x50: lambda: left & right,
-        0x60: lambda: left << shift,
-        0x70: lambda: left >> shift,
-        0x80: lambda: -left,
-        0xA0: lambda: left ^ right,
-        0xC0: lambda: _signed(left, bits) >> shift,
-    }
-    make = simple.get(code)
-    return make() & mask if make else None
-
-
-def _divided(modulo: bool, left: int, right: int, signed: bool, bits: int) -> int:
-    """Division by zero gives 0, modulo zero leaves the dividend (RFC 9669)."""
-    mask = (1 << bits) - 1
-    if right == 0:
-        return left if modulo else 0
-    if not signed:
-        return left % right if modulo else left // right
-    one, other = _signed(left, bits), _signed(right, bits)
-    quotient = abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
-    return (one - quotient * other if modulo else quotient) & mask
-
-
-def _swapped(insn: Insn, value: int) -> Value:
-    size = {16: 2, 32: 4, 64: 8}.get(insn.imm)
-    if size is None:
-        return None
-    value &= (1 << 8 * size) - 1
-    if insn.op == 0xD7:
-        return int.from_bytes(value.to_bytes(size, "little"), "big")
-    return None  # to a fixed byte order: depends on the machine
-
-
-def _pointer_sum(mine: Value, operand: Value, minus: bool) -> Value:
-    if isinstance(operand, tuple) and not minus and isinstance(mine, int):
-        mine, operand = operand, mine
-    if not isinstance(mine, tuple):
-        return None
-    if mine == NONZERO or mine[0] == "arg":
-        return None
-    if isinstance(operand, int):
-        by = -_signed(operand, 64) if minus else _signed(operand, 64)
-        last = mine[-1]
-        return (*mine[:-1], last + by) if isinstance(last, int) else mine
-    return ("fp", None) if mine[0] == "fp" else None
-
-
-_COMPARISONS: dict[int, Callable[[int, int], bool]] = {
-    0x10: lambda a, b: a == b, 0x20: lambda a, b: a > b, 0x30: lambda a, b: a >= b, 0x40: lambda a, b: bool(a & b),
-    0x50: lambda a, b: a != b, 0xA0: lambda a, b: a < b, 0xB0: lambda a, b: a <= b,
-}  # fmt: skip
-_SIGNED: dict[int, Callable[[int, int], bool]] = {
-    0x60: lambda a, b: a > b, 0x70: lambda a, b: a >= b, 0xC0: lambda a, b: a < b, 0xD0: lambda a, b: a <= b,
-}  # fmt: skip
-
-
-def _compare(code: int, left: Value, right: Value, wide: bool) -> bool | None:
-    """The outcome of a conditional jump, None where it is not constant."""
-    if isinstance(left, int) and isinstance(right, int):
-        bits, mask = (64, M64) if wide else (32, M32)
-        if code in _COMPARISONS:
-            return _COMPARISONS[code](left & mask, right & mask)
-        if code in _SIGNED:
-            return _SIGNED[code](_signed(left, bits), _signed(right, bits))
-        return None
-    if wide and isinstance(left, tuple) and left[0] != "arg" and right == 0 and code in (0x10, 0x50):
-        return code == 0x50
-    return None
 
 
 def _leaders(function: Function) -> frozenset[int]:

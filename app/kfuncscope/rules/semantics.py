@@ -14,10 +14,11 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
 from kfuncscope.rules.context import Context, Resolved
-from kfuncscope.rules.core import EXISTENCE, Reloc, ReloKind, parse_spec, spec_text
+from kfuncscope.rules.core import Reloc
 from kfuncscope.rules.ctx_args import type_class
 from kfuncscope.rules.evidence import field_evidence, kfunc_evidence, site
 from kfuncscope.rules.reach import Reach
+from kfuncscope.rules.spec import EXISTENCE, ReloKind, Spec, parse_spec, spec_text
 from kfuncscope.rules.verdict import Confidence, Finding, NeedKind, Verdict
 
 # Flags whose appearance (first) or disappearance (second) can make the verifier refuse an unchanged caller (R-4.5).
@@ -191,8 +192,6 @@ def _width(old: Context, new: Context, function: Function, index: int, was: Relo
 
 def _final_size(spec: object) -> int | None:
     """Size in bytes of an integer or enum member at the end of a spec; None for anything else."""
-    from kfuncscope.rules.core import Spec
-
     assert isinstance(spec, Spec)
     step = spec.steps[-1] if spec.steps else None
     if step is None or not step.name:

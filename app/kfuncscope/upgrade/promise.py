@@ -18,11 +18,11 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules import change
 from kfuncscope.rules.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import EXISTENCE
 from kfuncscope.rules.evidence import flag_words, hook_declaration, kfunc_declaration, member_text
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Problem as Fault
 from kfuncscope.rules.problem import Stage
+from kfuncscope.rules.spec import EXISTENCE
 from kfuncscope.rules.struct_ops import kernel_type
 from kfuncscope.rules.verdict import NeedKind, Tri
 from kfuncscope.upgrade.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
@@ -161,7 +161,7 @@ def _part(
     load_only: list[str] = []
     known: list[tuple[str, Known]] = [("", _known(f)) for f in judged.problems]
     for one in judged.programs:
-        fails = change._works(one) == Tri.NO
+        fails = change.works_on(one) == Tri.NO
         if fails and one.loads != Tri.YES:
             first = one.first
             left_out.append((f"{obj.name}/{one.program.name}", first.message if first else "does not work"))

@@ -23,11 +23,13 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.errors import SessionError
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.rules.arith import NONZERO, Value
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import EXISTENCE, Reloc
+from kfuncscope.rules.core import Reloc
 from kfuncscope.rules.ctx_args import Deref, Load, ctx_loads, unchecked_derefs
 from kfuncscope.rules.helper import new_instructions
-from kfuncscope.rules.reach import NONZERO, Value, reachability
+from kfuncscope.rules.reach import reachability
+from kfuncscope.rules.spec import EXISTENCE
 
 MAY_GOTO = 0xE5
 LATER = 0xFF << 16  # LINUX_KERNEL_VERSION of any later kernel
