@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,26 @@ def test_problems_list_each_with_its_reason(win: MainWindow) -> None:
     texts = [r[0] + r[1] for r in win.problems.model.rows]
     assert any("broken.bpf.o" in t and "offset 0x40" in t for t in texts)
     assert "Problems 3" in win.problems_dock.windowTitle()
+
+
+def test_results_with_little_in_them(qapp: object, qtbot: QtBot) -> None:
+    """No architecture, no object, an object without programs, a program that needs nothing: all can be shown."""
+    real = analyses.demo()
+    arch = real.arches[0]
+    bare = replace(arch.objects[0], programs=())
+    lone = replace(arch.objects[0], programs=(replace(arch.objects[0].programs[2], needs=(), findings=()),))
+    for arches in (
+        (),
+        (replace(arch, objects=()),),
+        (replace(arch, objects=(bare,)),),
+        (replace(arch, objects=(lone,)),),
+    ):
+        with windows.window(replace(real, arches=arches)) as window:
+            for number in range(5):
+                window.show_tab(number)
+                window.grab()
+            for command in ("graph.next", "graph.fit", "graph.isolate", "filter.affected", "filter.clear", "arch.all"):
+                window.commands.run(command)
+                settle()
+            window.grab()
+            qtbot.keyClick(window.graph.canvas, Qt.Key.Key_Right)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QSettings, QSize, Qt, QThreadPool
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QLocale, QSettings, QSize, Qt, QThreadPool, QTranslator
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -38,6 +38,9 @@ def application(argv: Sequence[str] = ()) -> QApplication:
     icon = resource("icons", "kfuncscope.svg")
     if icon.is_file():
         app.setWindowIcon(QIcon(str(icon)))
+    translator = QTranslator(app)
+    if translator.load(QLocale(), "kfuncscope", "_", str(resource("translations"))):
+        app.installTranslator(translator)
     theme.choose_font(app)
     return app
 

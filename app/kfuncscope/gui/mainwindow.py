@@ -275,13 +275,16 @@ class MainWindow(QMainWindow):
         if self.settings is not None and self.settings.contains("window/state"):
             return
         wide = self.width() >= 1700
+        grow = max(1.0, theme.scale()) ** 0.6
         self.resizeDocks(
             [self.inputs_dock, self.detail_dock],
-            [290 if wide else 254, 470 if wide else 386],
+            [round((290 if wide else 254) * grow), round((470 if wide else 386) * grow)],
             Qt.Orientation.Horizontal,
         )
         lines = min(max(self.problems.model.rowCount(), 2), 3)
-        self.resizeDocks([self.problems_dock], [46 + 27 * lines], Qt.Orientation.Vertical)
+        self.resizeDocks(
+            [self.problems_dock], [46 + round(27 * max(1.0, theme.scale())) * lines], Qt.Orientation.Vertical
+        )
         for bar in self.findChildren(QTabBar):
             if bar.parent() is self:
                 bar.setExpanding(False)

@@ -233,9 +233,9 @@ def ui_font(delta: float = 0.0, bold: bool = False) -> QFont:
     return font
 
 
-def html_families() -> tuple[str, str]:
-    """Families of the fixed-width and of the text font for rich text."""
-    return mono().family(), QGuiApplication.font().family()
+def scale() -> float:
+    """How large the application font is beside the one the window was drawn for (13 pixels)."""
+    return max(0.8, QFontInfo(QGuiApplication.font()).pixelSize() / 13.0)
 
 
 def choose_font(app: QApplication) -> None:

@@ -108,7 +108,7 @@ class Legend(QWidget):
         x, middle = 0, self.height() / 2
         for verdict in theme.SHOWN:
             width = painter.fontMetrics().horizontalAdvance(theme.WORDS[verdict])
-            if x + 16 + width > self.width():
+            if x + 16 + width + self._gap > self.width():
                 break
             theme.draw_glyph(painter, verdict, x + 6, middle, 10)
             painter.setPen(QColor(theme.look().muted))

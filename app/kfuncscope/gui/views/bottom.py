@@ -47,7 +47,7 @@ class ProblemsView(QWidget):
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         head.hide()
         self.table.setColumnWidth(0, 330)
-        self.table.setColumnWidth(2, 118)
+        self.table.setColumnWidth(2, round(118 * max(1.0, theme.scale())))
         self.empty = QLabel(self.tr("Everything that was given could be read and judged."))
         self.empty.setObjectName("muted")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)

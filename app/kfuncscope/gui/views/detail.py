@@ -431,15 +431,23 @@ class DetailPanel(QScrollArea):
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _buttons(self, actions: list[tuple[str, Callable[[], None]]]) -> None:
-        row = QHBoxLayout()
+        """Buttons side by side, in as many rows as the width asks for."""
+        room = max(self.viewport().width(), 300) - 40
+        row, taken = QHBoxLayout(), 0
         row.setContentsMargins(0, 4, 0, 2)
-        row.setSpacing(5)
+        rows = [row]
         for text, slot in actions:
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, s=slot: s())
+            taken += button.sizeHint().width() + 5
+            if taken > room and row.count():
+                row, taken = QHBoxLayout(), button.sizeHint().width() + 5
+                rows.append(row)
             row.addWidget(button)
-        row.addStretch(1)
-        self._column.addLayout(row)
+        for each in rows:
+            each.setSpacing(5)
+            each.addStretch(1)
+            self._column.addLayout(each)
 
 
 def _copy(text: str) -> None:

@@ -140,7 +140,7 @@ class DecisionCard(QAbstractButton):
         super().__init__()
         self._word, self._verdict, self._lines = "", Verdict.UNKNOWN, ["", ""]
         self.setFixedHeight(HEIGHT)
-        self.setFixedWidth(262)
+        self.setFixedWidth(round(262 * max(1.0, theme.scale()) ** 0.6))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_(self, word: str, verdict: Verdict, lines: list[str]) -> None:
