@@ -51,7 +51,7 @@ function _shtab_kfuncscope_using
 end
 
 set -g _shtab_kfuncscope_commands check judge relocate explain diff merge compare path usage promise 'promise make' 'promise check' kernel object demo gui knowledge 'knowledge build' 'knowledge list' cache
-set -g _shtab_kfuncscope_opts_with_value --annotate --arch --baseline --fail-on --format --kernel --kind --new --old --out --output --picture --policy --release --report --section-type --shard --workers -o
+set -g _shtab_kfuncscope_opts_with_value --annotate --arch --baseline --fail-on --format --kernel --kind --new --old --out --output --picture --policy --release --report --section-type --shard --step --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -123,11 +123,12 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using compare' -l format -xka "md c
 complete -c kfuncscope -n '_shtab_kfuncscope_using compare' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of to standard output'
 complete -c kfuncscope -n '_shtab_kfuncscope_using compare; and test $_shtab_kfuncscope_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d OLD.json
 complete -c kfuncscope -n '_shtab_kfuncscope_using compare; and test $_shtab_kfuncscope_npos -eq 1' -ka "(__fish_complete_path (commandline -ct))" -d NEW.json
-complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a path -d 'From JSON reports of consecutive upgrades (6.1 to 6.12, 6.12 to 7.2, ...): where each program breaks first.'
+complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a path -d 'An upgrade in several steps (6.1 to 6.12, 6.12 to 7.2, ...): where each program breaks first. Give each step'"'"'s kernels with --step, and objects; or JSON reports of consecutive upgrades.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using path' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using path' -l step -xka "(__fish_complete_path (commandline -ct))" -d 'kernels of one step, one for each architecture; give it again for each step, oldest first'
 complete -c kfuncscope -n '_shtab_kfuncscope_using path' -l format -xka "md csv json" -d 'form of the output (default md)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using path' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of to standard output'
-complete -c kfuncscope -n '_shtab_kfuncscope_using path; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'JSON reports in the order of the steps'
+complete -c kfuncscope -n '_shtab_kfuncscope_using path; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, or JSON reports in order'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a usage -d 'Count who uses what; no kernel is needed. Evidence for those who decide what to keep.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kind -x -d 'kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, '"'"'map type'"'"', '"'"'program type'"'"''
