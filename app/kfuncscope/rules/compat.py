@@ -44,8 +44,15 @@ def fields_are_compat(local: Blob, local_id: int, target: Blob, target_id: int) 
     return False
 
 
-def types_are_compat(local: Blob, local_id: int, target: Blob, target_id: int, level: int = MAX_LEVEL) -> bool:
+def types_are_compat(local: Blob, local_id: int, target: Blob, target_id: int) -> bool:
     """R-3.9: libbpf's test of kfunc prototypes and of the existence of types; names of structs do not matter."""
+    return _compat(local, local_id, target, target_id, MAX_LEVEL, {})
+
+
+def _compat(
+    local: Blob, local_id: int, target: Blob, target_id: int, level: int, known: dict[tuple[int, int, int], bool]
+) -> bool:
+    """The same at a level; ``known`` holds answers for functions that take functions (R-11.17)."""
     if not kinds_compat(local.kind(local_id), target.kind(target_id)):
         return False
     while level > 0:
@@ -67,7 +74,10 @@ def types_are_compat(local: Blob, local_id: int, target: Blob, target_id: int, l
             if len(mine) != len(theirs):
                 return False
             for one, other in zip(mine, theirs, strict=True):
-                if not types_are_compat(local, local.skip(one.type), target, target.skip(other.type), level):
+                key = (local.skip(one.type), target.skip(other.type), level)
+                if key not in known:
+                    known[key] = _compat(local, key[0], target, key[1], level, known)
+                if not known[key]:
                     return False
             local_id, target_id = local.ref(local_id), target.ref(target_id)
             local_id, target_id = local.skip(local_id), target.skip(target_id)
