@@ -33,7 +33,10 @@ def test_none_is_not_lost_over_200_repaints(qapp: QApplication) -> None:
             canvas.repaint()
             window.summary.decision.repaint()
             window.graph.overview.repaint()
-        assert abs(sys.getrefcount(None) - before) < 200
+        gained = sys.getrefcount(None) - before
+        assert gained > -200
+        # From Python 3.12 on None is immortal: Python leaves its count alone, and bindings built for older ones add to it.
+        assert gained < 200 or sys.version_info >= (3, 12)
 
 
 def test_no_threads_timers_or_widgets_left_after_50_rounds(qapp: QApplication) -> None:
@@ -96,10 +99,8 @@ def test_the_window_answers_while_a_large_result_comes_in(qapp: QApplication, ma
     """No stall of the GUI thread over 100 ms of its own time: showing, filtering, searching, zooming."""
     index = Index(maker())  # type: ignore[operator]
     with windows.window() as window:
-        window.actions_.show_index(index)
-        settle()
         slow = []
-        for name, act in _things_a_person_does(window):
+        for name, act in [("show", lambda: window.actions_.show_index(index)), *_things_a_person_does(window)]:
             start = time.thread_time()
             act()
             QApplication.processEvents()
