@@ -652,6 +652,26 @@ def enum_ambiguity(c: Case) -> None:
     c.ask(t, "0", ENUMVAL_VALUE, "error")
 
 
+@case
+def candidates_are_narrowed(c: Case) -> None:
+    """R-3.7: a record keeps the candidates that it matched, so that a later one is not ambiguous."""
+    t = c.local.struct("t", [("a", u32(c.local)), ("b", u32(c.local))])
+    c.kernel.struct("t", [("pad", u64(c.kernel)), ("b", u32(c.kernel))])
+    c.kernel.struct("t", [("a", u32(c.kernel)), ("b", u32(c.kernel))])
+    c.ask(t, "0:0", FIELD_BYTE_OFFSET, 0)
+    c.ask(t, "0:1", FIELD_BYTE_OFFSET, 4)
+
+
+@case
+def candidates_are_narrowed_too_late(c: Case) -> None:
+    """R-3.7: in the other order the first record is ambiguous."""
+    t = c.local.struct("t", [("a", u32(c.local)), ("b", u32(c.local))])
+    c.kernel.struct("t", [("pad", u64(c.kernel)), ("b", u32(c.kernel))])
+    c.kernel.struct("t", [("a", u32(c.kernel)), ("b", u32(c.kernel))])
+    c.ask(t, "0:1", FIELD_BYTE_OFFSET, "error")
+    c.ask(t, "0:0", FIELD_BYTE_OFFSET, 0)
+
+
 # -- malformed records (R-0.3)
 
 

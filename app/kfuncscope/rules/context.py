@@ -62,13 +62,16 @@ class Context:
         if not function.relos or self.obj.btf is None:
             return {}
         if self._matcher is None:
-            targets = [self.kernel.vmlinux] if self.kernel.vmlinux else []
-            self._matcher = Matcher(self.obj.btf, targets, self.kernel.modules)
-        made, insns = {}, function.insns
-        for index, position in function.core.items():
-            following = insns[index + 1] if index + 1 < len(insns) else None
-            made[index] = relocate(self._matcher, function.relos[position][1], insns[index], following)
+            self._matcher = self._new_matcher(self.obj.btf)
+        made = _relocated(self._matcher, function)
+        if any(r.outcome == "error" and r.rule == "R-3.7" for r in made.values()):
+            # Ambiguous by itself; libbpf may have left out candidates at an earlier record of the function.
+            made = _relocated(self._new_matcher(self.obj.btf, narrow=True), function)
         return made
+
+    def _new_matcher(self, btf: Blob, narrow: bool = False) -> Matcher:
+        targets = [self.kernel.vmlinux] if self.kernel.vmlinux else []
+        return Matcher(btf, targets, self.kernel.modules, narrow)
 
     # -- externs
 
@@ -213,6 +216,15 @@ class Context:
         else:
             return None
         return int.from_bytes(raw, order) if len(raw) == size else None
+
+
+def _relocated(matcher: Matcher, function: Function) -> dict[int, Reloc]:
+    """Every record of a function, in the order of its instructions."""
+    made, insns = {}, function.insns
+    for index, position in sorted(function.core.items()):
+        following = insns[index + 1] if index + 1 < len(insns) else None
+        made[index] = relocate(matcher, function.relos[position][1], insns[index], following)
+    return made
 
 
 def known_name(name: str) -> bool:

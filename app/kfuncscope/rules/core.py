@@ -55,8 +55,10 @@ class Reloc(NamedTuple):
 class Matcher:
     """Looks for local specs on the types of one kernel; remembers what it found for an object's BTF."""
 
-    def __init__(self, local: Blob, targets: Iterable[Blob], modules: Modules) -> None:
+    def __init__(self, local: Blob, targets: Iterable[Blob], modules: Modules, narrow: bool = False) -> None:
         self.local = local
+        # libbpf keeps of the candidates of a type those that a record matched, for the records that follow (R-3.7).
+        self.narrow = narrow
         self.targets = list(targets)
         self.modules = modules
         self._candidates: dict[int, list[tuple[Blob, int]]] = {}
@@ -104,10 +106,12 @@ class Matcher:
         old = value_of(spec, relo.kind)
         assert old is not None
         chosen: tuple[Value | None, Spec] | None = None
+        matched = []
         for blob, type_id in self.candidates(relo.type_id):
             target = match_spec(spec, blob, type_id, relo.kind)
             if target is None:
                 continue
+            matched.append((blob, type_id))
             value = value_of(target, relo.kind)
             if chosen is None:
                 chosen = value, target
@@ -117,6 +121,8 @@ class Matcher:
                 raise SpecError("candidates disagree about the value", "R-3.7")
         if chosen is None:
             return Found(old, absent_value(relo.kind), spec, None)
+        if self.narrow:
+            self._candidates[relo.type_id] = matched
         return Found(old, chosen[0], spec, chosen[1])
 
 
