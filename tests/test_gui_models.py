@@ -13,7 +13,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 from kfuncscope.gui.filters import Token, finding_rows, program_mask, with_token
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models import findings as fm
-from kfuncscope.gui.models.inputs import InputsModel, unchecked
+from kfuncscope.gui.models.inputs import InputsModel
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.matrix import GroupBy, MatrixModel
 from kfuncscope.gui.views.kfuncs import OffersModel
@@ -103,7 +103,7 @@ def test_inputs_model(index: Index) -> None:
     assert [model.index(r, 0).data() for r in range(3)] == [
         "Kernels",
         "Objects  12 in 8 packages",
-        f"Could not check  {len(unchecked(index))}",
+        f"Could not check  {len(index.unchecked)}",
     ]
     model.show(Session(), None)
     assert tester is not None and "none yet" in model.index(0, 0, model.index(0, 0)).data()

@@ -13,7 +13,6 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from kfuncscope.gui.models.inputs import unchecked
 from kfuncscope.gui.opening import silent
 from kfuncscope.gui.watchdog import Watchdog
 from kfuncscope.resources import sample
@@ -73,7 +72,7 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
         index = actions.real
         assert "fine.bpf.o" in index.objects, (index.objects, time.monotonic() - start)
         assert not dog.stalls
-        told = dict([*unchecked(index), *silent(actions.session, index.analysis)])
+        told = dict([*index.unchecked, *silent(actions.session, index.analysis)])
         assert all(told.values())
         kernels = {Path(f).name for r in (*actions.session.old, *actions.session.new) for f in r.files}
         for path in wrong:

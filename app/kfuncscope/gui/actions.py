@@ -16,7 +16,6 @@ from kfuncscope.gui.commands import Entry, Palette
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.jobs import Job
-from kfuncscope.gui.models.inputs import unchecked
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.tour import Tour
 from kfuncscope.gui.views.help import HelpDialog
@@ -269,7 +268,7 @@ class Actions(QObject):
         w.store.set_index(index, filters)
         self.refresh_inputs()
         untold = opening.silent(self.session, index.analysis)
-        problems = w.problems.show_problems(list(index.analysis.problems), [*unchecked(index), *untold])
+        problems = w.problems.show_problems(list(index.analysis.problems), [*index.unchecked, *untold])
         w.problems_dock.setWindowTitle(self.tr("Problems {0}").format(problems) if problems else self.tr("Problems"))
         w.notes_.show_notes()
         w.notes_.show_decision()

@@ -127,6 +127,7 @@ class Index:
         self.steps = steps
         self.arches: tuple[ArchResult, ...] = (*analysis.arches, *steps)
         self.overall = len(analysis.arches)
+        self.unchecked: list[tuple[str, str]] = unchecked(analysis)
         self.lanes: tuple[str, ...] = (*lane_labels(analysis.arches), *(step_label(s) for s in steps))
         self.objects: list[str] = []
         self.packages: list[str] = []
@@ -285,6 +286,24 @@ class Index:
     def findings_of_need(self, nid: int) -> Ints:
         """Finding rows of a need, in the order of the table."""
         return np.flatnonzero(self.findings.need == nid).astype(np.int32)
+
+
+def unchecked(analysis: Analysis) -> list[tuple[str, str]]:
+    """What could not be judged, each once: where, and why. Nothing that was skipped is left out."""
+    told: dict[tuple[str, str], None] = {}
+    for problem in analysis.problems:
+        told[problem.path, problem.reason] = None
+    for info in analysis.objects:
+        for note in info.notes:
+            told[info.name, note] = None
+    for arch in analysis.arches:
+        for obj in arch.objects:
+            for why in obj.unchecked:
+                told[obj.object, why] = None
+            for program in obj.programs:
+                for why in program.unchecked:
+                    told[f"{obj.object} › {program.program}", why] = None
+    return list(told)
 
 
 def step_label(step: ArchResult) -> str:

@@ -16,6 +16,7 @@ from kfuncscope.upgrade.session import KernelRef, Session
 
 Cell = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
+MOST = 400  # lines under one heading of what could not be checked; the Problems list has them all
 TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)
 
 
@@ -119,16 +120,19 @@ class InputsModel(QAbstractItemModel):
                 )
 
     def _unchecked(self, index: Index | None) -> None:
-        told = unchecked(index) if index is not None else []
+        told = index.unchecked if index is not None else []
         if told:
             head = self.root.add(Item(self.tr("Could not check  {0}").format(len(told)), heading=True))
-            for why, wheres in grouped(told):
+            groups = grouped(told)
+            for why, wheres in groups[:MOST]:
                 if len(wheres) == 1:
                     head.add(Item(f"{wheres[0]}: {why}", Verdict.UNKNOWN, tip=f"{wheres[0]}\n{why}"))
                     continue
                 group = head.add(Item(f"{len(wheres)}× {why}", Verdict.UNKNOWN, tip=why))
-                for where in wheres:
+                for where in wheres[:MOST]:
                     group.add(Item(where, muted=True))
+            if len(groups) > MOST:
+                head.add(Item(self.tr("and {0} more").format(len(groups) - MOST), muted=True))
 
     # --- QAbstractItemModel ---
     def _item(self, index: Cell) -> Item:
@@ -191,21 +195,3 @@ def grouped(told: list[tuple[str, str]], least: int = 4) -> list[tuple[str, list
     for why, wheres in reasons.items():
         made += [(why, wheres)] if len(wheres) >= least else [(why, [w]) for w in wheres]
     return made
-
-
-def unchecked(index: Index) -> list[tuple[str, str]]:
-    """What could not be judged, each once: where, and why. Never empty-handed about anything skipped."""
-    told: dict[tuple[str, str], None] = {}
-    for problem in index.analysis.problems:
-        told[problem.path, problem.reason] = None
-    for info in index.analysis.objects:
-        for note in info.notes:
-            told[info.name, note] = None
-    for arch in index.analysis.arches:
-        for obj in arch.objects:
-            for why in obj.unchecked:
-                told[obj.object, why] = None
-            for program in obj.programs:
-                for why in program.unchecked:
-                    told[f"{obj.object} › {program.program}", why] = None
-    return list(told)

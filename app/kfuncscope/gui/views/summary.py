@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QScrollArea,
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, CODE, Index
-from kfuncscope.gui.models.inputs import unchecked
 from kfuncscope.gui.store import Store
 from kfuncscope.rules.verdict import Verdict
 
@@ -236,7 +235,7 @@ class SummaryStrip(QFrame):
                 does = self.tr("breaks")
             said = f"{number} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number} {noun}"
             first = self.tr("{0}, on {1} of {2} archs").format(said, len(bad), lanes)
-        not_checked = len(unchecked(index))
+        not_checked = len(index.unchecked)
         rest = sum(n for v, n in counts.items() if AFFECTED <= CODE[v] < CODE[verdict] and v is not Verdict.UNKNOWN)
         second = []
         if rest:
