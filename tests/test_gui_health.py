@@ -35,7 +35,7 @@ def test_none_is_not_lost_over_200_repaints(qapp: QApplication) -> None:
             window.graph.overview.repaint()
         gained = sys.getrefcount(None) - before
         assert gained > -200
-        # From Python 3.12 on None is immortal: Python leaves its count alone, and bindings built for older ones add to it.
+        # From Python 3.12 on None is immortal; bindings built for older versions still add to its count.
         assert gained < 200 or sys.version_info >= (3, 12)
 
 
