@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from kfuncscope.errors import KernelError
 
 TEXT = frozenset("tTwW")
+MANY = 400  # names after which an index is quicker than searching the text for each
 
 
 class Symbols:
@@ -30,6 +32,8 @@ class Symbols:
         return known
 
     def _search(self, name: bytes) -> list[str]:
+        if len(self._known) >= MANY:
+            return self._index.get(name, [])
         found, at = [], 0
         needle = b" " + name
         data = self._data
@@ -39,6 +43,17 @@ class Symbols:
                 found.append(chr(data[at - 1]))
             at = end
         return found
+
+    @cached_property
+    def _index(self) -> dict[bytes, list[str]]:
+        """Every symbol with its types: worth making once many names are asked for."""
+        index: dict[bytes, list[str]] = {}
+        for line in self._data.split(b"\n"):
+            words = line.split(None, 3)
+            place = 1 if len(words) > 2 or (len(words) == 2 and len(words[0]) > 1) else 0
+            if len(words) > place + 1:
+                index.setdefault(words[place + 1], []).append(chr(words[place][0]))
+        return index
 
     def is_function(self, name: str) -> bool:
         """Listed as code (T, t, W, w)."""

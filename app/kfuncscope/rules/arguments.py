@@ -18,7 +18,6 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import Load, Slot, ctx_loads, slots, type_class
 from kfuncscope.rules.evidence import event_struct, hook_evidence, site, struct_ops_evidence
 from kfuncscope.rules.hook import RETURN_SLOT, find_hook, tracepoint_slots
-from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.struct_ops import kernel_type, uses
 from kfuncscope.rules.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
 
@@ -69,7 +68,7 @@ def _used(new: Context, program: Program) -> list[Load]:
     loads = ctx_loads(new.obj, program)
     if not loads:
         return []
-    reach = reachability(new, program)
+    reach = new.reach(program)
     return [x for x in loads if reach.is_reached(x.function, x.at)]
 
 

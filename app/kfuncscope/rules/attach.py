@@ -15,7 +15,6 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import ctx_loads
 from kfuncscope.rules.hook import TRAMPOLINE, find_hook
 from kfuncscope.rules.problem import Problem, Stage
-from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
 KPROBE = frozenset({"kprobe", "kretprobe"})
@@ -225,7 +224,7 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
         pointer = blob.skip(blob.ref(typedef))
         count = len(blob.params(blob.skip(blob.ref(pointer)))) - 1
         loads = [x for x in ctx_loads(ctx.obj, program) if x.offset // 8 >= count]
-        if loads and (reach := reachability(ctx, program)):
+        if loads and (reach := ctx.reach(program)):
             loads = [x for x in loads if reach.is_reached(x.function, x.at)]
         used = max((x.offset // 8 + 1 for x in loads), default=0)
         if used:

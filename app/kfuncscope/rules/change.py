@@ -21,7 +21,6 @@ from kfuncscope.rules.evidence import (
 )  # fmt: skip
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
 from kfuncscope.rules.problem import Problem, Stage
-from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.verdict import (
     SEVERITY,
@@ -198,10 +197,9 @@ def _replaced(before: ProgramJudgement, after: ProgramJudgement) -> bool:
 
 
 def _meaning_findings(old: Context, new: Context, program: Program) -> list[Finding]:
-    reach = reachability(new, program)
     return [
-        *kfunc_findings(old, new, program, reach),
-        *core_findings(old, new, program, reach),
+        *kfunc_findings(old, new, program),
+        *core_findings(old, new, program),
         *argument_findings(old, new, program),
     ]
 

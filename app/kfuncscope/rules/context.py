@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from kfuncscope.bpf.externs import Extern
-from kfuncscope.bpf.object import BpfObject, Function
+from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
@@ -14,6 +14,7 @@ from kfuncscope.kernel.kfuncs import Kfunc
 from kfuncscope.rules.arith import NONZERO, Value
 from kfuncscope.rules.compat import types_are_compat
 from kfuncscope.rules.core import Matcher, Reloc, relocate
+from kfuncscope.rules.reach import Reach, reachability
 
 
 class Resolved(NamedTuple):
@@ -36,6 +37,7 @@ class Context:
         self._matcher: Matcher | None = None
         self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
         self._externs: dict[str, Resolved] = {}
+        self._reaches: dict[tuple[str, int], Reach] = {}
 
     @property
     def release(self) -> tuple[int, int]:
@@ -46,6 +48,23 @@ class Context:
     def bpf_object(self) -> BpfObject:
         """The object."""
         return self.obj
+
+    def reach(self, program: Program) -> Reach:
+        """What of a program can run here; worked out once."""
+        key = (program.function.section, program.function.start)
+        known = self._reaches.get(key)
+        if known is None:
+            self.read_rodata = False
+            known = reachability(self, program)
+            known.hangs_on_rodata = self.read_rodata
+            self._reaches[key] = known
+        return known
+
+    def without_rodata(self) -> Context:
+        """The same, but without trust in ``.rodata``: ``const volatile`` values are only defaults (R-3.11)."""
+        plain = Context(self.obj, self.kernel, use_rodata=False)
+        plain._matcher, plain._relocs, plain._externs = self._matcher, self._relocs, self._externs
+        return plain
 
     # -- CO-RE
 

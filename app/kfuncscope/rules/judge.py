@@ -21,8 +21,6 @@ from kfuncscope.rules.hook import target_problems, type_problems
 from kfuncscope.rules.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.map import map_problems, object_map_problems
 from kfuncscope.rules.problem import Problem, Stage
-from kfuncscope.rules.reach import Reach as Reachability
-from kfuncscope.rules.reach import reachability
 from kfuncscope.rules.spec import SpecError, parse_spec, spec_text
 from kfuncscope.rules.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.verdict import Confidence, NeedKind, Outcome, Reach, Tri
@@ -169,13 +167,9 @@ def _unknown(program: Program, cls: str, rules: tuple[str, ...], message: str) -
 
 def _weigh(ctx: Context, program: Program, placed: list[Problem], judged: ProgramJudgement) -> None:
     """Sort problems by whether their instruction can run (R-3.11)."""
-    reach = reachability(ctx, program)
-    folded: Reachability | None = None
-    if ctx.read_rodata:
-        # `const volatile` values are only defaults: what hangs on them is less certain.
-        plain = Context(ctx.obj, ctx.kernel, use_rodata=False)
-        folded = reachability(plain, program)
-        ctx.read_rodata = False
+    reach = ctx.reach(program)
+    # `const volatile` values are only defaults: what hangs on them is less certain.
+    folded = ctx.without_rodata().reach(program) if reach.hangs_on_rodata else None
     for problem in placed:
         assert problem.place is not None
         if reach.is_reached(*problem.place):

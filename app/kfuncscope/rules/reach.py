@@ -98,6 +98,7 @@ class Reach:
         self.guards: dict[Key, dict[int, int]] = {}  # see rules.guard
         self.call_guards: dict[Key, str] = {}
         self.gave_up = False
+        self.hangs_on_rodata = False  # set by those who know what the environment read
         self._budget = STEP_BUDGET
         self._entries: dict[Key, State] = {}
         self._queue: list[Function] = []

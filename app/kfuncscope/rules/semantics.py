@@ -17,7 +17,6 @@ from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.core import Reloc
 from kfuncscope.rules.ctx_args import type_class
 from kfuncscope.rules.evidence import field_evidence, kfunc_evidence, site
-from kfuncscope.rules.reach import Reach
 from kfuncscope.rules.spec import EXISTENCE, ReloKind, Spec, parse_spec, spec_text
 from kfuncscope.rules.verdict import Confidence, Finding, NeedKind, Verdict
 
@@ -27,13 +26,17 @@ _LOST = {0: "ACQUIRE", 1: "RELEASE", 8: "ITER_NEW", 9: "ITER_NEXT", 10: "ITER_DE
 _LOOSER = ("__nullable", "__opt", "__ign")
 
 
-def kfunc_findings(old: Context, new: Context, program: Program, reach: Reach) -> list[Finding]:
+def kfunc_findings(old: Context, new: Context, program: Program) -> list[Finding]:
     """kfuncs that the program calls and that changed without becoming unusable."""
     found = []
     places: dict[str, list[tuple[Function, int]]] = {}
     for function in program.functions:
         for index, ref in function.refs.items():
-            if ref.kind == "kfunc" and function.insns[index].op == CALL and reach.is_reached(function, index):
+            if (
+                ref.kind == "kfunc"
+                and function.insns[index].op == CALL
+                and new.reach(program).is_reached(function, index)
+            ):
                 places.setdefault(ref.name, []).append((function, index))
     for name, at in sorted(places.items()):
         before, after = old.extern(name), new.extern(name)
@@ -111,7 +114,7 @@ def _type_change(old: Blob, one: int, new: Blob, other: int, text: str) -> list[
     return []
 
 
-def core_findings(old: Context, new: Context, program: Program, reach: Reach) -> list[Finding]:
+def core_findings(old: Context, new: Context, program: Program) -> list[Finding]:
     """CO-RE records that find something on both kernels, or flip, and thereby change what the program does."""
     found: dict[tuple[str, str], Finding] = {}
     appeared: list[tuple[Function, int]] = []
@@ -124,19 +127,24 @@ def core_findings(old: Context, new: Context, program: Program, reach: Reach) ->
         before, after = old.relocs(function), new.relocs(function)
         for index, now in after.items():
             was = before.get(index)
-            if was is None or "error" in (was.outcome, now.outcome) or not reach.is_reached(function, index):
+            if was is None or "error" in (was.outcome, now.outcome):
                 continue
             relo = function.relos[function.core[index]][1]
-            if relo.kind in EXISTENCE and was.new != now.new:
+            asked = relo.kind in EXISTENCE and was.new != now.new
+            vanished = relo.kind == ReloKind.TYPE_SIZE and bool(was.new) and not now.new
+            made = None
+            if relo.kind == ReloKind.BYTE_OFF and (relo.type_id, relo.access) not in sized:
+                made = _width(old, new, function, index, was, now)
+            if not (asked or vanished or made) or not new.reach(program).is_reached(function, index):
+                continue
+            if asked:
                 (gone if was.new and not now.new else appeared).append((function, index))
-            elif relo.kind == ReloKind.TYPE_SIZE and was.new and not now.new:
+            elif made is not None:
+                found[made.name, "width"] = made
+            else:
                 name = spec_text(parse_spec(btf, relo))
                 text = f"the size of {name} is 0 now: the type is gone"
                 found[name, "size"] = _field_finding(old, new, function, index, name, Verdict.RISK, text, ("R-3.5",))
-            elif relo.kind == ReloKind.BYTE_OFF and (relo.type_id, relo.access) not in sized:
-                made = _width(old, new, function, index, was, now)
-                if made is not None:
-                    found[made.name, "width"] = made
     if not appeared:
         for function, index in gone:
             relo = function.relos[function.core[index]][1]
