@@ -294,3 +294,23 @@ def test_welcome_page_takes_drops_and_says_what_is_missing(qapp: object, qtbot: 
             assert "1" in area.state.text()
         assert window.welcome.analyse.isEnabled()
         assert len(window.actions_.session.new) == 1
+
+
+def test_window_state_is_kept(tmp_path: Path, qapp: object) -> None:
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+    theme.apply(application(), False)
+    for hidden in (False, True):
+        window = MainWindow(settings)
+        window.documents.autosave_path = lambda: ""  # type: ignore[method-assign]
+        window.show()
+        window.actions_.show_analysis(analyses.demo())
+        settle()
+        assert window.inputs_dock.isVisible() is not hidden and window.detail_dock.isVisible()
+        if not hidden:
+            window.commands.run("dock.inputs")
+            assert not window.inputs_dock.isVisible()
+            window.actions_.show_analysis(analyses.demo())
+            assert not window.inputs_dock.isVisible()
+        window.close()
+        window.deleteLater()
+        settle()

@@ -98,6 +98,15 @@ class Actions(QObject):
         add("filter.clear", self.tr("Remove all filters"), w.store.clear, "Ctrl+Backspace", "Filter")
         add("undo", self.tr("Undo filter"), w.store.undo.undo, "Ctrl+Z", "Filter")
         add("redo", self.tr("Redo filter"), w.store.undo.redo, ["Ctrl+Shift+Z", "Ctrl+Y"], "Filter")
+        for dock in w.all_docks:
+            toggle = dock.toggleViewAction()
+            add(
+                f"dock.{dock.objectName()}",
+                self.tr("Show or hide {0}").format(dock.windowTitle()),
+                toggle.trigger,
+                "",
+                "View",
+            )
         add("help", self.tr("Keys and words"), self.help, "F1", "View")
         add("tour", self.tr("Guided tour"), self.tour, "", "View")
         add("theme", self.tr("Light or dark"), self.switch_theme, "Ctrl+Shift+D", "View")

@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
         self._toolbar()
         self._status()
         self.tour_after = False
+        self._state: QByteArray | None = None
         self.actions_ = Actions(self)
         self.documents = Documents(self)
         self.notes_ = Annotations(self)
@@ -254,7 +255,9 @@ class MainWindow(QMainWindow):
 
     # --- state ---
     def show_welcome(self, welcome: bool) -> None:
-        """Show the first page, or the result with its docks."""
+        """Show the first page, or the result with its docks as the person left them."""
+        if not welcome and not self.on_welcome:
+            return
         self.stack.setCurrentIndex(0 if welcome else 1)
         self.strip.setVisible(not welcome)
         self.bar.setVisible(not welcome)
@@ -262,6 +265,10 @@ class MainWindow(QMainWindow):
         for dock in self.all_docks:
             dock.setVisible(not welcome)
         if not welcome:
+            if self._state is not None:
+                self.restoreState(self._state)
+                self.strip.setVisible(True)
+                self.bar.setVisible(True)
             self.problems_dock.raise_()
             QTimer.singleShot(0, self._even)
 
@@ -304,11 +311,9 @@ class MainWindow(QMainWindow):
         if self.settings is None:
             return
         geometry, state = self.settings.value("window/geometry"), self.settings.value("window/state")
+        self._state = state if isinstance(state, QByteArray) else None
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
-        if isinstance(state, QByteArray):
-            self.restoreState(state)
-        self.show_welcome(True)
 
     def repaint_all(self) -> None:
         """Paint anew after the palette changed: some views keep pictures and coloured text."""
