@@ -250,6 +250,19 @@ def test_r_7_7_newly_nullable_arguments() -> None:
     assert found().verdict == Verdict.OK
 
 
+def test_r_7_7_arithmetic_on_an_argument() -> None:
+    """afs_flock_ev: argument 2 may be NULL, argument 1 may not; sums are never taken for another argument."""
+    both = hook("afs_flock_ev", ["a*vnode", "b*lock"], "tracepoint")
+
+    def verdict(slot: int, *between: Any) -> Verdict:
+        code = [*READ[slot], *between, ldx(4, 3, 2, 0)]
+        return one(upgrade(prog("tp_btf/afs_flock_ev", code), both, both, ("6.1", "7.3"))).verdict
+
+    assert verdict(0) == Verdict.OK
+    assert verdict(1) == Verdict.BREAKS
+    assert verdict(0, alu("+", 2, 1)) == Verdict.OK
+
+
 # -- meaning (R-3.13, R-4.4..4.7)
 
 
