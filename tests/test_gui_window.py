@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from kfuncscope.gui import app, screenshots
 from kfuncscope.gui.app import render, settle
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
@@ -198,3 +200,36 @@ def test_results_with_little_in_them(qapp: object, qtbot: QtBot) -> None:
                 settle()
             window.grab()
             qtbot.keyClick(window.graph.canvas, Qt.Key.Key_Right)
+
+
+def test_the_pictures_of_the_readme_are_made(tmp_path: Path, qapp: object) -> None:
+    written = screenshots.make(tmp_path, analyses.demo())
+    assert sorted(p.name for p in written) == [
+        "graph-dark.png",
+        "graph-light.png",
+        "matrix-light.png",
+        "whatif-dark.png",
+    ]
+    assert {(QImage(str(p)).width(), QImage(str(p)).height()) for p in written} == {(1440, 900), (1920, 1080)}
+
+
+def test_main_opens_the_window_with_what_it_is_given(
+    tmp_path: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+    monkeypatch.setattr(app, "settings", lambda: settings)
+    given = tmp_path / "x.bpf.o"
+    given.write_bytes(b"x")
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.settings is settings)
+        window.documents.autosave_path = lambda: ""  # type: ignore[method-assign]
+        seen.append(window.actions_.session.objects)
+        window.close()
+        qapp.quit()
+
+    QTimer.singleShot(200, look)
+    assert app.main(["kfuncscope", str(given)]) == 0
+    assert seen == [[str(given)]]
+    settle()

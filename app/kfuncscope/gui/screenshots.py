@@ -13,6 +13,7 @@ from kfuncscope.resources import resource
 
 if TYPE_CHECKING:  # Qt is loaded after the platform has been chosen
     from kfuncscope.gui.mainwindow import MainWindow
+    from kfuncscope.upgrade.analysis import Analysis
 
     Prepare = Callable[[MainWindow], None]
 
@@ -56,14 +57,14 @@ PICTURES: tuple[tuple[str, tuple[int, int], bool, Prepare], ...] = (
 )
 
 
-def make(folder: Path) -> list[Path]:
-    """Analyse the demo and write the four pictures."""
+def make(folder: Path, analysis: Analysis | None = None) -> list[Path]:
+    """Write the four pictures of a result, of the demo where none is given."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from kfuncscope.gui.app import open_offscreen, settle
     from kfuncscope.upgrade.analyse import analyse
     from kfuncscope.upgrade.sample import sample_session
 
-    analysis = analyse(sample_session())
+    analysis = analysis or analyse(sample_session())
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, size, dark, prepare in PICTURES:
