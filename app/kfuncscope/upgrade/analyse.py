@@ -207,8 +207,6 @@ def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str
     try:
         obj = read_object(file.data, file.name, section_types)
         meant = [pair.new.endian == obj.endian for pair in pairs]
-        if any(meant) and not all(meant):
-            _note_byte_order(obj, pairs)
         verdicts = tuple(
             judge_pair(obj, file, pair) if fits or not any(meant) else None
             for pair, fits in zip(pairs, meant, strict=True)
@@ -216,15 +214,9 @@ def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str
     except InputError as error:
         return ObjectResult(None, (), Problem(error.source, error.reason, error.offset))
     notes = tuple(dict.fromkeys(obj.notes))
-    info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, len(obj.programs), notes)
+    arches = tuple(p.new.arch for p, fits in zip(pairs, meant, strict=True) if fits or not any(meant))
+    info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, len(obj.programs), notes, arches)
     return ObjectResult(info, verdicts)
-
-
-def _note_byte_order(obj: BpfObject, pairs: list[Pair]) -> None:
-    """An object of one byte order takes part only on architectures of that order, where there are any."""
-    word = "little" if obj.endian == "<" else "big"
-    left_out = ", ".join(p.new.arch for p in pairs if p.new.endian != obj.endian)
-    obj.notes.append(f"a {word}-endian object: not judged on {left_out}")
 
 
 def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair) -> ObjectVerdict:

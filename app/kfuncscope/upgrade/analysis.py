@@ -45,7 +45,10 @@ class ArchResult:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object that was analysed, with every place it came from and what could not be read of it."""
+    """One object that was analysed, with every place it came from and what could not be read of it.
+
+    ``judged_on`` are the architectures it took part in: an object of one byte order stays away from the others.
+    """
 
     name: str
     sha256: str
@@ -53,6 +56,7 @@ class ObjectInfo:
     places: tuple[Place, ...]
     programs: int
     notes: tuple[str, ...] = ()
+    judged_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
