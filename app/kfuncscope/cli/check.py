@@ -9,7 +9,7 @@ import sys
 from kfuncscope.cli import report_commands
 from kfuncscope.cli.given import session
 from kfuncscope.cli.output import ProgressLine, clean, table, verdict_word
-from kfuncscope.rules.verdict import SEVERITY, Finding, ProgramVerdict, Verdict
+from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, ProgramVerdict, Verdict
 from kfuncscope.upgrade import jsonform, policy
 from kfuncscope.upgrade.analyse import analyse
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
@@ -59,14 +59,15 @@ def _print_arch(arch: ArchResult, everything: bool) -> None:
         if everything or SEVERITY[program.verdict] or program.verdict == Verdict.FIXED
     ]
     rows.sort(key=lambda r: (-SEVERITY[r[0].verdict], r[1], r[0].program))
-    if arch.inferred:
-        rows = [r for r in rows if r[0].verdict in (Verdict.BREAKS, Verdict.SILENT)]
+    if arch.inferred and not everything:
+        # They repeat the judged architecture; only what their JITs add is news.
+        rows = [r for r in rows if any(f.kind == NeedKind.JIT and f.verdict == Verdict.BREAKS for f in r[0].findings)]
     if rows:
         table(
             ("verdict", "object", "program", "why"),
             [(verdict_word(p.verdict), o, p.program, why(p)) for p, o in rows],
         )
-    broken = [o for o in arch.objects if o.findings and o.findings[0].verdict == Verdict.BREAKS]
+    broken = [o for o in arch.objects if not arch.inferred and o.findings and o.findings[0].verdict == Verdict.BREAKS]
     for obj in broken:
         print(f"  whole object: {clean(obj.object)}: {clean(obj.findings[0].message)}")
     print()

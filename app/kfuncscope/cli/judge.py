@@ -53,7 +53,7 @@ def _object_rows(name: str, kernel: Kernel, file: ObjectFile, types: dict[str, s
     except InputError as error:
         print(f"kfuncscope: {error}", file=sys.stderr)
         return
-    for path in dict.fromkeys([file.name, *(p.path for p in file.places)]):
+    for path in dict.fromkeys(p.path for p in file.places):
         for index, one in enumerate(judged.programs):
             outcome = judged.outcome(index)
             yield (name, kernel.arch, path, one.program.name, one.program.section.name, outcome.loads.value,

@@ -146,7 +146,7 @@ def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
         return [_problem(program, ("R-7.9",), message)]
     if in_btf:
         return []
-    message = f"{name} is not in the BTF; without symbols it cannot be told whether it exists"
+    message = f"{name} is not in this kernel's BTF, so most likely gone; a list of symbols would settle it"
     known = kernel.vmlinux is not None
     return [_problem(program, ("R-7.9", "R-1.19"), message, certain=known, confidence=Confidence.MEDIUM)]
 
