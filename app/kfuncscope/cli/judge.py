@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.cli.given import first_problem, section_types, split
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     files, problems = object_files(objects)
     if not files and problems:
         raise first_problem(problems)
-    rows = _rows(arguments, kernels, files)
+    rows = _rows(arguments, kernels, objects, files)
     if arguments.format == "csv":
         write_csv(HEAD, rows)
     else:
@@ -37,23 +38,39 @@ def run(arguments: argparse.Namespace) -> int:
     return 3 if problems else 0
 
 
-def _rows(arguments: argparse.Namespace, given: list[str], files: list[ObjectFile]) -> Iterator[tuple[str, ...]]:
+def _rows(
+    arguments: argparse.Namespace, given: list[str], objects: list[str], files: list[ObjectFile]
+) -> Iterator[tuple[str, ...]]:
     for name in given:
         kernels, problems = open_refs([KernelRef([name], arch=arguments.arch, release=arguments.release)])
         if not kernels:
             raise first_problem(problems)
         for kernel in kernels:
             for file in files:
-                yield from _object_rows(name, kernel, file, section_types(arguments))
+                paths = shown_paths(file, objects)
+                yield from _object_rows(name, kernel, file, paths, section_types(arguments))
 
 
-def _object_rows(name: str, kernel: Kernel, file: ObjectFile, types: dict[str, str]) -> Iterator[tuple[str, ...]]:
+def shown_paths(file: ObjectFile, objects: list[str]) -> list[str]:
+    """Every path of an object: below the folder that was given, else as it was given; in packages its short name."""
+    found = []
+    for place in file.places:
+        below = [o for o in objects if Path(o).is_dir() and Path(place.path).is_relative_to(o)]
+        loose = not place.package and not place.offset
+        path = Path(place.path).relative_to(below[0]).as_posix() if below else place.path
+        found.append(path if loose else file.name)
+    return list(dict.fromkeys(found))
+
+
+def _object_rows(
+    name: str, kernel: Kernel, file: ObjectFile, paths: list[str], types: dict[str, str]
+) -> Iterator[tuple[str, ...]]:
     try:
         judged = judge(read_object(file.data, file.name, types), kernel)
     except InputError as error:
         print(f"kfuncscope: {error}", file=sys.stderr)
         return
-    for path in dict.fromkeys(p.path for p in file.places):
+    for path in paths:
         for index, one in enumerate(judged.programs):
             outcome = judged.outcome(index)
             yield (name, kernel.arch, path, one.program.name, one.program.section.name, outcome.loads.value,
