@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Damaged objects, and the text files of a kernel and a user: an answer or one InputError, whatever the bytes.
 
-An object that can still be read is also judged on both sample kernels and compared: the rules meet what no compiler made.
+An object that can still be read is also judged on both sample kernels and compared: the rules meet what no compiler
+made.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kfuncscope.resources import sample
 from kfuncscope.rules.change import compare
 from kfuncscope.rules.judge import judge
 from kfuncscope.upgrade import jsonform, policy
+from kfuncscope.upgrade.analysis import Analysis
 from support import kernelfiles as make
 from support.mutate import drive
 
@@ -49,8 +51,16 @@ def json_report(data: bytes) -> None:
 
 
 OBJECTS = [path.read_bytes() for path in sorted(sample("objects").rglob("*.bpf.o"))]
-POLICY = b"""[block]\nverdicts = ["BREAKS"]\n[[waivers]]\nowner = "me"\nreason = "known"\nexpires = 2030-01-01\nobject = "a*"\n"""
-REPORT = b'{"schema": "kfuncscope-analysis-1", "version": "0.1.0", "arches": [], "objects": [], "problems": [], "whatif": []}'
+POLICY = b"""
+[block]
+verdicts = ["BREAKS"]
+[[waivers]]
+owner = "me"
+reason = "known"
+expires = 2030-01-01
+object = "a*"
+"""
+REPORT = jsonform.dumps(Analysis("0.1.0", (), ()))
 TARGETS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "object": (an_object, OBJECTS),
     "config": (lambda data: parse_config(data), [make.config()]),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kfuncscope.errors import InputError, SessionError
 from kfuncscope.intake.detect import HEAD, IMAGES, Kind, detect
+from kfuncscope.intake.files import ObjectFile
 from kfuncscope.upgrade.session import KernelRef, Session
 
 _KERNEL_PACKAGE = re.compile(r"(linux-(image|binary|base|modules|signed|unsigned)|kernel)[-_]", re.IGNORECASE)
@@ -65,6 +66,17 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
         objects=given,
         section_types=section_types(arguments),
     )
+
+
+def shown_paths(file: ObjectFile, objects: Sequence[str]) -> list[str]:
+    """Every path of an object: below the folder that was given, else as it was given; in packages its short name."""
+    found = []
+    for place in file.places:
+        below = [o for o in objects if Path(o).is_dir() and Path(place.path).is_relative_to(o)]
+        loose = not place.package and not place.offset
+        path = Path(place.path).relative_to(below[0]).as_posix() if below else place.path
+        found.append(path if loose else file.name)
+    return list(dict.fromkeys(found))
 
 
 def section_types(arguments: argparse.Namespace) -> dict[str, str]:

@@ -6,10 +6,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from kfuncscope.bpf.object import read_object
-from kfuncscope.cli.given import first_problem, section_types, split
+from kfuncscope.cli.given import first_problem, section_types, shown_paths, split
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
 from kfuncscope.intake.files import ObjectFile
@@ -49,17 +48,6 @@ def _rows(
             for file in files:
                 paths = shown_paths(file, objects)
                 yield from _object_rows(name, kernel, file, paths, section_types(arguments))
-
-
-def shown_paths(file: ObjectFile, objects: list[str]) -> list[str]:
-    """Every path of an object: below the folder that was given, else as it was given; in packages its short name."""
-    found = []
-    for place in file.places:
-        below = [o for o in objects if Path(o).is_dir() and Path(place.path).is_relative_to(o)]
-        loose = not place.package and not place.offset
-        path = Path(place.path).relative_to(below[0]).as_posix() if below else place.path
-        found.append(path if loose else file.name)
-    return list(dict.fromkeys(found))
 
 
 def _object_rows(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.cli.given import first_problem, section_types
+from kfuncscope.cli.given import first_problem, section_types, shown_paths
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
 from kfuncscope.intake.objects import object_files
@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     for file in files:
         try:
             obj = read_object(file.data, file.name, section_types(arguments))
-            rows += list(_rows(obj, kernels[0]))
+            found = list(_rows(obj, kernels[0]))
+            rows += [(path, *row) for path in shown_paths(file, arguments.objects) for row in found]
         except InputError as error:
             print(f"kfuncscope: {error}", file=sys.stderr)
     write_csv(HEAD, rows) if arguments.format == "csv" else table(HEAD, rows)
@@ -59,5 +60,5 @@ def _rows(obj: BpfObject, kernel: Kernel) -> Iterator[tuple[str, ...]]:
             except SpecError:
                 spec = f"{btf.name(relo.type_id)} {relo.access}"
             shown = reloc.outcome in ("patched", "absent")
-            yield (obj.name, function.name, function.section, str(number), KIND_NAMES.get(relo.kind, str(relo.kind)),
+            yield (function.name, function.section, str(number), KIND_NAMES.get(relo.kind, str(relo.kind)),
                    spec, reloc.outcome, str(reloc.old), str(reloc.new) if shown else "")  # fmt: skip
