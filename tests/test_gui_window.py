@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -222,14 +222,16 @@ def test_main_opens_the_window_with_what_it_is_given(
     given.write_bytes(b"x")
     seen: list[list[str]] = []
 
-    def look() -> None:
+    def look() -> int:
+        QApplication.processEvents()
         window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.settings is settings)
         window.documents.autosave_path = lambda: ""  # type: ignore[method-assign]
         seen.append(window.actions_.session.objects)
         window.close()
-        qapp.quit()
+        return 0
 
-    QTimer.singleShot(200, look)
+    # A real exec() and quit() would leave the application marked as quitting for the tests after this one.
+    monkeypatch.setattr(QApplication, "exec", staticmethod(look))
     assert app.main(["kfuncscope", str(given)]) == 0
     assert seen == [[str(given)]]
     settle()
