@@ -99,7 +99,7 @@ def test_first_window(benchmark: Any, tmp_path: Path) -> None:
         assert heavy == "False"
         spent.append(float(seconds))
 
-    benchmark.pedantic(start, rounds=4, iterations=1, warmup_rounds=1)
+    benchmark.pedantic(start, rounds=6, iterations=1, warmup_rounds=1)
     say("first window", min(spent), START)
 
 

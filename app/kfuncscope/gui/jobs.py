@@ -195,6 +195,9 @@ class Jobs(QObject):
     def close(self) -> None:
         """Stop everything and wait for the threads to end."""
         self.cancel_all()
+        for job in self._current.values():
+            job.stop.set()
+        self._quick.clear()
         self._then.clear()
         self._pool.clear()
         self._pool.waitForDone(4000)

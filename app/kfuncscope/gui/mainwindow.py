@@ -75,6 +75,7 @@ class MainWindow(QMainWindow):
         self.hypotheses = Hypotheses(self)
         self.exports = Exports(self)
         self.explorer = Explorer(self)
+        self.setStyleSheet(theme.stylesheet(theme.look()))
         self.resize(1440, 900)
         self.show_welcome(True)
         self._restore()
@@ -317,6 +318,7 @@ class MainWindow(QMainWindow):
 
     def repaint_all(self) -> None:
         """Paint anew after the palette changed: some views keep pictures and coloured text."""
+        self.setStyleSheet(theme.stylesheet(theme.look()))
         self.bar.setStyleSheet(theme.toolbar_style())
         self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
         self.summary.refresh()

@@ -267,13 +267,15 @@ def qpalette(use: Look) -> QPalette:
 
 
 def apply(app: QApplication, dark: bool | None = None) -> Look:
-    """Dress the application light or dark (None: as the system asks)."""
+    """Dress the application light or dark (None: as the system asks).
+
+    The style sheet is the window's own: set once it is built, it is worked through once and not at every step.
+    """
     global _current
     _current = DARK if (system_is_dark() if dark is None else dark) else LIGHT
     if app.style().objectName() != "fusion":
         app.setStyle("Fusion")
     app.setPalette(qpalette(_current))
-    app.setStyleSheet(stylesheet(_current))
     return _current
 
 
@@ -308,6 +310,7 @@ def funnel_icon(on: bool) -> QIcon:
 def stylesheet(c: Look) -> str:
     """The small stylesheet on top of the palette."""
     chevron = resource("icons", f"chevron-{c.name}.svg").as_posix()
+    check = resource("icons", f"check-{c.name}.svg").as_posix()
     return f"""
 QMainWindow, QDialog {{ background: {c.window}; }}
 QMainWindow::separator {{ background: {c.window}; width: 7px; height: 7px; }}
@@ -340,6 +343,10 @@ QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center righ
 QComboBox::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}
 QLineEdit, QPlainTextEdit, QSpinBox {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line};
   border-radius: 5px; padding: 4px 8px; selection-background-color: {c.accent}; selection-color: {c.on_accent}; }}
+QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {c.strong_line}; border-radius: 3px;
+  background: {c.panel}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url({check}); }}
+QCheckBox::indicator:focus {{ border: 2px solid {c.accent}; }}
 QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 7px 14px; border: 0;
   border-bottom: 2px solid transparent; }}
