@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from kfuncscope.bpf.elf import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_FUNC, STT_SECTION, Elf
+from kfuncscope.bpf.elf import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_FUNC, STT_SECTION, Elf, ElfSection
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-
-if TYPE_CHECKING:
-    from kfuncscope.bpf.object import BpfObject
 
 MAP_TYPE_ARRAY = 2
 MAP_TYPE_ARENA = 33
@@ -35,10 +32,10 @@ class Map(NamedTuple):
     named: bool
 
 
-def read_maps(elf: Elf, btf: Blob | None, owner: BpfObject) -> dict[str, Map]:
+def read_maps(elf: Elf, btf: Blob | None) -> dict[str, Map]:
     """Maps by name, in the order of the file."""
     maps: dict[str, Map] = {}
-    for one in [*_btf_maps(elf, btf), *_legacy_maps(elf, owner), *_data_maps(elf)]:
+    for one in [*_btf_maps(elf, btf), *_legacy_maps(elf), *_data_maps(elf)]:
         maps.setdefault(one.name, one)
     return maps
 
@@ -76,14 +73,19 @@ def _fields(btf: Blob, struct_id: int) -> dict[str, int]:
     return fields
 
 
-def _legacy_maps(elf: Elf, owner: BpfObject) -> list[Map]:
-    """``struct bpf_map_def`` in ``maps``, ``maps/NAME`` or ``*/maps``; libbpf 1.0 and later refuses them."""
+def legacy_sections(elf: Elf) -> list[ElfSection]:
+    """Sections of map definitions of the old style, which libbpf 1.0 and later refuses."""
+    return [
+        s
+        for s in elf.sections
+        if (s.name == "maps" or s.name.startswith("maps/") or s.name.endswith("/maps")) and not s.executable
+    ]
+
+
+def _legacy_maps(elf: Elf) -> list[Map]:
+    """``struct bpf_map_def`` in ``maps``, ``maps/NAME`` or ``*/maps``."""
     found = []
-    for section in elf.sections:
-        if section.name != "maps" and not section.name.startswith("maps/") and not section.name.endswith("/maps"):
-            continue
-        if section.executable:
-            continue
+    for section in legacy_sections(elf):
         for symbol in elf.symbols:
             if symbol.shndx != section.number or symbol.type in (STT_SECTION, STT_FUNC) or not symbol.name:
                 continue
@@ -91,10 +93,6 @@ def _legacy_maps(elf: Elf, owner: BpfObject) -> list[Map]:
             if len(raw) == 20:
                 kind, key, value, entries, flags = struct.unpack(f"{elf.endian}5I", raw)
                 found.append(Map(symbol.name, kind, key, value, entries, flags, section.name, symbol.value, True))
-        owner.loader_issue = (
-            f'map definitions of the old style in section "{section.name}", which libbpf 1.0 and later refuses'
-        )
-        owner.notes.append(owner.loader_issue)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
 from kfuncscope.bpf.externs import Extern, read_externs
 from kfuncscope.bpf.instructions import CALL, LD_IMM64, PSEUDO_CALL, Insn, decode
-from kfuncscope.bpf.maps import Map, read_maps
+from kfuncscope.bpf.maps import Map, legacy_sections, read_maps
 from kfuncscope.bpf.sections import Section, read_section
 from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
 from kfuncscope.btf.blob import Blob
@@ -112,7 +112,12 @@ class BpfObject:
         self.btf, self.ext = self._read_btf()
         self.license = self._text("license")
         self.externs: dict[str, Extern] = read_externs(self.elf, self.btf) if self.btf else {}
-        self.maps: dict[str, Map] = read_maps(self.elf, self.btf, self)
+        self.maps: dict[str, Map] = read_maps(self.elf, self.btf)
+        for section in legacy_sections(self.elf):
+            self.loader_issue = (
+                f'map definitions of the old style in section "{section.name}", which libbpf 1.0 and later refuses'
+            )
+            self.notes.append(self.loader_issue)
         self.functions: dict[tuple[str, int], Function] = {}
         self._read_functions()
         self.struct_ops: list[StructOps] = read_struct_ops(self.elf, self.btf) if self.btf else []
