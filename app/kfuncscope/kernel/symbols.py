@@ -59,6 +59,10 @@ class Symbols:
         """Listed as code (T, t, W, w)."""
         return bool(self.types(name) & TEXT)
 
+    def has_prefix(self, prefix: str) -> bool:
+        """Whether any name begins so."""
+        return b" " + prefix.encode() in self._data
+
     def clones(self, name: str) -> list[str]:
         """Compiler's clones of a function: ``name.isra.0``, ``name.constprop.0``, ``name.cold`` ..."""
         found, at = set(), 0

@@ -16,6 +16,9 @@ from kfuncscope.rules.compat import types_are_compat
 from kfuncscope.rules.core import Matcher, Reloc, relocate
 from kfuncscope.rules.reach import Reach, reachability
 
+# First release whose verifier takes the address of a kfunc, and knows that it is not NULL (R-11.11, R-11.12).
+KFUNC_ADDRESS = (6, 4)
+
 
 class Resolved(NamedTuple):
     """What libbpf finds for an extern. ``status``: found, missing, incompatible, or unknown (modules not given)."""
@@ -210,7 +213,7 @@ class Context:
             if resolved.status != "found":
                 return 0
             if ref.kind == "kfunc":
-                return NONZERO if self.kernel.version >= (6, 12) else None
+                return NONZERO if self.kernel.version >= KFUNC_ADDRESS else None
             return None if resolved.extern.typed else NONZERO
         return NONZERO if ref.kind == "map" else None
 

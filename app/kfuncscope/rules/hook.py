@@ -11,6 +11,7 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import Slot, ctx_loads, slots, type_class, unchecked_derefs
+from kfuncscope.rules.options import PROG_TYPES, left_out
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import Confidence, NeedKind
 
@@ -24,6 +25,11 @@ CHECKED_AT_LOAD = frozenset(
     {"TRACING", "CGROUP_SOCK", "CGROUP_SOCK_ADDR", "CGROUP_SKB", "CGROUP_SOCKOPT", "SK_LOOKUP", "SK_REUSEPORT",
      "NETFILTER"}
 )  # fmt: skip
+
+
+# What came between 6.12 and 7.2 is known to be absent up to the first of these; 7.2 is the next release with tables.
+NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
+CONST_VOID = (6, 16)  # first release that hands out ``const void *`` arguments
 
 
 class Hook(NamedTuple):
@@ -83,19 +89,37 @@ def _problem(program: Program, cls: str, rules: tuple[str, ...], message: str, *
 def type_problems(ctx: Context, program: Program) -> list[Problem]:
     """Program type and expected attach type that the kernel does not know (R-7.15, R-11.13)."""
     kernel, section = ctx.kernel, program.section
-    if not kernel.prog_types:
-        return []
-    if section.prog_type not in kernel.prog_types:
+    if left_out(kernel, ("BPF_SYSCALL",)):
+        message = "this kernel is built without CONFIG_BPF_SYSCALL: it loads no program at all"
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "no_bpf_syscall", ("R-5.2",), message)]
+    if kernel.prog_types and section.prog_type not in kernel.prog_types:
         message = f"program type {section.prog_type} is unknown to this kernel"
         return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-7.15", "R-11.13"), message)]
     if section.prog_type == "LSM" and kernel.option("BPF_LSM") == "n":
         message = "this kernel is built without BPF LSM"
         return [Problem(NeedKind.PROG_TYPE, "LSM", "attach_btf_not_found", ("R-5.2", "R-7.12"), message)]
+    if option := left_out(kernel, PROG_TYPES.get(section.prog_type, ())):
+        message = f"this kernel is built without {option}, which program type {section.prog_type} needs"
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-5.2", "R-7.15"), message)]
     attach = section.attach_type
-    if section.prog_type in CHECKED_AT_LOAD and attach and f"BPF_{attach}" not in kernel.attach_types:
+    known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
+    if section.prog_type in CHECKED_AT_LOAD and attach and not known:
         message = f"attach type {attach} is unknown to this kernel"
         return [Problem(NeedKind.PROG_TYPE, attach, "einval_empty_log", ("R-11.13",), message)]
-    return []
+    return _sleeps_at_tracepoints(kernel, program)
+
+
+def _sleeps_at_tracepoints(kernel: Kernel, program: Program) -> list[Problem]:
+    """Tracepoint programs may sleep since libbpf 1.8 has sections for it (R-2.3); older kernels refuse the flag."""
+    section = program.section
+    late = section.prog_type in ("RAW_TRACEPOINT", "TRACEPOINT") or section.attach_type == "TRACE_RAW_TP"
+    if not (late and section.sleepable) or not (0, 0) < kernel.version < TABLES_AGAIN:
+        return []
+    certain = kernel.version <= NOTHING_NEW
+    message = "tracepoint programs that may sleep are unknown to this kernel"
+    if not certain:
+        message = "whether tracepoint programs may sleep in this release is not known"
+    return [_problem(program, "attach_target_rejected", ("R-2.3", "R-7.11"), message, certain=certain)]
 
 
 def target_problems(ctx: Context, program: Program) -> list[Problem]:
@@ -131,7 +155,22 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
         found += _sleepable(kernel, program)
     if section.attach_type == "TRACE_RAW_TP":
         found += _nullable(ctx, program, hook)
+    if not ctx.obj.gpl:
+        found += _unlicensed(ctx, program, hook)
     return found + _arguments(ctx, program, hook)
+
+
+def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
+    """R-11.17: LSM programs need a GPL compatible licence, and so does every read of a kernel struct by its BTF."""
+    told = f"this object has {ctx.obj.license or 'none'}"
+    if program.section.prog_type == "LSM":
+        return [_problem(program, "licence", ("R-11.17",), f"LSM programs need a GPL compatible licence; {told}")]
+    found = []
+    for deref in unchecked_derefs(ctx.obj, program):
+        if deref.slot < len(hook.slots) and type_class(hook.blob, hook.slots[deref.slot].type) == "struct*":
+            message = f"reading argument {deref.slot + 1} of {hook.name} needs a GPL compatible licence; {told}"
+            found.append(_problem(program, "licence", ("R-11.17",), message, place=(deref.function, deref.at)))
+    return found
 
 
 def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
@@ -214,15 +253,28 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
     name = program.section.target
     if name.startswith("security_") or name in kernel.knowledge.fmodret:
         return []
-    if kernel.option("FUNCTION_ERROR_INJECTION") != "n":
+    allowed = _open_to_errors(kernel, name)
+    if allowed is None:
         return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden is not in these files",
                          certain=False, confidence=Confidence.LOW)]  # fmt: skip
-    if kernel.version >= (7, 2) and _syscall_named(kernel, name):
+    if allowed:
         return []
-    if (6, 12) < kernel.version < (7, 2) and _syscall_named(kernel, name):
-        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden in this release is not known",
-                         certain=False, confidence=Confidence.LOW)]  # fmt: skip
     return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name}() is not modifiable")]
+
+
+def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
+    """Whether a function may sleep, or be overridden, for its name or for the kernel's list; None: no file tells.
+
+    Every system call is on the list for error injection; the other entries leave a symbol ``_eil_addr_NAME``.
+    """
+    injection, syscall = kernel.option("FUNCTION_ERROR_INJECTION"), _syscall_named(kernel, name)
+    if syscall and (injection == "y" or kernel.version >= TABLES_AGAIN):
+        return True
+    if injection == "n":
+        return None if syscall and kernel.version > NOTHING_NEW else False
+    if kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
+        return bool(kernel.symbols.types(f"_eil_addr_{name}"))
+    return None
 
 
 def _syscall_named(kernel: Kernel, name: str) -> bool:
@@ -240,11 +292,11 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
         return [_problem(program, "attach_target_rejected", ("R-7.12",), f"LSM hook {name} is not sleepable")]
     if kernel.version >= (6, 12) and kernel.knowledge.fmodret.get(name, 0) & 0x20:
         return []
-    if kernel.option("FUNCTION_ERROR_INJECTION") == "n":
-        if kernel.version >= (7, 2) and _syscall_named(kernel, name):
-            return []
-        if kernel.version <= (6, 12) or kernel.version >= (7, 2):
-            return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name} is not sleepable")]
+    allowed = _open_to_errors(kernel, name)
+    if allowed:
+        return []
+    if allowed is False:
+        return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name} is not sleepable")]
     return [_problem(program, "", ("R-11.7",), f"whether {name} may sleep is not in these files", certain=False,
                      confidence=Confidence.LOW)]  # fmt: skip
 
@@ -276,7 +328,20 @@ def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
             continue
         slot = hook.slots[index]
         told = type_class(hook.blob, slot.type)
-        if told in ("const void*", "pointer*") and (0, 0) < kernel.version <= (6, 12):
-            message = f"argument {slot.name} of {hook.name} is a {told}, which kernels up to 6.12 do not hand out"
-            found.append(_problem(program, "verifier_other", ("R-11.15",), message, place=(load.function, load.at)))
+        refused = _not_handed_out(kernel, told)
+        if refused is not None:
+            message = f"argument {slot.name} of {hook.name} is a {told}, which this kernel does not hand out"
+            if not refused:
+                message = f"whether this kernel hands out argument {slot.name} of {hook.name}, a {told}, is not known"
+            found.append(_problem(program, "verifier_other", ("R-11.15",), message, certain=refused,
+                                  place=(load.function, load.at)))  # fmt: skip
     return found
+
+
+def _not_handed_out(kernel: Kernel, told: str) -> bool | None:
+    """R-11.15: True where an argument of this class is refused, False where that is not known; else None."""
+    if told not in ("const void*", "pointer*") or kernel.version == (0, 0):
+        return None
+    if told == "const void*":
+        return True if kernel.version < CONST_VOID else None
+    return kernel.version <= NOTHING_NEW if kernel.version < TABLES_AGAIN else None

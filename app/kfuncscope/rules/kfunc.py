@@ -6,7 +6,7 @@ from __future__ import annotations
 from kfuncscope.bpf.instructions import CALL, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.kernel.kfunc_filters import Caller
-from kfuncscope.rules.context import Context, Resolved
+from kfuncscope.rules.context import KFUNC_ADDRESS, Context, Resolved
 from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
@@ -109,8 +109,8 @@ def _preconditions(ctx: Context, resolved: Resolved) -> list[Problem]:
 
 
 def _address(ctx: Context, resolved: Resolved, place: tuple[Function, int]) -> list[Problem]:
-    """R-11.11: before 6.12 the address of a kfunc that exists cannot be taken, not even in dead code."""
-    if resolved.status != "found" or ctx.kernel.version >= (6, 12) or ctx.kernel.version == (0, 0):
+    """R-11.11: before 6.4 the address of a kfunc that exists cannot be taken, not even in dead code."""
+    if resolved.status != "found" or ctx.kernel.version >= KFUNC_ADDRESS or ctx.kernel.version == (0, 0):
         return []
     message = f"this kernel refuses the address of {resolved.extern.lookup} (a test whether it exists)"
     return [Problem(NeedKind.KFUNC, resolved.extern.lookup, "kfunc_address", ("R-11.11",), message)]

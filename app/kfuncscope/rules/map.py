@@ -6,6 +6,7 @@ from __future__ import annotations
 from kfuncscope.bpf.maps import ARENA_SECTION, MAP_TYPE_ARENA, Map
 from kfuncscope.bpf.object import Program
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.options import MAP_TYPES, left_out
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import NeedKind, Reach
 
@@ -18,6 +19,8 @@ def map_fault(ctx: Context, one: Map) -> str:
     name = kernel.map_types.get(one.type)
     if name is None:
         return f"map type {one.type} is unknown to this kernel"
+    if option := left_out(kernel, MAP_TYPES.get(name.removeprefix("BPF_MAP_TYPE_"), ())):
+        return f"this kernel is built without {option}, which it needs"
     if one.type == MAP_TYPE_ARENA and not (kernel.caps.arena and kernel.jit):
         return f"the JIT of {kernel.arch} as this kernel is built has no arenas"
     return ""
