@@ -97,7 +97,7 @@ def test_policy_decides_and_waivers_are_counted(tmp_path: Path, capsys: pytest.C
 def test_options_that_cannot_work_are_refused_first(
     words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert check(*words) == 3
+    assert check(*words) == (3 if "absent.json" in words else 2)  # wrong usage, unless a file is at fault
     assert says in capsys.readouterr().err
 
 
@@ -141,7 +141,7 @@ def test_path_over_kernels(tmp_path: Path, capsysbinary: pytest.CaptureFixture[b
     broken = {r["program"]: r for r in rows if r["breaks at"]}
     assert set(broken) == {"rstat_always", "watch_secid"}
     assert len(broken["rstat_always"]["steps"].split()) == 2
-    assert main(["path", "--step", OLD, "--", *OBJECTS]) == 3
+    assert main(["path", "--step", OLD, "--", *OBJECTS]) == 2
 
 
 def test_usage_counts_packages_objects_programs(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -156,7 +156,7 @@ def test_usage_counts_packages_objects_programs(tmp_path: Path, capsysbinary: py
         assert "cgroup_rstat_updated" in (tmp_path / f"u.{form}").read_text()
     (tmp_path / "broken.bpf.o").write_bytes(Path(strong).read_bytes()[:900])
     assert main(["usage", str(tmp_path / "broken.bpf.o")]) == 3
-    assert main(["usage", "--kind", "nonsense", *OBJECTS]) == 3
+    assert main(["usage", "--kind", "nonsense", *OBJECTS]) == 2
 
 
 def test_promise_made_and_checked(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

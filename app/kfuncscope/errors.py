@@ -48,3 +48,7 @@ class KnowledgeError(InputError):
 
 class SessionError(InputError):
     """A session, policy, waiver or promise file that cannot be used."""
+
+
+class UsageError(InputError):
+    """A command line that cannot be carried out as it is written."""

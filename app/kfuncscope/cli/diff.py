@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from kfuncscope.cli.given import session
+from kfuncscope.cli.given import session, tell
 from kfuncscope.cli.output import table, write_csv, write_json
-from kfuncscope.errors import SessionError
+from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.upgrade.analyse import open_kernels, pair_up
 from kfuncscope.upgrade.diff import KINDS, QUICK, differences
 
@@ -19,8 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     kinds = tuple(arguments.kind) or QUICK
     unknown = [k for k in kinds if k not in KINDS]
     if unknown:
-        raise SessionError("--kind", f"{unknown[0]!r} is none of {', '.join(KINDS)}")
-    kernels, _ = open_kernels(session(arguments, []))
+        raise UsageError("--kind", f"{unknown[0]!r} is none of {', '.join(KINDS)}")
+    kernels, problems = open_kernels(session(arguments, []))
     pairs = pair_up(*kernels)
     if not pairs:
         raise SessionError("diff", "no architecture has both an old and a new kernel")
@@ -32,4 +32,4 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         flat = [(*row[:4], " ".join(row[4].split())[:100], " ".join(row[5].split())[:100], row[6]) for row in rows]
         table(HEAD, flat)
-    return 0
+    return tell(problems)

@@ -7,7 +7,7 @@ import argparse
 
 from kfuncscope.cli.given import first_problem, session
 from kfuncscope.cli.output import clean, verdict_word
-from kfuncscope.errors import SessionError
+from kfuncscope.errors import UsageError
 from kfuncscope.rules.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Verdict
 from kfuncscope.upgrade.analyse import analyse
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
                     broken |= program.verdict == Verdict.BREAKS
     if not shown:
         names = ", ".join(p.program for o in analysis.arches[0].objects for p in o.programs)
-        raise SessionError(arguments.target, f"no program {wanted!r} in this object; it has {names or 'none'}")
+        raise UsageError(arguments.target, f"no program {wanted!r} in this object; it has {names or 'none'}")
     return int(broken)
 
 

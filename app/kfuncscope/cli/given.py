@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kfuncscope.errors import InputError, SessionError
+from kfuncscope.cli.output import clean
+from kfuncscope.errors import InputError, UsageError
 from kfuncscope.intake.detect import HEAD, IMAGES, Kind, detect
-from kfuncscope.intake.files import ObjectFile
+from kfuncscope.intake.files import ObjectFile, Problem
+from kfuncscope.intake.objects import object_files
 from kfuncscope.upgrade.session import KernelRef, Session
 
 _KERNEL_PACKAGE = re.compile(r"(linux-(image|binary|base|modules|signed|unsigned)|kernel)[-_]", re.IGNORECASE)
@@ -51,7 +54,7 @@ def split(given: Sequence[str], objects: Sequence[str]) -> tuple[list[str], list
     for one in given[1:]:
         (kernels if is_kernel(one) else rest).append(one)
     if not rest:
-        raise SessionError("command line", "no object was given")
+        raise UsageError("command line", "no object was given")
     return kernels, rest
 
 
@@ -85,15 +88,28 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
     for text in getattr(arguments, "section_type", []):
         section, equals, kind = text.rpartition("=")
         if not equals:
-            raise SessionError("--section-type", f"{text!r} is not SECTION=TYPE")
+            raise UsageError("--section-type", f"{text!r} is not SECTION=TYPE")
         found[section] = kind.upper().removeprefix("BPF_PROG_TYPE_")
     return found
 
 
-def first_problem(problems: Sequence[object]) -> InputError:
-    """The first problem as the error it was."""
-    from kfuncscope.intake.files import Problem
+def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[Problem]]:
+    """The objects in ``given`` and what could not be read. Raises where nothing was given, or nothing can be read."""
+    if not given:
+        raise UsageError("command line", "no object was given")
+    files, problems = object_files(given)
+    if not files and problems:
+        raise first_problem(problems)
+    return files, problems
 
-    first = problems[0]
-    assert isinstance(first, Problem)
-    return InputError(first.path, first.reason, first.offset)
+
+def first_problem(problems: Sequence[Problem]) -> InputError:
+    """The first problem as the error it was."""
+    return InputError(problems[0].path, problems[0].reason, problems[0].offset)
+
+
+def tell(problems: Sequence[Problem]) -> int:
+    """Name on standard error what could not be read; the exit code is 3 where there is any, else 0."""
+    for problem in dict.fromkeys(problems):
+        print(f"kfuncscope: {clean(str(first_problem([problem])))}", file=sys.stderr)
+    return 3 if problems else 0

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.summary import summarize
-from kfuncscope.cli.given import first_problem, section_types
+from kfuncscope.cli.given import first_problem, objects_of, section_types, tell
 from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.errors import InputError
-from kfuncscope.intake.objects import object_files
+from kfuncscope.intake.files import Problem
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.evidence import flag_words
 from kfuncscope.rules.faults import kernel_faults
@@ -29,10 +28,10 @@ def run_kernel(arguments: argparse.Namespace) -> int:
     told = [describe_kernel(k) for k in kernels]
     if arguments.format == "json":
         write_json(told if len(told) > 1 else told[0])
-        return 0
-    for kernel, facts in zip(kernels, told, strict=True):
-        _print_kernel(kernel, facts)
-    return 0
+    else:
+        for kernel, facts in zip(kernels, told, strict=True):
+            _print_kernel(kernel, facts)
+    return tell(problems)
 
 
 def describe_kernel(kernel: Kernel) -> dict[str, Any]:
@@ -88,24 +87,22 @@ def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
 
 def run_object(arguments: argparse.Namespace) -> int:
     """What each object needs."""
-    files, problems = object_files(arguments.objects)
-    told, bad = [], [InputError(p.path, p.reason, p.offset) for p in problems]
+    types, told = section_types(arguments), []
+    files, problems = objects_of(arguments.objects)
     for file in files:
         try:
-            obj = read_object(file.data, file.name, section_types(arguments))
+            obj = read_object(file.data, file.name, types)
             told.append(describe_object(obj) | {"sha256": file.sha256, "places": [p.path for p in file.places]})
         except InputError as error:
-            bad.append(error)
-    if not told and bad:
-        raise bad[0]
+            problems.append(Problem(error.source, error.reason, error.offset))
+    if not told and problems:
+        raise first_problem(problems)
     if arguments.format == "json":
         write_json(told)
     else:
         for facts in told:
             _print_object(facts)
-    for failed in bad:
-        print(f"kfuncscope: {failed}", file=sys.stderr)
-    return 3 if bad else 0
+    return tell(problems)
 
 
 def describe_object(obj: BpfObject) -> dict[str, Any]:

@@ -4,59 +4,60 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import read_object
-from kfuncscope.cli.given import first_problem, section_types, shown_paths, split
+from kfuncscope.cli.given import objects_of, section_types, shown_paths, split, tell
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
-from kfuncscope.intake.files import ObjectFile
-from kfuncscope.intake.objects import object_files
-from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.intake.files import ObjectFile, Problem
+from kfuncscope.intake.kernels import named_kernels
+from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.rules.judge import judge
-from kfuncscope.upgrade.analyse import open_refs
-from kfuncscope.upgrade.session import KernelRef
 
 HEAD = ("kernel", "arch", "object", "program", "section", "loads", "attaches", "object_loads", "class", "reason")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """One row for each kernel and program; unreadable objects are told on standard error."""
-    kernels, objects = split(arguments.kernel, arguments.objects)
-    files, problems = object_files(objects)
-    if not files and problems:
-        raise first_problem(problems)
-    rows = _rows(arguments, kernels, objects, files)
+    """One row for each kernel and program; what cannot be read is told on standard error, and the rest goes on."""
+    given, objects = split(arguments.kernel, arguments.objects)
+    types = section_types(arguments)
+    files, problems = objects_of(objects)
+    kernels = _kernels(arguments, given, problems)
+    rows = (
+        row
+        for name, kernel in kernels
+        for file in files
+        for row in _object_rows(name, kernel, file, shown_paths(file, objects), types, problems)
+    )
     if arguments.format == "csv":
         write_csv(HEAD, rows)
     else:
         table(HEAD, rows)
-    for problem in problems:
-        print(f"kfuncscope: {problem.path}: {problem.reason}", file=sys.stderr)
-    return 3 if problems else 0
+    return tell(problems)
 
 
-def _rows(
-    arguments: argparse.Namespace, given: list[str], objects: list[str], files: list[ObjectFile]
-) -> Iterator[tuple[str, ...]]:
-    for name in given:
-        kernels, problems = open_refs([KernelRef([name], arch=arguments.arch, release=arguments.release)])
-        if not kernels:
-            raise first_problem(problems)
-        for kernel in kernels:
-            for file in files:
-                paths = shown_paths(file, objects)
-                yield from _object_rows(name, kernel, file, paths, section_types(arguments))
+def _kernels(arguments: argparse.Namespace, given: list[str], problems: list[Problem]) -> Iterator[tuple[str, Kernel]]:
+    found, bad = named_kernels(given)
+    problems += bad
+    while found:
+        name, parts = found.pop(0)  # so that no kernel outlives its rows
+        try:
+            kernel = open_kernel(parts, arguments.arch, arguments.release)
+        except InputError as error:
+            problems.append(Problem(error.source, error.reason, error.offset))
+            continue
+        problems += kernel.problems
+        yield name, kernel
 
 
 def _object_rows(
-    name: str, kernel: Kernel, file: ObjectFile, paths: list[str], types: dict[str, str]
+    name: str, kernel: Kernel, file: ObjectFile, paths: list[str], types: dict[str, str], problems: list[Problem]
 ) -> Iterator[tuple[str, ...]]:
     try:
         judged = judge(read_object(file.data, file.name, types), kernel)
     except InputError as error:
-        print(f"kfuncscope: {error}", file=sys.stderr)
+        problems.append(Problem(error.source, error.reason, error.offset))
         return
     for path in paths:
         for index, one in enumerate(judged.programs):

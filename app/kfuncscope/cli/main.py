@@ -14,9 +14,10 @@ import sys
 from collections.abc import Sequence
 
 from kfuncscope import __version__
-from kfuncscope.errors import InputError
+from kfuncscope.errors import InputError, UsageError
 
 EXIT_OK, EXIT_BREAKS, EXIT_USAGE, EXIT_INPUT = 0, 1, 2, 3
+_FORM = "form of the output (default table)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +62,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     check = commands.add_parser("check", help="judge an upgrade: which programs break, and why")
     _sides(check)
     _objects(check)
-    check.add_argument("--format", choices=("table", "json"), default="table")
+    check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
     check.add_argument("--workers", type=int, metavar="N", help="processes to work with")
     report_commands.add_report_options(check)
@@ -69,22 +70,29 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     check.set_defaults(run="check:run")
 
     judge = commands.add_parser("judge", help="what single kernels do with objects")
-    judge.add_argument("--kernel", nargs="+", action="extend", required=True, metavar="K")
+    judge.add_argument(
+        "--kernel", nargs="+", action="extend", required=True, metavar="K",
+        help="a BTF file (config, modules and symbols are found beside it), btf=F,config=F,modules=D,symbols=F, an "
+        "image, a package, or a folder; any number of kernels",
+    )  # fmt: skip
     _kernel_words(judge)
     _objects(judge)
-    judge.add_argument("--format", choices=("table", "csv"), default="table")
+    judge.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     judge.set_defaults(run="judge:run")
 
     relocate = commands.add_parser("relocate", help="what each CO-RE record becomes on a kernel")
-    relocate.add_argument("--kernel", required=True, metavar="K")
+    relocate.add_argument(
+        "--kernel", action="append", required=True, metavar="K",
+        help="a file, folder or named parts of one kernel; give it again for more files of the same kernel",
+    )  # fmt: skip
     _kernel_words(relocate)
     _objects(relocate)
-    relocate.add_argument("--format", choices=("table", "csv"), default="table")
+    relocate.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     relocate.add_argument("--no-modules", action="store_true", help="do not search module BTF")
     relocate.set_defaults(run="relocate:run")
 
     explain = commands.add_parser("explain", help="the chain from a verdict to rule, instruction and declarations")
-    explain.add_argument("target", metavar="OBJECT:PROGRAM")
+    explain.add_argument("target", metavar="OBJECT:PROGRAM", help="an object and one of its programs")
     _sides(explain)
     explain.set_defaults(run="explain:run")
 
@@ -93,28 +101,28 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     diff.add_argument("--kind", action="append", default=[], help="kfunc, kfunc_flags, helper, tracepoint, lsm, iter, "
                       "struct_ops, map_type, prog_type, attach_type, function, type; by default all but the "
                       "last two")  # fmt: skip
-    diff.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    diff.add_argument("--format", choices=("table", "csv", "json"), default="table", help=_FORM)
     diff.set_defaults(run="diff:run")
     report_commands.add_parsers(commands)
 
 
 def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     kernel = commands.add_parser("kernel", help="what a kernel offers")
-    kernel.add_argument("files", nargs="+", metavar="F")
+    kernel.add_argument("files", nargs="+", metavar="F", help="files, folders or named parts of kernels")
     _kernel_words(kernel)
-    kernel.add_argument("--format", choices=("table", "json"), default="table")
+    kernel.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     kernel.set_defaults(run="inspect:run_kernel")
 
     obj = commands.add_parser("object", help="what an object needs")
     _objects(obj)
-    obj.add_argument("--format", choices=("table", "json"), default="table")
+    obj.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     obj.set_defaults(run="inspect:run_object")
 
 
 def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="open the main job on the sample data")
     demo.add_argument("--picture", metavar="PNG", help="draw the window into a picture instead of opening it")
-    demo.add_argument("--dark", action="store_true")
+    demo.add_argument("--dark", action="store_true", help="draw it dark")
     demo.set_defaults(run="demo:run")
 
     gui = commands.add_parser("gui", help="open the window")
@@ -124,14 +132,14 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     know = commands.add_parser("knowledge", help="tables about kernel releases")
     actions = know.add_subparsers(dest="action", required=True)
     build = actions.add_parser("build", help="make the tables of a release from its source tree")
-    build.add_argument("tree", metavar="LINUX_TREE")
+    build.add_argument("tree", metavar="LINUX_TREE", help="a kernel source tree, unpacked")
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, where the tree's Makefile does not tell")
     build.set_defaults(run="knowledge:run_build")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
 
     cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")
-    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")
     cache.set_defaults(run="cache:run")
 
 
@@ -147,8 +155,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         module, _, function = arguments.run.partition(":")
         return int(getattr(importlib.import_module(f"kfuncscope.cli.{module}"), function)(arguments))
     except InputError as error:
-        print(f"kfuncscope: {error}", file=sys.stderr)
-        return EXIT_INPUT
+        from kfuncscope.cli.output import clean
+
+        print(f"kfuncscope: {clean(str(error))}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK

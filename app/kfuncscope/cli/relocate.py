@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.cli.given import first_problem, section_types, shown_paths
+from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell
 from kfuncscope.cli.output import table, write_csv
-from kfuncscope.errors import InputError
-from kfuncscope.intake.objects import object_files
+from kfuncscope.errors import InputError, UsageError
+from kfuncscope.intake.files import Problem
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
@@ -24,24 +23,26 @@ HEAD = ("object", "program", "section", "record", "kind", "spec", "outcome", "ol
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the records; ``record`` is the index within the section of .BTF.ext, as libbpf counts."""
-    kernels, problems = open_refs([KernelRef([arguments.kernel], arch=arguments.arch, release=arguments.release)])
+    types = section_types(arguments)
+    files, problems = objects_of(arguments.objects)
+    ref = KernelRef(list(arguments.kernel), arch=arguments.arch, release=arguments.release)
+    kernels, bad = open_refs([ref])
     if not kernels:
-        raise first_problem(problems)
-    files, bad = object_files(arguments.objects)
-    if not files and bad:
         raise first_problem(bad)
+    if len(kernels) > 1:
+        raise UsageError("--kernel", f"one kernel is needed, these files make {len(kernels)}")
+    problems += bad
     if arguments.no_modules:
         kernels[0].modules = Modules({}, kernels[0].vmlinux)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for file in files:
         try:
-            obj = read_object(file.data, file.name, section_types(arguments))
-            found = list(_rows(obj, kernels[0]))
+            found = list(_rows(read_object(file.data, file.name, types), kernels[0]))
             rows += [(path, *row) for path in shown_paths(file, arguments.objects) for row in found]
         except InputError as error:
-            print(f"kfuncscope: {error}", file=sys.stderr)
+            problems.append(Problem(error.source, error.reason, error.offset))
     write_csv(HEAD, rows) if arguments.format == "csv" else table(HEAD, rows)
-    return 3 if bad else 0
+    return tell(problems)
 
 
 def _rows(obj: BpfObject, kernel: Kernel) -> Iterator[tuple[str, ...]]:

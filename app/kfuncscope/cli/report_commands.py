@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +55,19 @@ def shard_of(args: argparse.Namespace) -> Shard | None:
     """The shard asked for; InputError where the words make none."""
     from kfuncscope.upgrade.merge import parse_shard
 
-    return parse_shard(args.shard) if args.shard else None
+    with _usage():
+        return parse_shard(args.shard) if args.shard else None
+
+
+@contextlib.contextmanager
+def _usage() -> Iterator[None]:
+    """What is wrong with a word of the command line is wrong usage, not a bad input."""
+    from kfuncscope.errors import SessionError, UsageError
+
+    try:
+        yield
+    except SessionError as error:
+        raise UsageError(error.source, error.reason) from error
 
 
 def check_report_options(args: argparse.Namespace) -> None:
@@ -63,19 +77,20 @@ def check_report_options(args: argparse.Namespace) -> None:
     from kfuncscope.upgrade import policy
     from kfuncscope.upgrade.compare import fail_words
 
-    for path in args.report:
-        report.format_of(path)
-        if not Path(path).parent.is_dir():
-            raise SessionError(path, "its folder does not exist")
-    words = fail_words(args.fail_on) if args.fail_on else ()
-    if "new" in words and not args.baseline:
-        raise SessionError("--fail-on", "new needs a --baseline to compare with")
+    with _usage():
+        for path in args.report:
+            report.format_of(path)
+            if not Path(path).parent.is_dir():
+                raise SessionError(path, "its folder does not exist")
+        words = fail_words(args.fail_on) if args.fail_on else ()
+        if "new" in words and not args.baseline:
+            raise SessionError("--fail-on", "new needs a --baseline to compare with")
+        if args.annotate:
+            _annotation(args.annotate)
     if args.policy:
         policy.load(args.policy)
     if args.baseline and not Path(args.baseline).is_file():
         raise SessionError(args.baseline, "no such file")
-    if args.annotate:
-        _annotation(args.annotate)
 
 
 def _annotation(text: str) -> tuple[str, str]:
@@ -211,7 +226,8 @@ def run_compare(args: argparse.Namespace) -> int:
     from kfuncscope.report import tables
     from kfuncscope.upgrade import compare, jsonform, policy
 
-    words = compare.fail_words(args.fail_on)
+    with _usage():
+        words = compare.fail_words(args.fail_on)
     rules = policy.load(args.policy) if args.policy else policy.DEFAULT
     after = jsonform.load(args.new)[0]
     found = compare.compare(jsonform.load(args.old)[0], after)
@@ -233,24 +249,28 @@ def _add_path(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--step", metavar="K", nargs="+", action="append", default=[],
         help="kernels of one step, one for each architecture; give it again for each step, oldest first",
     )  # fmt: skip
-    parser.add_argument("inputs", metavar="OBJECT_OR_REPORT", nargs="+", help="objects, or JSON reports in order")
+    parser.add_argument("inputs", metavar="OBJECT_OR_REPORT", nargs="*", help="objects, or JSON reports in order")
     _table_options(parser)
     parser.set_defaults(run=run_path)
 
 
 def run_path(args: argparse.Namespace) -> int:
     """``path``: a table of journeys; what could not be read is said on standard error."""
-    from kfuncscope.errors import SessionError
+    from kfuncscope.cli.given import split
+    from kfuncscope.errors import UsageError
     from kfuncscope.report import tables
     from kfuncscope.upgrade import jsonform
     from kfuncscope.upgrade.path import journeys
 
     if not args.step:
+        if len(args.inputs) < 2:
+            raise UsageError("path", "give two steps or more with --step, or two JSON reports or more")
         steps = [jsonform.load(path)[0] for path in args.inputs]
     elif len(args.step) == 1:
-        raise SessionError("--step", "a path needs two steps or more")
+        raise UsageError("--step", "a path needs two steps or more")
     else:
-        steps = _walk(args.step, args.inputs)
+        last, objects = split(args.step[-1], args.inputs)
+        steps = _walk([*args.step[:-1], last], objects)
     _out(tables.path(journeys(steps), args.format), args.output)
     unread = {problem for step in steps for problem in step.problems} if args.step else set()
     return _unread(sorted(unread, key=lambda p: (p.path, p.reason)))
@@ -264,8 +284,7 @@ def _walk(steps: list[list[str]], objects: list[str]) -> list[Analysis]:
     from kfuncscope.upgrade.session import KernelRef, Session
 
     return [
-        analyse(Session(old=[KernelRef([k]) for k in old], new=[KernelRef([k]) for k in new], objects=objects))
-        for old, new in pairwise(steps)
+        analyse(Session(old=[KernelRef(old)], new=[KernelRef(new)], objects=objects)) for old, new in pairwise(steps)
     ]
 
 
@@ -286,14 +305,14 @@ def _add_usage(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_usage(args: argparse.Namespace) -> int:
     """``usage``: the table, and on standard error what could not be read."""
-    from kfuncscope.errors import SessionError
+    from kfuncscope.errors import UsageError
     from kfuncscope.report import tables
     from kfuncscope.rules.verdict import NeedKind
     from kfuncscope.upgrade.usage import USUAL, collect
 
     strange = [k for k in args.kind if k not in {n.value for n in NeedKind}]
     if strange:
-        raise SessionError("--kind", f"{strange[0][:80]!r} is no kind of need")
+        raise UsageError("--kind", f"{strange[0][:80]!r} is none of {', '.join(n.value for n in NeedKind)}")
     files, problems = _objects(args.objects)
     uses, more = collect(files, [NeedKind(k) for k in args.kind] or USUAL)
     _out(tables.usage(uses, args.format), args.output)

@@ -42,13 +42,47 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
             failed.append(error)
     if not found:
         raise failed[0] if failed else KernelError("kernel", "no file was given")
-    kernels = _merged(found)
+    kernels = [k for k in _merged(found) if _holds_something(k)]
+    if not kernels:
+        raise KernelError(str(paths[0]), "no kernel, and nothing that belongs to one")
     kernels[0].problems += tuple(Problem(e.source, e.reason, e.offset) for e in failed)
     for kernel in kernels:
         _finish(kernel)
     if progress:
         progress(len(paths) * _STEPS, len(paths) * _STEPS, "")
     return kernels
+
+
+def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], list[Problem]]:
+    """Each kernel with the path by which it was given; and what cannot be read.
+
+    Every path is a kernel of its own, also where two are of one build; only what is no whole kernel (the packages of
+    a split build) is put together, under the first path of it.
+    """
+    found: list[tuple[str, KernelFiles]] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            parts = _merged(_from_path(path, None))
+        except InputError as error:
+            problems.append(Problem(error.source, error.reason, error.offset))
+            continue
+        for part in parts:
+            home = next((k for _, k in found if _belongs(k, part) and not (k.btf and part.btf)), None)
+            if home is None:
+                found.append((path, part))
+            else:
+                _add(home, part)
+    empty = [path for path, kernel in found if not _holds_something(kernel)]
+    problems += [Problem(path, "no kernel, and nothing that belongs to one of those given") for path in empty]
+    found = [(path, kernel) for path, kernel in found if _holds_something(kernel)]
+    for _, kernel in found:
+        _finish(kernel)
+    return found, problems
+
+
+def _holds_something(kernel: KernelFiles) -> bool:
+    return bool(kernel.btf or kernel.config or kernel.symbols or kernel.image or kernel.modules or kernel.problems)
 
 
 class _Share:

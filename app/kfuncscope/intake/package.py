@@ -116,6 +116,9 @@ def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]
     if not found:
         if problems:
             raise KernelError(problems[0].path, problems[0].reason, problems[0].offset)
+        if (role := part_of(path.name)) and role.role is Role.SYMBOLS:
+            # The note that Debian ships as boot/System.map: it belongs to its kernel and adds nothing.
+            return [KernelFiles(path.name, release=role.release, inputs=(store.input,))]
         raise KernelError(store.input.path, f"no kernel in it ({pack.meta['kind']})")
     found[0].problems += problems
     return found
