@@ -13,7 +13,7 @@ from kfuncscope.intake.files import KernelFiles, Problem
 from kfuncscope.kernel.arch import SYSCALL_PREFIX, bracket_release, identify_arch
 from kfuncscope.kernel.binary import sets_of_kernel
 from kfuncscope.kernel.btfids import KfuncSet, kfunc_sets, sets_in_module
-from kfuncscope.kernel.config import parse_config
+from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.facts import ArchCaps
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.knowledge import Knowledge, for_release
@@ -222,9 +222,12 @@ class Kernel:
         return self.knowledge.caps(self.arch)
 
     def option(self, name: str) -> str | None:
-        """A config option's value, ``n`` where it is not set, None where no config was given."""
+        """A config option's value, ``n`` where it is not set; without a config what the BTF tells, else None."""
         if self.config is None:
-            return None
+            told = TOLD_BY_FUNCTION.get(name)
+            if told is None or self.vmlinux is None:
+                return None
+            return "y" if self.vmlinux.own(told, Kind.FUNC) else "n"
         return self.config.get(f"CONFIG_{name}", "n")
 
     @property
