@@ -65,7 +65,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l new -xka "(__fish_c
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l arch -x -d 'architecture, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l release -x -d 'release, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
-complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l format -xka "table json" -d format
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l format -xka "table json" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l all -d 'list programs that are OK too'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l workers -x -d 'processes to work with'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, graphml; may be given again'
@@ -77,19 +77,19 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l shard -x -d 'judge 
 complete -c kfuncscope -n '_shtab_kfuncscope_using check; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a judge -d 'what single kernels do with objects'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -s h -l help -d 'show this help message and exit'
-complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d K
+complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a BTF file (config, modules and symbols are found beside it), btf=F,config=F,modules=D,symbols=F, an image, a package, or a folder; any number of kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l arch -x -d 'architecture, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l release -x -d 'release, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
-complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l format -xka "table csv" -d format
+complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l format -xka "table csv" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a relocate -d 'what each CO-RE record becomes on a kernel'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -s h -l help -d 'show this help message and exit'
-complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d K
+complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a file, folder or named parts of one kernel; give it again for more files of the same kernel'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l arch -x -d 'architecture, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l release -x -d 'release, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
-complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l format -xka "table csv" -d format
+complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l format -xka "table csv" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l no-modules -d 'do not search module BTF'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a explain -d 'the chain from a verdict to rule, instruction and declarations'
@@ -105,7 +105,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l new -xka "(__fish_co
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l arch -x -d 'architecture, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l release -x -d 'release, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l kind -x -d 'kfunc, kfunc_flags, helper, tracepoint, lsm, iter, struct_ops, map_type, prog_type, attach_type, function, type; by default all but the last two'
-complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l format -xka "table csv json" -d format
+complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l format -xka "table csv json" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a merge -d 'Put the JSON reports that --shard 1/N .. N/N made together, as if one run had made them.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using merge' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using merge' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write the whole JSON report there'
@@ -152,17 +152,17 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l arch -x -d 'architecture, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l release -x -d 'release, where the files do not tell'
-complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l format -xka "table json" -d format
-complete -c kfuncscope -n '_shtab_kfuncscope_using kernel; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d F
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l format -xka "table json" -d 'form of the output (default table)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'files, folders or named parts of kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a object -d 'what an object needs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
-complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l format -xka "table json" -d format
+complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l format -xka "table json" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a demo -d 'open the main job on the sample data'
 complete -c kfuncscope -n '_shtab_kfuncscope_using demo' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using demo' -l picture -xka "(__fish_complete_path (commandline -ct))" -d 'draw the window into a picture instead of opening it'
-complete -c kfuncscope -n '_shtab_kfuncscope_using demo' -l dark -d dark
+complete -c kfuncscope -n '_shtab_kfuncscope_using demo' -l dark -d 'draw it dark'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a gui -d 'open the window'
 complete -c kfuncscope -n '_shtab_kfuncscope_using gui' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using gui; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a session, kernels, objects'
@@ -172,9 +172,9 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_k
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'folder to write to (default: the user'"'"'s own tables)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l release -x -d 'release, where the tree'"'"'s Makefile does not tell'
-complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build; and test $_shtab_kfuncscope_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d LINUX_TREE
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build; and test $_shtab_kfuncscope_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a kernel source tree, unpacked'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_kfuncscope_npos -eq 0' -a list -d 'which releases have tables'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge list' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a cache -d 'show or clear what was kept from earlier runs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using cache' -s h -l help -d 'show this help message and exit'
-complete -c kfuncscope -n '_shtab_kfuncscope_using cache; and test $_shtab_kfuncscope_npos -eq 0' -ka "show clear" -d action
+complete -c kfuncscope -n '_shtab_kfuncscope_using cache; and test $_shtab_kfuncscope_npos -eq 0' -ka "show clear" -d 'default show'
