@@ -21,6 +21,7 @@ from kfuncscope.kernel.modules import Modules
 from kfuncscope.kernel.registration import completed
 from kfuncscope.kernel.symbols import Symbols
 
+WHOLE_KERNEL = 5_000  # functions; the smallest kernel with BTF has some ten thousand
 _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")
 
 
@@ -227,7 +228,10 @@ class Kernel:
             told = TOLD_BY_FUNCTION.get(name)
             if told is None or self.vmlinux is None:
                 return None
-            return "y" if self.vmlinux.own(told, Kind.FUNC) else "n"
+            if self.vmlinux.own(told, Kind.FUNC):
+                return "y"
+            # Only a whole kernel's BTF can tell by what it lacks.
+            return "n" if self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL else None
         return self.config.get(f"CONFIG_{name}", "n")
 
     @property

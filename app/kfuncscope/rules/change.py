@@ -104,7 +104,7 @@ def _same(problem: Problem) -> tuple[object, ...]:
 
 def _problem_findings(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> list[Finding]:
     """One finding for each need that the new kernel does not meet; all its places together."""
-    known = {_same(p) for p in before.problems}
+    known = {_same(p) for p in before.problems if p.certain}
     broken_before = works_on(before) == Tri.NO
     loaded_before = before.loads == Tri.YES
     groups: dict[tuple[object, ...], list[Problem]] = {}
@@ -221,12 +221,13 @@ def _needs(ctx: Context, program: Program, findings: list[Finding]) -> tuple[Nee
 
 
 def _object_findings(old: ObjectJudgement, new: ObjectJudgement) -> list[Finding]:
-    known = {_same(p) for p in old.problems}
+    refused = any(p.certain for p in old.problems)
     found = []
     for problem in {_same(p): p for p in reversed(new.problems)}.values():
         verdict = Verdict.UNKNOWN
         if problem.certain:
-            verdict = Verdict.ALREADY_BROKEN if _same(problem) in known or old.problems else Verdict.BREAKS
+            # What is only doubted of the old kernel does not excuse the new one.
+            verdict = Verdict.ALREADY_BROKEN if refused else Verdict.BREAKS
         program = new.programs[0].program if new.programs else None
         evidence = _evidence(old.context, new.context, program, problem) if program else Evidence()
         strong = problem.reach == Reach.OBJECT
@@ -247,7 +248,7 @@ def object_verdict(
         return Verdict.BREAKS, f"the whole object no longer loads: {grave[0].message}"
     breaking = [p for p in programs if p.verdict == Verdict.BREAKS]
     by_name = {p.program: p for p in programs}
-    reasons = []
+    reasons, losses = [], []
     for one in breaking:
         twin = twin_of(one, programs, {j.program.name: j.program for j in new.programs})
         if twin is not None and by_name[twin].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
@@ -255,15 +256,19 @@ def object_verdict(
         elif not one.autoload:
             reasons.append(f"{one.program} no longer works; it is switched off unless the loader asks for it")
         else:
-            word = {Reach.ATTACH: "no longer attaches"}.get(one.reach, "no longer loads")
-            return Verdict.BREAKS, f"{one.program} {word}: {one.new.reason}"
+            losses.append(one)
+    if losses:
+        word = "attaches" if losses[0].reach == Reach.ATTACH else "loads"
+        return Verdict.BREAKS, f"{losses[0].program} no longer {word}: {losses[0].new.reason}{_and_more(losses)}"
     rest = worst(p.verdict for p in programs if p.verdict != Verdict.BREAKS)
     if reasons:
         return worst([Verdict.DEGRADES, rest]), "; ".join(reasons)
+    refused = _refused(old, new, own) if not SEVERITY[rest] else None
+    if refused is not None:
+        return refused
+    if rest == Verdict.ALREADY_BROKEN and not all(p.verdict == rest for p in programs):
+        return _partly_broken(programs)
     if rest == Verdict.ALREADY_BROKEN:
-        count = sum(p.verdict == Verdict.ALREADY_BROKEN for p in programs)
-        if count < len(programs):
-            return Verdict.OK, f"{count} of {len(programs)} programs work on neither kernel, the others on both"
         return rest, "works on neither kernel"
     if not programs:
         return (Verdict.UNKNOWN if new.context.obj.notes else Verdict.OK), "the object holds no program"
@@ -272,3 +277,30 @@ def object_verdict(
     if not why and worst_program and worst_program.unchecked:
         why = worst_program.unchecked[0]
     return rest, why or "nothing that it needs has changed"
+
+
+def _and_more(losses: list[ProgramVerdict]) -> str:
+    more = len(losses) - 1
+    return "" if not more else f" (and {more} other program{'s break' if more > 1 else ' breaks'})"
+
+
+def _refused(old: ObjectJudgement, new: ObjectJudgement, own: tuple[Finding, ...]) -> tuple[Verdict, str] | None:
+    """What libbpf refuses as a whole works on no kernel that refuses it, whatever its programs need (R-0.1, R-0.5)."""
+    still = [f for f in own if f.verdict == Verdict.ALREADY_BROKEN]
+    if still:
+        return Verdict.ALREADY_BROKEN, f"neither kernel loads the object: {still[0].message}"
+    before = next((p for p in old.problems if p.certain), None)
+    if before is None or new.problems:
+        return None
+    told = before.message.replace("this kernel", "the old kernel")
+    return Verdict.FIXED, f"the old kernel did not load the object: {told}"
+
+
+def _partly_broken(programs: tuple[ProgramVerdict, ...]) -> tuple[Verdict, str]:
+    """Some programs work on neither kernel, and nothing became worse."""
+    broken = sum(p.verdict == Verdict.ALREADY_BROKEN for p in programs)
+    fixed = sum(p.verdict == Verdict.FIXED for p in programs)
+    text = f"{broken} of {len(programs)} programs {'works' if broken == 1 else 'work'} on neither kernel"
+    if not fixed:
+        return Verdict.OK, f"{text}, the others on both"
+    return Verdict.FIXED, f"{text}; {fixed} {'works' if fixed == 1 else 'work'} on the new kernel only"

@@ -18,6 +18,8 @@ from kfuncscope.rules.reach import Reach, reachability
 
 # First release whose verifier takes the address of a kfunc, and knows that it is not NULL (R-11.11, R-11.12).
 KFUNC_ADDRESS = (6, 4)
+# kconfig externs whose values libbpf makes up itself (R-2.13).
+VIRTUAL = frozenset({"LINUX_KERNEL_VERSION", "LINUX_HAS_BPF_COOKIE", "LINUX_HAS_SYSCALL_WRAPPER"})
 
 
 class Resolved(NamedTuple):
@@ -95,6 +97,12 @@ class Context:
         targets = [self.kernel.vmlinux] if self.kernel.vmlinux else []
         return Matcher(btf, targets, self.kernel.modules, narrow)
 
+    def type_seen(self, function: Function, index: int) -> bool:
+        """Whether a record's root type was found, or would have been: types may live in modules not given (R-3.1)."""
+        if len(self.kernel.modules) or self._matcher is None or self.kernel.vmlinux is None:
+            return True
+        return bool(self._matcher.candidates(function.relos[function.core[index]][1].type_id))
+
     # -- externs
 
     def extern(self, name: str) -> Resolved | None:
@@ -131,7 +139,7 @@ class Context:
 
     def _variable(self, extern: Extern) -> Resolved:
         if extern.kind == "kconfig":
-            return Resolved(extern, "found" if self.kconfig(extern) is not None else "missing")
+            return Resolved(extern, self._kconfig_status(extern))
         if not extern.typed:
             return self._symbol(extern)
         found = self.kernel.types(extern.name, Kind.VAR)
@@ -156,6 +164,31 @@ class Context:
             return Resolved(extern, "unknown")
         return Resolved(extern, "missing")
 
+    def _kconfig_status(self, extern: Extern) -> str:
+        """How libbpf takes a ``.kconfig`` extern (R-2.13): found, missing, or incompatible with its type."""
+        name = extern.name
+        if name in VIRTUAL:
+            return "found"  # its value may be unknown all the same
+        if not name.startswith("CONFIG_") or self.kernel.config is None or name not in self.kernel.config:
+            return "missing"
+        return "found" if self._takes(extern, self.kernel.config[name]) else "incompatible"
+
+    def _takes(self, extern: Extern, value: str) -> bool:
+        """Whether an extern's type can hold a value: tristates, numbers and texts go into different ones."""
+        btf = self.obj.btf
+        assert btf is not None
+        type_id = btf.skip(extern.type)
+        kind = btf.kind(type_id)
+        number = kind == Kind.INT and not btf.int_(type_id).bool_
+        if value in ("y", "m", "n"):
+            narrow = kind == Kind.INT and btf.size(type_id) == 1
+            return kind in ENUMS or (narrow and (number or value != "m"))
+        try:
+            int(value, 0)
+        except ValueError:
+            return kind == Kind.ARRAY
+        return kind == Kind.INT
+
     def kconfig(self, extern: Extern) -> int | None:
         """Value of a ``.kconfig`` extern as a number (R-2.13); None where it is unknown or absent."""
         name, kernel = extern.name, self.kernel
@@ -168,13 +201,25 @@ class Context:
         if name == "LINUX_HAS_BPF_COOKIE":
             return int(kernel.version >= (5, 15)) if kernel.version != (0, 0) else None
         if name == "LINUX_HAS_SYSCALL_WRAPPER":
-            return int(bool(kernel.syscall_prefix) and bool(kernel.functions(kernel.syscall_prefix + "sys_bpf")))
-        if not name.startswith("CONFIG_") or kernel.config is None:
+            return self._syscall_wrapper()
+        if not name.startswith("CONFIG_"):
+            return 0 if extern.weak else None
+        if kernel.config is None:
             return None
         value = kernel.config.get(name)
         if value is None:
             return 0 if extern.weak else None
         return self._option(extern, value)
+
+    def _syscall_wrapper(self) -> int | None:
+        """LINUX_HAS_SYSCALL_WRAPPER: libbpf asks for the function; None where no file could list it."""
+        kernel = self.kernel
+        name = f"{kernel.syscall_prefix}sys_bpf"
+        if not kernel.syscall_prefix:
+            return 0
+        if kernel.vmlinux is None and kernel.symbols is None:
+            return None
+        return int(bool(kernel.functions(name)) or (kernel.symbols is not None and kernel.symbols.is_function(name)))
 
     def _option(self, extern: Extern, value: str) -> int | None:
         btf = self.obj.btf

@@ -203,7 +203,13 @@ def _core_problems(ctx: Context, program: Program) -> list[Problem]:
                 message = f"{name} does not exist in this kernel"
             rules = ("R-3.8",) if reloc.reason else ("R-3.3", "R-3.5")
             kind = NeedKind.ENUMVAL if function.relos[function.core[index]][1].kind == 11 else NeedKind.FIELD
-            found.append(Problem(kind, name, "core_reloc_poisoned", rules, message, place=(function, index)))
+            certain = ctx.type_seen(function, index)
+            if not certain:
+                message += ", unless a module has it whose BTF was not given"
+            found.append(
+                Problem(kind, name, "core_reloc_poisoned", rules, message, certain=certain, place=(function, index),
+                        confidence=Confidence.HIGH if certain else Confidence.LOW)
+            )  # fmt: skip
     return found
 
 

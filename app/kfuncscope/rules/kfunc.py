@@ -138,13 +138,27 @@ def extern_problems(ctx: Context) -> list[Problem]:
         resolved = ctx.extern(name)
         if resolved is None or resolved.status in ("found", "unknown"):
             continue
-        if extern.weak and not (extern.kind == "ksym" and resolved.status == "incompatible"):
+        if extern.weak and not (extern.kind != "kfunc" and resolved.status == "incompatible"):
             continue
         kind = {"kfunc": NeedKind.KFUNC, "ksym": NeedKind.KSYM}.get(extern.kind, NeedKind.KCONFIG)
         cls = {"kfunc": "kfunc_not_found", "ksym": "ksym_not_found"}.get(extern.kind, "kconfig_not_found")
         rules = {"kfunc": ("R-0.1", "R-2.8"), "ksym": ("R-0.1", "R-2.12")}.get(extern.kind, ("R-0.1", "R-2.13"))
-        what = "does not exist" if resolved.status == "missing" else "does not fit"
-        certain = extern.kind != "kconfig" or ctx.kernel.config is not None
-        message = f"strong extern {extern.lookup} {what} in this kernel: libbpf refuses the whole object"
+        certain = not name.startswith("CONFIG_") or extern.kind != "kconfig" or ctx.kernel.config is not None
+        message = _extern_message(ctx, resolved)
         found.append(Problem(kind, extern.lookup, cls, rules, message, reach=Reach.OBJECT, certain=certain))
     return found
+
+
+def _extern_message(ctx: Context, resolved: Resolved) -> str:
+    extern = resolved.extern
+    binding = "weak" if extern.weak else "strong"
+    config = ctx.kernel.config
+    if extern.kind == "kconfig" and resolved.status == "incompatible":
+        value = (config or {}).get(extern.name, "")
+        return f"{extern.name} is {value!r} in this kernel, which its type cannot hold: libbpf refuses the whole object"
+    if extern.kind == "kconfig" and config is None and extern.name.startswith("CONFIG_"):
+        return f"whether this kernel sets {extern.name} is not known: its config was not given"
+    if extern.kind == "kconfig":
+        return f"strong extern {extern.name} is not set in this kernel: libbpf refuses the whole object"
+    what = "does not exist" if resolved.status == "missing" else "does not fit its declaration"
+    return f"{binding} extern {extern.lookup} {what} in this kernel: libbpf refuses the whole object"
