@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kfuncscope.cli.main import main
+from kfuncscope.resources import sample
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
 from support.kernels import KernelBuilder
 
@@ -166,3 +167,24 @@ def test_python_m_kfuncscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         runpy.run_module("kfuncscope", run_name="__main__")
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("kfuncscope ")
+
+
+def test_explain_prints_code_as_code(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Remedies and declarations are to be copied: no escaped tabs; and how far a failure reaches is said in words."""
+    kernels = ["--old", str(sample("kernels", "6.12-x86_64")), "--new", str(sample("kernels", "7.3-x86_64"))]
+    assert main(["explain", f"{sample('objects', 'rstat_bare.bpf.o')}:", *kernels]) == 1
+    out = capsys.readouterr().out
+    assert "remedy" in out and "· reaches" in out and "; : " not in out
+    assert "\\x09" not in out and "        css_rstat_updated(" in out
+
+
+def test_an_architecture_without_objects_says_so(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty line would look like "nothing breaks"."""
+    big = KernelBuilder("7.3", "s390x")
+    (given / "big").mkdir()
+    (given / "big" / "vmlinux.btf").write_bytes(big.build())
+    for side in ("old", "new"):
+        (given / side / "config").write_bytes(CONFIG)
+    s390x = "btf=big/vmlinux.btf"
+    main(["check", "--old", "old", s390x, "--new", "new", s390x, "--", "objects"])
+    assert "no object" in capsys.readouterr().out

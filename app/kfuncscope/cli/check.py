@@ -50,6 +50,7 @@ def print_analysis(analysis: Analysis, everything: bool = False) -> None:
 def _print_arch(arch: ArchResult, everything: bool) -> None:
     counts = arch.counts()
     told = "  ".join(f"{verdict_word(v)} {counts[v]}" for v in Verdict if counts[v])
+    told = told or "no object is meant for it: none has its byte order"
     inferred = " (inferred)" if arch.inferred else ""
     print(f"{arch.arch}{inferred}: {clean(arch.old.release)} → {clean(arch.new.release)}   {told}")
     rows = [

@@ -8,8 +8,13 @@ import argparse
 from kfuncscope.cli.given import first_problem, session
 from kfuncscope.cli.output import clean, verdict_word
 from kfuncscope.errors import UsageError
-from kfuncscope.rules.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Verdict
+from kfuncscope.rules.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
 from kfuncscope.upgrade.analyse import analyse
+
+_REACHES = {
+    Reach.OBJECT: "reaches the whole object", Reach.PROGRAM: "reaches this program",
+    Reach.ATTACH: "loads, and fails to attach",
+}  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
     print(f'{clean(obj.object)} › {clean(program.program)}  SEC("{clean(program.section)}")  {program.prog_type}')
-    print(f"{verdict_word(program.verdict)}   reaches: {program.reach.value}")
+    print(f"{verdict_word(program.verdict)}{_reach(program.reach)}")
     if program.old:
         print(f"  old kernel: {_outcome(program.old)}")
     print(f"  new kernel: {_outcome(program.new)}")
@@ -51,27 +56,34 @@ def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
     print()
 
 
+def _reach(reach: Reach) -> str:
+    return f" · {_REACHES[reach]}" if reach in _REACHES else ""
+
+
+def _code(text: str) -> str:
+    """C for the terminal: tabs are part of it, other control characters are not."""
+    return clean(text.expandtabs(8))
+
+
 def _outcome(outcome: Outcome) -> str:
-    reason = f"; {outcome.cls}: {clean(outcome.reason)}" if outcome.reason else ""
-    return f"loads {outcome.loads.value}, attaches {outcome.attaches.value}{reason}"
+    reason = ": ".join(clean(text) for text in (outcome.cls, outcome.reason) if text)
+    return f"loads {outcome.loads.value}, attaches {outcome.attaches.value}{'; ' if reason else ''}{reason}"
 
 
 def _finding(finding: Finding) -> None:
     print(f"  - {verdict_word(finding.verdict)} {finding.kind.value} {clean(finding.name)}: {clean(finding.message)}")
-    print(
-        f"    rules {', '.join(finding.rules)} · confidence {finding.confidence.value} · reaches {finding.reach.value}"
-    )
+    print(f"    rules {', '.join(finding.rules)} · confidence {finding.confidence.value}{_reach(finding.reach)}")
     for site in finding.sites[:8]:
         where = f"{site.file}:{site.line} " if site.file else ""
         state = "" if site.reachable is None else ", reachable" if site.reachable else f", kept away by {site.guard}"
         print(f"    at {clean(where)}(insn {site.insn} of {clean(site.function)}{clean(state)})  {clean(site.text)}")
     for label, text in (("old", finding.evidence.old), ("new", finding.evidence.new)):
         if text or finding.evidence.old or finding.evidence.new:
-            indented = clean(text or "(absent)").replace("\n", "\n         ")
+            indented = _code(text or "(absent)").replace("\n", "\n         ")
             print(f"    {label}: {indented}")
     for name, old, new in finding.evidence.facts:
         print(f"    {name}: {clean(old) or '-'} → {clean(new) or '-'}")
     if finding.remedy:
         print(f"    remedy: {clean(finding.remedy.text)}")
         for line in finding.remedy.code.splitlines():
-            print(f"      {clean(line)}")
+            print(f"      {_code(line)}".rstrip())

@@ -31,10 +31,12 @@ _SIDE = 16_000  # pixels; larger pictures are scaled down
 
 def render(report: Report) -> bytes:
     """The whole document. Same report and day, same bytes (with the same Qt and fonts)."""
-    from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QUuid
+    from PySide6.QtCore import QBuffer, QByteArray, QHashSeed, QIODevice, QMarginsF, QUuid
     from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter
 
     _application()
+    # Qt writes the fonts of a page in the order of a hash table, which is another one in each process.
+    QHashSeed.setDeterministicGlobalSeed()
     text = _page(report)
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
