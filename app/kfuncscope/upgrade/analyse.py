@@ -94,8 +94,7 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
         try:
             for files in kernel_files(ref.files):
                 kernel = open_kernel(files, ref.arch, ref.release)
-                if ref.label:
-                    kernel.label = ref.label
+                kernel.label = ref.label or kernel.release or kernel.label
                 opened.append(kernel)
                 problems += kernel.problems
         except InputError as error:

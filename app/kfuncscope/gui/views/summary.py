@@ -118,6 +118,12 @@ class LaneCard(QAbstractButton):
     def _paint_counts(self, painter: QPainter, x: float, y: float) -> None:
         painter.setFont(theme.ui_font())
         metrics = painter.fontMetrics()
+        if not sum(self._counts.values()):
+            painter.setPen(QColor(theme.look().muted))
+            text = metrics.elidedText(
+                self.tr("no program for it"), Qt.TextElideMode.ElideRight, int(self.width() - x - 4)
+            )
+            painter.drawText(QRectF(x, y - 10, self.width() - x, 20), Qt.AlignmentFlag.AlignVCenter, text)
         for verdict in theme.SHOWN:
             number = self._counts[verdict]
             if not number:
