@@ -150,7 +150,8 @@ def test_judge_columns(files: Files, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_judge_takes_named_parts(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     """``--kernel btf=F,config=F,symbols=F``."""
-    config = files.write("parts/config", b"CONFIG_BPF_SYSCALL=y\nCONFIG_BPF_JIT=y\nCONFIG_BPF_EVENTS=y\nCONFIG_KPROBES=y\n")
+    options = ("BPF_SYSCALL", "BPF_JIT", "BPF_EVENTS", "KPROBES")
+    config = files.write("parts/config", "".join(f"CONFIG_{o}=y\n" for o in options).encode())
     symbols = files.write("parts/symbols", b"T came\nT other\n")
     given = f"btf={files.new},config={config},symbols={symbols}"
     probe = files.write("probe.bpf.o", ObjectBuilder().program("kprobe/elsewhere", "probe", END).build())
