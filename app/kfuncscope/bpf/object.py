@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -155,6 +156,14 @@ class BpfObject:
         return self.license in GPL_COMPATIBLE
 
     @cached_property
+    def lookups(self) -> dict[str, list[Extern]]:
+        """Externs by the name that libbpf searches; several flavours may ask for one name (R-2.8)."""
+        found: dict[str, list[Extern]] = {}
+        for extern in self.externs.values():
+            found.setdefault(extern.lookup, []).append(extern)
+        return found
+
+    @cached_property
     def linked_bounds(self) -> dict[str, int]:
         """Size of each section by name (for data that is larger than its content)."""
         return {s.name: s.size for s in self.elf.sections}
@@ -185,7 +194,8 @@ class BpfObject:
             symbols = sorted(by_section.get(section.number, []), key=lambda s: (s.value, -s.size))
             for symbol in symbols:
                 self._add_function(section, symbol, insns, refs)
-            self._attach_records(section)
+            starts = sorted({s.value // 8 for s in symbols})
+            self._attach_records(section.name, [self.functions[section.name, start] for start in starts])
 
     def _add_function(self, section: ElfSection, symbol: Symbol, insns: list[Insn], refs: dict[int, Ref]) -> None:
         start, count = symbol.value // 8, symbol.size // 8
@@ -199,18 +209,18 @@ class BpfObject:
             symbol.name, section.name, start, insns[start : start + count], static, symbol.bind == STB_WEAK, own
         )
 
-    def _attach_records(self, section: ElfSection) -> None:
+    def _attach_records(self, section: str, functions: list[Function]) -> None:
         """Give each function of a section its CO-RE records, source lines and prototype."""
         if self.ext is None:
             return
-        mine = sorted((f for f in self.functions.values() if f.section == section.name), key=lambda f: f.start)
-        lines = sorted(self.ext.line_info.get(section.name, []), key=lambda r: r.insn_off)
-        relos = self.ext.core_relo.get(section.name, [])
-        protos = {i.insn_off // 8: i.type_id for i in self.ext.func_info.get(section.name, [])}
-        for function in mine:
+        lines = sorted(self.ext.line_info.get(section, []), key=lambda r: r.insn_off)
+        relos = sorted(enumerate(self.ext.core_relo.get(section, [])), key=lambda r: (r[1].insn_off, r[0]))
+        line_at, relo_at = [r.insn_off for r in lines], [r.insn_off for _, r in relos]
+        protos = {i.insn_off // 8: i.type_id for i in self.ext.func_info.get(section, [])}
+        for function in functions:
             low, high = function.start * 8, (function.start + len(function.insns)) * 8
-            function.lines = [r for r in lines if low <= r.insn_off < high]
-            function.relos = [(n, r) for n, r in enumerate(relos) if low <= r.insn_off < high]
+            function.lines = lines[bisect_left(line_at, low) : bisect_left(line_at, high)]
+            function.relos = sorted(relos[bisect_left(relo_at, low) : bisect_left(relo_at, high)])
             function.core = {r.insn_off // 8 - function.start: i for i, (_, r) in enumerate(function.relos)}
             function.proto = protos.get(function.start, 0)
 
@@ -236,10 +246,13 @@ class BpfObject:
             return Ref("unknown", symbol.name)
         if target.executable:
             return Ref("func", target.name, (symbol.value + insn.imm) // 8)
-        for one in self.maps.values():
-            if one.section == target.name and one.offset == symbol.value and one.named:
-                return Ref("map", one.name)
-        return Ref("data", target.name, symbol.value + insn.imm)
+        name = self._map_at.get((target.name, symbol.value))
+        return Ref("map", name) if name is not None else Ref("data", target.name, symbol.value + insn.imm)
+
+    @cached_property
+    def _map_at(self) -> dict[tuple[str, int], str]:
+        """Maps by section and offset; the first where two lie at one place."""
+        return {(m.section, m.offset): m.name for m in reversed(list(self.maps.values())) if m.named}
 
     def callee(self, function: Function, index: int) -> Function | None:
         """The function that an instruction calls or takes the address of, None where it is none of this object's."""
@@ -256,10 +269,8 @@ class BpfObject:
     # -- programs
 
     def _programs(self) -> list[Program]:
-        in_order = sorted(
-            self.functions.values(),
-            key=lambda f: (next(s.number for s in self.elf.sections if s.name == f.section), f.start),
-        )
+        numbers = {s.name: s.number for s in reversed(self.elf.sections)}
+        in_order = sorted(self.functions.values(), key=lambda f: (numbers[f.section], f.start))
         entries = [f for f in in_order if f.section != ".text"]
         if not entries and len(in_order) == 1:
             entries = in_order

@@ -17,6 +17,7 @@ _ENTRY = {"fentry": "entry", "kprobe": "entry", "kprobe.multi": "entry", "fentry
 _EXIT = {"fexit": "exit", "kretprobe": "exit", "kretprobe.multi": "exit", "fexit.multi": "exit", "kretsyscall": "exit"}
 _TRACE = {"tp_btf": "trace", "raw_tp": "trace", "raw_tracepoint": "trace", "tracepoint": "trace", "tp": "trace"}
 _SIDE = _ENTRY | _EXIT | _TRACE
+MOST_TWINS = 100  # candidates of one kind that are looked at
 
 
 def _stem(target: str) -> str:
@@ -50,15 +51,34 @@ def _name_stem(name: str) -> str:
     return re.sub(r"folio|page", "page", name).strip("_")
 
 
-def twin_of(broken: ProgramVerdict, programs: tuple[ProgramVerdict, ...], known: dict[str, Program]) -> str | None:
-    """The first program that does the same job and works on the new kernel; None where there is none."""
-    me = known[broken.program]
-    for other in programs:
-        if other.program == broken.program or other.new.loads != Tri.YES or other.new.attaches == Tri.NO:
-            continue
-        if same_job(me, known[other.program]):
-            return other.program
-    return None
+class Twins:
+    """The programs of an object that work on the new kernel, found by what makes another one their twin."""
+
+    def __init__(self, programs: tuple[ProgramVerdict, ...], known: dict[str, Program]) -> None:
+        self._known = known
+        self._places: dict[str, int] = {}
+        self._by_key: dict[tuple[str, str], list[str]] = {}
+        for place, one in enumerate(programs):
+            if one.new.loads != Tri.YES or one.new.attaches == Tri.NO:
+                continue
+            self._places[one.program] = place
+            for key in _keys(known[one.program]):
+                self._by_key.setdefault(key, []).append(one.program)
+
+    def of(self, broken: ProgramVerdict) -> str | None:
+        """The first program that does the same job and works; None where there is none."""
+        me = self._known[broken.program]
+        names = {n for key in _keys(me) for n in self._by_key.get(key, ())[:MOST_TWINS]} - {broken.program}
+        for name in sorted(names, key=lambda n: self._places[n]):
+            if same_job(me, self._known[name]):
+                return name
+        return None
+
+
+def _keys(program: Program) -> tuple[tuple[str, str], ...]:
+    """What two programs must share one of, to do the same job."""
+    section = program.section
+    return ("target", _stem(section.target)), ("name", _name_stem(program.name)), ("section", section.name)
 
 
 _VARIANT = re.compile(r"[._-](legacy|nobtf|modern|v\d+|old|new|compat)(?=[._-]|$)|\.\d+(?=\.)|^\d{4}-", re.IGNORECASE)

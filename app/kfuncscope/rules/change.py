@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import Program
-from kfuncscope.rules.alternatives import twin_of
+from kfuncscope.rules.alternatives import Twins
 from kfuncscope.rules.arguments import argument_findings
 from kfuncscope.rules.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
@@ -36,6 +36,8 @@ from kfuncscope.rules.verdict import (
     Verdict,
     worst,
 )  # fmt: skip
+
+MOST_REASONS = 3  # that a sentence about an object names
 
 
 def compare(old: ObjectJudgement, new: ObjectJudgement, package: str, sha256: str) -> ObjectVerdict:
@@ -141,7 +143,7 @@ def _as_finding(old: Context, new: Context, program: Program, problems: list[Pro
     sites = tuple(site(*p.place, True) for p in problems if p.place is not None)
     if not sites and first.kind in (NeedKind.KFUNC, NeedKind.KSYM):
         sites = _sites_of(new, program, first.name)
-    strong = any(not e.weak for e in new.obj.externs.values() if e.lookup == first.name)
+    strong = any(not e.weak for e in new.obj.lookups.get(first.name, ()))
     remedy = remedy_for(first.kind, new.kernel, first.name, not strong) if verdict == Verdict.BREAKS else None
     return Finding(
         first.kind, first.name, verdict, first.message, first.rules, first.cls, first.reach, first.confidence,
@@ -150,7 +152,7 @@ def _as_finding(old: Context, new: Context, program: Program, problems: list[Pro
 
 
 def _sites_of(ctx: Context, program: Program, name: str) -> tuple[Site, ...]:
-    lookups = {e.name for e in ctx.obj.externs.values() if e.lookup == name}
+    lookups = {e.name for e in ctx.obj.lookups.get(name, ())}
     return tuple(
         site(f, i) for f in program.functions for i, ref in f.refs.items() if ref.name in lookups
     )  # fmt: skip
@@ -248,9 +250,10 @@ def object_verdict(
         return Verdict.BREAKS, f"the whole object no longer loads: {grave[0].message}"
     breaking = [p for p in programs if p.verdict == Verdict.BREAKS]
     by_name = {p.program: p for p in programs}
+    twins = Twins(programs, {j.program.name: j.program for j in new.programs})
     reasons, losses = [], []
     for one in breaking:
-        twin = twin_of(one, programs, {j.program.name: j.program for j in new.programs})
+        twin = twins.of(one)
         if twin is not None and by_name[twin].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
             reasons.append(f"{one.program} no longer works, {twin} takes its place")
         elif not one.autoload:
@@ -262,7 +265,8 @@ def object_verdict(
         return Verdict.BREAKS, f"{losses[0].program} no longer {word}: {losses[0].new.reason}{_and_more(losses)}"
     rest = worst(p.verdict for p in programs if p.verdict != Verdict.BREAKS)
     if reasons:
-        return worst([Verdict.DEGRADES, rest]), "; ".join(reasons)
+        more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
+        return worst([Verdict.DEGRADES, rest]), "; ".join(reasons[:MOST_REASONS]) + more
     refused = _refused(old, new, own) if not SEVERITY[rest] else None
     if refused is not None:
         return refused

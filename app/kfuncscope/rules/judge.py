@@ -63,14 +63,15 @@ class ObjectJudgement:
     context: Context
     programs: list[ProgramJudgement]
     problems: list[Problem]
+    _loads: Tri | None = field(default=None, repr=False, compare=False)
 
     @property
     def loads(self) -> Tri:
-        """Whether the object loads with every autoload program switched on (R-0.6)."""
-        answers = [_tri(self.problems), *(p.loads for p in self.programs if p.program.autoload)]
-        if Tri.NO in answers:
-            return Tri.NO
-        return Tri.UNKNOWN if Tri.UNKNOWN in answers else Tri.YES
+        """Whether the object loads with every autoload program switched on (R-0.6); worked out when first asked."""
+        if self._loads is None:
+            answers = {_tri(self.problems), *(p.loads for p in self.programs if p.program.autoload)}
+            self._loads = next((a for a in (Tri.NO, Tri.UNKNOWN) if a in answers), Tri.YES)
+        return self._loads
 
     def outcome(self, index: int) -> Outcome:
         """The outcome of the program at a position."""
