@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.intake.files import KernelFiles
+from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.rules.judge import ProgramJudgement
 from kfuncscope.rules.verdict import Tri
 from support.bpfwriter import ObjectBuilder, exit_, jmp, kfunc, ld_sym, ldx, mov, subprog
@@ -103,6 +104,21 @@ def test_r_11_7_with_error_injection(release: str) -> None:
     assert told("fmod_ret/should_fail_bio", listed).loads == Tri.YES
     assert told("fmod_ret/f", listed).loads == Tri.NO
     assert told("fentry.s/f", listed).loads == Tri.NO
+
+
+def test_a_btf_that_was_not_given_is_not_one_that_is_missing() -> None:
+    """A config alone: whether the kernel has BTF stands in it."""
+    for text, loads in ((b"CONFIG_DEBUG_INFO_BTF=y\n", Tri.UNKNOWN), (b"CONFIG_BPF=y\n", Tri.NO)):
+        bare = open_kernel(KernelFiles("config only", "x86_64", "6.6", None, text))
+        assert told("fentry/f", bare).loads == loads
+        assert told("kprobe/f", bare).loads == Tri.YES
+    assert open_kernel(KernelFiles("config only", "mips64", "6.6", None, b"CONFIG_BPF=y\n")).endian == ">"
+
+
+def test_r_11_13_links_of_user_probes() -> None:
+    """Loaded by any kernel, linked only by those that know the attach type."""
+    for section in ("uprobe.multi//bin/true:main", "uprobe.session.s//bin/true:main", "tcx/ingress"):
+        assert [told(section, kernel(r)).attaches for r in ("6.1", "7.3")] == [Tri.NO, Tri.YES], section
 
 
 def test_r_2_3_tracepoint_programs_that_sleep() -> None:

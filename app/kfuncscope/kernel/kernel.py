@@ -10,7 +10,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake.files import KernelFiles, Problem
-from kfuncscope.kernel.arch import SYSCALL_PREFIX, bracket_release, identify_arch
+from kfuncscope.kernel.arch import BIG_ENDIAN, SYSCALL_PREFIX, bracket_release, identify_arch
 from kfuncscope.kernel.binary import sets_of_kernel
 from kfuncscope.kernel.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
@@ -249,7 +249,7 @@ class Kernel:
         """``<`` or ``>``."""
         if self.vmlinux is not None:
             return self.vmlinux.endian
-        return ">" if self.arch in ("s390x", "ppc64", "sparc64") else "<"
+        return ">" if self.arch in BIG_ENDIAN else "<"
 
 
 def open_kernel(files: KernelFiles, arch: str | None = None, release: str | None = None) -> Kernel:

@@ -19,6 +19,8 @@ from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
 KPROBE = frozenset({"kprobe", "kretprobe"})
 KPROBE_MULTI = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
+# Sections whose link the kernel makes by the attach type, which it does not look at when it loads the program.
+LINKED_BY_TYPE = ("tcx", "netkit", "uprobe.multi", "uretprobe.multi", "uprobe.session")
 KSYSCALL = frozenset({"ksyscall", "kretsyscall"})
 TRACEPOINT = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
 RAW_TP = frozenset({"raw_tp", "raw_tracepoint", "raw_tp.s", "raw_tracepoint.s", "raw_tp.w", "raw_tracepoint.w"})
@@ -76,7 +78,7 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
         message = f"iterator {section.target} attaches only with a target that the loader gives"
         return [_runtime(program, ("R-7.13",), message)]
     attach = section.attach_type
-    if kind.startswith(("tcx", "netkit")) and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
+    if kind.startswith(LINKED_BY_TYPE) and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
         return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
     return []
 

@@ -114,12 +114,23 @@ def needs_kernel_btf(obj: BpfObject) -> str:
         return "kfuncs or typed kernel variables"
     if obj.struct_ops:
         return "struct_ops"
-    return next((f"SEC({p.section.name})" for p in obj.programs if p.autoload and p.section.attach_btf), "")
+    return next((f"SEC({p.section.name})" for p in obj.programs if p.autoload and _asks_for_btf(p)), "")
+
+
+def _asks_for_btf(program: Program) -> bool:
+    """The target is looked up in the kernel's BTF; a replacement's in that of another program (R-2.5)."""
+    return program.section.attach_btf and program.section.prog_type != "EXT"
 
 
 def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
     message = f"this kernel has no BTF, and libbpf does not load the object without it: it has {need}"
-    problem = Problem(NeedKind.OBJECT, "BTF", "no_kernel_btf", ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT)
+    certain = ctx.kernel.option("DEBUG_INFO_BTF") != "y"
+    if not certain:
+        message = f"this kernel is built with BTF, but it was not given: it decides about {need}"
+    problem = Problem(
+        NeedKind.OBJECT, "BTF", "no_kernel_btf", ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT, certain=certain,
+        confidence=Confidence.HIGH if certain else Confidence.LOW,
+    )  # fmt: skip
     return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
 
 
