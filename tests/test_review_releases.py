@@ -161,3 +161,19 @@ def test_r_7_15_map_types_by_config(number: int, option: str) -> None:
     config = {k: v for k, v in WHOLE.items() if k != option}
     assert only(ob, kernel("7.3", config=WHOLE)).loads == Tri.YES
     assert (only(ob, kernel("7.3", config=config)).loads == Tri.NO) == bool(option)
+
+
+@pytest.mark.parametrize(
+    ("without", "release"),
+    [
+        ("BPF_MAP_TYPE_ARENA", "6.7"),
+        ("BPF_NETKIT_PRIMARY", "6.6"),
+        ("BPF_TCX_INGRESS", "6.4"),
+        ("BPF_NETFILTER", "6.2"),
+    ],
+)
+def test_a_release_that_nothing_tells_is_told_by_its_types(without: str, release: str) -> None:
+    """What a later release changed must not be asked of the rules of 6.1."""
+    kb = KernelBuilder("6.12").without("BPF_MAP_TYPE_ARENA").without(without)
+    found = open_kernel(KernelFiles("unnamed", "x86_64", "", kb.build(), None))
+    assert found.release == release
