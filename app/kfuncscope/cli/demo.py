@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     analysis = analyse(sample_session(), progress)
     progress.end()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # the plugin tells what it cannot do at every show
     from kfuncscope.gui.app import render
 
     picture = render(analysis, Path(arguments.picture or "kfuncscope-demo.png"), dark=arguments.dark)
