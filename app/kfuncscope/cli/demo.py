@@ -24,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     analysis = analyse(sample_session(), progress)
     progress.end()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # the plugin tells what it cannot do at every show
+    # The offscreen plugin tells at every show what it cannot do.
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
     from kfuncscope.gui.app import render
 
     picture = render(analysis, Path(arguments.picture or "kfuncscope-demo.png"), dark=arguments.dark)
