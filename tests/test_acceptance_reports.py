@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from kfuncscope.cli.main import main
 from kfuncscope.report import FORMATS
 from kfuncscope.resources import sample
 
@@ -31,3 +36,24 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     assert len(names) >= 11
     differing = [n for n in names if (tmp_path / "1" / n).read_bytes() != (tmp_path / "2" / n).read_bytes()]
     assert not differing
+
+
+def test_inferred_architectures_are_no_news(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A breakage of one judged architecture is one new finding; those inferred from it repeat it, and fail no gate."""
+    old, new = str(sample("kernels", "6.12-x86_64")), str(sample("kernels", "7.3-x86_64"))
+    fine, bad = str(sample("objects", "xdp_count.bpf.o")), str(sample("objects", "rstat_bare.bpf.o"))
+    reports = [str(tmp_path / "before.json"), str(tmp_path / "after.json")]
+    for path, objects in zip(reports, ([fine], [fine, bad]), strict=True):
+        assert main(["check", "--old", old, "--new", new, "--report", path, "--fail-on", "never", "--", *objects]) == 0
+    capsysbinary.readouterr()
+    assert main(["compare", *reports, "--format", "csv", "--fail-on", "new"]) == 1
+    found = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
+    assert {(r["change"], r["arch"]) for r in found} == {("new", "x86_64")}
+
+
+def test_a_path_names_releases(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Steps are told by release, not by the names of files."""
+    steps = [word for r in ("6.12", "7.3") for word in ("--step", str(sample("kernels", f"{r}-x86_64")))]
+    assert main(["path", *steps, "--format", "csv", str(sample("objects", "rstat_bare.bpf.o"))]) == 0
+    found = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
+    assert {r["breaks at"] for r in found if r["breaks at"]} == {"6.12.107 → 7.3.4"}

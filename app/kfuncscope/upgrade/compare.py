@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kfuncscope.errors import SessionError
 from kfuncscope.rules.verdict import SEVERITY, Verdict
 from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.policy import Decision, State
+from kfuncscope.upgrade.policy import Decision
 from kfuncscope.upgrade.rows import Row, by_severity, rows
 
 FAIL_WORDS = ("breaks", "silent", "risk", "degrades", "unknown", "unread", "blocked", "needs-work", "new", "never")
@@ -31,7 +31,11 @@ class Comparison:
 
 
 def compare(before: Analysis, after: Analysis) -> Comparison:
-    """Compare by finding key; of several findings with one key the worst counts."""
+    """Compare by finding key; of several findings with one key the worst counts.
+
+    Architectures that were only inferred take no part: they repeat the judged one, and a second pair of kernels makes
+    them vanish.
+    """
     old, new = _worst_by_key(before), _worst_by_key(after)
     both = [(old[key], row) for key, row in new.items() if key in old]
     worse = [(a, b) for a, b in both if SEVERITY[b.verdict] > SEVERITY[a.verdict]]
@@ -48,8 +52,9 @@ def compare(before: Analysis, after: Analysis) -> Comparison:
 
 def _worst_by_key(analysis: Analysis) -> dict[str, Row]:
     found: dict[str, Row] = {}
+    inferred = {result.arch for result in analysis.arches if result.inferred}
     for row in rows(analysis):
-        if not SEVERITY[row.verdict]:
+        if not SEVERITY[row.verdict] or row.arch in inferred:
             continue
         known = found.get(row.key)
         if known is None or SEVERITY[known.verdict] < SEVERITY[row.verdict]:
@@ -86,11 +91,16 @@ def failures(
     # Architectures without kernels of their own only repeat what the judged one says, and less surely.
     inferred = {result.arch for result in analysis.arches if result.inferred}
     open_rows = [row for row in rows(analysis) if row.key not in waived and row.arch not in inferred]
+    firm = replace(
+        decision,
+        blocking=tuple(row for row in decision.blocking if row.arch not in inferred),
+        review=tuple(row for row in decision.review if row.arch not in inferred),
+    )
     said = []
     for word in words:
         if word == "new" and comparison is None:
             raise SessionError("--fail-on", "new needs a --baseline to compare with")
-        count, what = _count(word, open_rows, decision, comparison)
+        count, what = _count(word, open_rows, firm, comparison)
         if count:
             said.append(f"{count} {what}")
     return said
@@ -103,8 +113,8 @@ def _count(word: str, open_rows: list[Row], decision: Decision, comparison: Comp
     if word == "blocked":
         return len(decision.blocking), "findings block by the policy"
     if word == "needs-work":
-        return (0 if decision.state is State.CLEAR else len(decision.blocking) + len(decision.review) + decision.unread,
-                "findings or inputs need work by the policy")  # fmt: skip
+        count = len(decision.blocking) + len(decision.review) + decision.unread
+        return count, "findings or inputs need work by the policy"
     if word == "unread":
         return decision.unread, "inputs could not be read"
     verdict = Verdict(word.upper())

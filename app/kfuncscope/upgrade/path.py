@@ -12,7 +12,10 @@ from kfuncscope.upgrade.analysis import Analysis, ArchResult
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel after another on one architecture: their labels, and the program's verdict for that step alone."""
+    """One kernel after another on one architecture, and the program's verdict for that step alone.
+
+    Kernels are named by their releases, by their labels where these do not tell them apart.
+    """
 
     old: str
     new: str
@@ -64,7 +67,10 @@ def journeys(analyses: Sequence[Analysis], verdicts: frozenset[Verdict] = frozen
 
 
 def _step(result: ArchResult, program: ProgramVerdict) -> Step:
-    return Step(result.old.label, result.new.label, program.verdict)
+    old, new = result.old, result.new
+    if old.release and new.release and old.release != new.release:
+        return Step(old.release, new.release, program.verdict)
+    return Step(old.label, new.label, program.verdict)
 
 
 def worst_first(listed: Sequence[Journey]) -> list[Journey]:
