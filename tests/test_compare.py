@@ -24,7 +24,11 @@ def one(*programs: cases.ProgramVerdict, label: str = "Debian 7.3.4") -> Analysi
     """An analysis of one object with these programs on one architecture."""
     analysis = cases.analysis(("x86_64",))
     result = analysis.arches[0]
-    result = replace(result, new=replace(result.new, label=label, release=label.removeprefix("Debian ")), objects=(cases.obj("o", "pkg", *programs),))
+    result = replace(
+        result,
+        new=replace(result.new, label=label, release=label.removeprefix("Debian ")),
+        objects=(cases.obj("o", "pkg", *programs),),
+    )
     return replace(analysis, arches=(result,), problems=())
 
 
