@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import runpy
 from pathlib import Path
 
@@ -188,3 +189,37 @@ def test_an_architecture_without_objects_says_so(given: Path, capsys: pytest.Cap
     s390x = "btf=big/vmlinux.btf"
     main(["check", "--old", "old", s390x, "--new", "new", s390x, "--", "objects"])
     assert "no object" in capsys.readouterr().out
+
+
+def test_a_pipe_among_the_objects_is_not_waited_for(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``*`` in a folder with a FIFO: named as no regular file, and the rest is judged."""
+    os.mkfifo(given / "objects" / "pipe")
+    names = sorted(str(p) for p in (given / "objects").iterdir())
+    assert main(["check", "--old", "old", "--new", "new", *names, "--all"]) == 0
+    out = capsys.readouterr().out
+    assert "pipe: not a regular file" in out and "a.bpf.o" in out
+
+
+def test_the_demo_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The picture goes to a temporary folder, and where is said; a picture that was named and cannot be is an error."""
+    import kfuncscope.gui.app as app
+    from kfuncscope.cli import demo
+
+    def draw(analysis: object, target: Path, *, dark: bool) -> Path:
+        target.write_bytes(b"picture")
+        return target
+
+    monkeypatch.setattr(app, "render", draw)
+    monkeypatch.setattr(demo, "has_display", lambda: False)
+    monkeypatch.setattr(demo, "sample_session", lambda: None)
+    monkeypatch.setattr(demo, "analyse", lambda *_: None)
+    monkeypatch.setattr(demo, "print_analysis", lambda _: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.chdir("/proc/self")
+    assert main(["demo"]) == 0
+    said = capsys.readouterr().out.strip().rpartition(" ")[2]
+    assert Path(said).is_relative_to(tmp_path) and Path(said).read_bytes() == b"picture"
+    assert main(["demo", "--picture", "/proc/self/no.png"]) == 3
+    assert "no.png" in capsys.readouterr().err

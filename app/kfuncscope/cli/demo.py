@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from kfuncscope.cli.check import print_analysis
 from kfuncscope.cli.output import ProgressLine
+from kfuncscope.errors import SessionError
 from kfuncscope.upgrade.analyse import analyse
 from kfuncscope.upgrade.sample import sample_session
 
@@ -28,10 +30,24 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
     from kfuncscope.gui.app import render
 
-    picture = render(analysis, Path(arguments.picture or "kfuncscope-demo.png"), dark=arguments.dark)
+    picture = Path(arguments.picture) if arguments.picture else _place()
+    try:
+        picture = render(analysis, picture, dark=arguments.dark)
+    except OSError as error:
+        raise SessionError(str(picture), error.strerror or "cannot be written") from error
     print_analysis(analysis)
     print(f"no display: the window is drawn in {picture.resolve()}")
     return 0
+
+
+def _place() -> Path:
+    """Where the picture goes unless told: here, or where anyone may write when here is read-only."""
+    here = Path("kfuncscope-demo.png")
+    try:
+        with here.open("ab"):
+            return here
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="kfuncscope-")) / here
 
 
 def has_display() -> bool:

@@ -32,12 +32,17 @@ def is_kernel(given: str) -> bool:
         return True
     path = Path(given)
     if path.is_dir():
-        names = os.listdir(path)
+        try:
+            names = os.listdir(path)
+        except OSError:
+            return False
         return any(n.startswith(("vmlinu", "vmlinux.btf")) for n in names) or (path / "lib" / "modules").is_dir()
     if path.suffix in (".deb", ".rpm", ".ddeb"):
         return bool(_KERNEL_PACKAGE.match(path.name))
     if _KERNEL_FILE.match(path.name):
         return True
+    if not path.is_file():
+        return False  # opening a FIFO would wait for a writer
     try:
         with path.open("rb") as file:
             kind = detect(file.read(HEAD))
