@@ -223,3 +223,10 @@ def test_the_demo_where_nothing_can_be_written(
     assert Path(said).is_relative_to(tmp_path) and Path(said).read_bytes() == b"picture"
     assert main(["demo", "--picture", "/proc/self/no.png"]) == 3
     assert "no.png" in capsys.readouterr().err
+
+
+def test_an_object_is_no_kernel(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A BPF object has BTF, too; taken for a kernel it would answer with nonsense."""
+    assert main(["judge", "--kernel", "objects/b.bpf.o", "--", "objects/a.bpf.o"]) == 3
+    told = capsys.readouterr()
+    assert "a BPF object, not a kernel" in told.err

@@ -57,3 +57,20 @@ def test_a_path_names_releases(capsysbinary: pytest.CaptureFixture[bytes]) -> No
     assert main(["path", *steps, "--format", "csv", str(sample("objects", "rstat_bare.bpf.o"))]) == 0
     found = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
     assert {r["breaks at"] for r in found if r["breaks at"]} == {"6.12.107 → 7.3.4"}
+
+
+def test_a_reader_that_stops_reading_opens_no_gate(tmp_path: Path) -> None:
+    """``check ... | head -1``: the reports are written and the exit status still says that something breaks."""
+    old, new = sample("kernels", "6.12-x86_64"), sample("kernels", "7.3-x86_64")
+    report = tmp_path / "r.json"
+    command = [sys.executable, "-m", "kfuncscope", "check", "--old", old, "--new", new, "--report", report]
+    made = subprocess.Popen(
+        [*command, "--", sample("objects", "rstat_bare.bpf.o")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": APP},
+    )  # fmt: skip
+    assert made.stdout is not None and made.stderr is not None
+    made.stdout.close()
+    said = made.stderr.read()
+    made.stderr.close()
+    assert made.wait(timeout=60) == 1, said
+    assert report.stat().st_size > 1000 and b"Traceback" not in said and b"Exception" not in said

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from kfuncscope.cli import report_commands
@@ -26,14 +27,22 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = analyse(session(arguments), progress, arguments.workers, shard)
     finally:
         progress.end()
+    try:
+        _print(analysis, arguments, shard)
+    except BrokenPipeError:
+        # Who stops reading (`| head`) still gets the reports and the exit status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    code = report_commands.conclude(analysis, arguments, shard)
+    return EXIT_INPUT if not analysis.objects and analysis.problems else code
+
+
+def _print(analysis: Analysis, arguments: argparse.Namespace, shard: jsonform.Shard | None) -> None:
     if arguments.format == "json":
         rules = policy.load(arguments.policy) if arguments.policy else policy.DEFAULT
         sys.stdout.buffer.write(jsonform.dumps(analysis, policy.decide(analysis, rules), shard))
-        sys.stdout.buffer.flush()
     else:
         print_analysis(analysis, everything=arguments.all)
-    code = report_commands.conclude(analysis, arguments, shard)
-    return EXIT_INPUT if not analysis.objects and analysis.problems else code
+    sys.stdout.flush()
 
 
 def print_analysis(analysis: Analysis, everything: bool = False) -> None:

@@ -119,6 +119,9 @@ def _payloads(data: bytes, source: str) -> Iterator[bytes]:
             at = data.find(magic, at + 1)
 
 
+_EM_BPF = 247
+
+
 def image_arch(image: bytes, source: str) -> str | None:
     """The architecture that an uncompressed image's own header tells."""
     kind = detect(image[:HEAD])
@@ -128,6 +131,8 @@ def image_arch(image: bytes, source: str) -> str | None:
         return "riscv64"
     if kind is Kind.ELF:
         elf = read_elf(image, source)
+        if elf.machine == _EM_BPF:
+            raise ImageError(source, "a BPF object, not a kernel")
         return arch_of_elf(elf.machine, elf.bits, elf.little)
     return None
 

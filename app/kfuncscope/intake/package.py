@@ -255,9 +255,10 @@ class _Builder:
 
     def _image(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
         image = unpack_image(data, source)
+        arch = image_arch(image, source)
         release = self._known(part.release or identity.release_of_image(image))
         facts = self._releases[release]
-        facts.arch = image_arch(image, source) or facts.arch
+        facts.arch = arch or facts.arch
         if (btf := find_btf(image, source)) is not None:
             parts.add(f"btf/{release}", btf)
         if facts.image_sha256 is None:
