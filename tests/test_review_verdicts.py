@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
 from kfuncscope.intake.files import KernelFiles
+from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.rules.change import compare
+from kfuncscope.rules.judge import judge
 from kfuncscope.rules.verdict import Tri, Verdict
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
 from support.kernels import KernelBuilder, compared, judged
@@ -120,3 +125,19 @@ def test_reasons_count_what_they_do_not_name() -> None:
     verdict = compared(probes("aaa", "bbb", "ccc"), hooks("ccc"), hooks("bbb", "ccc"))
     assert (verdict.verdict, verdict.reason) == (
         Verdict.FIXED, "1 of 3 programs works on neither kernel; 1 works on the new kernel only")  # fmt: skip
+
+
+@pytest.mark.corpus
+def test_symbols_on_one_side_alone_make_no_change(corpus: Path) -> None:
+    """R-11.8: a function that only one kernel's symbols deny is no break and no repair, but not known."""
+    program = ObjectBuilder().program("fentry/blk_account_io_done", "probe", [mov(0, 0), exit_()]).build()
+    obj = read_object(program, "o")
+    with_, without = (kernel_files([corpus / "kernels" / "7.3-amd64" / "vmlinux.btf.xz"])[0] for _ in range(2))
+    without.symbols = None
+    told, silent = open_kernel(with_), open_kernel(without)
+    for old, new in ((silent, told), (told, silent)):
+        (one,) = compare(judge(obj, old), judge(obj, new), "", "").programs
+        assert one.verdict is Verdict.UNKNOWN
+        assert "without symbols" in one.findings[0].message
+    (one,) = compare(judge(obj, told), judge(obj, told), "", "").programs
+    assert one.verdict is Verdict.ALREADY_BROKEN

@@ -113,11 +113,12 @@ def conclude(analysis: Analysis, args: argparse.Namespace, shard: Shard | None =
     rules = policy.load(args.policy) if args.policy else policy.DEFAULT
     decision = policy.decide(analysis, rules)
     found = compare.compare(jsonform.load(args.baseline)[0], analysis) if args.baseline else None
-    made = report.make(analysis, decision, found, shard=shard)
-    for path in args.report:
-        report.write(made, path)
-    if args.annotate:
-        _annotate(made, *_annotation(args.annotate))
+    if args.report or args.annotate:
+        made = report.make(analysis, decision, found, shard=shard)
+        for path in args.report:
+            report.write(made, path)
+        if args.annotate:
+            _annotate(made, *_annotation(args.annotate))
     words = compare.fail_words(args.fail_on or ("blocked" if args.policy else "breaks"))
     said = compare.failures(analysis, words, decision, found)
     for line in [*_stale(decision), *said]:

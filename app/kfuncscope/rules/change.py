@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import Program
@@ -24,6 +25,7 @@ from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.verdict import (
     SEVERITY,
+    Confidence,
     Evidence,
     Finding,
     NeedKind,
@@ -49,6 +51,9 @@ def compare(old: ObjectJudgement, new: ObjectJudgement, package: str, sha256: st
     return ObjectVerdict(obj.name, package, sha256, verdict, reason, programs, own, tuple(dict.fromkeys(obj.notes)))
 
 
+SYMBOL_RULES = frozenset({"R-7.9", "R-11.8"})  # what symbols settle, where the BTF alone says yes
+
+
 # -- one program
 
 
@@ -61,6 +66,9 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
         findings += _guard_findings(old.context, new.context, before, after)
         findings += _meaning_findings(old.context, new.context, program)
     verdict = _verdict(before, after, findings)
+    if verdict in (Verdict.BREAKS, Verdict.FIXED) and _one_sided(old.context, new.context, before, after):
+        findings = [_doubted(f) if f.verdict == verdict else f for f in findings]
+        verdict = Verdict.UNKNOWN
     reach = Reach.NONE
     if verdict in (Verdict.BREAKS, Verdict.ALREADY_BROKEN):
         reaches = [f.reach for f in findings if f.verdict == verdict]
@@ -71,6 +79,24 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
         program.name, section.name, section.prog_type, section.autoload, verdict, reach, old.outcome(index),
         new.outcome(index), tuple(sorted(findings, key=_order)), _needs(new.context, program, findings), unchecked,
     )  # fmt: skip
+
+
+def _one_sided(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> bool:
+    """Only one kernel came with symbols, and only they tell that a function which both BTFs have is no target."""
+    if (old.kernel.symbols is None) == (new.kernel.symbols is None):
+        return False
+    judged = after if old.kernel.symbols is None else before
+    deciding = [
+        p for p in judged.problems if p.certain and p.cls != RUNTIME_TARGET and p.stage in (Stage.LOAD, Stage.ATTACH)
+    ]
+    name = judged.program.section.target.partition("+")[0].rpartition(":")[2]
+    told = all(SYMBOL_RULES & set(p.rules) for p in deciding)
+    return bool(deciding) and told and all(ctx.kernel.functions(name) for ctx in (old, new))
+
+
+def _doubted(finding: Finding) -> Finding:
+    text = f"{finding.message}; the other kernel came without symbols, so this may be no change"
+    return replace(finding, verdict=Verdict.UNKNOWN, message=text, confidence=Confidence.LOW, remedy=None)
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str]:
