@@ -6,19 +6,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, finding_rows
 from kfuncscope.gui.index import SCALE, Index, Ints
+from kfuncscope.gui.models.table import Cell, TableModel
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 VERDICT, ARCH, OBJECT, PROGRAM, NEED, MESSAGE, KIND, WHERE, RULES, CONFIDENCE = range(10)
 _CONFIDENCE = ("high", "medium", "low")
 
 
-class FindingsModel(QAbstractTableModel):
+class FindingsModel(TableModel):
     """Rows of the finding table that pass the filters, in the order the person chose (worst first at the start)."""
 
     def __init__(self) -> None:
@@ -103,17 +102,6 @@ class FindingsModel(QAbstractTableModel):
             ranked = _alphabetic(names)
             return ranked[codes] if len(ranked) else np.zeros(0, np.int32)
         return table.confidence
-
-    def rowCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.headers)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.headers[section] if 0 <= section < len(self.headers) else None
-        return None
 
     def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or self.index_ is None:

@@ -6,16 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.models.table import ROOT, Cell, TableModel
 from kfuncscope.rules.verdict import Verdict
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 
-
-class ListModel(QAbstractTableModel):
+class ListModel(TableModel):
     """A table of text rows; the first column carries a verdict's shape where ``verdict`` gives one for a row.
 
     A column named in ``editable`` can be edited; ``edited(row, text)`` is told.
@@ -50,17 +48,6 @@ class ListModel(QAbstractTableModel):
         self.beginInsertRows(ROOT, len(self.rows), len(self.rows))
         self.rows.append(cells)
         self.endInsertRows()
-
-    def rowCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.headers)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.headers[section] if 0 <= section < len(self.headers) else None
-        return None
 
     def flags(self, index: Cell) -> Qt.ItemFlag:
         base = super().flags(index)

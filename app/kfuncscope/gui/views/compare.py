@@ -7,7 +7,7 @@ import html
 from collections import Counter
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -24,20 +24,19 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import pattern
+from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.opening import name_of
 from kfuncscope.gui.views import words
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade.session import KernelRef, Session
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 LOOK = {"removed": Verdict.BREAKS, "changed": Verdict.RISK, "added": Verdict.FIXED}
 WIDTH = 84
 Difference = tuple[str, str, str, str, str, str]  # kind, name, change, old, new, note
 
 
-class DifferencesModel(QAbstractTableModel):
+class DifferencesModel(TableModel):
     """Differences that pass the search."""
 
     def __init__(self) -> None:
@@ -52,17 +51,6 @@ class DifferencesModel(QAbstractTableModel):
         self.beginResetModel()
         self.rows = kept
         self.endResetModel()
-
-    def rowCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.headers)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.headers[section] if 0 <= section < len(self.headers) else None
-        return None
 
     def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -25,14 +25,13 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import pattern
+from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views import words
 from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 STATE_LOOK = {
     State.PRESENT: Verdict.OK,
     State.ABSENT: Verdict.BREAKS,
@@ -61,7 +60,7 @@ FLAGS = {
 }
 
 
-class OffersModel(QAbstractTableModel):
+class OffersModel(TableModel):
     """Offers that pass the search, the worst for this session first."""
 
     def __init__(self) -> None:
@@ -106,17 +105,6 @@ class OffersModel(QAbstractTableModel):
         users = str(len(row.users)) if row.users else ""
         sets = row.sets[0] if row.sets else row.module
         return (row.name, theme.WORDS[row.verdict], users, row.first_release, row.kind.value, sets)[column]
-
-    def rowCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.headers)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.headers[section] if 0 <= section < len(self.headers) else None
-        return None
 
     def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
