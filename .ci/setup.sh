@@ -84,7 +84,7 @@ python_packages() {
 }
 
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
-# EXTRAS is empty or [test]; an environment with the tests' packages serves the demo too.
+# EXTRAS is empty, [test] or [test,fuzz]; an environment with more serves what needs less.
 make_venv() {
 	local stamp
 	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -92,9 +92,12 @@ make_venv() {
 		exit 1
 	fi
 	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
-	if grep -qxF "$stamp$1" "$venv/.made" 2>/dev/null || grep -qxF "$stamp[test]" "$venv/.made" 2>/dev/null; then
-		return
-	fi
+	local has
+	for has in "$1" "${1:-[test]}" "[test,fuzz]"; do
+		if grep -qxF "$stamp$has" "$venv/.made" 2>/dev/null; then
+			return
+		fi
+	done
 	say "Making $venv (kfuncscope$1 and what it needs; this takes a minute)"
 	"$python" -m venv --clear "$venv"
 	"$venv/bin/python" -m pip install --quiet --editable "$root$1" >&2

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Every reader of bytes from outside, by name, with sound inputs for it.
+
+Whatever the bytes, a reader answers or raises one InputError, in bounded time and memory. The mutation tests and the
+coverage-guided ones both drive this table.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from kfuncscope.bpf.object import read_object
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.declare import declare
+from kfuncscope.btf.distill import relocate
+from kfuncscope.btf.ext import read_ext
+from kfuncscope.btf.summary import summarize
+from kfuncscope.intake.archive import read_archive
+from kfuncscope.intake.cache import Cache
+from kfuncscope.intake.carve import carve
+from kfuncscope.intake.elf import read_elf
+from kfuncscope.intake.image import find_btf, image_arch, unpack_image
+from kfuncscope.intake.kallsyms import decode_kallsyms
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.intake.modules import base_name_offsets, module_sections
+from kfuncscope.intake.objects import object_files
+from kfuncscope.intake.stream import Budget
+from kfuncscope.intake.unpack import peel
+from kfuncscope.intake.xzblocks import decode_blocks, find_blocks
+from kfuncscope.kernel.btfids import sets_in_image
+from kfuncscope.kernel.config import parse_config
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.registration import registered
+from kfuncscope.kernel.symbols import Symbols
+from kfuncscope.resources import sample
+from kfuncscope.rules.change import compare
+from kfuncscope.rules.judge import judge
+from kfuncscope.upgrade import jsonform, policy, promise, promisefile, sessionfile
+from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.upgrade.session import KernelRef, Session
+from support import archivewriter as write
+from support import kernelfiles as make
+from support.bpfwriter import exit_, mov, object_bytes
+from support.btfwriter import BtfWriter
+from test_btf_blob import every_kind
+from test_btf_ext import sample as ext_sample
+from test_intake_kallsyms import image as kallsyms_image
+from test_intake_kallsyms import symbols, tables
+from test_registration import Built, plain
+
+OBJECT = object_bytes("xdp", [mov(0, 2), exit_()])
+MODULE = make.module(["probe"], {"set": 2})
+FILES = {
+    "usr/lib/x.bpf.o": OBJECT,
+    f"boot/config-{make.RELEASE}": make.config(),
+    f"lib/modules/{make.RELEASE}/m.ko.xz": write.compress(MODULE, "xz"),
+    f"boot/vmlinuz-{make.RELEASE}": write.compress(make.vmlinux(), "gz"),
+}
+# Where nothing is compressed, a changed byte reaches the readers behind the package.
+BARE = {"usr/lib/x.bpf.o": OBJECT, f"lib/modules/{make.RELEASE}/m.ko": MODULE}
+BARE |= {f"usr/lib/debug/boot/vmlinux-{make.RELEASE}": make.vmlinux()}
+HOW = ("xz", "gz", "zst", "bz2", "lz4", "lz4-legacy", "lzma")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader, and what makes inputs that it reads."""
+
+    read: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
+
+
+def _archive(data: bytes) -> None:
+    found = read_archive(io.BytesIO(data), Budget("f", len(data)))
+    for member in found[1] if found else ():
+        member.read()
+
+
+def _image(data: bytes) -> None:
+    kernel = unpack_image(data, "f")
+    find_btf(kernel, "f")
+    image_arch(kernel, "f")
+
+
+def _elf(data: bytes) -> None:
+    read_elf(data, "f").symbols(b"__BTF_ID__")
+
+
+def _module(data: bytes) -> None:
+    base_name_offsets(module_sections(data, "f").btf, 1000)
+
+
+def _carve(data: bytes) -> None:
+    assert all(0 <= start < end <= len(data) for start, end in carve(data))
+
+
+def _blocks(data: bytes) -> None:
+    file = io.BytesIO(data)
+    found = find_blocks(file, 0, len(data))
+    # What the stream reader does with a decoder's own errors is tried by the archives.
+    try:
+        for _ in decode_blocks(file, 0, found) if found else ():
+            pass
+    except Exception as error:
+        assert type(error).__name__ == "LZMAError"
+
+
+def _ask(blob: Blob) -> None:
+    """Every type's text, size and place among the names."""
+    summarize(blob)
+    for type_id in range(min(len(blob), 60)):
+        declare(blob, type_id, offsets=True)
+        blob.size(type_id)
+
+
+def _btf(data: bytes) -> None:
+    _ask(Blob(data, "f"))
+
+
+@cache
+def _base() -> Blob:
+    return make.base().blob()
+
+
+def _split(data: bytes) -> None:
+    _ask(Blob(data, "f", _base()))
+
+
+def _distilled(data: bytes) -> None:
+    """Split BTF and, behind the first piece, the distilled base; both may be damaged."""
+    middle = data.find(b"\x9f\xeb", 2)
+    _ask(relocate(data[:middle], data[middle:], _base(), "f"))
+
+
+@cache
+def _with_ext() -> tuple[bytes, Blob]:
+    """.BTF.ext and the BTF that it speaks of."""
+    writer = ext_sample()
+    return writer.build(), writer.btf.blob()
+
+
+def _distilled_seed() -> bytes:
+    below = BtfWriter()
+    below.int_("int", 4, signed=True)
+    below.struct("shared", [], 4)
+    above = BtfWriter(base=below)
+    above.func("probe", above.proto(1, [("s", above.ptr(2))]))
+    return above.build() + below.build()
+
+
+@cache
+def _built() -> Built:
+    made = Built()
+    made.types(lambda code: plain(code, made.a, made.b))
+    return made
+
+
+def _sets(data: bytes) -> None:
+    blob = _built().blob
+    registered(data, blob, sets_in_image(data, blob, blob.tags("bpf_kfunc")))
+
+
+@cache
+def _kernels() -> tuple[Kernel, Kernel]:
+    """The sample kernels of x86_64."""
+    made = [open_kernel(kernel_files([sample("kernels", f"{r}-x86_64")])[0]) for r in ("6.12", "7.3")]
+    return made[0], made[1]
+
+
+def _object(data: bytes) -> None:
+    """An object that can still be read is judged and compared too: the rules meet what no compiler made."""
+    obj = read_object(data, "f")
+    old, new = (judge(obj, kernel) for kernel in _kernels())
+    compare(old, new, "", "")
+
+
+def _promise(data: bytes) -> None:
+    promise.check(promisefile.read(data, "f"), _kernels()[1])
+
+
+def _promise_seed() -> bytes:
+    names = ("tcp_steady.bpf.o", "runqueue_bare.bpf.o", "scx_rota.bpf.o")
+    few = [file for file in object_files([sample("objects")])[0] if file.name in names]
+    return promisefile.write(promise.make(few, _kernels()[0])[0])
+
+
+def _symbols(data: bytes) -> None:
+    found = Symbols(data)
+    found.clones("tcp_v4_connect")
+    found.is_function("tcp_v4_connect")
+
+
+@dataclass
+class _OnDisk:
+    """Readers that take files."""
+
+    folder: Path
+
+    def written(self, data: bytes) -> Path:
+        path = self.folder / "file"
+        path.write_bytes(data)
+        return path
+
+    def kernel(self, data: bytes) -> None:
+        for kernel in kernel_files([self.written(data)]):
+            for reader in kernel.modules.values():
+                reader()
+            if kernel.module_search is not None:
+                kernel.module_search.find(["probe"])
+
+    def objects(self, data: bytes) -> None:
+        object_files([self.written(data)])
+
+    def session(self, data: bytes) -> None:
+        sessionfile.load(self.written(data))
+
+    def saved(self) -> bytes:
+        path = self.folder / "a.kfs"
+        sessionfile.save(Session(old=[KernelRef(["a"])], new=[KernelRef(["b", "c"])], objects=["o"]), path)
+        return path.read_bytes()
+
+    def cached(self, data: bytes) -> None:
+        own = Cache(self.folder / "own")
+        own.root.mkdir(exist_ok=True)
+        own._path("key").write_bytes(data)
+        assert own.get("key") in (None, b"text" * 50)
+        pack = own.pack("key")
+        for name in pack.names() if pack else ():
+            if pack is None or pack.read(name) is None:
+                break
+        own.entries()
+
+    def entry(self) -> bytes:
+        own = Cache(self.folder / "seed")
+        own.put("key", b"text" * 50)
+        return own._path("key").read_bytes()
+
+
+PACKAGES = [
+    write.deb(FILES),
+    write.deb(FILES, how="zst"),
+    write.deb(BARE, how=""),
+    write.rpm(FILES),
+    write.rpm(BARE, how=""),
+    write.tar(FILES, "gz"),
+    write.zipped(FILES),
+]
+IMAGES = [
+    write.bzimage(write.compress(make.vmlinux(), "zst")),
+    write.zboot(write.compress(make.vmlinux(), "gz")),
+    write.arm64_image(make.vmlinux()),
+    write.uki(write.bzimage(write.compress(make.vmlinux(), "xz"))),
+    b"\0" * 100 + write.compress(make.vmlinux(), "lz4") + b"\0" * 100,
+]
+POLICY = b"""
+name = "stable gate"
+[[block]]
+verdict = ["BREAKS"]
+[[waiver]]
+owner = "sched team"
+reason = "fixed upstream"
+expires = 2030-01-01
+object = "a*"
+"""
+
+
+def _objects() -> list[bytes]:
+    return [path.read_bytes() for path in sorted(sample("objects").rglob("*.bpf.o"))]
+
+
+def targets(folder: Path) -> dict[str, Target]:
+    """The table; ``folder`` is for readers that take files."""
+    disk = _OnDisk(folder)
+    return {
+        "archive": Target(
+            _archive, lambda: [*PACKAGES, write.tar(FILES, pax=True), write.tar(BARE), write.cpio(FILES)]
+        ),
+        "unpack": Target(lambda data: peel(data, "f"), lambda: [write.compress(make.config(), how) for how in HOW]),
+        "image": Target(_image, lambda: IMAGES),
+        "elf": Target(_elf, lambda: [MODULE, make.vmlinux(machine=22, endian=">"), OBJECT]),
+        "module": Target(_module, lambda: [MODULE]),
+        "carve": Target(_carve, lambda: [b"odd" + OBJECT + OBJECT, object_bytes("tc", [exit_()], endian=">")]),
+        "kallsyms": Target(
+            lambda data: decode_kallsyms(data, "f"),
+            lambda: [kallsyms_image(tables(symbols(600), order)) for order in "<>"],
+        ),
+        "xzblocks": Target(_blocks, lambda: [write.xz_in_blocks(random.Random(5).randbytes(1_100_000), 300_000)]),
+        "kernels": Target(disk.kernel, lambda: [*PACKAGES, *IMAGES, make.base().build()]),
+        "objects": Target(disk.objects, lambda: [*PACKAGES, OBJECT, write.tar({"a.deb": PACKAGES[0]})]),
+        "cache": Target(disk.cached, lambda: [disk.entry()]),
+        "btf": Target(_btf, lambda: [every_kind(endian).build() for endian in "<>"]),
+        "split": Target(_split, lambda: [make.split(["probe", "other"])]),
+        "distilled": Target(_distilled, lambda: [_distilled_seed()]),
+        "ext": Target(lambda data: read_ext(data, "f", _with_ext()[1]), lambda: [_with_ext()[0]]),
+        "sets": Target(_sets, lambda: [_built().image.build(named) for named in (True, False)]),
+        "config": Target(parse_config, lambda: [make.config()]),
+        "symbols": Target(_symbols, lambda: [b"T tcp_v4_connect\nt tcp_v4_connect.isra.0\nd init_net\n" * 50]),
+        "object": Target(_object, _objects),
+        "policy": Target(policy.parse, lambda: [POLICY]),
+        "promise": Target(_promise, lambda: [_promise_seed()]),
+        "session": Target(disk.session, lambda: [disk.saved()]),
+        "report": Target(lambda data: jsonform.loads(data, "f"), lambda: [jsonform.dumps(Analysis("0.1.0", (), ()))]),
+    }
