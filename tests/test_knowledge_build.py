@@ -52,6 +52,18 @@ def test_kfuncs_with_flags_registrations_gates_and_prototypes(built: Knowledge) 
     assert built.arg_suffixes == ("__nullable",)
 
 
+def test_functions_that_ftrace_cannot_patch(built: Knowledge) -> None:
+    """R-7.9: by their marks and by their Makefile; not where two files disagree, nor what a header stands in for."""
+    places = {
+        "toy_account": "kernel/toybox.c", "toy_clock": "kernel/toybox.c", "toy_broken": "include/linux/toybox.h",
+        "ring_turn": "kernel/trace/ring.c", "toy_x86": "arch/x86/kernel/toy.c",
+    }  # fmt: skip
+    assert {name: built.notrace(name, "x86_64") for name in places} == places
+    assert built.notrace("toy_x86", "s390x") == "" and built.notrace("toy_clock", "s390x") == "kernel/toybox.c"
+    for name in ("toy_open", "toy_twice", "toy_close", "toy_driver", "ring_test", "game_x86", "no_such"):
+        assert built.notrace(name, "x86_64") == ""
+
+
 def test_filter_becomes_rules(built: Knowledge) -> None:
     rule = built.kfunc_filters["toy_filter"]
     assert rule.governs == {"bpf_toy_get", "bpf_toy_put"}

@@ -301,6 +301,20 @@ def test_r_7_9_kprobes() -> None:
     assert told("kprobe/skb-1", kernel()).problems[0].cls == "runtime_target"
 
 
+def test_r_7_9_functions_compiled_without_tracing() -> None:
+    """``inline`` means notrace: what was emitted of such a function loads as a target, and nothing attaches to it."""
+    kb, name = builder(), "blk_account_io_start"
+    kb.hook(name, [("rq", kb.btf.ptr(kb.s32))])
+    for section in ("fentry", "fexit", "kprobe", "kretprobe", "kprobe.multi"):
+        found = told(f"{section}/{name}", kb.kernel())
+        assert (found.loads, found.attaches) == (Tri.YES, Tri.NO)
+        assert "R-7.9" in rules(found) and "block/blk-mq.c" in found.problems[0].message
+    for option, value in (("KPROBE_EVENTS_ON_NOTRACE", "y"), ("DYNAMIC_FTRACE", "n")):
+        lenient = kb.kernel(config={**CONFIG, option: value})
+        assert told(f"kprobe/{name}", lenient).attaches == Tri.YES
+        assert told(f"fentry/{name}", lenient).attaches == Tri.NO
+
+
 def test_r_5_2_kprobe_multi_needs_fprobe() -> None:
     """And its attach type."""
     assert told("kprobe.multi/f", kernel()).attaches == Tri.YES

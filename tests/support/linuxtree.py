@@ -404,6 +404,57 @@ __SC_COMP(__NR_futex, sys_futex, compat_sys_futex)
 2	rlimit	getrlimit	sys_getrlimit
 3	renameat	renameat	sys_renameat
 """,
+    "kernel/trace/Makefile": """
+ifdef CONFIG_FUNCTION_TRACER
+ccflags-remove-$(CONFIG_FUNCTION_TRACER) += $(CC_FLAGS_FTRACE)
+CFLAGS_selftest.o = $(CC_FLAGS_FTRACE)
+endif
+""",
+    "kernel/trace/ring.c": "int ring_turn(int n)\n{\n\treturn n;\n}\n",
+    "kernel/trace/selftest.c": "int ring_test(void)\n{\n\treturn 0;\n}\n",
+    "kernel/toybox.c": """
+/* a toy that is counted */
+static inline void toy_account(struct toy *toy)
+{
+	toy->count++;
+}
+
+static notrace unsigned long
+toy_clock(void)
+{
+	return 0;
+}
+
+static inline int toy_twice(void)
+{
+	return 1;
+}
+
+int toy_open(struct toy *toy)
+{
+	return toy_twice();
+}
+""",
+    "kernel/crate.c": "int toy_twice(void)\n{\n\treturn 2;\n}\n",
+    "arch/x86/kernel/Makefile": "CFLAGS_REMOVE_toy.o = -pg\nifdef CONFIG_KCSAN\nCFLAGS_REMOVE_game.o = -pg\nendif\n",
+    "arch/x86/kernel/toy.c": "void toy_x86(void)\n{\n}\n",
+    "arch/x86/kernel/game.c": "void game_x86(void)\n{\n}\n",
+    "include/linux/toybox.h": """
+#ifndef _TOYBOX_H
+#define _TOYBOX_H
+static inline bool toy_broken(struct toy *toy)
+{
+	return toy->broken;
+}
+#ifndef CONFIG_TOY_BOX
+static inline int toy_close(struct toy *toy)
+{
+	return 0;
+}
+#endif
+#endif
+""",
+    "drivers/toy.c": "static inline void toy_driver(void)\n{\n}\n",
     "tools/lib/bpf/libbpf.c": """
 static const struct bpf_sec_def section_defs[] = {
 	SEC_DEF("xdp",			XDP, BPF_XDP, SEC_ATTACHABLE_OPT),

@@ -39,6 +39,12 @@ _ARCH_WORDS = {
     "mips64el": "mips64", "mips64le": "mips64", "mipsel": "mips32", "mips": "mips32", "sparc": "sparc32",
     "parisc": "parisc32", "hppa": "parisc32",
 }  # fmt: skip
+# Architecture → its folder in the source's arch/.
+_ARCH_FOLDERS = {
+    "x86_64": "x86", "i386": "x86", "arm64": "arm64", "arm": "arm", "s390x": "s390", "ppc64": "powerpc",
+    "ppc32": "powerpc", "riscv64": "riscv", "riscv32": "riscv", "loongarch64": "loongarch", "mips64": "mips",
+    "mips32": "mips", "sparc64": "sparc", "sparc32": "sparc", "parisc64": "parisc", "parisc32": "parisc",
+}  # fmt: skip
 
 
 class Knowledge:
@@ -231,6 +237,23 @@ class Knowledge:
         """
         names = self._syscalls.get(_ARCH_WORDS.get(arch, arch))
         return None if names is None else frozenset(names)
+
+    @cached_property
+    def _notrace(self) -> dict[str, list[str]]:
+        """Function → source files that define it in a way that ftrace cannot patch."""
+        found: dict[str, list[str]] = {}
+        if tables.exists(self._folder, "notrace"):
+            for path, names in self._read("notrace")["files"].items():
+                for name in names:
+                    found.setdefault(name, []).append(path)
+        return found
+
+    def notrace(self, function: str, arch: str) -> str:
+        """The source file that defines the function without tracing (R-7.9); empty where it can be traced, as far as
+        is known. ``inline`` functions are such, and files that the kernel's Makefiles compile without ftrace."""
+        own = f"arch/{_ARCH_FOLDERS.get(_ARCH_WORDS.get(arch, arch), arch)}/"
+        places = self._notrace.get(function, ())
+        return next((path for path in places if path.startswith(own) or not path.startswith("arch/")), "")
 
     def helper_allowed(
         self,

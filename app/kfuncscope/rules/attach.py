@@ -85,7 +85,7 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
 
 def _trampoline(ctx: Context, program: Program) -> list[Problem]:
     """R-5: without a trampoline, or without direct calls in ftrace, such programs load but do not attach."""
-    kernel = ctx.kernel
+    kernel, section = ctx.kernel, program.section
     if not kernel.caps.trampoline or not kernel.jit:
         message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
         return [_problem(program, ("R-5.1", "R-5.2"), message)]
@@ -95,6 +95,8 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
     if direct != "y":
         message = f"this {kernel.arch} kernel lacks DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached"
         return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
+    if section.attach_type in TRAMPOLINE and (untraced := _untraced(kernel, program, section.target)):
+        return untraced
     limit = TRAMPOLINE_ARGS.get(kernel.arch)
     hook = find_hook(kernel, program)
     if limit and hook and (0, 0) < kernel.version < limit[0] and len(hook.slots) > limit[1]:
@@ -137,7 +139,7 @@ def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     in_btf = kernel.functions(name)
     if kernel.symbols is not None:
         if kernel.symbols.is_function(name) or any(module for module, _, _ in in_btf):
-            return []
+            return _untraced(kernel, program, name)
         clones = kernel.symbols.clones(name)
         if clones:
             message = f"{name} exists only as {', '.join(clones[:3])}: a probe on the plain name fails"
@@ -147,10 +149,22 @@ def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
             message = f"there is no function {name} in this kernel"
         return [_problem(program, ("R-7.9",), message)]
     if in_btf:
-        return []
+        return _untraced(kernel, program, name)
     message = f"{name} is not in this kernel's BTF, so most likely gone; a list of symbols would settle it"
     known = kernel.vmlinux is not None
     return [_problem(program, ("R-7.9", "R-1.19"), message, certain=known, confidence=Confidence.MEDIUM)]
+
+
+def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
+    """A function without ftrace's call: no trampoline attaches, and kprobe events refuse it too unless the kernel is
+    built to take them anywhere (R-7.9)."""
+    path = kernel.knowledge.notrace(name, kernel.arch)
+    anywhere = kernel.option("DYNAMIC_FTRACE") == "n" or kernel.option("KPROBE_EVENTS_ON_NOTRACE") == "y"
+    if not path or (anywhere and program.section.kind in KPROBE | KSYSCALL):
+        return []
+    message = f"{name} is compiled without tracing ({path}: inline, notrace or without ftrace's flags)"
+    confidence = Confidence.LOW if kernel.outdated else Confidence.MEDIUM
+    return [_problem(program, ("R-7.9", "R-7.10"), message, confidence=confidence)]
 
 
 def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:

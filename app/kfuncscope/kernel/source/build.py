@@ -17,6 +17,7 @@ from .id_sets import IdSets
 from .jit_caps import arch_table
 from .kfunc_sets import kfunc_table
 from .lsm_hooks import lsm_table
+from .notrace import notrace_table
 from .struct_ops import StructOps
 from .syscalls import syscall_table
 from .tracepoints import tracepoint_table
@@ -24,11 +25,11 @@ from .tree import Tree
 from .uapi import sec_defs, uapi_table
 from .verifier_lists import deny_table, raw_tp_null_table
 
-_COMPRESSED = frozenset({"tracepoints"})
+_COMPRESSED = frozenset({"notrace", "tracepoints"})
 _COUNTED = {
     "kfuncs": "protos", "filters": "filters", "helpers": "helpers", "struct_ops": "types", "tracepoints": "events",
     "lsm": "hooks", "raw_tp_null": "events", "deny": "noreturn", "arch": "archs", "uapi": "helpers", "sec_defs": "rows",
-    "syscalls": "archs",
+    "syscalls": "archs", "notrace": "files",
 }  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def _make(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
         ("arch", lambda: arch_table(tree)),
         ("uapi", lambda: uapi_table(tree)),
         ("syscalls", lambda: syscall_table(tree)),
+        ("notrace", lambda: notrace_table(tree)),
         ("sec_defs", lambda: {"rows": sec_defs(tree)}),
     )
     for name, make in rest:

@@ -96,9 +96,8 @@ class Tree:
             found += [place for place in (near, f"include/{name}", f"include/uapi/{name}") if self.exists(place)]
         return found
 
-    def _scan(self) -> dict[str, frozenset[bytes]]:
-        """One pass over the code: which of the needles each .c and .h file holds."""
-        marked: dict[str, frozenset[bytes]] = {}
+    def sources(self) -> Iterator[tuple[str, bytes]]:
+        """(path within the tree, content) of every .c and .h file of the kernel's own code, in a fixed order."""
         seen = 0
         for top in _CODE:
             for folder, folders, files in os.walk(self.root / top):
@@ -113,11 +112,12 @@ class Tree:
                     if os.path.getsize(path) > _MAX_FILE or os.path.islink(path):
                         continue
                     with open(path, "rb") as stream:
-                        data = stream.read()
-                    hits = frozenset(needle for needle in _NEEDLES if needle in data)
-                    if hits:
-                        marked[os.path.relpath(path, self.root)] = hits
-        return marked
+                        yield os.path.relpath(path, self.root), stream.read()
+
+    def _scan(self) -> dict[str, frozenset[bytes]]:
+        """One pass over the code: which of the needles each file holds."""
+        hits = ((path, frozenset(needle for needle in _NEEDLES if needle in data)) for path, data in self.sources())
+        return {path: found for path, found in hits if found}
 
     def having(self, needle: bytes, pattern: str = "") -> Iterator[str]:
         """Files that hold one of the scanned words and, where given, match the regex."""
