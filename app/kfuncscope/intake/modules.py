@@ -211,6 +211,7 @@ class _Names:
         self._word_starts: list[int] = [span[3] for span in spans]
 
     def find(self, names: set[str]) -> dict[str, tuple[str, ...]]:
+        """Name → modules that declare or use it, sorted; a flavour (``name___x``) counts for its name."""
         found: dict[str, set[str]] = {}
         for name, at in self._strings_with(names, self._strings):
             found.setdefault(name, set()).add(self._modules[bisect_right(self._starts, at) - 1])
@@ -269,6 +270,7 @@ class _Index:
         self._at = self._word = 0
 
     def add(self, name: str, sections: ModuleSections) -> None:
+        """Take in one module: its strings, what it uses of the base, and its kfunc sets."""
         if sections.set8:
             self._sets[name] = list(sections.set8)
         strings = btf_strings(sections.btf)
@@ -280,6 +282,7 @@ class _Index:
         self._word += len(uses)
 
     def meta(self) -> dict[str, Any]:
+        """What the stored index tells beside strings and offsets."""
         return {"set8": self._sets, "spans": self._spans, "problems": self.problems}
 
 

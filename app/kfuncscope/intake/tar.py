@@ -35,6 +35,7 @@ class _Body:
         self._data: bytes | None = None
 
     def read(self) -> bytes:
+        """The content of the entry, kept until the next one. Raises ArchiveError where the archive ends too early."""
         if self._data is None:
             self._data = self._stream.read(self._size)
             self._left -= len(self._data)
@@ -43,6 +44,7 @@ class _Body:
         return self._data
 
     def finish(self) -> None:
+        """Go behind the entry, read or not."""
         self._data = None
         if self._stream.skip(self._left) < self._left:
             raise ArchiveError(self._source, "the archive is cut short")

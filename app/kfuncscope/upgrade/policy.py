@@ -254,9 +254,11 @@ class _Reader:
     source: str
 
     def fail(self, where: str, why: str) -> SessionError:
+        """The error for an entry of the file."""
         return SessionError(self.source, f"{where}: {why}")
 
     def known(self, where: str, table: Mapping[str, Any], words: set[str]) -> None:
+        """Refuse words that a table does not have."""
         strange = sorted(set(table) - words)
         if strange:
             raise self.fail(where, f"unknown entry {strange[0][:80]!r}; known are {', '.join(sorted(words))}")
@@ -264,6 +266,7 @@ class _Reader:
     def tables(
         self, top: Mapping[str, Any], name: str, make: Callable[[str, dict[str, Any]], T]
     ) -> tuple[T, ...] | None:
+        """Each [[name]] table as ``make`` reads it; None where there is none."""
         if name not in top:
             return None
         listed = top[name]
@@ -272,10 +275,12 @@ class _Reader:
         return tuple(make(f"{name} {i}", table) for i, table in enumerate(listed, 1))
 
     def rule(self, where: str, table: dict[str, Any]) -> Scope:
+        """A table that is nothing but a scope."""
         self.known(where, table, {*_WORDS, *_GLOBS})
         return self.scope(where, table)
 
     def scope(self, where: str, table: Mapping[str, Any]) -> Scope:
+        """What findings a table speaks of."""
         given = {part: self.strings(where, table, part) for part in (*_WORDS, *_GLOBS)}
         for part, words in _WORDS.items():
             allowed = [w.value for w in words]
@@ -285,6 +290,7 @@ class _Reader:
         return Scope(**given)
 
     def strings(self, where: str, table: Mapping[str, Any], part: str) -> tuple[str, ...]:
+        """One string or a list of them, as a tuple."""
         value = table.get(part, [])
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not all(isinstance(v, str) and v for v in listed):
@@ -294,12 +300,14 @@ class _Reader:
         return tuple(listed)
 
     def text(self, where: str, table: Mapping[str, Any], part: str, default: str = "") -> str:
+        """A text that must not be empty."""
         value = table.get(part, default)
         if not isinstance(value, str) or not value.strip():
             raise self.fail(where, f"{part} must be given in words")
         return value
 
     def waiver(self, where: str, table: dict[str, Any]) -> Waiver:
+        """A waiver: owner, reason, last day, and a scope that names something."""
         self.known(where, table, {"owner", "reason", "expires", *_WORDS, *_GLOBS})
         scope = self.scope(where, table)
         if not any((scope.object, scope.package, scope.program, scope.name, scope.rule, scope.key)):
@@ -310,6 +318,7 @@ class _Reader:
         return Waiver(self.text(where, table, "owner"), self.text(where, table, "reason"), expires, scope)
 
     def weights(self, top: Mapping[str, Any]) -> dict[str, float]:
+        """Weights of the risk score by part, 0 to 100."""
         risk = top.get("risk", {})
         if not isinstance(risk, dict):
             raise self.fail("risk", "write it as a [risk] table")

@@ -140,6 +140,7 @@ class _Wanted:
     users: dict[str, bool]
 
     def item(self, key: Key) -> Item:
+        """The need as the promise states it, under its key."""
         return Item(*key, self.declaration, self.flags, all(self.users.values()), tuple(sorted(self.users)))
 
 

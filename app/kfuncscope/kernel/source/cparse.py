@@ -89,10 +89,12 @@ class Parser:
         self.depth = 0
 
     def peek(self, ahead: int = 0) -> str:
+        """The token to come, or the one ``ahead`` of it; empty at the end."""
         place = self.at + ahead
         return self.toks[place].text if place < len(self.toks) else ""
 
     def next(self) -> str:
+        """Take one token."""
         text = self.peek()
         if not text:
             raise NotUnderstoodError("text ends too early")
@@ -100,10 +102,12 @@ class Parser:
         return text
 
     def want(self, text: str) -> None:
+        """Take this token, and no other."""
         if self.next() != text:
             raise NotUnderstoodError(f"no {text!r} where one belongs")
 
     def gates(self) -> tuple[Gate, ...]:
+        """The #if conditions of the token to come."""
         return self.toks[self.at].gates if self.at < len(self.toks) else ()
 
     # expressions
@@ -123,6 +127,7 @@ class Parser:
         return left
 
     def binary(self, lowest: int) -> Expr:
+        """Operators of at least this rank, by precedence climbing."""
         left = self.unary()
         while (rank := _BINARY.get(self.peek(), 0)) >= lowest:
             op = self.next()
@@ -130,6 +135,7 @@ class Parser:
         return left
 
     def unary(self) -> Expr:
+        """Prefix operators and casts; a cast is dropped."""
         if self.peek() in ("!", "-", "~", "&", "*", "+"):
             op = self.next()
             return Expr(f"unary{op}", "", (self.unary(),))
@@ -143,6 +149,7 @@ class Parser:
         return self.peek(1) in _TYPE_WORDS and self.peek(2) != "("
 
     def primary(self) -> Expr:
+        """A name, number, text, or an expression in brackets."""
         text = self.next()
         if text == "(":
             inner = self.expr()
@@ -159,6 +166,7 @@ class Parser:
         raise NotUnderstoodError(f"expression begins with {text!r}")
 
     def postfix(self, left: Expr) -> Expr:
+        """Members, indices and calls behind an expression."""
         while True:
             text = self.peek()
             if text in ("->", "."):
@@ -199,6 +207,7 @@ class Parser:
         return (self.statement(),)
 
     def statement(self) -> Stmt:
+        """One statement, with the conditions it stands under."""
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise NotUnderstoodError("statements are nested too deeply")

@@ -49,9 +49,11 @@ class Path:
     via: str = ""
 
     def get(self, name: str) -> Value | None:
+        """What a local variable holds; None where that is not known."""
         return next((value for key, value in reversed(self.env) if key == name), None)
 
     def put(self, name: str, value: Value) -> Path:
+        """The path after an assignment."""
         return replace(self, env=(*(pair for pair in self.env if pair[0] != name), (name, value)))
 
     def knows(self, kind: str, words: tuple[str, ...]) -> bool | None:
@@ -71,6 +73,7 @@ class Path:
         return None
 
     def assume(self, kind: str, negated: bool, words: tuple[str, ...]) -> Path:
+        """The path on which the condition was taken to hold."""
         return replace(self, conds=(*self.conds, (kind, negated, words)))
 
 
