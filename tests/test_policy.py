@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from kfuncscope.errors import SessionError
+from kfuncscope.errors import InputError, SessionError
 from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade import policy
 from kfuncscope.upgrade.policy import State
@@ -129,7 +129,7 @@ def test_a_policy_with_a_mistake_is_refused_by_name(text: bytes, says: str) -> N
 
 
 def test_a_missing_policy_file_is_one_clear_error(tmp_path: pytest.TempPathFactory) -> None:
-    with pytest.raises(SessionError):
+    with pytest.raises(InputError, match="No such file"):
         policy.load(f"{tmp_path}/absent.toml")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kfuncscope.errors import SessionError
+from kfuncscope.errors import InputError, SessionError
 from kfuncscope.upgrade.session import KernelRef, Session
 from kfuncscope.upgrade.sessionfile import load, save
 
@@ -58,7 +58,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, why: str) -> None:
 
 
 def test_missing_unwritable_and_too_deep(tmp_path: Path) -> None:
-    with pytest.raises(SessionError):
+    with pytest.raises(InputError, match="No such file"):
         load(tmp_path / "none.kfs")
     with pytest.raises(SessionError):
         save(Session(), tmp_path / "none" / "s.kfs")

@@ -29,15 +29,22 @@ def read_file(path: Path, limit: int = _READ_WHOLE) -> bytes:
     """The bytes of a regular file. Raises InputError when it cannot be read or is larger than ``limit``."""
     try:
         # Asked before opening, because opening a FIFO would wait for a writer.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(shown(path), "not a regular file")
-        with path.open("rb") as file:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        raise InputError(shown(path), getattr(error, "strerror", "") or str(error)) from error
+    if not regular:
+        raise InputError(shown(path), "not a regular file")
+    return read_bounded(path, limit)
+
+
+def read_bounded(path: str | Path, limit: int) -> bytes:
+    """The bytes of a file, or of a pipe as shells give for ``<(command)``; else as ``read_file``."""
+    try:
+        with open(path, "rb") as file:
             # Files of /sys and /proc tell the size 0 or a page; so read one byte more than allowed and look.
             data = file.read(limit + 1)
-    except OSError as error:
-        raise InputError(shown(path), error.strerror or str(error)) from error
-    except ValueError as error:
-        raise InputError(shown(path), str(error)) from error
+    except (OSError, ValueError) as error:
+        raise InputError(shown(path), getattr(error, "strerror", "") or str(error)) from error
     if len(data) > limit:
         raise InputError(shown(path), f"larger than the limit of {limit} bytes")
     return data

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kfuncscope.errors import SessionError
+from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.rules.verdict import Finding, ObjectVerdict, Verdict
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.policy import Decision
@@ -74,15 +75,8 @@ def loads(data: bytes, source: str) -> tuple[Analysis, Shard | None]:
 
 
 def load(path: str | Path) -> tuple[Analysis, Shard | None]:
-    """An analysis from a JSON report file."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LIMIT + 1)
-    except OSError as bad:
-        raise SessionError(str(path), bad.strerror or str(bad)) from bad
-    if len(data) > LIMIT:
-        raise SessionError(str(path), f"a report of more than {LIMIT} bytes is not read")
-    return loads(data, str(path))
+    """An analysis from a JSON report file. Raises InputError naming the file, and the entry at fault."""
+    return loads(read_bounded(path, LIMIT), shown(path))
 
 
 def _summary(analysis: Analysis, decision: Decision | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kfuncscope.errors import SessionError
+from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.rules.verdict import Confidence, NeedKind, Verdict
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.rows import Row, by_severity, finding_key, rows
@@ -215,15 +216,8 @@ def _arch_decision(
 
 
 def load(path: str | Path) -> Policy:
-    """Read a policy file. Raises SessionError naming the file and the entry at fault."""
-    source = str(path)
-    try:
-        if os.path.getsize(path) > _LIMIT:
-            raise SessionError(source, f"a policy of more than {_LIMIT} bytes is not read")
-        data = Path(path).read_bytes()
-    except OSError as bad:
-        raise SessionError(source, bad.strerror or str(bad)) from bad
-    return parse(data, source)
+    """Read a policy file. Raises InputError naming the file, and the entry at fault."""
+    return parse(read_bounded(path, _LIMIT), shown(path))
 
 
 def parse(data: bytes, source: str = "policy") -> Policy:

@@ -15,6 +15,7 @@ from typing import Any
 
 from kfuncscope.bpf.externs import Extern
 from kfuncscope.errors import SessionError
+from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.rules.verdict import NeedKind
 from kfuncscope.upgrade.promise import Item, Part, Promise
 from kfuncscope.upgrade.skeleton import (
@@ -149,15 +150,8 @@ def _squeezed(data: bytes) -> str:
 
 
 def load(path: str | Path) -> Promise:
-    """Read a promise file; SessionError names the file and the entry at fault."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LIMIT + 1)
-    except OSError as bad:
-        raise SessionError(str(path), bad.strerror or str(bad)) from bad
-    if len(data) > _LIMIT:
-        raise SessionError(str(path), f"a promise of more than {_LIMIT} bytes is not read")
-    return read(data, str(path))
+    """Read a promise file. Raises InputError naming the file, and the entry at fault."""
+    return read(read_bounded(path, _LIMIT), shown(path))
 
 
 def read(data: bytes, source: str) -> Promise:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kfuncscope.errors import SessionError
+from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.upgrade.session import KernelRef, Session
 
 FORMAT, VERSION = "kfuncscope session", 1
@@ -34,14 +35,10 @@ def save(session: Session, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Session:
-    """Read a session. Raises SessionError saying what is wrong; unknown entries of later versions are refused."""
-    source = str(path)
+    """Read a session. Raises InputError saying what is wrong; unknown entries of later versions are refused."""
+    source = shown(path)
     try:
-        if os.path.getsize(path) > _LIMIT:
-            raise SessionError(source, f"a session of more than {_LIMIT} bytes is not read")
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as bad:
-        raise SessionError(source, bad.strerror or str(bad)) from bad
+        data = json.loads(read_bounded(path, _LIMIT).decode())
     except (ValueError, RecursionError) as bad:
         raise SessionError(source, f"not a session file: {bad}") from bad
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
