@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The graph's canvas: pan, zoom at the cursor, hover, select, arrow keys along the edges, and what a reader hears.
 
-Frames are kept short by painting few things: visible nodes, the lit chain, and an image of the other edges that a
-worker thread makes anew shortly after the view has come to rest.
+Frames are kept short by painting few things: visible nodes, the lit chain, and an image of the other edges (layer.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, QRunnable, QSize, Qt, QThreadPool, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
     QColor,
     QHelpEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -26,31 +24,13 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.graph import paint
+from kfuncscope.gui.graph.layer import EdgeLayer
 from kfuncscope.gui.graph.paint import Marks
 from kfuncscope.gui.graph.scene import BASE, NODE_H, Scene
-from kfuncscope.gui.index import AFFECTED, SCALE
+from kfuncscope.gui.index import SCALE
 
 HEADER = 30
 ZOOM_MIN, ZOOM_MAX = 0.015, 3.0
-REST_MS = 120
-
-
-class _LayerSignals(QObject):
-    done = Signal(int, QImage, QRectF)
-
-
-class _LayerJob(QRunnable):
-    """Paints the edge image of one view on a worker; the canvas drops it if the view has changed since."""
-
-    def __init__(self, serial: int, scene: Scene, rect: QRectF, zoom: float, ratio: float) -> None:
-        super().__init__()
-        self.signals = _LayerSignals()
-        self._work = (serial, scene, rect, zoom, ratio)
-
-    def run(self) -> None:
-        serial, scene, rect, zoom, ratio = self._work
-        image = paint.edge_image(scene, rect, zoom, ratio)
-        self.signals.done.emit(serial, image, rect)
 
 
 class GraphCanvas(QWidget):
@@ -74,14 +54,11 @@ class GraphCanvas(QWidget):
         self.headers = (self.tr("OBJECTS"), self.tr("PROGRAMS"), self.tr("WHAT THEY NEED"))
         self.empty_text = ""
         self._nodes = paint.NodePainter()
-        self._layer: tuple[QImage, QRectF, float] | None = None
-        self._serial = 0
-        self._jobs: list[_LayerJob] = []
+        self._layer = EdgeLayer(self)
+        self._layer.painted.connect(self.update)
         self._press: QPoint | None = None
         self._moved = False
         self._fitted = True
-        self._rest = QTimer(self, interval=REST_MS, singleShot=True)
-        self._rest.timeout.connect(self._start_layer)
 
     # --- what is shown ---
     def set_scene(self, scene: Scene | None, keep_view: bool = False) -> None:
@@ -89,18 +66,17 @@ class GraphCanvas(QWidget):
         self.scene = scene
         self.marks = Marks()
         self._nodes.forget()
-        self._layer = None
+        self._layer.forget()
         if not keep_view:
             self.fit_width()
         self._changed()
 
     def _changed(self) -> None:
-        self._serial += 1
         if self.scene is not None:
             self.scene.stretch(float(self.width()), self.zoom)
         self._clamp()
         self._follow()
-        self._rest.start()
+        self._layer.outdate()
         self.update()
         self.view_changed.emit()
 
@@ -224,37 +200,17 @@ class GraphCanvas(QWidget):
         self.picked.emit(node)
 
     # --- edges ---
-    def _layer_rect(self) -> QRectF:
-        rect = self.view_rect()
-        return rect.adjusted(0, -rect.height() * 0.4, 0, rect.height() * 0.4)
-
-    def _many(self) -> bool:
+    def bundled(self) -> bool:
+        """Whether the edges are too many to paint at every frame, so that they come as one image."""
         return self.scene is not None and len(self.scene.src) > paint.LIVE_EDGES * 2 and not self.following()
-
-    def _start_layer(self) -> None:
-        if self.scene is None or not self._many() or not self.isVisible():
-            return
-        job = _LayerJob(self._serial, self.scene, self._layer_rect(), self.zoom, self.devicePixelRatioF())
-        job.setAutoDelete(False)
-        job.signals.done.connect(self._layer_done)
-        self._jobs = [*self._jobs[-3:], job]
-        QThreadPool.globalInstance().start(job)
-
-    def _layer_done(self, serial: int, image: QImage, rect: QRectF) -> None:
-        if serial == self._serial:
-            self._layer = (image, rect, self.scene.width if self.scene is not None else 1.0)
-            self.update()
 
     def render_layer(self) -> None:
         """Make the edge image now, in this thread (pictures and tests)."""
-        if self.scene is not None and self._many():
-            rect = self._layer_rect()
-            image = paint.edge_image(self.scene, rect, self.zoom, self.devicePixelRatioF())
-            self._layer = (image, rect, self.scene.width)
+        self._layer.make()
 
     def repaint_all(self) -> None:
         """Drop pictures in the old colours."""
-        self._layer = None
+        self._layer.forget()
         self._changed()
 
     # --- painting ---
@@ -270,27 +226,14 @@ class GraphCanvas(QWidget):
         painter.save()
         painter.setClipRect(0, HEADER, self.width(), self.height() - HEADER)
         painter.translate(0, HEADER)
-        self._paint_layer(painter)
+        self._layer.paint(painter, faint=bool(self.marks.nodes))
         self.paint_content(painter, self.view_rect(), self.zoom)
         painter.restore()
-        self._paint_header(painter)
+        paint.paint_headers(painter, self.scene, self.headers, self.origin.x(), self.zoom, HEADER)
         if self.hasFocus():
             painter.setPen(theme.pen(c.accent, 1.0))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
-
-    def _paint_layer(self, painter: QPainter) -> None:
-        if self._layer is None or self.scene is None or not self._many():
-            return
-        image, rect, wide = self._layer
-        across = self.scene.width / wide if wide else 1.0  # the columns may have been stretched since
-        left = (rect.left() * across - self.origin.x()) * self.zoom
-        top = (rect.top() - self.origin.y()) * self.zoom
-        target = QRectF(left, top, rect.width() * across * self.zoom, rect.height() * self.zoom)
-        if self.marks.nodes:
-            painter.setOpacity(0.45)
-        painter.drawImage(target, image)
-        painter.setOpacity(1.0)
 
     def paint_content(self, painter: QPainter, rect: QRectF, zoom: float) -> None:
         """Paint live edges and nodes of a part of the scene at the painter's origin."""
@@ -300,7 +243,7 @@ class GraphCanvas(QWidget):
         painter.scale(zoom, zoom)
         painter.translate(-rect.topLeft())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if not self._many():
+        if not self.bundled():
             painter.setOpacity(0.4 if self.marks.dim else 1.0)
             if self.following():
                 most = paint.LIVE_EDGES * (2 if zoom >= paint.NAMES else 1)
@@ -314,49 +257,7 @@ class GraphCanvas(QWidget):
         self._nodes.paint(painter, scene, rect, zoom, self.marks)
         painter.restore()
         if zoom < paint.BLOCKS:
-            self._paint_block_labels(painter, rect, zoom)
-
-    def _paint_block_labels(self, painter: QPainter, rect: QRectF, zoom: float) -> None:
-        """Names of objects and how many of their programs are affected, in letters of constant size, where they fit."""
-        scene = self.scene
-        assert scene is not None
-        c = theme.look()
-        painter.setFont(theme.ui_font(-1))
-        line = painter.fontMetrics().height() + 1
-        last = -1e9
-        right = scene.x[scene.column == 1]
-        left = (scene.x + scene.w)[scene.column == 0]
-        gap = (float(right[0] - left[0]) if len(right) and len(left) else 100.0) * zoom
-        for node in np.flatnonzero(scene.column == 0)[np.argsort(scene.y[scene.column == 0])].tolist():
-            y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
-            if y - last < line or not -line < y < rect.height() * zoom + line:
-                continue
-            last = y
-            programs = scene.dst[scene.edges_from(node)]
-            bad = int((scene.verdict[programs] >= AFFECTED).sum())
-            x = (float(scene.x[node] + scene.w[node]) - rect.left()) * zoom + 4
-            tail = f"  {bad}/{len(programs)}"
-            metrics = painter.fontMetrics()
-            room = int(gap - metrics.horizontalAdvance(tail) - 14)
-            text = metrics.elidedText(scene.labels[node], Qt.TextElideMode.ElideMiddle, room) + tail
-            box = QRectF(x, y - line / 2, metrics.horizontalAdvance(text) + 6, line)
-            painter.fillRect(box, QColor(c.panel))
-            painter.setPen(QColor(c.text))
-            painter.drawText(box.adjusted(3, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
-
-    def _paint_header(self, painter: QPainter) -> None:
-        c = theme.look()
-        scene = self.scene
-        assert scene is not None
-        painter.setFont(theme.ui_font(-1, bold=True))
-        painter.setPen(QColor(c.muted))
-        for column in range(3):
-            nodes = np.flatnonzero(scene.column == column)
-            if not len(nodes):
-                continue
-            x = self.to_view(QPointF(float(scene.x[nodes[0]]), 0)).x()
-            text = f"{self.headers[column]}  {len(nodes)}"
-            painter.drawText(QRectF(x, 0, 400, HEADER), Qt.AlignmentFlag.AlignVCenter, text)
+            paint.paint_block_labels(painter, scene, rect, zoom)
 
     # --- events ---
     def resizeEvent(self, event: QResizeEvent) -> None:

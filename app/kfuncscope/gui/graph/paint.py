@@ -279,3 +279,43 @@ class NodePainter:
             found = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideMiddle, room)
             self._elided[key] = found
         return found
+
+
+def paint_block_labels(painter: QPainter, scene: Scene, rect: QRectF, zoom: float) -> None:
+    """Names of objects and how many of their programs are affected, in letters of constant size, where they fit."""
+    c = theme.look()
+    painter.setFont(theme.ui_font(-1))
+    line = painter.fontMetrics().height() + 1
+    last = -1e9
+    right = scene.x[scene.column == 1]
+    left = (scene.x + scene.w)[scene.column == 0]
+    gap = (float(right[0] - left[0]) if len(right) and len(left) else 100.0) * zoom
+    for node in np.flatnonzero(scene.column == 0)[np.argsort(scene.y[scene.column == 0])].tolist():
+        y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
+        if y - last < line or not -line < y < rect.height() * zoom + line:
+            continue
+        last = y
+        programs = scene.dst[scene.edges_from(node)]
+        bad = int((scene.verdict[programs] >= AFFECTED).sum())
+        x = (float(scene.x[node] + scene.w[node]) - rect.left()) * zoom + 4
+        tail = f"  {bad}/{len(programs)}"
+        metrics = painter.fontMetrics()
+        room = int(gap - metrics.horizontalAdvance(tail) - 14)
+        text = metrics.elidedText(scene.labels[node], Qt.TextElideMode.ElideMiddle, room) + tail
+        box = QRectF(x, y - line / 2, metrics.horizontalAdvance(text) + 6, line)
+        painter.fillRect(box, QColor(c.panel))
+        painter.setPen(QColor(c.text))
+        painter.drawText(box.adjusted(3, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def paint_headers(
+    painter: QPainter, scene: Scene, names: tuple[str, str, str], left: float, zoom: float, height: int
+) -> None:
+    """Paint the name of each column and how much it holds above it; ``left`` is the scene's x at the left edge."""
+    painter.setFont(theme.ui_font(-1, bold=True))
+    painter.setPen(QColor(theme.look().muted))
+    for column, name in enumerate(names):
+        nodes = np.flatnonzero(scene.column == column)
+        if len(nodes):
+            box = QRectF((float(scene.x[nodes[0]]) - left) * zoom, 0, 400, height)
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, f"{name}  {len(nodes)}")
