@@ -35,6 +35,7 @@ from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.hypotheses import Hypotheses
 from kfuncscope.gui.jobs import Jobs
 from kfuncscope.gui.store import Store
+from kfuncscope.gui.stylesheet import stylesheet, toolbar_style
 from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
 from kfuncscope.gui.views.chips import ChipBar
 from kfuncscope.gui.views.detail import DetailPanel
@@ -75,7 +76,7 @@ class MainWindow(QMainWindow):
         self.hypotheses = Hypotheses(self)
         self.exports = Exports(self)
         self.explorer = Explorer(self)
-        self.setStyleSheet(theme.stylesheet(theme.look()))
+        self.setStyleSheet(stylesheet(theme.look()))
         self.resize(1440, 900)
         self.show_welcome(True)
         self._restore()
@@ -134,7 +135,7 @@ class MainWindow(QMainWindow):
             line.addWidget(tool)
         bar.addWidget(holder)
         self.bar = bar
-        self.bar.setStyleSheet(theme.toolbar_style())
+        self.bar.setStyleSheet(toolbar_style())
 
     def _center(self) -> None:
         self.welcome = WelcomePage()
@@ -318,8 +319,8 @@ class MainWindow(QMainWindow):
 
     def repaint_all(self) -> None:
         """Paint anew after the palette changed: some views keep pictures and coloured text."""
-        self.setStyleSheet(theme.stylesheet(theme.look()))
-        self.bar.setStyleSheet(theme.toolbar_style())
+        self.setStyleSheet(stylesheet(theme.look()))
+        self.bar.setStyleSheet(toolbar_style())
         self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
         self.summary.refresh()
         self.graph.overview.forget()

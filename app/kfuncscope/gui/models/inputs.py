@@ -6,16 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
 from PySide6.QtGui import QBrush, QColor
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
+from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.rules.verdict import Verdict, worst
 from kfuncscope.upgrade.session import KernelRef, Session
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 MOST = 400  # lines under one heading of what could not be checked; the Problems list has them all
 TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)
 

@@ -9,14 +9,13 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, program_mask
 from kfuncscope.gui.index import ABSENT, AFFECTED, SCALE, Index
+from kfuncscope.gui.models.table import Cell, TableModel
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 VERDICT_ROLE = int(Qt.ItemDataRole.UserRole)
 GROUP_ROLE = VERDICT_ROLE + 1
 
@@ -38,7 +37,7 @@ class Row:
     programs: tuple[int, ...] = ()
 
 
-class MatrixModel(QAbstractTableModel):
+class MatrixModel(TableModel):
     """Column 0 names the row; then one column per lane; the last sums the row up."""
 
     def __init__(self) -> None:
@@ -46,6 +45,7 @@ class MatrixModel(QAbstractTableModel):
         self.index_: Index | None = None
         self.group_by = GroupBy.OBJECT
         self.by_risk = True
+        self.headers = []
         self.rows: list[Row] = []
         self.folded: set[str] = set()
         self._programs: list[int] = []
@@ -56,6 +56,7 @@ class MatrixModel(QAbstractTableModel):
         self._programs = [] if index is None else np.flatnonzero(program_mask(index, kept)).tolist()
         self.beginResetModel()
         self.index_ = index
+        self.headers = self._heads()
         self.rows = self._arranged()
         self.endResetModel()
 
@@ -112,28 +113,23 @@ class MatrixModel(QAbstractTableModel):
         by_name = sorted(programs, key=self._name)
         return sorted(by_name, key=lambda p: self._weight((p,)), reverse=True) if self.by_risk else by_name
 
-    def rowCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() or self.index_ is None else len(self.index_.lanes) + 2
-
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is not Qt.Orientation.Horizontal or self.index_ is None:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        if role != Qt.ItemDataRole.DisplayRole:
-            return None
-        lanes = self.index_.lanes
-        if section == 0:
-            return self.tr("Program")
-        if 1 <= section <= len(lanes):
-            counts = Counter(self.index_.prog_verdict[self._programs, section - 1].tolist())
-            worst = [c for c in range(len(SCALE) - 1, AFFECTED - 1, -1) if counts[c]][:2]
-            bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in worst)
-            return f"{lanes[section - 1]}\n{bad or self.tr('● clear')}"
-        return self.tr("In all\n")
+        return super().headerData(section, orientation, role)
+
+    def _heads(self) -> list[str]:
+        """The headers: each lane with the counts of its worst verdicts below."""
+        if self.index_ is None:
+            return []
+        return [self.tr("Program"), *map(self._lane_head, range(len(self.index_.lanes))), self.tr("In all\n")]
+
+    def _lane_head(self, lane: int) -> str:
+        assert self.index_ is not None
+        counts = Counter(self.index_.prog_verdict[self._programs, lane].tolist())
+        worst = [c for c in range(len(SCALE) - 1, AFFECTED - 1, -1) if counts[c]][:2]
+        bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in worst)
+        return f"{self.index_.lanes[lane]}\n{bad or self.tr('● clear')}"
 
     def verdicts(self, row: Row, lane: int) -> list[int]:
         """The verdict codes in a cell, without ABSENT."""

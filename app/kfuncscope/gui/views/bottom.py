@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -23,6 +23,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.jobs import Job, Jobs
 from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
+from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.intake.files import Problem
 from kfuncscope.rules.verdict import Verdict
@@ -110,9 +111,7 @@ class _Bar(QStyledItemDelegate):
         super().__init__(parent)
         self._share = share
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
         c = theme.look()
         box = option.rect.adjusted(4, 5, -4, -5)
         painter.fillRect(box, QColor(c.code))

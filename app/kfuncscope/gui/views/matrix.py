@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtCore import QModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
+from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views.findings import plain_table
 
@@ -29,9 +30,7 @@ from kfuncscope.gui.views.findings import plain_table
 class _Cell(QStyledItemDelegate):
     """Paints a verdict as a tinted field with shape and word."""
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
         c = theme.look()
         box = QRectF(option.rect)
         group = bool(index.data(GROUP_ROLE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -20,22 +20,22 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.kfuncs import STATE_LOOK
 from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State, release_key
 
-Cell = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 SEEN_ROLE = int(Qt.ItemDataRole.UserRole)
 CHANGED_ROLE = SEEN_ROLE + 1
 
 
-class TimelineModel(QAbstractTableModel):
+class TimelineModel(TableModel):
     """Rows are names, columns kernels and releases in order of age."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.headers = [self.tr("Name")]
         self.rows: list[OfferRow] = []
         self.columns: list[tuple[str, str]] = []
         self._cells: list[dict[tuple[str, str], Seen]] = []
@@ -48,22 +48,9 @@ class TimelineModel(QAbstractTableModel):
         self.beginResetModel()
         self.rows = kept
         self.columns = sorted(columns, key=lambda c: (release_key(c[0]), c[1]))
+        self.headers = [self.tr("Name"), *(kernel.replace(" ", "\n", 1) for _, kernel in self.columns)]
         self._cells = [{(s.release, s.kernel): s for s in r.seen} for r in kept]
         self.endResetModel()
-
-    def rowCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Cell = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.columns) + 1
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is not Qt.Orientation.Horizontal or role != Qt.ItemDataRole.DisplayRole:
-            return None
-        if section == 0:
-            return self.tr("Name")
-        kernel = self.columns[section - 1][1]
-        return kernel.replace(" ", "\n", 1)
 
     def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -100,9 +87,7 @@ class TimelineModel(QAbstractTableModel):
 class _Block(QStyledItemDelegate):
     """Paints one release of one name as a block with a shape."""
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
         c = theme.look()
         box = QRectF(option.rect)
         if option.state & QStyle.StateFlag.State_Selected:
