@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
+from kfuncscope.gui import bindings, opening, runner, theme
 from kfuncscope.gui import filters as flt
-from kfuncscope.gui import opening, runner, theme
-from kfuncscope.gui.commands import Entry, Palette
+from kfuncscope.gui.commands import Palette
 from kfuncscope.gui.filters import Token
-from kfuncscope.gui.index import SCALE, Index
+from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
-from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.tour import Tour
 from kfuncscope.gui.views.help import HelpDialog
 from kfuncscope.upgrade import sessionfile
@@ -41,7 +39,7 @@ class Actions(QObject):
         self._filling = False
         self._typing = QTimer(self, interval=SEARCH_MS, singleShot=True)
         self._typing.timeout.connect(self._search)
-        self._register()
+        bindings.bind(window, self)
         self._connect()
         self.refresh_inputs()
 
@@ -60,57 +58,6 @@ class Actions(QObject):
         self.window.state_text.setToolTip(text)
 
     # --- wiring ---
-    def _register(self) -> None:
-        w, add = self.window, self.window.commands.add
-        add("open.kernels", self.tr("Open kernels…"), self.open_kernels, "Ctrl+O", "File")
-        add("open.objects", self.tr("Add objects…"), self.open_objects, "Ctrl+Shift+A", "File")
-        add("analyse", self.tr("Analyse"), self.analyse, "F5", "File")
-        add("cancel", self.tr("Cancel, or clear search and selection"), self.escape, "Esc", "File")
-        add("search", self.tr("Search"), self._focus_search, "Ctrl+F", "View")
-        add("palette", self.tr("Commands…"), self.palette, ["Ctrl+K", "Ctrl+Shift+P"], "View")
-        for number, title in enumerate(("Graph", "Matrix", "Findings", "kfuncs", "Timeline")):
-            show = partial(w.show_tab, number)
-            add(
-                f"tab.{number + 1}",
-                self.tr("Show {0}").format(title),
-                show,
-                f"Ctrl+{number + 1}",
-                "View",
-            )
-        for number in range(9):
-            add(
-                f"arch.{number + 1}",
-                self.tr("Architecture {0}").format(number + 1),
-                partial(self.arch, number),
-                f"Alt+{number + 1}",
-                "View",
-            )
-        add("arch.all", self.tr("All architectures"), lambda: self.lane(""), "Alt+0", "View")
-        canvas = w.graph.canvas
-        add("graph.fit", self.tr("Whole graph in view"), canvas.fit, "F", "Graph")
-        add("graph.width", self.tr("Readable size"), canvas.fit_width, "Ctrl+0", "Graph")
-        add("graph.in", self.tr("Zoom in"), lambda: canvas.zoom_by(1.25), ["Ctrl++", "Ctrl+="], "Graph")
-        add("graph.out", self.tr("Zoom out"), lambda: canvas.zoom_by(1 / 1.25), "Ctrl+-", "Graph")
-        add("graph.next", self.tr("Next breakage"), lambda: self.step(True), "N", "Graph")
-        add("graph.previous", self.tr("Previous breakage"), lambda: self.step(False), "Shift+N", "Graph")
-        add("graph.isolate", self.tr("Isolate the selected neighbourhood"), w.graph.isolate_selected, "I", "Graph")
-        add("filter.affected", self.tr("Only affected"), lambda: w.store.toggle("affected"), "B", "Filter")
-        add("filter.clear", self.tr("Remove all filters"), w.store.clear, "Ctrl+Backspace", "Filter")
-        add("undo", self.tr("Undo filter"), w.store.undo.undo, "Ctrl+Z", "Filter")
-        add("redo", self.tr("Redo filter"), w.store.undo.redo, ["Ctrl+Shift+Z", "Ctrl+Y"], "Filter")
-        for dock in w.all_docks:
-            toggle = dock.toggleViewAction()
-            add(
-                f"dock.{dock.objectName()}",
-                self.tr("Show or hide {0}").format(dock.windowTitle()),
-                toggle.trigger,
-                "",
-                "View",
-            )
-        add("help", self.tr("Keys and words"), self.help, "F1", "View")
-        add("tour", self.tr("Guided tour"), self.tour, "", "View")
-        add("theme", self.tr("Light or dark"), self.switch_theme, "Ctrl+Shift+D", "View")
-
     def _connect(self) -> None:
         w = self.window
         w.open_kernels.clicked.connect(self.open_kernels)
@@ -323,7 +270,8 @@ class Actions(QObject):
         if not self.window.on_welcome:
             self.window.graph.step(forward)
 
-    def _focus_search(self) -> None:
+    def focus_search(self) -> None:
+        """Type what to search for."""
         self.window.search.setFocus()
         self.window.search.selectAll()
 
@@ -387,27 +335,7 @@ class Actions(QObject):
 
     def palette(self) -> None:
         """Open the command palette over the window."""
-        Palette(self.window, self.entries()).show()
-
-    def entries(self) -> list[Entry]:
-        """Commands, then every object, program and need to go to."""
-        w = self.window
-        found = w.commands.entries()
-        index = w.store.index
-        if index is None:
-            return found
-
-        lists = (
-            (OBJECT, [(n, "object") for n in index.objects], index.obj_verdict),
-            (PROGRAM, [(p.name, "program") for p in index.programs], index.prog_verdict),
-            (NEED, [(n, k.value) for k, n in index.needs], index.need_verdict),
-        )
-        for column, names, table in lists:
-            worst = index.worst(table, -1).tolist()
-            for i, (name, kind) in enumerate(names):
-                go = partial(w.store.select, Node(column, i))
-                found.append(Entry(name, kind, go, theme.icon(SCALE[max(worst[i], 0)])))
-        return found
+        Palette(self.window, bindings.entries(self.window)).show()
 
     def help(self) -> None:
         """Keys, and what the words mean."""
