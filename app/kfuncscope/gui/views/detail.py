@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetricsF, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QFrame, QScrollArea
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views import words
+from kfuncscope.gui.views.story import Story
 from kfuncscope.rules.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
 
 MOST = 8
@@ -70,7 +70,7 @@ def as_text(finding: Finding, where: str) -> str:
 
 
 class DetailPanel(QScrollArea):
-    """Rebuilt whenever the selection changes; a handful of widgets each time."""
+    """The story of the selection, told anew whenever that changes; a handful of widgets each time."""
 
     note_wanted = Signal(Node, int)
     waive_wanted = Signal(Node, int)
@@ -83,7 +83,7 @@ class DetailPanel(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Detail"))
-        self._column = QVBoxLayout()
+        self._story = Story(0)
         self._reflow = QTimer(self, interval=60, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = ()
@@ -101,15 +101,10 @@ class DetailPanel(QScrollArea):
     def refresh(self) -> None:
         """Tell the story of the selection."""
         self._told = (self._store.index, self._store.selected, self._store.finding, self._store.lane)
-        body = QWidget()
-        body.setObjectName("detail")
-        body.setStyleSheet(f"QWidget#detail {{ background: {theme.look().panel}; }}")
-        self._column = QVBoxLayout(body)
-        self._column.setContentsMargins(14, 8, 14, 14)
-        self._column.setSpacing(5)
+        self._story = Story(self.viewport().width())
         index, node = self._store.index, self._store.selected
         if index is None:
-            self._muted(self.tr("Select something in the graph, the matrix or the findings to read why."))
+            self._story.muted(self.tr("Select something in the graph, the matrix or the findings to read why."))
         elif node is None:
             self._tell_lane(index)
         elif node.column == OBJECT:
@@ -118,8 +113,8 @@ class DetailPanel(QScrollArea):
             self._tell_program(index, node)
         else:
             self._tell_need(index, node)
-        self._column.addStretch(1)
-        self.setWidget(body)
+        self._story.end()
+        self.setWidget(self._story)
 
     def _lane(self, index: Index, table: np.ndarray, number: int) -> int:
         """The lane under study; over all lanes the one where the thing is worst."""
@@ -130,29 +125,29 @@ class DetailPanel(QScrollArea):
     def _head(self, index: Index, lane: int) -> None:
         if lane >= 0:
             arch = index.arches[lane]
-            self._heading(f"{self.tr('Detail')} · {arch.arch} · {arch.old.release} → {arch.new.release}")
+            self._story.heading(f"{self.tr('DETAIL')} · {arch.arch} · {arch.old.release} → {arch.new.release}")
 
     def _tell_lane(self, index: Index) -> None:
         """Nothing selected: what is worst here, to start from."""
         lane = self._store.lane
-        self._heading(index.lanes[lane] if lane >= 0 else self.tr("ALL ARCHITECTURES"))
+        self._story.heading(index.lanes[lane] if lane >= 0 else self.tr("ALL ARCHITECTURES"))
         table = index.findings
         rows = np.flatnonzero(
             (table.verdict >= AFFECTED) & ((table.lane == lane) | ((lane < 0) & (table.lane < index.overall)))
         )
         if not len(rows):
-            self._title(self.tr("Nothing is affected"), Verdict.OK)
+            self._story.title(self.tr("Nothing is affected"), Verdict.OK)
             return
         level = int(table.verdict[rows].max())
         rows = rows[table.verdict[rows] == level]
         needs, count = np.unique(table.need[rows], return_counts=True)
-        self._title(self.tr("Where to begin"), SCALE[level])
-        self._muted(self.tr("What hits most programs ({0}):").format(theme.WORDS[SCALE[level]].lower()))
+        self._story.title(self.tr("Where to begin"), SCALE[level])
+        self._story.muted(self.tr("What hits most programs ({0}):").format(theme.WORDS[SCALE[level]].lower()))
         for i in np.argsort(-count, kind="stable")[:10]:
             kind, name = index.needs[int(needs[i])]
             node = Node(NEED, int(needs[i]))
-            self._link(f"{name}   {kind.value} · {int(count[i])}×", partial(self._store.select, node))
-        self._muted(self.tr("Select anything in the graph, the matrix or the findings to read why."))
+            self._story.link(name, f"{kind.value} · {int(count[i])}×", partial(self._store.select, node))
+        self._story.muted(self.tr("Select anything in the graph, the matrix or the findings to read why."))
 
     def _tell_object(self, index: Index, node: Node) -> None:
         lane = self._lane(index, index.obj_verdict, node.id)
@@ -160,13 +155,13 @@ class DetailPanel(QScrollArea):
         self._head(index, lane)
         name = index.objects[node.id]
         if found is None:
-            self._title(self.tr("Not judged here"), Verdict.UNKNOWN)
-            self._path(name)
+            self._story.title(self.tr("Not judged here"), Verdict.UNKNOWN)
+            self._story.path(name)
             return
-        self._title(theme.WORDS[found.verdict], found.verdict)
-        self._path(f"{found.package} › {name}" if found.package else name)
-        self._text(found.reason)
-        self._muted(f"SHA-256 {found.sha256[:16]}…")
+        self._story.title(theme.WORDS[found.verdict], found.verdict)
+        self._story.path(f"{found.package} › {name}" if found.package else name)
+        self._story.text(found.reason)
+        self._story.muted(f"SHA-256 {found.sha256[:16]}…")
         self._links(
             self.tr("PROGRAMS"),
             [(index.program_id(name, p.program), p.program, p.verdict, p.section) for p in found.programs],
@@ -183,16 +178,16 @@ class DetailPanel(QScrollArea):
         program = index.programs[node.id]
         self._head(index, lane)
         if found is None:
-            self._title(self.tr("Not judged here"), Verdict.UNKNOWN)
-            self._path(f"{index.objects[program.object]} › {program.name}")
+            self._story.title(self.tr("Not judged here"), Verdict.UNKNOWN)
+            self._story.path(f"{index.objects[program.object]} › {program.name}")
             return
         rows = [int(r) for r in index.findings_of_program(node.id)]
         if self._store.finding in rows:
             lane = int(index.findings.lane[self._store.finding])
         if not any(index.findings.lane[r] == lane for r in rows):
-            self._title(theme.WORDS[found.verdict], found.verdict)
-            self._path(f"{index.objects[program.object]} › {program.name}")
-            self._text(self._why(index, node, lane, found.verdict))
+            self._story.title(theme.WORDS[found.verdict], found.verdict)
+            self._story.path(f"{index.objects[program.object]} › {program.name}")
+            self._story.text(self._why(index, node, lane, found.verdict))
         self._findings(index, node, lane, rows)
         self._outcomes(found.old, found.new, program.section)
         self._unchecked(found.unchecked)
@@ -214,9 +209,9 @@ class DetailPanel(QScrollArea):
             self._finding(index, node, here[0], f"{kind.value} {name}")
         else:
             code = int(index.need_verdict[node.id, lane]) if lane >= 0 else 0
-            self._title(theme.WORDS[SCALE[max(code, 0)]], SCALE[max(code, 0)])
-            self._path(f"{kind.value} {name}")
-            self._text(self.tr("Nothing happens to it."))
+            self._story.title(theme.WORDS[SCALE[max(code, 0)]], SCALE[max(code, 0)])
+            self._story.path(f"{kind.value} {name}")
+            self._story.text(self.tr("Nothing happens to it."))
         edges = index.edges_of(lane)
         users = edges.program[edges.need == node.id]
         verdicts = index.worst(index.prog_verdict, lane)
@@ -227,7 +222,7 @@ class DetailPanel(QScrollArea):
         self._links(self.tr("WHO USES IT"), sorted(rows_of, key=lambda r: (-SCALE.index(r[2]), r[1])), PROGRAM)
         broken = bool((index.need_verdict[node.id] == SCALE.index(Verdict.BREAKS)).any())
         question = self.tr("What if it stayed?") if broken else self.tr("What if it went away?")
-        self._buttons([(question, lambda: self.whatif_wanted.emit(node))])
+        self._story.buttons([(question, lambda: self.whatif_wanted.emit(node))])
 
     # --- parts ---
     def _findings(self, index: Index, node: Node, lane: int, rows: list[int]) -> None:
@@ -238,57 +233,58 @@ class DetailPanel(QScrollArea):
         where = self._store.name_of(node).partition(":")[2].replace("/", " › ")
         for number, row in enumerate(here[:MOST]):
             if number:
-                self._rule()
+                self._story.rule()
             self._finding(index, node, row, f"{where} › {table.refs[row].name}")
         if len(here) > MOST:
-            self._muted(self.tr("and {0} more in the Findings tab").format(len(here) - MOST))
+            self._story.muted(self.tr("and {0} more in the Findings tab").format(len(here) - MOST))
 
     def _finding(self, index: Index, node: Node, row: int, where: str) -> None:
         found = index.findings.refs[row]
-        self._title(headline(found), found.verdict)
-        self._path(where)
-        self._text(found.message)
+        self._story.title(headline(found), found.verdict)
+        self._story.path(where)
+        self._story.text(found.message)
         facts = [f"Rule {', '.join(found.rules)}", f"confidence {found.confidence}"]
         if found.reach in _REACH and found.verdict is Verdict.BREAKS:
             facts.insert(0, _REACH[found.reach])
         if found.cls:
             facts.append(found.cls)
-        self._muted(" · ".join(facts))
+        self._story.muted(" · ".join(facts))
         self._evidence(found)
         if found.sites:
-            self._heading(self.tr("CALLED FROM"))
+            self._story.heading(self.tr("CALLED FROM"))
             for site in found.sites[:6]:
-                self._mono(site_line(site), site.text)
+                self._story.mono(site_line(site), site.text)
             if len(found.sites) > 6:
-                self._muted(self.tr("and {0} more places").format(len(found.sites) - 6))
+                self._story.muted(self.tr("and {0} more places").format(len(found.sites) - 6))
         if found.remedy is not None:
-            self._heading(self.tr("REMEDY"))
-            self._text(found.remedy.text)
+            self._story.heading(self.tr("REMEDY"))
+            self._story.text(found.remedy.text)
             if found.remedy.code:
-                self._code(html.escape(words.wrapped(found.remedy.code, self._letters())))
+                self._story.code(found.remedy.code)
         code = found.remedy.code if found.remedy is not None else ""
         actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
         actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))
         actions.append((self.tr("Note…"), lambda: self.note_wanted.emit(node, row)))
         actions.append((self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row)))
-        self._buttons(actions)
+        self._story.buttons(actions)
         self._seen(index, row)
 
     def _evidence(self, found: Finding) -> None:
-        c, evidence = theme.look(), found.evidence
-        old, new, width = evidence.old, evidence.new, self._letters()
+        evidence, story = found.evidence, self._story
+        old, new = evidence.old, evidence.new
         if old or new:
+            gone = self.tr("<i>absent</i>")
+            c, width = theme.look(), story.letters()
             if old and new:
                 left, right = words.marked(old, new, c.removed, c.added, width)
             else:
                 left, right = (html.escape(words.wrapped(text, width)) for text in (old, new))
-            gone = self.tr("<i>absent</i>")
-            self._heading(self.tr("OLD KERNEL"))
-            self._code(left or gone)
-            self._heading(self.tr("NEW KERNEL"))
-            self._code(right or gone)
+            story.heading(self.tr("OLD KERNEL"))
+            story.marked_code(left or gone)
+            story.heading(self.tr("NEW KERNEL"))
+            story.marked_code(right or gone)
         if evidence.facts:
-            self._facts(evidence.facts)
+            story.facts(evidence.facts)
 
     def _seen(self, index: Index, row: int) -> None:
         """The same need on every lane: one block each, with shape and word."""
@@ -296,25 +292,10 @@ class DetailPanel(QScrollArea):
         need = int(table.need[row])
         if index.overall < 2:
             return
-        self._heading(self.tr("ON EACH ARCHITECTURE"))
-        holder = QWidget()
-        grid = QGridLayout(holder)
-        grid.setContentsMargins(0, 2, 0, 4)
-        grid.setSpacing(4)
-        for lane, label in enumerate(index.lanes[: index.overall]):
-            code = int(index.need_verdict[need, lane])
-            verdict = SCALE[code] if code >= 0 else None
-            text = f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}" if verdict is not None else "– not used"
-            cell = QLabel(f"{html.escape(label)}<br><b>{text}</b>")
-            ink = theme.look().verdicts[verdict] if verdict is not None else theme.look().muted
-            back = theme.look().tints[verdict] if verdict is not None else theme.look().panel
-            cell.setStyleSheet(
-                f"background:{back}; color:{ink}; border:1px solid {theme.look().line};"
-                "border-radius:4px; padding:2px 5px;"
-            )
-            cell.setFont(theme.ui_font(-1))
-            grid.addWidget(cell, lane // 3, lane % 3)
-        self._column.addWidget(holder)
+        self._story.heading(self.tr("ON EACH ARCHITECTURE"))
+        codes = index.need_verdict[need, : index.overall].tolist()
+        verdicts = [SCALE[code] if code >= 0 else None for code in codes]
+        self._story.fields(list(zip(index.lanes, verdicts, strict=False)), self.tr("– not used"))
 
     def _outcomes(self, old: Outcome | None, new: Outcome, section: str) -> None:
         def said(outcome: Outcome | None) -> str:
@@ -327,127 +308,32 @@ class DetailPanel(QScrollArea):
                 word = "loads, does not attach"
             return word + (f" ({outcome.reason or outcome.cls})" if outcome.cls else "")
 
-        self._heading(self.tr("The program as a whole"))
-        self._muted(f'SEC("{section}")\n' + self.tr("old kernel: {0}\nnew kernel: {1}").format(said(old), said(new)))
+        self._story.heading(self.tr("THE PROGRAM AS A WHOLE"))
+        self._story.muted(
+            f'SEC("{section}")\n' + self.tr("old kernel: {0}\nnew kernel: {1}").format(said(old), said(new))
+        )
 
     def _unchecked(self, reasons: tuple[str, ...]) -> None:
         if reasons:
-            self._heading(self.tr("COULD NOT CHECK"))
+            self._story.heading(self.tr("COULD NOT CHECK"))
             for reason in reasons[:MOST]:
-                self._text("? " + reason)
+                self._story.text("? " + reason)
 
     def _links(self, heading: str, rows: list[tuple[int | None, str, Verdict, str]], column: int) -> None:
         if not rows:
             return
-        self._heading(f"{heading}  {len(rows)}")
+        self._story.heading(f"{heading}  {len(rows)}")
         for number, name, verdict, more in rows[:40]:
             if number is not None:
                 node = Node(column, number)
-                self._link(f"{name}   {more}", partial(self._store.select, node), verdict)
+                self._story.link(name, more, partial(self._store.select, node), verdict)
         if len(rows) > 40:
-            self._muted(self.tr("and {0} more").format(len(rows) - 40))
-
-    # --- widgets ---
-    def _add_label(self, text: str, name: str = "", rich: bool = False) -> QLabel:
-        label = QLabel(text)
-        label.setObjectName(name)
-        label.setWordWrap(True)
-        label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
-        label.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        label.setMinimumWidth(40)
-        self._column.addWidget(label)
-        return label
-
-    def _heading(self, text: str) -> None:
-        label = self._add_label(text.upper(), "heading")
-        label.setFont(theme.ui_font(-1, bold=True))
-        label.setContentsMargins(0, 5, 0, 0)
-
-    def _title(self, text: str, verdict: Verdict) -> None:
-        label = self._add_label(f"{theme.GLYPHS[verdict]} {text}")
-        label.setFont(theme.ui_font(3, bold=True))
-        label.setStyleSheet(f"color: {theme.look().verdicts[verdict]};")
-
-    def _path(self, text: str) -> None:
-        label = self._add_label(text.replace("_", "_\u200b").replace(".", ".\u200b"))
-        label.setFont(theme.mono(-0.5))
-
-    def _text(self, text: str) -> None:
-        self._add_label(text)
-
-    def _muted(self, text: str) -> None:
-        self._add_label(text, "muted").setFont(theme.ui_font(-0.5))
-
-    def _mono(self, text: str, tip: str = "") -> None:
-        label = self._add_label(text)
-        label.setFont(theme.mono(-0.5))
-        label.setToolTip(tip)
-
-    def _rule(self) -> None:
-        line = QFrame()
-        line.setFixedHeight(1)
-        line.setStyleSheet(f"background: {theme.look().line};")
-        self._column.addSpacing(6)
-        self._column.addWidget(line)
-
-    def _code(self, marked: str) -> None:
-        c = theme.look()
-        label = self._add_label(words.code_html(marked), rich=True)
-        label.setFont(theme.mono(-1))
-        label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 6px 8px;")
-
-    def _letters(self) -> int:
-        """How many letters of code fit a line."""
-        width = QFontMetricsF(theme.mono(-1)).horizontalAdvance("0")
-        return int((max(self.viewport().width(), 300) - 64) / width)
+            self._story.muted(self.tr("and {0} more").format(len(rows) - 40))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         if event.size().width() != event.oldSize().width():
             self._reflow.start()
         super().resizeEvent(event)
-
-    def _facts(self, facts: tuple[tuple[str, str, str], ...]) -> None:
-        c = theme.look()
-        rows = []
-        for name, old, new in facts[:30]:
-            head = f'<td style="color:{c.muted}; padding-right:10px">{html.escape(name)}</td>'
-            if old == new:
-                rows.append(f'<tr>{head}<td colspan="2" style="color:{c.muted}">{html.escape(old or "–")}</td></tr>')
-                continue
-            first = f'<td style="padding-right:10px">{html.escape(old or "–")}</td>'
-            rows.append(f"<tr>{head}{first}<td>→ {html.escape(new or '–')}</td></tr>")
-        self._add_label(f"<table>{''.join(rows)}</table>", rich=True).setFont(theme.ui_font(-0.5))
-
-    def _link(self, text: str, then: Callable[[], None], verdict: Verdict | None = None) -> None:
-        button = QPushButton(text)
-        button.setObjectName("link")
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        if verdict is not None:
-            button.setIcon(theme.icon(verdict))
-            button.setAccessibleName(f"{text}, {theme.WORDS[verdict]}")
-        button.clicked.connect(then)
-        self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
-
-    def _buttons(self, actions: list[tuple[str, Callable[[], None]]]) -> None:
-        """Buttons side by side, in as many rows as the width asks for."""
-        room = max(self.viewport().width(), 300) - 40
-        row, taken = QHBoxLayout(), 0
-        row.setContentsMargins(0, 4, 0, 2)
-        rows = [row]
-        for text, slot in actions:
-            button = QPushButton(text)
-            button.clicked.connect(lambda _=False, s=slot: s())
-            taken += button.sizeHint().width() + 5
-            if taken > room and row.count():
-                row, taken = QHBoxLayout(), button.sizeHint().width() + 5
-                rows.append(row)
-            row.addWidget(button)
-        for each in rows:
-            each.setSpacing(5)
-            each.addStretch(1)
-            self._column.addLayout(each)
 
 
 def _copy(text: str) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -12,7 +11,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -26,9 +24,9 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
-from kfuncscope.gui.views import words
 from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.gui.views.story import Story
 from kfuncscope.rules.verdict import Verdict
 from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
 
@@ -269,97 +267,54 @@ class KfuncsView(QWidget):
         return False
 
     def _tell(self, number: int) -> None:
-        body = QWidget()
-        body.setObjectName("story")
-        body.setStyleSheet(f"QWidget#story {{ background: {theme.look().panel}; }}")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(14, 8, 14, 12)
-        column.setSpacing(5)
-        if not 0 <= number < len(self.model.rows):
-            self.current = None
-            text = (
-                self.tr("Nothing found.")
-                if self.rows
-                else self.tr("Load kernels or the demo to explore what they offer.")
-            )
-            column.addWidget(_label(text, "muted"))
+        story = Story(self.story.viewport().width())
+        self.current = self.model.rows[number] if 0 <= number < len(self.model.rows) else None
+        if self.current is not None:
+            self._fill(story, self.current)
+        elif self.rows:
+            story.muted(self.tr("Nothing found."))
         else:
-            self.current = self.model.rows[number]
-            self._fill(column, self.current)
-        column.addStretch(1)
-        self.story.setWidget(body)
+            story.muted(self.tr("Load kernels or the demo to explore what they offer."))
+        story.end()
+        self.story.setWidget(story)
 
-    def _fill(self, column: QVBoxLayout, row: OfferRow) -> None:
-        title = _label(row.name)
-        title.setFont(theme.mono(2))
-        column.addWidget(title)
+    def _fill(self, story: Story, row: OfferRow) -> None:
+        story.path(row.name, 2)
         facts = [row.kind.value, *(f"set {s}" for s in row.sets), row.module and f"module {row.module}"]
         if row.first_release:
             facts.append(self.tr("since {0}").format(row.first_release))
-        column.addWidget(_label(" · ".join(f for f in facts if f), "muted"))
+        story.muted(" · ".join(f for f in facts if f))
         if row.stability:
-            column.addWidget(_label(row.stability))
+            story.text(row.stability)
         if row.replaced_by:
-            column.addWidget(_label(self.tr("Replaced by {0}").format(row.replaced_by)))
+            story.text(self.tr("Replaced by {0}").format(row.replaced_by))
         if row.prototype:
-            _section(column, self.tr("PROTOTYPE"))
-            column.addWidget(_code(row.prototype))
+            story.heading(self.tr("PROTOTYPE"))
+            story.code(row.prototype)
         if row.flags:
-            _section(column, self.tr("FLAGS"))
+            story.heading(self.tr("FLAGS"))
             for flag in row.flags:
-                column.addWidget(_label(f"{flag}: {FLAGS.get(flag, self.tr('not known to this version'))}"))
+                story.text(f"{flag}: {FLAGS.get(flag, self.tr('not known to this version'))}")
         if row.prog_types:
-            _section(column, self.tr("PROGRAM TYPES"))
-            column.addWidget(_label(", ".join(row.prog_types)))
+            story.heading(self.tr("PROGRAM TYPES"))
+            story.text(", ".join(row.prog_types))
         if row.seen:
-            _section(column, self.tr("SEEN IN"))
-            column.addWidget(LifeLine(row.seen))
-        _section(column, self.tr("USED BY  {0}").format(len(row.users)))
+            story.heading(self.tr("SEEN IN"))
+            story.add(LifeLine(row.seen))
+        story.heading(self.tr("USED BY  {0}").format(len(row.users)))
         for user in row.users[:12]:
-            column.addWidget(_label(user.replace("/", " › ")))
+            story.text(user.replace("/", " › "))
         if len(row.users) > 12:
-            column.addWidget(_label(self.tr("and {0} more").format(len(row.users) - 12), "muted"))
-        self._buttons(column, row)
-
-    def _buttons(self, column: QVBoxLayout, row: OfferRow) -> None:
-        buttons = QHBoxLayout()
-        what = QPushButton(self.tr("What if it went away?"))
-        what.clicked.connect(lambda: self.whatif_wanted.emit(row.kind.value, row.name))
-        who = QPushButton(self.tr("Show in graph"))
+            story.muted(self.tr("and {0} more").format(len(row.users) - 12))
+        _, who = story.buttons(
+            [
+                (self.tr("What if it went away?"), lambda: self.whatif_wanted.emit(row.kind.value, row.name)),
+                (self.tr("Show in graph"), lambda: self.who_wanted.emit(row.kind.value, row.name)),
+            ]
+        )
         who.setEnabled(bool(row.users))
-        who.clicked.connect(lambda: self.who_wanted.emit(row.kind.value, row.name))
-        buttons.addWidget(what)
-        buttons.addWidget(who)
-        buttons.addStretch(1)
-        column.addLayout(buttons)
 
 
 def _short(seen: Seen) -> str:
     """A kernel in few letters: architecture and series, or the release."""
     return f"{seen.arch} {'.'.join(seen.release.split('.')[:2])}" if seen.arch else seen.release
-
-
-def _label(text: str, name: str = "") -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setMinimumWidth(40)
-    return label
-
-
-def _section(column: QVBoxLayout, text: str) -> None:
-    label = _label(text, "heading")
-    label.setFont(theme.ui_font(-1, bold=True))
-    label.setContentsMargins(0, 5, 0, 0)
-    column.addWidget(label)
-
-
-def _code(text: str) -> QLabel:
-    c = theme.look()
-    label = QLabel(words.code_html(html.escape(words.wrapped(text, 44))))
-    label.setFont(theme.mono(-0.5))
-    label.setWordWrap(True)
-    label.setMinimumWidth(40)
-    label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 6px 8px;")
-    return label

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A column of text, declarations, links and buttons that tells about one thing, as wide as the panel it stands in."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.views import words
+from kfuncscope.rules.verdict import Verdict
+
+NARROWEST = 300
+FACTS = 30
+
+
+class Link(QPushButton):
+    """A name to press and what is to be said about it; what does not fit is left out, the tooltip has it all."""
+
+    def __init__(self, name: str, more: str = "", verdict: Verdict | None = None) -> None:
+        super().__init__()
+        self._name, self._more = name, more
+        self.setObjectName("link")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        whole = f"{name}   {more}".strip()
+        self.setToolTip(whole)
+        self.setAccessibleName(whole)
+        if verdict is not None:
+            self.setIcon(theme.icon(verdict))
+            self.setAccessibleName(f"{whole}, {theme.WORDS[verdict]}")
+        self.setText(whole)
+        self._whole = super().sizeHint()
+
+    def sizeHint(self) -> QSize:
+        return self._whole
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(60, self._whole.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        metrics = self.fontMetrics()
+        whole = f"{self._name}   {self._more}".strip()
+        room = self.width() - (self._whole.width() - metrics.horizontalAdvance(whole))
+        rest = room - metrics.horizontalAdvance(f"{self._name}   ")
+        if not self._more or rest < 50:
+            self.setText(metrics.elidedText(whole, Qt.TextElideMode.ElideMiddle, room))
+        else:  # of a path the end tells more
+            mode = Qt.TextElideMode.ElideLeft if "/" in self._more else Qt.TextElideMode.ElideRight
+            self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, rest)}")
+
+
+class Story(QWidget):
+    """The column; every method adds one piece below the others. ``width`` is that of the panel around it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.setObjectName("story")
+        self.setStyleSheet(f"QWidget#story {{ background: {theme.look().panel}; }}")
+        self._width = max(width, NARROWEST)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(14, 8, 14, 14)
+        self._column.setSpacing(5)
+
+    def end(self) -> None:
+        """What comes is at the top, what is left stays empty."""
+        self._column.addStretch(1)
+
+    def letters(self) -> int:
+        """How many letters of code fit a line."""
+        return int((self._width - 64) / QFontMetricsF(theme.mono(-1)).horizontalAdvance("0"))
+
+    # --- text ---
+    def _label(self, text: str, name: str = "", rich: bool = False) -> QLabel:
+        label = QLabel(text)
+        label.setObjectName(name)
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
+        label.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        label.setMinimumWidth(40)
+        self._column.addWidget(label)
+        return label
+
+    def heading(self, text: str) -> None:
+        """A small heading; words in capitals are written so, names keep their case."""
+        label = self._label(text, "heading")
+        label.setFont(theme.ui_font(-1, bold=True))
+        label.setContentsMargins(0, 5, 0, 0)
+
+    def title(self, text: str, verdict: Verdict) -> None:
+        """A verdict in large letters."""
+        label = self._label(f"{theme.GLYPHS[verdict]} {text}")
+        label.setFont(theme.ui_font(3, bold=True))
+        label.setStyleSheet(f"color: {theme.look().verdicts[verdict]};")
+
+    def path(self, text: str, larger: float = -0.5) -> None:
+        """A name or a chain of names, which may break after any of its parts."""
+        label = self._label("".join(f"{c}\u200b" if c in "_./" else c for c in text))
+        label.setFont(theme.mono(larger))
+
+    def text(self, text: str) -> None:
+        """A sentence."""
+        self._label(text)
+
+    def muted(self, text: str) -> None:
+        """Something in passing."""
+        self._label(text, "muted").setFont(theme.ui_font(-0.5))
+
+    def mono(self, text: str, tip: str = "") -> None:
+        """A place in the source."""
+        label = self._label(text)
+        label.setFont(theme.mono(-0.5))
+        label.setToolTip(tip)
+
+    def code(self, text: str) -> None:
+        """C, broken to fit."""
+        self.marked_code(html.escape(words.wrapped(text, self.letters())))
+
+    def marked_code(self, marked: str) -> None:
+        """C as HTML, with its differences marked."""
+        c = theme.look()
+        label = self._label(words.code_html(marked), rich=True)
+        label.setFont(theme.mono(-1))
+        label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 6px 8px;")
+
+    def facts(self, facts: tuple[tuple[str, str, str], ...]) -> None:
+        """Rows of name, old and new; one value where they are the same."""
+        c = theme.look()
+        rows = []
+        for name, old, new in facts[:FACTS]:
+            head = f'<td style="color:{c.muted}; padding-right:10px">{html.escape(name)}</td>'
+            if old == new:
+                rows.append(f'<tr>{head}<td colspan="2" style="color:{c.muted}">{html.escape(old or "–")}</td></tr>')
+                continue
+            first = f'<td style="padding-right:10px">{html.escape(old or "–")}</td>'
+            rows.append(f"<tr>{head}{first}<td>→ {html.escape(new or '–')}</td></tr>")
+        self._label(f"<table>{''.join(rows)}</table>", rich=True).setFont(theme.ui_font(-0.5))
+
+    # --- parts ---
+    def add(self, widget: QWidget) -> None:
+        """A part of another kind."""
+        self._column.addWidget(widget)
+
+    def rule(self) -> None:
+        """A line between two things."""
+        line = QFrame()
+        line.setFixedHeight(1)
+        line.setStyleSheet(f"background: {theme.look().line};")
+        self._column.addSpacing(6)
+        self._column.addWidget(line)
+
+    def fields(self, cells: list[tuple[str, Verdict | None]], none: str) -> None:
+        """One field per name, three a row, with the shape and the word of its verdict (``none`` without one)."""
+        c, holder = theme.look(), QWidget()
+        grid = QGridLayout(holder)
+        grid.setContentsMargins(0, 2, 0, 4)
+        grid.setSpacing(4)
+        for number, (name, verdict) in enumerate(cells):
+            said = f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}" if verdict is not None else none
+            cell = QLabel(f"{html.escape(name)}<br><b>{html.escape(said)}</b>")
+            cell.setWordWrap(True)
+            cell.setMinimumWidth(40)
+            ink, ground = (c.verdicts[verdict], c.tints[verdict]) if verdict is not None else (c.muted, c.panel)
+            cell.setStyleSheet(
+                f"background:{ground}; color:{ink}; border:1px solid {c.line}; border-radius:4px; padding:2px 5px;"
+            )
+            cell.setFont(theme.ui_font(-1))
+            grid.addWidget(cell, number // 3, number % 3)
+        self._column.addWidget(holder)
+
+    def link(self, name: str, more: str, then: Callable[[], None], verdict: Verdict | None = None) -> None:
+        """Something to go to."""
+        button = Link(name, more, verdict)
+        button.clicked.connect(lambda _=False: then())
+        self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def buttons(self, actions: list[tuple[str, Callable[[], None]]]) -> list[QPushButton]:
+        """Buttons side by side, in as many rows as the width asks for; returns them."""
+        room = self._width - 40
+        row, taken, made = QHBoxLayout(), 0, []
+        row.setContentsMargins(0, 4, 0, 2)
+        rows = [row]
+        for text, slot in actions:
+            button = QPushButton(text)
+            button.clicked.connect(lambda _=False, s=slot: s())
+            made.append(button)
+            taken += button.sizeHint().width() + 5
+            if taken > room and row.count():
+                row, taken = QHBoxLayout(), button.sizeHint().width() + 5
+                rows.append(row)
+            row.addWidget(button)
+        for each in rows:
+            each.setSpacing(5)
+            each.addStretch(1)
+            self._column.addLayout(each)
+        return made
