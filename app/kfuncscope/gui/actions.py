@@ -17,6 +17,7 @@ from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.tour import Tour
 from kfuncscope.gui.views.help import HelpDialog
+from kfuncscope.gui.views.words import counted
 from kfuncscope.upgrade import sessionfile
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.session import KernelRef, Session
@@ -171,7 +172,7 @@ class Actions(QObject):
         if not (self.session.old or self.session.new):
             return None
         self._started = time.monotonic()
-        title = self.tr("Analyse {0} inputs").format(len(self.session.objects))
+        title = self.tr("Analyse {0}").format(counted(len(self.session.objects), self.tr("input"), self.tr("inputs")))
         return self.window.jobs.process(
             runner.analyse_in_process,
             (self.session,),
@@ -237,9 +238,9 @@ class Actions(QObject):
         found = len(w.findings.model.rows)
         w.tabs.setTabText(2, self.tr("Findings {0}").format(f"{found:,}") if found else self.tr("Findings"))
         parts = [
-            self.tr("{0} programs").format(f"{len(index.programs):,}"),
-            self.tr("{0} objects").format(f"{len(index.objects):,}"),
-            self.tr("{0} architectures").format(len({a.arch for a in index.analysis.arches})),
+            counted(len(index.programs), self.tr("program"), self.tr("programs")),
+            counted(len(index.objects), self.tr("object"), self.tr("objects")),
+            counted(len({a.arch for a in index.analysis.arches}), self.tr("architecture"), self.tr("architectures")),
         ]
         if self.seconds:
             parts.append(self.tr("analysed in {0:.1f} s").format(self.seconds))

@@ -198,6 +198,8 @@ class WaiverDialog(QDialog):
         buttons.accepted.connect(self._accept)
         buttons.rejected.connect(self.close)
         column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.setSpacing(9)
         column.addWidget(head)
         column.addLayout(form)
         column.addWidget(buttons)

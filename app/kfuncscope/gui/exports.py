@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
+from kfuncscope.gui.views.words import counted
 from kfuncscope.upgrade.analysis import Analysis
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ class ExportDialog(QDialog):
         index, store = window.store.index, window.store
         assert index is not None
         passing = int(flt.program_mask(index, store.filters).sum())
-        self.scope.addItem(self.tr("everything ({0} programs)").format(len(index.programs)), ALL)
-        self.scope.addItem(self.tr("what the filters leave ({0} programs)").format(passing), FILTERED)
+        self.scope.addItem(self.tr("everything ({0})").format(self._programs(len(index.programs))), ALL)
+        self.scope.addItem(self.tr("what the filters leave ({0})").format(self._programs(passing)), FILTERED)
         if store.selected is not None:
             name = (index.objects, [p.name for p in index.programs], [n for _, n in index.needs])[store.selected.column]
             kind = (self.tr("object"), self.tr("program"), self.tr("users of"))[store.selected.column]
@@ -183,10 +184,14 @@ class ExportDialog(QDialog):
         self.redact = QCheckBox(self.tr("Leave out folders of my files"))
         self.open_after = QCheckBox(self.tr("Open afterwards"))
         self.path = QLineEdit(str(Path.home() / "kfuncscope-report.html"))
+        self._hypothetical = bool(index.analysis.whatif)
         self._lay_out()
+        self.path.textChanged.connect(lambda _: self._check())
         self.format.currentIndexChanged.connect(lambda _: self._renamed())
-        if index.analysis.whatif:
-            self.warning.setText(self.tr("This result is hypothetical (what-if). The export says so."))
+        self._check()
+
+    def _programs(self, number: int) -> str:
+        return counted(number, self.tr("program"), self.tr("programs"))
 
     def _lay_out(self) -> None:
         browse = QPushButton(self.tr("Browse…"))
@@ -216,6 +221,15 @@ class ExportDialog(QDialog):
         column.addWidget(self.warning)
         column.addWidget(buttons)
         self.resize(560, self.sizeHint().height())
+
+    def _check(self) -> None:
+        """Say what a person would want to know before pressing the button."""
+        given = self.path.text().strip()
+        told = [self.tr("This result is hypothetical (what-if). The export says so.")] if self._hypothetical else []
+        if given and os.path.isfile(given):
+            told.append(self.tr("The file exists: it will be replaced."))
+        self.warning.setText("\n".join(told))
+        self.go.setEnabled(bool(given))
 
     def _suffix(self) -> str:
         value = str(self.format.currentData())

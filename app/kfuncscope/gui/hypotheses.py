@@ -115,7 +115,8 @@ class Hypotheses(QObject):
         more = ""
         if real is not None and index is not None:
             delta = index.counts(-1)[Verdict.BREAKS] - real.counts(-1)[Verdict.BREAKS]
-            more = self.tr(" · {0} programs break").format(f"{delta:+d}".replace("-", "−"))
+            breaks = self.tr("program breaks") if abs(delta) == 1 else self.tr("programs break")
+            more = f" · {delta:+d} {breaks}".replace("-", "−")
         w.banner_text.setText(self.tr("What if: {0}{1}. This is not a real result.").format(named, more))
 
     def dialog(self) -> None:
@@ -157,9 +158,8 @@ class WhatIfDialog(QDialog):
             self.action.addItem(self.tr(word), action)
         self.add = QPushButton(self.tr("Assume"))
         self.add.setObjectName("primary")
-        self.add.setAutoDefault(False)
+        self.add.setDefault(True)  # Enter in the field is its doing; Close must not be the one
         self.add.clicked.connect(self._add)
-        self.name.returnPressed.connect(self._add)
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Assumptions"))
         self.remove = QPushButton(self.tr("Take back"))
@@ -178,6 +178,7 @@ class WhatIfDialog(QDialog):
         foot = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         foot.addButton(self.remove, QDialogButtonBox.ButtonRole.ActionRole)
         foot.rejected.connect(self.close)
+        foot.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)
         column = QVBoxLayout(self)
         column.setSpacing(9)
         column.setContentsMargins(16, 14, 16, 14)

@@ -45,7 +45,8 @@ QPushButton, QToolButton#chipmenu, QComboBox {{ background: {c.panel}; color: {c
   border-radius: 5px; padding: 4px 10px; }}
 QPushButton:hover, QComboBox:hover, QToolButton#chipmenu:hover {{ border-color: {c.strong_line};
   background: {c.selection}; }}
-QPushButton:focus, QComboBox:focus, QToolButton:focus, QLineEdit:focus, QPlainTextEdit:focus {{
+QPushButton:focus, QComboBox:focus, QToolButton:focus, QLineEdit:focus, QPlainTextEdit:focus,
+QDateEdit:focus {{
   border: 1px solid {c.accent}; }}
 QPushButton:disabled {{ color: {c.muted}; }}
 QPushButton:default, QPushButton#primary {{ background: {c.accent}; color: {c.on_accent};
@@ -58,8 +59,10 @@ QPushButton#link {{ border: 0; background: transparent; color: {c.accent}; paddi
 QPushButton#link:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
 QComboBox {{ padding-right: 22px; }}
 QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
-QComboBox::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}
-QLineEdit, QPlainTextEdit, QSpinBox {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line};
+QDateEdit::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
+QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}
+QLineEdit, QPlainTextEdit, QSpinBox, QDateEdit {{ background: {c.panel}; color: {c.text};
+  border: 1px solid {c.line}; placeholder-text-color: {c.muted};
   border-radius: 5px; padding: 4px 8px; selection-background-color: {c.accent}; selection-color: {c.on_accent}; }}
 QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {c.strong_line}; border-radius: 3px;
   background: {c.panel}; }}
@@ -77,13 +80,15 @@ QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 7px 14px; bo
 QTabBar::tab:selected {{ color: {c.text}; border-bottom: 2px solid {c.accent}; font-weight: 600; }}
 QTabBar::tab:hover {{ color: {c.text}; }}
 QTabBar::tab:focus {{ color: {c.accent}; }}
-QTreeView, QTableView, QListView {{ background: {c.panel}; alternate-background-color: {c.window}; border: 0;
+QTreeView, QTableView, QListView {{ background: {c.panel}; alternate-background-color: {c.window};
+  border: 1px solid {c.panel}; border-radius: 3px;
   gridline-color: {c.line}; outline: 0; }}
 QTreeView::item {{ padding: 2px 0; }}
 QListWidget::item {{ padding: 4px 6px; }}
 QTreeView::item:selected, QTableView::item:selected, QListView::item:selected {{ background: {c.selection};
   color: {c.text}; }}
-QTreeView:focus, QTableView:focus, QListView:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
+QTreeView:focus, QTableView:focus, QListView:focus, QTextBrowser:focus {{ border: 1px solid {c.accent}; }}
+QTextBrowser {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line}; border-radius: 3px; }}
 QHeaderView {{ background: {c.panel}; }}
 QHeaderView::section {{ background: {c.panel}; color: {c.muted}; border: 0; border-bottom: 1px solid {c.line};
   padding: 5px 8px;

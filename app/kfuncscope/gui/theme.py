@@ -209,7 +209,8 @@ def icon(verdict: Verdict) -> QIcon:
             painter = QPainter(pixmap)
             draw_glyph(painter, verdict, size / 2, size / 2, size * 0.62)
             painter.end()
-            made.addPixmap(pixmap)
+            for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # a selected row does not wash the colour out
+                made.addPixmap(pixmap, mode)
         _icons[key] = made
     return _icons[key]
 

@@ -12,6 +12,7 @@ from PySide6.QtGui import QBrush, QColor
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.table import ROOT, Cell
+from kfuncscope.gui.views.words import counted
 from kfuncscope.rules.verdict import Verdict, worst
 from kfuncscope.upgrade.session import KernelRef, Session
 
@@ -100,7 +101,9 @@ class InputsModel(QAbstractItemModel):
         packages: dict[str, list[int]] = {}
         for oid, package in enumerate(index.packages):
             packages.setdefault(package, []).append(oid)
-        head.text = self.tr("Objects  {0} in {1} packages").format(len(index.objects), len(packages))
+        named = sum(bool(package) for package in packages)
+        of = f" in {counted(named, self.tr('package'), self.tr('packages'))}" if named else ""
+        head.text = self.tr("Objects  {0}").format(f"{len(index.objects):,}") + of
         total = index.worst(index.obj_verdict, -1)
         for package in sorted(packages):
             oids = packages[package]
@@ -109,11 +112,7 @@ class InputsModel(QAbstractItemModel):
             parent = head.add(Item(text, state, token=("package", package)))
             for oid in oids:
                 programs = sum(p.object == oid for p in index.programs) if len(index.programs) < 400 else 0
-                tail = (
-                    f"  {programs} " + (self.tr("program") if programs == 1 else self.tr("programs"))
-                    if programs
-                    else ""
-                )
+                tail = f"  {counted(programs, self.tr('program'), self.tr('programs'))}" if programs else ""
                 parent.add(
                     Item(index.objects[oid] + tail, SCALE[int(total[oid])], token=("object", index.objects[oid]))
                 )
@@ -125,7 +124,7 @@ class InputsModel(QAbstractItemModel):
             groups = grouped(told)
             for why, wheres in groups[:MOST]:
                 if len(wheres) == 1:
-                    head.add(Item(f"{wheres[0]}: {why}", Verdict.UNKNOWN, tip=f"{wheres[0]}\n{why}"))
+                    head.add(Item(f"{why} ({wheres[0]})", Verdict.UNKNOWN, tip=f"{wheres[0]}\n{why}"))
                     continue
                 group = head.add(Item(f"{len(wheres)}× {why}", Verdict.UNKNOWN, tip=why))
                 for where in wheres[:MOST]:

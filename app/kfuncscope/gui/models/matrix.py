@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, program_mask
-from kfuncscope.gui.index import ABSENT, AFFECTED, SCALE, Index
+from kfuncscope.gui.index import ABSENT, AFFECTED, SCALE, Codes, Index
 from kfuncscope.gui.models.table import Cell, TableModel
 
 VERDICT_ROLE = int(Qt.ItemDataRole.UserRole)
@@ -49,11 +49,14 @@ class MatrixModel(TableModel):
         self.rows: list[Row] = []
         self.folded: set[str] = set()
         self._programs: list[int] = []
+        self._risk: list[tuple[int, int]] = []
 
     def show(self, index: Index | None, filters: Filters) -> None:
         """Show the programs that pass the filters; the arch filter does not narrow, all lanes stay in sight."""
         kept = tuple(t for t in filters if t.kind != "arch")
         self._programs = [] if index is None else np.flatnonzero(program_mask(index, kept)).tolist()
+        if index is not self.index_ and index is not None:
+            self._risk = self._weights(index.prog_verdict)
         self.beginResetModel()
         self.index_ = index
         self.headers = self._heads()
@@ -75,12 +78,18 @@ class MatrixModel(TableModel):
         self.rows = self._arranged()
         self.endResetModel()
 
-    def _weight(self, programs: tuple[int, ...]) -> tuple[int, int]:
-        """Risk of some programs: the worst verdict, then in how many cells it stands; larger is worse."""
-        assert self.index_ is not None
-        table = self.index_.prog_verdict[list(programs)]
-        level = int(table.max()) if table.size else ABSENT
-        return level, int((table == level).sum())
+    @staticmethod
+    def _weights(table: Codes) -> list[tuple[int, int]]:
+        """Risk of every program: the worst verdict, then in how many cells it stands; larger is worse."""
+        if not table.size:
+            return [(ABSENT, 0)] * len(table)
+        level = table.max(axis=1)
+        return list(zip(level.tolist(), (table == level[:, None]).sum(axis=1).tolist(), strict=True))
+
+    def _weight(self, programs: list[int]) -> tuple[int, int]:
+        """Risk of some programs together."""
+        worst = max((self._risk[p][0] for p in programs), default=ABSENT)
+        return worst, sum(self._risk[p][1] for p in programs if self._risk[p][0] == worst)
 
     def _name(self, program: int) -> str:
         assert self.index_ is not None
@@ -101,7 +110,7 @@ class MatrixModel(TableModel):
             groups.setdefault(self._group_of(program), []).append(program)
         heads = sorted(groups)
         if self.by_risk:
-            heads.sort(key=lambda g: self._weight(tuple(groups[g])), reverse=True)
+            heads.sort(key=lambda g: self._weight(groups[g]), reverse=True)
         rows: list[Row] = []
         for head in heads:
             rows.append(Row(-1, head, tuple(groups[head])))
@@ -111,7 +120,7 @@ class MatrixModel(TableModel):
 
     def _ordered(self, programs: list[int]) -> list[int]:
         by_name = sorted(programs, key=self._name)
-        return sorted(by_name, key=lambda p: self._weight((p,)), reverse=True) if self.by_risk else by_name
+        return sorted(by_name, key=lambda p: self._risk[p], reverse=True) if self.by_risk else by_name
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
@@ -129,7 +138,8 @@ class MatrixModel(TableModel):
         counts = Counter(self.index_.prog_verdict[self._programs, lane].tolist())
         worst = [c for c in range(len(SCALE) - 1, AFFECTED - 1, -1) if counts[c]][:2]
         bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in worst)
-        return f"{self.index_.lanes[lane]}\n{bad or self.tr('● clear')}"
+        judged = any(code > ABSENT for code in counts)  # no program here is no good news
+        return f"{self.index_.lanes[lane]}\n{bad or (self.tr('● clear') if judged else '–')}"
 
     def verdicts(self, row: Row, lane: int) -> list[int]:
         """The verdict codes in a cell, without ABSENT."""
@@ -152,8 +162,8 @@ class MatrixModel(TableModel):
             return max(codes, default=ABSENT)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._cell(row, lane, codes)
-        if role == Qt.ItemDataRole.ToolTipRole and row.program >= 0 and lane >= 0:
-            return self._tip(row.program, lane)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row.program, lane) if row.program >= 0 and lane >= 0 else self._counted(codes)
         return None
 
     def _head(self, row: Row, role: int) -> Any:
@@ -163,10 +173,17 @@ class MatrixModel(TableModel):
                 return self._name(row.program)
             mark = "▸" if row.group in self.folded else "▾"
             return f"{mark} {row.group or self.tr('(no package)')}   {len(row.programs)}"
-        if role == Qt.ItemDataRole.ToolTipRole and row.program >= 0:
+        if role == Qt.ItemDataRole.ToolTipRole:
+            if row.program < 0:
+                return row.group
             program = self.index_.programs[row.program]
             return f'{self.index_.objects[program.object]} › {program.name}\nSEC("{program.section}")'
         return None
+
+    def _counted(self, codes: list[int]) -> str | None:
+        """How often each verdict stands in a cell that sums up, the worst first."""
+        counts = Counter(codes)
+        return "\n".join(f"{theme.WORDS[SCALE[c]]}: {counts[c]}" for c in sorted(counts, reverse=True)) or None
 
     def _cell(self, row: Row, lane: int, codes: list[int]) -> str:
         if not codes:
@@ -177,7 +194,7 @@ class MatrixModel(TableModel):
             bad = sum(c >= AFFECTED for c in codes)
             return self.tr("{0} of {1}").format(bad, len(codes)) if bad else word
         if row.program < 0 and worst >= AFFECTED:
-            return f"{word} {codes.count(worst)}"
+            return f"{codes.count(worst)} {word}"
         return word
 
     def _tip(self, program: int, lane: int) -> str | None:

@@ -10,7 +10,6 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -24,7 +23,7 @@ from kfuncscope.gui.jobs import Job, Jobs
 from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.table import Cell
-from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.intake.files import Problem
 from kfuncscope.rules.verdict import Verdict
 
@@ -49,9 +48,7 @@ class ProblemsView(QWidget):
         head.hide()
         self.table.setColumnWidth(0, 330)
         self.table.setColumnWidth(2, round(118 * max(1.0, theme.scale())))
-        self.empty = QLabel(self.tr("Everything that was given could be read and judged."))
-        self.empty.setObjectName("muted")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty = nothing(self.tr("Everything that was given could be read and judged."))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.addWidget(self.table)
@@ -141,6 +138,11 @@ class JobsView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.addWidget(self.table)
+        self.empty = nothing(
+            self.tr("What takes its time is listed here while it runs: analyses, comparisons, exports.")
+        )
+        layout.addWidget(self.empty)
+        self.table.hide()
         jobs.added.connect(self._added)
         jobs.changed.connect(self._changed)
 
@@ -150,11 +152,14 @@ class JobsView(QWidget):
 
     @staticmethod
     def _cells(job: Job) -> tuple[str, ...]:
-        progress = job.error or (f"{job.done} / {job.total}  {job.text}" if job.total else job.text)
+        told = f"{job.done} / {job.total}  {job.text}" if job.total else job.text
+        progress = job.error or ("" if job.state == "done" else told)
         return job.title, job.state, progress, f"{job.seconds:.1f} s" if job.seconds else "", ""
 
     def _added(self, job: Job) -> None:
         self._rows[job.id] = self.model.rowCount()
+        self.table.show()
+        self.empty.hide()
         self.model.append(self._cells(job))
         button = QPushButton(self.tr("Cancel"))
         button.setObjectName("chip")
@@ -186,9 +191,14 @@ class NotesView(QWidget):
         plain_table(self.table, 27)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.setColumnWidth(0, 420)
+        self.empty = nothing(
+            self.tr("No notes yet. “Note…” in the detail panel adds one; they are saved with the session.")
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.addWidget(self.table)
+        layout.addWidget(self.empty)
+        self.show_notes({}, {})
 
     def _edit(self, row: int, text: str) -> None:
         self.edited.emit(self._keys[row], text)
@@ -197,4 +207,6 @@ class NotesView(QWidget):
         """List the notes of a session, each under what it is about; returns how many there are."""
         self._keys = sorted(notes, key=lambda k: about.get(k, k))
         self.model.set_rows([(about.get(key, key), notes[key]) for key in self._keys])
+        self.table.setVisible(bool(notes))
+        self.empty.setVisible(not notes)
         return len(notes)

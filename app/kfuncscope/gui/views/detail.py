@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,7 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.index import AFFECTED, SCALE, Index
+from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views import words
 from kfuncscope.gui.views.story import Story
@@ -140,13 +141,13 @@ class DetailPanel(QScrollArea):
             return
         level = int(table.verdict[rows].max())
         rows = rows[table.verdict[rows] == level]
-        needs, count = np.unique(table.need[rows], return_counts=True)
+        hit = _programs_hit(index, rows)
         self._story.title(self.tr("Where to begin"), SCALE[level])
         self._story.muted(self.tr("What hits most programs ({0}):").format(theme.WORDS[SCALE[level]].lower()))
-        for i in np.argsort(-count, kind="stable")[:10]:
-            kind, name = index.needs[int(needs[i])]
-            node = Node(NEED, int(needs[i]))
-            self._story.link(name, f"{kind.value} · {int(count[i])}×", partial(self._store.select, node))
+        for need, programs in sorted(hit.items(), key=lambda item: -item[1])[:10]:
+            kind, name = index.needs[need]
+            number = words.counted(programs, self.tr("program"), self.tr("programs"))
+            self._story.link(name, f"{kind.value} · {number}", partial(self._store.select, Node(NEED, need)))
         self._story.muted(self.tr("Select anything in the graph, the matrix or the findings to read why."))
 
     def _tell_object(self, index: Index, node: Node) -> None:
@@ -212,9 +213,9 @@ class DetailPanel(QScrollArea):
             self._story.title(theme.WORDS[SCALE[max(code, 0)]], SCALE[max(code, 0)])
             self._story.path(f"{kind.value} {name}")
             self._story.text(self.tr("Nothing happens to it."))
-        edges = index.edges_of(lane)
+        edges = index.edges_of(self._store.lane)
         users = edges.program[edges.need == node.id]
-        verdicts = index.worst(index.prog_verdict, lane)
+        verdicts = index.worst(index.prog_verdict, self._store.lane)
         rows_of = [
             (int(p), index.programs[p].name, SCALE[int(verdicts[p])], index.objects[index.programs[p].object])
             for p in users
@@ -230,7 +231,11 @@ class DetailPanel(QScrollArea):
         table = index.findings
         here = [int(r) for r in rows if int(table.lane[r]) == lane]
         here.sort(key=lambda r: (r != self._store.finding, -int(table.verdict[r])))
-        where = self._store.name_of(node).partition(":")[2].replace("/", " › ")
+        where = (
+            f"{index.objects[index.programs[node.id].object]} › {index.programs[node.id].name}"
+            if node.column == PROGRAM
+            else index.objects[node.id]
+        )
         for number, row in enumerate(here[:MOST]):
             if number:
                 self._story.rule()
@@ -247,7 +252,7 @@ class DetailPanel(QScrollArea):
         if found.reach in _REACH and found.verdict is Verdict.BREAKS:
             facts.insert(0, _REACH[found.reach])
         if found.cls:
-            facts.append(found.cls)
+            facts.append(self.tr("class {0}").format(found.cls))
         self._story.muted(" · ".join(facts))
         self._evidence(found)
         if found.sites:
@@ -334,6 +339,17 @@ class DetailPanel(QScrollArea):
         if event.size().width() != event.oldSize().width():
             self._reflow.start()
         super().resizeEvent(event)
+
+
+def _programs_hit(index: Index, rows: Ints) -> Counter[int]:
+    """How many programs each need hits in some findings; one of a whole object hits all its programs."""
+    table = index.findings
+    alone = rows[table.program[rows] >= 0]
+    hit = set(zip(table.need[alone].tolist(), table.program[alone].tolist(), strict=True))
+    whole = rows[table.program[rows] < 0]
+    for need, oid in set(zip(table.need[whole].tolist(), table.object[whole].tolist(), strict=True)):
+        hit.update((need, program) for program in np.flatnonzero(index.prog_object == oid).tolist())
+    return Counter(need for need, _ in hit)
 
 
 def _copy(text: str) -> None:

@@ -5,14 +5,24 @@ from __future__ import annotations
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHeaderView, QLabel, QMenu, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from kfuncscope.gui.models import findings as fm
+from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import NEED, Node, Store
 from kfuncscope.gui.views.detail import as_text
 
 _WIDTHS = {
-    fm.VERDICT: 90, fm.ARCH: 66, fm.OBJECT: 104, fm.PROGRAM: 138, fm.NEED: 150, fm.MESSAGE: 330, fm.KIND: 70,
+    fm.VERDICT: 90, fm.ARCH: 66, fm.OBJECT: 128, fm.PROGRAM: 130, fm.NEED: 140, fm.MESSAGE: 330, fm.KIND: 70,
     fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60,
 }  # fmt: skip
 
@@ -31,6 +41,23 @@ def plain_table(view: QTableView, row_height: int = 24) -> None:
     view.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     view.setHorizontalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
     view.setTabKeyNavigation(False)
+
+
+def nothing(text: str) -> QLabel:
+    """What stands where a view has nothing to show."""
+    label = QLabel(text)
+    label.setObjectName("muted")
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setWordWrap(True)
+    return label
+
+
+class _End(QStyledItemDelegate):
+    """Leaves out the begin of what is too long: of objects with the same name the folders before it tell more."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideLeft
 
 
 class FindingsView(QWidget):
@@ -56,9 +83,8 @@ class FindingsView(QWidget):
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
-        self.empty = QLabel(self.tr("No finding passes these filters."))
-        self.empty.setObjectName("muted")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.table.setItemDelegateForColumn(fm.OBJECT, _End(self.table))
+        self.empty = nothing(self.tr("No finding passes these filters. Remove a chip above, or press Ctrl+Z."))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 1, 1)
         layout.addWidget(self.table)

@@ -22,7 +22,7 @@ class InputsView(QTreeView):
         self.setHeaderHidden(True)
         self.setIndentation(13)
         self.setUniformRowHeights(True)
-        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Inputs"))
         self.setMinimumWidth(180)

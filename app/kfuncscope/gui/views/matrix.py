@@ -24,7 +24,8 @@ from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, PROGRAM, Node, Store
-from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.gui.views.findings import nothing, plain_table
+from kfuncscope.gui.views.words import counted
 
 
 class _Cell(QStyledItemDelegate):
@@ -53,13 +54,20 @@ class _Cell(QStyledItemDelegate):
         font = theme.ui_font(-0.5) if index.column() else theme.ui_font(bold=True) if group else theme.mono(-0.5)
         painter.setFont(font)
         room = int(box.right() - left - 4)
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        text = painter.fontMetrics().elidedText(text, self._elide(group, index.column()), room)
         painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
         painter.fillRect(QRectF(box.left(), box.bottom() - 0.5, box.width(), 1), QColor(c.line))
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(theme.pen(c.accent, 1.4))
             painter.drawRect(box.adjusted(1, 1, -1, -2))
         painter.restore()
+
+    @staticmethod
+    def _elide(group: bool, column: int) -> Qt.TextElideMode:
+        """What may be left out: of a path its begin, of a program's name its middle, of a count its word."""
+        if column:
+            return Qt.TextElideMode.ElideRight
+        return Qt.TextElideMode.ElideLeft if group else Qt.TextElideMode.ElideMiddle
 
 
 class MatrixView(QWidget):
@@ -97,6 +105,7 @@ class MatrixView(QWidget):
         self.count.setObjectName("muted")
         row = QHBoxLayout()
         row.setContentsMargins(12, 4, 12, 2)
+        row.setSpacing(8)
         row.addWidget(QLabel(self.tr("Rows")))
         row.addWidget(self.group)
         row.addWidget(self.risk)
@@ -107,6 +116,8 @@ class MatrixView(QWidget):
         layout.setSpacing(2)
         layout.addLayout(row)
         layout.addWidget(self.table, 1)
+        self.empty = nothing(self.tr("No program passes these filters. Remove a chip above, or press Ctrl+Z."))
+        layout.addWidget(self.empty, 1)
         store.analysis_changed.connect(self.refresh)
         store.filters_changed.connect(self.refresh)
         store.selection_changed.connect(self._follow)
@@ -114,8 +125,10 @@ class MatrixView(QWidget):
     def refresh(self) -> None:
         """Show the programs that pass the filters."""
         self.model.show(self._store.index, self._store.filters)
-        programs = sum(r.program >= 0 for r in self.model.rows)
-        self.count.setText(self.tr("{0} programs").format(programs))
+        programs = sum(len(r.programs) or r.program >= 0 for r in self.model.rows if not r.group or r.programs)
+        self.count.setText(counted(programs, self.tr("program"), self.tr("programs")))
+        self.table.setVisible(bool(self.model.rows))
+        self.empty.setVisible(not self.model.rows)
         self._columns()
 
     def _columns(self) -> None:
@@ -130,10 +143,18 @@ class MatrixView(QWidget):
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
             self.table.setColumnWidth(0, 210 if lanes > 3 else 260)
             head.setSectionResizeMode(self.model.columnCount() - 1, QHeaderView.ResizeMode.Interactive)
-            self.table.setColumnWidth(self.model.columnCount() - 1, 78)
+            widest = max((len(r.programs) for r in self.model.rows), default=0) * max(lanes, 1)
+            room = self.fontMetrics().horizontalAdvance(f"{widest} of {widest}") + 36
+            self.table.setColumnWidth(self.model.columnCount() - 1, max(78, room))
 
     def _arrange(self) -> None:
         self.model.arrange(self.group.currentData(), self.risk.isChecked())
+
+    def _fold(self, group: str) -> None:
+        """Fold or unfold a group; the keyboard stays on it."""
+        self.model.fold(group)
+        place = next(i for i, r in enumerate(self.model.rows) if r.program < 0 and r.group == group)
+        self.table.setCurrentIndex(self.model.index(place, 0))
 
     def _lane_clicked(self, section: int) -> None:
         index = self._store.index
@@ -148,7 +169,7 @@ class MatrixView(QWidget):
         lane = place.column() - 1
         if row.program < 0:
             if place.column() == 0:
-                self.model.fold(row.group)
+                self._fold(row.group)
             elif self.model.group_by is GroupBy.OBJECT:
                 self._store.select(Node(OBJECT, index.objects.index(row.group)))
             return

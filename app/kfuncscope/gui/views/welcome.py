@@ -23,7 +23,7 @@ class DropArea(QFrame):
         self.what = what
         self._hot = False
         self.setAcceptDrops(True)
-        self.setMinimumSize(210, 150)
+        self.setMinimumSize(210, 172)
         self.setAccessibleName(f"{title}. {hint}")
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 16, 18, 16)
@@ -34,6 +34,7 @@ class DropArea(QFrame):
         text.setObjectName("muted")
         text.setWordWrap(True)
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        text.setMinimumHeight(text.fontMetrics().lineSpacing() * 3)  # the words may take a line more than they have
         self.state = QLabel("")
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.state.setWordWrap(True)

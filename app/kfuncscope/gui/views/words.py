@@ -72,3 +72,8 @@ def _broken(line: str, width: int) -> list[str]:
 def code_html(text: str) -> str:
     """Marked-up code as HTML that keeps its blanks and line breaks."""
     return f'<div style="white-space:pre-wrap">{text}</div>'
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many}"
