@@ -6,11 +6,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QIcon, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, Qt
+from PySide6.QtGui import QAction, QIcon, QKeyEvent, QKeySequence, QPainter, QPalette
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 MOST = 200
+KIND_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,26 @@ def rank(query: str, text: str) -> int | None:
     return 3
 
 
+class _Line(QStyledItemDelegate):
+    """An entry's name at the left, its keys or its kind at the right."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        kind = str(index.data(KIND_ROLE) or "")
+        room = option.fontMetrics.horizontalAdvance(kind) + 14
+        whole = QRect(option.rect)
+        super().paint(painter, option, index)
+        painter.save()
+        painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))
+        painter.drawText(
+            whole.adjusted(whole.width() - room, 0, -8, 0),
+            int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
+            kind,
+        )
+        painter.restore()
+
+
 class Palette(QDialog):
     """Type a few letters, press Enter."""
 
@@ -90,6 +120,8 @@ class Palette(QDialog):
         self.edit.setAccessibleName(self.tr("Search commands and names"))
         self.list = QListWidget()
         self.list.setUniformItemSizes(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setItemDelegate(_Line(self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.itemClicked.connect(self._run)
         layout = QVBoxLayout(self)
@@ -111,7 +143,9 @@ class Palette(QDialog):
         self.list.clear()
         for _, i in scored[:MOST]:
             entry = self._entries[i]
-            item = QListWidgetItem(f"{entry.text}    {entry.kind}")
+            item = QListWidgetItem(entry.text)
+            item.setData(KIND_ROLE, entry.kind)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.text}, {entry.kind}")
             if entry.icon is not None:
                 item.setIcon(entry.icon)
             item.setData(Qt.ItemDataRole.UserRole, i)

@@ -282,30 +282,32 @@ class NodePainter:
 
 
 def paint_block_labels(painter: QPainter, scene: Scene, rect: QRectF, zoom: float) -> None:
-    """Names of objects and how many of their programs are affected, in letters of constant size, where they fit."""
+    """Names of objects and how many of their programs are affected, in letters of constant size, where they fit.
+
+    They stand on the objects' own column, with the shape of the verdict: the gap beside it holds a few letters only.
+    """
     c = theme.look()
     painter.setFont(theme.ui_font(-1))
-    line = painter.fontMetrics().height() + 1
+    metrics = painter.fontMetrics()
+    line = metrics.height() + 1
     last = -1e9
-    right = scene.x[scene.column == 1]
-    left = (scene.x + scene.w)[scene.column == 0]
-    gap = (float(right[0] - left[0]) if len(right) and len(left) else 100.0) * zoom
-    for node in np.flatnonzero(scene.column == 0)[np.argsort(scene.y[scene.column == 0])].tolist():
+    objects = np.flatnonzero(scene.column == 0)
+    for node in objects[np.argsort(scene.y[objects])].tolist():
         y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
         if y - last < line or not -line < y < rect.height() * zoom + line:
             continue
         last = y
         programs = scene.dst[scene.edges_from(node)]
         bad = int((scene.verdict[programs] >= AFFECTED).sum())
-        x = (float(scene.x[node] + scene.w[node]) - rect.left()) * zoom + 4
+        x, width = (float(scene.x[node]) - rect.left()) * zoom, float(scene.w[node]) * zoom
         tail = f"  {bad}/{len(programs)}"
-        metrics = painter.fontMetrics()
-        room = int(gap - metrics.horizontalAdvance(tail) - 14)
+        room = int(width - metrics.horizontalAdvance(tail) - line - 6)
         text = metrics.elidedText(scene.labels[node], Qt.TextElideMode.ElideMiddle, room) + tail
-        box = QRectF(x, y - line / 2, metrics.horizontalAdvance(text) + 6, line)
+        box = QRectF(x, y - line / 2, line + metrics.horizontalAdvance(text) + 6, line)
         painter.fillRect(box, QColor(c.panel))
+        theme.draw_glyph(painter, SCALE[int(scene.verdict[node])], x + line / 2, y, 9)
         painter.setPen(QColor(c.text))
-        painter.drawText(box.adjusted(3, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(box.adjusted(line, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
 
 def paint_headers(

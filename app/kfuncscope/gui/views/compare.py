@@ -109,11 +109,13 @@ class CompareView(QWidget):
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.setContentsMargins(12, 2, 12, 2)
+        top.setSpacing(7)
         for widget in (self.old, QLabel("→"), self.new, self.deep, self.go):
             top.addWidget(widget)
         top.addStretch(1)
         below = QHBoxLayout()
         below.setContentsMargins(12, 2, 12, 4)
+        below.setSpacing(7)
         below.addWidget(self.search, 1)
         below.addWidget(self.kind)
         below.addWidget(self.change)
@@ -164,7 +166,7 @@ class CompareView(QWidget):
         self.model.show(
             self.all, self.search.text(), str(self.kind.currentData() or ""), str(self.change.currentData())
         )
-        self.count.setText(self.tr("{0} differences").format(f"{len(self.model.rows):,}"))
+        self.count.setText(words.counted(len(self.model.rows), self.tr("difference"), self.tr("differences")))
         if self.model.rows:
             self.table.selectRow(0)
         self._tell(0 if self.model.rows else -1)
@@ -182,7 +184,7 @@ class CompareView(QWidget):
         absent = f"<i>{self.tr('absent')}</i>"
         family = theme.mono().family()
         pre = f'<pre style="font-family:{family}; white-space:pre-wrap">'
-        head = f"<b>{html.escape(name)}</b> {change} {html.escape(note)}"
+        head = " · ".join(x for x in (f"<b>{html.escape(name)}</b>", change, html.escape(note)) if x)
         self.text.setHtml(
             f"<p>{head}</p><p style='color:{c.muted}'>{self.tr('FIRST')}</p>{pre}{left or absent}</pre>"
             f"<p style='color:{c.muted}'>{self.tr('SECOND')}</p>{pre}{right or absent}</pre>"

@@ -66,6 +66,7 @@ class OffersModel(TableModel):
         self.headers = [self.tr(t) for t in ("Name", "Upgrade", "Users", "Since", "Kind", "Set")]
         self.all: list[OfferRow] = []
         self.rows: list[OfferRow] = []
+        self._order = (-1, Qt.SortOrder.AscendingOrder)
 
     def show(self, rows: list[OfferRow], text: str, kind: str, used: bool) -> None:
         """Keep the rows whose name, set or module the search finds."""
@@ -80,15 +81,26 @@ class OffersModel(TableModel):
         ]
         kept.sort(key=lambda r: (order.index(r.verdict), -bool(r.users), r.name))
         self.beginResetModel()
-        self.rows = kept
+        self.rows = self._sorted(kept)
         self.endResetModel()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._order = (column, order)
+        self.layoutAboutToBeChanged.emit()
+        kept = self.persistentIndexList()
+        before = self.rows
+        self.rows = self._sorted(before)
+        place = {id(row): number for number, row in enumerate(self.rows)}
+        self.changePersistentIndexList(kept, [self.index(place[id(before[i.row()])], i.column()) for i in kept])
+        self.layoutChanged.emit()
+
+    def _sorted(self, rows: list[OfferRow]) -> list[OfferRow]:
+        """Rows in the order that was asked for, as they come where none was."""
+        column, order = self._order
         if column < 0:
-            return
-        self.beginResetModel()
-        self.rows.sort(key=lambda r: (self._key(r, column), r.name), reverse=order is Qt.SortOrder.DescendingOrder)
-        self.endResetModel()
+            return rows
+        down = order is Qt.SortOrder.DescendingOrder
+        return sorted(rows, key=lambda r: (self._key(r, column), r.name), reverse=down)
 
     def _key(self, row: OfferRow, column: int) -> Any:
         if column == 2:
@@ -188,7 +200,7 @@ class KfuncsView(QWidget):
         plain_table(self.table)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
-        for column, width in ((0, 196), (1, 92), (2, 46), (3, 46), (4, 54), (5, 120)):
+        for column, width in ((0, 190), (1, 92), (2, 60), (3, 60), (4, 64), (5, 120)):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.story = QScrollArea()
@@ -205,6 +217,7 @@ class KfuncsView(QWidget):
     def _build(self) -> None:
         row = QHBoxLayout()
         row.setContentsMargins(12, 6, 12, 4)
+        row.setSpacing(7)
         self._modes = QButtonGroup(self)
         for number, button in enumerate((self.explore_button, self.compare_button)):
             button.setObjectName("chip")
@@ -242,29 +255,40 @@ class KfuncsView(QWidget):
 
     def show_rows(self, rows: list[OfferRow]) -> None:
         """Show other offers; the name under study is kept where it still exists."""
-        keep = (self.current.kind, self.current.name) if self.current is not None else None
         self.rows = rows
         self.refresh()
-        if keep is not None:
-            self.go_to(keep[0].value, keep[1])
 
     def refresh(self) -> None:
-        """Search anew."""
+        """Search anew; the name under study stays where the search still finds it."""
+        kept = (self.current.kind.value, self.current.name) if self.current is not None else None
         self.model.show(self.rows, self.search.text(), str(self.kind.currentData()), self.used.isChecked())
+        place = self._place(*kept) if kept is not None else -1
+        if place < 0 and self.model.rows:
+            place = 0
         selection = self.table.selectionModel()
         selection.blockSignals(True)
-        if self.model.rows:
-            self.table.selectRow(0)
+        if place >= 0:
+            self.table.selectRow(place)
+            self.table.scrollTo(self.model.index(place, 0))
         selection.blockSignals(False)
-        self._tell(0 if self.model.rows else -1)
+        self._tell(place)
+
+    def _place(self, kind: str, name: str) -> int:
+        """The row of a name in the list as it is now, -1 where it is not in it."""
+        rows = enumerate(self.model.rows)
+        return next((i for i, row in rows if (row.kind.value, row.name) == (kind, name)), -1)
 
     def go_to(self, kind: str, name: str) -> bool:
-        """Show one name; False when there is none such."""
-        for number, row in enumerate(self.model.rows):
-            if (row.kind.value, row.name) == (kind, name):
-                self.table.selectRow(number)
-                return True
-        return False
+        """Show one name, ending a search that hides it; False when there is none such."""
+        if self._place(kind, name) < 0 and any((r.kind.value, r.name) == (kind, name) for r in self.rows):
+            self.search.clear()
+            self.kind.setCurrentIndex(0)
+            self.used.setChecked(False)
+        place = self._place(kind, name)
+        if place >= 0:
+            self.show_mode(0)
+            self.table.selectRow(place)
+        return place >= 0
 
     def _tell(self, number: int) -> None:
         story = Story(self.story.viewport().width())
@@ -303,7 +327,7 @@ class KfuncsView(QWidget):
             story.add(LifeLine(row.seen))
         story.heading(self.tr("USED BY  {0}").format(len(row.users)))
         for user in row.users[:12]:
-            story.text(user.replace("/", " › "))
+            story.text(" › ".join(user.rsplit("/", 1)))
         if len(row.users) > 12:
             story.muted(self.tr("and {0} more").format(len(row.users) - 12))
         _, who = story.buttons(

@@ -124,13 +124,16 @@ class LaneCard(QAbstractButton):
                 self.tr("no program for it"), Qt.TextElideMode.ElideRight, int(self.width() - x - 4)
             )
             painter.drawText(QRectF(x, y - 10, self.width() - x, 20), Qt.AlignmentFlag.AlignVCenter, text)
-        for verdict in theme.SHOWN:
-            number = self._counts[verdict]
-            if not number:
-                continue
-            text = f"{number:,}"
+        present = [v for v in theme.SHOWN if self._counts[v]]
+        for place, verdict in enumerate(present):
+            text = f"{self._counts[verdict]:,}"
             width = metrics.horizontalAdvance(text)
-            if x + 16 + width > self.width() - 4:
+            more = 0 if verdict is present[-1] else metrics.horizontalAdvance(f" +{len(present) - place}")
+            if x + 14 + width + more > self.width() - 4:  # never fewer than there are without a word of it
+                painter.setPen(QColor(theme.look().muted))
+                painter.drawText(
+                    QRectF(x, y - 10, self.width() - x, 20), Qt.AlignmentFlag.AlignVCenter, f"+{len(present) - place}"
+                )
                 break
             theme.draw_glyph(painter, verdict, x + 5, y, 9)
             painter.setPen(QColor(theme.look().text))

@@ -137,6 +137,7 @@ class TimelineView(QWidget):
         note.setObjectName("muted")
         row = QHBoxLayout()
         row.setContentsMargins(12, 4, 12, 2)
+        row.setSpacing(8)
         row.addWidget(self.affected)
         row.addStretch(1)
         row.addWidget(note)
