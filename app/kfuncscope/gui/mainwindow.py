@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QStatusBar,
@@ -98,7 +99,7 @@ class MainWindow(QMainWindow):
         for box, name in ((self.old_box, self.tr("Old kernel")), (self.new_box, self.tr("New kernel"))):
             box.setAccessibleName(name)
             box.setToolTip(name)
-            box.setMinimumWidth(130)
+            box.setMinimumWidth(90)
             box.setFont(theme.mono(-0.5))
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.analyse = QPushButton(self.tr("Analyse  F5"))
@@ -107,7 +108,7 @@ class MainWindow(QMainWindow):
         self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(150)
+        self.search.setMinimumWidth(110)
         self.search.setMaximumWidth(290)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
@@ -154,6 +155,7 @@ class MainWindow(QMainWindow):
         for title, view in zip(TABS, (self.graph, self.matrix, self.findings, self.kfuncs, self.timeline), strict=True):
             self.tabs.addTab(view, title)
         self.tabs.setCornerWidget(self.chips, Qt.Corner.TopRightCorner)
+        self.tabs.currentChanged.connect(lambda _: QTimer.singleShot(0, self.chips, self.chips.fit))
         card = QFrame()
         card.setObjectName("card")
         inner = QVBoxLayout(card)
@@ -175,7 +177,14 @@ class MainWindow(QMainWindow):
         column.addWidget(self.banner)
         column.addWidget(card, 1)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self.welcome)
+        first = QScrollArea()  # so that the first page never holds the window wider than the result needs
+        first.setWidgetResizable(True)
+        first.setFrameShape(QFrame.Shape.NoFrame)
+        first.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        first.setWidget(self.welcome)
+        first.viewport().setAutoFillBackground(False)
+        self.welcome.setAutoFillBackground(False)
+        self.stack.addWidget(first)
         self.stack.addWidget(main)
         self.setCentralWidget(self.stack)
         strip = QToolBar(self.tr("Summary"))
@@ -284,7 +293,7 @@ class MainWindow(QMainWindow):
         if self.settings is not None and self.settings.contains("window/state"):
             return
         wide = self.width() >= 1700
-        grow = max(1.0, theme.scale()) ** 0.6
+        grow = max(1.0, theme.scale()) ** 0.6 * min(1.0, self.width() / 1360)
         self.resizeDocks(
             [self.inputs_dock, self.detail_dock],
             [round((290 if wide else 254) * grow), round((470 if wide else 386) * grow)],

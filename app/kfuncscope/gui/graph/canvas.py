@@ -110,7 +110,7 @@ class GraphCanvas(QWidget):
 
     def fit_width(self) -> None:
         """All columns in view at a size that can be read, from the top."""
-        self.zoom = min(max(self.width() / BASE, 0.7), max(1.0, theme.scale()))
+        self.zoom = min(max(self.width() / BASE, paint.NAMES), max(1.0, theme.scale()))
         self.origin = QPointF(0, 0)
         self._fitted = True
         self._changed()

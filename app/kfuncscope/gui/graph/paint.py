@@ -251,7 +251,8 @@ class NodePainter:
         painter.setFont(mono)
         painter.setPen(QColor(c.text))
         upper = QRectF(box.left() + 28, box.top() + 3, room, 17)
-        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        # unclipped: letters that grow as the view shrinks are taller than their line, and would lose their underscores
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
         painter.drawText(upper, flags, self._fit(node, 0, scene.labels[node], mono, room))
         painter.setFont(small)
         painter.setPen(QColor(c.muted))
@@ -267,7 +268,7 @@ class NodePainter:
         room = (box.width() - 32) * zoom
         painter.setFont(mono)
         painter.setPen(QColor(theme.look().text))
-        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
         text = QFontMetricsF(mono).elidedText(scene.labels[node], Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(QRectF(0, 0, room, NODE_H * zoom), flags, text)
         painter.restore()

@@ -83,7 +83,7 @@ class ChipBar(QScrollArea):
         if isinstance(tabs, QTabWidget):
             bar = tabs.tabBar()
             taken = sum(bar.tabRect(i).width() for i in range(bar.count()))
-            wanted = min(wanted, max(tabs.width() - taken - 12, 90))
+            wanted = min(wanted, max(tabs.width() - taken - 18, 90))
         self._wanted = wanted
         self.setMaximumWidth(wanted)
         self.updateGeometry()

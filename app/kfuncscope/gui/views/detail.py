@@ -16,7 +16,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views import words
-from kfuncscope.gui.views.story import Story
+from kfuncscope.gui.views.story import NARROWEST, Story
 from kfuncscope.rules.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
 
 MOST = 8
@@ -82,6 +82,7 @@ class DetailPanel(QScrollArea):
         self._store = store
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumWidth(NARROWEST)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Detail"))
         self._story = Story(0)

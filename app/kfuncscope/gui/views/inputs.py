@@ -4,11 +4,21 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtWidgets import QTreeView
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
 from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
+from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, Node, Store
 from kfuncscope.upgrade.session import Session
+
+
+class _Short(QStyledItemDelegate):
+    """Of a path or a pair of releases both ends are told, of a heading or a fact the begin."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
+        super().initStyleOption(option, index)
+        both = any(sign in option.text for sign in "/→(")
+        option.textElideMode = Qt.TextElideMode.ElideMiddle if both else Qt.TextElideMode.ElideRight
 
 
 class InputsView(QTreeView):
@@ -22,7 +32,7 @@ class InputsView(QTreeView):
         self.setHeaderHidden(True)
         self.setIndentation(13)
         self.setUniformRowHeights(True)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setItemDelegate(_Short(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Inputs"))
         self.setMinimumWidth(180)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.views import words
 from kfuncscope.rules.verdict import Verdict
 
-NARROWEST = 300
+NARROWEST = 220
 FACTS = 30
 
 
@@ -32,23 +32,25 @@ class Link(QPushButton):
         if verdict is not None:
             self.setIcon(theme.icon(verdict))
             self.setAccessibleName(f"{whole}, {theme.WORDS[verdict]}")
+        self._whole = whole
         self.setText(whole)
-        self._whole = super().sizeHint()
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        return self._whole
+        """As wide as the whole text asks for, whatever of it is shown now."""
+        advance = self.fontMetrics().horizontalAdvance
+        return super().sizeHint() + QSize(advance(self._whole) - advance(self.text()), 0)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(60, self._whole.height())
+        return QSize(60, super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         metrics = self.fontMetrics()
-        whole = f"{self._name}   {self._more}".strip()
-        room = self.width() - (self._whole.width() - metrics.horizontalAdvance(whole))
+        room = self.width() - (self.sizeHint().width() - metrics.horizontalAdvance(self._whole))
         rest = room - metrics.horizontalAdvance(f"{self._name}   ")
         if not self._more or rest < 50:
-            self.setText(metrics.elidedText(whole, Qt.TextElideMode.ElideMiddle, room))
+            self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
         else:  # of a path the end tells more
             mode = Qt.TextElideMode.ElideLeft if "/" in self._more else Qt.TextElideMode.ElideRight
             self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, rest)}")
@@ -164,7 +166,6 @@ class Story(QWidget):
         for number, (name, verdict) in enumerate(cells):
             said = f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}" if verdict is not None else none
             cell = QLabel(f"{html.escape(name)}<br><b>{html.escape(said)}</b>")
-            cell.setWordWrap(True)
             cell.setMinimumWidth(40)
             ink, ground = (c.verdicts[verdict], c.tints[verdict]) if verdict is not None else (c.muted, c.panel)
             cell.setStyleSheet(

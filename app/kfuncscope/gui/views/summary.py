@@ -128,7 +128,7 @@ class LaneCard(QAbstractButton):
         for place, verdict in enumerate(present):
             text = f"{self._counts[verdict]:,}"
             width = metrics.horizontalAdvance(text)
-            more = 0 if verdict is present[-1] else metrics.horizontalAdvance(f" +{len(present) - place}")
+            more = 0 if verdict is present[-1] else 8 + metrics.horizontalAdvance(f"+{len(present) - place}")
             if x + 14 + width + more > self.width() - 4:  # never fewer than there are without a word of it
                 painter.setPen(QColor(theme.look().muted))
                 painter.drawText(

@@ -23,7 +23,7 @@ class DropArea(QFrame):
         self.what = what
         self._hot = False
         self.setAcceptDrops(True)
-        self.setMinimumSize(210, 172)
+        self.setMinimumSize(250, 172)
         self.setAccessibleName(f"{title}. {hint}")
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 16, 18, 16)
