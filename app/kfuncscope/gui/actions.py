@@ -149,6 +149,7 @@ class Actions(QObject):
             box.addItems(names or self._from_result(side))
             box.setCurrentIndex(0 if side == "old" else box.count() - 1)
             box.setEnabled(box.count() > 0)
+            box.setToolTip(f"{box.accessibleName()}: {box.currentText()}" if box.count() else box.accessibleName())
         self._filling = False
 
     def _from_result(self, side: str) -> list[str]:

@@ -44,7 +44,7 @@ from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.matrix import MatrixView
-from kfuncscope.gui.views.status import StatusCounts
+from kfuncscope.gui.views.status import StatusCounts, Told
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
@@ -249,14 +249,13 @@ class MainWindow(QMainWindow):
         bar = QStatusBar()
         bar.setSizeGripEnabled(False)
         self.counts = StatusCounts(self.store)
-        self.state_text = QLabel()
+        self.state_text = Told()
         self.job_button = QPushButton()
         self.job_button.setObjectName("chip")
         self.job_button.setAccessibleName(self.tr("Running job"))
         self.job_button.hide()
         self.hint = QLabel(self.tr("N next breakage · Ctrl+K commands"))
-        for label in (self.state_text, self.hint):
-            label.setObjectName("muted")
+        self.hint.setObjectName("muted")
         bar.addWidget(self.counts)
         bar.addWidget(self.state_text, 1)
         bar.addPermanentWidget(self.job_button)

@@ -49,7 +49,9 @@ class Link(QPushButton):
         metrics = self.fontMetrics()
         room = self.width() - (self.sizeHint().width() - metrics.horizontalAdvance(self._whole))
         rest = room - metrics.horizontalAdvance(f"{self._name}   ")
-        if not self._more or rest < 50:
+        if room >= metrics.horizontalAdvance(self._whole):
+            self.setText(self._whole)
+        elif not self._more or rest < 50:
             self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
         else:  # of a path the end tells more
             mode = Qt.TextElideMode.ElideLeft if "/" in self._more else Qt.TextElideMode.ElideRight

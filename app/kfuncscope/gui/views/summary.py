@@ -63,7 +63,7 @@ class LaneCard(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(150)
+        self.setMinimumWidth(138)
         tip = f"{label}  {releases}\n{counts_text(counts)}" + (f"\nsince the last run: {change}" if change else "")
         self.setToolTip(tip + ("\ninferred from other architectures" if inferred else ""))
         self.setAccessibleName(f"{label}: {counts_text(counts)}")
