@@ -18,6 +18,7 @@ from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.tour import Tour
 from kfuncscope.gui.views.help import HelpDialog
 from kfuncscope.gui.views.words import counted
+from kfuncscope.intake.files import Problem
 from kfuncscope.upgrade import sessionfile
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.session import KernelRef, Session
@@ -70,6 +71,7 @@ class Actions(QObject):
         w.summary.lane_chosen.connect(self.lane)
         w.search.textChanged.connect(lambda _: self._typing.start())
         w.search.returnPressed.connect(self._search)
+        w.search.returnPressed.connect(w.focus_view)  # so that N and the arrow keys go on from here
         w.hide_others.toggled.connect(self._search_mode)
         w.old_box.activated.connect(lambda _: self._pair())
         w.new_box.activated.connect(lambda _: self._pair())
@@ -105,6 +107,9 @@ class Actions(QObject):
         self.window.hypotheses.forget()
         self.window.store.set_index(None, filters)
         self.window.notes_.read_policy()
+        self._show_problems([], [])
+        self.window.notes_.show_notes()
+        self._titles()
         self.refresh_inputs()
         self.analyse()
 
@@ -139,7 +144,8 @@ class Actions(QObject):
         """Show the session in the toolbar, the Inputs dock and on the welcome page."""
         w, s = self.window, self.session
         w.inputs.show_session(s)
-        w.welcome.show_state(len(s.old), len(s.new), len(s.objects))
+        kernels = [[opening.label_of(f) for r in refs for f in r.files] for refs in (s.old, s.new)]
+        w.welcome.show_state(kernels[0], kernels[1], s.objects)
         w.analyse.setEnabled(bool(s.new or s.old))
         w.kfuncs.compare.show_session(s)
         names = [name for name, _ in opening.groups(s)]
@@ -226,18 +232,23 @@ class Actions(QObject):
         w.store.set_index(index, filters)
         self.refresh_inputs()
         untold = opening.silent(self.session, index.analysis)
-        problems = w.problems.show_problems(list(index.analysis.problems), [*index.unchecked, *untold])
-        w.problems_dock.setWindowTitle(self.tr("Problems {0}").format(problems) if problems else self.tr("Problems"))
+        self._show_problems(list(index.analysis.problems), [*index.unchecked, *untold])
         w.notes_.show_notes()
         w.notes_.show_decision()
         self._titles()
 
+    def _show_problems(self, problems: list[Problem], unjudged: list[tuple[str, str]]) -> None:
+        number = self.window.problems.show_problems(problems, unjudged)
+        title = self.tr("Problems {0}").format(number) if number else self.tr("Problems")
+        self.window.problems_dock.setWindowTitle(title)
+
     def _titles(self) -> None:
         w, index = self.window, self.window.store.index
-        if index is None:
-            return
         found = len(w.findings.model.rows)
         w.tabs.setTabText(2, self.tr("Findings {0}").format(f"{found:,}") if found else self.tr("Findings"))
+        if index is None:
+            self.say("")
+            return
         parts = [
             counted(len(index.programs), self.tr("program"), self.tr("programs")),
             counted(len(index.objects), self.tr("object"), self.tr("objects")),
@@ -330,6 +341,9 @@ class Actions(QObject):
         elif w.search.text():
             w.search.clear()
             self._search()
+            w.focus_view()
+        elif w.search.hasFocus():
+            w.focus_view()
         elif flt.has(w.store.filters, "isolate"):
             w.graph.isolate_selected()
         else:

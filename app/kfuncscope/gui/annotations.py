@@ -179,6 +179,7 @@ class WaiverDialog(QDialog):
         super().__init__(window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Waive"))
+        self.setWindowModality(Qt.WindowModality.WindowModal)
         self._notes, self._key, self._about = notes, key, about
         self.owner, self.reason = QLineEdit(), QLineEdit()
         self.expires = QDateEdit(QDate.currentDate().addDays(DAYS))
@@ -190,7 +191,7 @@ class WaiverDialog(QDialog):
         form.addRow(self.tr("Owner"), self.owner)
         form.addRow(self.tr("Reason"), self.reason)
         form.addRow(self.tr("Until"), self.expires)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self.go = QPushButton(self.tr("Waive"))
         self.go.setObjectName("primary")
         self.go.setDefault(True)

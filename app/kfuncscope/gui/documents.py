@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QStandardPaths, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from kfuncscope.errors import InputError
-from kfuncscope.gui.filters import Filters, Token
+from kfuncscope.gui.filters import DEFAULT, Filters, Token
 from kfuncscope.upgrade import sessionfile
 from kfuncscope.upgrade.sample import sample_session
 from kfuncscope.upgrade.session import Session
@@ -39,12 +39,14 @@ class Documents(QObject):
         self._autosave = QTimer(self, interval=AUTOSAVE_MS, singleShot=True)
         self._autosave.timeout.connect(self.autosave)
         add = window.commands.add
+        add("session.new", self.tr("New session"), self.new, "Ctrl+N", "File")
         add("session.open", self.tr("Open session…"), lambda: self.open(""), "Ctrl+Shift+O", "File")
         add("session.save", self.tr("Save session"), lambda: self.save(self.path), "Ctrl+S", "File")
         add("session.saveas", self.tr("Save session as…"), lambda: self.save(""), "Ctrl+Shift+S", "File")
         add("demo", self.tr("Open the demo"), self.demo, "", "File")
         window.welcome.session_wanted.connect(self.open)
         window.welcome.demo_wanted.connect(self.demo)
+        window.welcome.again_wanted.connect(self.new)
         window.store.filters_changed.connect(self.touch)
         self.show_recent()
 
@@ -68,6 +70,19 @@ class Documents(QObject):
             self.window.settings.setValue("recent", [path, *rest][:RECENT])
 
     # --- open, save ---
+    def new(self) -> None:
+        """Begin with nothing; what was open is autosaved and stands among the recent sessions."""
+        w = self.window
+        w.jobs.cancel_all()
+        self.autosave()
+        self.path = ""
+        w.setWindowTitle("kfuncscope")
+        w.show_welcome(True)
+        w.welcome.tell("")
+        w.explorer.forget()
+        w.actions_.use_session(Session(), DEFAULT)
+        self.show_recent()
+
     def open(self, path: str) -> bool:
         """Open a session file (asked for when ``path`` is empty) and analyse it."""
         w = self.window

@@ -44,6 +44,11 @@ class Explorer(QObject):
         self.window.jobs.quick(lambda _stop: from_analysis(analysis), self._show, key="join")
         self.load()
 
+    def forget(self) -> None:
+        """Another session begins: nothing is known of its kernels."""
+        self._key, self.offers, self.problems = (), [], []
+        self._show([])
+
     def load(self) -> None:
         """Work out what the kernels of the session offer, unless that is known."""
         session = self.window.actions_.session

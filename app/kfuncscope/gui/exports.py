@@ -161,6 +161,7 @@ class ExportDialog(QDialog):
         super().__init__(window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Export"))
+        self.setWindowModality(Qt.WindowModality.WindowModal)  # what it offers is of the filters as they are now
         self._window, self._exports = window, exports
         self.format = QComboBox()
         for word, value in (
@@ -208,7 +209,7 @@ class ExportDialog(QDialog):
         form.addRow(self.tr("File"), row)
         self.warning = QLabel()
         self.warning.setWordWrap(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self.go = QPushButton(self.tr("Export"))
         self.go.setObjectName("primary")
         self.go.setDefault(True)

@@ -168,6 +168,7 @@ class WhatIfDialog(QDialog):
         self.said = QLabel()
         self.said.setObjectName("muted")
         self._lay_out(text)
+        window.store.analysis_changed.connect(self._fill)  # a new real result ends all assumptions
         self._fill()
 
     def _lay_out(self, text: QLabel) -> None:
@@ -175,7 +176,7 @@ class WhatIfDialog(QDialog):
         row.addWidget(self.name, 1)
         row.addWidget(self.action)
         row.addWidget(self.add)
-        foot = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        foot = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         foot.addButton(self.remove, QDialogButtonBox.ButtonRole.ActionRole)
         foot.rejected.connect(self.close)
         foot.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)

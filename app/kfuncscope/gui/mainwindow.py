@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.insertToolBar(self.strip, bar)
         self.insertToolBarBreak(self.strip)
-        brand = QLabel("kfuncscope")
+        brand = self.brand = QLabel("kfuncscope")
         brand.setObjectName("brand")
         brand.setFont(theme.ui_font(1, bold=True))
         self.open_kernels = QPushButton(self.tr("Open kernels…"))
@@ -312,6 +312,10 @@ class MainWindow(QMainWindow):
     def show_tab(self, number: int) -> None:
         """Bring a tab of the centre to the front and give it the focus."""
         self.tabs.setCurrentIndex(number)
+        self.focus_view()
+
+    def focus_view(self) -> None:
+        """Give the keyboard to the tab in front."""
         view = self.tabs.currentWidget()
         inner = getattr(view, "canvas", None) or getattr(view, "table", None)
         if inner is not None:
@@ -345,6 +349,7 @@ class MainWindow(QMainWindow):
     # --- events ---
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.brand.setVisible(self.width() >= 1140)  # in a narrow window the kernels' names matter more
         QTimer.singleShot(0, self.chips, self.chips.fit)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

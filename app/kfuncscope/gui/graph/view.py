@@ -199,6 +199,7 @@ class GraphView(QWidget):
         index = self._store.index
         self._serial += 1
         if index is None:
+            self.canvas.empty_text = self.tr("Nothing is judged yet: F5 analyses what was given.")
             self.canvas.set_scene(None)
             return
         filters = self._store.filters

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
@@ -104,10 +104,21 @@ class FindingsView(QWidget):
         self.model.set_filters(self._store.filters)
         self._quiet = False
         self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
+        self._spread()
         none = not len(self.model.rows)
         self.empty.setVisible(none)
         self.table.setVisible(not none)
         self._follow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._spread()
+
+    def _spread(self) -> None:
+        """What room is left belongs to what happens."""
+        others = sum(self.table.columnWidth(c) for c in _WIDTHS if c not in (fm.MESSAGE, fm.CONFIDENCE))
+        room = self.width() - others - _WIDTHS[fm.CONFIDENCE] - 16
+        self.table.setColumnWidth(fm.MESSAGE, max(_WIDTHS[fm.MESSAGE], room))
 
     def _chosen(self, selected: QItemSelection, _before: QItemSelection) -> None:
         rows = selected.indexes()

@@ -51,7 +51,7 @@ class HelpDialog(QDialog):
         text = QTextBrowser()
         text.setHtml(help_html(commands))
         text.setAccessibleName(self.windowTitle())
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.close)
         column = QVBoxLayout(self)
         column.addWidget(text)

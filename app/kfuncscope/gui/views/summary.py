@@ -215,7 +215,10 @@ class SummaryStrip(QFrame):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self.cards = []
-        if index is not None:
+        if index is None:  # never the decision of what was there before
+            self._lines = []
+            self.decision.show_(self.tr("Not judged yet"), Verdict.UNKNOWN, ["", ""])
+        else:
             self._decide(index)
             for lane, arch in enumerate(index.analysis.arches):
                 counts = index.counts(lane)

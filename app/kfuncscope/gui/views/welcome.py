@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.views.words import counted
 
 OLD, NEW, OBJECTS = "old", "new", "objects"
 
@@ -83,6 +84,7 @@ class WelcomePage(QWidget):
     dropped = Signal(str, list)
     browse = Signal(str)
     demo_wanted = Signal()
+    again_wanted = Signal()
     analyse_wanted = Signal()
     session_wanted = Signal(str)
 
@@ -149,11 +151,15 @@ class WelcomePage(QWidget):
         self.analyse.setEnabled(False)
         hint = QLabel(self.tr("real Debian kernels on five architectures, works offline"))
         hint.setObjectName("muted")
+        self.again = QPushButton(self.tr("Start over"))
+        self.again.setToolTip(self.tr("Forget what was given and begin with nothing"))
+        self.again.clicked.connect(self.again_wanted)
         self.open = QPushButton(self.tr("Open session…"))
         self.open.clicked.connect(lambda: self.session_wanted.emit(""))
         row.addWidget(self.demo)
         row.addWidget(hint)
         row.addStretch(1)
+        row.addWidget(self.again)
         row.addWidget(self.open)
         row.addWidget(self.analyse)
         return row
@@ -162,10 +168,18 @@ class WelcomePage(QWidget):
         """Say what is going on, or went wrong."""
         self.told.setText(text)
 
-    def show_state(self, old: int, new: int, objects: int) -> None:
-        """How much has been given so far."""
-        for what, number in ((OLD, old), (NEW, new), (OBJECTS, objects)):
-            self.areas[what].state.setText(f"● {number}" if number else "")
+    def show_state(self, old: list[str], new: list[str], objects: list[str]) -> None:
+        """What has been given so far: how much is told, the tooltip names it."""
+        kernel, kernels = self.tr("kernel"), self.tr("kernels")
+        for what, given, one, many in (
+            (OLD, old, kernel, kernels),
+            (NEW, new, kernel, kernels),
+            (OBJECTS, objects, self.tr("file or folder"), self.tr("files or folders")),
+        ):
+            said = self.areas[what].state
+            said.setText(f"● {counted(len(given), one, many)}" if given else "")
+            said.setToolTip("\n".join(given[:40]))
+        self.again.setVisible(bool(old or new or objects))
         self.analyse.setEnabled(bool(old or new))
         only = (old or new) and not objects
         self.analyse.setText(self.tr("Explore kernels  F5") if only else self.tr("Analyse  F5"))
