@@ -185,6 +185,8 @@ class WaiverDialog(QDialog):
         self.expires = QDateEdit(QDate.currentDate().addDays(DAYS))
         self.expires.setDisplayFormat("yyyy-MM-dd")
         self.expires.setCalendarPopup(True)
+        for field in (self.expires, self.expires.lineEdit()):
+            field.setAccessibleName(self.tr("Until"))
         head = QLabel(about)
         head.setWordWrap(True)
         form = QFormLayout()

@@ -68,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kfuncscope.gui.mainwindow import MainWindow
 
     window = MainWindow(store)
+    window.resize(window.size().boundedTo(window.screen().availableSize()))  # a small or strongly scaled screen
     if chosen == "system":
         app.styleHints().colorSchemeChanged.connect(lambda _: dress(window, None))
     if os.environ.get("KFUNCSCOPE_WATCHDOG"):

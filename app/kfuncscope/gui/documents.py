@@ -62,7 +62,7 @@ class Documents(QObject):
 
     def show_recent(self) -> None:
         """List the recent sessions on the welcome page."""
-        self.window.welcome.show_recent(self.recent())
+        self.window.welcome.show_recent(self.recent(), self.autosave_path())
 
     def _remember(self, path: str) -> None:
         if self.window.settings is not None and path != self.autosave_path():

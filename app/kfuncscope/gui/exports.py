@@ -185,6 +185,7 @@ class ExportDialog(QDialog):
         self.redact = QCheckBox(self.tr("Leave out folders of my files"))
         self.open_after = QCheckBox(self.tr("Open afterwards"))
         self.path = QLineEdit(str(Path.home() / "kfuncscope-report.html"))
+        self.path.setAccessibleName(self.tr("File"))
         self._hypothetical = bool(index.analysis.whatif)
         self._lay_out()
         self.path.textChanged.connect(lambda _: self._check())

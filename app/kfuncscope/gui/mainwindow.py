@@ -117,6 +117,14 @@ class MainWindow(QMainWindow):
         self.hide_others.setToolTip(self.tr("On: hide what the search does not find. Off: only mark what it finds."))
         self.whatif = QPushButton(self.tr("What if…"))
         self.export = QPushButton(self.tr("Export…"))
+        for button, tip in (
+            (self.open_kernels, self.tr("Choose kernel files: first the old, then the new (Ctrl+O)")),
+            (self.add_objects, self.tr("Add objects, packages or folders of them (Ctrl+Shift+A)")),
+            (self.analyse, self.tr("Judge all that was given anew (F5)")),
+            (self.whatif, self.tr("Assume that something goes away, changes or stays")),
+            (self.export, self.tr("Write a report, or the graph as a picture (Ctrl+E)")),
+        ):
+            button.setToolTip(tip)
         old_label, arrow = QLabel(self.tr("Old")), QLabel(self.tr("→ New"))
         for label in (old_label, arrow):
             label.setObjectName("muted")

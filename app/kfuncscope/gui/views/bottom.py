@@ -85,8 +85,10 @@ class ProblemsView(QWidget):
         where, why = self._told[row]
         if "program type" in why:
             text, slot = self.tr("Choose type…"), lambda: self.type_wanted.emit(where, why)
+            tip = self.tr("Say which program type it is, and judge again")
         elif self._bad[row]:
             text, slot = self.tr("Remove"), lambda: self.remove_wanted.emit(where)
+            tip = self.tr("Take this input out of the session, and judge again")
         else:
             return None
         holder = QWidget()
@@ -95,6 +97,7 @@ class ProblemsView(QWidget):
         button = QPushButton(text)
         button.setObjectName("chip")
         button.setAccessibleName(f"{text} {where}")
+        button.setToolTip(tip)
         button.clicked.connect(slot)
         box.addStretch(1)
         box.addWidget(button)

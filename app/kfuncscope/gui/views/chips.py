@@ -70,6 +70,7 @@ class ChipBar(QScrollArea):
             self.chips.append(chip)
         more = QPushButton(self.tr("+ filter"))
         more.setObjectName("chip")
+        more.setToolTip(self.tr("Show only some verdicts, kinds of needs or packages"))
         more.clicked.connect(lambda: self._offer(more))
         row.addWidget(more)
         self.setWidget(holder)

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
+
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.views.story import Link
 from kfuncscope.gui.views.words import counted
 
 OLD, NEW, OBJECTS = "old", "new", "objects"
@@ -184,15 +187,17 @@ class WelcomePage(QWidget):
         only = (old or new) and not objects
         self.analyse.setText(self.tr("Explore kernels  F5") if only else self.tr("Analyse  F5"))
 
-    def show_recent(self, paths: list[str]) -> None:
-        """List recent session files."""
+    def show_recent(self, paths: list[str], kept: str = "") -> None:
+        """List recent session files; ``kept`` is the one that the window saves by itself."""
         while (item := self.recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
         self.recent_head.setVisible(bool(paths))
         for path in paths[:6]:
-            button = QPushButton(path)
-            button.setObjectName("link")
+            folder, name = os.path.split(path)
+            own = path == kept
+            button = Link(self.tr("As it was left") if own else name, self.tr("kept by itself") if own else folder)
+            button.setToolTip(path)
             button.clicked.connect(lambda _=False, p=path: self.session_wanted.emit(p))
             self.recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
