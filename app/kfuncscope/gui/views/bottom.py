@@ -53,6 +53,7 @@ class ProblemsView(QWidget):
         layout.setContentsMargins(4, 2, 4, 4)
         layout.addWidget(self.table)
         layout.addWidget(self.empty)
+        self.show_problems([], [])
 
     def _verdict(self, row: int) -> Verdict:
         return Verdict.BREAKS if self._bad[row] else Verdict.UNKNOWN
