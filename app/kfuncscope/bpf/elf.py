@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from typing import NamedTuple
 
-from elftools.elf.elffile import ELFFile
-
-from kfuncscope.errors import ObjectError
+from kfuncscope.errors import InputError, ObjectError
+from kfuncscope.intake import elf as tables
+from kfuncscope.intake.identity import arch_of_elf
 
 EM_BPF = 247
 SHF_ALLOC, SHF_EXECINSTR = 2, 4
-SHT_PROGBITS, SHT_NOBITS = 1, 8
+SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS, SHT_REL = 0, 1, 2, 4, 8, 9
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION = 0, 1, 2, 3
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 MAX_SECTIONS = 20_000
@@ -66,56 +65,43 @@ def read_elf(data: bytes, source: str) -> Elf:
     if data[:4] != b"\x7fELF":
         raise ObjectError(source, "not an ELF object", 0)
     try:
-        return _read(data, source)
+        return _read(tables.read_elf(data, source), source)
     except ObjectError:
         raise
-    except Exception as error:  # the ELF library promises no error class for damaged files
+    except InputError as error:
+        raise ObjectError(source, error.reason, error.offset) from error
+    except (struct.error, IndexError) as error:
         raise ObjectError(source, f"damaged ELF object: {type(error).__name__}: {error}") from error
 
 
-def _read(data: bytes, source: str) -> Elf:
-    elf = ELFFile(io.BytesIO(data))
-    endian = "<" if elf.little_endian else ">"
-    if elf.elfclass != 64:
+def _read(file: tables.Elf, source: str) -> Elf:
+    endian = "<" if file.little else ">"
+    if file.bits != 64:
         raise ObjectError(source, "a 32-bit ELF object; BPF objects have 64 bits", 4)
-    machine = elf.header["e_machine"]
-    if machine not in ("EM_BPF", EM_BPF):
-        raise ObjectError(source, f"not a BPF object: ELF for machine {machine}", 18)
-    if elf.num_sections() > MAX_SECTIONS:
-        raise ObjectError(source, f"{elf.num_sections()} sections are more than {MAX_SECTIONS}")
+    if file.machine != EM_BPF:
+        machine = arch_of_elf(file.machine, file.bits, file.little) or f"machine {file.machine}"
+        raise ObjectError(source, f"not a BPF object: ELF for {machine}", 18)
+    if len(file.sections) > MAX_SECTIONS:
+        raise ObjectError(source, f"{len(file.sections)} sections are more than {MAX_SECTIONS}")
     sections = []
-    links: list[tuple[int, int, int, int]] = []
-    for index, raw in enumerate(elf.iter_sections()):
-        header = raw.header
-        kind = header["sh_type"]
-        offset, size = header["sh_offset"], header["sh_size"]
-        content = b""
-        if kind not in ("SHT_NOBITS", "SHT_NULL"):
-            if offset + size > len(data):
-                raise ObjectError(source, f"truncated: section {raw.name} ends at {offset + size}", offset)
-            if not raw.name.startswith((".debug", ".rel.debug")):
-                content = data[offset : offset + size]
-        number = {"SHT_PROGBITS": SHT_PROGBITS, "SHT_NOBITS": SHT_NOBITS}.get(kind, -1)
-        sections.append(ElfSection(index, raw.name, number, header["sh_flags"], size, content))
-        if kind in ("SHT_SYMTAB", "SHT_REL", "SHT_RELA"):
-            links.append(
-                ({"SHT_SYMTAB": 2, "SHT_REL": 9, "SHT_RELA": 4}[kind], index, header["sh_link"], header["sh_info"])
-            )
+    for number, raw in enumerate(file.sections):
+        unread = raw.type in (SHT_NULL, SHT_NOBITS) or raw.name.startswith((".debug", ".rel.debug"))
+        content = b"" if unread else file.data[raw.offset : raw.offset + raw.size]
+        sections.append(ElfSection(number, raw.name, raw.type, raw.flags, raw.size, content))
     symbols: list[Symbol] = []
     relocations: dict[int, list[tuple[int, int, int]]] = {}
-    for table, index, link, info in links:
-        if table == 2 and not symbols:
-            symbols = _symbols(sections[index].data, sections[link].data, endian)
-        elif table == 4 and sections[index].data:
-            raise ObjectError(source, f"{sections[index].name}: relocations with addends do not occur in BPF objects")
-        elif table == 9 and sections[index].data:
-            body = sections[index].data
-            rows = struct.iter_unpack(f"{endian}QQ", body[: len(body) // 16 * 16])
-            relocations.setdefault(info, []).extend((off, r_info >> 32, r_info & 0xFFFFFFFF) for off, r_info in rows)
+    for raw, section in zip(file.sections, sections, strict=True):
+        if raw.type == SHT_SYMTAB and not symbols:
+            symbols = _symbols(section.data, sections[raw.link].data, endian)
+        elif raw.type == SHT_RELA and section.data:
+            raise ObjectError(source, f"{raw.name}: relocations with addends do not occur in BPF objects")
+        elif raw.type == SHT_REL and section.data:
+            rows = struct.iter_unpack(f"{endian}QQ", section.data[: len(section.data) // 16 * 16])
+            relocations.setdefault(raw.info, []).extend((off, info >> 32, info & 0xFFFFFFFF) for off, info in rows)
     for rows_of in relocations.values():
         if any(symbol >= len(symbols) for _, symbol, _ in rows_of):
             raise ObjectError(source, "a relocation names a symbol that does not exist")
-    return Elf(endian, elf.header["e_flags"], sections, symbols, relocations)
+    return Elf(endian, file.flags, sections, symbols, relocations)
 
 
 def _symbols(table: bytes, strings: bytes, endian: str) -> list[Symbol]:

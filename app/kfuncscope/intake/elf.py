@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The section table and symbol names of an ELF file, of either word size and byte order.
 
-Only what intake needs, because thousands of modules are opened at a time; bpf.object reads BPF objects in full.
+Only the tables, because thousands of modules are opened at a time; bpf.elf reads BPF objects in full on top of it.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kfuncscope.errors import InputError
 
@@ -16,16 +17,18 @@ _MOST_SECTIONS = 0xFF00
 _MOST_SYMBOLS = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section: its name, ``sh_type``, place in the file (offset, size), address, linked section and entry size."""
+class Section(NamedTuple):
+    """One section as its header has it; ``offset`` and ``size`` are its place in the file, ``link`` and ``info`` say
+    which other sections it refers to."""
 
     name: str
     type: int
+    flags: int
+    address: int
     offset: int
     size: int
-    address: int
     link: int
+    info: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Elf:
     little: bool
     type: int
     machine: int
+    flags: int
     sections: tuple[Section, ...]
 
     def section(self, name: str) -> bytes:
@@ -77,11 +81,12 @@ class Elf:
             else:
                 name, value, size, _, _, section = fields.unpack_from(self.data, at)
             if text.startswith(prefix, name):
-                found.append(Symbol(_text(text, name), section, value, size))
+                found.append(Symbol(string_at(text, name), section, value, size))
         return found
 
 
-def _text(strings: bytes, at: int) -> str:
+def string_at(strings: bytes, at: int) -> str:
+    """The NUL-terminated string at an offset of a string table; empty behind its end."""
     end = strings.find(b"\0", at)
     return strings[at : end if end >= 0 else len(strings)].decode("utf-8", "replace")
 
@@ -101,15 +106,15 @@ def _read(data: bytes, source: str) -> Elf:
     order = "<" if little else ">"
     kind, machine = struct.unpack_from(order + "HH", data, 16)
     if bits == 64:
-        (table,) = struct.unpack_from(order + "Q", data, 0x28)
+        table, flags = struct.unpack_from(order + "QI", data, 0x28)
         entry, count, names_at = struct.unpack_from(order + "HHH", data, 0x3A)
         fields = struct.Struct(order + "IIQQQQII")
     else:
-        (table,) = struct.unpack_from(order + "I", data, 0x20)
+        table, flags = struct.unpack_from(order + "II", data, 0x20)
         entry, count, names_at = struct.unpack_from(order + "HHH", data, 0x2E)
         fields = struct.Struct(order + "IIIIIIII")
     if table == 0 or count == 0:
-        return Elf(source, data, bits, little, kind, machine, ())
+        return Elf(source, data, bits, little, kind, machine, flags, ())
     if entry < fields.size or count > _MOST_SECTIONS or table + entry * count > len(data):
         raise InputError(source, "section table reaches out of the file", table)
     rows = [fields.unpack_from(data, table + entry * index) for index in range(count)]
@@ -119,5 +124,6 @@ def _read(data: bytes, source: str) -> Elf:
     names = b""
     if names_at < count:
         names = data[rows[names_at][4] : rows[names_at][4] + rows[names_at][5]]
-    sections = tuple(Section(_text(names, r[0]), r[1], r[4], r[5], r[3], r[6]) for r in rows)
-    return Elf(source, data, bits, little, kind, machine, sections)
+    # sh_name, sh_type, sh_flags, sh_addr, sh_offset, sh_size, sh_link, sh_info, and two more that nobody asks for.
+    sections = tuple(Section(string_at(names, row[0]), *row[1:8]) for row in rows)
+    return Elf(source, data, bits, little, kind, machine, flags, sections)
