@@ -4,56 +4,67 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from kfuncscope.btf.names import NameIndex, Strings
 from kfuncscope.errors import KernelError
 
 TEXT = frozenset("tTwW")
-MANY = 400  # names after which an index is quicker than searching the text for each
+FEW = 16  # names that are searched in the text, a millisecond or two each, before an index is made
+_BLANKS = bytes.maketrans(b"\n\r\t ", bytes(4))
 
 
 class Symbols:
-    """Answers by searching the text, as only few names are ever asked for."""
+    """The list as one text of words with a NUL between; a name is a word behind a word of one character, its type."""
 
     def __init__(self, data: bytes, source: str = "symbols") -> None:
         if b"\0" in data[:4096] or not re.search(rb"(?m)^(?:[0-9a-fA-F]+ )?[A-Za-z?] \S+", data[:65536]):
             raise KernelError(source, 'not a symbol list: no line is "type name" or "address type name"')
-        self._data = b"\n" + data
+        self._text = (b"\n" + data + b"\n").translate(_BLANKS)
         self._known: dict[str, frozenset[str]] = {}
+        self._prefixes: dict[str, bool] = {}
+        self._index: tuple[np.ndarray[Any, np.dtype[np.uint32]], NameIndex] | None = None
+        self._clones: dict[bytes, list[str]] = {}
         # Debian's own lists and kallsyms without CONFIG_KALLSYMS_ALL hold functions only (R-11.10).
-        self.has_data = bool(re.search(rb"\n(?:[0-9a-fA-F]+ )?[dDbB] ", self._data))
+        self.has_data = bool(re.search(rb"\0[dDbB]\0[^\0]", self._text))
+
+    def prepare(self) -> None:
+        """Make the indexes, some 80 ms for a kernel; done as well once enough names were asked for."""
+        if self._index is not None:
+            return
+        strings = Strings(self._text, 0)
+        nuls = strings.nuls()
+        names = (nuls[1:-1][np.diff(nuls)[:-1] == 2] + 1).astype(np.uint32)
+        self._index = names, NameIndex(names, [strings])
+        for word in set(re.findall(rb"\0[tTwW]\0([^\0.]+\.[^\0]+)", self._text)):
+            for dot in re.finditer(rb"\.(?=[A-Za-z])", word):
+                self._clones.setdefault(word[: dot.start()], []).append(word.decode("utf-8", "replace"))
 
     def types(self, name: str) -> frozenset[str]:
         """The types (letters) under which a symbol is listed; empty when it is not."""
         known = self._known.get(name)
         if known is None:
-            known = frozenset(self._search(name.encode()))
+            text = self._text
+            known = frozenset(chr(text[at - 2]) for at in self._places(name.encode()) if at > 2 and not text[at - 3])
             self._known[name] = known
         return known
 
-    def _search(self, name: bytes) -> list[str]:
-        if len(self._known) >= MANY:
-            return self._index.get(name, [])
-        found, at = [], 0
-        needle = b" " + name
-        data = self._data
-        while (at := data.find(needle, at)) >= 0:
-            end = at + len(needle)
-            if data[end : end + 1] in (b"\n", b"", b"\t", b" ", b"\r"):
-                found.append(chr(data[at - 1]))
-            at = end
+    def _places(self, name: bytes) -> list[int]:
+        """Where the text has this word."""
+        if len(self._known) >= FEW:
+            self.prepare()
+        if self._index is not None:
+            offsets, index = self._index
+            places: list[int] = offsets[index.find(name)].tolist()
+            return places
+        found: list[int] = []
+        needle, at = b"\0" + name + b"\0", 0
+        while name and (at := self._text.find(needle, at)) >= 0:
+            found.append(at + 1)
+            at += len(name) + 1
         return found
-
-    @cached_property
-    def _index(self) -> dict[bytes, list[str]]:
-        """Every symbol with its types: worth making once many names are asked for."""
-        index: dict[bytes, list[str]] = {}
-        for line in self._data.split(b"\n"):
-            words = line.split(None, 3)
-            place = 1 if len(words) > 2 or (len(words) == 2 and len(words[0]) > 1) else 0
-            if len(words) > place + 1:
-                index.setdefault(words[place + 1], []).append(chr(words[place][0]))
-        return index
 
     def is_function(self, name: str) -> bool:
         """Listed as code (T, t, W, w)."""
@@ -61,17 +72,24 @@ class Symbols:
 
     def has_prefix(self, prefix: str) -> bool:
         """Whether any name begins so."""
-        return b" " + prefix.encode() in self._data
+        known = self._prefixes.get(prefix)
+        if known is None:
+            known = self._prefixes[prefix] = b"\0" + prefix.encode() in self._text
+        return known
 
     def clones(self, name: str) -> list[str]:
         """Compiler's clones of a function: ``name.isra.0``, ``name.constprop.0``, ``name.cold`` ..."""
-        found, at = set(), 0
-        needle = b" " + name.encode() + b"."
-        data = self._data
-        while (at := data.find(needle, at)) >= 0:
-            end = data.find(b"\n", at)
-            text = data[at + 1 : end if end >= 0 else None].split(b"\t")[0].strip()
-            if chr(data[at - 1]) in TEXT and data[at + len(needle) : at + len(needle) + 1].isalpha():
-                found.add(text.decode("utf-8", "replace"))
-            at += len(needle)
+        if self._index is not None:
+            return sorted(self._clones.get(name.encode(), ()))
+        found, at, text = set(), 0, self._text
+        needle = b"\0" + name.encode() + b"."
+        while (at := text.find(needle, at)) >= 0:
+            end = text.index(b"\0", at + 1)
+            if (
+                chr(text[at - 1]) in TEXT
+                and not text[at - 2]
+                and text[at + len(needle) : at + len(needle) + 1].isalpha()
+            ):
+                found.add(text[at + 1 : end].decode("utf-8", "replace"))
+            at = end
         return sorted(found)

@@ -166,7 +166,8 @@ def judged(
 def warm(kernel: Kernel, progress: Progress) -> None:
     """Build what every object will ask for, so that forked workers share it."""
     kernel.modules.prepare(progress)
-    _ = kernel.symbols
+    if kernel.symbols is not None:
+        kernel.symbols.prepare()
     _ = kernel.kfuncs, kernel.kfunc_rules, kernel.caps, kernel.helpers, kernel.map_types
     _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.lsm_hooks, kernel.knowledge.tracepoints
     if kernel.vmlinux is not None:
