@@ -101,9 +101,9 @@ class Blob:
         return self.end_id - self.start_id
 
     @property
-    def strings_size(self) -> int:
-        """Bytes of this blob's own string section."""
-        return len(self._strings.data)
+    def strings(self) -> bytes:
+        """This blob's own string section."""
+        return self._strings.data
 
     def own_ids(self, kind: Kind | None = None) -> list[int]:
         """Ids of this blob's own types, of one kind or all, ascending."""

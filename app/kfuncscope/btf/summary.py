@@ -46,7 +46,7 @@ def summarize(blob: Blob) -> Summary:
         header=blob.header.hdr_len,
         big_endian=blob.endian == ">",
         types=blob.own_count,
-        string_bytes=blob.strings_size,
+        string_bytes=len(blob.strings),
         kinds={Kind(k).name if k < NR_KINDS else f"kind {k}": n for k, n in blob.kind_counts().items()},
         kfunc_tags=tags["bpf_kfunc"],
         fastcall_tags=tags["bpf_fastcall"],

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Modules:
         self._blobs: dict[str, Blob | None] = {}
         self._holding: dict[str, list[str]] = {}
         self._uses: dict[str, np.ndarray[Any, np.dtype[np.uint32]]] = {}
+        self._strings: dict[str, bytes] = {}  # kept only where all modules are searched, so of FEW
         self.problems: list[Problem] = []
 
     def __len__(self) -> int:
@@ -96,27 +98,45 @@ class Modules:
 
     def _offsets(self, needle: bytes) -> list[int]:
         """Where the kernel's own strings hold the name: split BTF refers to them instead of repeating them."""
-        if self._vmlinux is None:
+        if self._vmlinux is None or needle not in self._borrowed:
             return []
-        strings, found, at = btf_strings(self._vmlinux.data), [], -1
+        strings, found, at = self._vmlinux.strings, [], -1
         while (at := strings.find(needle, at + 1)) >= 0:
             if strings[at + len(needle) : at + len(needle) + 1] in (b"\0", b"_"):
                 found.append(at + 1)
         return found
+
+    @cached_property
+    def _borrowed(self) -> bytes:
+        """The names that any module takes from the kernel's strings, a NUL before each: far fewer than the kernel's."""
+        vmlinux = self._vmlinux
+        if vmlinux is None:
+            return b""
+        used = {offset for module in self.names for offset in self._names_in_base(module).tolist()}
+        return b"".join(b"\0" + vmlinux.strings[at : vmlinux.strings.index(b"\0", at)] for at in sorted(used))
+
+    def _names_in_base(self, module: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Offsets into the kernel's strings that a module's BTF uses as names; none where it has its own base."""
+        known = self._uses.get(module)
+        if known is None:
+            sections = self.sections(module)
+            plain = sections.btf if self._vmlinux is not None and not sections.btf_base else b""
+            known = base_name_offsets(plain, self._vmlinux.str_end if self._vmlinux is not None else 0)
+            self._uses[module] = known
+        return known
 
     def _may_hold(self, module: str, needle: bytes, offsets: list[int]) -> bool:
         sections = self.sections(module)
         if not sections.btf:
             self.blob(module)  # which tells that it is empty
             return False
-        # The first string of split BTF has no NUL before it.
-        if needle in b"\0" + btf_strings(sections.btf) or needle in sections.btf_base:
+        strings = self._strings.get(module)
+        if strings is None:
+            # The first string of split BTF has no NUL before it.
+            strings = self._strings[module] = b"\0" + btf_strings(sections.btf)
+        if needle in strings or needle in sections.btf_base:
             return True
-        if not offsets or sections.btf_base or self._vmlinux is None:
-            return False
-        if module not in self._uses:
-            self._uses[module] = base_name_offsets(sections.btf, self._vmlinux.str_end)
-        return bool(np.isin(self._uses[module], np.array(offsets, dtype="<u4")).any())
+        return bool(offsets) and bool(np.isin(self._names_in_base(module), np.array(offsets, dtype="<u4")).any())
 
     def named(self, name: str) -> list[tuple[str, Blob]]:
         """(module, blob) of the modules that may hold ``name``."""
