@@ -43,6 +43,13 @@ def decode(code: bytes, endian: str) -> list[Insn]:
     return [Insn(op, regs >> 4, regs & 15, off, imm) for op, regs, off, imm in slots]
 
 
+# Opcodes of the instructions that came after 6.1, all or with certain operands; see required_release.
+LATER_OPS = frozenset(
+    {0x81, 0x89, 0x91, JA32, 0xD7, 0xBC, 0xBF, 0xE5, 0xC3, 0xDB, 0xD3, 0xCB}
+    | {code | source | cls for code in (0x30, 0x90) for source in (0, 8) for cls in (ALU, ALU64)}
+)
+
+
 def required_release(insn: Insn) -> tuple[str, tuple[int, int]] | None:
     """Name and first kernel release of an instruction newer than 6.1 (R-11.14); None for the old ones."""
     op, cls = insn.op, insn.op & 7

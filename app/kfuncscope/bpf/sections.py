@@ -38,6 +38,15 @@ def sec_defs() -> tuple[SecDef, ...]:
     return tuple(SecDef(p, t, a, frozenset(f)) for p, t, a, f, _ in rows)
 
 
+@cache
+def _by_head() -> dict[str, list[SecDef]]:
+    """The rows by the part of their pattern before the first ``/``, which every section that fits shares."""
+    found: dict[str, list[SecDef]] = {}
+    for row in sec_defs():
+        found.setdefault(row.pattern.removesuffix("+").partition("/")[0], []).append(row)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """What a section name means. ``prog_type`` without its prefix (``TRACING``), empty when libbpf knows no such name.
@@ -66,7 +75,7 @@ def read_section(name: str, types: dict[str, str] | None = None) -> Section:
     autoload = not name.startswith("?")
     bare = name.removeprefix("?")
     kind, _, target = bare.partition("/")
-    for row in sec_defs():
+    for row in _by_head().get(kind, ()):
         if not row.matches(bare):
             continue
         attach_btf = "ATTACH_BTF" in row.flags

@@ -54,6 +54,7 @@ class Knowledge:
         self.release = release
         self.borrowed_for = borrowed_for
         self._folder = folder
+        self._caps: dict[str, ArchCaps] = {}
 
     def _read(self, table: str) -> dict[str, Any]:
         return tables.read(self._folder, table)
@@ -214,15 +215,19 @@ class Knowledge:
 
     def caps(self, arch: str) -> ArchCaps:
         """Capabilities of one architecture's JIT (R-5); one without a table can do nothing."""
-        known = _ARCH_WORDS.get(arch, arch)
-        row = self._archs.get(known)
+        known = self._caps.get(arch)
+        if known is not None:
+            return known
+        row = self._archs.get(_ARCH_WORDS.get(arch, arch))
         if row is None:
             return ArchCaps(arch, "none")
-        return ArchCaps(
+        made = ArchCaps(
             arch, row["jit"], **dict.fromkeys(row["caps"], True), selects=frozenset(row["selects"]),
             selects_if=dict(row["selects_if"]), needs={cap: tuple(o) for cap, o in row["needs"].items()},
             depends=dict(row["depends"]),
         )  # fmt: skip
+        self._caps[arch] = made
+        return made
 
     @cached_property
     def _syscalls(self) -> dict[str, list[str]]:

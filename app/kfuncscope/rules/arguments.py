@@ -6,6 +6,8 @@ The dangerous changes are those that load all the same: what moved, swapped or s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from kfuncscope.bpf.object import Program
@@ -57,7 +59,7 @@ def argument_findings(old: Context, new: Context, program: Program) -> list[Find
         used = [(registers.index(x.offset), x) for x in loads if x.offset in registers]
     else:
         used = [(x.offset // 8, x) for x in loads if x.offset >= 0]
-    evidence = hook_evidence(old.kernel, new.kernel, program)
+    evidence = partial(hook_evidence, old.kernel, new.kernel, program)
     rules = ("R-7.9",) if kind in KPROBE | KPROBE_MULTI else ("R-7.6",) if kind in RAW_TP else ("R-7.10",)
     confidence = Confidence.MEDIUM if kind in KPROBE | KPROBE_MULTI else Confidence.HIGH
     return _compare(program, program.section.target, sides, used, evidence, rules, confidence)
@@ -99,21 +101,21 @@ def _compare(
     name: str,
     sides: tuple[Side, Side],
     used: list[tuple[int, Load]],
-    evidence: Evidence,
+    evidence: Callable[[], Evidence],
     rules: tuple[str, ...],
     confidence: Confidence,
 ) -> list[Finding]:
-    """One finding for each used slot that is not what it was."""
+    """One finding for each used slot that is not what it was; ``evidence`` is asked for only where there is one."""
     old, new = sides
     found = []
     has_return = program.section.attach_type in RETURN_SLOT
     for index in sorted({i for i, _ in used}):
-        sites = tuple(site(x.function, x.at, True) for i, x in used if i == index)
+        places = [x for i, x in used if i == index]
         if has_return and index == len(old.slots) and len(new.slots) != len(old.slots):
             verdict = Verdict.SILENT if index < len(new.slots) else Verdict.RISK
             instead = f"argument {new.slots[index].name}" if index < len(new.slots) else "nothing"
             text = f"{name}: the program reads the return value in slot {index}, which holds {instead} now"
-            found.append(_finding(name, verdict, text, (*rules, "R-7.12"), confidence, evidence, sites))
+            found.append(_finding(name, verdict, text, (*rules, "R-7.12"), confidence, evidence(), places))
             continue
         if index >= len(old.slots) or index >= len(new.slots):
             continue
@@ -121,15 +123,16 @@ def _compare(
         if change is not None:
             verdict, text = change
             weaker = Confidence.MEDIUM if verdict == Verdict.RISK else confidence
-            found.append(_finding(name, verdict, f"{name}: {text}", rules, weaker, evidence, sites))
+            found.append(_finding(name, verdict, f"{name}: {text}", rules, weaker, evidence(), places))
     return found
 
 
 def _finding(
     name: str, verdict: Verdict, text: str, rules: tuple[str, ...], confidence: Confidence, evidence: Evidence,
-    sites: tuple[object, ...], kind: NeedKind = NeedKind.HOOK,
+    places: list[Load],
 ) -> Finding:  # fmt: skip
-    return Finding(kind, name, verdict, text, rules, confidence=confidence, evidence=evidence, sites=sites)  # type: ignore[arg-type]
+    sites = tuple(site(x.function, x.at, True) for x in places)
+    return Finding(NeedKind.HOOK, name, verdict, text, rules, confidence=confidence, evidence=evidence, sites=sites)
 
 
 def _text(side: Side, slot: Slot) -> str:
@@ -203,7 +206,6 @@ def _event_findings(old: Context, new: Context, program: Program) -> list[Findin
     if layouts[0] is None or layouts[1] is None:
         return []
     before, after = (_members_at(blob, struct) for blob, struct in layouts if True)  # type: ignore[misc]
-    evidence = hook_evidence(old.kernel, new.kernel, program)
     found: dict[str, Finding] = {}
     for load in _used(new, program):
         if load.at in load.function.core:
@@ -216,8 +218,8 @@ def _event_findings(old: Context, new: Context, program: Program) -> list[Findin
         shown = f"{now[0]} ({now[2]} bytes)" if now else "something else"
         text = f"{event}: the program reads {was[0]} at fixed offset {load.offset}, where {shown} is now"
         if was[0] not in found:
-            found[was[0]] = _finding(event, Verdict.SILENT, text, ("R-7.8",), Confidence.MEDIUM, evidence,
-                                     (site(load.function, load.at, True),))  # fmt: skip
+            evidence = hook_evidence(old.kernel, new.kernel, program)
+            found[was[0]] = _finding(event, Verdict.SILENT, text, ("R-7.8",), Confidence.MEDIUM, evidence, [load])
     return list(found.values())
 
 
@@ -241,7 +243,7 @@ def _callback_findings(old: Context, new: Context, program: Program) -> list[Fin
         if sides[0] is None or sides[1] is None:
             continue
         used = [(x.offset // 8, x) for x in _used(new, program) if x.offset >= 0]
-        evidence = struct_ops_evidence(old, new, name)
+        evidence = partial(struct_ops_evidence, old, new, name)
         made = _compare(program, name, (sides[0], sides[1]), used, evidence, ("R-7.3", "R-7.10"), Confidence.HIGH)
         found += [Finding(NeedKind.STRUCT_OPS, f.name, f.verdict, f.message, f.rules, f.cls, f.reach, f.confidence,
                           f.evidence, f.sites, f.remedy) for f in made]  # fmt: skip

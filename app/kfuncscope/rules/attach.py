@@ -98,8 +98,10 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
     if section.attach_type in TRAMPOLINE and (untraced := _untraced(kernel, program, section.target)):
         return untraced
     limit = TRAMPOLINE_ARGS.get(kernel.arch)
+    if limit is None or not (0, 0) < kernel.version < limit[0]:
+        return []
     hook = find_hook(kernel, program)
-    if limit and hook and (0, 0) < kernel.version < limit[0] and len(hook.slots) > limit[1]:
+    if hook is not None and len(hook.slots) > limit[1]:
         message = (
             f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit[1]}"
         )

@@ -276,10 +276,10 @@ def object_verdict(
         return Verdict.BREAKS, f"the whole object no longer loads: {grave[0].message}"
     breaking = [p for p in programs if p.verdict == Verdict.BREAKS]
     by_name = {p.program: p for p in programs}
-    twins = Twins(programs, {j.program.name: j.program for j in new.programs})
+    twins = Twins(programs, {j.program.name: j.program for j in new.programs}) if breaking else None
     reasons, losses = [], []
     for one in breaking:
-        twin = twins.of(one)
+        twin = twins.of(one) if twins is not None else None
         if twin is not None and by_name[twin].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
             reasons.append(f"{one.program} no longer works, {twin} takes its place")
         elif not one.autoload:

@@ -27,6 +27,8 @@ from kfuncscope.rules.spec import (
     parse_spec,
 )  # fmt: skip
 
+LAST_KIND = max(ReloKind)
+
 
 class Value(NamedTuple):
     """What a record asks about on one side. ``size`` and ``type`` are set for byte offsets of plain fields."""
@@ -101,7 +103,7 @@ class Matcher:
             return Found(Value(spec.root, validate=False), Value(spec.root), spec, spec)
         if not self.local.name(relo.type_id):
             raise SpecError("the record's root type has no name", "R-3.1")
-        if relo.kind > max(ReloKind):
+        if relo.kind > LAST_KIND:
             raise SpecError(f"record of unknown kind {relo.kind}", "R-0.3")
         old = value_of(spec, relo.kind)
         assert old is not None

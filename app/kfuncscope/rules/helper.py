@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from kfuncscope.bpf.instructions import Insn, required_release
+from kfuncscope.bpf.instructions import LATER_OPS, required_release
 from kfuncscope.bpf.object import Program
-from kfuncscope.kernel.helpers import HelperCaller
+from kfuncscope.kernel.helpers import HelperCaller, helper_allowed
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import Confidence, NeedKind
@@ -42,9 +42,7 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> Judged | N
     full = f"bpf_{name}"
     if number == 0:
         return cls, ("R-6.1",), "helper number 0 cannot be called", True, Confidence.HIGH, "#0"
-    answers = [kernel.knowledge.helper_allowed(
-        name, c.prog_type, attach_type=c.attach_type, config=c.config, arch=c.arch, hook=c.hook, sleepable=c.sleepable,
-        struct_ops_type=c.struct_ops, member=c.member) for c in callers]  # fmt: skip
+    answers = [helper_allowed(kernel.knowledge, name, caller) for caller in callers]
     if answers and all(a.gpl_only for a in answers) and not ctx.obj.gpl:
         message = f"{full} may only be called from GPL compatible programs"
         return "licence", ("R-6.4",), message, True, Confidence.HIGH, full
@@ -81,11 +79,7 @@ def new_instructions(program: Program) -> list[tuple[int, int, str, tuple[int, i
             (position, index, *need)
             for position, function in enumerate(program.functions)
             for index, insn in enumerate(function.insns)
-            if (need := _needs(insn)) is not None
+            if insn.op in LATER_OPS and (need := required_release(insn)) is not None
         ]
     rows: list[tuple[int, int, str, tuple[int, int]]] = program.new_insns
     return rows
-
-
-def _needs(insn: Insn) -> tuple[str, tuple[int, int]] | None:
-    return required_release(insn) if insn.op else None

@@ -89,29 +89,37 @@ def _proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int
     mine, theirs = old.params(old_func), new.params(new_func)
     pairs = [*zip(mine, theirs, strict=False)]
     for position, (one, other) in enumerate(pairs, 1):
+        doubt = _type_change(old, one.type, new, other.type)
+        lost = [s for s in _LOOSER if s in one.name and s not in other.name]
+        stricter = bool(lost) and not any(s in other.name for s in _LOOSER)
+        if doubt is None and not stricter:
+            continue
         was, now = type_text(old, one.type, one.name), type_text(new, other.type, other.name)
         text = f"argument {position} of {name} was {was}, is {now}"
-        changes += _type_change(old, one.type, new, other.type, text)
-        lost = [s for s in _LOOSER if s in one.name and s not in other.name]
-        if lost and not any(s in other.name for s in _LOOSER):
+        if doubt is not None:
+            changes.append((Verdict.RISK, text, ("R-4.7",), doubt))
+        if stricter:
             changes.append((Verdict.RISK, f"{text}: NULL may be refused now", ("R-4.6",), Confidence.MEDIUM))
     first, last = old.ref(old.ref(old_func)), new.ref(new.ref(new_func))
-    text = f"{name} returned {type_text(old, first)}, returns {type_text(new, last)}"
-    return changes + _type_change(old, first, new, last, text)
+    doubt = _type_change(old, first, new, last)
+    if doubt is not None:
+        text = f"{name} returned {type_text(old, first)}, returns {type_text(new, last)}"
+        changes.append((Verdict.RISK, text, ("R-4.7",), doubt))
+    return changes
 
 
-def _type_change(old: Blob, one: int, new: Blob, other: int, text: str) -> list[Change]:
-    """R-4.7: integers of another width are a risk to meaning, another struct one of refusal."""
+def _type_change(old: Blob, one: int, new: Blob, other: int) -> Confidence | None:
+    """R-4.7: integers of another width are a risk to meaning, another struct one of refusal; None for no change."""
     mine, theirs = type_class(old, one), type_class(new, other)
     if mine == theirs == "scalar" and old.size(one) != new.size(other):
-        return [(Verdict.RISK, text, ("R-4.7",), Confidence.LOW)]
+        return Confidence.LOW
     if mine == theirs == "struct*":
         was = old.name(old.skip(old.ref(old.skip(one))))
         now = new.name(new.skip(new.ref(new.skip(other))))
         # The verifier takes every struct bpf_dynptr* and bpf_dynptr_kern* for a dynptr, whatever the name.
         if was != now and not (was.startswith("bpf_dynptr") and now.startswith("bpf_dynptr")):
-            return [(Verdict.RISK, text, ("R-4.7",), Confidence.MEDIUM)]
-    return []
+            return Confidence.MEDIUM
+    return None
 
 
 def core_findings(old: Context, new: Context, program: Program) -> list[Finding]:
@@ -184,13 +192,13 @@ def _width(old: Context, new: Context, function: Function, index: int, was: Relo
     btf = new.obj.btf
     if function.insns[index].op & 7 not in (ALU, ALU64) or btf is None or was.target is None or now.target is None:
         return None
-    relo = function.relos[function.core[index]][1]
-    local = parse_spec(btf, relo)
-    sizes = [_final_size(spec) for spec in (local, was.target, now.target)]
-    if None in sizes or sizes[0] != sizes[1] or sizes[1] == sizes[2]:
+    before, theirs = _final_size(was.target), _final_size(now.target)
+    if before is None or theirs is None or before == theirs:
         return None
-    mine, _, theirs = sizes
-    assert mine is not None and theirs is not None
+    local = parse_spec(btf, function.relos[function.core[index]][1])
+    mine = _final_size(local)
+    if mine is None or mine != before:
+        return None
     wrong = theirs < mine or new.obj.endian == ">"
     verdict = Verdict.SILENT if wrong else Verdict.RISK
     name = spec_text(local)
@@ -198,9 +206,8 @@ def _width(old: Context, new: Context, function: Function, index: int, was: Relo
     return _field_finding(old, new, function, index, name, verdict, text, ("R-3.13",))
 
 
-def _final_size(spec: object) -> int | None:
+def _final_size(spec: Spec) -> int | None:
     """Size in bytes of an integer or enum member at the end of a spec; None for anything else."""
-    assert isinstance(spec, Spec)
     step = spec.steps[-1] if spec.steps else None
     if step is None or not step.name:
         return None
