@@ -55,20 +55,13 @@ class Function:
     refs: dict[int, Ref] = field(default_factory=dict)
     relos: list[tuple[int, CoreRelo]] = field(default_factory=list)
     core: dict[int, int] = field(default_factory=dict)
-    lines: list[LineInfo] = field(default_factory=list)
+    ext: Ext | None = None
     proto: int = 0
     leaders: frozenset[int] | None = None  # see rules.reach; the same for every kernel
 
     def line_at(self, insn: int) -> LineInfo | None:
-        """The source line of an instruction: the last record at or before it."""
-        low, high, target = 0, len(self.lines), (self.start + insn) * 8
-        while low < high:
-            middle = (low + high) // 2
-            if self.lines[middle].insn_off <= target:
-                low = middle + 1
-            else:
-                high = middle
-        return self.lines[low - 1] if low else None
+        """The source line of an instruction: the function's last record at or before it."""
+        return self.ext.line_at(self.section, (self.start + insn) * 8, self.start * 8) if self.ext is not None else None
 
 
 @dataclass(slots=True)
@@ -210,16 +203,15 @@ class BpfObject:
         )
 
     def _attach_records(self, section: str, functions: list[Function]) -> None:
-        """Give each function of a section its CO-RE records, source lines and prototype."""
+        """Give each function of a section its CO-RE records, prototype, and where its source lines are told."""
         if self.ext is None:
             return
-        lines = sorted(self.ext.line_info.get(section, []), key=lambda r: r.insn_off)
         relos = sorted(enumerate(self.ext.core_relo.get(section, [])), key=lambda r: (r[1].insn_off, r[0]))
-        line_at, relo_at = [r.insn_off for r in lines], [r.insn_off for _, r in relos]
+        relo_at = [r.insn_off for _, r in relos]
         protos = {i.insn_off // 8: i.type_id for i in self.ext.func_info.get(section, [])}
         for function in functions:
             low, high = function.start * 8, (function.start + len(function.insns)) * 8
-            function.lines = lines[bisect_left(line_at, low) : bisect_left(line_at, high)]
+            function.ext = self.ext
             function.relos = sorted(relos[bisect_left(relo_at, low) : bisect_left(relo_at, high)])
             function.core = {r.insn_off // 8 - function.start: i for i, (_, r) in enumerate(function.relos)}
             function.proto = protos.get(function.start, 0)

@@ -7,8 +7,11 @@ Instruction offsets are in bytes from the start of their ELF section, as the fil
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 from kfuncscope.btf.blob import Blob
@@ -66,6 +69,7 @@ class Ext:
         self._funcs = list(self._blocks("func_info", *spans[0], words=2, types=1, strings=()))
         self._lines = list(self._blocks("line_info", *spans[1], words=4, types=None, strings=(1, 2)))
         self._relos = list(self._blocks("core_relo", *spans[2], words=4, types=1, strings=(2,)))
+        self._line_rows: dict[str, list[tuple[int, ...]]] = {}
 
     @cached_property
     def func_info(self) -> dict[str, list[FuncInfo]]:
@@ -79,12 +83,22 @@ class Ext:
     def line_info(self) -> dict[str, list[LineInfo]]:
         """Source lines by section."""
         found: dict[str, list[LineInfo]] = {}
-        text = self._blob.string
         for section, columns in self._lines:
-            rows = found.setdefault(section, [])
-            for insn, file, line, place in zip(*columns, strict=True):
-                rows.append(LineInfo(insn, text(file), text(line), place >> 10, place & 0x3FF))
+            found.setdefault(section, []).extend(map(self._line, zip(*columns, strict=True)))
         return found
+
+    def line_at(self, section: str, insn_off: int, since: int = 0) -> LineInfo | None:
+        """The line of an instruction: the last record at or before it, but none before ``since``."""
+        rows = self._line_rows.get(section)
+        if rows is None:
+            blocks = [zip(*block.columns, strict=True) for block in self._lines if block.section == section]
+            rows = self._line_rows[section] = sorted(chain.from_iterable(blocks), key=itemgetter(0))
+        at = bisect_right(rows, insn_off, key=itemgetter(0)) - 1
+        return self._line(rows[at]) if at >= 0 and rows[at][0] >= since else None
+
+    def _line(self, row: tuple[int, ...]) -> LineInfo:
+        insn, file, line, place = row
+        return LineInfo(insn, self._blob.string(file), self._blob.string(line), place >> 10, place & 0x3FF)
 
     @cached_property
     def core_relo(self) -> dict[str, list[CoreRelo]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kfuncscope.bpf.instructions import LDX, Insn
+from kfuncscope.bpf.instructions import Insn
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.rules.arith import Value
-from kfuncscope.rules.reach import Reach, State
+from kfuncscope.rules.reach import SIZES, Reach, State
 
 
 class Slot(NamedTuple):
@@ -79,21 +79,17 @@ class _CtxReach(Reach):
             state.regs[1] = ("ctx", "ctx", 0)
         super()._enter(function, state)
 
-    def _step(
-        self, function: Function, at: int, insn: Insn, state: State, taken: dict[int, set[int]]
-    ) -> list[tuple[int, State]]:
-        if insn.op & 7 == LDX:
-            pointer = state.regs[insn.src]
-            if isinstance(pointer, tuple) and pointer[0] == "ctx" and isinstance(pointer[2], int):
-                size = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}[insn.op & 0x18]
-                offset = pointer[2] + insn.off
-                self.loads[function.section, function.start, at] = Load(offset, size, function, at)
-                state.regs[insn.dst] = ("arg", offset // 8) if size == 8 and offset >= 0 else None
-                return [(at + 1, state)]
-            if isinstance(pointer, tuple) and pointer[0] == "arg":
-                assert isinstance(pointer[1], int)
-                self.derefs[function.section, function.start, at] = Deref(pointer[1], function, at)
-        return super()._step(function, at, insn, state, taken)
+    def _loaded(self, function: Function, at: int, insn: Insn, state: State) -> Value:
+        pointer = state.regs[insn.src]
+        if isinstance(pointer, tuple) and pointer[0] == "ctx" and isinstance(pointer[2], int):
+            size = SIZES[insn.op & 0x18]
+            offset = pointer[2] + insn.off
+            self.loads[function.section, function.start, at] = Load(offset, size, function, at)
+            return ("arg", offset // 8) if size == 8 and offset >= 0 else None
+        if isinstance(pointer, tuple) and pointer[0] == "arg":
+            assert isinstance(pointer[1], int)
+            self.derefs[function.section, function.start, at] = Deref(pointer[1], function, at)
+        return super()._loaded(function, at, insn, state)
 
     def _branch(
         self, function: Function, at: int, insn: Insn, state: State, taken: dict[int, set[int]]

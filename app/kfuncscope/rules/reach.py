@@ -36,6 +36,7 @@ from kfuncscope.rules.arith import M32, M64, NONZERO, Value, arith, compare, mov
 
 STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts as reachable
 
+SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}  # bytes of a load or store by the size bits of its opcode
 LAZY_GLOBALS = (6, 8)  # first release that verifies only the global subprograms that are called (R-3.12b)
 
 Key = tuple[str, int]  # a function: section and first instruction
@@ -67,10 +68,11 @@ class State:
     def join(self, other: State) -> bool:
         """Keep what both know; True when something was lost."""
         changed = False
-        for i, (mine, theirs) in enumerate(zip(self.regs, other.regs, strict=True)):
-            if mine is not None and mine != theirs:
-                self.regs[i] = None
-                changed = True
+        if self.regs != other.regs:
+            for i, (mine, theirs) in enumerate(zip(self.regs, other.regs, strict=True)):
+                if mine is not None and mine != theirs:
+                    self.regs[i] = None
+                    changed = True
         lost = [k for k, v in self.stack.items() if other.stack.get(k) != v]
         for key in lost:
             del self.stack[key]
@@ -152,13 +154,15 @@ class Reach:
                 if self._budget < 0:
                     self.gave_up = True
                     return
-                if len(following) == 1 and following[0][0] not in starts:
-                    at = following[0][0]
-                    continue
+                if isinstance(following, int):
+                    if following not in starts:
+                        at = following
+                        continue
+                    following = [(following, state)]
                 for target, after in following:
                     known = states.get(target)
                     if known is None:
-                        states[target] = after.copy()
+                        states[target] = after
                     elif not known.join(after):
                         continue
                     if target not in waiting:
@@ -173,18 +177,18 @@ class Reach:
 
     def _step(
         self, function: Function, at: int, insn: Insn, state: State, taken: dict[int, set[int]]
-    ) -> list[tuple[int, State]]:
-        """Carry out one instruction; the places that can follow, each with its state."""
+    ) -> int | list[tuple[int, State]]:
+        """Carry out one instruction: the place that follows, or the places that can, each with a state of its own."""
         cls = insn.op & 7
         if cls in (ALU, ALU64):
             self._alu(function, at, insn, state)
         elif cls == LDX:
-            state.regs[insn.dst] = self._loaded(insn, state)
+            state.regs[insn.dst] = self._loaded(function, at, insn, state)
         elif cls in (ST, STX):
             self._store(function, at, insn, state)
         elif insn.op == LD_IMM64:
             state.regs[insn.dst] = self._ld_imm64(function, at, insn)
-            return [(at + 2, state)]
+            return at + 2
         elif cls == LD:
             state.regs[:6] = [None] * 6  # legacy packet access
         elif insn.op in (CALL, CALLX):
@@ -192,14 +196,14 @@ class Reach:
         elif insn.op == EXIT:
             return []
         elif insn.op == JA:
-            return [(at + 1 + insn.off, state)]
+            return at + 1 + insn.off
         elif insn.op == JA32:
-            return [(at + 1 + insn.imm, state)]
+            return at + 1 + insn.imm
         elif insn.op in (0x0D, 0x0E):  # indirect jump through a table: anywhere
-            return [(i, state) for i in sorted(_leaders(function))]
+            return [(i, state.copy()) for i in sorted(_leaders(function))]
         else:
             return self._branch(function, at, insn, state, taken)
-        return [(at + 1, state)]
+        return at + 1
 
     # -- values
 
@@ -245,9 +249,9 @@ class Reach:
         else:
             regs[insn.dst] = None
 
-    def _loaded(self, insn: Insn, state: State) -> Value:
+    def _loaded(self, function: Function, at: int, insn: Insn, state: State) -> Value:
         pointer = state.regs[insn.src]
-        size = _SIZES[insn.op & 0x18]
+        size = SIZES[insn.op & 0x18]
         if not isinstance(pointer, tuple) or len(pointer) < 2 or pointer[0] == "arg":
             return None
         if pointer[0] == "fp":
@@ -275,9 +279,10 @@ class Reach:
         if not isinstance(pointer[1], int):
             state.stack.clear()
             return
-        start, size = pointer[1] + insn.off, _SIZES[insn.op & 0x18]
-        for key in [k for k in state.stack if k[0] < start + size and start < k[0] + k[1]]:
-            del state.stack[key]
+        start, size = pointer[1] + insn.off, SIZES[insn.op & 0x18]
+        if state.stack:
+            for key in [k for k in state.stack if k[0] < start + size and start < k[0] + k[1]]:
+                del state.stack[key]
         if atomic:
             return
         value: Value = insn.imm & M64 if insn.op & 7 == ST else state.regs[insn.src]
@@ -356,9 +361,6 @@ def reachability(ctx: KernelEnvironment, program: Program) -> Reach:
 def _passes(value: Value) -> bool:
     """Constants and pointers to data mean the same in the callee; its stack is another."""
     return not (isinstance(value, tuple) and value[0] == "fp")
-
-
-_SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 
 
 def _leaders(function: Function) -> frozenset[int]:
