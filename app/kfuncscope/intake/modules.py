@@ -340,4 +340,4 @@ def base_name_offsets(btf: bytes, base_size: int) -> np.ndarray[Any, np.dtype[np
     kinds = (words[1:] >> 24) & 0x7F
     names = words[:-1]
     mask = (names > 0) & (names < base_size) & np.isin(kinds, _NAMED_KINDS)
-    return np.unique(names[mask]).astype("<u4")
+    return np.array(sorted(set(names[mask].tolist())), dtype="<u4")  # np.unique loads numpy.ma, which takes longer

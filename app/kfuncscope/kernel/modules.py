@@ -92,9 +92,11 @@ class Modules:
         return [b for m in known if (b := self.blob(m)) is not None]
 
     def prepare(self, progress: Callable[[int, int, str], None]) -> None:
-        """Make the index of thousands of modules now, where there are so many; some seconds the first time."""
+        """Make now what a search in the modules asks for; with thousands of them some seconds the first time."""
         if self._search is not None and len(self._readers) > FEW:
             self._search.prepare(progress)
+        elif len(self._readers) <= FEW:
+            _ = self._borrowed
 
     def _offsets(self, needle: bytes) -> list[int]:
         """Where the kernel's own strings hold the name: split BTF refers to them instead of repeating them."""
