@@ -47,7 +47,10 @@ class Symbol(NamedTuple):
 
 
 class Elf(NamedTuple):
-    """What the object reader needs; relocations by section index: (offset, symbol index, type)."""
+    """What the object reader needs; relocations by index of the section, if it is loaded: (offset, symbol, type).
+
+    Those of ``.BTF`` and ``.BTF.ext``, which only a linker follows, are many and left out.
+    """
 
     endian: str
     flags: int
@@ -95,7 +98,7 @@ def _read(file: tables.Elf, source: str) -> Elf:
             symbols = _symbols(section.data, sections[raw.link].data, endian)
         elif raw.type == SHT_RELA and section.data:
             raise ObjectError(source, f"{raw.name}: relocations with addends do not occur in BPF objects")
-        elif raw.type == SHT_REL and section.data:
+        elif raw.type == SHT_REL and section.data and sections[raw.info].flags & (SHF_ALLOC | SHF_EXECINSTR):
             rows = struct.iter_unpack(f"{endian}QQ", section.data[: len(section.data) // 16 * 16])
             relocations.setdefault(raw.info, []).extend((off, info >> 32, info & 0xFFFFFFFF) for off, info in rows)
     for rows_of in relocations.values():

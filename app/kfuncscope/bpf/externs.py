@@ -30,7 +30,7 @@ def read_externs(elf: Elf, btf: Blob) -> dict[str, Extern]:
     undefined = {s.name: s for s in elf.symbols if s.shndx == 0 and s.name}
     externs: dict[str, Extern] = {}
     for section in (".ksyms", ".kconfig"):
-        for datasec in btf.find(section, Kind.DATASEC):
+        for datasec in btf.sections(section):
             for entry in btf.secvars(datasec):
                 name = btf.name(entry.type)
                 symbol = undefined.get(name)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import NamedTuple
 
 CALL = 0x85
@@ -17,6 +18,8 @@ CORE_POISON = 195896080  # helper id that libbpf puts where a CO-RE record has n
 
 # Instruction classes (low three bits of the opcode).
 LD, LDX, ST, STX, ALU, JMP, JMP32, ALU64 = range(8)
+
+_LOW, _HIGH = bytes(b & 15 for b in range(256)), bytes(b >> 4 for b in range(256))
 
 
 class Insn(NamedTuple):
@@ -34,13 +37,18 @@ class Insn(NamedTuple):
         return self.op & 7
 
 
+_insn = partial(tuple.__new__, Insn)  # what Insn(...) does in the end; a file has thousands
+
+
 def decode(code: bytes, endian: str) -> list[Insn]:
     """Decode whole slots; in big-endian objects the two register nibbles are swapped too."""
-    usable = len(code) - len(code) % 8
-    slots = struct.iter_unpack(f"{endian}BBhi", code[:usable])
-    if endian == "<":
-        return [Insn(op, regs & 15, regs >> 4, off, imm) for op, regs, off, imm in slots]
-    return [Insn(op, regs >> 4, regs & 15, off, imm) for op, regs, off, imm in slots]
+    count = len(code) // 8
+    code = code[: 8 * count]
+    low, high = code[1::8].translate(_LOW), code[1::8].translate(_HIGH)
+    dst, src = (low, high) if endian == "<" else (high, low)
+    offs = struct.unpack(f"{endian}{4 * count}h", code)[1::4]
+    imms = struct.unpack(f"{endian}{2 * count}i", code)[1::2]
+    return list(map(_insn, zip(code[::8], dst, src, offs, imms, strict=True)))
 
 
 # Opcodes of the instructions that came after 6.1, all or with certain operands; see required_release.

@@ -46,7 +46,7 @@ def _btf_maps(elf: Elf, btf: Blob | None) -> list[Map]:
     section = elf.section(".maps")
     places = {s.name: s.value for s in elf.symbols if section and s.shndx == section.number and s.type != STT_SECTION}
     found = []
-    for datasec in btf.find(".maps", Kind.DATASEC):
+    for datasec in btf.sections(".maps"):
         for entry in btf.secvars(datasec):
             name = btf.name(entry.type)
             fields = _fields(btf, btf.skip(btf.ref(entry.type)))

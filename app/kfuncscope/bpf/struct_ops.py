@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from kfuncscope.bpf.elf import STT_FUNC, Elf
 from kfuncscope.btf.blob import Blob, Member, essential_name
-from kfuncscope.btf.layout import Kind
 
 
 class OpsMember(NamedTuple):
@@ -45,7 +44,7 @@ def read_struct_ops(elf: Elf, btf: Blob) -> list[StructOps]:
             symbol = elf.symbols[symbol_index]
             if symbol.type == STT_FUNC:
                 programs[offset] = symbol.name
-        for datasec in btf.find(name, Kind.DATASEC):
+        for datasec in btf.sections(name):
             optional = name.startswith("?")
             found += [_table(btf, e.type, e.offset, section.data, programs, optional) for e in btf.secvars(datasec)]
     return found

@@ -241,6 +241,10 @@ class Blob:
         """Names of own types of one kind, in order of id, with repetitions, anonymous ones left out."""
         return [name for i in self.own_ids(kind) if (name := self.name(i))]
 
+    def sections(self, name: str) -> list[int]:
+        """Own DATASECs of a name: an object has so few that no index is made for them."""
+        return [i for i in self.own_ids(Kind.DATASEC) if self.name(i) == name]
+
     def essential(self, name: str) -> list[str]:
         """Own strings whose essential form (R-2.9) is ``name``: the name itself and its flavours ``name___x``."""
         if self._essential is None:

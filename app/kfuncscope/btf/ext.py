@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain
-from operator import itemgetter
+from operator import itemgetter, or_
 from typing import NamedTuple
 
 from kfuncscope.btf.blob import Blob
@@ -180,10 +180,10 @@ class Ext:
             if max(columns[column]) >= self._blob.str_end:
                 bad = next(i for i, s in enumerate(columns[column]) if s >= self._blob.str_end)
                 raise BtfError(self.source, f"{what} record names a string outside the BTF", start + bad * size)
-        for i, insn in enumerate(columns[0]):
-            if insn % INSN_SIZE:
-                reason = f"{what} record is at byte {insn} of the code, which is no multiple of {INSN_SIZE}"
-                raise BtfError(self.source, reason, start + i * size)
+        if reduce(or_, columns[0]) % INSN_SIZE:
+            i, insn = next((i, insn) for i, insn in enumerate(columns[0]) if insn % INSN_SIZE)
+            reason = f"{what} record is at byte {insn} of the code, which is no multiple of {INSN_SIZE}"
+            raise BtfError(self.source, reason, start + i * size)
 
     def _name(self, offset: int, at: int) -> str:
         if offset >= self._blob.str_end:

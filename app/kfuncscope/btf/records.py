@@ -180,8 +180,10 @@ class Checker:
         self._strings(columns.names, None, "")
         self._types(np.where(refers(columns), columns.third, 0), None)
         elements = np.zeros(len(columns.starts), dtype=np.int64)
+        present = set(columns.kinds.tobytes())
         for kind, (types, names) in ENTRIES.items():
-            self._entries(kind, types, names, elements)
+            if kind in present:
+                self._entries(kind, types, names, elements)
         self._chains(elements)
 
     def _entries(self, kind: Kind, types: tuple[int, ...], names: tuple[int, ...], elements: Ids) -> None:

@@ -43,6 +43,7 @@ class Context:
         self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
         self._externs: dict[str, Resolved] = {}
         self._reaches: dict[tuple[str, int], Reach] = {}
+        self.map_faults: dict[str, str] | None = None  # see rules.map
 
     @property
     def release(self) -> tuple[int, int]:

@@ -26,9 +26,16 @@ def map_fault(ctx: Context, one: Map) -> str:
     return ""
 
 
+def _faults(ctx: Context) -> dict[str, str]:
+    """The maps of the object that this kernel cannot create, and why; worked out once."""
+    if ctx.map_faults is None:
+        ctx.map_faults = {m.name: fault for m in ctx.obj.maps.values() if (fault := map_fault(ctx, m))}
+    return ctx.map_faults
+
+
 def map_problems(ctx: Context, program: Program) -> list[Problem]:
     """Loads of the address of a map that cannot be created; each counts where it is reached."""
-    faults = {m.name: fault for m in ctx.obj.maps.values() if (fault := map_fault(ctx, m))}
+    faults = _faults(ctx)
     if not faults:
         return []
     arena = next((n for n in faults if ctx.obj.maps[n].type == MAP_TYPE_ARENA), "")
@@ -55,10 +62,8 @@ def map_problems(ctx: Context, program: Program) -> list[Problem]:
 def object_map_problems(ctx: Context) -> list[Problem]:
     """Maps that keep the whole object from loading (R-0.5)."""
     found = []
-    for one in ctx.obj.maps.values():
-        fault = map_fault(ctx, one)
-        if fault:
-            kind = ctx.kernel.map_types.get(one.type, f"type {one.type}")
-            message = f"map {one.name}: {fault}; libbpf refuses the whole object"
-            found.append(Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5",), message, reach=Reach.OBJECT))
+    for name, fault in _faults(ctx).items():
+        kind = ctx.kernel.map_types.get(ctx.obj.maps[name].type, f"type {ctx.obj.maps[name].type}")
+        message = f"map {name}: {fault}; libbpf refuses the whole object"
+        found.append(Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5",), message, reach=Reach.OBJECT))
     return found

@@ -143,17 +143,18 @@ class Reach:
         for stale in [b for b in self.folded if b[0] == key]:
             del self.folded[stale]
         taken: dict[int, set[int]] = {}
+        step, budget = self._step, self._budget
         while work:
             at = heapq.heappop(work)
             waiting.discard(at)
             state = states[at].copy()
             while 0 <= at < len(insns):  # a damaged program may jump out of itself
-                self._budget -= 1
-                flags[at] = 1
-                following = self._step(function, at, insns[at], state, taken)
-                if self._budget < 0:
+                budget -= 1
+                if budget < 0:
                     self.gave_up = True
                     return
+                flags[at] = 1
+                following = step(function, at, insns[at], state, taken)
                 if isinstance(following, int):
                     if following not in starts:
                         at = following
@@ -169,6 +170,7 @@ class Reach:
                         waiting.add(target)
                         heapq.heappush(work, target)
                 break
+        self._budget = budget
         self.reached[key] = flags
         for branch, targets in taken.items():
             sides = {branch + 1, branch + 1 + insns[branch].off}
@@ -237,7 +239,7 @@ class Reach:
             operand = (insn.imm if patched is None else patched) & M64
         mine = regs[insn.dst]
         if code == 0xB0:
-            regs[insn.dst] = moved(operand, insn, wide)
+            regs[insn.dst] = operand if wide and not insn.off else moved(operand, insn, wide)
         elif isinstance(mine, int) and isinstance(operand, int):
             regs[insn.dst] = arith(code, mine, operand, insn, wide)
         elif code == 0x80 and isinstance(mine, int):
