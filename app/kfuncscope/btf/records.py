@@ -28,6 +28,7 @@ from kfuncscope.errors import BtfError
 
 MAX_DEPTH = 64  # modifiers, typedefs and arrays on top of each other; real kernels stay below 10
 MAX_WORDS = 1 << 28  # 1 GiB of types
+FEW_WORDS = 1 << 14  # up to here a plain walk over the records is the quickest
 
 Words = npt.NDArray[np.uint32]
 Ids = npt.NDArray[np.int64]
@@ -66,9 +67,9 @@ def read_columns(data: bytes, header: Header, source: str) -> Columns:
         words = words.astype(np.uint32)
     if len(words) > MAX_WORDS:
         raise BtfError(source, f"{end - start} bytes of types are more than any kernel has", start)
-    starts = _record_starts(words, *record_words(data, header, source))
+    starts = _record_starts(words, *record_words(data, header, source)) if len(words) > FEW_WORDS else None
     if starts is None:
-        raise _bad_record(words, data, header, source)
+        starts = _walk(words, data, header, source)
     info = words[starts + 1]
     kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
     return Columns(words, starts, words[starts], info, words[starts + 2], kinds)
@@ -97,13 +98,11 @@ def _following(words: Words, fixed: list[int], per: list[int]) -> npt.NDArray[np
 
 
 def _record_starts(words: Words, fixed: list[int], per: list[int]) -> npt.NDArray[np.int32] | None:
-    """First word of every record, None where the last one does not end with the section.
+    """First word of every record, None where the last one does not end with the section; see _walk for why.
 
     One walk from the first record, four records a step, with the three between filled in afterwards.
     """
     n = len(words)
-    if n < 3:
-        return None if n else np.zeros(0, np.int32)
     one = _following(words, fixed, per)
     two = one[one]
     four = two[two]
@@ -122,22 +121,26 @@ def _record_starts(words: Words, fixed: list[int], per: list[int]) -> npt.NDArra
     return starts[starts < n]
 
 
-def _bad_record(words: Words, data: bytes, header: Header, source: str) -> BtfError:
-    """The error of a section whose records do not fill it: walk it once more, slowly."""
+def _walk(words: Words, data: bytes, header: Header, source: str) -> npt.NDArray[np.int32]:
+    """First word of every record, one after the other; BtfError for the record that is bad."""
     fixed, per = record_words(data, header, source)
-    at, n = 0, len(words)
+    starts: list[int] = []
+    at, n, word = 0, len(words), words.data
     while at + 3 <= n:
-        info = int(words[at + 1])
+        starts.append(at)
+        info = word[at + 1]
         kind = info >> 24 & KIND_MASK
-        offset = header.types[0] + 4 * at
         if fixed[kind] < 0:
-            return BtfError(source, f"type of unknown kind {kind}, and no layout section tells its size", offset)
-        following = at + 3 + fixed[kind] + per[kind] * (info & VLEN_MASK)
-        if following > n:
-            name = Kind(kind).name if kind < NR_KINDS else f"kind {kind}"
-            return BtfError(source, f"truncated: a {name} record reaches past the type section", offset)
-        at = following
-    return BtfError(source, "truncated: the last type record is cut off", header.types[0] + 4 * at)
+            reason = f"type of unknown kind {kind}, and no layout section tells its size"
+            raise BtfError(source, reason, header.types[0] + 4 * at)
+        at += 3 + fixed[kind] + per[kind] * (info & VLEN_MASK)
+    if at > n:
+        name = Kind(kind).name if kind < NR_KINDS else f"kind {kind}"
+        reason = f"truncated: a {name} record reaches past the type section"
+        raise BtfError(source, reason, header.types[0] + 4 * starts[-1])
+    if at < n:
+        raise BtfError(source, "truncated: the last type record is cut off", header.types[0] + 4 * at)
+    return np.array(starts, dtype=np.int32)
 
 
 def entries(columns: Columns, kind: Kind) -> tuple[Ids, Ids]:

@@ -73,10 +73,11 @@ class State:
                 if mine is not None and mine != theirs:
                     self.regs[i] = None
                     changed = True
-        lost = [k for k, v in self.stack.items() if other.stack.get(k) != v]
-        for key in lost:
-            del self.stack[key]
-        return changed or bool(lost)
+        if self.stack and self.stack != other.stack:
+            for key in [k for k, v in self.stack.items() if other.stack.get(k) != v]:
+                del self.stack[key]
+                changed = True
+        return changed
 
 
 def _fresh() -> State:
