@@ -21,7 +21,9 @@ from typing import Any
 from kfuncscope.errors import SessionError
 from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.rules.verdict import Finding, ObjectVerdict, Verdict
+from kfuncscope.upgrade import jsontext
 from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.upgrade.jsontext import shallow
 from kfuncscope.upgrade.policy import Decision
 from kfuncscope.upgrade.risk import Risk, assess, known_since
 from kfuncscope.upgrade.rows import finding_key
@@ -44,11 +46,17 @@ class Shard:
 
 def encode(analysis: Analysis, decision: Decision | None = None, shard: Shard | None = None) -> dict[str, Any]:
     """The JSON form as plain values. Every finding also carries its ``key``; reading ignores it, it is derived."""
+    plain: dict[str, Any] = json.loads(jsontext.text(_form(analysis, decision, shard)))
+    return plain
+
+
+def _form(analysis: Analysis, decision: Decision | None, shard: Shard | None) -> dict[str, Any]:
+    """The JSON form, its leaves still our own records."""
     return {
         "$schema": SCHEMA_ID,
         "format": FORMAT,
         "format_version": VERSION,
-        "shard": _plain(shard) if shard else None,
+        "shard": shard,
         "summary": _summary(analysis, decision),
         "analysis": _keyed(analysis),
     }
@@ -56,7 +64,7 @@ def encode(analysis: Analysis, decision: Decision | None = None, shard: Shard | 
 
 def dumps(analysis: Analysis, decision: Decision | None = None, shard: Shard | None = None) -> bytes:
     """The JSON form as bytes: pure ASCII, one way to write each analysis."""
-    return (json.dumps(encode(analysis, decision, shard), indent=1, ensure_ascii=True) + "\n").encode("ascii")
+    return (jsontext.text(_form(analysis, decision, shard)) + "\n").encode("ascii")
 
 
 def loads(data: bytes, source: str) -> tuple[Analysis, Shard | None]:
@@ -98,8 +106,7 @@ def _summary(analysis: Analysis, decision: Decision | None) -> dict[str, Any]:
 
 def _risk(risk: Risk) -> dict[str, Any]:
     """Scores with their factors: findings by key, the rest by what they are about."""
-    levels = {"arches": risk.arches, "packages": risk.packages, "objects": risk.objects, "programs": risk.programs}
-    return {word: [_plain(score) for score in scores] for word, scores in levels.items()}
+    return {"arches": risk.arches, "packages": risk.packages, "objects": risk.objects, "programs": risk.programs}
 
 
 def _decision(decision: Decision | None) -> dict[str, Any] | None:
@@ -138,30 +145,22 @@ def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name, _, _ in _fields(type(value))}
-    return value.value if isinstance(value, StrEnum) else value
-
-
 def _keyed(analysis: Analysis) -> dict[str, Any]:
-    """The plain form with the key of every finding of an object added."""
-    plain: dict[str, Any] = _plain(analysis)
-    for result, out in zip(analysis.arches, plain["arches"], strict=True):
-        for obj, plain_obj in zip(result.objects, out["objects"], strict=True):
-            _add_keys(result.arch, obj, "", obj.findings, plain_obj["findings"])
-            for program, plain_program in zip(obj.programs, plain_obj["programs"], strict=True):
-                _add_keys(result.arch, obj, program.program, program.findings, plain_program["findings"])
-    return plain
+    """The analysis with the key of every finding of an object added."""
+    return shallow(analysis) | {
+        "arches": [
+            shallow(result) | {"objects": [_keyed_object(result.arch, obj) for obj in result.objects]}
+            for result in analysis.arches
+        ]
+    }
 
 
-def _add_keys(
-    arch: str, obj: ObjectVerdict, program: str, findings: tuple[Finding, ...], plain: list[dict[str, Any]]
-) -> None:
-    for finding, entry in zip(findings, plain, strict=True):
-        entry["key"] = finding_key(arch, obj.object, program, finding)
+def _keyed_object(arch: str, obj: ObjectVerdict) -> dict[str, Any]:
+    def keyed(program: str, findings: tuple[Finding, ...]) -> dict[str, Any]:
+        return {"findings": [shallow(f) | {"key": finding_key(arch, obj.object, program, f)} for f in findings]}
+
+    programs = [shallow(program) | keyed(program.program, program.findings) for program in obj.programs]
+    return shallow(obj) | {"programs": programs} | keyed("", obj.findings)
 
 
 def decode(kind: Any, value: Any, source: str, where: str, depth: int = 0) -> Any:
