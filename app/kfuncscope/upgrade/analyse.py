@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -157,9 +158,11 @@ def judged(
         for kernel in (pair.old, pair.new):
             warm(kernel, progress)
     _shared = pairs, section_types
+    gc.freeze()  # or each worker would look through the kernels again and again, and copy them by doing so
     try:
         yield from _in_processes(files, count, progress)
     finally:
+        gc.unfreeze()
         _shared = None
 
 

@@ -15,14 +15,14 @@ from typing import Any
 
 
 @cache
-def field_names(kind: Any) -> tuple[str, ...]:
-    """Names of a dataclass's fields, in order."""
-    return tuple(f.name for f in dataclasses.fields(kind))
+def _fields(kind: Any) -> tuple[tuple[str, str], ...]:
+    """Names of a dataclass's fields, in order, each also as it stands before its value."""
+    return tuple((f.name, f"{quoted(f.name)}: ") for f in dataclasses.fields(kind))
 
 
 def shallow(record: Any) -> dict[str, Any]:
     """A dataclass as a dict of its values as they are."""
-    return {name: getattr(record, name) for name in field_names(record.__class__)}
+    return {name: getattr(record, name) for name, _ in _fields(record.__class__)}
 
 
 def text(value: Any) -> str:
@@ -41,7 +41,8 @@ class _Writer:
         if kind is str:
             return quoted(value)
         if kind is dict:
-            return self._dict(value, depth)
+            members = [f"{quoted(name)}: {self.text(v, depth + 1)}" for name, v in value.items()]
+            return _block("{", members, "}", depth)
         if kind is list:
             return _block("[", [self.text(v, depth + 1) for v in value], "]", depth)
         if value is None:
@@ -57,12 +58,12 @@ class _Writer:
             if isinstance(value, tuple):
                 known = _block("[", [self.text(v, depth + 1) for v in value], "]", depth)
             else:
-                known = self._dict(shallow(value), depth)
+                members = [
+                    f"{before}{self.text(getattr(value, name), depth + 1)}" for name, before in _fields(value.__class__)
+                ]
+                known = _block("{", members, "}", depth)
             self._known[id(value), depth] = known
         return known
-
-    def _dict(self, value: dict[str, Any], depth: int) -> str:
-        return _block("{", [f"{quoted(name)}: {self.text(v, depth + 1)}" for name, v in value.items()], "}", depth)
 
 
 def _block(first: str, items: list[str], last: str, depth: int) -> str:
