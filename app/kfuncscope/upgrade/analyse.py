@@ -154,12 +154,11 @@ def judged(
         progress(len(files), len(files), "")
         return
     global _shared
-    for pair in pairs:
-        for kernel in (pair.old, pair.new):
-            warm(kernel, progress)
     _shared = pairs, section_types
-    gc.freeze()  # or each worker would look through the kernels again and again, and copy them by doing so
     try:
+        for pair in pairs:
+            for kernel in (pair.old, pair.new):
+                warm(kernel, progress)
         yield from _in_processes(files, count, progress)
     finally:
         gc.unfreeze()
@@ -167,7 +166,10 @@ def judged(
 
 
 def warm(kernel: Kernel, progress: Progress) -> None:
-    """Build what every object will ask for, so that forked workers share it."""
+    """Build what every object will ask for, so that forked workers share it; ``gc.unfreeze`` when they are done.
+
+    Without the freeze each worker would look through the kernels for garbage again and again, and copy them by that.
+    """
     kernel.modules.prepare(progress)
     if kernel.symbols is not None:
         kernel.symbols.prepare()
@@ -175,6 +177,9 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.lsm_hooks, kernel.knowledge.tracepoints
     if kernel.vmlinux is not None:
         kernel.vmlinux.essential("task_struct")
+    kernel.knowledge.notrace("", kernel.arch)
+    kernel.knowledge.syscalls(kernel.arch)
+    gc.freeze()
 
 
 def _in_processes(files: list[ObjectFile], count: int, progress: Progress) -> Iterator[ObjectResult]:
