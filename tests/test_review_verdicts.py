@@ -130,7 +130,7 @@ def test_reasons_count_what_they_do_not_name() -> None:
 @pytest.mark.corpus
 def test_symbols_on_one_side_alone_make_no_change(corpus: Path) -> None:
     """R-11.8: a function that only one kernel's symbols deny is no break and no repair, but not known."""
-    program = ObjectBuilder().program("fentry/blk_account_io_done", "probe", [mov(0, 0), exit_()]).build()
+    program = ObjectBuilder().program("fentry/scx_bpf_events_impl", "probe", [mov(0, 0), exit_()]).build()
     obj = read_object(program, "o")
     with_, without = (kernel_files([corpus / "kernels" / "7.3-amd64" / "vmlinux.btf.xz"])[0] for _ in range(2))
     without.symbols = None
