@@ -21,9 +21,7 @@ from typing import Any
 from kfuncscope.errors import SessionError
 from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.rules.verdict import Finding, ObjectVerdict, Verdict
-from kfuncscope.upgrade import jsontext
 from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.jsontext import shallow
 from kfuncscope.upgrade.policy import Decision
 from kfuncscope.upgrade.risk import Risk, assess, known_since
 from kfuncscope.upgrade.rows import finding_key
@@ -34,6 +32,7 @@ SCHEMA_ID = f"urn:kfuncscope:schema:analysis:{VERSION}"
 SCHEMA_FILE = f"analysis-{VERSION}.schema.json"
 LIMIT = 1 << 30
 _DEPTH = 40
+_LEVELS = 7  # down to the programs of an object
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Shard:
 
 def encode(analysis: Analysis, decision: Decision | None = None, shard: Shard | None = None) -> dict[str, Any]:
     """The JSON form as plain values. Every finding also carries its ``key``; reading ignores it, it is derived."""
-    plain: dict[str, Any] = json.loads(jsontext.text(_form(analysis, decision, shard)))
+    plain: dict[str, Any] = json.loads(_text(_form(analysis, decision, shard), 0))
     return plain
 
 
@@ -63,8 +62,28 @@ def _form(analysis: Analysis, decision: Decision | None, shard: Shard | None) ->
 
 
 def dumps(analysis: Analysis, decision: Decision | None = None, shard: Shard | None = None) -> bytes:
-    """The JSON form as bytes: pure ASCII, one way to write each analysis."""
-    return (jsontext.text(_form(analysis, decision, shard)) + "\n").encode("ascii")
+    """The JSON form as bytes: pure ASCII, one way to write each analysis, each program on a line of its own."""
+    return (_text(_form(analysis, decision, shard), _LEVELS) + "\n").encode("ascii")
+
+
+def _shallow(record: Any) -> dict[str, Any]:
+    """A dataclass as a dict of its values as they are."""
+    return {name: getattr(record, name) for name, _, _ in _fields(record.__class__)}
+
+
+def _text(value: Any, levels: int, before: str = "\n") -> str:
+    """JSON with line breaks in the outer levels. An indent all the way down would be the standard library's slow path,
+    and took longer than judging."""
+    if levels and dataclasses.is_dataclass(value):
+        value = _shallow(value)
+    if not levels or not value or not isinstance(value, dict | list | tuple):
+        return json.dumps(value, default=_shallow)
+    inner = before + " "
+    if isinstance(value, dict):
+        rows, ends = [f"{json.dumps(k)}: {_text(v, levels - 1, inner)}" for k, v in value.items()], "{}"
+    else:
+        rows, ends = [_text(v, levels - 1, inner) for v in value], "[]"
+    return f"{ends[0]}{inner}{f',{inner}'.join(rows)}{before}{ends[1]}"
 
 
 def loads(data: bytes, source: str) -> tuple[Analysis, Shard | None]:
@@ -147,9 +166,9 @@ def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
 
 def _keyed(analysis: Analysis) -> dict[str, Any]:
     """The analysis with the key of every finding of an object added."""
-    return shallow(analysis) | {
+    return _shallow(analysis) | {
         "arches": [
-            shallow(result) | {"objects": [_keyed_object(result.arch, obj) for obj in result.objects]}
+            _shallow(result) | {"objects": [_keyed_object(result.arch, obj) for obj in result.objects]}
             for result in analysis.arches
         ]
     }
@@ -157,10 +176,10 @@ def _keyed(analysis: Analysis) -> dict[str, Any]:
 
 def _keyed_object(arch: str, obj: ObjectVerdict) -> dict[str, Any]:
     def keyed(program: str, findings: tuple[Finding, ...]) -> dict[str, Any]:
-        return {"findings": [shallow(f) | {"key": finding_key(arch, obj.object, program, f)} for f in findings]}
+        return {"findings": [_shallow(f) | {"key": finding_key(arch, obj.object, program, f)} for f in findings]}
 
-    programs = [shallow(program) | keyed(program.program, program.findings) for program in obj.programs]
-    return shallow(obj) | {"programs": programs} | keyed("", obj.findings)
+    programs = [_shallow(program) | keyed(program.program, program.findings) for program in obj.programs]
+    return _shallow(obj) | {"programs": programs} | keyed("", obj.findings)
 
 
 def decode(kind: Any, value: Any, source: str, where: str, depth: int = 0) -> Any:

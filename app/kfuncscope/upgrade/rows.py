@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from json.encoder import encode_basestring_ascii as quoted
 
 from kfuncscope.rules.verdict import (
     SEVERITY,
@@ -70,7 +70,7 @@ def finding_key(arch: str, object_: str, program: str, finding: Finding) -> str:
     """
     what = finding.cls or (finding.rules[0] if finding.rules else "")
     parts = [arch, object_, program, finding.kind.value, finding.name, what]
-    return hashlib.sha256(f"[{', '.join(map(quoted, parts))}]".encode("ascii")).hexdigest()[:20]  # as JSON has it
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
 def rows(analysis: Analysis) -> Iterator[Row]:
