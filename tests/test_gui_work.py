@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,6 +26,7 @@ from kfuncscope.gui.store import NEED, PROGRAM, Node
 from kfuncscope.gui.tour import Tour
 from kfuncscope.gui.views.help import HelpDialog, help_html
 from kfuncscope.rules.verdict import NeedKind, Verdict
+from kfuncscope.upgrade import policy
 from kfuncscope.upgrade.session import KernelRef, Session
 from kfuncscope.upgrade.whatif import Action
 from support import analyses, windows
@@ -118,6 +120,9 @@ def test_export_dialog_writes_what_the_filters_leave(win: MainWindow, qtbot: QtB
     text = (tmp_path / "f.csv").read_text()
     assert "do_sample" in text and "simple_enqueue" not in text and "arm64" not in text
     assert "/usr/lib" not in str(redacted(win.store.index.analysis))
+    part = win.exports.analysis(FILTERED, redact=False)
+    assert "as filters or the selection left them" in part.problems[0].reason
+    assert policy.decide(replace(part, arches=())).state is not policy.State.CLEAR  # never clear, for it is a part
     qtbot.waitUntil(lambda: "f.csv" in win.state_text.text(), timeout=2000)
 
 

@@ -28,7 +28,8 @@ from kfuncscope.gui import filters as flt
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
 from kfuncscope.gui.views.words import counted
-from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.intake.files import Problem
+from kfuncscope.upgrade.analysis import Analysis, ArchResult
 
 if TYPE_CHECKING:
     from kfuncscope.gui.mainwindow import MainWindow
@@ -50,7 +51,16 @@ def narrowed(index: Index, programs: Mask, lane: int) -> Analysis:
             if left:
                 objects.append(replace(obj, programs=left))
         arches.append(replace(arch, objects=tuple(objects)))
-    return replace(index.analysis, arches=tuple(arches))
+    return partial(index.analysis, tuple(arches))
+
+
+def partial(whole: Analysis, arches: tuple[ArchResult, ...]) -> Analysis:
+    """The analysis with only these results; one that lacks programs says so and is never clear."""
+    left, given = (sum(len(o.programs) for a in some for o in a.objects) for some in (arches, whole.arches))
+    if left == given:
+        return replace(whole, arches=arches)
+    reason = f"holds {left} of {counted(given, 'verdict', 'verdicts')}, as filters or the selection left them: the rest is not told"
+    return replace(whole, arches=arches, problems=(Problem("this report", reason), *whole.problems))
 
 
 def redacted(analysis: Analysis) -> Analysis:
