@@ -97,12 +97,12 @@ def test_r_2_1_hidden_functions_are_static() -> None:
 
 
 def test_only_text() -> None:
-    """One function in .text is a program; several are said to be undecidable."""
+    """Functions in .text are subprograms, one alone too: libbpf loads such an object and finds no program in it."""
     one = read_object(ObjectBuilder().subprogram("entry", END).build(), "t")
-    assert [p.name for p in one.programs] == ["entry"]
     two = read_object(ObjectBuilder().subprogram("a", END).subprogram("b", END).build(), "t")
-    assert two.programs == []
-    assert any("only .text" in note for note in two.notes)
+    for obj in (one, two):
+        assert obj.programs == []
+        assert any("only .text" in note for note in obj.notes)
 
 
 @pytest.mark.parametrize("endian", ["<", ">"])
@@ -176,6 +176,17 @@ def test_struct_ops_tables() -> None:
     assert [(m.member.name, m.program, m.zero) for m in first.members] == [
         ("init", "prog", False), ("flags", "", False), ("name", "", True),
     ]  # fmt: skip
+
+
+def test_several_struct_ops_tables_of_one_section() -> None:
+    """Each has its own place, which its symbol tells: the offsets of the DATASEC are all 0."""
+    ob = ObjectBuilder()
+    callback = ob.btf.ptr(ob.btf.proto(ob.s32))
+    table = ob.btf.struct("my_ops", [("init", callback), ("exit", callback)])
+    ob.struct_ops("one", table, 16, {0: "first"}).struct_ops("two", table, 16, {0: "first", 8: "second"})
+    ob.program("struct_ops", "first", END).program("struct_ops", "second", END)
+    tables = [[m.program for m in ops.members] for ops in read(ob).struct_ops]
+    assert tables == [["first", ""], ["first", "second"]]
 
 
 def test_source_lines_and_records() -> None:

@@ -430,9 +430,10 @@ class ObjectBuilder:
         writer.section(".BTF.ext", ext_data, align=4)
 
     def _datasecs(self) -> None:
+        """As compilers write them: with all offsets 0, which libbpf takes from the symbols."""
         entries: dict[str, list[tuple[int, int, int]]] = {}
-        for section, _, offset, size, type_id, _ in self._variables:
-            entries.setdefault(section, []).append((type_id, offset, size))
+        for section, _, _, size, type_id, _ in self._variables:
+            entries.setdefault(section, []).append((type_id, 0, size))
         for section, _, type_id, _ in self._externs:
             entries.setdefault(section, []).append((type_id, 0, 0 if section == ".ksyms" else 4))
         for section, rows in entries.items():

@@ -264,12 +264,8 @@ class BpfObject:
         numbers = {s.name: s.number for s in reversed(self.elf.sections)}
         in_order = sorted(self.functions.values(), key=lambda f: (numbers[f.section], f.start))
         entries = [f for f in in_order if f.section != ".text"]
-        if not entries and len(in_order) == 1:
-            entries = in_order
-        elif not entries and in_order:
-            self.notes.append(
-                "only .text holds code: no section name tells which function is a program, or of what type"
-            )
+        if not entries and in_order:
+            self.notes.append("only .text holds code: libbpf takes its functions as subprograms, and finds no program")
         programs = []
         for function in entries:
             if function.static and not function.weak and self._is_local(function):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kfuncscope.bpf.elf import STT_FUNC, Elf
+from kfuncscope.bpf.elf import STT_FUNC, STT_SECTION, Elf
 from kfuncscope.btf.blob import Blob, Member, essential_name
 
 
@@ -44,9 +44,13 @@ def read_struct_ops(elf: Elf, btf: Blob) -> list[StructOps]:
             symbol = elf.symbols[symbol_index]
             if symbol.type == STT_FUNC:
                 programs[offset] = symbol.name
+        # Compilers leave the offsets of a DATASEC 0; libbpf takes them from the symbols.
+        places = {s.name: s.value for s in elf.symbols if s.shndx == section.number and s.type != STT_SECTION}
         for datasec in btf.sections(name):
             optional = name.startswith("?")
-            found += [_table(btf, e.type, e.offset, section.data, programs, optional) for e in btf.secvars(datasec)]
+            for entry in btf.secvars(datasec):
+                offset = places.get(btf.name(entry.type), entry.offset)
+                found.append(_table(btf, entry.type, offset, section.data, programs, optional))
     return found
 
 
