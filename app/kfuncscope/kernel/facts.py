@@ -109,13 +109,15 @@ class HelperFact:
 class HelperAnswer:
     """Whether a program may call a helper, and why: a sentence and the rule it follows from.
 
-    ``gpl_only`` tells for a "yes" whether the program's licence must be GPL compatible.
+    ``gpl_only`` tells for a "yes" whether the program's licence must be GPL compatible, ``might_sleep`` whether the
+    call must be where the program may sleep.
     """
 
     allowed: Answer
     reason: str
     rule: str = "R-6.2"
     gpl_only: bool = False
+    might_sleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _struct_ops(knowledge: Knowledge, fact: HelperFact, caller: HelperCaller) ->
             return HelperAnswer("no", f"{ops.name}.{caller.member} is not given {fact.name}", "R-11.2")
         return HelperAnswer("yes", f"given to {ops.name}", "R-11.2")
     if base and ops.base_helpers:
-        return HelperAnswer("yes", "in the list for every program type", "R-11.2")
+        return HelperAnswer("yes", "in the list for every program type", "R-11.2", might_sleep=fact.might_sleep)
     return HelperAnswer("no", f"{ops.name} is not given {fact.name}", "R-11.2")
 
 
@@ -83,7 +83,7 @@ def _any_of(helper: str, allow: HelperAllow, caller: HelperCaller, caps: ArchCap
         state, told = _holds(way, caller, caps)
         if state == "yes":
             rule = "R-11.4" if any(kind == "attach" for kind, _, _ in way.conditions) else "R-6.2"
-            return HelperAnswer("yes", f"given by {allow.via}", rule, way.gpl_only)
+            return HelperAnswer("yes", f"given by {allow.via}", rule, way.gpl_only, way.might_sleep)
         if state == "no":
             failed = failed or told
         else:

@@ -201,6 +201,11 @@ class Kernel:
         return KfuncRules(self.knowledge)
 
     @cached_property
+    def older_kfunc_rules(self) -> tuple[KfuncRules, ...]:
+        """The same by the tables of the release before, for a kernel between two that have tables; else none."""
+        return (KfuncRules(self.knowledge.older),) if self.knowledge.older else ()
+
+    @cached_property
     def struct_ops(self) -> list[str]:
         """struct_ops types: each X with ``struct bpf_struct_ops_X`` that holds a ``struct X`` (R-7.1)."""
         if self.vmlinux is None:

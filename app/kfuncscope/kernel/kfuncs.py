@@ -8,7 +8,7 @@ source of each fact is kept. A FUNC of the name alone proves nothing (design, "a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
@@ -158,6 +158,13 @@ class KfuncRules:
             for reg in fact.registrations:
                 for hook in self._hooks(reg.prog_types):
                     self._hook_filters.setdefault(hook, set()).update(reg.filters)
+
+    def as_known(self, kfunc: Kfunc) -> Kfunc:
+        """The kfunc with the program types that this release's tables tell, where its own binary does not."""
+        fact = self.knowledge.kfuncs.get(kfunc.name)
+        if kfunc.types_source == "binary" or fact is None:
+            return kfunc
+        return replace(kfunc, prog_types=fact.prog_types)
 
     def _hooks(self, prog_types: frozenset[str]) -> set[str]:
         hooks = self.knowledge.kfunc_hooks

@@ -48,11 +48,18 @@ _ARCH_FOLDERS = {
 
 
 class Knowledge:
-    """The tables of one release. Mappings are read lazily, one table each, and kept."""
+    """The tables of one release. Mappings are read lazily, one table each, and kept.
 
-    def __init__(self, release: str, folder: Path, borrowed_for: str | None = None) -> None:
+    ``older``: for a release between two that have tables, those of the older one; where both agree, the release in
+    between most likely does.
+    """
+
+    def __init__(
+        self, release: str, folder: Path, borrowed_for: str | None = None, older: Knowledge | None = None
+    ) -> None:
         self.release = release
         self.borrowed_for = borrowed_for
+        self.older = older
         self._folder = folder
         self._caps: dict[str, ArchCaps] = {}
 
@@ -366,8 +373,11 @@ def _for_release(release: str | None, extra: Path | None) -> Knowledge:
         name = max(exact, key=len) if exact else same[0]
         return Knowledge(name, folders[name])
     newer = [name for name in names if (tables.series(name) or (0, 0)) > wanted]
-    name = newer[0] if newer else names[-1]
-    return Knowledge(name, folders[name], release)
+    if not newer:
+        return Knowledge(names[-1], folders[names[-1]], release)
+    before = names[: names.index(newer[0])]
+    older = Knowledge(before[-1], folders[before[-1]], release) if before else None
+    return Knowledge(newer[0], folders[newer[0]], release, older)
 
 
 @cache

@@ -17,9 +17,10 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.ctx_access import RETURN_SLOT
 from kfuncscope.rules.ctx_args import Load, Slot, ctx_loads, slots, type_class
 from kfuncscope.rules.evidence import event_struct, hook_evidence, site, struct_ops_evidence
-from kfuncscope.rules.hook import RETURN_SLOT, find_hook, tracepoint_slots
+from kfuncscope.rules.hook import find_hook, tracepoint_slots
 from kfuncscope.rules.struct_ops import kernel_type, uses
 from kfuncscope.rules.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
 

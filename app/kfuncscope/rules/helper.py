@@ -3,55 +3,74 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from kfuncscope.bpf.instructions import LATER_OPS, required_release
 from kfuncscope.bpf.object import Program
+from kfuncscope.kernel.facts import HelperAnswer
 from kfuncscope.kernel.helpers import HelperCaller, helper_allowed
+from kfuncscope.kernel.knowledge import Knowledge
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.problem import Problem
-from kfuncscope.rules.verdict import Confidence, NeedKind
+from kfuncscope.rules.sleep import awake
+from kfuncscope.rules.verdict import NeedKind
+
+
+class _Fault(NamedTuple):
+    """Why a helper cannot be called; ``awake`` only where the program cannot sleep."""
+
+    cls: str
+    rule: str
+    message: str
+    name: str
+    awake: bool = False
 
 
 def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller]) -> list[Problem]:
     """Helpers that the kernel lacks or does not give to this program; each counts where it is reached."""
     found = []
     for number, places in sorted(program.helper_calls.items()):
-        problem = _judge(ctx, number, callers)
-        if problem is not None:
-            cls, rules, message, certain, confidence, name = problem
-            for position, index in places:
-                place = (program.functions[position], index)
-                found.append(
-                    Problem(
-                        NeedKind.HELPER, name, cls, rules, message, certain=certain, confidence=confidence, place=place
-                    )
-                )
+        fault = _judge(ctx, number, callers)
+        if fault is None:
+            continue
+        inside = awake(ctx.obj, program) if fault.awake else set()
+        for position, index in places:
+            function = program.functions[position]
+            if fault.awake and (function.section, function.start) not in inside:
+                continue
+            place = (function, index)
+            found.append(Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.message, place=place))
     return found
 
 
-Judged = tuple[str, tuple[str, ...], str, bool, Confidence, str]
-
-
-def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> Judged | None:
+def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | None:
     kernel = ctx.kernel
     name = kernel.helpers.get(number)
     cls = "helper_unknown_or_not_allowed"
     if name is None:
         if not kernel.helpers:
             return None
-        return cls, ("R-6.1",), f"this kernel has no helper number {number}", True, Confidence.HIGH, f"#{number}"
+        return _Fault(cls, "R-6.1", f"this kernel has no helper number {number}", f"#{number}")
     full = f"bpf_{name}"
     if number == 0:
-        return cls, ("R-6.1",), "helper number 0 cannot be called", True, Confidence.HIGH, "#0"
-    answers = [helper_allowed(kernel.knowledge, name, caller) for caller in callers]
+        return _Fault(cls, "R-6.1", "helper number 0 cannot be called", "#0")
+    answers = _answers(kernel.knowledge, name, callers)
     if answers and all(a.gpl_only for a in answers) and not ctx.obj.gpl:
-        message = f"{full} may only be called from GPL compatible programs"
-        return "licence", ("R-6.4",), message, True, Confidence.HIGH, full
-    if not answers or any(a.allowed == "yes" for a in answers):
+        return _Fault("licence", "R-6.4", f"{full} may only be called from GPL compatible programs", full)
+    given = [a for a in answers if a.allowed == "yes"]
+    if given and all(a.might_sleep for a in given):
+        return _Fault(cls, "R-6.2", f"{full} may sleep, where this program may not", full, awake=True)
+    if not answers or given:
         return None
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])
-    if answer.allowed == "unknown" or kernel.outdated:
+    older = _answers(kernel.knowledge.older, name, callers) if kernel.knowledge.older else []
+    if answer.allowed == "unknown" or kernel.outdated or any(a.allowed != "no" for a in older):
         return None  # as nearly every helper of every program is allowed, doubt is no reason to call one broken
-    return cls, (answer.rule,), f"{full}: {answer.reason}", True, Confidence.HIGH, full
+    return _Fault(cls, answer.rule, f"{full}: {answer.reason}", full)
+
+
+def _answers(tables: Knowledge, name: str, callers: list[HelperCaller]) -> list[HelperAnswer]:
+    return [helper_allowed(tables, name, caller) for caller in callers]
 
 
 def instruction_problems(ctx: Context, program: Program) -> list[Problem]:

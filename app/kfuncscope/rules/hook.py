@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
-from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.facts import LsmHookFact
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.ctx_args import Slot, ctx_loads, slots, type_class, unchecked_derefs
+from kfuncscope.rules.ctx_access import Passed, argument_problems, unsupported_prototype
+from kfuncscope.rules.ctx_args import Slot, slots, type_class, unchecked_derefs
 from kfuncscope.rules.options import PROG_TYPES, left_out
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import Confidence, NeedKind
 
 TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
 MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
-RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_MAC", "LSM_CGROUP"})
-MAX_ARGS = 12  # MAX_BPF_FUNC_ARGS
 
 # Program types whose expected attach type the kernel checks when it loads a program (R-11.13).
 CHECKED_AT_LOAD = frozenset(
@@ -29,7 +30,8 @@ CHECKED_AT_LOAD = frozenset(
 
 # What came between 6.12 and 7.2 is known to be absent up to the first of these; 7.2 is the next release with tables.
 NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
-CONST_VOID = (6, 16)  # first release that hands out ``const void *`` arguments
+# Last release without, and first known with, system calls open to programs that sleep or modify what is returned.
+SYSCALLS_CLOSED, SYSCALLS_OPEN = (6, 19), (7, 1)
 
 
 class Hook(NamedTuple):
@@ -157,7 +159,13 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
         found += _nullable(ctx, program, hook)
     if not ctx.obj.gpl:
         found += _unlicensed(ctx, program, hook)
-    return found + _arguments(ctx, program, hook)
+    if section.attach_type != "TRACE_ITER":  # whose context is a struct of its own; its members are relocated
+        found += argument_problems(ctx, program, _passed(hook))
+    return found
+
+
+def _passed(hook: Hook) -> Passed:
+    return Passed(hook.name, hook.blob, hook.proto, hook.slots)
 
 
 def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
@@ -209,13 +217,13 @@ def _iter_target(program: Program, hook: Hook) -> list[Problem]:
 def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Problem]:
     """What a trampoline cannot be built for (R-5.1, R-7.10, R-7.11, R-11.8, R-11.16)."""
     section, found = program.section, []
-    reason = unsupported_prototype(hook)
+    reason = unsupported_prototype(_passed(hook), kernel.version)
     if reason:
         found.append(_problem(program, "attach_target_rejected", ("R-7.10",), reason))
     name = section.target
     if name in kernel.knowledge.btf_id_deny and _denied(kernel, name):
         found.append(_problem(program, "attach_target_rejected", ("R-7.11",), f"{name} is on the kernel's deny list"))
-    exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN")
+    exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION")
     if exits and kernel.version >= (6, 12) and name in kernel.knowledge.noreturn_deny:
         found.append(_problem(program, "attach_target_rejected", ("R-11.16",), f"{name} never returns"))
     if kernel.symbols is not None and not hook.module and not kernel.symbols.is_function(name):
@@ -232,20 +240,6 @@ def _denied(kernel: Kernel, name: str) -> bool:
     """Whether the options under which a function is on its deny list are set, as far as the config tells."""
     options = kernel.knowledge.deny_config.get(name, ())
     return all(o == "?" or kernel.option(o.removeprefix("CONFIG_")) in ("y", "m", None) for o in options)
-
-
-def unsupported_prototype(hook: Hook) -> str:
-    """Why a function cannot be wrapped by a trampoline at all; empty when it can (R-7.10)."""
-    blob, params = hook.blob, hook.blob.params(hook.proto)
-    if any(p.type == 0 for p in params):
-        return f"{hook.name} takes a variable number of arguments"
-    if len(params) > MAX_ARGS:
-        return f"{hook.name} takes {len(params)} arguments, more than {MAX_ARGS}"
-    for param in params:
-        bare = blob.skip(param.type)
-        if blob.kind(bare) in COMPOSITES and blob.size(bare) > 16:
-            return f"argument {param.name} of {hook.name} is a struct of {blob.size(bare)} bytes by value"
-    return ""
 
 
 def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
@@ -265,31 +259,25 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
 def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
     """Whether a function may sleep, or be overridden, for its name or for the kernel's list; None: no file tells.
 
-    Every system call is on the list for error injection; the other entries leave a symbol ``_eil_addr_NAME``.
+    With error injection every system call is on the list, and the other entries leave a symbol ``_eil_addr_NAME``;
+    without it newer kernels go by the prefix of the architecture's own system calls, not of its 32-bit ones.
     """
-    injection, syscall = kernel.option("FUNCTION_ERROR_INJECTION"), _syscall_named(kernel, name)
-    if syscall and (injection == "y" or kernel.version >= TABLES_AGAIN):
+    injection, own = kernel.option("FUNCTION_ERROR_INJECTION"), name.startswith(kernel.syscall_prefix or "sys_")
+    injected = injection == "y" and (own or (kernel.arch == "x86_64" and name.startswith("__ia32_")))
+    if injected or (own and kernel.version >= SYSCALLS_OPEN):
         return True
     if injection == "n":
-        return None if syscall and kernel.version > NOTHING_NEW else False
+        return None if own and kernel.version > SYSCALLS_CLOSED else False
     if kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
         return bool(kernel.symbols.types(f"_eil_addr_{name}"))
     return None
-
-
-def _syscall_named(kernel: Kernel, name: str) -> bool:
-    prefixes = [p for p in (kernel.syscall_prefix, "__ia32_" if kernel.arch == "x86_64" else "") if p]
-    return name.startswith(tuple(prefixes) or ("sys_",))
 
 
 def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     """Where a program that may sleep can hang (R-7.11, R-11.7, LSM: the kernel's set of sleepable hooks)."""
     name, section = program.section.target, program.section
     if section.prog_type == "LSM":
-        hook = kernel.knowledge.lsm_hooks.get(name)
-        if hook is None or hook.sleepable:
-            return []
-        return [_problem(program, "attach_target_rejected", ("R-7.12",), f"LSM hook {name} is not sleepable")]
+        return _by_tables(kernel, program, lambda hook: not hook.sleepable, f"LSM hook {name} is not sleepable")
     if kernel.version >= (6, 12) and kernel.knowledge.fmodret.get(name, 0) & 0x20:
         return []
     allowed = _open_to_errors(kernel, name)
@@ -302,46 +290,22 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
 
 
 def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
-    name, found = program.section.target, []
-    hook = kernel.knowledge.lsm_hooks.get(name)
-    if hook is not None and hook.bpf_disabled:
-        found.append(_problem(program, "attach_target_rejected", ("R-7.12",), f"LSM hook {name} is closed to BPF"))
-    return found
+    name = program.section.target
+    for _, blob, union in kernel.types("security_list_options", Kind.UNION):
+        if all(m.name != name for m in blob.members(union)):
+            message = f"bpf_lsm_{name} is a function of the kernel, but there is no LSM hook {name}"
+            return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
+    return _by_tables(kernel, program, lambda hook: hook.bpf_disabled, f"LSM hook {name} is closed to BPF")
 
 
-def _arguments(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
-    """Context slots that are read but that this kernel lacks or refuses to hand out (R-7.10, R-11.15)."""
-    kernel, found = ctx.kernel, []
-    count = len(hook.slots)
-    has_return = program.section.attach_type in RETURN_SLOT
-    if program.section.attach_type == "TRACE_ITER":
-        return []  # the context is a struct of its own; its members are relocated
-    for load in ctx_loads(ctx.obj, program):
-        index = load.offset // 8
-        if load.offset < 0:
-            continue
-        if index > count or (index == count and not has_return):
-            message = f"{hook.name} has {count} arguments, the program reads number {index + 1}"
-            found.append(_problem(program, "verifier_other", ("R-7.10",), message, place=(load.function, load.at)))
-            continue
-        if index == count:
-            continue
-        slot = hook.slots[index]
-        told = type_class(hook.blob, slot.type)
-        refused = _not_handed_out(kernel, told)
-        if refused is not None:
-            message = f"argument {slot.name} of {hook.name} is a {told}, which this kernel does not hand out"
-            if not refused:
-                message = f"whether this kernel hands out argument {slot.name} of {hook.name}, a {told}, is not known"
-            found.append(_problem(program, "verifier_other", ("R-11.15",), message, certain=refused,
-                                  place=(load.function, load.at)))  # fmt: skip
-    return found
-
-
-def _not_handed_out(kernel: Kernel, told: str) -> bool | None:
-    """R-11.15: True where an argument of this class is refused, False where that is not known; else None."""
-    if told not in ("const void*", "pointer*") or kernel.version == (0, 0):
-        return None
-    if told == "const void*":
-        return True if kernel.version < CONST_VOID else None
-    return kernel.version <= NOTHING_NEW if kernel.version < TABLES_AGAIN else None
+def _by_tables(kernel: Kernel, program: Program, bad: Callable[[LsmHookFact], bool], message: str) -> list[Problem]:
+    """A fault that the tables tell of a hook; between two releases with tables both must."""
+    tables = (kernel.knowledge, kernel.knowledge.older)
+    facts = [t.lsm_hooks.get(program.section.target) for t in tables if t is not None]
+    told = {bad(fact) for fact in facts if fact is not None}
+    if True not in told:
+        return []
+    if told == {True}:
+        return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
+    doubt = f"{message} in {kernel.knowledge.release} or an older release; in this one that is not known"
+    return [_problem(program, "", ("R-7.12",), doubt, certain=False, confidence=Confidence.LOW)]

@@ -8,6 +8,7 @@ from kfuncscope.bpf.object import Function, Program
 from kfuncscope.kernel.kfunc_filters import Caller
 from kfuncscope.rules.context import KFUNC_ADDRESS, Context, Resolved
 from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.sleep import awake, may_sleep
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
 
@@ -16,6 +17,7 @@ def kfunc_problems(ctx: Context, program: Program, callers: list[Caller]) -> tup
     always: list[Problem] = []
     placed: list[Problem] = []
     seen: dict[str, tuple[list[Problem], list[Problem]]] = {}
+    inside: set[tuple[str, int]] | None = None
     for function in program.functions:
         for index, ref in function.refs.items():
             if ref.kind not in ("kfunc", "ksym"):
@@ -31,6 +33,10 @@ def kfunc_problems(ctx: Context, program: Program, callers: list[Caller]) -> tup
                     seen[ref.name] = _call(ctx, resolved, callers)
                 always += seen[ref.name][0]
                 placed += [_at(p, function, index) for p in seen[ref.name][1]]
+                if resolved.kfunc is not None and may_sleep(ctx.kernel, resolved.kfunc):
+                    inside = awake(ctx.obj, program) if inside is None else inside
+                    if (function.section, function.start) in inside:
+                        placed.append(_at(_sleeps(resolved), function, index))
             elif op == LD_IMM64:
                 always += _address(ctx, resolved, (function, index))
     return always, placed
@@ -41,6 +47,12 @@ def _at(problem: Problem, function: Function, index: int) -> Problem:
         problem.kind, problem.name, problem.cls, problem.rules, problem.message, problem.stage, problem.reach,
         problem.confidence, problem.certain, (function, index),
     )  # fmt: skip
+
+
+def _sleeps(resolved: Resolved) -> Problem:
+    name = resolved.extern.lookup
+    message = f"{name} may sleep, where this program may not"
+    return Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", ("R-4.5",), message)
 
 
 def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list[Problem], list[Problem]]:
@@ -79,11 +91,13 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     answers = [kernel.kfunc_rules.allowed(kfunc, caller) for caller in callers]
     if any(a == "yes" for a, _ in answers) or not answers:
         return always, []
+    older = [rules.allowed(rules.as_known(kfunc), c)[0] for rules in kernel.older_kfunc_rules for c in callers]
     answer, reason = next(((a, r) for a, r in answers if a == "unknown"), answers[0])
     rules = ("R-4.1", "R-4.3", "R-11.1")
-    if answer == "unknown" or (kernel.outdated and kfunc.types_source != "binary"):
+    disputed = any(a != "no" for a in older)
+    if answer == "unknown" or disputed or (kernel.outdated and kfunc.types_source != "binary"):
         doubt = reason if answer == "unknown" else f"{reason}, by the tables of {kernel.knowledge.release}"
-        stage = Stage.NOTE if kfunc.prog_types is None or kernel.outdated else Stage.LOAD
+        stage = Stage.NOTE if kfunc.prog_types is None or disputed or kernel.outdated else Stage.LOAD
         return always, [
             Problem(NeedKind.KFUNC, name, "", rules, doubt, stage, certain=False, confidence=Confidence.LOW)
         ]

@@ -11,6 +11,8 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.rules.compat import kinds_compat
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.ctx_access import Passed, argument_problems
+from kfuncscope.rules.ctx_args import slots
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
@@ -83,10 +85,25 @@ def struct_ops_problems(ctx: Context, program: Program) -> list[Problem]:
     first: list[Problem] = []
     for ops, member in places:
         problems = table_problems(ctx, ops) + member_problems(ctx, program, ops, member)
+        problems += _callback_problems(ctx, program, ops, member)
         if not problems:
             return []
         first = first or problems
     return first
+
+
+def _callback_problems(ctx: Context, program: Program, ops: StructOps, member: OpsMember) -> list[Problem]:
+    """Arguments that the program reads and the kernel's callback has not (R-7.3, R-7.10)."""
+    found = kernel_type(ctx, ops.kernel_type)
+    if found is None:
+        return []
+    blob, name = found.blob, member.member.name
+    for its in blob.members(found.type):
+        proto = blob.skip(blob.ref(blob.skip(its.type))) if blob.kind(blob.skip(its.type)) == Kind.PTR else 0
+        if its.name == name and proto and blob.kind(proto) == Kind.FUNC_PROTO:
+            passed = Passed(f"{ops.kernel_type}.{name}", blob, proto, slots(blob, proto))
+            return argument_problems(ctx, program, passed)
+    return []
 
 
 def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsMember) -> list[Problem]:
