@@ -136,3 +136,12 @@ def test_r_11_15_pointers_to_other_things(release: str, expected: str) -> None:
     kb = KernelBuilder(release)
     kb.tracepoint("t", [("p", kb.btf.ptr(kb.btf.ptr(kb.s32)))])
     assert loads(kb, "tp_btf/t", 0) == Tri(expected)
+
+
+@pytest.mark.parametrize(("release", "expected"), [("6.1", "yes"), ("6.12", "no"), ("7.3", "no")])
+def test_r_11_17_reads_of_kernel_structs_without_a_licence(release: str, expected: str) -> None:
+    """6.1 does not ask for a GPL compatible licence there yet."""
+    kb = KernelBuilder(release)
+    kb.hook("f", [("task", kb.btf.ptr(kb.btf.struct("task", [("pid", kb.s32)])))])
+    ob = ObjectBuilder(license=None).program("fentry/f", "prog", [ldx(8, 2, 1, 0), ldx(4, 3, 2, 0), *END])
+    assert only(ob, kb.kernel()).loads == Tri(expected)

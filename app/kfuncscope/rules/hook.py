@@ -32,6 +32,7 @@ CHECKED_AT_LOAD = frozenset(
 NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
 # Last release without, and first known with, system calls open to programs that sleep or modify what is returned.
 SYSCALLS_CLOSED, SYSCALLS_OPEN = (6, 19), (7, 1)
+GPL_READS = (6, 12)  # first release known to ask for a licence where a kernel struct is read; 6.1 does not
 
 
 class Hook(NamedTuple):
@@ -173,7 +174,9 @@ def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     told = f"this object has {ctx.obj.license or 'none'}"
     if program.section.prog_type == "LSM":
         return [_problem(program, "licence", ("R-11.17",), f"LSM programs need a GPL compatible licence; {told}")]
-    found = []
+    found: list[Problem] = []
+    if (0, 0) < ctx.kernel.version < GPL_READS:
+        return found
     for deref in unchecked_derefs(ctx.obj, program):
         if deref.slot < len(hook.slots) and type_class(hook.blob, hook.slots[deref.slot].type) == "struct*":
             message = f"reading argument {deref.slot + 1} of {hook.name} needs a GPL compatible licence; {told}"
