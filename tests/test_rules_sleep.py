@@ -12,7 +12,7 @@ from support.bpfwriter import Code, ObjectBuilder, call, exit_, jmp, kfunc, ld_s
 from support.kernels import CONFIG, KernelBuilder, only
 
 END = [mov(0, 0), exit_()]
-COPY_FROM_USER, LOOP, GET_FUNC_ARG = 148, 181, 183
+COPY_FROM_USER, LOOP, GET_FUNC_ARG, TCP_SEND_ACK = 148, 181, 183, 116
 SLEEPS, AWAKE = "bpf_copy_from_user_str", "bpf_rcu_read_lock"
 SYSCALL = "fentry.s/__x64_sys_open"
 
@@ -89,6 +89,16 @@ def test_helpers_between_the_tables() -> None:
         ob = ObjectBuilder().program("tp_btf/t", "prog", [call(GET_FUNC_ARG), *END])
         outcomes[release] = only(ob, kb.kernel()).loads
     assert outcomes == {"6.12": Tri.NO, "6.18": Tri.YES, "7.2": Tri.YES}
+
+
+def test_what_the_older_tables_do_not_know_is_no_doubt() -> None:
+    """Qdisc_ops came after 6.12: the newer table alone tells what its programs may call."""
+    kb = KernelBuilder("6.18")
+    kb.ops("Qdisc_ops", [("enqueue", kb.callback())])
+    ob = ObjectBuilder()
+    table = ob.btf.struct("Qdisc_ops", [("enqueue", ob.btf.ptr(ob.btf.proto(ob.s32)))])
+    ob.struct_ops("table", table, 8, {0: "prog"}).program("struct_ops/prog", "prog", [call(TCP_SEND_ACK), *END])
+    assert only(ob, kb.kernel()).loads == Tri.NO
 
 
 def test_kfuncs_between_the_tables() -> None:

@@ -64,7 +64,7 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         return None
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])
     older = _answers(kernel.knowledge.older, name, callers) if kernel.knowledge.older else []
-    if answer.allowed == "unknown" or kernel.outdated or any(a.allowed != "no" for a in older):
+    if answer.allowed == "unknown" or kernel.outdated or any(a.allowed == "yes" for a in older):
         return None  # as nearly every helper of every program is allowed, doubt is no reason to call one broken
     return _Fault(cls, answer.rule, f"{full}: {answer.reason}", full)
 
