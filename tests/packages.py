@@ -3,18 +3,22 @@
 
 apt runs with lists, state and cache of its own inside FOLDER, for each suite and architecture, so the system's apt is
 left alone and no root is needed. Packages that are there already are not fetched again.
+
+The archives are those that this machine's apt uses, or that KFUNCSCOPE_DEBIAN and KFUNCSCOPE_DEBIAN_SECURITY name.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_MIRROR = "http://deb.debian.org/debian"
-_SECURITY = "http://deb.debian.org/debian-security"
+# The label of an archive, as its Release files have it, and the variable that names its address.
+_ARCHIVE = ("Debian", "KFUNCSCOPE_DEBIAN")
+_SECURITY = ("Debian-Security", "KFUNCSCOPE_DEBIAN_SECURITY")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 OBJECT_COUNTS = {
@@ -63,6 +67,19 @@ KERNELS = (
 OBJECTS = Wanted("objects", "sid", "amd64", tuple(OBJECT_COUNTS))
 
 
+def address(suite: str) -> str:
+    """Address of the archive that has the suite. Raises LookupError where neither apt nor the environment tells."""
+    label, variable = _SECURITY if suite.endswith("-security") else _ARCHIVE
+    if given := os.environ.get(variable):
+        return given
+    ask = ["apt-get", "indextargets", "--format", "$(LABEL)\t$(REPO_URI)"]
+    told = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+    found = sorted({uri for name, _, uri in (line.partition("\t") for line in told.splitlines()) if name == label})
+    if not found:
+        raise LookupError(f"apt has no lists of the archive {label!r} here; name its address in {variable}")
+    return found[0]
+
+
 def _configure(root: Path, suite: str, arch: str) -> Path:
     """Write an apt configuration of its own for one suite and architecture, and fetch its lists once."""
     own = root / ".apt" / f"{suite}-{arch}"
@@ -73,8 +90,8 @@ def _configure(root: Path, suite: str, arch: str) -> Path:
         (own / folder).mkdir(parents=True, exist_ok=True)
     (own / "state/status").touch()
     (own / "suite.sources").write_text(
-        f"Types: deb\nURIs: {_SECURITY if suite.endswith('-security') else _MIRROR}\nSuites: {suite}\n"
-        f"Components: main\nArchitectures: {arch}\nSigned-By: {_KEYRING}\n"
+        f"Types: deb\nURIs: {address(suite)}\nSuites: {suite}\nComponents: main\n"
+        f"Architectures: {arch}\nSigned-By: {_KEYRING}\n"
     )
     text = "\n".join(
         (
