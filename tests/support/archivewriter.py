@@ -11,7 +11,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import lz4.block
 import lz4.frame
@@ -111,10 +111,11 @@ def ar(members: Files) -> bytes:
 
 def deb(
     files: Files, *, name: str = "probe", version: str = "1.0-1", arch: str = "amd64", how: str = "xz",
-    links: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None, depends: str = "",
 ) -> bytes:  # fmt: skip
     """A Debian package with the files at ``./path``."""
     control = f"Package: {name}\nVersion: {version}\nArchitecture: {arch}\nDescription: for tests\n more\n"
+    control += f"Depends: {depends}\n" if depends else ""
     suffix = f".{how}" if how else ""
     return ar(
         {
@@ -141,13 +142,15 @@ def cpio(files: Files, *, links: Mapping[str, str] | None = None) -> bytes:
 
 def rpm(
     files: Files, *, name: str = "probe", version: str = "1.0", release: str = "1.fc44", arch: str = "x86_64",
-    how: str = "zst", links: Mapping[str, str] | None = None,
+    how: str = "zst", links: Mapping[str, str] | None = None, requires: Sequence[str] = (),
 ) -> bytes:  # fmt: skip
     """An rpm package with the files at ``./path``."""
     lead = b"\xed\xab\xee\xdb\x03\x00" + bytes(90)
     signature = _rpm_header({62: "x"})
     signature += bytes(-len(signature) % 8)
     tags = {1000: name, 1001: version, 1002: release, 1022: arch, 1125: how}
+    if requires:
+        tags[1049] = "\0".join(requires)
     payload = cpio({f"./{path}": data for path, data in files.items()}, links=links)
     return lead + signature + _rpm_header(tags) + compress(payload, how)
 
@@ -155,7 +158,7 @@ def rpm(
 def _rpm_header(tags: Mapping[int, str]) -> bytes:
     index, store = b"", b""
     for tag, text in tags.items():
-        index += struct.pack(">IIII", tag, 6, len(store), 1)
+        index += struct.pack(">IIII", tag, 8 if "\0" in text else 6, len(store), text.count("\0") + 1)
         store += text.encode() + b"\0"
     return b"\x8e\xad\xe8\x01" + bytes(4) + struct.pack(">II", len(tags), len(store)) + index + store
 

@@ -24,11 +24,15 @@ from kfuncscope.intake.xzblocks import decode_blocks, find_blocks
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a package says of itself; empty words for a plain archive. ``arch`` is the package format's word."""
+    """What a package says of itself; empty words for a plain archive. ``arch`` is the package format's word.
+
+    ``needs`` are the names of packages that it cannot be installed without.
+    """
 
     name: str = ""
     version: str = ""
     arch: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -165,11 +169,14 @@ def _control(entries: Iterator[TarEntry], budget: Budget) -> Package:
             text = entry.read()[: 1 << 20].decode("utf-8", "replace")
             pairs = (line.partition(":") for line in text.splitlines() if not line.startswith((" ", "\t")))
             fields = {key.strip().lower(): value.strip() for key, _, value in pairs}
-            return Package(fields.get("package", ""), fields.get("version", ""), fields.get("architecture", ""))
+            words = ",".join(fields.get(key, "") for key in ("pre-depends", "depends")).replace("|", ",").split(",")
+            needs = tuple(dict.fromkeys(word.split("(")[0].split(":")[0].strip() for word in words if word.strip()))
+            return Package(fields.get("package", ""), fields.get("version", ""), fields.get("architecture", ""), needs)
     return Package()
 
 
-_NAME, _VERSION, _RELEASE, _ARCH, _SOURCE_PACKAGE = 1000, 1001, 1002, 1022, 1106
+_NAME, _VERSION, _RELEASE, _ARCH, _REQUIRES = 1000, 1001, 1002, 1022, 1049
+_MOST_REQUIRES = 10_000
 
 
 def _rpm(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]]:
@@ -178,8 +185,8 @@ def _rpm(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]]:
     # The signature header alone is padded to eight bytes.
     file.seek(-(-file.tell() // 8) * 8)
     tags = _rpm_header(file, budget)
-    version = "-".join(part for part in (tags.get(_VERSION, ""), tags.get(_RELEASE, "")) if part)
-    package = Package(tags.get(_NAME, ""), version, tags.get(_ARCH, ""))
+    name, version, release, arch = (tags.get(tag, ("",))[0] for tag in (_NAME, _VERSION, _RELEASE, _ARCH))
+    package = Package(name, "-".join(part for part in (version, release) if part), arch, tags.get(_REQUIRES, ()))
     start = file.tell()
     kind = detect(file.read(HEAD))
     file.seek(start)
@@ -188,7 +195,7 @@ def _rpm(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]]:
     return package, _members(read_cpio(Stream(file, kind, budget), budget), budget)
 
 
-def _rpm_header(file: BinaryIO, budget: Budget) -> dict[int, str]:
+def _rpm_header(file: BinaryIO, budget: Budget) -> dict[int, tuple[str, ...]]:
     """The string tags of the rpm header at the file's position, which moves behind it."""
     at = file.tell()
     head = file.read(16)
@@ -200,11 +207,13 @@ def _rpm_header(file: BinaryIO, budget: Budget) -> dict[int, str]:
     index, store = file.read(16 * count), file.read(size)
     if len(index) < 16 * count or len(store) < size:
         raise ArchiveError(budget.source, "the package is cut short", at)
-    tags: dict[int, str] = {}
+    tags: dict[int, tuple[str, ...]] = {}
     for row in range(count):
-        tag, kind, offset, _ = struct.unpack_from(">IIII", index, 16 * row)
-        if kind in (6, 8, 9) and offset < size and tag in (_NAME, _VERSION, _RELEASE, _ARCH):
-            tags[tag] = store[offset : store.find(b"\0", offset)].decode("utf-8", "replace")
+        tag, kind, offset, length = struct.unpack_from(">IIII", index, 16 * row)
+        if kind in (6, 8, 9) and offset < size and tag in (_NAME, _VERSION, _RELEASE, _ARCH, _REQUIRES):
+            most = min(length, _MOST_REQUIRES) if tag == _REQUIRES else 1
+            texts = store[offset:].split(b"\0", most)[:most]
+            tags[tag] = tuple(text.decode("utf-8", "replace") for text in texts)
     return tags
 
 

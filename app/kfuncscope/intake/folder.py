@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake import blobs, identity
+from kfuncscope.intake import blobs, identity, package
 from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, detect
 from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.layout import Role, part_of
@@ -72,21 +72,21 @@ def from_folder(
     if folder == _SYS_BTF:
         return [running_system(progress, read)]
     found: list[KernelFiles] = []
-    problems: list[Problem] = []
+    failed: list[InputError] = []
     for path in _files_of(folder):
         try:
             found.extend(read(path, progress))
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            failed.append(error)
     wanted = {k.release for k in found if k.release}
     for release_folder in _module_folders(folder):
         if not wanted or release_folder.name in wanted or release_folder.parent == folder.parent:
             found.extend(_from_modules(release_folder, progress, read))
     if not found:
-        if problems:
-            raise KernelError(problems[0].path, problems[0].reason, problems[0].offset)
+        if failed:
+            raise KernelError(failed[0].source, failed[0].reason, failed[0].offset)
         raise KernelError(str(folder), "no kernel in this folder")
-    found[0].problems += tuple(problems)
+    found[0].problems += tuple(package.problems_of(failed, found))
     return found
 
 

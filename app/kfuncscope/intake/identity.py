@@ -40,7 +40,7 @@ _COMMENT = re.compile(rb"^# Linux/(\S+) (\S+)", re.MULTILINE)
 _BANNER = re.compile(rb"Linux version (\d+\.\d+[^\s\0]{0,100}) \(")
 
 # The suffixes that distributions put behind a release, and the words of other systems for the same machines.
-_IN_NAME = {**_DEB, **_RPM, "generic": None}
+_IN_NAME = {**_DEB, **_RPM, "powerpc64le": "ppc64le", "armmp": "arm", "686": "i386"}
 
 
 def arch_of_deb(word: str) -> str | None:
@@ -54,8 +54,9 @@ def arch_of_rpm(word: str) -> str | None:
 
 
 def arch_of_release(release: str) -> str | None:
-    """The architecture that a release's tail names, as in ``6.12.107+deb13-amd64`` or ``6.8.9-300.fc40.x86_64``."""
-    return _IN_NAME.get(re.split(r"[-.]", release)[-1])
+    """The architecture that a release names, as in ``6.12.107+deb13-arm64-16k`` or ``5.14.0-427.el9.aarch64+64k``."""
+    words = re.split(r"[-.+]", release)
+    return next((_IN_NAME[word] for word in reversed(words[1:]) if word in _IN_NAME), None)
 
 
 def arch_of_elf(machine: int, bits: int, little: bool) -> str | None:

@@ -16,6 +16,8 @@ from kfuncscope.intake.unpack import decompress, peel
 _BANNER = re.compile(rb"Linux version \d")
 _SMALLEST = 1 << 16
 _LARGEST = 512 << 20
+_LARGEST_CONFIG = 4 << 20
+_CONFIG_START = b"IKCFG_ST"
 _TRIES = 64
 _PAYLOADS = (
     (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
@@ -134,6 +136,20 @@ def image_arch(image: bytes, source: str) -> str | None:
         if elf.machine == _EM_BPF:
             raise ImageError(source, "a BPF object, not a kernel")
         return arch_of_elf(elf.machine, elf.bits, elf.little)
+    return None
+
+
+def embedded_config(image: bytes, source: str) -> bytes | None:
+    """The config that CONFIG_IKCONFIG puts into a kernel, gzipped between two marks; None where there is none."""
+    at = image.find(_CONFIG_START)
+    while at >= 0:
+        packed = at + len(_CONFIG_START)
+        if image[packed : packed + 3] == b"\x1f\x8b\x08":
+            try:
+                return decompress(memoryview(image)[packed:], Kind.GZIP, source, _LARGEST_CONFIG, tail=True)
+            except ArchiveError:
+                return None
+        at = image.find(_CONFIG_START, packed)
     return None
 
 

@@ -20,6 +20,7 @@ from kfuncscope.intake.unpack import peel
 
 _LARGEST_BLOB = 256 << 20
 _STEPS = 1000
+_NOTHING = "no kernel, and nothing that belongs to one of those given"
 
 
 def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) -> list[KernelFiles]:
@@ -42,10 +43,13 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
             failed.append(error)
     if not found:
         raise failed[0] if failed else KernelError("kernel", "no file was given")
-    kernels = [k for k in _merged(found) if _holds_something(k)]
+    merged = _merged(found)
+    kernels = [k for k in merged if _holds_something(k)]
     if not kernels:
         raise KernelError(str(paths[0]), "no kernel, and nothing that belongs to one")
-    kernels[0].problems += tuple(Problem(e.source, e.reason, e.offset) for e in failed)
+    empty = [entry.path for k in merged if not _holds_something(k) for entry in k.inputs]
+    kernels[0].problems += tuple(package.problems_of(failed, kernels))
+    kernels[0].problems += tuple(Problem(path, _NOTHING) for path in empty)
     for kernel in kernels:
         _finish(kernel)
     if progress:
@@ -60,12 +64,12 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
     a split build) is put together, under the first path of it.
     """
     found: list[tuple[str, KernelFiles]] = []
-    problems: list[Problem] = []
+    failed: list[InputError] = []
     for path in paths:
         try:
             parts = _merged(_from_path(path, None))
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            failed.append(error)
             continue
         for part in parts:
             home = next((k for _, k in found if _belongs(k, part) and not (k.btf and part.btf)), None)
@@ -73,9 +77,9 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
                 found.append((path, part))
             else:
                 _add(home, part)
-    empty = [path for path, kernel in found if not _holds_something(kernel)]
-    problems += [Problem(path, "no kernel, and nothing that belongs to one of those given") for path in empty]
+    problems = [Problem(path, _NOTHING) for path, kernel in found if not _holds_something(kernel)]
     found = [(path, kernel) for path, kernel in found if _holds_something(kernel)]
+    problems = package.problems_of(failed, [kernel for _, kernel in found]) + problems
     for _, kernel in found:
         _finish(kernel)
     return found, problems

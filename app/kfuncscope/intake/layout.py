@@ -3,8 +3,10 @@
 
 | file | Debian, Ubuntu | Fedora, RHEL, SUSE, Debian from 7.2 |
 |---|---|---|
-| image | boot/vmlinuz-R | [usr/]lib/modules/R/vmlinuz, .../Image, boot/image-R, boot/vmlinux-R.xz |
+| image | boot/vmlinuz-R | [usr/]lib/modules/R/vmlinuz, .../Image, .../image, .../vmlinux.xz, boot/vmlinux-R.gz |
+| unified image | | lib/modules/R/vmlinuz-virt.efi (kernel-uki-virt) |
 | config, symbols | boot/config-R, boot/System.map-R | [usr/]lib/modules/R/config, .../System.map |
+| config alone | usr/lib/linux/R/config (linux-buildinfo) | |
 | modules | [usr/]lib/modules/R/**/*.ko[.xz|.zst|.gz] | the same |
 | debug image | usr/lib/debug/boot/vmlinux-R | usr/lib/debug/[usr/]lib/modules/R/vmlinux |
 """
@@ -37,7 +39,9 @@ class Part:
 
 
 _IN_MODULES = re.compile(r"(?:^|/)lib/modules/([^/]+)/(.+)$")
+_BUILD_INFO = re.compile(r"(?:^|/)usr/lib/linux/(\d[^/]+)/config$")
 _IMAGE = re.compile(r"(?:vmlinuz|vmlinux|bzImage|zImage|uImage|Image|image|kernel)(?:-(\d.*))?")
+_UNIFIED = re.compile(r"vmlinuz-[a-z][\w-]*\.efi")
 _CONFIG = re.compile(r"config(?:-(\d.*))?")
 _SYMBOLS = re.compile(r"(?:System\.map|kallsyms|symbols)(?:-(\d.*))?")
 _NOT_IMAGES = (".sig", ".hmac", ".old", ".sym", ".gz.md5", ".efi.stub")
@@ -57,6 +61,10 @@ def part_of(path: str) -> Part | None:
     # Deep below lib/modules/R stand the build tree and its own config and image files, which say nothing new.
     if (below and "/" in below[2]) or name.endswith(_NOT_IMAGES):
         return None
+    if below and _UNIFIED.fullmatch(name):
+        return Part(Role.IMAGE, release)
+    if built := _BUILD_INFO.search(path):
+        return Part(Role.CONFIG, built[1])
     for pattern, role in ((_IMAGE, Role.IMAGE), (_CONFIG, Role.CONFIG), (_SYMBOLS, Role.SYMBOLS)):
         if found := pattern.fullmatch(bare):
             known = found[1] or release

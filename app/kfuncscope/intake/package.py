@@ -8,6 +8,7 @@ the modules as they came. From then on only the packs are read. If they have gon
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from kfuncscope.intake.archive import Member, Package, read_archive
 from kfuncscope.intake.cache import Pack, PackWriter, default_cache
 from kfuncscope.intake.detect import HEAD, Kind, detect
 from kfuncscope.intake.files import Input, KernelFiles, ModuleSections, Problem
-from kfuncscope.intake.image import find_btf, image_arch, unpack_image
+from kfuncscope.intake.image import embedded_config, find_btf, image_arch, unpack_image
 from kfuncscope.intake.layout import Part, Role, part_of
 from kfuncscope.intake.modules import module_name, module_sections
 from kfuncscope.intake.read import Progress, input_of, read_file
@@ -27,10 +28,34 @@ from kfuncscope.intake.stream import Budget
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
 from kfuncscope.intake.unpack import peel
 
-VERSION = 1
+VERSION = 2
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _NO_RELEASE = ""
+# Packages of a kernel's parts by Debian's and Ubuntu's names, which end in the release, and by those of rpm systems.
+_PART_OF_DEB = re.compile(r"linux-(?:image|binary|base|modules)(?:-unsigned|-extra)?-(\d.+)")
+_PART_OF_RPM = re.compile(r"kernel(?:-\w+)*-(?:core|modules)(?:-uname-r)?")
+
+
+class NeedsOthersError(KernelError):
+    """A package that holds nothing of a kernel but needs the packages that hold the one of ``release``."""
+
+    release = ""
+    input: Input | None = None
+
+
+def problems_of(failed: list[InputError], kernels: list[KernelFiles]) -> list[Problem]:
+    """What is to be told of failed files. A package that only needs others lacks nothing where these are there."""
+    problems: list[Problem] = []
+    for error in failed:
+        if isinstance(error, NeedsOthersError) and error.input is not None:
+            wanted = error.release
+            home = next((k for k in kernels if k.release == wanted and (k.image or k.btf or k.modules)), None)
+            if home is not None:
+                home.inputs += (error.input,)
+                continue
+        problems.append(Problem(error.source, error.reason, error.offset))
+    return problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +144,23 @@ def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]
         if (role := part_of(path.name)) and role.role is Role.SYMBOLS:
             # The note that Debian ships as boot/System.map: it belongs to its kernel and adds nothing.
             return [KernelFiles(path.name, release=role.release, inputs=(store.input,))]
-        raise KernelError(store.input.path, f"no kernel in it ({pack.meta['kind']})")
+        raise _nothing(store, pack)
     found[0].problems += problems
     return found
+
+
+def _nothing(store: Store, pack: Pack) -> KernelError:
+    """Why a file holds nothing of a kernel; of a package that only stands for others, which these are."""
+    package = Package(*pack.meta["package"])
+    known = {name: found for name in package.needs if (found := _PART_OF_DEB.fullmatch(name))}
+    others = list(known) or [name for name in package.needs if _PART_OF_RPM.fullmatch(name)]
+    if not others:
+        return KernelError(store.input.path, f"no kernel in it ({pack.meta['kind']})")
+    names = ", ".join(sorted({name.removesuffix("-uname-r") for name in others}))
+    error = NeedsOthersError(store.input.path, f"no kernel in it: it stands for the packages that it needs: {names}")
+    releases = {found[1] for found in known.values()} or {f"{package.version}.{package.arch}"}
+    error.release, error.input = min(releases), store.input
+    return error
 
 
 def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
@@ -153,6 +192,7 @@ class _Facts:
 
     arch: str | None = None
     image_sha256: str | None = None
+    config: bytes | None = None
     modules: dict[str, str] = field(default_factory=dict)
 
 
@@ -179,6 +219,10 @@ class _Builder:
         parts, modules = cache.writer(self._key("parts")), cache.writer(self._key("modules"))
         try:
             self._stream(parts, modules, progress)
+            for release, facts in self._releases.items():
+                # Put in last: of one name the first stays, so a config file comes before the one inside the image.
+                if facts.config is not None:
+                    self._config(Part(Role.CONFIG, release), facts.config, parts)
             modules.close({})
             parts.close(self._meta())
         except BaseException:
@@ -194,11 +238,14 @@ class _Builder:
             name: {"arch": f.arch, "image_sha256": f.image_sha256, "modules": f.modules}
             for name, f in sorted(self._releases.items())
         }
-        return {"releases": releases, "problems": self._problems, "kind": self._kind.value}
+        package = [self._package.name, self._package.version, self._package.arch, self._package.needs]
+        return {"releases": releases, "problems": self._problems, "kind": self._kind.value, "package": package}
 
     def _stream(self, parts: PackWriter, modules: PackWriter, progress: Progress | None) -> None:
         budget = Budget(self._input.path, self._input.size)
         with self._path.open("rb") as file:
+            self._kind = detect(file.read(HEAD))
+            file.seek(0)
             archive = read_archive(file, budget)
             if archive is None:
                 self._single(self._path, parts)
@@ -212,7 +259,6 @@ class _Builder:
 
     def _single(self, path: Path, parts: PackWriter) -> None:
         data = read_file(path)
-        self._kind = detect(data[:HEAD])
         part = part_of(path.name) or Part(Role.IMAGE, None)
         if part.role is Role.BTF:
             part = Part(Role.IMAGE, None)
@@ -264,6 +310,7 @@ class _Builder:
         if facts.image_sha256 is None:
             facts.image_sha256 = hashlib.sha256(data).hexdigest()
             parts.add(f"image/{release}", data)
+            facts.config = embedded_config(image, source)
 
     def _known(self, release: str | None) -> str:
         self._facts(release or _NO_RELEASE)
