@@ -75,6 +75,46 @@ def test_one_pair_and_the_other_architectures_inferred(tmp_path: Path) -> None:
     assert verdict("arm64", "plain.bpf.o") == Verdict.UNKNOWN
 
 
+def test_what_an_architecture_lacks_says_nothing_of_others(tmp_path: Path) -> None:
+    """R-5: powerpc gets trampolines with 7.2, so it tells nothing of a fentry program elsewhere."""
+    old, new = kernel(tmp_path, "6.12", "ppc64le"), kernel(tmp_path, "7.3", "ppc64le")
+    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    by = {a.arch: {o.object: o.programs[0] for o in a.objects} for a in found.arches}
+    assert by["ppc64le"]["fentry.bpf.o"].verdict == Verdict.FIXED
+    assert by["x86_64"]["fentry.bpf.o"].verdict == Verdict.UNKNOWN
+    assert "trampoline" in by["x86_64"]["fentry.bpf.o"].unchecked[0]
+    assert by["x86_64"]["call_000.bpf.o"].verdict == Verdict.OK
+
+
+def test_objects_of_the_other_byte_order_are_inferred_nowhere(tmp_path: Path) -> None:
+    """R-1.14: they were never looked at."""
+    old, new = kernel(tmp_path, "6.12", "s390x"), kernel(tmp_path, "7.3", "s390x")
+    ob = ObjectBuilder(">")
+    (tmp_path / "big.bpf.o").write_bytes(ob.program("xdp", "pass", END).build())
+    found = analyse(session([old], [new], objects(tmp_path), str(tmp_path / "big.bpf.o")), workers=1)
+    by = {a.arch: [o.object for o in a.objects] for a in found.arches}
+    assert (len(by["s390x"]), by["x86_64"]) == (4, ["big.bpf.o"])
+    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    assert {o.verdict for a in found.arches for o in a.objects if a.arch == "s390x"} == {Verdict.ALREADY_BROKEN}
+    assert [o.object for a in found.arches for o in a.objects if a.arch != "s390x"] == []
+
+
+def test_nothing_is_inferred_from_kernels_without_btf_or_jit(tmp_path: Path) -> None:
+    """Debian's armhf has no BTF, its s390x no JIT."""
+    for arch, text in (("arm", "CONFIG_ARM=y\nCONFIG_BPF_JIT=y\n"), ("s390", "CONFIG_64BIT=y\n")):
+        names = []
+        for release in ("6.12.1", "7.2.1"):
+            folder = tmp_path / f"{arch}-{release}"
+            folder.mkdir()
+            (folder / "config").write_text(f"# Linux/{arch} {release} Kernel Configuration\n{text}")
+            names.append(f"config={folder / 'config'}")
+            if arch == "s390":
+                blob = kernel(tmp_path, release[:-2], "s390x")
+                names[-1] += f",btf={blob}"
+        found = analyse(session(names[:1], names[1:], objects(tmp_path)), workers=1)
+        assert [a.arch for a in found.arches] == ["arm" if arch == "arm" else "s390x"]
+
+
 def test_two_pairs_and_a_kernel_without_a_partner(tmp_path: Path) -> None:
     """Nothing is inferred then; what takes no part is said."""
     old = [kernel(tmp_path, "6.12"), kernel(tmp_path, "6.12", "arm64")]

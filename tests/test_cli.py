@@ -206,8 +206,10 @@ def test_kernel_and_object(files: Files, capsys: pytest.CaptureFixture[str]) -> 
     kernel = json.loads(capsys.readouterr().out)
     assert (kernel["arch"], kernel["release"][:3], sorted(kernel["kfuncs"])) == ("x86_64", "7.3", ["bpf_other"])
     assert kernel["btf"]["types"] > 10
+    assert (kernel["kfuncs"]["bpf_other"]["from"], kernel["kfuncs"]["bpf_other"]["types_from"]) == ("tags", "")
     assert main(["kernel", files.new]) == 0
-    assert "bpf_other" in capsys.readouterr().out
+    (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if "bpf_other" in line]
+    assert row == ["bpf_other", "?", "?", "tags", "nothing", "nothing"]
     assert main(["object", files.breaks, "--format", "json"]) == 0
     (obj,) = json.loads(capsys.readouterr().out)
     needs = {(n["kind"], n["name"], n["strong"]) for p in obj["programs"] for n in p["needs"]}

@@ -14,6 +14,7 @@ from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.errors import InputError
 from kfuncscope.intake.files import Problem
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.kfuncs import told_by
 from kfuncscope.rules.evidence import flag_words
 from kfuncscope.rules.faults import kernel_faults
 from kfuncscope.upgrade.analyse import open_refs
@@ -76,13 +77,12 @@ def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
         print(f"  not given: {', '.join(facts['lacks'])}")
     for fault in facts["faults"]:
         print(f"  fault of the build: {clean(fault)}")
-    table(
-        ("  kfunc", "flags", "program types", "from"),
-        [
-            ("  " + n, k["flags_words"], ",".join(k["prog_types"] or ["?"]), k["from"])
-            for n, k in facts["kfuncs"].items()
-        ],
-    )
+    rows = []
+    for name, k in facts["kfuncs"].items():
+        types = "?" if k["prog_types"] is None else ",".join(k["prog_types"]) or "none"
+        sources = [told_by(k[key], kernel.knowledge) for key in ("from", "flags_from", "types_from")]
+        rows.append(("  " + name, k["flags_words"], types, *sources))
+    table(("  kfunc", "flags", "program types", "is one by", "flags by", "types by"), rows)
 
 
 def run_object(arguments: argparse.Namespace) -> int:

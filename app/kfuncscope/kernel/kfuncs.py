@@ -52,6 +52,11 @@ class _Found:
     sets: tuple[str, ...] = ()
 
 
+def told_by(source: str, knowledge: Knowledge) -> str:
+    """The source of a fact about a kfunc in words; with knowledge goes the release that it is of."""
+    return f"knowledge of {knowledge.release}" if source == "knowledge" else source or "nothing"
+
+
 class Registry:
     """Kfuncs of one blob (vmlinux or one module)."""
 

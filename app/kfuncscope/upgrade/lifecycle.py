@@ -44,6 +44,7 @@ class OfferRow:
 
     ``seen`` is in order of release. ``verdict`` is the worst that the upgrade does to any use of it. ``stability`` is
     a sentence: age, how often prototype or flags changed, deprecation. ``replaced_by`` is empty where nothing is known.
+    ``types_from`` says where ``prog_types`` come from: the binary of a kernel, or what is known of a release.
     """
 
     kind: NeedKind
@@ -51,6 +52,7 @@ class OfferRow:
     sets: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     prog_types: tuple[str, ...] = ()
+    types_from: str = ""
     module: str = ""
     prototype: str = ""
     first_release: str = ""

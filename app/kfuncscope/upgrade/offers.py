@@ -13,7 +13,7 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError
 from kfuncscope.kernel import knowledge
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.kernel.kfuncs import Kfunc
+from kfuncscope.kernel.kfuncs import Kfunc, told_by
 from kfuncscope.rules.evidence import flag_words
 from kfuncscope.rules.verdict import NeedKind
 from kfuncscope.upgrade.analysis import Analysis
@@ -40,6 +40,7 @@ class _Life:
 
     seen: list[Seen] = field(default_factory=list)
     newest: Kfunc | None = None
+    types_from: str = ""
 
 
 def _kfuncs_of(kernel: Kernel) -> Iterator[Kfunc]:
@@ -64,7 +65,10 @@ def _kfunc_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
         life = _Life(_known_releases(name, known))
         for kernel, kfuncs in zip(ordered, here, strict=True):
             life.seen.append(_kfunc_seen(kernel, kfuncs.get(name), name))
-            life.newest = kfuncs.get(name) or life.newest
+            if (kfunc := kfuncs.get(name)) is not None:
+                life.newest = kfunc
+                source = told_by(kfunc.types_source, kernel.knowledge)
+                life.types_from = f"{source} ({kernel.arch} {kernel.release})"
         life.seen.sort(key=lambda s: (release_key(s.release), s.loaded, s.arch))
         yield _kfunc_row(name, life)
 
@@ -97,6 +101,7 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
     newest = life.newest
     facts = knowledge.for_release(None).kfuncs.get(name)
     types = newest.prog_types if newest is not None else facts.prog_types if facts is not None else None
+    types_from = life.types_from if newest is not None else f"knowledge of {knowledge.for_release(None).release}"
     latest = next((s for s in reversed(life.seen) if s.state is State.PRESENT), None)
     replaced = knowledge.renames().get(name, "")
     return OfferRow(
@@ -105,6 +110,7 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
         sets=tuple(newest.sets) if newest is not None and newest.sets else facts.sets if facts is not None else (),
         flags=latest.flags if latest is not None else (),
         prog_types=tuple(sorted(types or ())),
+        types_from=types_from if types else "",
         module=newest.module if newest is not None else "",
         prototype=latest.prototype if latest is not None else "",
         first_release=knowledge.first_release("kfunc", name) or "",

@@ -326,6 +326,8 @@ class KfuncsView(QWidget):
         if row.prog_types:
             story.heading(self.tr("PROGRAM TYPES"))
             story.text(", ".join(row.prog_types))
+            if row.types_from:
+                story.muted(self.tr("told by {0}").format(row.types_from))
         if row.seen:
             story.heading(self.tr("SEEN IN"))
             story.add(LifeLine(row.seen))
