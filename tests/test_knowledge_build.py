@@ -43,7 +43,11 @@ def test_kfuncs_with_flags_registrations_gates_and_prototypes(built: Knowledge) 
     assert got.proto == "struct toy *bpf_toy_get(struct toy *toy__nullable)"
     assert built.kfuncs["bpf_toy_put"].config == ("CONFIG_BPF_SYSCALL", "CONFIG_BPF", "CONFIG_TOY_BOX")
     count = built.kfuncs["bpf_toy_count"]  # listed by a macro, registered from an array of types
-    assert count.prog_types == {"XDP", "SYSCALL"} and count.flags == 0
+    assert count.prog_types == {"XDP", "SYSCALL", "TRACING"} and count.flags == 0
+    # One call stands behind a test of an option; the other type is registered without it, too.
+    assert count.types_in({"CONFIG_BPF": "y"}) == {"XDP", "SYSCALL"}
+    assert count.types_in({"CONFIG_TOY_OPS": "y"}) == count.types_in(None) == count.prog_types
+    assert got.types_in({"CONFIG_BPF": "y"}) == {"STRUCT_OPS", "LSM"}
     assert count.proto == "u32 bpf_toy_count(const struct toy *toy, u32 flags)"
     assert built.fmodret == {"bpf_fentry_toy": 0x20}
     assert "bpf_fentry_toy" not in built.kfuncs

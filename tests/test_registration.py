@@ -310,6 +310,19 @@ def test_types_from_knowledge_by_members() -> None:
     assert (told.name, told.prog_types, told.types_source) == ("cpumask_kfunc_btf_ids", {"XDP"}, "binary")
 
 
+def test_types_from_knowledge_by_the_config() -> None:
+    """7.3 registers the kfuncs of file systems for struct_ops only with CONFIG_BINFMT_MISC_BPF."""
+    known = for_release("7.3")
+    blob, members = blob_of([n for n, f in known.kfuncs.items() if "bpf_fs_kfunc_set_ids" in f.sets])
+    for config, types in (
+        ({"CONFIG_BPF_LSM": "y"}, {"LSM"}),
+        ({"CONFIG_BINFMT_MISC_BPF": "y"}, {"LSM", "STRUCT_OPS"}),
+        (None, {"LSM", "STRUCT_OPS"}),
+    ):
+        (one,) = completed([KfuncSet(0, 1, members)], blob, known, config)
+        assert (one.prog_types, one.types_source) == (types, "knowledge")
+
+
 def test_unknown_sets_stay_unknown_and_fmodret_is_for_no_program() -> None:
     known = for_release("7.3")
     blob, members = blob_of(["something_new"])

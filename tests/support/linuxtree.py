@@ -209,6 +209,10 @@ static int __init toy_init(void)
 	ret = ret ?: register_for(BPF_PROG_TYPE_LSM, &toy_set);
 	for (i = 0; i < ARRAY_SIZE(toy_types); i++)
 		ret = ret ?: register_btf_kfunc_id_set(toy_types[i], &count_set);
+	if (ret || !IS_ENABLED(CONFIG_TOY_OPS))
+		return ret;
+	ret = register_btf_kfunc_id_set(BPF_PROG_TYPE_LSM, &toy_set);
+	ret = ret ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &count_set);
 	return ret ?: register_btf_fmodret_id_set(&modret_set);
 }
 

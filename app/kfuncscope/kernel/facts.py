@@ -22,9 +22,19 @@ class Provenance:
     made: str
 
 
+def is_set(config: Mapping[str, str], option: str) -> bool:
+    """Whether a config has ``CONFIG_X`` as y or m, or ``CONFIG_X=value`` as it says."""
+    name, _, value = option.partition("=")
+    found = config.get(name, "n")
+    return found == value if value else found in ("y", "m")
+
+
 @dataclass(frozen=True, slots=True)
 class KfuncReg:
-    """One kfunc in one id set: the set's program types (empty = the set is never registered) and filters (R-4.1)."""
+    """One kfunc in one id set: the set's program types (empty = the set is never registered) and filters (R-4.1).
+
+    ``only_with`` holds the types for which the set is registered only with some options, and these.
+    """
 
     set: str
     flags: int
@@ -32,6 +42,13 @@ class KfuncReg:
     filters: tuple[str, ...]
     config: tuple[str, ...]
     file: str
+    only_with: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def types_in(self, config: Mapping[str, str] | None) -> frozenset[str]:
+        """The program types in a kernel of this config; all where that is not known."""
+        if not config:
+            return self.prog_types
+        return self.prog_types - {t for t, gates in self.only_with if not all(is_set(config, gate) for gate in gates)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,10 @@ class KfuncFact:
     file: str
     proto: str
     registrations: tuple[KfuncReg, ...]
+
+    def types_in(self, config: Mapping[str, str] | None) -> frozenset[str]:
+        """The program types in a kernel of this config; all where that is not known."""
+        return frozenset().union(*(reg.types_in(config) for reg in self.registrations))
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class Kernel:
         except InputError as error:
             self.problems.append(Problem(error.source, error.reason, error.offset))
             return None
-        return completed(kfunc_sets(found), self.vmlinux, self.knowledge) or None
+        return completed(kfunc_sets(found), self.vmlinux, self.knowledge, self.config) or None
 
     def _module_sets(self, module: str, blob: Blob) -> list[KfuncSet] | None:
         try:
@@ -169,7 +169,7 @@ class Kernel:
         except InputError as error:
             self.problems.append(Problem(error.source, error.reason, error.offset))
             return None
-        return completed(kfunc_sets(found), blob, self.knowledge) or None
+        return completed(kfunc_sets(found), blob, self.knowledge, self.config) or None
 
     def module_kfuncs(self, module: str) -> Registry | None:
         """Kfuncs of one module; None where its BTF cannot be read."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.btfids import KfuncSet
-from kfuncscope.kernel.facts import Answer, KfuncFact
+from kfuncscope.kernel.facts import Answer, KfuncFact, is_set
 from kfuncscope.kernel.kfunc_filters import Caller
 from kfuncscope.kernel.knowledge import Knowledge, for_release, releases
 
@@ -107,12 +107,7 @@ class Registry:
     def _gates_open(self, fact: KfuncFact) -> bool:
         if not self.config:
             return True
-        return any(all(self._is_set(option) for option in reg.config) for reg in fact.registrations)
-
-    def _is_set(self, option: str) -> bool:
-        name, _, value = option.partition("=")
-        found = (self.config or {}).get(name, "n")
-        return found == value if value else found in ("y", "m")
+        return any(all(is_set(self.config, option) for option in reg.config) for reg in fact.registrations)
 
     def _members(self, sets: list[KfuncSet]) -> dict[str, _Found]:
         """What the sets tell about each function together; types only where all the sets it is in tell theirs."""
@@ -141,7 +136,7 @@ class Registry:
         if flags is None:
             flags, flags_source = (fact.flags, "knowledge") if fact else (None, "")
         if types is None:
-            types, types_source = (fact.prog_types, "knowledge") if fact else (None, "")
+            types, types_source = (fact.types_in(self.config), "knowledge") if fact else (None, "")
         sets = found.sets or (fact.sets if fact else ())
         self.kfuncs[name] = Kfunc(
             name, self.module, self.blob, found.func_id, flags, types, source, flags_source, types_source, sets, tagged

@@ -82,9 +82,10 @@ class Knowledge:
         registrations: dict[str, list[KfuncReg]] = {}
         for row in self._kfunc_table["sets"]:
             types, filters = frozenset(row["prog_types"]), tuple(row["filters"])
+            only = tuple((name, tuple(gates)) for name, gates in sorted(row.get("only_with", {}).items()))
             for name, flags, config in row["kfuncs"]:
                 gates = tuple(dict.fromkeys((*row["config"], *config)))
-                reg = KfuncReg(row["set"], flags, types, filters, gates, row["file"])
+                reg = KfuncReg(row["set"], flags, types, filters, gates, row["file"], only)
                 registrations.setdefault(name, []).append(reg)
         protos = self._kfunc_table["protos"]
         return {name: _kfunc(name, tuple(regs), protos.get(name, "")) for name, regs in sorted(registrations.items())}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -301,13 +301,16 @@ def _prog_types(blob: Blob) -> dict[int, str]:
     return {}
 
 
-def completed(sets: list[KfuncSet], blob: Blob, knowledge: Knowledge) -> list[KfuncSet]:
+def completed(
+    sets: list[KfuncSet], blob: Blob, knowledge: Knowledge, config: Mapping[str, str] | None = None
+) -> list[KfuncSet]:
     """The sets, those without program types and names given those of the release's set with the most equal members.
 
     Sets are the same on every architecture but for members that a configuration leaves out, so at least half of the
-    members of both together must agree. A set of fmod_ret functions alone is one for no program.
+    members of both together must agree. What is registered only with some options goes by ``config``, where that is
+    known. A set of fmod_ret functions alone is one for no program.
     """
-    rows = _known_sets(knowledge)
+    rows = _known_sets(knowledge, config)
     done = []
     for one in sets:
         names = frozenset(blob.name(i) for i in one.members)
@@ -328,7 +331,9 @@ def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / together if together else 0.0
 
 
-def _known_sets(knowledge: Knowledge) -> list[tuple[str, frozenset[str], frozenset[str], bool]]:
+def _known_sets(
+    knowledge: Knowledge, config: Mapping[str, str] | None
+) -> list[tuple[str, frozenset[str], frozenset[str], bool]]:
     """(name, members, program types, filtered) of each set of a release."""
     members: dict[str, set[str]] = {}
     types: dict[str, set[str]] = {}
@@ -336,6 +341,6 @@ def _known_sets(knowledge: Knowledge) -> list[tuple[str, frozenset[str], frozens
     for name, fact in knowledge.kfuncs.items():
         for registration in fact.registrations:
             members.setdefault(registration.set, set()).add(name)
-            types.setdefault(registration.set, set()).update(registration.prog_types - FMODRET)
+            types.setdefault(registration.set, set()).update(registration.types_in(config) - FMODRET)
             filtered[registration.set] = filtered.get(registration.set, False) or bool(registration.filters)
     return [(n, frozenset(m), frozenset(types[n]), filtered[n]) for n, m in sorted(members.items())]

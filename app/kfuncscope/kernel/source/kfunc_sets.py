@@ -64,6 +64,7 @@ class Registrations:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.types: dict[str, set[str]] = {}
+        self.only_with: dict[tuple[str, str], set[str]] = {}
         self.filters: dict[str, list[str]] = {}
         self.fmodret: set[str] = set()
         self.problems: list[str] = []
@@ -118,8 +119,13 @@ class Registrations:
                 if not wrapped:
                     self.problems.append(f"{path}: register_btf_kfunc_id_set({squeeze(call.args)}) was not understood")
                 continue
+            gates = _options_before(text, call.start)
             for name in names:
-                self.types.setdefault(name, set()).update(types)
+                for one in types:
+                    # Registered once more without the options, these say nothing.
+                    first = one not in self.types.setdefault(name, set())
+                    self.only_with[name, one] = gates if first else self.only_with.get((name, one), set()) & gates
+                    self.types[name].add(one)
 
     def _types(self, text: str, argument: str, offset: int) -> set[str]:
         """Program types behind an argument: a constant, or an element of an array of them."""
@@ -145,6 +151,15 @@ class Registrations:
                     self.types.setdefault(name, set()).update(types)
                 done = done or bool(names and types)
         return done
+
+
+def _options_before(text: str, offset: int) -> set[str]:
+    """Options without which the function that holds ``offset`` has returned before it comes there."""
+    start = max(text.rfind("\n{", 0, offset), 0)
+    found: set[str] = set()
+    for left in re.finditer(r"\bif\s*\(((?:[^(){};&]|\([^(){};&]*\))*)\)\s*return\b", text[start:offset]):
+        found |= set(re.findall(r"!\s*IS_(?:ENABLED|BUILTIN)\s*\(\s*(CONFIG_\w+)\s*\)", left[1]))
+    return found
 
 
 def prototype(tree: Tree, name: str, path: str, folder_files: tuple[str, ...]) -> str:
@@ -222,10 +237,12 @@ def _flags(names: tuple[str, ...], bits: dict[str, int]) -> int:
 
 def _row(one: IdSet, registered: Registrations, bits: dict[str, int], gates: Gates) -> dict[str, Any]:
     own = options(one.gates)
+    only = {t: sorted(gates) for (name, t), gates in sorted(registered.only_with.items()) if name == one.name and gates}
     return {
         "set": one.name,
         "file": one.file,
         "prog_types": sorted(registered.types.get(one.name, ())),
+        **({"only_with": only} if only else {}),
         "filters": sorted(set(registered.filters.get(one.name, ()))),
         "config": list(dict.fromkeys((*own, *gates.of(one.file)))),
         "kfuncs": [[entry.name, _flags(entry.flags, bits), options(entry.gates)] for entry in one.entries],
