@@ -52,6 +52,17 @@ def _split(release: str, arch: str) -> tuple[str, ...]:
     return tuple(rf"linux-{part}-{release}-{arch}" for part in ("binary", "base", "modules"))
 
 
+FOREIGN_COUNTS = {
+    "arm64": {"libbpf-tools": 57, "pwru": 4, "opensnitch-ebpf-modules": 3, "rsched": 1},
+    "riscv64": {"xdp-tools": 52, "libsystemd-shared": 5, "rtc-testbench": 7},
+    "i386": {"libbpftune0": 30, "bpfilter": 4},
+    "s390x": {"udev-hid-bpf": 57, "libxdp1": 15, "libsystemd-shared": 5, "suricata": 6},
+}
+"""BPF objects in packages of other architectures of sid, counted by ELF headers of machine 247 in unpacked files."""
+
+LITTLE_ON_BIG = {"ir-keytable": 9, "libknot16": 1}
+"""Objects in s390x packages that were built little endian all the same, counted in the same way."""
+
 KERNELS = (
     Wanted("6.1-amd64", "bookworm-security", "amd64", (r"linux-image-6\.1\.0-\d+-amd64",)),
     Wanted("6.12-amd64", "trixie", "amd64", (r"linux-image-6\.12\.\d+\+deb13-amd64",)),
@@ -65,6 +76,8 @@ KERNELS = (
     Wanted("7.2-armhf", "sid", "armhf", _split(r"7\.2\.\d+\+deb14", "armmp")),
 )
 OBJECTS = Wanted("objects", "sid", "amd64", tuple(OBJECT_COUNTS))
+FOREIGN = tuple(Wanted(f"objects-{arch}", "sid", arch, tuple(counts)) for arch, counts in FOREIGN_COUNTS.items())
+LITTLE = Wanted("objects-little", "sid", "s390x", tuple(LITTLE_ON_BIG))
 
 
 def address(suite: str) -> str:
@@ -140,7 +153,7 @@ def fetch(root: Path, wanted: Wanted) -> list[Path]:
 def main() -> int:
     """Fetch all packages; one line for each, and a failure for those that could not be had."""
     root, failed = Path(sys.argv[1]).resolve(), 0
-    for wanted in (*KERNELS, OBJECTS):
+    for wanted in (*KERNELS, OBJECTS, *FOREIGN, LITTLE):
         try:
             for path in fetch(root, wanted):
                 print(f"{wanted.key}\t{path.name}\t{path.stat().st_size}", flush=True)

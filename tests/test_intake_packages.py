@@ -112,6 +112,18 @@ def test_objects(folder: Path, name: str) -> None:
     assert sum(len(o.places) for o in objects) == packages.OBJECT_COUNTS[name]
 
 
+@pytest.mark.parametrize("wanted", [*packages.FOREIGN, packages.LITTLE], ids=lambda w: w.key)
+def test_objects_of_other_architectures(folder: Path, wanted: packages.Wanted) -> None:
+    """s390x is big endian; what is packaged there in the other order is found, too."""
+    counts = packages.FOREIGN_COUNTS[wanted.arch] if wanted in packages.FOREIGN else packages.LITTLE_ON_BIG
+    order = 2 if wanted.arch == "s390x" and wanted in packages.FOREIGN else 1
+    for path in packages.fetch(folder, wanted):
+        objects, problems = object_files([path])
+        assert problems == []
+        assert sum(len(o.places) for o in objects) == counts[path.name.split("_")[0]]
+        assert {o.data[5] for o in objects} == {order}
+
+
 def test_an_rpm_of_the_same_files_reads_the_same(folder: Path, tmp_path: Path) -> None:
     (deb,) = packages.fetch(folder, packages.KERNELS[1])
     with deb.open("rb") as file:
