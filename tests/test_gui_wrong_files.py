@@ -13,10 +13,10 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from kfuncscope.gui.opening import silent
 from kfuncscope.gui.watchdog import Watchdog
 from kfuncscope.resources import sample
 from support import windows
+from support.archivewriter import deb
 
 
 def _wrong(folder: Path) -> list[Path]:
@@ -72,10 +72,27 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
         index = actions.real
         assert "fine.bpf.o" in index.objects, (index.objects, time.monotonic() - start)
         assert not dog.stalls
-        told = dict([*index.unchecked, *silent(actions.session, index.analysis)])
+        told = dict([*index.unchecked, *((p.path, p.reason) for p in index.analysis.problems)])
         assert all(told.values())
         kernels = {Path(f).name for r in (*actions.session.old, *actions.session.new) for f in r.files}
         for path in wrong:
             assert any(path.name in where for where in told) or path.name in kernels, (path.name, sorted(told))
         listed = "\n".join(" ".join(r) for r in window.problems.model.rows)
         assert "does-not-exist.o" in listed
+
+
+def test_a_package_with_objects_is_no_problem(qtbot: QtBot, tmp_path: Path, qapp: QApplication) -> None:
+    """Objects know their package by name and version, the session by the name of its file."""
+    files = {"usr/lib/bpf/count.bpf.o": sample("objects", "xdp_count.bpf.o").read_bytes()}
+    package = tmp_path / "xdp-count_1%3a1.0-1_amd64.deb"
+    package.write_bytes(deb(files, name="xdp-count", version="1:1.0-1"))
+    with windows.window() as window:
+        actions = window.actions_
+        actions.add_inputs([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "old")
+        actions.add_inputs([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "new")
+        actions.add_inputs([str(package)])
+        window.commands.run("analyse")
+        qtbot.waitUntil(lambda: actions.real is not None, timeout=90_000)
+        assert actions.real is not None
+        assert [o.places[0].package for o in actions.real.analysis.objects] == ["xdp-count 1:1.0-1"]
+        assert not any(package.name in " ".join(row) for row in window.problems.model.rows)

@@ -231,8 +231,7 @@ class Actions(QObject):
         w = self.window
         w.store.set_index(index, filters)
         self.refresh_inputs()
-        untold = opening.silent(self.session, index.analysis)
-        self._show_problems(list(index.analysis.problems), [*index.unchecked, *untold])
+        self._show_problems(list(index.analysis.problems), list(index.unchecked))
         w.notes_.show_notes()
         w.notes_.show_decision()
         self._titles()

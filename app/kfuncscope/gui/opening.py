@@ -7,7 +7,6 @@ import os
 import re
 from pathlib import Path
 
-from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.session import KernelRef, Session
 
 _KERNEL_NAME = re.compile(
@@ -85,23 +84,6 @@ def remove(session: Session, path: str) -> bool:
     for refs in (session.old, session.new, session.path):
         refs[:] = [r for r in refs if not any(hit(f) for f in r.files)]
     return len(session.old) + len(session.new) + len(session.path) + len(session.objects) < before
-
-
-def silent(session: Session, analysis: Analysis) -> list[tuple[str, str]]:
-    """Files given as objects in which neither an object nor a fault was found: told, not passed over in silence."""
-    seen = [p.path for p in analysis.problems]
-    seen += [text for info in analysis.objects for place in info.places for text in (place.path, place.package)]
-    heard = "\n".join(seen)
-    found = []
-    for path in session.objects:
-        name = os.path.basename(path.rstrip("/"))
-        if name not in heard and not os.path.isdir(path):
-            try:
-                empty = os.path.getsize(path) == 0
-            except OSError:
-                empty = False
-            found.append((path, "the file is empty" if empty else "holds no BPF object"))
-    return found
 
 
 def name_of(ref: KernelRef) -> str:
