@@ -15,7 +15,7 @@ from kfuncscope.upgrade.sessionfile import load, save
 
 def _session(folder: Path) -> Session:
     return Session(
-        old=[KernelRef([f"btf={folder / 'k' / 'vmlinux.btf'}", f"config={folder / 'k' / 'config'}"], "6.12", "x86_64")],
+        old=[KernelRef([f"btf={folder / 'k' / 'vmlinux.btf'},config={folder / 'k' / 'config'}"], "6.12", "x86_64")],
         new=[KernelRef([str(folder / "new.deb")])],
         objects=[str(folder / "a.bpf.o")],
         section_types={"loadbalancer": "xdp"},

@@ -59,7 +59,8 @@ def partial(whole: Analysis, arches: tuple[ArchResult, ...]) -> Analysis:
     left, given = (sum(len(o.programs) for a in some for o in a.objects) for some in (arches, whole.arches))
     if left == given:
         return replace(whole, arches=arches)
-    reason = f"holds {left} of {counted(given, 'verdict', 'verdicts')}, as filters or the selection left them: the rest is not told"
+    of = counted(given, "verdict", "verdicts")
+    reason = f"holds {left:,} of {of}, as filters or the selection left them: the rest is not told"
     return replace(whole, arches=arches, problems=(Problem("this report", reason), *whole.problems))
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 class KernelRef:
     """One kernel of a session: the files given together for it; ``arch`` and ``release`` override what they tell.
 
-    ``files`` are paths (packages, images, BTF blobs, a folder); or named parts ``btf=F``, ``config=F``,
-    ``modules=D``, ``symbols=F``.
+    ``files`` are paths (packages, images, BTF blobs, a folder), or one text ``btf=F,config=F,modules=D,symbols=F``.
     """
 
     files: list[str]

@@ -6,18 +6,19 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from kfuncscope.errors import SessionError
+from kfuncscope.intake.blobs import named_parts
 from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.upgrade.session import KernelRef, Session
 
 FORMAT, VERSION = "kfuncscope session", 1
 SUFFIX = ".kfs"
 _LIMIT = 16 << 20
-_PARTS = ("btf", "config", "modules", "symbols")
 
 
 def save(session: Session, path: str | Path) -> None:
@@ -68,19 +69,19 @@ def _mapped(data: dict[str, Any], folder: Path, move: Any) -> dict[str, Any]:
 
 
 def _relative(given: str, folder: Path) -> str:
-    part, path = _named(given)
-    return part + os.path.relpath(path, folder.resolve())
+    return _each_path(given, lambda path: os.path.relpath(path, folder.resolve()))
 
 
 def _absolute(given: str, folder: Path) -> str:
-    part, path = _named(given)
-    return part + os.path.normpath(folder / path)
+    return _each_path(given, lambda path: os.path.normpath(folder / path))
 
 
-def _named(given: str) -> tuple[str, str]:
-    """``btf=F`` as its part and its path; a plain path has no part."""
-    part, equals, path = given.partition("=")
-    return (part + equals, path) if equals and part in _PARTS else ("", given)
+def _each_path(given: str, move: Callable[[Path], str]) -> str:
+    """A path moved, or each path of ``btf=F,config=F``."""
+    parts = named_parts(given)
+    if parts is None:
+        return move(Path(given))
+    return ",".join(f"{name}={move(path)}" for name, path in parts.items())
 
 
 def _checked(data: dict[str, Any], source: str) -> dict[str, Any]:
