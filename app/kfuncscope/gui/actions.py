@@ -88,7 +88,7 @@ class Actions(QObject):
     def open_kernels(self) -> None:
         """Choose kernel files; they fill the old side, then the new one."""
         paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Open kernels: first the old, then the new"))
-        self.add_inputs(paths, "" if len(paths) != 1 else opening.side_for(self.session))
+        self.add_inputs(paths, opening.KERNEL)
 
     def open_objects(self) -> None:
         """Choose objects, packages, or programs that embed objects."""

@@ -10,13 +10,17 @@ from pathlib import Path
 from kfuncscope.upgrade.session import KernelRef, Session
 
 _KERNEL_NAME = re.compile(
-    r"^(vmlinu[xz]|image\b|bzimage|zimage|kernel-(core|modules|debug)?|linux-(image|modules)|btf[-_.]|system\.map|kallsyms|config-)"
-    r"|\.btf(\.xz|\.zst|\.gz)?$|^vmlinux",
+    r"^(vmlinu[xz]|image\b|bzimage|zimage|kernel-|linux-(image|modules|binary|buildinfo|base-\d)|linux(-lts|-zen)?-\d"
+    r"|btf[-_.]|system\.map|kallsyms|config-)|\.btf(\.xz|\.zst|\.gz)?$",
     re.IGNORECASE,
 )
 _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
-_ARCH_TAIL = re.compile(r"[-_ .]?\b(x86_64|amd64|arm64|aarch64|s390x|ppc64le|ppc64el|riscv64|loongarch64|armhf|arm)$")
-OBJECTS, KERNEL = "objects", "kernel"
+_BUILD = re.compile(r"(\d+(?:\.\d+)+)(?:-(\d+(?:\.\d+)*))?")
+_ARCHES = r"(x86_64|amd64|arm64|aarch64|s390x|ppc64le|ppc64el|powerpc64le|riscv64|loongarch64|loong64|armhf|arm)"
+_ARCH = re.compile(rf"(?<![a-z\d]){_ARCHES}(?![a-z\d])")
+_ARCH_TAIL = re.compile(rf"[-_ .]?\b{_ARCHES}$")
+Release = tuple[int, ...]
+OBJECTS, KERNEL, OLD, NEW = "objects", "kernel", "old", "new"
 
 
 def purpose(path: str) -> str:
@@ -45,32 +49,88 @@ def label_of(path: str) -> str:
     return parts[-1] if parts else path
 
 
-def add_kernel(session: Session, side: str, path: str) -> KernelRef:
-    """Add a kernel to a side (``old``, ``new``) unless it is there already."""
-    refs = session.old if side == "old" else session.new
-    for ref in refs:
-        if path in ref.files:
-            return ref
-    ref = KernelRef([path], label=label_of(path))
-    refs.append(ref)
-    return ref
+def build_of(path: str) -> tuple[Release, str]:
+    """Release and build number, and the architecture's name, as a path tells them: what parts of one kernel share."""
+    release: Release = ()
+    arch = ""
+    for part in Path(path).parts[-2:]:  # the file's own name counts most
+        if found := _BUILD.search(part):
+            release = tuple(int(n) for text in found.groups("") for n in text.split(".") if n)
+        if found := _ARCH.search(part):
+            arch = found[1]
+    return release, arch
+
+
+def add_kernel(refs: list[KernelRef], path: str) -> None:
+    """Add a kernel's file to a side unless it is there already; parts of one kernel become one."""
+    if any(path in ref.files for ref in refs):
+        return
+    build = build_of(path)
+    home = next((ref for ref in refs if build[0] and (_release(ref), _arch(ref)) == build), None)
+    if home is None:
+        refs.append(KernelRef([path], label=label_of(path)))
+    else:
+        home.files.append(path)
 
 
 def side_for(session: Session) -> str:
-    """Where a kernel goes that was dropped without saying: the old side first, then the new one."""
-    return "old" if len(session.old) <= len(session.new) else "new"
+    """Where a kernel goes that tells no release: the old side first, then the new one."""
+    return OLD if len(session.old) <= len(session.new) else NEW
+
+
+def _place(session: Session, paths: list[str]) -> None:
+    """Put kernels on sides by the releases that their paths tell, for each architecture: the oldest is the old one, the
+    newest the new one, others are steps between. A pair that is there stays; a kernel without another is sorted anew.
+    """
+    by_arch: dict[str, list[str]] = {}
+    for path in paths:
+        release, arch = build_of(path)
+        if release:
+            by_arch.setdefault(arch, []).append(path)
+        else:
+            add_kernel(session.old if side_for(session) == OLD else session.new, path)
+    for arch, mine in by_arch.items():
+        old, new = ([r for r in refs if _release(r) and _arch(r) == arch] for refs in (session.old, session.new))
+        if old and new:
+            sides = {_release(ref): side for refs, side in ((new, session.new), (old, session.old)) for ref in refs}
+        else:
+            releases = sorted({_release(ref) for ref in old + new} | {build_of(path)[0] for path in mine})
+            sides = {releases[-1]: session.new, releases[0]: session.old}
+            if len(releases) == 1 and releases[0] in {_release(ref) for ref in session.new}:
+                sides = {releases[0]: session.new}
+            for ref in old + new:
+                (session.old if ref in session.old else session.new).remove(ref)
+                sides.get(_release(ref), session.path).append(ref)
+        for path in mine:
+            add_kernel(sides.get(build_of(path)[0], session.path), path)
+
+
+def _release(ref: KernelRef) -> Release:
+    return build_of(ref.files[0])[0]
+
+
+def _arch(ref: KernelRef) -> str:
+    return build_of(ref.files[0])[1]
 
 
 def add(session: Session, paths: list[str], what: str = "") -> int:
-    """Add dropped or chosen paths; ``what`` is old, new, objects, or empty to guess. Returns how many were new."""
-    before = len(session.old) + len(session.new) + len(session.objects)
-    for path in paths:
-        use = what or (side_for(session) if purpose(path) == KERNEL else OBJECTS)
-        if use != OBJECTS:
-            add_kernel(session, use, path)
-        elif path not in session.objects:
-            session.objects.append(path)
-    return len(session.old) + len(session.new) + len(session.objects) - before
+    """Add dropped or chosen paths; ``what`` is old, new, kernel, objects, or empty to guess. Returns how many were
+    new."""
+    before = _count(session)
+    kernels = [path for path in paths if (what or purpose(path)) != OBJECTS]
+    if what in (OLD, NEW):
+        for path in kernels:
+            add_kernel(session.old if what == OLD else session.new, path)
+    elif kernels:
+        known = {file for refs in (session.old, session.new, session.path) for ref in refs for file in ref.files}
+        _place(session, [path for path in kernels if path not in known])
+    session.objects += [path for path in dict.fromkeys(paths) if path not in {*kernels, *session.objects}]
+    return _count(session) - before
+
+
+def _count(session: Session) -> int:
+    kernels = (ref for refs in (session.old, session.new, session.path) for ref in refs)
+    return sum(len(ref.files) for ref in kernels) + len(session.objects)
 
 
 def remove(session: Session, path: str) -> bool:
