@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from kfuncscope.intake.identity import arch_of_release
 from kfuncscope.upgrade.session import KernelRef, Session
 
 _KERNEL_NAME = re.compile(
@@ -57,7 +58,7 @@ def build_of(path: str) -> tuple[Release, str]:
         if found := _BUILD.search(part):
             release = tuple(int(n) for text in found.groups("") for n in text.split(".") if n)
         if found := _ARCH.search(part):
-            arch = found[1]
+            arch = arch_of_release(f"-{found[1]}") or found[1]
     return release, arch
 
 
@@ -82,27 +83,30 @@ def _place(session: Session, paths: list[str]) -> None:
     """Put kernels on sides by the releases that their paths tell, for each architecture: the oldest is the old one, the
     newest the new one, others are steps between. A pair that is there stays; a kernel without another is sorted anew.
     """
+    builds = {path: build_of(path) for path in paths}
+    named = {arch for _, arch in builds.values()} | {_arch(ref) for ref in session.old + session.new}
+    only = max(named) if len(named - {""}) == 1 else ""  # then who tells no architecture has that one
     by_arch: dict[str, list[str]] = {}
-    for path in paths:
-        release, arch = build_of(path)
+    for path, (release, arch) in builds.items():
         if release:
-            by_arch.setdefault(arch, []).append(path)
+            by_arch.setdefault(arch or only, []).append(path)
         else:
             add_kernel(session.old if side_for(session) == OLD else session.new, path)
     for arch, mine in by_arch.items():
-        old, new = ([r for r in refs if _release(r) and _arch(r) == arch] for refs in (session.old, session.new))
+        both = (session.old, session.new)
+        old, new = ([r for r in refs if _release(r) and (_arch(r) or only) == arch] for refs in both)
+        releases = {_release(ref) for ref in old + new} | {builds[path][0] for path in mine}
         if old and new:
             sides = {_release(ref): side for refs, side in ((new, session.new), (old, session.old)) for ref in refs}
+        elif new and len(releases) == 1:
+            sides = {max(releases): session.new}
         else:
-            releases = sorted({_release(ref) for ref in old + new} | {build_of(path)[0] for path in mine})
-            sides = {releases[-1]: session.new, releases[0]: session.old}
-            if len(releases) == 1 and releases[0] in {_release(ref) for ref in session.new}:
-                sides = {releases[0]: session.new}
+            sides = {max(releases): session.new, min(releases): session.old}
             for ref in old + new:
                 (session.old if ref in session.old else session.new).remove(ref)
                 sides.get(_release(ref), session.path).append(ref)
         for path in mine:
-            add_kernel(sides.get(build_of(path)[0], session.path), path)
+            add_kernel(sides.get(builds[path][0], session.path), path)
 
 
 def _release(ref: KernelRef) -> Release:
