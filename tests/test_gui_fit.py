@@ -113,6 +113,7 @@ def test_one_of_each_is_no_plural(qapp: object) -> None:
     with windows.window(replace(demo, arches=(replace(arch, objects=(lone,)),))) as window:
         assert window.state_text.text().startswith("1 program · 1 object · 1 architecture")
         window.store.clear()
+        window.show_tab(1)
         assert window.matrix.count.text() == "1 program"
         window.exports.dialog()
         dialog = window.findChild(ExportDialog)
@@ -151,10 +152,10 @@ def test_all_users_of_a_need_are_told_when_all_architectures_are_shown(win: Main
 
 def test_no_program_in_view_is_not_called_clear(win: MainWindow) -> None:
     win.store.change((Token("text", "there is no such name"),), "search")
+    win.show_tab(1)
     model = win.matrix.model
     heads = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(1, 1 + len(win.store.index.lanes))]
     assert heads and all(head.endswith("\n–") for head in heads)
-    win.show_tab(1)
     assert win.matrix.empty.isVisible() and not win.matrix.table.isVisible()
     win.store.undo.undo()
     assert win.matrix.table.isVisible() and not win.matrix.empty.isVisible()

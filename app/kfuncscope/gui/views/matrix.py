@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QPainter, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -118,9 +118,22 @@ class MatrixView(QWidget):
         layout.addWidget(self.table, 1)
         self.empty = nothing(self.tr("No program passes these filters. Remove a chip above, or press Ctrl+Z."))
         layout.addWidget(self.empty, 1)
-        store.analysis_changed.connect(self.refresh)
-        store.filters_changed.connect(self.refresh)
+        store.analysis_changed.connect(self._news)
+        store.filters_changed.connect(self._news)
         store.selection_changed.connect(self._follow)
+        self._stale = False
+
+    def _news(self) -> None:
+        """Show what is new, once somebody looks."""
+        self._stale = not self.isVisible()
+        if not self._stale:
+            self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._news()
+            self._follow()
 
     def refresh(self) -> None:
         """Show the programs that pass the filters."""

@@ -151,16 +151,17 @@ class TimelineView(QWidget):
     def show_rows(self, rows: list[OfferRow]) -> None:
         """Show other offers."""
         self._rows = rows
-        self.refresh()
+        if self.isVisible():
+            self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
 
     def narrow(self, arch: str) -> None:
-        """Show the kernels of one architecture, of all for the empty word."""
-        if arch != self._arch:
-            self._arch = arch
+        """Show the kernels of one architecture, of all for the empty word; a hidden table waits."""
+        changed, self._arch = arch != self._arch, arch
+        if changed and self.isVisible():
             self.refresh()
 
     def refresh(self) -> None:
