@@ -71,16 +71,19 @@ def _shallow(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name, _, _ in _fields(record.__class__)}
 
 
+_encode = json.JSONEncoder(default=_shallow).encode
+
+
 def _text(value: Any, levels: int, before: str = "\n") -> str:
     """JSON with line breaks in the outer levels. An indent all the way down would be the standard library's slow path,
     and took longer than judging."""
     if levels and dataclasses.is_dataclass(value):
         value = _shallow(value)
     if not levels or not value or not isinstance(value, dict | list | tuple):
-        return json.dumps(value, default=_shallow)
+        return _encode(value)
     inner = before + " "
     if isinstance(value, dict):
-        rows, ends = [f"{json.dumps(k)}: {_text(v, levels - 1, inner)}" for k, v in value.items()], "{}"
+        rows, ends = [f"{_encode(k)}: {_text(v, levels - 1, inner)}" for k, v in value.items()], "{}"
     else:
         rows, ends = [_text(v, levels - 1, inner) for v in value], "[]"
     return f"{ends[0]}{inner}{f',{inner}'.join(rows)}{before}{ends[1]}"
