@@ -137,10 +137,8 @@ class Reach:
         flags = bytearray(len(insns))
         starts = _leaders(function)
         states: dict[int, State] = {0: self._entries[key].copy()}
-        work, waiting = (
-            [0],
-            {0},
-        )  # a heap: what comes first in the code runs first, so that paths join before they go on
+        # A heap: what comes first in the code runs first, so that paths join before they go on.
+        work, waiting = [0], {0}
         for stale in [b for b in self.folded if b[0] == key]:
             del self.folded[stale]
         taken: dict[int, set[int]] = {}
