@@ -11,9 +11,10 @@ from kfuncscope.cli import report_commands
 from kfuncscope.cli.given import session
 from kfuncscope.cli.output import ProgressLine, clean, table, verdict_word
 from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, ProgramVerdict, Verdict
-from kfuncscope.upgrade import jsonform, policy
+from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analyse import analyse
 from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.upgrade.policy import Decision
 
 EXIT_INPUT = 3
 
@@ -27,19 +28,19 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = analyse(session(arguments), progress, arguments.workers, shard)
     finally:
         progress.end()
+    decision = report_commands.decided(analysis, arguments)
     try:
-        _print(analysis, arguments, shard)
+        _print(analysis, decision, arguments, shard)
     except BrokenPipeError:
         # Who stops reading (`| head`) still gets the reports and the exit status.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    code = report_commands.conclude(analysis, arguments, shard)
+    code = report_commands.conclude(analysis, decision, arguments, shard)
     return EXIT_INPUT if not analysis.objects and analysis.problems else code
 
 
-def _print(analysis: Analysis, arguments: argparse.Namespace, shard: jsonform.Shard | None) -> None:
+def _print(analysis: Analysis, decision: Decision, arguments: argparse.Namespace, shard: jsonform.Shard | None) -> None:
     if arguments.format == "json":
-        rules = policy.load(arguments.policy) if arguments.policy else policy.DEFAULT
-        sys.stdout.buffer.write(jsonform.dumps(analysis, policy.decide(analysis, rules), shard))
+        sys.stdout.buffer.write(jsonform.dumps(analysis, decision, shard))
     else:
         print_analysis(analysis, everything=arguments.all)
     sys.stdout.flush()

@@ -102,16 +102,21 @@ def _annotation(text: str) -> tuple[str, str]:
     return kind, path or "gl-code-quality-report.json"
 
 
-def conclude(analysis: Analysis, args: argparse.Namespace, shard: Shard | None = None) -> int:
-    """Decide, compare, write what was asked for; the exit status is 1 where ``--fail-on`` (or its default) says so.
+def decided(analysis: Analysis, args: argparse.Namespace) -> Decision:
+    """The decision by the policy that was given, or by the default one."""
+    from kfuncscope.upgrade import policy
+
+    return policy.decide(analysis, policy.load(args.policy) if args.policy else policy.DEFAULT)
+
+
+def conclude(analysis: Analysis, decision: Decision, args: argparse.Namespace, shard: Shard | None = None) -> int:
+    """Compare, write what was asked for; the exit status is 1 where ``--fail-on`` (or its default) says so.
 
     What fails is said on standard error, so that standard output stays what the command itself prints.
     """
     from kfuncscope import report
-    from kfuncscope.upgrade import compare, jsonform, policy
+    from kfuncscope.upgrade import compare, jsonform
 
-    rules = policy.load(args.policy) if args.policy else policy.DEFAULT
-    decision = policy.decide(analysis, rules)
     found = compare.compare(jsonform.load(args.baseline)[0], analysis) if args.baseline else None
     if args.report or args.annotate:
         made = report.make(analysis, decision, found, shard=shard)
@@ -196,15 +201,15 @@ def _add_merge(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_merge(args: argparse.Namespace) -> int:
     """``merge``: one analysis of all shards, then as ``check`` ends."""
-    from kfuncscope.upgrade import jsonform, policy
+    from kfuncscope.upgrade import jsonform
     from kfuncscope.upgrade.merge import merge
 
     check_report_options(args)
     whole = merge([jsonform.load(path) for path in args.parts])
+    decision = decided(whole, args)
     if args.output or not args.report:
-        rules = policy.load(args.policy) if args.policy else policy.DEFAULT
-        _out(jsonform.dumps(whole, policy.decide(whole, rules)), args.output)
-    return conclude(whole, args)
+        _out(jsonform.dumps(whole, decision), args.output)
+    return conclude(whole, decision, args)
 
 
 def _add_compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

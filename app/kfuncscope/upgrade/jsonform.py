@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -68,7 +69,15 @@ def dumps(analysis: Analysis, decision: Decision | None = None, shard: Shard | N
 
 def _shallow(record: Any) -> dict[str, Any]:
     """A dataclass as a dict of its values as they are."""
-    return {name: getattr(record, name) for name, _, _ in _fields(record.__class__)}
+    names, values = _reader(record.__class__)
+    return dict(zip(names, values(record), strict=True))
+
+
+@functools.cache
+def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Names of a dataclass's fields, and what reads them all at once."""
+    names = tuple(f.name for f in dataclasses.fields(kind))
+    return names, operator.attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
 
 
 _encode = json.JSONEncoder(default=_shallow).encode
