@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
-from PySide6.QtCore import QModelIndex, QPoint, Qt
-from PySide6.QtWidgets import QAbstractItemView, QLabel, QMenu, QPushButton
+from PySide6.QtCore import QModelIndex, QPoint, QStringListModel, Qt
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QMenu, QProxyStyle, QPushButton, QStyle, QTableView
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.kfuncs import FLAGS
 from kfuncscope.resources import sample
 from kfuncscope.rules.verdict import NeedKind, Verdict
@@ -217,3 +219,30 @@ def test_compare_two_real_kernels_without_any_object(qapp: object, qtbot: QtBot)
         window.commands.run("analyse")
         qtbot.waitUntil(lambda: bool(window.explorer.offers), timeout=60_000)
         assert any(r.name == "bpf_dynptr_slice" for r in window.kfuncs.model.rows)
+
+
+class OneClick(QProxyStyle):
+    """A desktop that activates with one click."""
+
+    def styleHint(self, hint: QStyle.StyleHint, *rest: Any) -> int:
+        return 1 if hint == QStyle.StyleHint.SH_ItemView_ActivateItemOnSingleClick else super().styleHint(hint, *rest)
+
+
+@pytest.mark.parametrize("how", ["click", "enter"])
+def test_a_choice_counts_once(qtbot: QtBot, how: str) -> None:
+    """What toggles must not be toggled back by the same click."""
+    view, style, seen = QTableView(), OneClick(), []
+    qtbot.addWidget(view)
+    view.setStyle(style)
+    view.setModel(QStringListModel(["a", "b"], view))
+    on_choice(view, lambda place: seen.append(place.data()))
+    with qtbot.waitExposed(view):
+        view.show()
+    view.setCurrentIndex(view.model().index(1, 0))
+    view.setFocus()
+    if how == "click":
+        place = view.visualRect(view.model().index(1, 0)).center()
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    else:
+        qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert seen == ["b"]

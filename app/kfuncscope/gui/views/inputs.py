@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTreeVi
 from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, Node, Store
+from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.upgrade.session import Session
 
 
@@ -36,8 +37,7 @@ class InputsView(QTreeView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Inputs"))
         self.setMinimumWidth(180)
-        self.clicked.connect(self._clicked)
-        self.activated.connect(self._clicked)
+        on_choice(self, self._clicked)
 
     def show_session(self, session: Session) -> None:
         """Show a session, with verdicts where it has been analysed."""

@@ -24,6 +24,7 @@ from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, PROGRAM, Node, Store
+from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.views.words import counted
 
@@ -84,8 +85,7 @@ class MatrixView(QWidget):
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectItems)
         self.table.setItemDelegate(_Cell(self.table))
         self.table.setMouseTracking(True)
-        self.table.clicked.connect(self._clicked)
-        self.table.activated.connect(self._clicked)
+        on_choice(self.table, self._clicked)
         head = self.table.horizontalHeader()
         head.setSectionsClickable(True)
         head.sectionClicked.connect(self._lane_clicked)

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.models.table import Cell, TableModel
+from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.kfuncs import STATE_LOOK
 from kfuncscope.rules.verdict import Verdict
@@ -128,8 +129,7 @@ class TimelineView(QWidget):
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setItemDelegate(_Block(self.table))
         self.table.setItemDelegateForColumn(0, QStyledItemDelegate(self.table))
-        self.table.clicked.connect(self._clicked)
-        self.table.activated.connect(self._clicked)
+        on_choice(self.table, self._clicked)
         self.affected = QCheckBox(self.tr("only what the upgrade touches"))
         self.affected.setChecked(True)
         self.affected.toggled.connect(lambda _: self.refresh())
