@@ -62,6 +62,18 @@ def test_scope_parts(rule: str, objects: set[str]) -> None:
     assert {r.object for r in decision.blocking} == objects
 
 
+def test_architectures_without_kernels_take_no_part_in_the_decision() -> None:
+    """They repeat the judged one: with that one clear or waived, the upgrade is."""
+    whole = cases.analysis(("x86_64", "arm64"))
+    mixed = replace(whole, arches=(whole.arches[0], replace(whole.arches[1], inferred=True)))
+    decision = policy.decide(mixed, day=DAY)
+    assert {r.arch for r in (*decision.blocking, *decision.review)} == {"x86_64"}
+    assert decision.arch("arm64").state is State.BLOCKED
+    alone = replace(mixed, arches=(replace(whole.arches[0], objects=()), mixed.arches[1]), problems=())
+    assert policy.decide(alone, day=DAY).state is State.CLEAR
+    assert policy.decide(replace(whole, problems=()), day=DAY).state is State.BLOCKED
+
+
 WAIVERS = b"""
 name = "stable gate"
 [[waiver]]

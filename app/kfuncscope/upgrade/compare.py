@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kfuncscope.errors import SessionError
 from kfuncscope.rules.verdict import SEVERITY, Verdict
@@ -88,19 +88,13 @@ def failures(
     if "never" in words:
         return []
     waived = decision.waived()
-    # Architectures without kernels of their own only repeat what the judged one says, and less surely.
     inferred = {result.arch for result in analysis.arches if result.inferred}
     open_rows = [row for row in rows(analysis) if row.key not in waived and row.arch not in inferred]
-    firm = replace(
-        decision,
-        blocking=tuple(row for row in decision.blocking if row.arch not in inferred),
-        review=tuple(row for row in decision.review if row.arch not in inferred),
-    )
     said = []
     for word in words:
         if word == "new" and comparison is None:
             raise SessionError("--fail-on", "new needs a --baseline to compare with")
-        count, what = _count(word, open_rows, firm, comparison)
+        count, what = _count(word, open_rows, decision, comparison)
         if count:
             said.append(f"{count} {what}")
     return said

@@ -165,7 +165,11 @@ def now() -> datetime.datetime:
 
 
 def decide(analysis: Analysis, policy: Policy = DEFAULT, day: datetime.date | None = None) -> Decision:
-    """Hold an analysis against a policy on a day (today where none is given)."""
+    """Hold an analysis against a policy on a day (today where none is given).
+
+    Architectures without kernels of their own get a state each, and take no part in the decision: they repeat what the
+    judged one says, less surely.
+    """
     day = day or today()
     live = [w for w in policy.waivers if w.expires >= day]
     used: set[int] = set()
@@ -182,6 +186,10 @@ def decide(analysis: Analysis, policy: Policy = DEFAULT, day: datetime.date | No
         else:
             (blocking if blocks else review).append(row)
     arches = tuple(_arch_decision(a.arch, blocking, review, tolerated) for a in analysis.arches)
+    inferred = {result.arch for result in analysis.arches if result.inferred}
+    blocking = [row for row in blocking if row.arch not in inferred]
+    review = [row for row in review if row.arch not in inferred]
+    tolerated = [(row, waiver) for row, waiver in tolerated if row.arch not in inferred]
     unread = len(analysis.problems)
     state = State.BLOCKED if blocking else State.NEEDS_WORK if review or unread else State.CLEAR
     return Decision(
