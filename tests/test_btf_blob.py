@@ -55,7 +55,7 @@ def test_every_kind_occurs_in_the_twins() -> None:
 
 
 @ENDIANS
-@pytest.mark.parametrize("header", [24, 32, 40])
+@pytest.mark.parametrize("header", [24, 27, 32, 40, 46])
 def test_every_kind_is_read(endian: str, header: int) -> None:
     blob = every_kind(endian, header=header).blob()
     assert (blob.endian, blob.header.hdr_len, len(blob), blob.own_count) == (endian, header, 27, 26)

@@ -63,8 +63,8 @@ def read_columns(data: bytes, header: Header, source: str) -> Columns:
     """Find all records of the type section; BtfError where they do not fill it exactly."""
     start, end = header.types
     words = np.frombuffer(data, dtype=header.endian + "u4", offset=start, count=(end - start) // 4)
-    if (header.endian == "<") != (sys.byteorder == "little"):
-        words = words.astype(np.uint32)
+    if (header.endian == "<") != (sys.byteorder == "little") or not words.flags.aligned:
+        words = words.astype(np.uint32)  # a header of odd length leaves words that no memoryview reads
     if len(words) > MAX_WORDS:
         raise BtfError(source, f"{end - start} bytes of types are more than any kernel has", start)
     starts = _record_starts(words, *record_words(data, header, source)) if len(words) > FEW_WORDS else None
