@@ -24,11 +24,12 @@ from kfuncscope.intake.image import embedded_config, find_btf, image_arch, unpac
 from kfuncscope.intake.layout import Part, Role, part_of
 from kfuncscope.intake.modules import module_name, module_sections
 from kfuncscope.intake.read import Progress, input_of, read_file
+from kfuncscope.intake.slim import slim_module, slim_vmlinux
 from kfuncscope.intake.stream import Budget
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
 from kfuncscope.intake.unpack import peel
 
-VERSION = 2
+VERSION = 3
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _NO_RELEASE = ""
@@ -270,7 +271,7 @@ class _Builder:
             self._facts(release).modules.setdefault(module_name(member.path.rpartition("/")[2]), member.path)
             data = member.read()
             if member.path.endswith(".ko"):
-                modules.add(member.path, _slim(data, member.path))
+                modules.add(member.path, slim_module(data, member.path))
             else:
                 modules.add(member.path, data, compress=False)
         else:
@@ -301,6 +302,10 @@ class _Builder:
 
     def _image(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
         image = unpack_image(data, source)
+        digest = hashlib.sha256(data).hexdigest()
+        slim = slim_vmlinux(image, source)
+        if slim is not image:
+            data = image = slim
         arch = image_arch(image, source)
         release = self._known(part.release or identity.release_of_image(image))
         facts = self._releases[release]
@@ -308,7 +313,7 @@ class _Builder:
         if (btf := find_btf(image, source)) is not None:
             parts.add(f"btf/{release}", btf)
         if facts.image_sha256 is None:
-            facts.image_sha256 = hashlib.sha256(data).hexdigest()
+            facts.image_sha256 = digest
             parts.add(f"image/{release}", data)
             facts.config = embedded_config(image, source)
 
@@ -321,12 +326,3 @@ class _Builder:
             arch = identity.arch_of_deb(self._package.arch) or identity.arch_of_rpm(self._package.arch)
             self._releases[release] = _Facts(arch or identity.arch_of_release(release))
         return self._releases[release]
-
-
-def _slim(data: bytes, source: str) -> bytes:
-    """The BTF alone of an uncompressed module that has nothing else to tell; modules are ten times as large."""
-    try:
-        sections = module_sections(data, source)
-    except InputError:
-        return data
-    return data if sections.btf_ids or sections.btf_base or not sections.btf else sections.btf

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ class Stream:
 
     def read(self, size: int) -> bytes:
         """``size`` bytes, fewer only at the end. Raises ArchiveError on damaged data and over the limits."""
-        parts: list[bytes] = []
+        first, rest = b"", None
         while size > 0:
             # The spare bytes are not cut shorter each time: a block of 24 MB would be copied for every small read.
             piece = self._spare[self._at : self._at + size]
@@ -153,9 +154,16 @@ class Stream:
                     break
                 continue
             self._at += len(piece)
-            parts.append(piece)
             size -= len(piece)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            if not first:
+                first = piece
+                continue
+            if rest is None:
+                # BytesIO hands its buffer over; pieces in a list would all be there twice when they are joined.
+                rest = io.BytesIO()
+                rest.write(first)
+            rest.write(piece)
+        return first if rest is None else rest.getvalue()
 
     def skip(self, size: int) -> int:
         """Pass over ``size`` bytes; returns how many there were."""
