@@ -219,6 +219,7 @@ def _read_part(entry: dict[str, Any]) -> Part:
         for n, k, t, w, d, lookup in entry["externs"]
     )
     maps = tuple((_str(n), _int(t), _bool(named)) for n, t, named in entry["maps"])
+    names, map_names = [e.name for e in externs], [m[0] for m in maps]
     if entry["endian"] not in ("<", ">"):
         raise ValueError("endian is neither < nor >")
     skeleton = ObjectSkeleton(
@@ -229,7 +230,7 @@ def _read_part(entry: dict[str, Any]) -> Part:
         externs=externs,
         maps=maps,
         tables=tuple(_read_table(t) for t in entry.get("table", [])),
-        programs=tuple(_read_program(p, externs, maps) for p in entry.get("program", [])),
+        programs=tuple(_read_program(p, names, map_names) for p in entry.get("program", [])),
     )
     known = tuple((_str(user), (_str(k), _str(n), _str(c), _str(s))) for user, k, n, c, s in entry["known"])
     return Part(skeleton, _str(entry["sha256"]), _strs(entry["packages"]), known, _strs(entry.get("load_only", [])))
@@ -242,9 +243,7 @@ def _read_table(entry: dict[str, Any]) -> TableSkeleton:
     )
 
 
-def _read_program(
-    entry: dict[str, Any], externs: tuple[Extern, ...], maps: tuple[tuple[str, int, bool], ...]
-) -> ProgramSkeleton:
+def _read_program(entry: dict[str, Any], externs: list[str], maps: list[str]) -> ProgramSkeleton:
     questions: list[Question] = []
     answers: list[int] = []
     for kind, name, access, record, answer in entry.get("questions", []):
@@ -263,7 +262,8 @@ def _read_program(
     )
 
 
-def _read_site(text: str, externs: tuple[Extern, ...], maps: tuple[tuple[str, int, bool], ...], questions: int) -> Site:
+def _read_site(text: str, externs: list[str], maps: list[str], questions: int) -> Site:
+    """A site from its words; the names of externs and maps are said by number."""
     live, what, *words = text.split(" ")
     if live not in ("+", "-") or what not in _WHATS:
         raise ValueError(f"site {text[:60]!r}")
@@ -274,8 +274,7 @@ def _read_site(text: str, externs: tuple[Extern, ...], maps: tuple[tuple[str, in
     name, number, size, relo = "", 0, 0, None
     if what in ("call", "addr", "map"):
         at = int(words.pop(0))
-        names = [m[0] for m in maps] if what == "map" else [e.name for e in externs]
-        name = names[at] if at >= 0 else ""
+        name = (maps if what == "map" else externs)[at] if at >= 0 else ""
     elif what in ("helper", "deref", "ctx"):
         number = _int(int(words.pop(0)))
         size = _int(int(words.pop(0))) if what == "ctx" else 0

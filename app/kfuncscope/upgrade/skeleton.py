@@ -393,5 +393,8 @@ def pack(insn: Insn) -> str:
 
 def unpack(text: str) -> Insn:
     """An instruction from ``pack``; ValueError where the text is none."""
-    op, registers, off, imm = struct.unpack("<BBhi", bytes.fromhex(text))
+    data = bytes.fromhex(text)
+    if len(data) != 8:
+        raise ValueError(f"{text[:40]!r} is no instruction")
+    op, registers, off, imm = struct.unpack("<BBhi", data)
     return Insn(op, registers & 15, registers >> 4, off, imm)
