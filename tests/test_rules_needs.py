@@ -76,14 +76,21 @@ def test_r_11_3_and_11_4_by_attach_type(section: str, allowed: bool) -> None:
 
 
 def ops_program(
-    ops: str, member: str, code: Any, release: str, *, section: str = "struct_ops", license: str = "GPL"
+    ops: str,
+    member: str,
+    code: Any,
+    release: str,
+    *,
+    section: str = "struct_ops",
+    license: str = "GPL",
+    table: str = ".struct_ops",
 ) -> tuple[ObjectBuilder, Kernel]:
     """A program on a member of a struct_ops type, and a kernel that has the type."""
     kb = KernelBuilder(release)
     kb.ops(ops, [("pad", kb.u64), (member, kb.callback())])
     ob = ObjectBuilder(license=license)
-    table = ob.btf.struct(ops, [(member, ob.btf.ptr(ob.btf.proto(ob.s32)))])
-    ob.struct_ops("table", table, 8, {0: "prog"}).program(f"{section}/prog", "prog", [*code, *END])
+    made = ob.btf.struct(ops, [(member, ob.btf.ptr(ob.btf.proto(ob.s32)))])
+    ob.struct_ops("table", made, 8, {0: "prog"}, section=table).program(f"{section}/prog", "prog", [*code, *END])
     return ob, kb.kernel()
 
 
@@ -173,6 +180,27 @@ def test_r_7_15_enumerators_of_map_types() -> None:
     without = KernelBuilder("7.3").without("BPF_MAP_TYPE_ARENA").kernel()
     assert judged(mapped(33), without).loads == Tri.NO
     assert judged(mapped(33), kernel()).loads == Tri.YES
+
+
+@pytest.mark.parametrize(("release", "flags", "loads"), [("6.12", 1, True), ("6.12", 1 << 19, False),
+                                                         ("7.3", 1 << 19, True), ("6.1", 1 << 12, True),
+                                                         ("6.1", 1 << 18 | 1, False)])  # fmt: skip
+def test_r_7_15_map_flags(release: str, flags: int, loads: bool) -> None:
+    """A flag that the kernel's enum lacks is refused for maps of every type (BPF_F_RB_OVERWRITE came in 7.x)."""
+    ob = ObjectBuilder().map("m", type=27, max_entries=4096, map_flags=flags)
+    found = judged(ob.program("xdp", "user", [ld_sym(1, "m"), *END]), kernel(release))
+    assert (found.loads == Tri.YES) == loads
+    assert [p.cls for p in found.problems] == ([] if loads else ["map_not_created"])
+
+
+def test_r_0_5_tables_for_a_link() -> None:
+    """libbpf creates the tables of ``.struct_ops.link`` with BPF_F_LINK, which 6.1 refuses (-EINVAL)."""
+    for section, loads in ((".struct_ops.link", Tri.NO), (".struct_ops", Tri.YES)):
+        ob, k = ops_program("tcp_congestion_ops", "init", [], "6.1", table=section)
+        found = judged(ob, k)
+        assert (found.loads, found.programs[0].loads) == (loads, loads)
+    ob, k = ops_program("tcp_congestion_ops", "init", [], "6.12", table=".struct_ops.link")
+    assert judged(ob, k).loads == Tri.YES
 
 
 def test_r_5_1_arenas_need_the_jit() -> None:

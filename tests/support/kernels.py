@@ -33,6 +33,10 @@ PT_REGS = {
     "ppc64le": " ".join(f"gpr{i}" for i in range(32)) + " nip msr",
     "s390x": "args psw addr " + " ".join(f"gpr{i}" for i in range(16)),
 }
+# Some flags of maps, and how many bits of them a release knows.
+MAP_FLAGS = {"BPF_F_NO_PREALLOC": 0, "BPF_F_INNER_MAP": 12, "BPF_F_LINK": 13, "BPF_F_NO_USER_CONV": 18,
+             "BPF_F_RB_OVERWRITE": 19}  # fmt: skip
+FLAGS_OF = {"6.1": 13, "6.12": 19}
 CONFIG = {
     "BPF": "y", "SMP": "y", "BPF_JIT": "y", "BPF_SYSCALL": "y",
     "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "y", "BPF_LSM": "y", "KPROBES": "y",
@@ -85,6 +89,7 @@ class KernelBuilder:
         for name in ("bpf_attach_type", "bpf_map_type", "bpf_prog_type"):
             self.btf.enum(name, _numbered(self.lists[name]))
         self.btf.enum("bpf_func_id", {f"BPF_FUNC_{row}": i for i, row in enumerate(self.lists["helpers"])})
+        self.btf.enum("", {name: 1 << bit for name, bit in MAP_FLAGS.items() if bit < FLAGS_OF.get(self.release, 20)})
 
     # -- hooks
 

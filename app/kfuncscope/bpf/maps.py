@@ -12,6 +12,8 @@ from kfuncscope.btf.layout import Kind
 
 MAP_TYPE_ARRAY = 2
 MAP_TYPE_ARENA = 33
+FLAG_LINK = 1 << 13  # BPF_F_LINK, which libbpf sets for the tables of ``.struct_ops.link``
+OLDEST_FLAGS = FLAG_LINK - 1  # the flags that every kernel from 6.1 on knows
 ARENA_SECTION = ".addr_space.1"
 
 

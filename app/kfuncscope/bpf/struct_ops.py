@@ -23,12 +23,14 @@ class OpsMember(NamedTuple):
 
 
 class StructOps(NamedTuple):
-    """One struct_ops map. ``kernel_type`` is the essential name of the local type; ``optional`` for ``?`` sections."""
+    """One struct_ops map. ``kernel_type`` is the essential name of the local type; ``optional`` for ``?`` sections,
+    ``link`` for those whose table is attached by a link (``.struct_ops.link``)."""
 
     name: str
     type: int
     kernel_type: str
     optional: bool
+    link: bool
     members: tuple[OpsMember, ...]
 
 
@@ -47,18 +49,18 @@ def read_struct_ops(elf: Elf, btf: Blob) -> list[StructOps]:
         # Compilers leave the offsets of a DATASEC 0; libbpf takes them from the symbols.
         places = {s.name: s.value for s in elf.symbols if s.shndx == section.number and s.type != STT_SECTION}
         for datasec in btf.sections(name):
-            optional = name.startswith("?")
             for entry in btf.secvars(datasec):
                 offset = places.get(btf.name(entry.type), entry.offset)
-                found.append(_table(btf, entry.type, offset, section.data, programs, optional))
+                found.append(_table(btf, entry.type, offset, section.data, programs, name))
     return found
 
 
-def _table(btf: Blob, var: int, offset: int, data: bytes, programs: dict[int, str], optional: bool) -> StructOps:
+def _table(btf: Blob, var: int, offset: int, data: bytes, programs: dict[int, str], section: str) -> StructOps:
     type_id = btf.skip(btf.ref(var))
     members = []
     for member in btf.members(type_id):
         start = offset + member.bit_offset // 8
         size = btf.size(member.type)
         members.append(OpsMember(member, data[start : start + size], programs.get(start, "")))
-    return StructOps(btf.name(var), type_id, essential_name(btf.name(type_id)), optional, tuple(members))
+    optional, link = section.startswith("?"), section.endswith(".link")
+    return StructOps(btf.name(var), type_id, essential_name(btf.name(type_id)), optional, link, tuple(members))

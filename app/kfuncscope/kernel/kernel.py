@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
@@ -116,6 +117,17 @@ class Kernel:
             if not name.startswith("__"):
                 found.setdefault(value, name)
         return found
+
+    @cached_property
+    def map_flags(self) -> int:
+        """Every flag with which this kernel creates maps, together; 0 where its types do not tell (R-7.15)."""
+        blob = self.vmlinux
+        for enum in blob.own_ids(Kind.ENUM) if blob is not None else ():
+            if blob is not None and not blob.name_offset(enum):
+                found = {e.name: e.value for e in blob.enumerators(enum)}
+                if "BPF_F_NO_PREALLOC" in found:
+                    return reduce(or_, found.values())
+        return 0
 
     # -- what can be called and attached to
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from kfuncscope.bpf.maps import ARENA_SECTION, MAP_TYPE_ARENA, Map
+from kfuncscope.bpf.maps import ARENA_SECTION, MAP_TYPE_ARENA, OLDEST_FLAGS, Map
 from kfuncscope.bpf.object import Program
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.options import MAP_TYPES, left_out
 from kfuncscope.rules.problem import Problem
@@ -12,7 +13,7 @@ from kfuncscope.rules.verdict import NeedKind, Reach
 
 
 def map_fault(ctx: Context, one: Map) -> str:
-    """Why a kernel cannot create a map of this type; empty when it can."""
+    """Why a kernel cannot create a map of this type with these flags; empty when it can."""
     kernel = ctx.kernel
     if not kernel.map_types or not one.named or not one.type:
         return ""
@@ -23,7 +24,15 @@ def map_fault(ctx: Context, one: Map) -> str:
         return f"this kernel is built without {option}, which it needs"
     if one.type == MAP_TYPE_ARENA and not (kernel.caps.arena and kernel.jit):
         return f"the JIT of {kernel.arch} as this kernel is built has no arenas"
+    if unknown := unknown_flags(kernel, one.flags):
+        return f"map flags {unknown:#x} are unknown to this kernel"
     return ""
+
+
+def unknown_flags(kernel: Kernel, flags: int) -> int:
+    """Those of a map's flags that no map of this kernel takes, as far as its types tell (R-7.15)."""
+    late = flags & ~OLDEST_FLAGS
+    return late & ~kernel.map_flags if late and kernel.map_flags else 0
 
 
 def _faults(ctx: Context) -> dict[str, str]:

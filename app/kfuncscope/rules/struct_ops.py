@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kfuncscope.bpf.maps import FLAG_LINK
 from kfuncscope.bpf.object import Program
 from kfuncscope.bpf.struct_ops import OpsMember, StructOps
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-from kfuncscope.rules.compat import kinds_compat
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_access import Passed, argument_problems
 from kfuncscope.rules.ctx_args import slots
+from kfuncscope.rules.map import unknown_flags
 from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
@@ -49,6 +50,9 @@ def table_problems(ctx: Context, ops: StructOps) -> list[Problem]:
     if found is None:
         message = f"the kernel has no struct_ops type {ops.kernel_type} (struct bpf_struct_ops_{ops.kernel_type})"
         return [_problem(ops.kernel_type, ("R-7.1",), message)]
+    if ops.link and unknown_flags(ctx.kernel, FLAG_LINK):
+        message = f"table {ops.name} is attached by a link (BPF_F_LINK), which this kernel does not know"
+        return [_problem(ops.kernel_type, ("R-0.5", "R-7.15"), message, "map_not_created")]
     btf = ctx.obj.btf
     assert btf is not None
     theirs = {m.name: m for m in found.blob.members(found.type)}
@@ -64,7 +68,7 @@ def table_problems(ctx: Context, ops: StructOps) -> list[Problem]:
             problems.append(_problem(name, ("R-7.2",), f"{name} is a bitfield, which libbpf does not support"))
             continue
         one, its = btf.skip(mine.member.type), found.blob.skip(other.type)
-        if not kinds_compat(btf.kind(one), found.blob.kind(its)) or btf.kind(one) != found.blob.kind(its):
+        if btf.kind(one) != found.blob.kind(its):
             problems.append(_problem(name, ("R-7.2",), f"{name} is another kind of thing in this kernel"))
         elif btf.kind(one) == Kind.PTR:
             target = found.blob.skip(found.blob.ref(its))

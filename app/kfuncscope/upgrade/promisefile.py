@@ -88,6 +88,7 @@ def _object(part: Part) -> Iterator[str]:
         yield from ("", "[[object.table]]", f"name = {_text(table.name)}", f"type = {table.type}")
         yield f"kernel_type = {_text(table.kernel_type)}"
         yield f"optional = {json.dumps(table.optional)}"
+        yield f"link = {json.dumps(table.link)}"
         yield f"members = {_rows(list(m) for m in table.members)}"
     externs = {e.name: i for i, e in enumerate(kept.externs)}
     maps = {m[0]: i for i, m in enumerate(kept.maps)}
@@ -218,7 +219,8 @@ def _read_part(entry: dict[str, Any]) -> Part:
         Extern(_str(n), _str(k), _int(t), _bool(w), _bool(d), _str(lookup))
         for n, k, t, w, d, lookup in entry["externs"]
     )
-    maps = tuple((_str(n), _int(t), _bool(named)) for n, t, named in entry["maps"])
+    # The first of these files hold neither the flags of maps nor which tables are for a link.
+    maps = tuple((_str(n), _int(t), _bool(named), _int(f[0]) if f else 0) for n, t, named, *f in entry["maps"])
     names, map_names = [e.name for e in externs], [m[0] for m in maps]
     if entry["endian"] not in ("<", ">"):
         raise ValueError("endian is neither < nor >")
@@ -239,8 +241,9 @@ def _read_part(entry: dict[str, Any]) -> Part:
 def _read_table(entry: dict[str, Any]) -> TableSkeleton:
     members = tuple((_int(i), _bool(filled), _str(program)) for i, filled, program in entry["members"])
     return TableSkeleton(
-        _str(entry["name"]), _int(entry["type"]), _str(entry["kernel_type"]), _bool(entry["optional"]), members
-    )
+        _str(entry["name"]), _int(entry["type"]), _str(entry["kernel_type"]), _bool(entry["optional"]),
+        _bool(entry.get("link", False)), members,
+    )  # fmt: skip
 
 
 def _read_program(entry: dict[str, Any], externs: list[str], maps: list[str]) -> ProgramSkeleton:

@@ -38,6 +38,7 @@ _PLACE = Insn(0xB7, 0, 0, 0, 0)  # r0 = 0: stands where something happens that t
 
 Question = tuple[str, str, str, int]  # kind (core, extern, kconfig), type id or name, access string, kind of record
 Content = tuple[object, ...]
+MapSkeleton = tuple[str, int, bool, int]  # name, type, whether it has a definition of its own, flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class TableSkeleton:
     type: int
     kernel_type: str
     optional: bool
+    link: bool
     members: tuple[tuple[int, bool, str], ...]
 
 
@@ -92,7 +94,7 @@ class ObjectSkeleton:
     license: str | None
     types: bytes
     externs: tuple[Extern, ...] = ()
-    maps: tuple[tuple[str, int, bool], ...] = ()
+    maps: tuple[MapSkeleton, ...] = ()
     tables: tuple[TableSkeleton, ...] = ()
     programs: tuple[ProgramSkeleton, ...] = field(default=())
 
@@ -105,7 +107,7 @@ def reduce_object(obj: BpfObject, ctx: Context, programs: list[Program]) -> Obje
     raw = obj.elf.section(".BTF")
     tables = tuple(
         TableSkeleton(
-            ops.name, ops.type, ops.kernel_type, ops.optional,
+            ops.name, ops.type, ops.kernel_type, ops.optional, ops.link,
             tuple((i, any(m.data), m.program) for i, m in enumerate(ops.members)),
         )
         for ops in obj.struct_ops
@@ -116,7 +118,7 @@ def reduce_object(obj: BpfObject, ctx: Context, programs: list[Program]) -> Obje
         license=obj.license,
         types=raw.data if raw is not None and obj.btf is not None else b"",
         externs=tuple(obj.externs.values()),
-        maps=tuple((m.name, m.type, m.named) for m in obj.maps.values()),
+        maps=tuple((m.name, m.type, m.named, m.flags) for m in obj.maps.values()),
         tables=tables,
         programs=tuple(reduce_program(ctx, p) for p in programs),
     )
@@ -277,7 +279,7 @@ class Restored(BpfObject):
         self.btf = Blob(kept.types, f"{kept.name} .BTF") if kept.types else None
         self.ext = None
         self.externs = {e.name: e for e in kept.externs}
-        self.maps = {n: Map(n, t, 0, 0, 0, 0, ".maps", 0, named) for n, t, named in kept.maps}
+        self.maps = {n: Map(n, t, 0, 0, 0, flags, ".maps", 0, named) for n, t, named, flags in kept.maps}
         self.functions = {}
         self.struct_ops = [self._table(t) for t in kept.tables]
         self.programs = []
@@ -291,7 +293,7 @@ class Restored(BpfObject):
             if not 0 <= position < len(members):
                 raise SessionError(self.name, f"member {position} of struct_ops table {table.name[:80]} does not exist")
             found.append(OpsMember(members[position], b"\1" if filled else b"", program))
-        return StructOps(table.name, table.type, table.kernel_type, table.optional, tuple(found))
+        return StructOps(table.name, table.type, table.kernel_type, table.optional, table.link, tuple(found))
 
     def callee(self, function: Function, index: int) -> Function | None:
         """None: the code of subprograms stands in the program itself."""
