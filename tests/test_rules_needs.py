@@ -11,7 +11,22 @@ import pytest
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.verdict import Reach, Tri
 from support import libbpf
-from support.bpfwriter import Insn, ObjectBuilder, Reg, alu, alu32, atomic, call, exit_, ja, jmp, ld_sym, ldsx, mov
+from support.bpfwriter import (
+    Insn,
+    ObjectBuilder,
+    Reg,
+    alu,
+    alu32,
+    atomic,
+    call,
+    exit_,
+    ja,
+    jmp,
+    kfunc,
+    ld_sym,
+    ldsx,
+    mov,
+)
 from support.btfwriter import BtfWriter
 from support.kernels import CONFIG, KernelBuilder, classes, judged, only, rules
 
@@ -224,6 +239,16 @@ def test_r_2_15_legacy_maps() -> None:
     found = judged(ob, kernel())
     assert found.programs[0].loads == Tri.UNKNOWN
     assert classes(found.programs[0]) == ["open_failed"]
+
+
+@pytest.mark.parametrize("btf", [True, False])
+def test_r_2_7_objects_that_are_not_linked(btf: bool) -> None:
+    """A function of another object is no extern of the kernel: libbpf does not open half of a program."""
+    ob = ObjectBuilder(btf=btf).program("xdp", "prog", [kfunc("of_another_object"), *END])
+    found = judged(ob, kernel())
+    assert found.programs[0].loads == Tri.UNKNOWN
+    assert classes(found.programs[0]) == ["open_failed"]
+    assert libbpf.ask([(KernelBuilder("7.3").build(), ob.build())])[0].code != 0
 
 
 # -- struct_ops

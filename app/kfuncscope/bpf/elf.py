@@ -45,6 +45,11 @@ class Symbol(NamedTuple):
     shndx: int
     hidden: bool
 
+    @property
+    def extern(self) -> bool:
+        """Undefined here, and for libbpf something of the kernel (R-2.7)."""
+        return self.shndx == 0 and self.type == STT_NOTYPE and self.bind != STB_LOCAL and bool(self.name)
+
 
 class Elf(NamedTuple):
     """What the object reader needs; relocations by index of the section, if it is loaded: (offset, symbol, type).

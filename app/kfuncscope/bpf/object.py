@@ -107,11 +107,7 @@ class BpfObject:
         self.license = self._text("license")
         self.externs: dict[str, Extern] = read_externs(self.elf, self.btf) if self.btf else {}
         self.maps: dict[str, Map] = read_maps(self.elf, self.btf)
-        for section in legacy_sections(self.elf):
-            self.loader_issue = (
-                f'map definitions of the old style in section "{section.name}", which libbpf 1.0 and later refuses'
-            )
-            self.notes.append(self.loader_issue)
+        self._note_refusals()
         self.functions: dict[tuple[str, int], Function] = {}
         self._read_functions()
         self.struct_ops: list[StructOps] = read_struct_ops(self.elf, self.btf) if self.btf else []
@@ -136,6 +132,20 @@ class BpfObject:
             return blob, None
         parsed = read_ext(ext.data, f"{self.name} .BTF.ext", blob)
         return blob, parsed
+
+    def _note_refusals(self) -> None:
+        """What libbpf refuses when it opens the object, on every kernel: symbols of other objects, maps of old."""
+        outside = [s.name for s in self.elf.symbols if s.extern and s.name not in self.externs]
+        if outside:
+            self.loader_issue = (
+                f"{outside[0]} is defined in another object, which this one has to be linked with: "
+                "libbpf finds neither BTF nor section for it"
+            )
+        for section in legacy_sections(self.elf):
+            self.loader_issue = (
+                f'map definitions of the old style in section "{section.name}", which libbpf 1.0 and later refuses'
+            )
+            self.notes.append(self.loader_issue)
 
     def _note_fixed_offsets(self) -> None:
         """Programs that copy kernel memory without a single CO-RE record were built against fixed layouts."""

@@ -168,7 +168,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
         _weigh(ctx, program, placed, judged)
     if obj.loader_issue:
         # Another loader than libbpf may take the object; what the kernel lacks is told all the same.
-        judged.problems.insert(0, _unknown(program, "open_failed", ("R-2.1", "R-2.15"), obj.loader_issue))
+        judged.problems.insert(0, _unknown(program, "open_failed", ("R-2.1", "R-2.7", "R-2.15"), obj.loader_issue))
     judged.problems += attach_problems(ctx, program)
     return judged
 
