@@ -80,3 +80,17 @@ def test_a_twin_among_many() -> None:
     assert verdict.verdict == Verdict.DEGRADES
     assert verdict.reason.startswith("a0 no longer works, b0 takes its place; a1 no longer works, b1 takes its place; ")
     assert verdict.reason.endswith("; and 297 more")
+
+
+def test_thousands_of_hidden_programs_and_old_maps() -> None:
+    """What is asked of the symbols is asked of all of them once, not again for each program and section."""
+    ob = ObjectBuilder(btf=False)
+    for i in range(10_000):
+        ob.program("xdp", f"p{i}", [exit_()], hidden=True)
+    for i in range(2_000):
+        ob.legacy_map(f"m{i}", type=1, key_size=4, value_size=4, max_entries=1, section=f"maps/m{i}")
+    data = ob.build()
+    begin = time.process_time()
+    obj = read_object(data, "t")
+    assert (len(obj.programs), len(obj.maps)) == (10_000, 2_000)
+    assert time.process_time() - begin < SECONDS / 4

@@ -86,15 +86,16 @@ def legacy_sections(elf: Elf) -> list[ElfSection]:
 
 def _legacy_maps(elf: Elf) -> list[Map]:
     """``struct bpf_map_def`` in ``maps``, ``maps/NAME`` or ``*/maps``."""
+    sections = {s.number: s for s in legacy_sections(elf)}
     found = []
-    for section in legacy_sections(elf):
-        for symbol in elf.symbols:
-            if symbol.shndx != section.number or symbol.type in (STT_SECTION, STT_FUNC) or not symbol.name:
-                continue
-            raw = section.data[symbol.value : symbol.value + 20]
-            if len(raw) == 20:
-                kind, key, value, entries, flags = struct.unpack(f"{elf.endian}5I", raw)
-                found.append(Map(symbol.name, kind, key, value, entries, flags, section.name, symbol.value, True))
+    for symbol in elf.symbols:
+        section = sections.get(symbol.shndx)
+        if section is None or symbol.type in (STT_SECTION, STT_FUNC) or not symbol.name:
+            continue
+        raw = section.data[symbol.value : symbol.value + 20]
+        if len(raw) == 20:
+            kind, key, value, entries, flags = struct.unpack(f"{elf.endian}5I", raw)
+            found.append(Map(symbol.name, kind, key, value, entries, flags, section.name, symbol.value, True))
     return found
 
 

@@ -166,11 +166,6 @@ class BpfObject:
             found.setdefault(extern.lookup, []).append(extern)
         return found
 
-    @cached_property
-    def linked_bounds(self) -> dict[str, int]:
-        """Size of each section by name (for data that is larger than its content)."""
-        return {s.name: s.size for s in self.elf.sections}
-
     def data_of(self, section: str) -> bytes:
         """Initial content of a data section, zeros for ``.bss``."""
         found = self.elf.section(section)
@@ -204,6 +199,8 @@ class BpfObject:
         start, count = symbol.value // 8, symbol.size // 8
         if symbol.value % 8 or start + count > len(insns):
             raise ObjectError(self.name, f"function {symbol.name} lies outside its section {section.name}")
+        if symbol.bind == STB_LOCAL and section.name != ".text":
+            self.loader_issue = f"program {symbol.name} is static and outside .text (R-2.1)"
         if (section.name, start) in self.functions:
             return
         static = symbol.bind == STB_LOCAL or symbol.hidden
@@ -242,8 +239,7 @@ class BpfObject:
             return Ref(extern.kind if extern else "unknown", symbol.name)
         target = self.elf.sections[symbol.shndx]
         if insn.op == CALL:
-            first = symbol.value // 8 + (insn.imm + 1 if symbol.type != STT_FUNC or insn.imm != -1 else 0)
-            return Ref("func", target.name, first)
+            return Ref("func", target.name, symbol.value // 8 + insn.imm + 1)
         if insn.op != LD_IMM64:
             return Ref("unknown", symbol.name)
         if target.executable:
@@ -278,8 +274,6 @@ class BpfObject:
             self.notes.append("only .text holds code: libbpf takes its functions as subprograms, and finds no program")
         programs = []
         for function in entries:
-            if function.static and not function.weak and self._is_local(function):
-                self.loader_issue = f"program {function.name} is static and outside .text (R-2.1)"
             section = read_section(function.section, self._section_types)
             if not section.prog_type:
                 self.notes.append(
@@ -287,13 +281,6 @@ class BpfObject:
                 )
             programs.append(Program(function.name, function, section, self._closure(function)))
         return programs
-
-    def _is_local(self, function: Function) -> bool:
-        return any(
-            s.type == STT_FUNC and s.bind == STB_LOCAL and s.name == function.name and s.value == function.start * 8
-            and self.elf.sections[s.shndx].name == function.section
-            for s in self.elf.symbols if s.shndx
-        )  # fmt: skip
 
     def _closure(self, entry: Function) -> tuple[Function, ...]:
         """The entry and every subprogram that it calls or hands on as a callback, in order of first use."""
