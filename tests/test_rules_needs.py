@@ -337,6 +337,19 @@ def test_r_7_1_flavours_and_optional_tables() -> None:
     assert found.programs[0].loads == Tri.NO
 
 
+@pytest.mark.parametrize(("section", "table", "loads"), [("struct_ops/prog", "?.struct_ops", Tri.YES),
+                                                        ("?struct_ops/prog", ".struct_ops", Tri.NO),
+                                                        ("struct_ops/prog", ".struct_ops", Tri.NO)])  # fmt: skip
+def test_programs_are_switched_on_with_their_tables(section: str, table: str, loads: Tri) -> None:
+    """A program of optional tables alone is off, one of another is on: the object loads without the first (§0)."""
+    ob, kb = ObjectBuilder(), KernelBuilder("7.3")
+    kb.ops("my_ops", [("pad", kb.u64), ("init", kb.callback())])
+    made = ob.btf.struct("my_ops", [("init", callback(ob.btf))])
+    ob.struct_ops("table", made, 8, {0: "prog"}, section=table).program(section, "prog", [call(999), *END])
+    found = judged(ob, kb.kernel())
+    assert (found.programs[0].loads, found.loads) == (Tri.NO, loads)
+
+
 def test_r_11_17_programs_of_several_tables_and_of_none() -> None:
     """A program may serve two tables, of which one kernel knows one; without a table libbpf refuses it."""
     ob, kb = tables(["init"], ["init"])

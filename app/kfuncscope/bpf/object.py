@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -89,7 +89,7 @@ class Program:
 
     @property
     def autoload(self) -> bool:
-        """False where the section name begins with ``?`` (R-2.1)."""
+        """False where the section name begins with ``?`` (R-2.1), or the tables that hold the program do (§0)."""
         return self.section.autoload
 
 
@@ -273,8 +273,15 @@ class BpfObject:
         if not entries and in_order:
             self.notes.append("only .text holds code: libbpf takes its functions as subprograms, and finds no program")
         programs = []
+        tables: dict[str, bool] = {}  # program → whether libbpf makes a table on its own that holds it
+        for ops in self.struct_ops:
+            for member in ops.members:
+                tables[member.program] = tables.get(member.program, False) or not ops.optional
         for function in entries:
             section = read_section(function.section, self._section_types)
+            if section.prog_type == "STRUCT_OPS" and function.name in tables:
+                # libbpf switches on what its tables need, whatever the section says, and nothing else of them.
+                section = replace(section, autoload=tables[function.name])
             if not section.prog_type:
                 self.notes.append(
                     f'section "{section.name}" names no program type that libbpf knows (program {function.name})'
