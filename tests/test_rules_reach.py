@@ -7,7 +7,9 @@ Each program calls helper 999, which no kernel has: whether that counts tells wh
 from __future__ import annotations
 
 import random
+import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from support.bpfwriter import (
     ENUMVAL_EXISTS,
     FIELD_EXISTS,
     TYPE_SIZE,
+    Insn,
     ObjectBuilder,
     Reg,
     alu,
@@ -42,9 +45,11 @@ from support.bpfwriter import (
     subprog,
 )  # fmt: skip
 from support.btfwriter import STATIC
-from support.kernels import CONFIG, KernelBuilder, classes, only
+from support.elfwriter import ElfWriter
+from support.kernels import CONFIG, KernelBuilder, classes, judged, only
 
 BAD = call(999)
+GOTOX = Insn(0x0D, 1)
 END = [mov(0, 0), exit_()]
 
 
@@ -483,3 +488,49 @@ def test_unresolved_call_of_a_weak_kfunc_counts_only_where_reached(kernel: Kerne
     assert found.loads == Tri.YES
     assert {p.name for p in found.guarded} == {"bpf_absent", "bpf_absent_put"}
     assert {p.guard for p in found.guarded} == {"test.bpf.c:9 if (bpf_ksym_exists(bpf_absent))"}
+
+
+# -- jump tables
+
+
+def tables(*places: int) -> Callable[[ElfWriter], None]:
+    """Adds a jump table that leads to these instructions of their section."""
+
+    def add(elf: ElfWriter) -> None:
+        elf.section(".jumptables", struct.pack(f"<{len(places)}Q", *(8 * p for p in places)))
+
+    return add
+
+
+def switch(*, table: bool = True, guard: bool = False) -> ObjectBuilder:
+    """Two cases behind a jump through a table, both ending in a jump of their own; the second calls ``BAD``."""
+    second = [mov(2, 0), jmp("==", 2, 0, "out"), BAD] if guard else [BAD]
+    code = [ld_imm64(1, 0), GOTOX, "a:", mov(0, 1), ja("out"), "b:", *second, "out:", *END]
+    ob = ObjectBuilder()
+    ob.program("socket", "pad", END).program("socket", "prog", code)
+    if table:
+        ob.elf_hook = tables(2 + 3, 2 + 5)
+    return ob
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_r_2_15_cases_of_a_jump_table_are_reached(table: bool, kernel: Kernel) -> None:
+    """The table tells where a ``gotox`` leads; without one it may lead anywhere."""
+    found = judged(switch(table=table), kernel).programs[1]
+    assert classes(found) == ["helper_unknown_or_not_allowed"]
+
+
+def test_r_2_15_tests_behind_a_jump_table_fold(kernel: Kernel) -> None:
+    """A case is followed like any other code, and what a test keeps away in it is told."""
+    found = judged(switch(guard=True), kernel).programs[1]
+    assert found.loads == Tri.YES
+    assert [p.guard for p in found.guarded] == ["the test at instruction 6 of prog"]
+
+
+@pytest.mark.parametrize(("release", "arch", "loads"), [("6.12", "x86_64", Tri.NO), ("7.3", "x86_64", Tri.YES),
+                                                        ("7.3", "riscv64", Tri.NO)])  # fmt: skip
+def test_r_11_14_jumps_through_tables_by_release_and_jit(release: str, arch: str, loads: Tri) -> None:
+    """``gotox`` came with 6.19, to the JITs of x86_64, arm64 and ppc64."""
+    ob = ObjectBuilder().program("socket", "prog", [ld_imm64(1, 0), GOTOX, *END])
+    ob.elf_hook = tables(3)
+    assert only(ob, KernelBuilder(release, arch).kernel()).loads == loads

@@ -12,6 +12,7 @@ CALLX = 0x8D
 EXIT = 0x95
 JA = 0x05
 JA32 = 0x06
+GOTOX = 0x0D  # to an address out of a jump table
 LD_IMM64 = 0x18
 PSEUDO_CALL = 1  # src_reg of a call: a subprogram (before libbpf: also kfuncs)
 CORE_POISON = 195896080  # helper id that libbpf puts where a CO-RE record has no target (R-3.8b)
@@ -53,7 +54,7 @@ def decode(code: bytes, endian: str) -> list[Insn]:
 
 # Opcodes of the instructions that came after 6.1, all or with certain operands; see required_release.
 LATER_OPS = frozenset(
-    {0x81, 0x89, 0x91, JA32, 0xD7, 0xBC, 0xBF, 0xE5, 0xC3, 0xDB, 0xD3, 0xCB}
+    {0x81, 0x89, 0x91, JA32, GOTOX, 0xD7, 0xBC, 0xBF, 0xE5, 0xC3, 0xDB, 0xD3, 0xCB}
     | {code | source | cls for code in (0x30, 0x90) for source in (0, 8) for cls in (ALU, ALU64)}
 )
 
@@ -65,6 +66,8 @@ def required_release(insn: Insn) -> tuple[str, tuple[int, int]] | None:
         return "sign-extending load", (6, 6)
     if op == JA32:
         return "gotol", (6, 6)
+    if op == GOTOX:
+        return "gotox", (6, 19)
     if op == 0xD7:
         return "bswap", (6, 6)
     if op in (0xBC, 0xBF) and insn.off:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -57,6 +58,7 @@ class Function:
     core: dict[int, int] = field(default_factory=dict)
     ext: Ext | None = None
     proto: int = 0
+    jump_targets: tuple[int, ...] = ()  # instructions that jump tables name (R-2.15)
     leaders: frozenset[int] | None = None  # see rules.reach; the same for every kernel
 
     def line_at(self, insn: int) -> LineInfo | None:
@@ -176,7 +178,7 @@ class BpfObject:
     # -- functions
 
     def _read_functions(self) -> None:
-        total = 0
+        total, table = 0, self._jump_table()
         by_section: dict[int, list[Symbol]] = {}
         for symbol in self.elf.symbols:
             if symbol.type == STT_FUNC and symbol.shndx:
@@ -193,7 +195,18 @@ class BpfObject:
             for symbol in symbols:
                 self._add_function(section, symbol, insns, refs)
             starts = sorted({s.value // 8 for s in symbols})
-            self._attach_records(section.name, [self.functions[section.name, start] for start in starts])
+            functions = [self.functions[section.name, start] for start in starts]
+            self._attach_records(section.name, functions)
+            for function in functions:
+                end = function.start + len(function.insns)
+                inside = table[bisect_left(table, function.start) : bisect_left(table, end)]
+                function.jump_targets = tuple(i - function.start for i in inside)
+
+    def _jump_table(self) -> list[int]:
+        """The instructions, counted in their section, to which any jump table leads; which section is not told."""
+        found = self.elf.section(".jumptables")
+        data = found.data[: len(found.data) // 8 * 8] if found else b""
+        return sorted({word // 8 for (word,) in struct.iter_unpack(f"{self.endian}Q", data)})
 
     def _add_function(self, section: ElfSection, symbol: Symbol, insns: list[Insn], refs: dict[int, Ref]) -> None:
         start, count = symbol.value // 8, symbol.size // 8

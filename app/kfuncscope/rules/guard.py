@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from kfuncscope.bpf.instructions import CALL, CALLX, EXIT, JA, JA32, JMP, JMP32, LD_IMM64, Insn
+from collections.abc import Sequence
+
+from kfuncscope.bpf.instructions import CALL, CALLX, EXIT, GOTOX, JA, JA32, JMP, JMP32, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.rules.reach import Reach
 
 
-def successors(insns: list[Insn], at: int) -> list[int]:
+def successors(function: Function, at: int) -> Sequence[int]:
     """Every instruction that can follow one, tests not evaluated."""
-    insn = insns[at]
+    insn = function.insns[at]
     cls = insn.op & 7
     if insn.op == EXIT:
         return []
+    if insn.op == GOTOX:
+        return function.jump_targets
     if insn.op == JA:
         return [at + 1 + insn.off]
     if insn.op == JA32:
@@ -48,7 +52,7 @@ def _guards(reach: Reach, function: Function) -> dict[int, int]:
             found[never] = branch
             queue.append(never)
     for place in queue:
-        for following in successors(function.insns, place):
+        for following in successors(function, place):
             if 0 <= following < len(function.insns) and following not in found:
                 found[following] = found[place]
                 queue.append(following)

@@ -15,6 +15,12 @@ from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.sleep import awake
 from kfuncscope.rules.verdict import NeedKind
 
+# Instructions that not every JIT knows, and the capability that tells (R-5).
+JIT_CAPS = {
+    "load-acquire or store-release": "load_acquire_store_release",
+    "byte or half-word atomic or load-acquire": "load_acquire_store_release", "gotox": "indirect_jump",
+}  # fmt: skip
+
 
 class _Fault(NamedTuple):
     """Why a helper cannot be called; ``awake`` only where the program cannot sleep."""
@@ -85,7 +91,7 @@ def instruction_problems(ctx: Context, program: Program) -> list[Problem]:
             since = f"{release[0]}.{release[1]}"
             message = f"{name} instructions are known from {since} on"
             found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-11.14",), message)
-        elif "acquire" in name and kernel.jit and not kernel.caps.load_acquire_store_release:
+        elif name in JIT_CAPS and kernel.jit and not getattr(kernel.caps, JIT_CAPS[name]):
             message = f"the JIT of {kernel.arch} does not know {name} instructions"
             found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-5.1",), message, place=(function, index))
     return list(found.values())

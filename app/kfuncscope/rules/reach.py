@@ -19,6 +19,7 @@ from kfuncscope.bpf.instructions import (
     CALL,
     CALLX,
     EXIT,
+    GOTOX,
     JA,
     JA32,
     JMP,
@@ -37,6 +38,7 @@ from kfuncscope.rules.arith import M32, M64, NONZERO, Value, arith, compare, mov
 STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts as reachable
 
 SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}  # bytes of a load or store by the size bits of its opcode
+MOST_TARGETS = 4096  # of the jump tables of one function
 LAZY_GLOBALS = (6, 8)  # first release that verifies only the global subprograms that are called (R-3.12b)
 
 Key = tuple[str, int]  # a function: section and first instruction
@@ -159,6 +161,7 @@ class Reach:
                         at = following
                         continue
                     following = [(following, state)]
+                budget -= len(following)
                 for target, after in following:
                     known = states.get(target)
                     if known is None:
@@ -200,11 +203,18 @@ class Reach:
             return at + 1 + insn.off
         elif insn.op == JA32:
             return at + 1 + insn.imm
-        elif insn.op in (0x0D, 0x0E):  # indirect jump through a table: anywhere
-            return [(i, state.copy()) for i in sorted(_leaders(function))]
+        elif insn.op == GOTOX:
+            return self._through_table(function, state)
         else:
             return self._branch(function, at, insn, state, taken)
         return at + 1
+
+    def _through_table(self, function: Function, state: State) -> list[tuple[int, State]]:
+        """Wherever the object's jump tables lead; without any, where the jump goes is known to nobody."""
+        if not 0 < len(function.jump_targets) <= MOST_TARGETS:
+            self.gave_up = True
+            return []
+        return [(i, state.copy()) for i in function.jump_targets]
 
     # -- values
 
@@ -368,7 +378,7 @@ def _leaders(function: Function) -> frozenset[int]:
     """Instructions where paths can meet: the targets of jumps and what follows a conditional one."""
     known = function.leaders
     if known is None:
-        found = {0}
+        found = {0, *function.jump_targets}
         for at, insn in enumerate(function.insns):
             cls = insn.op & 7
             if cls not in (JMP, JMP32) or insn.op in (CALL, CALLX, EXIT):
