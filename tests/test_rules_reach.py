@@ -36,6 +36,7 @@ from support.bpfwriter import (
     kfunc,
     ld_imm64,
     ld_sym,
+    ldsx,
     ldx,
     line,
     mov,
@@ -488,6 +489,31 @@ def test_unresolved_call_of_a_weak_kfunc_counts_only_where_reached(kernel: Kerne
     assert found.loads == Tri.YES
     assert {p.name for p in found.guarded} == {"bpf_absent", "bpf_absent_put"}
     assert {p.guard for p in found.guarded} == {"test.bpf.c:9 if (bpf_ksym_exists(bpf_absent))"}
+
+
+# -- pointers that two paths leave different
+
+
+@pytest.mark.parametrize("other", [[alu("+", 2, -16)], [mov(2, 0)]], ids=["another_slot", "null"])
+def test_a_store_through_either_of_two_pointers(other: list[Any], kernel: Kernel) -> None:
+    """``int a = 0, *p = x ? &a : &b; *p = 1; if (a) BAD``: what p points to is not known, so neither is a."""
+    choose = [mov(2, Reg(10)), jmp("==", 1, 7, "second"), alu("+", 2, -8), ja("store"), "second:", *other]
+    store = ["store:", jmp("==", 2, 0, "out"), st(8, 2, 0, 1), ldx(8, 3, 10, -8), jmp("==", 3, 0, "out"), BAD]
+    assert reached([st(8, 10, -8, 0), *choose, *store, "out:", *END], kernel)
+
+
+def test_a_call_with_either_of_two_pointers(kernel: Kernel) -> None:
+    """The same, and a helper (probe_read_kernel) writes."""
+    choose = [mov(1, Reg(10)), jmp("==", 6, 7, "second"), alu("+", 1, -8), ja("go"), "second:", alu("+", 1, -16)]
+    code = ["go:", mov(2, 8), mov(3, 0), call(113), ldx(8, 3, 10, -8), jmp("==", 3, 0, "out"), BAD, "out:", *END]
+    ob = ObjectBuilder().program("kprobe/f", "prog", [mov(6, Reg(1)), st(8, 10, -8, 0), *choose, *code])
+    assert classes(only(ob, kernel)) == ["helper_unknown_or_not_allowed", "attach"]
+
+
+def test_a_sign_extending_load_of_the_stack(kernel: Kernel) -> None:
+    """``s32 a = -1; if ((s64)a == -1) BAD``"""
+    code = [st(4, 10, -4, -1), ldsx(4, 1, 10, -4), jmp("!=", 1, -1, "out"), BAD, "out:", *END]
+    assert reached(code, kernel)
 
 
 # -- jump tables

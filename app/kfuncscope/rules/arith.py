@@ -10,10 +10,18 @@ from kfuncscope.bpf.instructions import Insn
 M32 = 0xFFFFFFFF
 M64 = 0xFFFFFFFFFFFFFFFF
 
-# A value: None (unknown), an int (64 bits, unsigned), NONZERO, or a pointer ("fp", offset or None), ("data", section,
-# offset), ("kconfig", name, offset).
+# A value: None (unknown), an int (64 bits, unsigned), NONZERO, STRAY, or a pointer ("fp", offset or None), ("data",
+# section, offset), ("kconfig", name, offset).
 Value = int | tuple[object, ...] | None
 NONZERO: tuple[object, ...] = ("nonzero",)
+STRAY: tuple[object, ...] = ("stray",)  # unknown, and perhaps a pointer into the stack: it may change any slot
+
+
+def merged(mine: Value, theirs: Value) -> Value:
+    """What two paths leave in a register on which they do not agree."""
+    if mine == theirs:
+        return mine
+    return STRAY if any(isinstance(v, tuple) and v[0] in ("fp", "stray") for v in (mine, theirs)) else None
 
 
 def as_signed(value: int, bits: int) -> int:
@@ -87,6 +95,8 @@ def pointer_sum(mine: Value, operand: Value, minus: bool) -> Value:
         return None
     if mine == NONZERO or mine[0] == "arg":
         return None
+    if mine == STRAY:
+        return STRAY
     if isinstance(operand, int):
         by = -as_signed(operand, 64) if minus else as_signed(operand, 64)
         last = mine[-1]
@@ -112,6 +122,6 @@ def compare(code: int, left: Value, right: Value, wide: bool) -> bool | None:
         if code in _SIGNED:
             return _SIGNED[code](as_signed(left, bits), as_signed(right, bits))
         return None
-    if wide and isinstance(left, tuple) and left[0] != "arg" and right == 0 and code in (0x10, 0x50):
+    if wide and isinstance(left, tuple) and left[0] not in ("arg", "stray") and right == 0 and code in (0x10, 0x50):
         return code == 0x50
     return None

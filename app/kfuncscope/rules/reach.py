@@ -33,7 +33,7 @@ from kfuncscope.bpf.instructions import (
     Insn,
 )  # fmt: skip
 from kfuncscope.bpf.object import BpfObject, Function, Program
-from kfuncscope.rules.arith import M32, M64, NONZERO, Value, arith, compare, moved, pointer_sum
+from kfuncscope.rules.arith import M32, M64, NONZERO, STRAY, Value, arith, compare, merged, moved, pointer_sum
 
 STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts as reachable
 
@@ -72,8 +72,8 @@ class State:
         changed = False
         if self.regs != other.regs:
             for i, (mine, theirs) in enumerate(zip(self.regs, other.regs, strict=True)):
-                if mine is not None and mine != theirs:
-                    self.regs[i] = None
+                if mine != theirs and (known := merged(mine, theirs)) != mine:
+                    self.regs[i] = known
                     changed = True
         if self.stack and self.stack != other.stack:
             for key in [k for k, v in self.stack.items() if other.stack.get(k) != v]:
@@ -253,7 +253,7 @@ class Reach:
             regs[insn.dst] = arith(code, mine, operand, insn, wide)
         elif code == 0x80 and isinstance(mine, int):
             regs[insn.dst] = (-mine) & (M64 if wide else M32)
-        elif code in (0xA0, 0x90) and insn.op & 8 and insn.src == insn.dst and code == 0xA0:
+        elif code == 0xA0 and insn.op & 8 and insn.src == insn.dst:
             regs[insn.dst] = 0
         elif wide and code in (0x00, 0x10):
             regs[insn.dst] = pointer_sum(mine, operand, code == 0x10)
@@ -265,12 +265,12 @@ class Reach:
         size = SIZES[insn.op & 0x18]
         if not isinstance(pointer, tuple) or len(pointer) < 2 or pointer[0] == "arg":
             return None
+        if insn.op & 0xE0 != 0x60:
+            return None  # sign-extending and probing loads
         if pointer[0] == "fp":
             if not isinstance(pointer[1], int):
                 return None
             return state.stack.get((pointer[1] + insn.off, size))
-        if insn.op & 0xE0 != 0x60:
-            return None  # sign-extending and probing loads
         offset = pointer[2]
         assert isinstance(offset, int)
         return self.env.load((pointer[0], pointer[1], offset + insn.off), size)
@@ -285,9 +285,9 @@ class Reach:
                 state.regs[0] = None
             if insn.imm & 1 or insn.imm == 0x100:
                 state.regs[insn.src if insn.imm != 0x100 else insn.dst] = None
-        if not isinstance(pointer, tuple) or pointer[0] != "fp":
+        if not isinstance(pointer, tuple) or pointer[0] not in ("fp", "stray"):
             return
-        if not isinstance(pointer[1], int):
+        if pointer == STRAY or not isinstance(pointer[1], int):
             state.stack.clear()
             return
         start, size = pointer[1] + insn.off, SIZES[insn.op & 0x18]
@@ -315,8 +315,8 @@ class Reach:
             ]
             self._enter(callee, State(_registers(args)))
         for value in state.regs[1:6]:
-            if isinstance(value, tuple) and value[0] == "fp":
-                lowest = value[1]
+            if isinstance(value, tuple) and value[0] in ("fp", "stray"):
+                lowest = value[1] if value[0] == "fp" else None
                 for key in [k for k in state.stack if not isinstance(lowest, int) or k[0] + k[1] > lowest]:
                     del state.stack[key]
         state.regs[:6] = [None] * 6
@@ -341,7 +341,7 @@ class Reach:
             return [(target, state)]
         sides.update((jump, fall))
         jumped = state.copy()
-        if wide and isinstance(right, int) and state.regs[insn.dst] is None:
+        if wide and isinstance(right, int) and state.regs[insn.dst] in (None, STRAY):
             if code == 0x10:
                 jumped.regs[insn.dst] = right
             elif code == 0x50:
@@ -371,7 +371,7 @@ def reachability(ctx: KernelEnvironment, program: Program) -> Reach:
 
 def _passes(value: Value) -> bool:
     """Constants and pointers to data mean the same in the callee; its stack is another."""
-    return not (isinstance(value, tuple) and value[0] == "fp")
+    return not (isinstance(value, tuple) and value[0] in ("fp", "stray"))
 
 
 def _leaders(function: Function) -> frozenset[int]:
