@@ -37,6 +37,7 @@ from support.bpfwriter import (
 )  # fmt: skip
 from support.btfwriter import BtfWriter
 from support.corecases import Case, patched, told
+from support.kernels import KernelBuilder
 
 CASES: dict[str, Callable[[Case], None]] = {}
 # Where libbpf of another age, or of another host, answers otherwise by its own rules.
@@ -597,6 +598,20 @@ def array_element_size(c: Case) -> None:
     t = c.local.struct("t", [("x", c.local.array(u8(c.local), 16))])
     c.kernel.struct("t", [("pad", u64(c.kernel)), ("x", c.kernel.array(u8(c.kernel), 32))])
     c.ask(t, "0:0", FIELD_BYTE_OFFSET, 8, ldx(1, 2, 1, 0))
+
+
+@case
+def pointers_of_a_32_bit_kernel(c: Case) -> None:
+    """R-3.8: they have the size of its ``long``; loads of them shrink, and elements of arrays lie closer."""
+    small = c.endian == "<"
+    if small:
+        c.kernels = KernelBuilder("7.3", "arm")
+    t = c.local.struct("t", [("p", c.local.ptr()), ("q", c.local.array(c.local.ptr(), 3))])
+    c.kernel.struct("t", [("pad", u32(c.kernel)), ("p", c.kernel.ptr()), ("q", c.kernel.array(c.kernel.ptr(), 3))])
+    c.ask(t, "0:0", FIELD_BYTE_OFFSET, 8, ldx(8, 2, 1, 0), size=4 if small else 0)
+    c.ask(t, "0:1:2", FIELD_BYTE_OFFSET, 24 if small else 32, ldx(8, 2, 1, 24), size=4 if small else 0)
+    c.ask(t, "0:0", FIELD_BYTE_SIZE, 4 if small else 8)
+    c.ask(t, "0:1", FIELD_BYTE_SIZE, 12 if small else 24)
 
 
 # -- several candidates (R-3.7)

@@ -31,6 +31,7 @@ PT_REGS = {
     "arm64": " ".join(f"x{i}" for i in range(31)) + " sp pc pstate",
     "riscv64": "epc ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7",
     "ppc64le": " ".join(f"gpr{i}" for i in range(32)) + " nip msr",
+    "arm": "uregs",
     "s390x": "args psw addr " + " ".join(f"gpr{i}" for i in range(16)),
 }
 # Some flags of maps, and how many bits of them a release knows.
@@ -54,7 +55,7 @@ class KernelBuilder:
         self.btf = BtfWriter(self.endian)
         self.lists = {name: list(rows) for name, rows in for_release(release).uapi.items()}
         self._closed = not enums
-        long_ = self.btf.once("int_", "unsigned long", 8)
+        long_ = self.btf.once("int_", "unsigned long", 4 if arch == "arm" else 8)
         self.btf.struct("pt_regs", [(name, long_) for name in PT_REGS[arch].split()])
 
     @property

@@ -9,6 +9,7 @@ What a blob holds was checked when it was opened: every id and name that a type 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -28,6 +29,11 @@ from kfuncscope.btf.names import NameIndex, Strings
 from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
 from kfuncscope.btf.records import MAX_DEPTH, Checker, read_columns
 from kfuncscope.errors import BtfError
+
+LONG = frozenset(
+    {"long", "long int", "int long", "unsigned long", "long unsigned", "unsigned long int", "unsigned int long",
+     "long unsigned int", "long int unsigned", "int unsigned long", "int long unsigned"}
+)  # fmt: skip
 
 __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
 
@@ -373,15 +379,26 @@ class Blob:
         """The type below const, volatile, restrict and type tags."""
         return self.skip(type_id, MODIFIERS)
 
+    @cached_property
+    def pointer_size(self) -> int:
+        """Bytes of a pointer: those of ``long``, by the first INT of one of its names; 8 where there is none.
+
+        So libbpf tells the kernels of 32 bits (determine_ptr_size); in objects, whose ``long`` has 8, it always is 8.
+        """
+        if self.base is not None:
+            return self.base.pointer_size
+        sizes = (self.ref(i) for i in self.own_ids(Kind.INT) if self.name(i) in LONG)
+        return next((size for size in sizes if size in (4, 8)), 8)
+
     def size(self, type_id: int) -> int:
-        """Size in bytes of a value of this type; pointers count 8 (R-3.5); 0 for void and functions."""
+        """Size in bytes of a value of this type; 0 for void and functions."""
         factor = 1
         for _ in range(MAX_DEPTH + 1):
             kind = self.kind(type_id)
             if kind in SIZED:
                 return factor * self.ref(type_id)
             if kind == Kind.PTR:
-                return factor * 8
+                return factor * self.pointer_size
             if kind == Kind.ARRAY:
                 array = self.array(type_id)
                 factor *= array.nelems
