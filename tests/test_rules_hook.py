@@ -323,6 +323,26 @@ def test_r_5_2_kprobe_multi_needs_fprobe() -> None:
     assert told("kprobe.session/f", kernel("6.1")).attaches == Tri.NO
 
 
+@pytest.mark.parametrize(("pattern", "attaches"), [("do_*", "yes"), ("do_exi?", "yes"), ("d*x*", "yes"), ("*", "yes"),
+                                                   ("do_exit?", "no"), ("gone_*", "no"), ("exit*", "no")])  # fmt: skip
+def test_r_7_9_patterns_of_kprobe_multi(pattern: str, attaches: str) -> None:
+    """libbpf takes every function that fits, and says -ENOENT where none does; symbols tell, else the BTF."""
+    kb = builder()
+    kb.hook("do_exit")
+    for given in ({"symbols": ["do_exit", "D gone_data"]}, {}):
+        assert told(f"kprobe.multi/{pattern}", kb.kernel(**given)).attaches == Tri(attaches)
+
+
+def test_r_7_9_patterns_for_functions_of_modules() -> None:
+    """They are searched too, as long as they are few."""
+    kb = builder()
+    module = BtfWriter(base=kb.btf)
+    module.func("nf_nat_x", 0)
+    assert told("kprobe.multi/nf_nat*", kb.kernel(modules={"nf_nat": module}, symbols=["f"])).attaches == Tri.YES
+    many = {f"m{i}": module for i in range(65)}
+    assert told("kprobe.multi/nf_gone*", kb.kernel(modules=many)).attaches == Tri.UNKNOWN
+
+
 def test_r_7_6_raw_tracepoints() -> None:
     """They load always and attach where the tracepoint exists and has as many arguments as are read."""
     assert told("raw_tp/t", kernel(), [ldx(8, 2, 1, 8)]).attaches == Tri.YES

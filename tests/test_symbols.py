@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from kfuncscope.errors import KernelError
@@ -67,3 +69,21 @@ def test_function_lists_have_no_data() -> None:
 def test_other_files_are_refused(data: bytes) -> None:
     with pytest.raises(KernelError, match="not a symbol list"):
         Symbols(data)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_functions_by_pattern(form: str) -> None:
+    """``*`` and ``?`` as in libbpf; data is no function."""
+    symbols = made(form)
+    for pattern in ("vfs_*", "*read", "v*s*r*d", "*", "vfs?read", "**.cold", "*.isra.?.c*", "vfs_read"):
+        assert symbols.has_function_like(pattern), pattern
+    for pattern in ("vfs", "init_*", "d.7", "*read?x", "?vfs_read", "vfs_read?old", "*xfs]", "T*vfs_read"):
+        assert not symbols.has_function_like(pattern), pattern
+
+
+def test_no_pattern_takes_long() -> None:
+    """A name of a million letters, and stars that could part it in any way."""
+    symbols = Symbols(b"T short\nT " + b"ab" * 500_000 + b"\n")
+    begin = time.process_time()
+    assert not symbols.has_function_like("*a*b" * 30 + "*c")
+    assert time.process_time() - begin < 2

@@ -16,6 +16,17 @@ FEW = 16  # names that are searched in the text, a millisecond or two each, befo
 _BLANKS = bytes.maketrans(b"\n\r\t ", bytes(4))
 
 
+def glob_expression(pattern: str) -> bytes:
+    """A pattern with ``*`` and ``?`` as an expression over bytes in which each name ends with NUL.
+
+    What stands between two stars is taken where it first occurs, once and for all: no pattern takes long.
+    """
+    first, *rest = (re.escape(p.encode()).replace(rb"\?", rb"[^\0]") for p in re.split(r"\*+", pattern))
+    if not rest:
+        return first
+    return first + b"".join(rb"(?>[^\0]*?" + part + b")" for part in rest[:-1]) + rb"[^\0]*" + rest[-1]
+
+
 class Symbols:
     """The list as one text of words with a NUL between; a name is a word behind a word of one character, its type."""
 
@@ -69,6 +80,10 @@ class Symbols:
     def is_function(self, name: str) -> bool:
         """Listed as code (T, t, W, w)."""
         return bool(self.types(name) & TEXT)
+
+    def has_function_like(self, pattern: str) -> bool:
+        """Whether any function's name fits a pattern with ``*`` and ``?``."""
+        return re.search(rb"\0[tTwW]\0" + glob_expression(pattern) + rb"\0", self._text) is not None
 
     def has_prefix(self, prefix: str) -> bool:
         """Whether any name begins so."""

@@ -11,6 +11,8 @@ import re
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.modules import FEW
+from kfuncscope.kernel.symbols import glob_expression
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import ctx_loads
 from kfuncscope.rules.hook import TRAMPOLINE, find_hook
@@ -24,7 +26,6 @@ LINKED_BY_TYPE = ("tcx", "netkit", "uprobe.multi", "uretprobe.multi", "uprobe.se
 KSYSCALL = frozenset({"ksyscall", "kretsyscall"})
 TRACEPOINT = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
 RAW_TP = frozenset({"raw_tp", "raw_tracepoint", "raw_tp.s", "raw_tracepoint.s", "raw_tp.w", "raw_tracepoint.w"})
-USER = re.compile(r"^(uprobe|uretprobe|usdt|perf_event|freplace|struct_ops|syscall|socket|sk_|cgroup|lwt|lirc|flow)")
 # Iterators whose link needs a parameter (a map, an order of cgroups) that a plain attach does not give.
 ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"})
 
@@ -178,9 +179,31 @@ def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
     target = program.section.target
     if not target:
         return [_runtime(program, ("R-2.4",), "the probed functions are set at run time")]
-    if set(target) & set("*?"):
+    if not set(target) & set("*?"):
+        return _function(kernel, program, target)
+    fits = _any_function_like(kernel, target)
+    if fits:
         return []
-    return _function(kernel, program, target)
+    message = f"no function of this kernel fits {target}"
+    if fits is None:
+        message += " as far as it was given"
+    return [_problem(program, ("R-7.9",), message, certain=fits is not None, confidence=Confidence.MEDIUM)]
+
+
+def _any_function_like(kernel: Kernel, pattern: str) -> bool | None:
+    """Whether libbpf finds anything to probe by a pattern; None where only parts were given that have nothing."""
+    if kernel.symbols is not None and kernel.symbols.has_function_like(pattern):
+        return True
+    if kernel.symbols is None and kernel.vmlinux is None:
+        return None
+    named = re.compile(rb"\0" + glob_expression(pattern) + rb"\0")
+    # Names in the BTF may be of other things than functions: what fits none of them fits no function.
+    if kernel.symbols is None and kernel.vmlinux is not None and named.search(kernel.vmlinux.strings):
+        return True
+    if len(kernel.modules) > FEW:
+        return None
+    blobs = (kernel.modules.blob(name) for name in kernel.modules.names)
+    return any(named.search(b"\0" + blob.strings) for blob in blobs if blob is not None)
 
 
 def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
