@@ -6,7 +6,9 @@ from __future__ import annotations
 import time
 
 from kfuncscope.bpf.object import read_object
+from kfuncscope.btf.layout import Kind
 from kfuncscope.rules.change import compare
+from kfuncscope.rules.ctx_args import slots
 from kfuncscope.rules.judge import judge
 from kfuncscope.rules.verdict import Verdict
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, ld_sym, line, mov
@@ -94,3 +96,14 @@ def test_thousands_of_hidden_programs_and_old_maps() -> None:
     obj = read_object(data, "t")
     assert (len(obj.programs), len(obj.maps)) == (10_000, 2_000)
     assert time.process_time() - begin < SECONDS / 4
+
+
+def test_an_argument_of_four_gigabytes() -> None:
+    """A struct by value has a slot for each eight bytes: of an absurd one only those that a load can name."""
+    kb = KernelBuilder("7.3")
+    huge = kb.btf.struct("huge", [], size=0xFFFF_FFF8)
+    kb.hook("f", [("a", huge), ("b", kb.s32)])
+    blob = kb.kernel().vmlinux
+    assert blob is not None
+    proto = blob.ref(blob.first("f", Kind.FUNC))
+    assert len(slots(blob, proto)) == 4097

@@ -12,6 +12,8 @@ from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.rules.arith import Value
 from kfuncscope.rules.reach import SIZES, Reach, State
 
+MOST_PARTS = 4096  # slots of one argument: more than a program can read with the offset of a load
+
 
 class Slot(NamedTuple):
     """Eight bytes of a hook's context: the parameter's name and type; ``part`` counts within a struct by value."""
@@ -46,6 +48,7 @@ def slots(blob: Blob, proto: int, skip_first: bool = False) -> list[Slot]:
             continue
         bare = blob.skip(param.type)
         count = max(1, (blob.size(bare) + 7) // 8) if blob.kind(bare) in COMPOSITES else 1
+        count = min(count, MOST_PARTS)
         found += [Slot(param.name, param.type, part) for part in range(count)]
     return found
 
