@@ -54,7 +54,7 @@ def externs(name: str, of: str, *, weak: bool = False) -> ObjectBuilder:
 @pytest.mark.parametrize(
     ("name", "of", "loads"),
     [
-        ("CONFIG_HZ", "int", "yes"), ("CONFIG_HZ", "text", "no"), ("CONFIG_VETH", "bool", "no"),
+        ("CONFIG_HZ", "int", "yes"), ("CONFIG_HZ", "bool", "no"), ("CONFIG_HZ", "text", "no"), ("CONFIG_VETH", "bool", "no"),
         ("CONFIG_VETH", "tristate", "yes"), ("CONFIG_VETH", "char", "yes"), ("CONFIG_NET", "bool", "yes"),
         ("CONFIG_NET", "int", "no"), ("CONFIG_CC_TEXT", "text", "yes"), ("CONFIG_CC_TEXT", "int", "no"),
         ("CONFIG_GONE", "bool", "no"), ("LINUX_KERNEL_VERSION", "int", "yes"), ("LINUX_OF_ANOTHER_TIME", "int", "no"),
@@ -72,6 +72,31 @@ def test_r_2_13_weak_externs() -> None:
     assert judged(externs("CONFIG_GONE", "bool", weak=True), kernel).loads == Tri.YES
     assert judged(externs("LINUX_OF_ANOTHER_TIME", "int", weak=True), kernel).loads == Tri.YES
     assert judged(externs("CONFIG_VETH", "bool", weak=True), kernel).loads == Tri.NO
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "signed", "fits"),
+    [
+        ("255", 1, False, True), ("256", 1, False, False), ("65536", 2, False, False), ("8192", 2, False, True),
+        ("127", 1, True, True), ("128", 1, True, False), ("-128", 1, True, True), ("-1", 4, True, True),
+        ("0xffffffff81000000", 4, False, False), ("0xffffffff81000000", 8, False, True),
+        ("0xffffffff81000000", 4, True, True),
+    ],
+)  # fmt: skip
+def test_r_2_13_numbers_go_into_types_with_room(value: str, size: int, signed: bool, fits: bool) -> None:
+    """libbpf refuses the object (-ERANGE) rather than cut a number off, though the extern be weak."""
+    ob = ObjectBuilder()
+    ob.extern_kconfig("CONFIG_X", ob.btf.int_("number", size, signed=signed), weak=True).program("xdp", "prog", END)
+    kernel = KernelBuilder("7.3").kernel(config={"X": value})
+    assert (judged(ob, kernel).loads == Tri.YES) == fits
+
+
+def test_r_2_13_names_that_are_no_option() -> None:
+    """Only CONFIG_ and LINUX_ are known: any other is refused, weak or not."""
+    kernel = KernelBuilder("7.3").kernel(config={"NET": "y"})
+    found = judged(externs("FEATURE_X", "int", weak=True), kernel)
+    assert found.loads == Tri.NO
+    assert [p.cls for p in found.problems] == ["kconfig_not_found"]
 
 
 def test_r_2_13_version_of_a_kernel_whose_release_is_not_known() -> None:

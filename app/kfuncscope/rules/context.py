@@ -166,10 +166,12 @@ class Context:
         return Resolved(extern, "missing")
 
     def _kconfig_status(self, extern: Extern) -> str:
-        """How libbpf takes a ``.kconfig`` extern (R-2.13): found, missing, or incompatible with its type."""
+        """How libbpf takes a ``.kconfig`` extern (R-2.13): found, missing, or incompatible: refused though weak."""
         name = extern.name
         if name in VIRTUAL:
             return "found"  # its value may be unknown all the same
+        if not name.startswith(("CONFIG_", "LINUX_")):
+            return "incompatible"
         if not name.startswith("CONFIG_") or self.kernel.config is None or name not in self.kernel.config:
             return "missing"
         return "found" if self._takes(extern, self.kernel.config[name]) else "incompatible"
@@ -185,17 +187,17 @@ class Context:
             narrow = kind == Kind.INT and btf.size(type_id) == 1
             return kind in ENUMS or (narrow and (number or value != "m"))
         try:
-            int(value, 0)
+            told = int(value, 0) & 0xFFFFFFFFFFFFFFFF
         except ValueError:
             return kind == Kind.ARRAY
-        return kind == Kind.INT
+        return number and _holds(btf, type_id, told)
 
     def kconfig(self, extern: Extern) -> int | None:
         """Value of a ``.kconfig`` extern as a number (R-2.13); None where it is unknown or absent."""
         name, kernel = extern.name, self.kernel
         if name == "LINUX_KERNEL_VERSION":
             parts = [
-                int(p) if p.isdigit() else 0 for p in kernel.release.replace("-", ".").replace("+", ".").split(".")
+                int(p) if p.isdecimal() else 0 for p in kernel.release.replace("-", ".").replace("+", ".").split(".")
             ]
             major, minor, patch = [*parts, 0, 0, 0][:3]
             return (major << 16) + (minor << 8) + min(patch, 255) if major else None
@@ -284,6 +286,14 @@ class Context:
         else:
             return None
         return int.from_bytes(raw, order) if len(raw) == size else None
+
+
+def _holds(btf: Blob, type_id: int, value: int) -> bool:
+    """Whether an integer type has room for a number of 64 bits (libbpf's is_kcfg_value_in_range)."""
+    bits = 8 * btf.size(type_id)
+    if btf.int_(type_id).signed:
+        value = (value + (1 << bits - 1)) & 0xFFFFFFFFFFFFFFFF
+    return value < 1 << bits
 
 
 def _relocated(matcher: Matcher, function: Function) -> dict[int, Reloc]:

@@ -167,6 +167,8 @@ def _extern_message(ctx: Context, resolved: Resolved) -> str:
     extern = resolved.extern
     binding = "weak" if extern.weak else "strong"
     config = ctx.kernel.config
+    if extern.kind == "kconfig" and not extern.name.startswith(("CONFIG_", "LINUX_")):
+        return f"{extern.name} is neither an option of a kernel nor a value of libbpf's: it refuses the whole object"
     if extern.kind == "kconfig" and resolved.status == "incompatible":
         value = (config or {}).get(extern.name, "")
         return f"{extern.name} is {value!r} in this kernel, which its type cannot hold: libbpf refuses the whole object"
