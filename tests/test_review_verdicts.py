@@ -54,8 +54,8 @@ def externs(name: str, of: str, *, weak: bool = False) -> ObjectBuilder:
 @pytest.mark.parametrize(
     ("name", "of", "loads"),
     [
-        ("CONFIG_HZ", "int", "yes"), ("CONFIG_HZ", "bool", "no"), ("CONFIG_HZ", "text", "no"), ("CONFIG_VETH", "bool", "no"),
-        ("CONFIG_VETH", "tristate", "yes"), ("CONFIG_VETH", "char", "yes"), ("CONFIG_NET", "bool", "yes"),
+        ("CONFIG_HZ", "int", "yes"), ("CONFIG_HZ", "bool", "no"), ("CONFIG_HZ", "text", "no"),
+        ("CONFIG_VETH", "bool", "no"), ("CONFIG_VETH", "tristate", "yes"), ("CONFIG_VETH", "char", "yes"), ("CONFIG_NET", "bool", "yes"),
         ("CONFIG_NET", "int", "no"), ("CONFIG_CC_TEXT", "text", "yes"), ("CONFIG_CC_TEXT", "int", "no"),
         ("CONFIG_GONE", "bool", "no"), ("LINUX_KERNEL_VERSION", "int", "yes"), ("LINUX_OF_ANOTHER_TIME", "int", "no"),
     ],

@@ -363,6 +363,16 @@ def test_r_7_8_tracepoints() -> None:
     assert told("tp/syscalls/sys_enter_openat", kb.kernel(config={**CONFIG, "FTRACE_SYSCALLS": "n"})).attaches == Tri.NO
 
 
+@pytest.mark.parametrize("config", [CONFIG, None])
+def test_tracepoints_of_modules_that_were_not_given(config: dict[str, str] | None) -> None:
+    """A tracepoint that the release has and vmlinux lacks may be a module's; where modules were given, it is gone."""
+    for section in ("raw_tp/xfs_ilock", "tp_btf/xfs_ilock", "tracepoint/xfs/xfs_ilock"):
+        assert told(section, kernel(modules={}, config=config)).attaches == Tri.UNKNOWN
+        assert told(section, kernel(config=config)).attaches == Tri.NO
+    for section in ("raw_tp/no_such_event", "tp_btf/no_such_event", "tracepoint/xfs/no_such_event"):
+        assert told(section, kernel(modules={}, config=config)).attaches == Tri.NO
+
+
 def test_r_7_9_ksyscall() -> None:
     """The wrapper's prefix."""
     kb = builder()

@@ -15,7 +15,7 @@ from kfuncscope.kernel.modules import FEW
 from kfuncscope.kernel.symbols import glob_expression
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_args import ctx_loads
-from kfuncscope.rules.hook import TRAMPOLINE, find_hook
+from kfuncscope.rules.hook import TRAMPOLINE, find_hook, of_module_not_given
 from kfuncscope.rules.problem import Problem, Stage
 from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
 
@@ -216,11 +216,15 @@ def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
         return _syscall_event(kernel, program, event)
     if kernel.vmlinux is None or event_exists(kernel, system, event):
         return []
-    fact = kernel.knowledge.tracepoints.get(event)
-    if fact is not None and kernel.config is not None and not len(kernel.modules):
-        message = f"tracepoint {system}/{event} is not in vmlinux; it may live in a module that was not given"
-        return [_problem(program, ("R-7.8",), message, certain=False)]
-    return [_problem(program, ("R-7.8",), f"tracepoint {system}/{event} does not exist in this kernel")]
+    return [_no_tracepoint(kernel, program, ("R-7.8",), event)]
+
+
+def _no_tracepoint(kernel: Kernel, program: Program, rules: tuple[str, ...], name: str) -> Problem:
+    told = program.section.target
+    if of_module_not_given(kernel, name):
+        message = f"tracepoint {told} is not in vmlinux; it may live in a module that was not given"
+        return _problem(program, rules, message, certain=False)
+    return _problem(program, rules, f"tracepoint {told} does not exist in this kernel")
 
 
 def event_exists(kernel: Kernel, system: str, event: str) -> bool:
@@ -272,4 +276,4 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
             message = f"tracepoint {name} has {count} arguments, the program reads number {used}"
             return [_problem(program, ("R-7.6",), message)]
         return []
-    return [_problem(program, ("R-7.6",), f"tracepoint {name} does not exist in this kernel")]
+    return [_no_tracepoint(kernel, program, ("R-7.6",), name)]

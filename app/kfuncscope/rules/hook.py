@@ -70,6 +70,11 @@ def find_hook(kernel: Kernel, program: Program) -> Hook | None:
     return None
 
 
+def of_module_not_given(kernel: Kernel, tracepoint: str) -> bool:
+    """Whether a tracepoint that vmlinux lacks may live in a module: the release has it, and no module was given."""
+    return not len(kernel.modules) and tracepoint in kernel.knowledge.tracepoints
+
+
 def traced_function(blob: Blob, tracepoint: str, proto: int) -> int:
     """The FUNC ``__traceiter_X`` that calls a tracepoint's probes: it has the parameters' names, which ``btf_trace_X``
     lacks. 0 where there is none that fits."""
@@ -143,8 +148,12 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
         ]
     hook = find_hook(kernel, program)
     if hook is None:
-        certain = bool(len(kernel.modules)) or not section.module or section.module == "vmlinux"
+        elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
+        elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
         message = f"{btf_name(program)} is not in the kernel's BTF"
+        if elsewhere:
+            message += "; it may live in a module that was not given"
+        certain = not elsewhere
         return [
             _problem(program, "attach_btf_not_found", _not_found_rules(program), message, certain=certain,
                      confidence=Confidence.HIGH if certain else Confidence.LOW)
