@@ -55,9 +55,10 @@ def externs(name: str, of: str, *, weak: bool = False) -> ObjectBuilder:
     ("name", "of", "loads"),
     [
         ("CONFIG_HZ", "int", "yes"), ("CONFIG_HZ", "bool", "no"), ("CONFIG_HZ", "text", "no"),
-        ("CONFIG_VETH", "bool", "no"), ("CONFIG_VETH", "tristate", "yes"), ("CONFIG_VETH", "char", "yes"), ("CONFIG_NET", "bool", "yes"),
-        ("CONFIG_NET", "int", "no"), ("CONFIG_CC_TEXT", "text", "yes"), ("CONFIG_CC_TEXT", "int", "no"),
-        ("CONFIG_GONE", "bool", "no"), ("LINUX_KERNEL_VERSION", "int", "yes"), ("LINUX_OF_ANOTHER_TIME", "int", "no"),
+        ("CONFIG_VETH", "bool", "no"), ("CONFIG_VETH", "tristate", "yes"), ("CONFIG_VETH", "char", "yes"),
+        ("CONFIG_NET", "bool", "yes"), ("CONFIG_NET", "int", "no"), ("CONFIG_CC_TEXT", "text", "yes"),
+        ("CONFIG_CC_TEXT", "int", "no"), ("CONFIG_GONE", "bool", "no"), ("LINUX_KERNEL_VERSION", "int", "yes"),
+        ("LINUX_OF_ANOTHER_TIME", "int", "no"),
     ],
 )  # fmt: skip
 def test_r_2_13_values_go_into_fitting_types(name: str, of: str, loads: str) -> None:
