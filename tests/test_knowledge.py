@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kfuncscope.bpf.sections import sec_defs
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.kernel import knowledge, tables
 from kfuncscope.kernel.kfunc_filters import Caller, FilterRule, KfuncFilter
@@ -224,25 +225,25 @@ def test_helpers_that_hang_on_config_or_architecture() -> None:
 
 def test_struct_ops_members_r_11_6() -> None:
     old, middle, new = for_release("6.1"), for_release("6.12"), for_release("7.3")
-    assert old.struct_ops_sleepable["bpf_dummy_ops"] == frozenset()
-    assert middle.struct_ops_sleepable["bpf_dummy_ops"] == {"test_sleepable"}
-    assert new.struct_ops_sleepable["hid_bpf_ops"] == {"hid_rdesc_fixup", "hid_hw_request", "hid_hw_output_report"}
+    assert old.struct_ops["bpf_dummy_ops"].sleepable == frozenset()
+    assert middle.struct_ops["bpf_dummy_ops"].sleepable == {"test_sleepable"}
+    assert new.struct_ops["hid_bpf_ops"].sleepable == {"hid_rdesc_fixup", "hid_hw_request", "hid_hw_output_report"}
     assert (
-        "init" in new.struct_ops_sleepable["sched_ext_ops"] and "tick" not in new.struct_ops_sleepable["sched_ext_ops"]
+        "init" in new.struct_ops["sched_ext_ops"].sleepable and "tick" not in new.struct_ops["sched_ext_ops"].sleepable
     )
-    assert {"cid_online", "cpuctl_init"} <= new.struct_ops_sleepable["sched_ext_ops_cid"]  # by equal offsets
+    assert {"cid_online", "cpuctl_init"} <= new.struct_ops["sched_ext_ops_cid"].sleepable  # by equal offsets
     assert new.struct_ops["binfmt_misc_ops"].must_sleep == {"match", "load"}
     for release in (old, middle, new):
-        assert release.struct_ops_unsupported["tcp_congestion_ops"] == {"get_info"}
+        assert release.struct_ops["tcp_congestion_ops"].unsupported == {"get_info"}
     assert (
-        "peek" in new.struct_ops_unsupported["Qdisc_ops"] and "enqueue" not in new.struct_ops_unsupported["Qdisc_ops"]
+        "peek" in new.struct_ops["Qdisc_ops"].unsupported and "enqueue" not in new.struct_ops["Qdisc_ops"].unsupported
     )
-    assert new.struct_ops_helpers["bpf_dummy_ops"] is None
-    assert middle.struct_ops_helpers["sched_ext_ops"] == {
+    assert new.struct_ops["bpf_dummy_ops"].helpers is None
+    assert middle.struct_ops["sched_ext_ops"].helpers == {
         "task_storage_get": frozenset(),
         "task_storage_delete": frozenset(),
     }
-    assert new.struct_ops_helpers["sched_ext_ops"] == {}
+    assert new.struct_ops["sched_ext_ops"].helpers == {}
 
 
 def test_deny_lists_r_7_11_and_r_11_16() -> None:
@@ -264,11 +265,11 @@ def test_architectures() -> None:
 
 
 def test_section_table_r_2_3() -> None:
-    newest = knowledge.sec_defs()
-    assert [len(knowledge.sec_defs(release)) for release in RELEASES] == [81, 101, 116, 116]
-    assert newest == knowledge.sec_defs("7.3")
-    (sleepable,) = [row for row in newest if row.sec == "lsm.s+"]
-    assert (sleepable.prog_type, sleepable.attach_type) == ("LSM", "BPF_LSM_MAC")
+    newest = sec_defs()
+    assert [len(sec_defs(release)) for release in RELEASES] == [81, 101, 116, 116]
+    assert newest == sec_defs("7.3")
+    (sleepable,) = [row for row in newest if row.pattern == "lsm.s+"]
+    assert (sleepable.prog_type, sleepable.attach_type) == ("LSM", "LSM_MAC")
     assert {"ATTACH_BTF", "SLEEPABLE"} <= sleepable.flags
 
 

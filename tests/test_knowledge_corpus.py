@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from kfuncscope.bpf.sections import sec_defs
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.config import parse_config
-from kfuncscope.kernel.knowledge import Knowledge, for_release, sec_defs
+from kfuncscope.kernel.knowledge import Knowledge, for_release
 
 pytestmark = pytest.mark.corpus
 
@@ -183,9 +184,9 @@ def test_sections_agree_with_the_other_parse(corpus: Path, release: str) -> None
     wanted = []
     for row in _facts(corpus, "sec_defs")[release]:
         flags = frozenset(flag.removeprefix("SEC_") for flag in row["flags"] if flag not in ("SEC_NONE", "0"))
-        attach = "" if row["expected_attach_type"] == "0" else row["expected_attach_type"]
+        attach = row["expected_attach_type"].removeprefix("BPF_").removeprefix("0")
         wanted.append((row["sec"], row["prog_type"].removeprefix("BPF_PROG_TYPE_"), attach, flags))
-    assert [(row.sec, row.prog_type, row.attach_type, row.flags) for row in sec_defs(release)] == wanted
+    assert [(row.pattern, row.prog_type, row.attach_type, row.flags) for row in sec_defs(release)] == wanted
 
 
 # Where the code of the JIT was read more closely: atomics that it refuses; load-acquire in another word size's file,

@@ -30,9 +30,9 @@ class SecDef:
 
 
 @cache
-def sec_defs() -> tuple[SecDef, ...]:
-    """libbpf's newest table, in its order: the first hit wins."""
-    tables = resource("knowledge").glob("*/sec_defs.json")
+def sec_defs(release: str = "*") -> tuple[SecDef, ...]:
+    """libbpf's table as a kernel release has it, the newest where none is named, in its order: the first hit wins."""
+    tables = resource("knowledge").glob(f"{release}/sec_defs.json")
     newest = max(tables, key=lambda t: tuple(map(int, t.parent.name.split("."))))
     rows = json.loads(newest.read_text())["rows"]
     return tuple(SecDef(p, t, a, frozenset(f)) for p, t, a, f, _ in rows)
@@ -65,9 +65,6 @@ class Section:
     autoload: bool
     attach_btf: bool
     flags: frozenset[str]
-
-
-BTF_TRACING = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
 
 
 def read_section(name: str, types: dict[str, str] | None = None) -> Section:

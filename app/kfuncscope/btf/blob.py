@@ -16,8 +16,8 @@ import numpy as np
 from kfuncscope.btf.layout import (
     COMPOSITES,
     ENUMS,
+    LONG,
     MAX_TYPE,
-    MODIFIERS,
     MODIFIERS_AND_TYPEDEF,
     NR_KINDS,
     SIZED,
@@ -25,15 +25,10 @@ from kfuncscope.btf.layout import (
     Kind,
     read_header,
 )
-from kfuncscope.btf.names import NameIndex, Strings
+from kfuncscope.btf.names import NameIndex, Strings, essential_name
 from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
 from kfuncscope.btf.records import MAX_DEPTH, Checker, read_columns
 from kfuncscope.errors import BtfError
-
-LONG = frozenset(
-    {"long", "long int", "int long", "unsigned long", "long unsigned", "unsigned long int", "unsigned int long",
-     "long unsigned int", "long int unsigned", "int unsigned long", "int long unsigned"}
-)  # fmt: skip
 
 __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
 
@@ -51,9 +46,10 @@ class Blob:
         if base is not None and base.endian != header.endian:
             raise BtfError(source, "byte order differs from that of the base BTF", 0)
         self.start_id: int = base.end_id if base else 1
-        self._strings = Strings(data[header.strings[0] : header.strings[1]], base.str_end if base else 0)
+        start, end = header.strings
+        self._strings = Strings(data[start:end], base.str_end if base else 0)
+        self._strings.check(source, start, split=base is not None)
         self.str_end: int = self._strings.end
-        self._check_strings()
         columns = read_columns(data, header, source)
         self.end_id: int = self.start_id + len(columns.starts)
         if self.end_id - 1 > MAX_TYPE:
@@ -82,18 +78,6 @@ class Blob:
     def __reduce__(self) -> tuple[type[Blob], tuple[bytes, str, Blob | None]]:
         """A blob crosses a process boundary as its bytes."""
         return type(self), (self.data, self.source, self.base)
-
-    def _check_strings(self) -> None:
-        strings, (start, end) = self._strings.data, self.header.strings
-        if not strings:
-            if self.base is None:
-                raise BtfError(self.source, "no string section (split BTF is read on its base)", start)
-            return
-        if strings[-1] != 0:
-            raise BtfError(self.source, "string section does not end with NUL", end - 1)
-        if self.base is None and strings[0] != 0:
-            reason = "string section does not begin with NUL (split BTF is read on its base)"
-            raise BtfError(self.source, reason, start)
 
     # -- columns
 
@@ -367,17 +351,13 @@ class Blob:
 
     # -- following references
 
-    def skip(self, type_id: int, kinds: frozenset[Kind] = MODIFIERS_AND_TYPEDEF) -> int:
+    def skip(self, type_id: int) -> int:
         """The type below modifiers and typedefs."""
         for _ in range(MAX_DEPTH + 1):
-            if self.kind(type_id) not in kinds:
+            if self.kind(type_id) not in MODIFIERS_AND_TYPEDEF:
                 return type_id
             type_id = self.ref(type_id)
         raise BtfError(self.source, f"type {type_id}: more than {MAX_DEPTH} modifiers and typedefs, or a cycle of them")
-
-    def skip_modifiers(self, type_id: int) -> int:
-        """The type below const, volatile, restrict and type tags."""
-        return self.skip(type_id, MODIFIERS)
 
     @cached_property
     def pointer_size(self) -> int:
@@ -416,11 +396,3 @@ class Blob:
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start_id, self.end_id))
-
-
-def essential_name(name: str) -> str:
-    """A name without its last ``___flavour`` (R-2.9): cut where ``X___Y`` with X and Y other than ``_`` last occurs."""
-    for i in range(len(name) - 5, -1, -1):
-        if name[i] != "_" and name[i + 1 : i + 4] == "___" and name[i + 4] != "_":
-            return name[: i + 1]
-    return name

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from kfuncscope.errors import BtfError
 
-MAGIC = 0xEB9F
 MAX_TYPE = 0x000F_FFFF
 HEADER_MIN = 24
 HEADER_FULL = 32
@@ -61,6 +60,11 @@ VLEN_WORDS = {
 REFERENCES = frozenset(
     {Kind.PTR, Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.FUNC, Kind.FUNC_PROTO, Kind.VAR,
      Kind.DECL_TAG, Kind.TYPE_TAG}
+)  # fmt: skip
+# Names of the integer that is as long as a pointer.
+LONG = frozenset(
+    {"long", "long int", "int long", "unsigned long", "long unsigned", "unsigned long int", "unsigned int long",
+     "long unsigned int", "long int unsigned", "int unsigned long", "int long unsigned"}
 )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from kfuncscope.errors import BtfError
+
 U64 = npt.NDArray[np.uint64]
 _MASK = (1 << 64) - 1
 _FIRST, _LAST, _LENGTH = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
@@ -25,6 +27,16 @@ class Strings:
         self.start = start
         self.end = start + len(data)
         self._nuls: npt.NDArray[np.int64] | None = None
+
+    def check(self, source: str, at: int, *, split: bool) -> None:
+        """BtfError where these are no strings of whole (or else ``split``) BTF; ``at`` is their place in the file."""
+        hint = "(split BTF is read on its base)"
+        if not self.data and not split:
+            raise BtfError(source, f"no string section {hint}", at)
+        if self.data and self.data[-1] != 0:
+            raise BtfError(source, "string section does not end with NUL", at + len(self.data) - 1)
+        if self.data and not split and self.data[0] != 0:
+            raise BtfError(source, f"string section does not begin with NUL {hint}", at)
 
     def nuls(self) -> npt.NDArray[np.int64]:
         """Where the strings end, ascending."""
@@ -126,3 +138,11 @@ class NameIndex:
             if offset >= strings.start:
                 return strings.raw(offset)
         raise AssertionError("an offset below the first section")
+
+
+def essential_name(name: str) -> str:
+    """A name without its last ``___flavour`` (R-2.9): cut where ``X___Y`` with X and Y other than ``_`` last occurs."""
+    for i in range(len(name) - 5, -1, -1):
+        if name[i] != "_" and name[i + 1 : i + 4] == "___" and name[i + 4] != "_":
+            return name[: i + 1]
+    return name

@@ -231,18 +231,3 @@ class ArchCaps:
     selects_if: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     depends: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class SecDef:
-    """One row of libbpf's section table (R-2.3). ``sec`` keeps libbpf's own form: ``kprobe+``, ``tp/``, ``xdp``.
-
-    ``flags`` are libbpf's without ``SEC_``: ATTACH_BTF, SLEEPABLE, ATTACHABLE, EXP_ATTACH_OPT, XDP_FRAGS, USDT.
-    ``handler`` is libbpf's attach function, empty where none.
-    """
-
-    sec: str
-    prog_type: str
-    attach_type: str
-    flags: frozenset[str]
-    handler: str = ""

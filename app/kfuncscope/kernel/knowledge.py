@@ -26,7 +26,6 @@ from .facts import (
     LsmHookFact,
     NullArgs,
     Provenance,
-    SecDef,
     StructOpsFact,
     TracepointFact,
 )
@@ -169,21 +168,6 @@ class Knowledge:
     def struct_ops(self) -> Mapping[str, StructOpsFact]:
         """struct_ops type → fact (R-11.2, R-11.6)."""
         return {name: _struct_ops(name, row) for name, row in self._read("struct_ops")["types"].items()}
-
-    @property
-    def struct_ops_helpers(self) -> Mapping[str, Mapping[str, frozenset[str]] | None]:
-        """struct_ops type → helpers beside the base list, each with the members that lack it; None = no helper."""
-        return {name: fact.helpers for name, fact in self.struct_ops.items()}
-
-    @property
-    def struct_ops_sleepable(self) -> Mapping[str, frozenset[str]]:
-        """struct_ops type → members on which a sleepable program may run."""
-        return {name: fact.sleepable for name, fact in self.struct_ops.items()}
-
-    @property
-    def struct_ops_unsupported(self) -> Mapping[str, frozenset[str]]:
-        """struct_ops type → members that no program may implement."""
-        return {name: fact.unsupported for name, fact in self.struct_ops.items()}
 
     @cached_property
     def _deny(self) -> dict[str, Any]:
@@ -384,18 +368,6 @@ def _for_release(release: str | None, extra: Path | None) -> Knowledge:
 @cache
 def _common(table: str) -> dict[str, Any]:
     return tables.read(resource("knowledge"), table)
-
-
-@cache
-def sec_defs(version: str | None = None) -> tuple[SecDef, ...]:
-    """libbpf's section table in its own order, as shipped with a kernel release (the newest where not said)."""
-    folders = tables.release_folders()
-    wanted = version if version in folders else max(folders, key=lambda name: tables.series(name) or (0, 0))
-    rows = tables.read(folders[wanted], "sec_defs")["rows"]
-    return tuple(
-        SecDef(sec, prog, f"BPF_{attach}" if attach else "", frozenset(flags), handler)
-        for sec, prog, attach, flags, handler in rows
-    )
 
 
 def renames() -> Mapping[str, str]:

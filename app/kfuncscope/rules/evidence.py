@@ -11,7 +11,7 @@ from kfuncscope.kernel import knowledge
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.hook import btf_name, find_hook, traced_function
-from kfuncscope.rules.spec import Accessor, SpecError, match_spec, parse_spec
+from kfuncscope.rules.spec import Accessor
 from kfuncscope.rules.struct_ops import kernel_type
 from kfuncscope.rules.verdict import Evidence, NeedKind, Remedy, Site
 
@@ -177,21 +177,6 @@ def struct_ops_evidence(old: Context, new: Context, name: str) -> Evidence:
                     text = f"struct {type_name} {{\n\t...\n\t{type_text(found.blob, m.type, m.name)};\n}};"
         texts.append(text)
     return Evidence(texts[0], texts[1])
-
-
-def spec_exists(ctx: Context, function: Function, index: int) -> bool:
-    """Whether a record finds a target on a kernel (used to tell apart what appeared and what went)."""
-    relo = function.relos[function.core[index]][1]
-    btf = ctx.obj.btf
-    if btf is None or ctx.kernel.vmlinux is None:
-        return False
-    try:
-        spec = parse_spec(btf, relo)
-        return any(
-            match_spec(spec, ctx.kernel.vmlinux, i, relo.kind) for i in ctx.kernel.vmlinux.own(btf.name(relo.type_id))
-        )
-    except SpecError:
-        return False
 
 
 def remedy_for(kind: NeedKind, new: Kernel, name: str, weak: bool) -> Remedy | None:

@@ -65,6 +65,7 @@ class State:
     stack: dict[tuple[int, int], Value] = field(default_factory=dict)
 
     def copy(self) -> State:
+        """A state that can go its own way."""
         return State(self.regs.copy(), self.stack.copy())
 
     def join(self, other: State) -> bool:
