@@ -614,6 +614,24 @@ def pointers_of_a_32_bit_kernel(c: Case) -> None:
     c.ask(t, "0:1", FIELD_BYTE_SIZE, 12 if small else 24)
 
 
+@case
+def high_enumerators(c: Case) -> None:
+    """R-3.5: libbpf reads those of an ENUM as signed, though it is not, and those of an ENUM64 as they are."""
+    e, f = c.local.enum("e", {"HIGH": 0x8000_0001}), c.local.enum64("f", {"HIGH": 1 << 63 | 1})
+    c.kernel.enum("e", {"HIGH": 0x8000_0002})
+    c.kernel.enum64("f", {"HIGH": 1 << 63 | 2})
+    c.ask(e, "0", ENUMVAL_VALUE, 2 - (1 << 31), ld_imm64(1, 0xFFFF_FFFF_8000_0001))
+    c.ask(f, "0", ENUMVAL_VALUE, 1 << 63 | 2, ld_imm64(1, 1 << 63 | 1))
+
+
+@case
+def high_enumerators_as_compilers_write_them(c: Case) -> None:
+    """R-3.8: compilers do not extend the sign, so libbpf finds another value than it expects, and refuses."""
+    root = c.local.enum("e", {"HIGH": 0x8000_0001})
+    c.kernel.enum("e", {"HIGH": 0x8000_0001})
+    c.ask(root, "0", ENUMVAL_VALUE, "error", ld_imm64(1, 0x8000_0001))
+
+
 # -- several candidates (R-3.7)
 
 

@@ -165,7 +165,9 @@ def value_of(spec: Spec, kind: int) -> Value | None:
         return Value(blob.size(spec.root))
     if kind == ReloKind.ENUMVAL_VALUE:
         step = spec.steps[0]
-        return Value(blob.enumerators(step.type)[step.place].value)
+        value = blob.enumerators(step.type)[step.place].value
+        # libbpf reads the 32 bits of an ENUM as signed, whatever its kind_flag says.
+        return Value(_signed32(value) if blob.kind(step.type) == Kind.ENUM else value)
     return _field_value(spec, kind)
 
 
