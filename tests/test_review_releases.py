@@ -112,6 +112,11 @@ def test_a_btf_that_was_not_given_is_not_one_that_is_missing() -> None:
         bare = open_kernel(KernelFiles("config only", "x86_64", "6.6", None, text))
         assert told("fentry/f", bare).loads == loads
         assert told("kprobe/f", bare).loads == Tri.YES
+    listed = open_kernel(KernelFiles("symbols only", "x86_64", "6.6", symbols=b"T do_exit\n"))
+    assert told("fentry/do_exit", listed).loads == Tri.UNKNOWN
+    assert told("kprobe/do_exit", listed).attaches == Tri.YES
+    image = open_kernel(KernelFiles("image without BTF", "x86_64", "6.6", image=lambda: b"no BTF in it"))
+    assert told("fentry/do_exit", image).loads == Tri.NO
     assert open_kernel(KernelFiles("config only", "mips64", "6.6", None, b"CONFIG_BPF=y\n")).endian == ">"
 
 

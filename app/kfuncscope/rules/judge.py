@@ -124,9 +124,11 @@ def _asks_for_btf(program: Program) -> bool:
 
 def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
     message = f"this kernel has no BTF, and libbpf does not load the object without it: it has {need}"
-    certain = ctx.kernel.option("DEBUG_INFO_BTF") != "y"
+    option = ctx.kernel.option("DEBUG_INFO_BTF")
+    certain = option == "n" or (option is None and ctx.kernel.files.image is not None)
     if not certain:
-        message = f"this kernel is built with BTF, but it was not given: it decides about {need}"
+        built = "is built with BTF, but it" if option == "y" else "may have BTF, which"
+        message = f"this kernel {built} was not given: it decides about {need}"
     problem = Problem(
         NeedKind.OBJECT, "BTF", "no_kernel_btf", ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT, certain=certain,
         confidence=Confidence.HIGH if certain else Confidence.LOW,
