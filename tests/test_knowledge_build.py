@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Knowledge]:
     report = build(write_tree(root), out, source="toy source 9.4.2-1")
     assert report.release == "9.4" and report.version == "9.4.2"
     assert report.problems == ()
-    assert dict(report.counts)["helpers"] == 6
+    assert dict(report.counts)["helpers"] == 8
     yield for_release("9.4.2-toy", out)
     knowledge_module._for_release.cache_clear()
 
@@ -103,8 +103,27 @@ def test_helpers_by_running_get_func_proto(built: Knowledge) -> None:
     assert allowed("sleepy", "LSM").allowed == "unknown"
     assert allowed("lonely", "XDP").allowed == "no"  # the weak function gives nothing
     assert allowed("never_heard_of", "XDP").allowed == "unknown"
-    assert built.base_helpers == {"look", "peek_kernel"}
+    assert set(built.base_helpers) == {"look", "peek_kernel"}
     assert built.iter_helpers == {"toy": ("setopt",)}
+
+
+def test_what_a_proto_allows(built: Knowledge) -> None:
+    """``allowed`` of a proto is part of the way to a helper: by what the program hangs on, if on anything."""
+
+    def answer(helper: str, prog_type: str, attach_type: str = "", hook: str = "") -> str:
+        return built.helper_allowed(helper, prog_type, attach_type=attach_type, hook=hook).allowed
+
+    assert answer("path", "LSM", "LSM_MAC", "file_open") == "yes"
+    assert answer("path", "LSM", "LSM_MAC", "task_free") == "no"
+    assert answer("path", "TRACING", "TRACE_FENTRY", "vfs_toy") == "yes"
+    assert answer("path", "TRACING", "TRACE_FENTRY", "do_toy") == "no"
+    assert answer("path", "TRACING", "TRACE_FENTRY") == "unknown"
+    assert answer("path", "SYSCALL") == "no"
+    assert answer("store", "TRACING", "TRACE_FENTRY", "do_toy") == "yes"
+    assert answer("store", "TRACING", "TRACE_FENTRY", "toy_store_get") == "no"
+    assert answer("store", "TRACING", "TRACE_FENTRY") == "unknown"
+    assert answer("store", "TRACING", "TRACE_RAW_TP", "toy_wound") == "yes"
+    assert answer("store", "TRACING", "MODIFY_RETURN", "do_toy") == answer("store", "SYSCALL") == "no"
 
 
 def test_struct_ops_members_and_helpers(built: Knowledge) -> None:
@@ -163,7 +182,8 @@ def test_system_calls_of_each_architecture(built: Knowledge) -> None:
 
 def test_user_interface_enums(built: Knowledge) -> None:
     assert built.uapi["bpf_map_type"] == ("BPF_MAP_TYPE_UNSPEC", "BPF_MAP_TYPE_HASH")
-    assert built.uapi["helpers"] == ("unspec", "look", "peek_kernel", "setopt", "retval", "sleepy", "lonely")
+    helpers = ("unspec", "look", "peek_kernel", "setopt", "retval", "sleepy", "lonely", "path", "store")
+    assert built.uapi["helpers"] == helpers
 
 
 def test_same_tree_same_bytes(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from support.kernels import CONFIG, KernelBuilder, classes, judged, only, rules
 
 END = [mov(0, 0), exit_()]
 SETSOCKOPT, TCP_SEND_ACK, PROBE_WRITE_USER, SKB_LOAD_BYTES, KTIME, TASK_STORAGE_GET = 49, 116, 36, 26, 5, 156
+COPY_FROM_USER, GET_TASK_STACK, D_PATH, SK_STORAGE_GET = 148, 141, 147, 107
 
 
 def kernel(release: str = "7.3", arch: str = "x86_64", **given: Any) -> Kernel:
@@ -90,6 +91,28 @@ def test_r_11_3_and_11_4_by_attach_type(section: str, allowed: bool) -> None:
     assert helper(SETSOCKOPT, section, kernel()) == ([] if allowed else NO)
 
 
+@pytest.mark.parametrize(
+    ("number", "section", "allowed"),
+    [
+        (D_PATH, "fentry/vfs_getattr", True),
+        (D_PATH, "fentry/do_unlinkat", False),
+        (D_PATH, "iter/task", True),
+        (D_PATH, "syscall", False),
+        (D_PATH, "lsm/file_open", True),
+        (D_PATH, "lsm_cgroup/sk_alloc_security", False),
+        (D_PATH, "fentry", True),  # what it hangs on is set at run time: no reason to call it broken
+        (SK_STORAGE_GET, "fentry/do_unlinkat", True),
+        (SK_STORAGE_GET, "fexit/bpf_sk_storage_free", False),
+        (SK_STORAGE_GET, "fmod_ret/security_file_open", False),
+        (SK_STORAGE_GET, "tp_btf/sys_enter", True),
+    ],
+)
+@pytest.mark.parametrize("release", ["6.1", "6.12", "6.18", "7.3"])
+def test_r_6_2_what_a_proto_allows(number: int, section: str, allowed: bool, release: str) -> None:
+    """``allowed`` of the helper's proto: "helper call is not allowed in probe"."""
+    assert helper(number, section, KernelBuilder(release).kernel(config=CONFIG)) == ([] if allowed else NO)
+
+
 def ops_program(
     ops: str,
     member: str,
@@ -121,6 +144,8 @@ def ops_program(
         ("sched_ext_ops", "running", TASK_STORAGE_GET, "6.12", True),
         ("Qdisc_ops", "enqueue", SETSOCKOPT, "7.3", False),
         ("hid_bpf_ops", "hid_device_event", KTIME, "7.3", True),
+        ("Qdisc_ops", "enqueue", GET_TASK_STACK, "7.3", True),  # two protos; the one for programs that sleep is another
+        ("Qdisc_ops", "enqueue", COPY_FROM_USER, "7.3", False),
     ],
 )
 def test_r_11_2_helpers_of_struct_ops(ops: str, member: str, number: int, release: str, allowed: bool) -> None:

@@ -17,6 +17,8 @@ FILES = {
 	FN(retval, 4, ##ctx) \\
 	FN(sleepy, 5, ##ctx) \\
 	FN(lonely, 6, ##ctx) \\
+	FN(path, 7, ##ctx) \\
+	FN(store, 8, ##ctx) \\
 	/* the end */
 #define __NOT_A_HELPER(FN) FN(nothing)
 enum bpf_cmd { BPF_MAP_CREATE, BPF_PROG_LOAD = 5, __MAX_BPF_CMD };
@@ -33,6 +35,7 @@ BPF_PROG_TYPE(BPF_PROG_TYPE_XDP, xdp, struct xdp_md, struct xdp_buff)
 BPF_PROG_TYPE(BPF_PROG_TYPE_LSM, lsm, void *, void *)
 #endif
 BPF_PROG_TYPE(BPF_PROG_TYPE_SYSCALL, bpf_syscall, void *, void *)
+BPF_PROG_TYPE(BPF_PROG_TYPE_TRACING, toy_tracing, void *, void *)
 #ifdef CONFIG_BPF_JIT
 BPF_PROG_TYPE(BPF_PROG_TYPE_STRUCT_OPS, bpf_struct_ops, void *, void *)
 #endif
@@ -295,17 +298,66 @@ lsm_func_proto(enum bpf_func_id func_id, const struct bpf_prog *prog)
 #endif
 	case BPF_FUNC_sleepy:
 		return prog->sleepable ? &bpf_sleepy_proto : NULL;
+	case BPF_FUNC_path:
+		return &toy_path_proto;
 	default:
 		return bpf_base_func_proto(func_id, prog);
 	}
 }
+bool bpf_lsm_is_sleepable_hook(u32 btf_id)
+{
+	return btf_id_set_contains(&sleepable_lsm_hooks, btf_id);
+}
 const struct bpf_verifier_ops lsm_verifier_ops = { .get_func_proto = lsm_func_proto, };
 """,
     "kernel/bpf/jitted.c": """
+BTF_SET_START(toy_paths)
+BTF_ID(func, vfs_toy)
+BTF_SET_END(toy_paths)
+static bool toy_path_allowed(const struct bpf_prog *prog)
+{
+	if (prog->type == BPF_PROG_TYPE_LSM)
+		return bpf_lsm_is_sleepable_hook(prog->aux->attach_btf_id);
+	return btf_id_set_contains(&toy_paths, prog->aux->attach_btf_id);
+}
+const struct bpf_func_proto toy_path_proto = { .func = toy_path, .allowed = toy_path_allowed };
+static bool toy_store_allowed(const struct bpf_prog *prog)
+{
+	const struct btf *btf_vmlinux;
+	const struct btf_type *t;
+	const char *tname;
+	u32 btf_id;
+
+	if (prog->aux->dst_prog)
+		return false;
+	switch (prog->expected_attach_type) {
+	case BPF_TRACE_RAW_TP:
+		return true;
+	case BPF_TRACE_FENTRY:
+		btf_vmlinux = bpf_get_btf_vmlinux();
+		if (IS_ERR_OR_NULL(btf_vmlinux))
+			return false;
+		btf_id = prog->aux->attach_btf_id;
+		t = btf_type_by_id(btf_vmlinux, btf_id);
+		tname = btf_name_by_offset(btf_vmlinux, t->name_off);
+		return !!strncmp(tname, "toy_store", strlen("toy_store"));
+	default:
+		return false;
+	}
+}
+static const struct bpf_func_proto toy_store_proto = { .func = toy_store, .allowed = toy_store_allowed };
 static const struct bpf_func_proto *syscall_func_proto(enum bpf_func_id func_id, const struct bpf_prog *prog)
 {
-	return bpf_base_func_proto(func_id, prog);
+	switch (func_id) {
+	case BPF_FUNC_path:
+		return &toy_path_proto;
+	case BPF_FUNC_store:
+		return &toy_store_proto;
+	default:
+		return bpf_base_func_proto(func_id, prog);
+	}
 }
+const struct bpf_verifier_ops toy_tracing_verifier_ops = { .get_func_proto = syscall_func_proto };
 const struct bpf_verifier_ops bpf_syscall_verifier_ops = { .get_func_proto = syscall_func_proto };
 """,
     "net/Makefile": "obj-y += toy.o\n",

@@ -75,7 +75,8 @@ class Alternative:
     """One way in which a helper is given out: the ``bpf_func_proto`` and what must hold for it.
 
     Each condition is ``(kind, negated, words)``: kinds ``attach`` (expected attach type), ``config``, ``cap``,
-    ``lockdown``, ``sleepable``, ``hook`` (LSM hook), ``member`` and ``text`` (source that was not understood).
+    ``lockdown``, ``sleepable``, ``hook`` (LSM hook or traced function), ``unlike`` (its name begins otherwise),
+    ``member`` and ``text`` (source that was not understood). They include those of the proto's ``allowed``.
     ``gpl_only`` and ``might_sleep`` belong to the ``proto``: one helper may have several.
     """
 

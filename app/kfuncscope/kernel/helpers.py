@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .facts import Alternative, Answer, HelperAllow, HelperAnswer, HelperFact
@@ -21,7 +21,7 @@ _ASSUMED_OFF = frozenset({"CONFIG_BPF_KPROBE_OVERRIDE"})
 class HelperCaller:
     """The program that calls: program and attach type, and where it will run (empty or None = not known).
 
-    ``hook`` is the LSM hook or the iterator's target; ``config`` maps ``CONFIG_X`` to its value; loaders are taken
+    ``hook`` is the LSM hook, the traced function or the iterator's target; ``config`` maps ``CONFIG_X`` to its value; loaders are taken
     to be privileged.
     """
 
@@ -72,7 +72,8 @@ def _struct_ops(knowledge: Knowledge, fact: HelperFact, caller: HelperCaller) ->
             return HelperAnswer("no", f"{ops.name}.{caller.member} is not given {fact.name}", "R-11.2")
         return HelperAnswer("yes", f"given to {ops.name}", "R-11.2")
     if base and ops.base_helpers:
-        return HelperAnswer("yes", "in the list for every program type", "R-11.2", might_sleep=fact.might_sleep)
+        caps = knowledge.caps(caller.arch) if caller.arch else None
+        return replace(_any_of(fact.name, knowledge.base_helpers[fact.name], caller, caps), rule="R-11.2")
     return HelperAnswer("no", f"{ops.name} is not given {fact.name}", "R-11.2")
 
 
@@ -124,6 +125,10 @@ def _condition(kind: str, words: tuple[str, ...], caller: HelperCaller, caps: Ar
             if not caller.hook:
                 return "unknown"
             return "yes" if caller.hook in words else "no"
+        case "unlike":
+            if not caller.hook:
+                return "unknown"
+            return "no" if caller.hook.startswith(words) else "yes"
     return "unknown"
 
 
@@ -154,7 +159,8 @@ def _config(words: tuple[str, ...], caller: HelperCaller, caps: ArchCaps | None)
 _TOLD = {
     "attach": "the expected attach type is one of",
     "config": "the kernel has",
-    "hook": "the LSM hook is one of",
+    "hook": "it hangs on one of",
+    "unlike": "the name of what it hangs on does not begin with",
     "sleepable": "the program may sleep",
     "lockdown": "the kernel is locked down:",
     "text": "the kernel's code agrees:",

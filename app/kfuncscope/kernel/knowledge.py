@@ -119,11 +119,14 @@ class Knowledge:
         return self._read("helpers")
 
     @cached_property
+    def _helper_ways(self) -> list[HelperAllow]:
+        table = self._helper_table
+        return [_allow(rows, table["protos"]) for rows in table["ways"]]
+
+    @cached_property
     def helpers(self) -> Mapping[str, HelperFact]:
         """Helper name without ``bpf_`` → fact (R-6.2)."""
-        table = self._helper_table
-        protos = table["protos"]
-        ways = [_allow(rows, protos) for rows in table["ways"]]
+        table, ways = self._helper_table, self._helper_ways
         given: dict[str, dict[str, HelperAllow]] = {name: {} for name in table["helpers"]}
         for prog_type, rows in table["types"].items():
             for name, number in rows.items():
@@ -136,9 +139,9 @@ class Knowledge:
         return frozenset(self._helper_table["types"])
 
     @cached_property
-    def base_helpers(self) -> frozenset[str]:
-        """Helpers of bpf_base_func_proto, given to (nearly) every program type."""
-        return frozenset(self._helper_table["base"])
+    def base_helpers(self) -> Mapping[str, HelperAllow]:
+        """Helpers of bpf_base_func_proto, given to (nearly) every program type, and how (R-11.2)."""
+        return {name: self._helper_ways[number] for name, number in self._helper_table["base"].items()}
 
     @cached_property
     def iter_helpers(self) -> Mapping[str, tuple[str, ...]]:

@@ -39,11 +39,13 @@ class Runner:
     _constants: dict[tuple[str, str], int | None] = field(default_factory=dict)
     _steps: int = 0
 
-    def run(self, file: str, function: str, args: tuple[Value, ...] = ()) -> list[tuple[Value, Path]]:
-        """Every (returned value, path) of the function; a function without a return gives 0."""
+    def run(
+        self, file: str, function: str, args: tuple[Value, ...] = (), path: Path | None = None
+    ) -> list[tuple[Value, Path]]:
+        """Every (returned value, path) of the function, on from ``path``; one without a return gives 0."""
         self._steps = 0
         try:
-            return list(self._function(file, function, args, Path(), 0))
+            return list(self._function(file, function, args, path or Path(), 0))
         except RecursionError:
             raise NotUnderstoodError(f"{function} is nested too deeply") from None
 
@@ -201,7 +203,11 @@ class Runner:
             elif isinstance(value, Sym):
                 yield True, after
             else:
-                yield from self._decide(value.kind, value.words, after)
+                yield from self.decide(value, after)
+
+    def decide(self, value: Open, path: Path) -> Iterator[tuple[bool, Path]]:
+        """Both answers to an open value, or the one that the path's conditions leave."""
+        yield from self._decide(value.kind, value.words, path)
 
     def _decide(self, kind: str, words: tuple[str, ...], path: Path) -> Iterator[tuple[bool, Path]]:
         known = path.knows(kind, words)

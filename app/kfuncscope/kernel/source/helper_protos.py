@@ -7,16 +7,19 @@ R-6.2, R-11.3, R-11.4. Nothing is looked up by name: helpers, types and function
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from .cparse import NotUnderstoodError
 from .ctext import calls, fields, gates_at, initializer, options, split_args, squeeze
 from .decide import Runner
 from .id_sets import IdSets
-from .paths import Cond, Open, Sym, Value, merge
+from .paths import Cond, Open, Path, Sym, Value, merge
 from .tree import Tree
 
+# Program types that hang on something with a BTF id (bpf_prog_load_check_attach); for others the id is 0.
+_WITH_TARGET = frozenset({"TRACING", "LSM", "EXT", "STRUCT_OPS"})
 _CAPABLE = {"bpf_capable": "CAP_BPF", "perfmon_capable": "CAP_PERFMON", "bpf_ns_capable": "CAP_BPF"}
 
 
@@ -36,7 +39,9 @@ class ProgramWorld:
             "prog.expected_attach_type": Open("attach"),
             "prog.sleepable": Open("sleepable"),
             "prog.aux.sleepable": Open("sleepable"),
-            "prog.aux.attach_btf_id": Open("hook"),
+            "prog.aux.attach_btf_id": Open("hook") if self.prog_type in _WITH_TARGET else 0,
+            "prog.aux.attach_func_name": Open("hook"),
+            "prog.aux.dst_prog": 0,  # the target is the kernel's, not another program
             "prog.aux.st_ops": self.struct_ops,
             "prog.aux.attach_st_ops_member_off": self.member,
         }
@@ -61,6 +66,14 @@ class ProgramWorld:
             return 0  # the iterator's own helpers are a table of their own (R-11.3)
         if name in ("btf_id_set_contains", "btf_id_set8_contains") and isinstance(args[0], Sym):
             return self._contains(args[0].name, args[1], file)
+        if name in ("IS_ERR", "IS_ERR_OR_NULL"):
+            return 0
+        if name in ("bpf_get_btf_vmlinux", "btf_type_by_id"):
+            return Sym(name)  # there for every program that is verified
+        if name == "btf_name_by_offset":  # of the one type whose id a program has
+            return Open("hook")
+        if name == "strncmp" and isinstance(args[0], Open) and args[0].kind == "hook" and isinstance(args[1], Sym):
+            return Open("unlike", (args[1].name.strip('"'),))
         if name == "[]" and isinstance(args[0], Sym) and isinstance(args[1], int):
             members = self.ids.lists(file).get(args[0].name, ())
             return Sym(members[args[1]]) if args[1] < len(members) else None
@@ -70,6 +83,8 @@ class ProgramWorld:
         members = self.ids.lists(file).get(name)
         if members is None:
             return None
+        if isinstance(what, int):
+            return 0
         if isinstance(what, Sym):
             return int(what.name in members)
         if isinstance(what, Open) and what.kind == "hook":
@@ -85,14 +100,24 @@ def helper_names(tree: Tree) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name != "unspec"))
 
 
-def protos(tree: Tree) -> dict[str, tuple[bool, bool]]:
-    """``struct bpf_func_proto`` object → (GPL only, may sleep)."""
+class Proto(NamedTuple):
+    """A ``struct bpf_func_proto``: for GPL compatible programs only, may it sleep, its file and its ``allowed``."""
+
+    gpl: bool
+    sleep: bool
+    file: str
+    allowed: str
+
+
+def protos(tree: Tree) -> dict[str, Proto]:
+    """Name of each ``struct bpf_func_proto`` → what decides about it."""
     found = {}
     for path in tree.having(b"_func_proto", r"struct bpf_func_proto \w+\s*="):
         text = tree.text(path)
         for match in re.finditer(r"\bstruct\s+bpf_func_proto\s+(\w+)\s*=\s*\{", text):
             body = fields(initializer(text[match.start() :], r"\bstruct\s+bpf_func_proto\s+\w+") or "")
-            found[match[1]] = (body.get("gpl_only") == "true", body.get("might_sleep") == "true")
+            gpl, sleep = body.get("gpl_only") == "true", body.get("might_sleep") == "true"
+            found[match[1]] = Proto(gpl, sleep, path, body.get("allowed", ""))
     return found
 
 
@@ -165,13 +190,27 @@ class HelperLists:
             if isinstance(value, int) and value == 0:
                 continue
             proto = value.name if isinstance(value, Sym) else ""
-            conds = path.conds if isinstance(value, Sym) else (*path.conds, ("text", False, (str(value),)))
-            results.setdefault((path.via, proto), []).append(conds)
+            if not isinstance(value, Sym):
+                path = path.assume("text", False, (str(value),))
+            results.setdefault((path.via, proto), []).extend(self._allowed(runner, proto, path))
         return [
             [via, proto, [[kind, int(negated), list(words)] for kind, negated, words in way]]
             for (via, proto), paths in sorted(results.items())
             for way in merge(paths)
         ]
+
+    def _allowed(self, runner: Runner, proto: str, path: Path) -> Iterator[tuple[Cond, ...]]:
+        """The conditions on a path that ends at a proto: with those under which its ``allowed`` says yes."""
+        known = self.protos.get(proto)
+        if known is None or not known.allowed:
+            yield path.conds
+            return
+        for value, after in runner.run(known.file, known.allowed, (Sym("prog"),), replace(path, env=())):
+            if not isinstance(value, Open):
+                decided = [(value != 0, after)]
+            else:
+                decided = list(runner.decide(value, after))
+            yield from (way.conds for truth, way in decided if truth)
 
 
 def helper_table(tree: Tree, ids: IdSets) -> dict[str, Any]:
@@ -180,6 +219,13 @@ def helper_table(tree: Tree, ids: IdSets) -> dict[str, Any]:
     ops = verifier_ops(tree)
     ways: dict[str, int] = {}
     pool: list[Any] = []
+
+    def number(given: list[list[Any]]) -> int:
+        place = ways.setdefault(repr(given), len(pool))
+        if place == len(pool):
+            pool.append(given)
+        return place
+
     types: dict[str, dict[str, int]] = {}
     missing = []
     for prog_type, (name, _gates) in program_types(tree).items():
@@ -191,18 +237,16 @@ def helper_table(tree: Tree, ids: IdSets) -> dict[str, Any]:
             continue
         rows = types.setdefault(prog_type, {})
         for helper, given in lists.of(file, function, ProgramWorld(ids, prog_type)).items():
-            key = repr(given)
-            if key not in ways:
-                ways[key] = len(pool)
-                pool.append(given)
-            rows[helper] = ways[key]
+            rows[helper] = number(given)
     base = lists.of("kernel/bpf/helpers.c", "bpf_base_func_proto", ProgramWorld(ids, "STRUCT_OPS"))
     return {
         "helpers": list(lists.names),
         "ways": pool,
         "types": types,
-        "base": {helper: [] for helper in base},
-        "protos": {name: [int(gpl), int(sleep)] for name, (gpl, sleep) in sorted(lists.protos.items()) if gpl or sleep},
+        "base": {helper: number(given) for helper, given in base.items()},
+        "protos": {
+            name: [int(one.gpl), int(one.sleep)] for name, one in sorted(lists.protos.items()) if one.gpl or one.sleep
+        },
         "iter": iterator_helpers(tree),
         "missing": missing,
         "problems": [squeeze(problem) for problem in lists.problems],
