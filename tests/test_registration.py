@@ -400,7 +400,7 @@ def test_sets_are_kept_between_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     first = sets_of_kernel(files, built.blob)
     assert sets_of_kernel(files, built.blob) == first
     assert len(reads) == 1
-    assert first[0].prog_types == {"UNSPEC", "XDP"}
+    assert first.kfuncs[0].prog_types == {"UNSPEC", "XDP"}
     key = cache.default_cache().entries()[0].key
     for damaged in (b"{}x", b"[[1]]", b"7"):
         cache.default_cache().put(key, damaged)

@@ -21,8 +21,8 @@ _ASSUMED_OFF = frozenset({"CONFIG_BPF_KPROBE_OVERRIDE"})
 class HelperCaller:
     """The program that calls: program and attach type, and where it will run (empty or None = not known).
 
-    ``hook`` is the LSM hook, the traced function or the iterator's target; ``config`` maps ``CONFIG_X`` to its value; loaders are taken
-    to be privileged.
+    ``hook`` is the LSM hook, the traced function or the iterator's target; ``config`` maps ``CONFIG_X`` to its value;
+    loaders are taken to be privileged.
     """
 
     prog_type: str

@@ -12,10 +12,11 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake.files import KernelFiles, Problem
 from kfuncscope.kernel.arch import BIG_ENDIAN, SYSCALL_PREFIX, bracket_release, identify_arch
-from kfuncscope.kernel.binary import sets_of_kernel
+from kfuncscope.kernel.binary import ImageSets, sets_of_kernel
 from kfuncscope.kernel.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.facts import ArchCaps
+from kfuncscope.kernel.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.knowledge import Knowledge, for_release
 from kfuncscope.kernel.modules import Modules
@@ -164,16 +165,27 @@ class Kernel:
     def _exact(self) -> bool:
         return self.knowledge.borrowed_for is None and bool(self.release)
 
-    def _image_sets(self) -> list[KfuncSet] | None:
-        """Kfunc sets of the kernel's binary; None where none was given or it holds none (R-1.17)."""
+    @cached_property
+    def _from_image(self) -> ImageSets:
+        """What the kernel's binary holds; nothing where none was given, or it cannot be read."""
         if self.vmlinux is None:
-            return None
+            return ImageSets([], [])
         try:
-            found = sets_of_kernel(self.files, self.vmlinux)
+            return sets_of_kernel(self.files, self.vmlinux)
         except InputError as error:
             self.problems.append(Problem(error.source, error.reason, error.offset))
-            return None
-        return completed(kfunc_sets(found), self.vmlinux, self.knowledge, self.config) or None
+            return ImageSets([], [])
+
+    def _image_sets(self) -> list[KfuncSet] | None:
+        """Kfunc sets of the kernel's binary; None where none was given or it holds none (R-1.17)."""
+        found = kfunc_sets(self._from_image.kfuncs)
+        return completed(found, self.vmlinux, self.knowledge, self.config) if self.vmlinux and found else None
+
+    @cached_property
+    def lsm_hooks(self) -> LsmHooks:
+        """From which LSM hooks BPF is shut out, and where it may sleep (R-7.12)."""
+        tables = (self.knowledge, self.knowledge.older)
+        return LsmHooks(tables, self._from_image.hooks, lambda hook: bool(self.functions(PREFIX + hook, "vmlinux")))
 
     def _module_sets(self, module: str, blob: Blob) -> list[KfuncSet] | None:
         try:

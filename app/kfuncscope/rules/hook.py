@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-from kfuncscope.kernel.facts import LsmHookFact
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.ctx_access import Passed, argument_problems, unsupported_prototype
@@ -289,7 +287,7 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     """Where a program that may sleep can hang (R-7.11, R-11.7, LSM: the kernel's set of sleepable hooks)."""
     name, section = program.section.target, program.section
     if section.prog_type == "LSM":
-        return _by_tables(kernel, program, lambda hook: not hook.sleepable, f"LSM hook {name} is not sleepable")
+        return _of_lsm(kernel, program, kernel.lsm_hooks.awake(name), f"LSM hook {name} is not sleepable")
     if kernel.version >= (6, 12) and kernel.knowledge.fmodret.get(name, 0) & 0x20:
         return []
     allowed = _open_to_errors(kernel, name)
@@ -307,17 +305,14 @@ def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
         if all(m.name != name for m in blob.members(union)):
             message = f"bpf_lsm_{name} is a function of the kernel, but there is no LSM hook {name}"
             return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
-    return _by_tables(kernel, program, lambda hook: hook.bpf_disabled, f"LSM hook {name} is closed to BPF")
+    return _of_lsm(kernel, program, kernel.lsm_hooks.closed(name), f"LSM hook {name} is closed to BPF")
 
 
-def _by_tables(kernel: Kernel, program: Program, bad: Callable[[LsmHookFact], bool], message: str) -> list[Problem]:
-    """A fault that the tables tell of a hook; between two releases with tables both must."""
-    tables = (kernel.knowledge, kernel.knowledge.older)
-    facts = [t.lsm_hooks.get(program.section.target) for t in tables if t is not None]
-    told = {bad(fact) for fact in facts if fact is not None}
-    if True not in told:
+def _of_lsm(kernel: Kernel, program: Program, refused: bool | None, message: str) -> list[Problem]:
+    """A fault of a hook, where there is one; a doubt where two releases with tables do not agree about it."""
+    if refused is False:
         return []
-    if told == {True}:
+    if refused:
         return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
     doubt = f"{message} in {kernel.knowledge.release} or an older release; in this one that is not known"
     return [_problem(program, "", ("R-7.12",), doubt, certain=False, confidence=Confidence.LOW)]

@@ -173,8 +173,8 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     kernel.modules.prepare(progress)
     if kernel.symbols is not None:
         kernel.symbols.prepare()
-    _ = kernel.kfuncs, kernel.kfunc_rules, kernel.caps, kernel.helpers, kernel.map_types
-    _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.lsm_hooks, kernel.knowledge.tracepoints
+    _ = kernel.kfuncs, kernel.kfunc_rules, kernel.caps, kernel.helpers, kernel.map_types, kernel.lsm_hooks
+    _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.tracepoints
     if kernel.vmlinux is not None:
         kernel.vmlinux.essential("task_struct")
     kernel.knowledge.notrace("", kernel.arch)
