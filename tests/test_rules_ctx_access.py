@@ -33,6 +33,7 @@ def kernel(release: str = "7.3") -> KernelBuilder:
     kb.hook("gives_union", [("a", kb.s32)], either)
     kb.hook("gives_pointer", [("a", kb.s32)], kb.btf.ptr(pair))
     kb.hook("takes_union", [("a", either), ("b", kb.s32)])
+    kb.hook("takes_large", [("a", kb.btf.union("large", [("a", kb.btf.array(kb.u64, 4))]))])
     kb.hook("takes_empty", [("a", kb.btf.struct("empty", []))])
     kb.btf.func("bpf_lsm_void", VOID, [("a", kb.s32)])
     kb.lsm("int", [("a", kb.s32)])
@@ -69,11 +70,15 @@ def test_r_7_10_functions_that_return_structs(section: str, release: str) -> Non
     assert loads(kb, f"{section}/takes_empty") == Tri.NO
 
 
-@pytest.mark.parametrize(("release", "passed"), [("6.1", "no"), ("6.12", "no"), ("7.3", "yes")])
+@pytest.mark.parametrize(
+    ("release", "passed"),
+    [("6.1", "no"), ("6.12", "no"), ("6.16", "no"), ("6.18", "yes"), ("7.0", "yes"), ("7.3", "yes")],
+)
 def test_r_7_10_unions_by_value(release: str, passed: str) -> None:
     """Older kernels know the size of structs alone; tracepoints with unions are refused where one is read."""
     kb = kernel(release)
     assert loads(kb, "fentry/takes_union") == Tri(passed)
+    assert loads(kb, "fentry/takes_large") == Tri.NO
     assert loads(kb, "tp_btf/t", 0) == Tri(passed)
     assert loads(kb, "tp_btf/t") == Tri.YES
 
@@ -115,6 +120,7 @@ def test_r_11_16_functions_that_never_return() -> None:
         ("7.3", "__x64_sys_open", "n", "yes"),
         ("7.1", "__x64_sys_open", "n", "yes"),
         ("6.18", "__x64_sys_open", "n", "no"),
+        ("7.0", "__x64_sys_open", "n", "no"),
         ("7.3", "__ia32_sys_open", "n", "no"),
         ("7.1", "__ia32_compat_sys_open", "n", "no"),
         ("7.3", "__ia32_sys_open", "y", "yes"),
@@ -130,12 +136,18 @@ def test_r_11_7_system_calls(release: str, name: str, injection: str, expected: 
     assert only(program(f"fmod_ret/{name}"), k).loads == Tri(expected)
 
 
-@pytest.mark.parametrize(("release", "expected"), [("6.12", "no"), ("6.18", "no"), ("7.1", "yes"), ("7.3", "yes")])
+@pytest.mark.parametrize(
+    ("release", "expected"), [("6.12", "no"), ("6.18", "no"), ("7.0", "no"), ("7.1", "yes"), ("7.3", "yes")]
+)
 def test_r_11_15_pointers_to_other_things(release: str, expected: str) -> None:
-    """A pointer to a pointer is handed out from 7.1 on at the latest."""
+    """A pointer to a pointer is handed out from 7.1 on, as an argument and as what a function returns."""
     kb = KernelBuilder(release)
-    kb.tracepoint("t", [("p", kb.btf.ptr(kb.btf.ptr(kb.s32)))])
+    pointer = kb.btf.ptr(kb.btf.ptr(kb.s32))
+    kb.tracepoint("t", [("p", pointer)])
+    kb.hook("f", [("a", kb.s32)], pointer)
     assert loads(kb, "tp_btf/t", 0) == Tri(expected)
+    assert loads(kb, "fexit/f", 1) == Tri(expected)
+    assert loads(kb, "fexit/f", 0) == Tri.YES
 
 
 @pytest.mark.parametrize(("release", "expected"), [("6.1", "yes"), ("6.12", "no"), ("7.3", "no")])

@@ -15,14 +15,15 @@ from kfuncscope.rules.problem import Problem
 from kfuncscope.rules.verdict import NeedKind
 
 RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_MAC", "LSM_CGROUP"})
+RETURNED = "the returned value"  # named as a slot, after the arguments
 MAX_ARGS = 12  # MAX_BPF_FUNC_ARGS
 MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
 
-# Last release that hands out no pointers but to structs, and the first that is known to: 7.1 was tried.
-LAST_STRUCT_ONLY, ANY_POINTER = (6, 19), (7, 1)
+# Last release that hands out no pointers but to structs, and the first that does: 7.0 and 7.1 were tried.
+LAST_STRUCT_ONLY, ANY_POINTER = (7, 0), (7, 1)
 CONST_VOID = (6, 16)  # first release that hands out ``const void *`` arguments
 # First release known to pass unions as it does structs, and the last known not to (btf.c, __get_type_size).
-UNION_ARGS, NO_UNION_ARGS = (7, 2), (6, 12)
+UNION_ARGS, NO_UNION_ARGS = (6, 18), (6, 16)
 
 
 class Passed(NamedTuple):
@@ -77,6 +78,8 @@ def argument_problems(ctx: Context, program: Program, hook: Passed) -> list[Prob
             found.append(_problem(program, hook, "R-7.10", message, True, place))
         elif refused := _returned(hook, attach):
             found.append(_problem(program, hook, "R-7.10", refused, True, place))
+        elif returned := hook.blob.ref(hook.proto):
+            found += _argument(ctx.kernel, program, hook, Slot(RETURNED, returned), place)
     return found
 
 
@@ -87,9 +90,10 @@ def _argument(kernel: Kernel, program: Program, hook: Passed, slot: Slot, place:
     refused = _not_handed_out(kernel, told)
     if refused is None:
         return []
-    message = f"argument {slot.name} of {hook.name} is a {told}, which this kernel does not hand out"
+    what = slot.name if slot.name == RETURNED else f"argument {slot.name}"
+    message = f"{what} of {hook.name} is a {told}, which this kernel does not hand out"
     if not refused:
-        message = f"whether this kernel hands out argument {slot.name} of {hook.name}, a {told}, is not known"
+        message = f"whether this kernel hands out {what} of {hook.name}, a {told}, is not known"
     return [_problem(program, hook, "R-11.15", message, refused, place)]
 
 

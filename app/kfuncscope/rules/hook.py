@@ -28,8 +28,8 @@ CHECKED_AT_LOAD = frozenset(
 
 # What came between 6.12 and 7.2 is known to be absent up to the first of these; 7.2 is the next release with tables.
 NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
-# Last release without, and first known with, system calls open to programs that sleep or modify what is returned.
-SYSCALLS_CLOSED, SYSCALLS_OPEN = (6, 19), (7, 1)
+# Last release without, and first with, system calls open to programs that sleep or modify what is returned.
+SYSCALLS_CLOSED, SYSCALLS_OPEN = (7, 0), (7, 1)
 GPL_READS = (6, 12)  # first release known to ask for a licence where a kernel struct is read; 6.1 does not
 
 
