@@ -68,12 +68,13 @@ def test_r_3_12b_global_subprograms(release: str, counts: bool) -> None:
         ("6.6", "no", "no"),
         ("6.15", "no", "no"),
         ("6.17", "yes", "no"),
-        ("7.0", "yes", "unknown"),
+        ("7.0", "yes", "no"),
+        ("7.1", "yes", "yes"),
         ("7.2", "yes", "yes"),
     ],
 )
 def test_r_11_15_pointers_by_release(release: str, void: str, pointer: str) -> None:
-    """``const void *`` is handed out from 6.16 on, pointers to pointers by 7.2."""
+    """``const void *`` is handed out from 6.16 on, pointers to pointers from 7.1 on."""
     k = kernel(release)
     assert told("fentry/f", k, [ldx(8, 2, 1, 0)]).loads == Tri(void)
     assert told("fentry/f", k, [ldx(8, 2, 1, 8)]).loads == Tri(pointer)
@@ -83,13 +84,13 @@ def test_r_11_15_pointers_by_release(release: str, void: str, pointer: str) -> N
     ("release", "section", "loads"),
     [
         ("6.6", "fentry.s/__x64_sys_open", "no"), ("6.17", "fentry.s/__x64_sys_open", "no"),
-        ("7.0", "fentry.s/__x64_sys_open", "unknown"), ("7.2", "fentry.s/__x64_sys_open", "yes"),
+        ("7.0", "fentry.s/__x64_sys_open", "no"), ("7.1", "fentry.s/__x64_sys_open", "yes"),
         ("6.17", "fentry.s/f", "no"), ("7.0", "fentry.s/f", "no"), ("7.0", "fmod_ret/f", "no"),
-        ("6.18", "fmod_ret/__x64_sys_open", "no"), ("7.0", "fmod_ret/__x64_sys_open", "unknown"),
+        ("6.18", "fmod_ret/__x64_sys_open", "no"), ("7.0", "fmod_ret/__x64_sys_open", "no"),
     ],
 )  # fmt: skip
 def test_r_11_7_without_error_injection(release: str, section: str, loads: str) -> None:
-    """Only system calls are in question between 6.19 and 7.2; nothing else may sleep in any release."""
+    """System calls are open from 7.1 on; nothing else may sleep in any release."""
     assert told(section, kernel(release)).loads == Tri(loads)
 
 

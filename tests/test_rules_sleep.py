@@ -118,6 +118,42 @@ def test_kfuncs_between_the_tables() -> None:
     assert [p.stage for p in judged["6.18"].problems if p.name == name] == [Stage.NOTE]
 
 
+def calls_between(kfunc_name: str, section: str, *functions: str, whole: bool = False) -> tuple[Tri, list[Stage]]:
+    """Whether a program of 6.18 loads that calls a kfunc, and what is told about that; the kernel has ``functions``."""
+    kb = KernelBuilder("6.18")
+    kb.btf.kfunc(kfunc_name, 0, [])
+    proto = kb.btf.proto(0)
+    for name in (*functions, *(f"f{number}" for number in range(5001 if whole else 0))):
+        kb.btf.func(name, proto=proto)
+    ob = ObjectBuilder()
+    ob.extern_func(kfunc_name, ob.btf.proto(0, []))
+    if section.startswith("struct_ops"):
+        kb.ops("tcp_congestion_ops", [("init", kb.callback())])
+        table = ob.btf.struct("tcp_congestion_ops", [("init", ob.btf.ptr(ob.btf.proto(ob.s32)))])
+        ob.struct_ops("table", table, 8, {0: "prog"})
+    judged = only(ob.program(section, "prog", [kfunc(kfunc_name), *END]), kb.kernel())
+    return judged.loads, [p.stage for p in judged.problems if p.name == kfunc_name]
+
+
+@pytest.mark.parametrize("name", ["scx_bpf_cpuperf_cap", "scx_bpf_now"])
+def test_filters_that_a_kernel_has_or_lacks(name: str) -> None:
+    """The filter came after the older release, as one of the kfuncs did: its function in the BTF tells since when."""
+    section, own = "struct_ops/prog", "scx_kfunc_context_filter"
+    assert calls_between(name, section) == (Tri.YES, [Stage.NOTE])
+    assert calls_between(name, section, own) == (Tri.NO, [Stage.LOAD])
+    assert calls_between(name, section, whole=True) == (Tri.YES, [])
+    assert calls_between(name, section, own, whole=True) == (Tri.NO, [Stage.LOAD])
+
+
+def test_filters_that_went() -> None:
+    """bpf_session_filter took the place of another, which knew fewer kinds of sessions: where they differ is doubt."""
+    name, old = "bpf_session_cookie", "bpf_kprobe_multi_filter"
+    assert calls_between(name, "kprobe/f", old, whole=True) == (Tri.NO, [Stage.LOAD])
+    assert calls_between(name, "kprobe/f", "bpf_session_filter", whole=True) == (Tri.NO, [Stage.LOAD])
+    assert calls_between(name, "kprobe.session/f", old, whole=True) == (Tri.YES, [])
+    assert calls_between(name, "uprobe.session/f", old, whole=True) == (Tri.YES, [Stage.NOTE])
+
+
 def test_lsm_hooks_between_the_tables() -> None:
     """Where both say that a hook is closed it is; where one does, nobody knows."""
     closed = [

@@ -222,12 +222,20 @@ class Kernel:
     @cached_property
     def kfunc_rules(self) -> KfuncRules:
         """Who may call which kfunc."""
-        return KfuncRules(self.knowledge)
+        return KfuncRules(self.knowledge, self.knowledge.older, self._has_function if self.knowledge.older else None)
 
     @cached_property
     def older_kfunc_rules(self) -> tuple[KfuncRules, ...]:
         """The same by the tables of the release before, for a kernel between two that have tables; else none."""
-        return (KfuncRules(self.knowledge.older),) if self.knowledge.older else ()
+        older = self.knowledge.older
+        return (KfuncRules(older, built=self._has_function),) if older else ()
+
+    def _has_function(self, name: str) -> bool | None:
+        """Whether a function was built into the kernel; None where this BTF cannot tell by what it lacks."""
+        if self.functions(name):
+            return True
+        whole = self.vmlinux is not None and self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL
+        return False if whole else None
 
     @cached_property
     def struct_ops(self) -> list[str]:

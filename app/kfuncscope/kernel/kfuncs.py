@@ -7,8 +7,9 @@ source of each fact is kept. A FUNC of the name alone proves nothing (design, "a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
@@ -149,22 +150,71 @@ class Registry:
 
 
 class KfuncRules:
-    """Who may call which kfunc in one release: hooks and filters (R-4.1, R-4.3, R-11.1)."""
+    """Who may call which kfunc in one release: hooks and filters (R-4.1, R-4.3, R-11.1).
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    For a kernel between two releases with tables, ``built`` tells whether it has a function: True, False, or None where
+    that is not known. A filter that it lacks is none of its own, and those of ``older`` that it has still are.
+    """
+
+    def __init__(
+        self, knowledge: Knowledge, older: Knowledge | None = None, built: Callable[[str], bool | None] | None = None
+    ) -> None:
         self.knowledge = knowledge
+        self.built = built
+        self.filters = dict(knowledge.kfunc_filters)
         self._hook_filters: dict[str, set[str]] = {}
+        self._add(knowledge, lambda name: built is None or built(name) is not False)
+        if older is not None and built is not None:
+            gone = {name for name in older.kfunc_filters if name not in self.filters and built(name)}
+            self._add(older, gone.__contains__)
+            self.filters.update({name: older.kfunc_filters[name] for name in gone})
+
+    def _add(self, knowledge: Knowledge, wanted: Callable[[str], bool]) -> None:
         for fact in knowledge.kfuncs.values():
             for reg in fact.registrations:
-                for hook in self._hooks(reg.prog_types):
-                    self._hook_filters.setdefault(hook, set()).update(reg.filters)
+                for hook in self._hooks(reg.prog_types) if reg.filters else ():
+                    self._hook_filters.setdefault(hook, set()).update(filter(wanted, reg.filters))
 
-    def as_known(self, kfunc: Kfunc) -> Kfunc:
-        """The kfunc with the program types that this release's tables tell, where its own binary does not."""
+    def disputes(self, newer: KfuncRules, kfunc: Kfunc, caller: Caller) -> bool:
+        """Whether this older release lets the caller reach a kfunc that ``newer`` denies it, so that nobody knows.
+
+        No dispute: what the kernel's own code registers for other programs, and new filters that the kernel has.
+        """
+        if kfunc.types_source == "binary" and not newer.asked(kfunc, caller):
+            return False
+        blocking = [name for name, _ in newer.blocking(kfunc, caller)]
+        if not set(blocking) <= newer.knowledge.kfunc_filters.keys() and not newer.written.blocking(kfunc, caller):
+            return True  # by a filter as the older release has it alone, which may have changed before it went
+        new = [name for name in blocking if name not in self.filters]
+        if new and newer.built is not None and all(newer.built(name) for name in new):
+            return False
         fact = self.knowledge.kfuncs.get(kfunc.name)
-        if kfunc.types_source == "binary" or fact is None:
-            return kfunc
-        return replace(kfunc, prog_types=fact.prog_types)
+        if fact is None:  # what came since has the newer release's rules, if they were there by then
+            return bool(new)
+        return self.allowed(replace(kfunc, prog_types=fact.prog_types), caller)[0] == "yes"
+
+    @cached_property
+    def written(self) -> KfuncRules:
+        """The rules of the release itself, whatever this kernel has of it."""
+        return KfuncRules(self.knowledge)
+
+    def asked(self, kfunc: Kfunc, caller: Caller) -> list[str]:
+        """The hooks for which the kfunc is registered and that the kernel asks for this caller."""
+        registered = self._hooks(kfunc.prog_types or frozenset())
+        own = self.knowledge.kfunc_hooks.get(caller.prog_type, "")
+        return [hook for hook in (COMMON, own) if hook and hook in registered]
+
+    def blocking(self, kfunc: Kfunc, caller: Caller) -> list[tuple[str, Answer]]:
+        """The filters that keep, or may keep, the caller from the kfunc; none where one hook lets it pass."""
+        found: list[tuple[str, Answer]] = []
+        for hook in self.asked(kfunc, caller):
+            rules = [(name, self.filters.get(name)) for name in sorted(self._hook_filters.get(hook, ()))]
+            answers = [(name, rule.passes(kfunc.name, caller)) for name, rule in rules if rule is not None]
+            against = [(name, answer) for name, answer in answers if answer != "yes"]
+            if not against:
+                return []
+            found += against
+        return found
 
     def _hooks(self, prog_types: frozenset[str]) -> set[str]:
         hooks = self.knowledge.kfunc_hooks
@@ -176,27 +226,15 @@ class KfuncRules:
             return "unknown", "a replacement may call what its target may"
         if kfunc.prog_types is None:
             return "unknown", f"nothing tells for which program types {kfunc.name} is registered"
-        registered = self._hooks(kfunc.prog_types)
         if not kfunc.prog_types:
             return "no", f"{kfunc.name} is in a set that is never registered for programs"
-        own = self.knowledge.kfunc_hooks.get(caller.prog_type, "")
-        asked = [h for h in (COMMON, own) if h and h in registered]
-        if not asked:
+        if not self.asked(kfunc, caller):
             words = ", ".join(sorted(kfunc.prog_types))
             return "no", f"{kfunc.name} is registered for {words}, not for {caller.prog_type}"
-        answers: list[Answer] = []
-        blocked = ""
-        for hook in asked:
-            answer: Answer = "yes"
-            for name in sorted(self._hook_filters.get(hook, ())):
-                rule = self.knowledge.kfunc_filters.get(name)
-                verdict: Answer = rule.passes(kfunc.name, caller) if rule else "yes"
-                if verdict != "yes":
-                    blocked = name
-                    answer = "no" if verdict == "no" or answer == "no" else "unknown"
-            answers.append(answer)
-        if "yes" in answers:
+        against = self.blocking(kfunc, caller)
+        if not against:
             return "yes", ""
-        if "unknown" in answers:
-            return "unknown", f"the filter {blocked} decides"
-        return "no", f"the filter {blocked} keeps {caller.prog_type} programs of this kind from {kfunc.name}"
+        name = against[-1][0]
+        if all(answer == "unknown" for _, answer in against):
+            return "unknown", f"the filter {name} decides"
+        return "no", f"the filter {name} keeps {caller.prog_type} programs of this kind from {kfunc.name}"

@@ -19,8 +19,7 @@ RETURNED = "the returned value"  # named as a slot, after the arguments
 MAX_ARGS = 12  # MAX_BPF_FUNC_ARGS
 MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
 
-# Last release that hands out no pointers but to structs, and the first that does: 7.0 and 7.1 were tried.
-LAST_STRUCT_ONLY, ANY_POINTER = (7, 0), (7, 1)
+ANY_POINTER = (7, 1)  # first release that hands out pointers to other things than structs: 7.0 and 7.1 were tried
 CONST_VOID = (6, 16)  # first release that hands out ``const void *`` arguments
 # First release known to pass unions as it does structs, and the last known not to (btf.c, __get_type_size).
 UNION_ARGS, NO_UNION_ARGS = (6, 18), (6, 16)
@@ -87,14 +86,11 @@ def _argument(kernel: Kernel, program: Program, hook: Passed, slot: Slot, place:
     told = type_class(hook.blob, slot.type)
     if hook.blob.kind(hook.blob.skip(slot.type)) == Kind.UNION:
         told = "union"
-    refused = _not_handed_out(kernel, told)
-    if refused is None:
+    if not _withheld(kernel, told):
         return []
     what = slot.name if slot.name == RETURNED else f"argument {slot.name}"
     message = f"{what} of {hook.name} is a {told}, which this kernel does not hand out"
-    if not refused:
-        message = f"whether this kernel hands out {what} of {hook.name}, a {told}, is not known"
-    return [_problem(program, hook, "R-11.15", message, refused, place)]
+    return [_problem(program, hook, "R-11.15", message, True, place)]
 
 
 def _returned(hook: Passed, attach: str) -> str:
@@ -114,12 +110,9 @@ def _problem(program: Program, hook: Passed, rule: str, message: str, certain: b
     return Problem(NeedKind.HOOK, name, "verifier_other", (rule,), message, certain=certain, place=place)  # type: ignore[arg-type]
 
 
-def _not_handed_out(kernel: Kernel, told: str) -> bool | None:
-    """R-11.15: True where an argument of this class is refused, False where that is not known; else None."""
-    if told not in ("const void*", "pointer*", "union") or kernel.version == (0, 0):
-        return None
+def _withheld(kernel: Kernel, told: str) -> bool:
+    """R-11.15: whether an argument of this class is refused, as far as is known."""
+    since = {"const void*": CONST_VOID, "pointer*": ANY_POINTER}
     if told == "union":
-        return True if kernel.version <= NO_UNION_ARGS else None
-    if told == "const void*":
-        return True if kernel.version < CONST_VOID else None
-    return kernel.version <= LAST_STRUCT_ONLY if kernel.version < ANY_POINTER else None
+        return (0, 0) < kernel.version <= NO_UNION_ARGS
+    return told in since and (0, 0) < kernel.version < since[told]

@@ -28,8 +28,7 @@ CHECKED_AT_LOAD = frozenset(
 
 # What came between 6.12 and 7.2 is known to be absent up to the first of these; 7.2 is the next release with tables.
 NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
-# Last release without, and first with, system calls open to programs that sleep or modify what is returned.
-SYSCALLS_CLOSED, SYSCALLS_OPEN = (7, 0), (7, 1)
+SYSCALLS_OPEN = (7, 1)  # first release where programs that sleep, or modify what is returned, may hang on system calls
 GPL_READS = (6, 12)  # first release known to ask for a licence where a kernel struct is read; 6.1 does not
 
 
@@ -277,7 +276,7 @@ def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
     if injected or (own and kernel.version >= SYSCALLS_OPEN):
         return True
     if injection == "n":
-        return None if own and kernel.version > SYSCALLS_CLOSED else False
+        return False
     if kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
         return bool(kernel.symbols.types(f"_eil_addr_{name}"))
     return None

@@ -91,10 +91,10 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     answers = [kernel.kfunc_rules.allowed(kfunc, caller) for caller in callers]
     if any(a == "yes" for a, _ in answers) or not answers:
         return always, []
-    older = [rules.allowed(rules.as_known(kfunc), c)[0] for rules in kernel.older_kfunc_rules for c in callers]
+    newest = kernel.kfunc_rules
+    disputed = any(older.disputes(newest, kfunc, c) for older in kernel.older_kfunc_rules for c in callers)
     answer, reason = next(((a, r) for a, r in answers if a == "unknown"), answers[0])
     rules = ("R-4.1", "R-4.3", "R-11.1")
-    disputed = "yes" in older
     if answer == "unknown" or disputed or (kernel.outdated and kfunc.types_source != "binary"):
         doubt = reason if answer == "unknown" else f"{reason}, by the tables of {kernel.knowledge.release}"
         stage = Stage.NOTE if kfunc.prog_types is None or disputed or kernel.outdated else Stage.LOAD
