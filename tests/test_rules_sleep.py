@@ -12,7 +12,7 @@ from support.bpfwriter import Code, ObjectBuilder, call, exit_, jmp, kfunc, ld_s
 from support.kernels import CONFIG, KernelBuilder, only
 
 END = [mov(0, 0), exit_()]
-COPY_FROM_USER, LOOP, GET_FUNC_ARG, TCP_SEND_ACK = 148, 181, 183, 116
+COPY_FROM_USER, LOOP, GET_FUNC_ARG, TCP_SEND_ACK, SETSOCKOPT, GET_NETNS_COOKIE = 148, 181, 183, 116, 49, 122
 SLEEPS, AWAKE = "bpf_copy_from_user_str", "bpf_rcu_read_lock"
 SYSCALL = "fentry.s/__x64_sys_open"
 
@@ -80,15 +80,43 @@ def test_between_two_releases_with_tables_there_is_an_older_one() -> None:
     assert for_release("9.0").older is None
 
 
-def test_helpers_between_the_tables() -> None:
-    """get_func_arg of tp_btf programs is in one table of two: doubt is no reason to call a program broken."""
-    outcomes = {}
-    for release in ("6.12", "6.18", "7.2"):
+def helper_by_release(section: str, helper: int, *releases: str) -> list[Tri]:
+    """Whether a program that calls a helper loads, release by release."""
+    found = []
+    for release in releases:
         kb = KernelBuilder(release)
         kb.tracepoint("t")
-        ob = ObjectBuilder().program("tp_btf/t", "prog", [call(GET_FUNC_ARG), *END])
-        outcomes[release] = only(ob, kb.kernel()).loads
-    assert outcomes == {"6.12": Tri.NO, "6.18": Tri.YES, "7.2": Tri.YES}
+        ob = ObjectBuilder().program(section, "prog", [call(helper), *END])
+        found.append(only(ob, kb.kernel()).loads)
+    return found
+
+
+def test_helpers_between_the_tables() -> None:
+    """get_netns_cookie of tc programs is in one table of two: doubt is no reason to call a program broken."""
+    outcomes = helper_by_release("tc", GET_NETNS_COOKIE, "6.12", "6.18", "7.2")
+    assert outcomes == [Tri.NO, Tri.YES, Tri.YES]
+
+
+def test_helpers_that_are_known_to_have_come_between_the_tables() -> None:
+    """Kernels on both sides of the change were tried."""
+    tried = ("6.16", "6.18", "6.19", "7.0", "7.1")
+    no, yes = Tri.NO, Tri.YES
+    assert helper_by_release("tp_btf/t", GET_FUNC_ARG, *tried) == [no, no, no, yes, yes]
+    assert helper_by_release("cgroup/sock_create", SETSOCKOPT, *tried) == [no, no, yes, yes, yes]
+    assert helper_by_release("cgroup/sock_release", SETSOCKOPT, *tried) == [no] * 5
+
+
+def test_kfuncs_of_raw_tracepoints_came_between_the_tables() -> None:
+    """They share those of tracing programs from 7.0 on."""
+    outcomes = []
+    for release in ("6.12", "6.16", "6.19", "7.0", "7.1", "7.2"):
+        kb = KernelBuilder(release)
+        kb.btf.kfunc("bpf_cpumask_create", 0, [])
+        ob = ObjectBuilder()
+        ob.extern_func("bpf_cpumask_create", ob.btf.proto(0, []))
+        ob.program("raw_tp/t", "prog", [kfunc("bpf_cpumask_create"), *END])
+        outcomes.append(only(ob, kb.kernel()).loads)
+    assert outcomes == [Tri.NO] * 3 + [Tri.YES] * 3
 
 
 def test_what_the_older_tables_do_not_know_is_no_doubt() -> None:

@@ -91,8 +91,22 @@ class Knowledge:
 
     @cached_property
     def kfunc_hooks(self) -> Mapping[str, str]:
-        """Program type → the hook whose sets it may call; UNSPEC → COMMON serves every type (R-4.1)."""
-        return dict(self._kfunc_table["hooks"])
+        """Program type → the hook whose sets it may call; UNSPEC → COMMON serves every type (R-4.1).
+
+        Borrowed for an older release: without those that it is known not to have yet.
+        """
+        came = _common("since")["kfunc_hooks"]
+        return {name: hook for name, hook in self._kfunc_table["hooks"].items() if not self._before(came.get(name))}
+
+    def _before(self, release: str | None) -> bool:
+        """Whether the release that these tables are borrowed for came before this one."""
+        wanted = tables.series(self.borrowed_for) if self.borrowed_for else None
+        return bool(release and wanted and wanted < (tables.series(release) or (0, 0)))
+
+    def for_helper(self, helper: str, prog_type: str) -> Knowledge:
+        """These tables, or the older release's where a helper is known to have changed for a program type since."""
+        came = _common("since")["helpers"].get(helper, {}).get(prog_type)
+        return self.older if self.older is not None and self._before(came) else self
 
     @cached_property
     def flag_bits(self) -> Mapping[str, int]:

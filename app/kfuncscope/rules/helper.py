@@ -76,7 +76,7 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
 
 
 def _answers(tables: Knowledge, name: str, callers: list[HelperCaller]) -> list[HelperAnswer]:
-    return [helper_allowed(tables, name, caller) for caller in callers]
+    return [helper_allowed(tables.for_helper(name, caller.prog_type), name, caller) for caller in callers]
 
 
 def instruction_problems(ctx: Context, program: Program) -> list[Problem]:
