@@ -13,6 +13,7 @@ TOLD_BY_FUNCTION = {
     "DYNAMIC_FTRACE": "ftrace_location", "DYNAMIC_FTRACE_WITH_DIRECT_CALLS": "register_ftrace_direct",
     "FPROBE": "register_fprobe", "FTRACE_SYSCALLS": "perf_syscall_enter", "KPROBES": "register_kprobe",
     "KPROBES_ON_FTRACE": "kprobe_ftrace_handler", "FUNCTION_ERROR_INJECTION": "within_error_injection_list",
+    "BPF_KPROBE_OVERRIDE": "bpf_override_return", "BPF_LIRC_MODE2": "lirc_bpf_run",
     "NET_SCH_BPF": "bpf_qdisc_init_prologue", "SCHED_CLASS_EXT": "scx_bpf_dsq_insert",
 }  # fmt: skip
 

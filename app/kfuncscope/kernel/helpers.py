@@ -22,7 +22,7 @@ class HelperCaller:
     """The program that calls: program and attach type, and where it will run (empty or None = not known).
 
     ``hook`` is the LSM hook, the traced function or the iterator's target; ``config`` maps ``CONFIG_X`` to its value;
-    loaders are taken to be privileged.
+    without one, ``off`` are options known not to be set. Loaders are taken to be privileged.
     """
 
     prog_type: str
@@ -33,6 +33,7 @@ class HelperCaller:
     member: str = ""
     config: Mapping[str, str] | None = None
     arch: str = ""
+    off: frozenset[str] = frozenset()
 
 
 def helper_allowed(knowledge: Knowledge, helper: str, caller: HelperCaller) -> HelperAnswer:
@@ -146,6 +147,8 @@ def _config(words: tuple[str, ...], caller: HelperCaller, caps: ArchCaps | None)
         if caller.config:
             if caller.config.get(option) not in ("y", "m"):
                 return "no"
+        elif option in caller.off:
+            return "no"
         elif name.startswith("ARCH_"):
             if caps is None or name in caps.selects_if:
                 return "unknown"

@@ -271,6 +271,13 @@ class Kernel:
             return "n" if self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL else None
         return self.config.get(f"CONFIG_{name}", "n")
 
+    @cached_property
+    def told_off(self) -> frozenset[str]:
+        """Options, with their prefix, of which the BTF of a kernel without a config tells that they are not set."""
+        if self.config is not None:
+            return frozenset()
+        return frozenset(f"CONFIG_{name}" for name in TOLD_BY_FUNCTION if self.option(name) == "n")
+
     @property
     def jit(self) -> bool:
         """An eBPF JIT is built in, as far as the files tell."""

@@ -8,6 +8,7 @@ the object as a whole needs is judged beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.helpers import HelperCaller
@@ -262,9 +263,8 @@ def _kfunc_callers(ctx: Context, program: Program) -> list[Caller]:
 
 def _helper_callers(ctx: Context, program: Program) -> list[HelperCaller]:
     section, kernel = program.section, ctx.kernel
+    known: dict[str, Any] = {"config": kernel.config, "arch": kernel.arch, "off": kernel.told_off}
     if section.prog_type != "STRUCT_OPS":
-        return [HelperCaller(section.prog_type, section.attach_type, section.target, section.sleepable,
-                             config=kernel.config, arch=kernel.arch)]  # fmt: skip
+        return [HelperCaller(section.prog_type, section.attach_type, section.target, section.sleepable, **known)]
     places = [(o.kernel_type, m.member.name) for o, m in uses(ctx, program)] or [("", "")]
-    return [HelperCaller("STRUCT_OPS", "", "", section.sleepable, ops, member, kernel.config, kernel.arch)
-            for ops, member in places]  # fmt: skip
+    return [HelperCaller("STRUCT_OPS", "", "", section.sleepable, ops, member, **known) for ops, member in places]
