@@ -7,7 +7,7 @@ next newer release's (R-11, last table); ``Knowledge.borrowed_for`` says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from ..errors import KnowledgeError
 from ..resources import resource
 from . import tables
 from .facts import (
-    Alternative,
     ArchCaps,
     HelperAllow,
     HelperAnswer,
@@ -31,6 +30,7 @@ from .facts import (
 )
 from .helpers import HelperCaller, helper_allowed
 from .kfunc_filters import KfuncFilter, filters_from
+from .rows import Tracepoints, helper_allow, helper_fact, kfunc_fact, struct_ops_fact
 
 _ARCH_WORDS = {
     "ppc64le": "ppc64", "ppc64el": "ppc64", "powerpc64": "ppc64", "amd64": "x86_64", "aarch64": "arm64", "x86": "i386",
@@ -87,7 +87,9 @@ class Knowledge:
                 reg = KfuncReg(row["set"], flags, types, filters, gates, row["file"], only)
                 registrations.setdefault(name, []).append(reg)
         protos = self._kfunc_table["protos"]
-        return {name: _kfunc(name, tuple(regs), protos.get(name, "")) for name, regs in sorted(registrations.items())}
+        return {
+            name: kfunc_fact(name, tuple(regs), protos.get(name, "")) for name, regs in sorted(registrations.items())
+        }
 
     @cached_property
     def kfunc_hooks(self) -> Mapping[str, str]:
@@ -135,7 +137,7 @@ class Knowledge:
     @cached_property
     def _helper_ways(self) -> list[HelperAllow]:
         table = self._helper_table
-        return [_allow(rows, table["protos"]) for rows in table["ways"]]
+        return [helper_allow(rows, table["protos"]) for rows in table["ways"]]
 
     @cached_property
     def helpers(self) -> Mapping[str, HelperFact]:
@@ -145,7 +147,7 @@ class Knowledge:
         for prog_type, rows in table["types"].items():
             for name, number in rows.items():
                 given[name][prog_type] = ways[number]
-        return {name: _helper(name, types) for name, types in given.items()}
+        return {name: helper_fact(name, types) for name, types in given.items()}
 
     @cached_property
     def helper_prog_types(self) -> frozenset[str]:
@@ -165,7 +167,7 @@ class Knowledge:
     @cached_property
     def tracepoints(self) -> Mapping[str, TracepointFact]:
         """Tracepoint name → fact. Modules outside the tree may have more; BTF has the typedefs of all."""
-        return _Tracepoints(self._read("tracepoints"))
+        return Tracepoints(self._read("tracepoints"))
 
     @cached_property
     def lsm_hooks(self) -> Mapping[str, LsmHookFact]:
@@ -184,7 +186,7 @@ class Knowledge:
     @cached_property
     def struct_ops(self) -> Mapping[str, StructOpsFact]:
         """struct_ops type → fact (R-11.2, R-11.6)."""
-        return {name: _struct_ops(name, row) for name, row in self._read("struct_ops")["types"].items()}
+        return {name: struct_ops_fact(name, row) for name, row in self._read("struct_ops")["types"].items()}
 
     @cached_property
     def _deny(self) -> dict[str, Any]:
@@ -288,63 +290,6 @@ class Knowledge:
             struct_ops_type, member, config, arch,
         )  # fmt: skip
         return helper_allowed(self, helper.removeprefix("bpf_").removeprefix("BPF_FUNC_"), caller)
-
-
-class _Tracepoints(Mapping[str, TracepointFact]):
-    """Facts made when asked for: a release has thousands of events and a check needs a few."""
-
-    def __init__(self, table: Mapping[str, Any]) -> None:
-        self._events: Mapping[str, Any] = table["events"]
-        self._classes: list[Any] = table["classes"]
-        self._files: list[str] = table["files"]
-
-    def __getitem__(self, name: str) -> TracepointFact:
-        system, cls, file, proto = self._events[name]
-        if isinstance(cls, str):  # a bare tracepoint, or a class of another file
-            return TracepointFact(name, system, cls, tuple(proto or ()), (), bool(cls), self._files[file])
-        class_name, class_proto, fields = self._classes[cls]
-        args = tuple(class_proto if proto == 0 else proto)
-        return TracepointFact(name, system, class_name, args, tuple(fields), True, self._files[file])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._events)
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-
-def _kfunc(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
-    flags = 0
-    for reg in regs:
-        flags |= reg.flags
-    return KfuncFact(
-        name, flags, frozenset().union(*(reg.prog_types for reg in regs)), tuple(reg.set for reg in regs),
-        tuple(dict.fromkeys(f for reg in regs for f in reg.filters)),
-        tuple(dict.fromkeys(c for reg in regs for c in reg.config)), regs[0].file, proto, regs,
-    )  # fmt: skip
-
-
-def _allow(rows: list[Any], protos: Mapping[str, Any]) -> HelperAllow:
-    ways = []
-    for _via, proto, conditions in rows:
-        gpl, sleep = protos.get(proto, (0, 0))
-        conds = tuple((kind, bool(negated), tuple(words)) for kind, negated, words in conditions)
-        ways.append(Alternative(proto, conds, bool(gpl), bool(sleep)))
-    return HelperAllow(rows[0][0], tuple(ways))
-
-
-def _helper(name: str, types: Mapping[str, HelperAllow]) -> HelperFact:
-    ways = [way for allow in types.values() for way in allow.alternatives]
-    return HelperFact(name, any(way.gpl_only for way in ways), any(way.might_sleep for way in ways), types)
-
-
-def _struct_ops(name: str, row: Mapping[str, Any]) -> StructOpsFact:
-    given = row["helpers"]
-    helpers = None if given is None else {helper: frozenset(lacking) for helper, lacking in given.items()}
-    return StructOpsFact(
-        name, dict(row["members"]), frozenset(row["sleepable"]), frozenset(row["must_sleep"]),
-        frozenset(row["unsupported"]), helpers, bool(row["base_helpers"]), tuple(row["config"]),
-    )  # fmt: skip
 
 
 def releases(extra: Path | None = None) -> tuple[str, ...]:
