@@ -6,9 +6,11 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from multiprocessing import connection
 
 from kfuncscope import __version__
 from kfuncscope.bpf.object import BpfObject, read_object
@@ -186,7 +188,8 @@ def _in_processes(files: list[ObjectFile], count: int, progress: Progress) -> It
     chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
     made: dict[int, list[ObjectResult]] = {}
     # Workers are forked, as they share the open kernels; the caller must not hold other threads that matter to them.
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("fork")) as pool:
+    forked = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(count, mp_context=forked, initializer=_end_with_parent) as pool:
         futures: dict[Future[list[ObjectResult]], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
         pending = set(futures)
         try:
@@ -203,6 +206,18 @@ def _in_processes(files: list[ObjectFile], count: int, progress: Progress) -> It
             raise
     for i in range(len(chunks)):
         yield from made[i]
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that forked it is gone, killed or hung up on: nobody else would tell it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _judge_chunk(files: list[ObjectFile]) -> list[ObjectResult]:
