@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -16,6 +17,19 @@ def _folder(kind: str) -> Path:
 def resource(*parts: str) -> Path:
     """Path of a file or folder below ``resources/``."""
     return _folder("resources").joinpath(*parts)
+
+
+def user_folder(variable: str, below_home: str) -> Path:
+    """A folder of the user's by the XDG base directory specification: as the variable says, else below the home folder.
+
+    A relative path in the variable is to be ignored. Who has no home (an arbitrary user of a container) gets a folder
+    that cannot be made.
+    """
+    given = os.environ.get(variable, "")
+    if os.path.isabs(given):
+        return Path(given)
+    home = os.path.expanduser("~")
+    return Path(home if os.path.isabs(home) else os.devnull, below_home)
 
 
 def sample(*parts: str) -> Path:

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from kfuncscope.cli.output import clean
+from kfuncscope.cli.output import clean, clean_lines
 from kfuncscope.kernel import knowledge
+from kfuncscope.resources import user_folder
 
 
 def user_tables() -> Path:
     """Where a user's own tables are kept (XDG data directory)."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "kfuncscope" / "knowledge"
+    return user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "knowledge"
 
 
 def run_build(arguments: argparse.Namespace) -> int:
@@ -23,7 +22,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 
     out = Path(arguments.out) if arguments.out else user_tables()
     report = build(Path(arguments.tree), out, arguments.release)
-    print(clean(str(report)))
+    print(clean_lines(str(report)))
     return 0
 
 

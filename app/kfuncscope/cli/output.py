@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TextIO
 
 from kfuncscope.rules.verdict import Verdict
 
@@ -29,8 +31,58 @@ class Painted(str):
 
 
 def clean(text: str) -> str:
-    """A text that cannot move the cursor or hide parts of itself: control and direction characters made visible."""
+    """A text on one line that cannot move the cursor or hide parts of itself: what is not printable made visible.
+
+    A line break in a name would begin a line of its own, which CI systems may take for a command to them.
+    """
+    return clean_lines(text).replace("\n", "\\n")
+
+
+def clean_lines(text: str) -> str:
+    """As ``clean``, with its line breaks kept."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+# -- streams that nobody reads, or that cannot be written
+
+
+def streams() -> None:
+    """Make standard output and error fit to print on: closed ones lead nowhere, what they cannot encode is escaped."""
+    sys.stdout, sys.stderr = (s or _nowhere() for s in (sys.stdout, sys.stderr))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def silence(stream: TextIO) -> None:
+    """Let a stream lead nowhere from now on, with what it still holds."""
+    with contextlib.suppress(io.UnsupportedOperation), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """Print; where the reader stops reading (``| head``) go on without, for reports and the exit status are wanted."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def say(line: str) -> None:
+    """A line on standard error. That it cannot be written changes nothing of what a command does."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+# -- forms
 
 
 def coloured() -> bool:
@@ -46,11 +98,12 @@ def verdict_word(verdict: Verdict) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain table with aligned columns; the last column is free to run on."""
-    body = [[cell if isinstance(cell, Painted) else clean(cell).replace("\n", "\\n") for cell in row] for row in rows]
+    body = [[cell if isinstance(cell, Painted) else clean(cell) for cell in row] for row in rows]
     widths = [max((_width(r[i]) for r in [head, *body]), default=0) for i in range(len(head))]
-    for row in [head, *body]:
-        cells = [cell + " " * (widths[i] - _width(cell)) for i, cell in enumerate(row[:-1])]
-        print("  ".join([*cells, row[-1]]).rstrip())
+    with patient():
+        for row in [head, *body]:
+            cells = [cell + " " * (widths[i] - _width(cell)) for i, cell in enumerate(row[:-1])]
+            print("  ".join([*cells, row[-1]]).rstrip())
 
 
 def _width(text: str) -> int:
@@ -60,22 +113,24 @@ def _width(text: str) -> int:
 def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """CSV on standard output, with formulas defused."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow([_defused(c) for c in row])
+    with patient():
+        writer.writerow(head)
+        for row in rows:
+            writer.writerow([_defused(c) for c in row])
 
 
 def _defused(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
-    text = "\t".join(clean(part) for part in cell.split("\t"))
+    text = "\t".join(clean_lines(part) for part in cell.split("\t"))
     return f"'{text}" if text[:1] in ("=", "@", "\t") else text
 
 
 def write_json(value: Any) -> None:
     """JSON on standard output."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=True)
-    print()
+    with patient():
+        json.dump(value, sys.stdout, indent=2, ensure_ascii=True)
+        print()
 
 
 class ProgressLine:
@@ -90,9 +145,16 @@ class ProgressLine:
             return
         filled = 24 * done // max(total, 1)
         bar = "█" * filled + "░" * (24 - filled)
-        print(f"\r\033[K{bar} {done}/{total} {clean(what)[:80]}", end="", file=sys.stderr, flush=True)
+        self._write(f"{bar} {done}/{total} {clean(what)[:80]}")
 
     def end(self) -> None:
         """Clear the line."""
         if self.on:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        try:
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+        except OSError:
+            self.on = False
+            silence(sys.stderr)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QUrl
+from PySide6.QtCore import QDir, QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -195,7 +195,7 @@ class ExportDialog(QDialog):
             self.scope.addItem(f"{kind} {name[store.selected.id]}", SELECTED)
         self.redact = QCheckBox(self.tr("Leave out folders of my files"))
         self.open_after = QCheckBox(self.tr("Open afterwards"))
-        self.path = QLineEdit(str(Path.home() / "kfuncscope-report.html"))
+        self.path = QLineEdit(str(Path(QDir.homePath(), "kfuncscope-report.html")))
         self.path.setAccessibleName(self.tr("File"))
         self._hypothetical = bool(index.analysis.whatif)
         self._lay_out()

@@ -26,6 +26,8 @@ from typing import Any, BinaryIO
 
 import zstandard
 
+from kfuncscope.resources import user_folder
+
 _MAGIC = b"kfscope1"
 _FOOT = struct.Struct("<QII8s")
 _STALE = 24 * 3600
@@ -272,9 +274,7 @@ def _cache_at(root: Path, limit: int) -> Cache:
 
 def default_cache() -> Cache:
     """The user's cache: ``$XDG_CACHE_HOME/kfuncscope`` or ``~/.cache/kfuncscope``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification says that a relative path there is to be ignored.
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    root = user_folder("XDG_CACHE_HOME", ".cache")
     megabytes = os.environ.get("KFUNCSCOPE_CACHE_MB", "")
     limit = int(megabytes) << 20 if megabytes.isdecimal() else DEFAULT_LIMIT
     # One kernel takes up to 150 MB; a cache that cannot hold it would be filled and emptied without end.

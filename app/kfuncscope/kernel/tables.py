@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import lzma
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from ..errors import KnowledgeError
-from ..resources import resource
+from ..resources import resource, user_folder
 
 _MAX_TABLE = 64 << 20
 _RELEASE = re.compile(r"^(\d+)\.(\d+)(?:\.(\d+))?")
@@ -29,8 +28,7 @@ def series(release: str) -> tuple[int, int] | None:
 
 def roots(extra: Path | None = None) -> tuple[Path, ...]:
     """Folders that may hold tables, the weakest first."""
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    found = [resource("knowledge"), data / "kfuncscope" / "knowledge"]
+    found = [resource("knowledge"), user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "knowledge"]
     if extra is not None:
         found.append(extra)
     return tuple(root for root in found if root.is_dir())
