@@ -15,7 +15,7 @@ from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
-from kfuncscope.intake.read import Progress, read_file
+from kfuncscope.intake.read import Progress, read_file, shown
 from kfuncscope.intake.unpack import peel
 
 _LARGEST_BLOB = 256 << 20
@@ -104,14 +104,17 @@ class _Share:
 
 def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles]:
     path = Path(given)
-    if isinstance(given, str) and not path.exists():
-        if given == RUNNING:
-            return [running_system(progress, _from_file)]
-        if (parts := blobs.named_parts(given)) is not None:
-            return [blobs.from_named(given, parts)]
-    if path.is_dir():
-        return from_folder(path, progress, _from_file)
-    return _from_file(path, progress)
+    try:
+        if isinstance(given, str) and not path.exists():
+            if given == RUNNING:
+                return [running_system(progress, _from_file)]
+            if (parts := blobs.named_parts(given)) is not None:
+                return [blobs.from_named(given, parts)]
+        if path.is_dir():
+            return from_folder(path, progress, _from_file)
+        return _from_file(path, progress)
+    except OSError as error:  # of looking around; what a file's reader meets is an InputError
+        raise KernelError(shown(error.filename or path), error.strerror or str(error)) from error
 
 
 def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:

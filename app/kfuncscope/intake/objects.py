@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +38,7 @@ def object_files(
     """
     problems: list[Problem] = []
     files = list(_files_below(paths, problems))
-    given = {Path(p) for p in paths}  # a file that was named, unlike one of a folder, is meant to hold something
+    given = {Path(p) for p in paths}  # what was named, unlike a file of a folder, is meant to hold something
     objects: dict[str, _Object] = {}
     for done, (path, found) in enumerate(_scan_all(files)):
         if progress:
@@ -53,6 +54,8 @@ def object_files(
             objects.setdefault(digest, _Object(item.data)).places.setdefault(item.place, item.name)
     if progress:
         progress(len(files), len(files), "")
+    if not objects and not problems:
+        problems += [Problem(shown(folder), "no BPF object was found in it") for folder in given]
     return _named(objects), sorted(set(problems), key=lambda p: (p.path, p.offset or 0, p.reason))
 
 
@@ -60,7 +63,7 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
     """Each file with the name by which it is known: its path below the given folder, or its own name."""
     count = 0
     for given in map(Path, paths):
-        if not given.is_dir():
+        if not os.path.isdir(given):
             yield given, shown(given.name)
             continue
         for folder, folders, names in os.walk(given, onerror=lambda e: problems.append(_unreadable(e))):
@@ -68,7 +71,11 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
             for name in sorted(names):
                 path = Path(folder, name)
                 # Links are passed over: what they point to is read in its own place, or was not meant.
-                if path.is_symlink() or not path.is_file():
+                try:
+                    if not stat.S_ISREG(path.lstat().st_mode):
+                        continue
+                except OSError as error:
+                    problems.append(_unreadable(error))
                     continue
                 count += 1
                 if count > _MOST_FILES:
