@@ -63,7 +63,7 @@ def test_fail_on_new_counts_what_the_policy_minds_and_no_waiver_tolerates() -> N
     )
     found = compare(before, after)
     decision = policy.decide(after, day=DAY)
-    assert failures(after, ["new"], decision, found) == ["1 new or worse findings"]
+    assert failures(after, ["new"], decision, found) == ["1 new or worse finding"]
     assert not failures(before, ["new"], policy.decide(before, day=DAY), compare(before, before))
     waiver = b'[[waiver]]\nowner="o"\nreason="r"\nexpires=2027-01-01\nprogram="f"\n'
     assert not failures(after, ["new"], policy.decide(after, policy.parse(waiver), DAY), found)

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from kfuncscope.cli import report_commands
 from kfuncscope.cli.given import session
-from kfuncscope.cli.output import ProgressLine, clean, table, verdict_word
+from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
 from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, ProgramVerdict, Verdict
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analyse import analyse
@@ -29,11 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         progress.end()
     decision = report_commands.decided(analysis, arguments)
-    try:
+    with patient():
         _print(analysis, decision, arguments, shard)
-    except BrokenPipeError:
-        # Who stops reading (`| head`) still gets the reports and the exit status.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     code = report_commands.conclude(analysis, decision, arguments, shard)
     return EXIT_INPUT if not analysis.objects and analysis.problems else code
 
@@ -43,12 +39,11 @@ def _print(analysis: Analysis, decision: Decision, arguments: argparse.Namespace
         sys.stdout.buffer.write(jsonform.dumps(analysis, decision, shard))
     else:
         print_analysis(analysis, everything=arguments.all)
-    sys.stdout.flush()
 
 
 def print_analysis(analysis: Analysis, everything: bool = False) -> None:
     """The analysis as text: a table for each architecture, reasons, what could not be checked."""
-    for arch in analysis.arches:
+    for arch in analysis.arches if analysis.objects else ():
         _print_arch(arch, everything)
     if analysis.problems:
         print("could not check:")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from kfuncscope.cli.given import first_problem, session
-from kfuncscope.cli.output import clean, verdict_word
+from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
 from kfuncscope.errors import UsageError
 from kfuncscope.rules.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
 from kfuncscope.upgrade.analyse import analyse
@@ -25,21 +25,16 @@ def run(arguments: argparse.Namespace) -> int:
     analysis = analyse(session(arguments, [path]))
     if not analysis.objects and analysis.problems:
         raise first_problem(analysis.problems)
-    shown, broken = 0, False
-    for arch in analysis.arches:
-        if arch.inferred:
-            continue
-        for obj in arch.objects:
-            for program in obj.programs:
-                if wanted in ("", program.program):
-                    print(f"== {arch.arch} {arch.old.release} → {arch.new.release}")
-                    _explain(obj, program)
-                    shown += 1
-                    broken |= program.verdict == Verdict.BREAKS
-    if not shown:
-        names = ", ".join(p.program for o in analysis.arches[0].objects for p in o.programs)
+    judged = [(a, o, p) for a in analysis.arches if not a.inferred for o in a.objects for p in o.programs]
+    chosen = [one for one in judged if wanted in ("", one[2].program)]
+    if not chosen:
+        names = ", ".join(dict.fromkeys(program.program for _, _, program in judged))
         raise UsageError(arguments.target, f"no program {wanted!r} in this object; it has {names or 'none'}")
-    return int(broken)
+    with patient():
+        for arch, obj, program in chosen:
+            print(f"== {arch.arch} {clean(arch.old.release)} → {clean(arch.new.release)}")
+            _explain(obj, program)
+    return int(any(program.verdict == Verdict.BREAKS for _, _, program in chosen))
 
 
 def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
@@ -62,7 +57,7 @@ def _reach(reach: Reach) -> str:
 
 def _code(text: str) -> str:
     """C for the terminal: tabs are part of it, other control characters are not."""
-    return clean(text.expandtabs(8))
+    return clean_lines(text.expandtabs(8))
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kfuncscope.cli.output import clean
+from kfuncscope.bpf.sections import sec_defs
+from kfuncscope.cli.output import clean, say
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.intake.detect import HEAD, IMAGES, Kind, detect
 from kfuncscope.intake.files import ObjectFile, Problem
@@ -31,7 +31,7 @@ def is_kernel(given: str) -> bool:
     if _PARTS.match(given):
         return True
     path = Path(given)
-    if path.is_dir():
+    if os.path.isdir(path):
         try:
             names = os.listdir(path)
         except OSError:
@@ -41,7 +41,7 @@ def is_kernel(given: str) -> bool:
         return bool(_KERNEL_PACKAGE.match(path.name))
     if _KERNEL_FILE.match(path.name):
         return True
-    if not path.is_file():
+    if not os.path.isfile(path):
         return False  # opening a FIFO would wait for a writer
     try:
         with path.open("rb") as file:
@@ -80,7 +80,7 @@ def shown_paths(file: ObjectFile, objects: Sequence[str]) -> list[str]:
     """Every path of an object: below the folder that was given, else as it was given; in packages its short name."""
     found = []
     for place in file.places:
-        below = [o for o in objects if Path(o).is_dir() and Path(place.path).is_relative_to(o)]
+        below = [o for o in objects if os.path.isdir(o) and Path(place.path).is_relative_to(o)]
         loose = not place.package and not place.offset
         path = Path(place.path).relative_to(below[0]).as_posix() if below else place.path
         found.append(path if loose else file.name)
@@ -95,6 +95,8 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
         if not equals:
             raise UsageError("--section-type", f"{text!r} is not SECTION=TYPE")
         found[section] = kind.upper().removeprefix("BPF_PROG_TYPE_")
+        if found[section] not in (known := {row.prog_type for row in sec_defs()}):
+            raise UsageError("--section-type", f"{kind!r} is none of {', '.join(sorted(known))}")
     return found
 
 
@@ -116,5 +118,5 @@ def first_problem(problems: Sequence[Problem]) -> InputError:
 def tell(problems: Sequence[Problem]) -> int:
     """Name on standard error what could not be read; the exit code is 3 where there is any, else 0."""
     for problem in dict.fromkeys(problems):
-        print(f"kfuncscope: {clean(str(first_problem([problem])))}", file=sys.stderr)
+        say(f"kfuncscope: {clean(str(first_problem([problem])))}")
     return 3 if problems else 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Sequence
 
 from kfuncscope import __version__
+from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.errors import InputError, UsageError
 
 EXIT_OK, EXIT_BREAKS, EXIT_USAGE, EXIT_INPUT = 0, 1, 2, 3
@@ -48,6 +48,13 @@ def _kernel_words(command: argparse.ArgumentParser) -> None:
     command.add_argument("--release", help="release, where the files do not tell")
 
 
+def _count(text: str) -> int:
+    """A number of things of which one at least is needed."""
+    if not (text.isdecimal() and text.isascii() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def _objects(command: argparse.ArgumentParser) -> None:
     command.add_argument("objects", nargs="*", metavar="OBJECT_OR_DIR", help="objects, folders, packages, programs")
     command.add_argument(
@@ -64,7 +71,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     _objects(check)
     check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
-    check.add_argument("--workers", type=int, metavar="N", help="processes to work with")
+    check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     report_commands.add_report_options(check)
     report_commands.add_shard_option(check)
     check.set_defaults(run="check:run")
@@ -143,25 +150,47 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     cache.set_defaults(run="cache:run")
 
 
+def _carried_out(arguments: argparse.Namespace) -> int:
+    if callable(arguments.run):
+        return int(arguments.run(arguments))
+    module, _, function = arguments.run.partition(":")
+    return int(getattr(importlib.import_module(f"kfuncscope.cli.{module}"), function)(arguments))
+
+
+def _refuse_empty(arguments: argparse.Namespace) -> None:
+    """Refuse empty words, as unset shell variables give them: as paths they would be the working directory."""
+    for name, value in vars(arguments).items():
+        if _has_empty(value):
+            raise UsageError(name.replace("_", "-"), "an empty word was given; is a variable of the shell unset?")
+
+
+def _has_empty(value: object) -> bool:
+    return value == "" or (isinstance(value, list) and any(map(_has_empty, value)))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code."""
+    streams()
     arguments = parser().parse_args(argv)
     if not arguments.command:
         parser().print_help()
         return EXIT_USAGE
     try:
-        if callable(arguments.run):
-            return int(arguments.run(arguments))
-        module, _, function = arguments.run.partition(":")
-        return int(getattr(importlib.import_module(f"kfuncscope.cli.{module}"), function)(arguments))
+        _refuse_empty(arguments)
+        code = _carried_out(arguments)
+        sys.stdout.flush()
+        return code
     except InputError as error:
-        from kfuncscope.cli.output import clean
-
-        print(f"kfuncscope: {clean(str(error))}", file=sys.stderr)
+        say(f"kfuncscope: {clean(str(error))}")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INPUT
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+        silence(sys.stdout)
+        return 128 + signal.SIGPIPE
+    except OSError as error:  # a full disk under standard output, for one
+        silence(sys.stdout)
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"kfuncscope: cannot go on: {clean(where)}{error.strerror or error}")
+        return EXIT_INPUT
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kfuncscope.cli.output import patient, say
 
 if TYPE_CHECKING:
     from kfuncscope.intake.files import ObjectFile, Problem
@@ -80,7 +83,7 @@ def check_report_options(args: argparse.Namespace) -> None:
     with _usage():
         for path in args.report:
             report.format_of(path)
-            if not Path(path).parent.is_dir():
+            if not os.path.isdir(Path(path).parent):
                 raise SessionError(path, "its folder does not exist")
         words = fail_words(args.fail_on) if args.fail_on else ()
         if "new" in words and not args.baseline:
@@ -89,7 +92,7 @@ def check_report_options(args: argparse.Namespace) -> None:
             _annotation(args.annotate)
     if args.policy:
         policy.load(args.policy)
-    if args.baseline and not Path(args.baseline).is_file():
+    if args.baseline and not os.path.isfile(args.baseline):
         raise SessionError(args.baseline, "no such file")
 
 
@@ -127,7 +130,7 @@ def conclude(analysis: Analysis, decision: Decision, args: argparse.Namespace, s
     words = compare.fail_words(args.fail_on or ("blocked" if args.policy else "breaks"))
     said = compare.failures(analysis, words, decision, found)
     for line in [*_stale(decision), *said]:
-        print(line, file=sys.stderr)
+        say(line)
     return FAILS if said else OK
 
 
@@ -165,12 +168,13 @@ def _out(data: bytes, path: str | None = None) -> None:
         except OSError as bad:
             raise SessionError(path, f"cannot be written: {bad.strerror or bad}") from bad
         return
-    sys.stdout.flush()
-    if hasattr(sys.stdout, "buffer"):
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        sys.stdout.write(data.decode("utf-8"))
+    with patient():
+        sys.stdout.flush()
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            sys.stdout.write(data.decode("utf-8"))
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -240,7 +244,7 @@ def run_compare(args: argparse.Namespace) -> int:
     _out(tables.comparison(found, args.format), args.output)
     said = compare.failures(after, words, policy.decide(after, rules), found)
     for line in said:
-        print(line, file=sys.stderr)
+        say(line)
     return FAILS if said else OK
 
 
@@ -336,7 +340,7 @@ def _unread(problems: list[Problem]) -> int:
 
     for problem in problems:
         at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
-        print(visible(f"could not read {problem.path}{at}: {problem.reason}", 1000), file=sys.stderr)
+        say(visible(f"could not read {problem.path}{at}: {problem.reason}", 1000))
     return UNREADABLE if problems else OK
 
 
@@ -370,7 +374,7 @@ def run_promise_make(args: argparse.Namespace) -> int:
     made, more = promise.make(files, kernel)
     _out(promisefile.write(made), args.output)
     for program, why in made.left_out:
-        print(visible(f"not promised: {program}: {why}", 1000), file=sys.stderr)
+        say(visible(f"not promised: {program}: {why}", 1000))
     return _unread([*problems, *more])
 
 

@@ -114,7 +114,7 @@ def render(report: Report, kind: str) -> bytes:
 def write(report: Report, path: str | Path) -> None:
     """Write a report to a file, in the format of its extension; the file is whole or not there."""
     data = render(report, format_of(path))
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays one
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
         try:

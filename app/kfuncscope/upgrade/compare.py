@@ -94,22 +94,25 @@ def failures(
     for word in words:
         if word == "new" and comparison is None:
             raise SessionError("--fail-on", "new needs a --baseline to compare with")
-        count, what = _count(word, open_rows, decision, comparison)
+        count, one, more = _count(word, open_rows, decision, comparison)
         if count:
-            said.append(f"{count} {what}")
+            said.append(f"{count} {one if count == 1 else more}")
     return said
 
 
-def _count(word: str, open_rows: list[Row], decision: Decision, comparison: Comparison | None) -> tuple[int, str]:
+def _count(word: str, open_rows: list[Row], decision: Decision, comparison: Comparison | None) -> tuple[int, str, str]:
+    """How many things a word of ``--fail-on`` counts, and what to say of one and of more."""
     if word == "new" and comparison is not None:
         fresh = comparison.fresh()
-        return len({r.key for r in (*decision.blocking, *decision.review) if r.key in fresh}), "new or worse findings"
+        count = len({r.key for r in (*decision.blocking, *decision.review) if r.key in fresh})
+        return count, "new or worse finding", "new or worse findings"
     if word == "blocked":
-        return len(decision.blocking), "findings block by the policy"
+        return len(decision.blocking), "finding blocks by the policy", "findings block by the policy"
     if word == "needs-work":
         count = len(decision.blocking) + len(decision.review) + decision.unread
-        return count, "findings or inputs need work by the policy"
+        return count, "finding or input needs work by the policy", "findings or inputs need work by the policy"
     if word == "unread":
-        return decision.unread, "inputs could not be read"
+        return decision.unread, "input could not be read", "inputs could not be read"
     verdict = Verdict(word.upper())
-    return sum(r.verdict is verdict for r in open_rows), f"findings with verdict {verdict.value}"
+    count = sum(r.verdict is verdict for r in open_rows)
+    return count, f"finding with verdict {verdict.value}", f"findings with verdict {verdict.value}"
