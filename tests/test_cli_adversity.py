@@ -269,6 +269,12 @@ def test_a_folder_without_objects_is_no_success(
     assert "byte order" not in told.out
 
 
+def test_each_folder_that_was_named_is_meant_to_hold_something(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (given / "empty").mkdir()
+    assert main(["usage", "objects", "empty"]) == 3
+    assert capsys.readouterr().err == "could not read empty: no BPF object was found in it\n"
+
+
 def test_a_line_break_in_a_name_begins_no_line(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """CI systems take lines that begin with ``::`` for commands."""
     (given / "objects" / "x\n::error::planted.bpf.o").write_bytes(breaking()[:200])

@@ -37,34 +37,37 @@ def object_files(
     folder of these, read recursively. Equal objects are one ObjectFile with all their places.
     """
     problems: list[Problem] = []
-    files = list(_files_below(paths, problems))
-    given = {Path(p) for p in paths}  # what was named, unlike a file of a folder, is meant to hold something
+    below = list(_files_below(paths, problems))
+    files = [(path, name) for _, path, name in below]
+    empty = dict.fromkeys(map(Path, paths))  # what was named, unlike a file of a folder, is meant to hold something
     objects: dict[str, _Object] = {}
-    for done, (path, found) in enumerate(_scan_all(files)):
+    for done, ((given, _, _), (path, found)) in enumerate(zip(below, _scan_all(files), strict=True)):
         if progress:
             progress(done, len(files), shown(path))
         if isinstance(found, InputError):
             problems.append(Problem(found.source, found.reason, found.offset))
             continue
         problems.extend(found.problems)
-        if path in given and not found.objects and not found.problems:
-            problems.append(Problem(shown(path), "no BPF object was found in it"))
+        if found.objects:
+            empty.pop(given, None)
         for item in found.objects:
             digest = hashlib.sha256(item.data).hexdigest()
             objects.setdefault(digest, _Object(item.data)).places.setdefault(item.place, item.name)
     if progress:
         progress(len(files), len(files), "")
-    if not objects and not problems:
-        problems += [Problem(shown(folder), "no BPF object was found in it") for folder in given]
+    told = [Path(problem.path) for problem in problems]
+    problems += [
+        Problem(shown(p), "no BPF object was found in it") for p in empty if not any(t.is_relative_to(p) for t in told)
+    ]
     return _named(objects), sorted(set(problems), key=lambda p: (p.path, p.offset or 0, p.reason))
 
 
-def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterator[tuple[Path, str]]:
-    """Each file with the name by which it is known: its path below the given folder, or its own name."""
+def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterator[tuple[Path, Path, str]]:
+    """The given path, each file of it, and the name by which that is known: its path below the folder, or its own."""
     count = 0
     for given in map(Path, paths):
         if not os.path.isdir(given):
-            yield given, shown(given.name)
+            yield given, given, shown(given.name)
             continue
         for folder, folders, names in os.walk(given, onerror=lambda e: problems.append(_unreadable(e))):
             folders.sort()
@@ -81,7 +84,7 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
                 if count > _MOST_FILES:
                     problems.append(Problem(str(given), f"more than {_MOST_FILES} files; the rest is left out"))
                     return
-                yield path, shown(path.relative_to(given))
+                yield given, path, shown(path.relative_to(given))
 
 
 def _unreadable(error: OSError) -> Problem:
