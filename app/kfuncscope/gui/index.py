@@ -127,10 +127,12 @@ class Index:
         self.steps = steps
         self.arches: tuple[ArchResult, ...] = (*analysis.arches, *steps)
         self.overall = len(analysis.arches)
+        self.judged = [lane for lane, arch in enumerate(analysis.arches) if not arch.inferred]
         self.unchecked: list[tuple[str, str]] = unchecked(analysis)
         self.lanes: tuple[str, ...] = (*lane_labels(analysis.arches), *(step_label(s) for s in steps))
         self.objects: list[str] = []
         self.packages: list[str] = []
+        self.folders: set[str] = set()
         self.programs: list[Program] = []
         self.needs: list[tuple[NeedKind, str]] = []
         self.object_at: dict[tuple[int, int], ObjectVerdict] = {}
@@ -168,7 +170,10 @@ class Index:
         if oid is None:
             oid = self._object_ids[obj.object] = len(self.objects)
             self.objects.append(obj.object)
-            self.packages.append(obj.package or obj.object.rpartition("/")[0])
+            folder = obj.object.rpartition("/")[0]
+            self.packages.append(obj.package or folder)
+            if folder and not obj.package:
+                self.folders.add(folder)
         return oid
 
     def _program(self, oid: int, prog: ProgramVerdict) -> int:
@@ -271,9 +276,11 @@ class Index:
 
     def counts(self, lane: int) -> Counter[Verdict]:
         """How many programs have each verdict in a lane (worst over all lanes for -1)."""
-        column = self.worst(self.prog_verdict, lane)
-        numbers = np.bincount(column[column >= 0], minlength=len(SCALE))
-        return Counter({SCALE[i]: int(n) for i, n in enumerate(numbers) if n})
+        return _counted(self.worst(self.prog_verdict, lane))
+
+    def decisive(self) -> Counter[Verdict]:
+        """How many programs have each verdict, worst over the architectures with kernels of their own."""
+        return _counted(self.prog_verdict[:, self.judged].max(axis=1, initial=ABSENT))
 
     def findings_of_object(self, oid: int) -> Ints:
         """Finding rows of an object, in the order of the table."""
@@ -286,6 +293,11 @@ class Index:
     def findings_of_need(self, nid: int) -> Ints:
         """Finding rows of a need, in the order of the table."""
         return np.flatnonzero(self.findings.need == nid).astype(np.int32)
+
+
+def _counted(column: Codes) -> Counter[Verdict]:
+    numbers = np.bincount(column[column >= 0], minlength=len(SCALE))
+    return Counter({SCALE[i]: int(n) for i, n in enumerate(numbers) if n})
 
 
 def unchecked(analysis: Analysis) -> list[tuple[str, str]]:

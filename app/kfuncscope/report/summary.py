@@ -208,31 +208,26 @@ def upgrade_names(old: KernelInfo, new: KernelInfo) -> tuple[str, str]:
     return old.label, new.label
 
 
-def _programs(analysis: Analysis, verdict: Verdict) -> tuple[int, int]:
+def _programs(arches: Sequence[ArchResult], verdict: Verdict) -> tuple[int, int]:
     """How many programs have a verdict anywhere, and on how many architectures any does."""
-    found = {
-        (o.object, p.program): None
-        for a in analysis.arches
-        for o in a.objects
-        for p in o.programs
-        if p.verdict is verdict
-    }
-    return len(found), sum(bool(a.counts()[verdict]) for a in analysis.arches)
+    found = {(o.object, p.program): None for a in arches for o in a.objects for p in o.programs if p.verdict is verdict}
+    return len(found), sum(bool(a.counts()[verdict]) for a in arches)
 
 
 def _sentences(
     analysis: Analysis, decision: Decision, comparison: Comparison | None, unchecked: Sequence[Unchecked]
 ) -> Iterable[str]:
-    many = len(analysis.arches)
-    broken, where = _programs(analysis, Verdict.BREAKS)
+    judged = [a for a in analysis.arches if not a.inferred]
+    many = len(judged)
+    broken, where = _programs(judged, Verdict.BREAKS)
     programs = sum(info.programs for info in analysis.objects)
     of = f"of {plural(programs, 'program')} in {plural(len(analysis.objects), 'object')}"
     if broken:
-        on = f"on {where} of {plural(many, 'architecture')}" if many > 1 else f"on {analysis.arches[0].arch}"
+        on = f"on {where} of {plural(many, 'architecture')}" if many > 1 else f"on {judged[0].arch}"
         yield f"{plural(broken, 'program breaks', 'programs break')} {on}, {of}."
     else:
         yield f"No program breaks, {of} on {plural(many, 'architecture')}."
-    silent, _ = _programs(analysis, Verdict.SILENT)
+    silent, _ = _programs(judged, Verdict.SILENT)
     if silent:
         loads = plural(silent, "program loads but reads", "programs load but read")
         yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."

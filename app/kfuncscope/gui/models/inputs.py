@@ -101,14 +101,15 @@ class InputsModel(QAbstractItemModel):
         packages: dict[str, list[int]] = {}
         for oid, package in enumerate(index.packages):
             packages.setdefault(package, []).append(oid)
-        named = sum(bool(package) for package in packages)
+        named = sum(bool(package) and package not in index.folders for package in packages)
         of = f" in {counted(named, self.tr('package'), self.tr('packages'))}" if named else ""
         head.text = self.tr("Objects  {0}").format(f"{len(index.objects):,}") + of
         total = index.worst(index.obj_verdict, -1)
         for package in sorted(packages):
             oids = packages[package]
             state = worst(SCALE[int(total[o])] for o in oids)
-            text = f"{package or self.tr('loose files')}  {len(oids)}"
+            label = f"{package}/" if package in index.folders else package or self.tr("loose files")
+            text = f"{label}  {len(oids)}"
             parent = head.add(Item(text, state, token=("package", package)))
             for oid in oids:
                 programs = sum(p.object == oid for p in index.programs) if len(index.programs) < 400 else 0

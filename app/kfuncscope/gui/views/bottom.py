@@ -59,7 +59,7 @@ class ProblemsView(QWidget):
         return Verdict.BREAKS if self._bad[row] else Verdict.UNKNOWN
 
     def show_problems(self, problems: list[Problem], unjudged: list[tuple[str, str]]) -> int:
-        """List both; returns how many lines there are."""
+        """List both; returns how many there are, those that share a line each by itself."""
         rows: list[tuple[str, ...]] = []
         self._bad, self._told = [], []
         listed = {(p.path, p.reason) for p in problems}
@@ -68,7 +68,8 @@ class ProblemsView(QWidget):
             rows.append((problem.path, problem.reason + at, ""))
             self._bad.append("program type" not in problem.reason)
             self._told.append((problem.path, problem.reason))
-        for why, wheres in grouped([w for w in unjudged if w not in listed]):
+        rest = [w for w in unjudged if w not in listed]
+        for why, wheres in grouped(rest):
             where = wheres[0] if len(wheres) == 1 else f"{len(wheres)}×  {', '.join(wheres)}"
             rows.append((where, why, ""))
             self._bad.append(False)
@@ -80,7 +81,7 @@ class ProblemsView(QWidget):
             action = self._action(row)
             if action is not None:
                 self.table.setIndexWidget(self.model.index(row, 2), action)
-        return len(rows)
+        return len(problems) + len(rest)
 
     def _action(self, row: int) -> QWidget | None:
         where, why = self._told[row]

@@ -233,10 +233,10 @@ class SummaryStrip(QFrame):
         self._mark()
 
     def _decide(self, index: Index) -> None:
-        counts = index.counts(-1)
+        counts = index.decisive()
         word, verdict = decision(counts)
-        lanes = index.overall
-        bad = [lane for lane in range(lanes) if (index.prog_verdict[:, lane] == CODE[verdict]).any()]
+        lanes = len(index.judged)
+        bad = [lane for lane in index.judged if (index.prog_verdict[:, lane] == CODE[verdict]).any()]
         number = counts[verdict]
         noun = self.tr("program") if number == 1 else self.tr("programs")
         if word == "Upgrade is clear":
@@ -246,7 +246,8 @@ class SummaryStrip(QFrame):
             if number == 1 and verdict is Verdict.BREAKS:
                 does = self.tr("breaks")
             said = f"{number} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number} {noun}"
-            first = self.tr("{0}, on {1} of {2} archs").format(said, len(bad), lanes)
+            alone = self.tr("{0}, on {1}").format(said, index.lanes[index.judged[0]]) if lanes == 1 else ""
+            first = alone or self.tr("{0}, on {1} of {2} archs").format(said, len(bad), lanes)
         not_checked = len(index.unchecked)
         rest = sum(n for v, n in counts.items() if AFFECTED <= CODE[v] < CODE[verdict] and v is not Verdict.UNKNOWN)
         second = []
