@@ -4,13 +4,26 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QLocale, QSettings, QSize, Qt, QThreadPool, QTranslator
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QEventLoop,
+    QLocale,
+    QSettings,
+    QSize,
+    QSocketNotifier,
+    Qt,
+    QThreadPool,
+    QTranslator,
+)
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -75,9 +88,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         from kfuncscope.gui.watchdog import Watchdog
 
         Watchdog(window, report=True)
+    close_on_signals(window)
     window.show()
     window.actions_.start([g for g in given if not g.startswith("--")], demo="--demo" in given)
     return app.exec()
+
+
+def close_on_signals(window: MainWindow) -> None:
+    """Ctrl+C in the terminal, its closing and the end of a login close the window as its button does.
+
+    Python carries out its handlers between Qt's calls into it alone; a socket wakes Qt where it waits.
+    """
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    waker = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read, window)
+    waker.activated.connect(lambda: ours.recv(64))
+
+    def asleep() -> None:
+        signal.set_wakeup_fd(-1)
+        ours.close()
+        theirs.close()
+
+    waker.destroyed.connect(asleep)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: QApplication.closeAllWindows())
 
 
 def render(analysis: Analysis, path: str | Path, size: tuple[int, int] = (1440, 900), dark: bool = False) -> Path:
