@@ -54,10 +54,9 @@ class Actions(QObject):
         else:
             self.add_inputs(paths)
 
-    def say(self, text: str) -> None:
-        """Tell something in the status bar."""
-        self.window.state_text.setText(text)
-        self.window.state_text.setToolTip(text)
+    def say(self, text: str, failed: bool = False) -> None:
+        """Tell something in the status bar; what ``failed`` so that it is seen."""
+        self.window.state_text.tell(text, failed)
 
     # --- wiring ---
     def _connect(self) -> None:
@@ -195,7 +194,7 @@ class Actions(QObject):
         self.show_index(index)
 
     def _failed(self, error: str) -> None:
-        self.say(self.tr("The analysis failed: {0}").format(error))
+        self.say(self.tr("The analysis failed: {0}").format(error), failed=True)
         if self.real is None:
             self.window.welcome.tell(self.tr("The analysis failed: {0}").format(error))
 

@@ -126,7 +126,7 @@ class Annotations(QObject):
             try:
                 self.policy = load(path)
             except InputError as bad:
-                self.window.actions_.say(self.tr("Policy not used: {0}").format(bad))
+                self.window.actions_.say(self.tr("Policy not used: {0}").format(bad), failed=True)
 
     def decide(self, analysis: Analysis) -> Decision:
         """What the policy says of a result; the built-in one where the session names none."""
@@ -163,7 +163,7 @@ class Annotations(QObject):
             with open(path, "a", encoding="utf-8") as file:
                 file.write(waiver_text(key, owner, reason, expires, about))
         except OSError as bad:
-            self.window.actions_.say(self.tr("Cannot write the policy: {0}").format(bad))
+            self.window.actions_.say(self.tr("Cannot write the policy: {0}").format(bad), failed=True)
             return False
         session.policy = path
         self.read_policy()

@@ -94,7 +94,7 @@ class Documents(QObject):
         try:
             session = sessionfile.load(path)
         except InputError as bad:
-            w.actions_.say(self.tr("Cannot open: {0}").format(bad))
+            w.actions_.say(self.tr("Cannot open: {0}").format(bad), failed=True)
             return False
         self.path = "" if path == self.autosave_path() else path
         self._remember(path)
@@ -113,7 +113,7 @@ class Documents(QObject):
         try:
             sessionfile.save(w.actions_.session, path)
         except InputError as bad:
-            w.actions_.say(self.tr("Cannot save: {0}").format(bad))
+            w.actions_.say(self.tr("Cannot save: {0}").format(bad), failed=True)
             return False
         self.path = path
         self._remember(path)

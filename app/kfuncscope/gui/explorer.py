@@ -87,7 +87,7 @@ class Explorer(QObject):
         self.window.timeline.show_rows(rows)
 
     def _failed(self, error: str) -> None:
-        self.window.actions_.say(self.tr("What the kernels offer is not known: {0}").format(error))
+        self.window.actions_.say(self.tr("What the kernels offer is not known: {0}").format(error), failed=True)
 
     # --- comparing ---
     def open_compare(self) -> None:

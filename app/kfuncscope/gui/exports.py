@@ -162,7 +162,7 @@ class Exports(QObject):
             QDesktopServices.openUrl(QUrl.fromLocalFile(path))
 
     def _failed(self, error: str) -> None:
-        self.window.actions_.say(self.tr("Export failed: {0}").format(error))
+        self.window.actions_.say(self.tr("Export failed: {0}").format(error), failed=True)
 
 
 class ExportDialog(QDialog):

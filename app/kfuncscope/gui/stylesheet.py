@@ -42,7 +42,7 @@ def _controls(c: Look) -> str:
     check = resource("icons", f"check-{c.name}.svg").as_posix()
     return f"""
 QPushButton, QToolButton#chipmenu, QComboBox {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line};
-  border-radius: 5px; padding: 4px 10px; }}
+  border-radius: 5px; padding: 4px 10px; outline: 0; }}
 QPushButton:hover, QComboBox:hover, QToolButton#chipmenu:hover {{ border-color: {c.strong_line};
   background: {c.selection}; }}
 QPushButton:focus, QComboBox:focus, QToolButton:focus, QLineEdit:focus, QPlainTextEdit:focus,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
@@ -18,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.models.table import Cell
-from kfuncscope.gui.store import NEED, Node, Store
+from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views.detail import as_text
 
 _WIDTHS = {
@@ -127,13 +128,24 @@ class FindingsView(QWidget):
 
     def _follow(self) -> None:
         """Mark the finding under study where it is in the table."""
-        place = self.model.row_of(self._store.finding) if self._store.finding >= 0 else -1
+        place = self._place()
         self._quiet = True
         if place < 0:
             self.table.clearSelection()
         elif self.table.currentIndex().row() != place or not self.table.selectionModel().hasSelection():
             self.table.setCurrentIndex(self.model.index(place, max(0, self.table.currentIndex().column())))
         self._quiet = False
+
+    def _place(self) -> int:
+        """The row of the finding under study, or the first of what is selected elsewhere; -1 where none is shown."""
+        index, node, finding = self._store.index, self._store.selected, self._store.finding
+        if index is None or node is None:
+            return -1
+        if finding >= 0:
+            return self.model.row_of(finding)
+        rows = {OBJECT: index.findings_of_object, PROGRAM: index.findings_of_program, NEED: index.findings_of_need}
+        found = np.flatnonzero(np.isin(self.model.rows, rows[node.column](node.id)))
+        return int(found[0]) if len(found) else -1
 
     def _menu(self, where: QPoint) -> None:
         place = self.table.indexAt(where)

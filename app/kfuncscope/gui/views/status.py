@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
@@ -19,12 +19,26 @@ class Told(QLabel):
         super().__init__()
         self.setObjectName("muted")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.failed = False
+
+    def tell(self, text: str, failed: bool = False) -> None:
+        """Show a text; what ``failed`` stands out, by glyph and weight."""
+        self.failed = failed
+        self.setText(text)
+        self.setToolTip(text)
+        self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
+        room = self.rect()
         painter.setPen(self.palette().color(self.foregroundRole()))
-        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        if self.failed:
+            theme.draw_glyph(painter, Verdict.BREAKS, room.left() + 6, room.center().y() + 0.5, 9)
+            room.setLeft(room.left() + 18)
+            painter.setPen(QColor(theme.look().text))
+            painter.setFont(theme.ui_font(bold=True))
+        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
 
 
