@@ -9,15 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from kfuncscope.gui.app import settle
+from kfuncscope.gui.graph import scene
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.watchdog import Watchdog
+from kfuncscope.upgrade.analysis import Analysis
 from support import analyses, windows
 
 
@@ -94,24 +98,64 @@ def test_without_qt_the_tests_fail_and_do_not_skip() -> None:
     import PySide6.QtWidgets  # noqa: F401  an import error here is the failure that is wanted
 
 
+_MOST = 4.0
+"""How often indexing a result may fit into the longest turn of the GUI thread that shows it: twice is usual."""
+
+
 @pytest.mark.parametrize("maker", [analyses.big, analyses.graph_of], ids=["300x5", "3000 nodes"])
-def test_the_window_answers_while_a_large_result_comes_in(qapp: QApplication, maker: object) -> None:
-    """No stall of the GUI thread over 100 ms of its own time: showing, filtering, searching, zooming."""
-    index = Index(maker())  # type: ignore[operator]
-    with windows.window() as window:
-        slow = []
-        for name, act in [("show", lambda: window.actions_.show_index(index)), *_things_a_person_does(window)]:
-            start = time.thread_time()
-            act()
-            QApplication.processEvents()
-            spent = time.thread_time() - start
-            if spent > 0.1:
-                slow.append((name, round(spent, 3)))
-            settle()
-        assert not slow
+def test_the_window_answers_while_a_large_result_comes_in(
+    qapp: QApplication, maker: Callable[[], Analysis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The GUI thread neither indexes nor lays out a large result, and none of its turns is long beside indexing it.
+
+    Where work is done is no question of speed. Turns are held against work of the same run, both in the thread's own
+    time, so that neither the machine nor its load matter; of two rounds the shorter turn counts.
+    """
+    analysis = maker()
+    index, reference = Index(analysis), min(_own_time(lambda: Index(analysis)) for _ in range(3))
+    indexed, laid_out = _threads_of(monkeypatch, Index, "__init__"), _threads_of(monkeypatch, scene, "build")
+    rounds = []
+    for _ in range(2):
+        with windows.window() as window:
+            acts = [("show", partial(window.actions_.show_index, index)), *_things_a_person_does(window)]
+            rounds.append({name: _turn(act) / reference for name, act in acts})
+    assert laid_out and threading.get_ident() not in indexed | laid_out
+    shares = {name: min(one[name] for one in rounds) for name in rounds[0]}
+    assert {name: round(share, 1) for name, share in shares.items() if share > _MOST} == {}
 
 
-def _things_a_person_does(window: object) -> list[tuple[str, object]]:
+def _threads_of(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> set[int]:
+    """The threads in which a function is called from now on."""
+    real, threads = getattr(owner, name), set[int]()
+
+    def called(*given: object, **named: object) -> object:
+        threads.add(threading.get_ident())
+        return real(*given, **named)
+
+    monkeypatch.setattr(owner, name, called)
+    return threads
+
+
+def _turn(act: Callable[[], object]) -> float:
+    """Own time of the GUI thread for an act and what it leaves to be done at once; what goes on beside ends after."""
+
+    def turn() -> None:
+        act()
+        QApplication.processEvents()
+
+    spent = _own_time(turn)
+    settle()
+    return spent
+
+
+def _own_time(act: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.thread_time()
+    act()
+    return time.thread_time() - start
+
+
+def _things_a_person_does(window: MainWindow) -> list[tuple[str, Callable[[], object]]]:
     w = window
     return [
         ("next breakage", lambda: w.graph.step(True)),
