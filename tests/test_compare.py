@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfuncscope.errors import SessionError
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.rules.verdict import ProgramVerdict, Verdict
 from kfuncscope.upgrade import jsonform, merge, path, policy
 from kfuncscope.upgrade.analysis import Analysis
 from kfuncscope.upgrade.compare import compare, fail_words, failures
@@ -20,7 +20,7 @@ from support import reportcases as cases
 DAY = datetime.date(2026, 11, 22)
 
 
-def one(*programs: cases.ProgramVerdict, label: str = "Debian 7.3.4") -> Analysis:
+def one(*programs: ProgramVerdict, label: str = "Debian 7.3.4") -> Analysis:
     """An analysis of one object with these programs on one architecture."""
     analysis = cases.analysis(("x86_64",))
     result = analysis.arches[0]

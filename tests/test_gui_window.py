@@ -84,7 +84,7 @@ def test_click_on_a_node_tells_its_story(win: MainWindow, qtbot: QtBot) -> None:
     assert win.store.selected.column == PROGRAM
     assert index.programs[win.store.selected.id].name == "simple_enqueue"
     text = story(win)
-    for part in ("Breaks at load", "R-2.7", "confidence high", "src/scx_simple.bpf.c:58", "insn 21", "reachable",
+    for part in ("Breaks at load", "R-2.8", "confidence high", "scx_simple.bpf.c:58", "insn 21", "reachable",
                  "OLD KERNEL", "NEW KERNEL", "bpf_ksym_exists", "SEC(\"struct_ops/enqueue\")"):  # fmt: skip
         assert part in text, part
     assert "simple_enqueue" in canvas.accessibleDescription() and "Breaks" in canvas.accessibleDescription()
