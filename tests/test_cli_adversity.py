@@ -147,6 +147,16 @@ def test_without_a_home(given: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (given / "~").exists()
 
 
+@pytest.mark.parametrize("action", ["show", "clear"])
+def test_a_cache_that_cannot_be_written_is_none(
+    action: str, given: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (given / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(given / "file"))
+    assert main(["cache", action]) == 0
+    assert capsys.readouterr().out == f"nothing is kept between runs: {given}/file/kfuncscope cannot be written\n"
+
+
 def test_what_may_not_be_read_is_named_and_the_rest_goes_on(
     given: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,13 +6,16 @@ from __future__ import annotations
 import argparse
 from datetime import datetime
 
-from kfuncscope.cli.output import table
-from kfuncscope.intake.cache import default_cache
+from kfuncscope.cli.output import clean, table
+from kfuncscope.intake.cache import default_cache, default_root
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the entries, newest first, with their sizes, or remove them all."""
     cache = default_cache()
+    if cache.root != default_root():
+        print(f"nothing is kept between runs: {clean(str(default_root()))} cannot be written")
+        return 0
     entries = cache.entries()
     if arguments.action == "clear":
         cache.clear()

@@ -272,10 +272,14 @@ def _cache_at(root: Path, limit: int) -> Cache:
     return Cache(root, limit)
 
 
+def default_root() -> Path:
+    """Where the user's cache is meant to be: ``$XDG_CACHE_HOME/kfuncscope`` or ``~/.cache/kfuncscope``."""
+    return user_folder("XDG_CACHE_HOME", ".cache") / "kfuncscope"
+
+
 def default_cache() -> Cache:
-    """The user's cache: ``$XDG_CACHE_HOME/kfuncscope`` or ``~/.cache/kfuncscope``."""
-    root = user_folder("XDG_CACHE_HOME", ".cache")
+    """The user's cache, or a private one for this process where that cannot be written."""
     megabytes = os.environ.get("KFUNCSCOPE_CACHE_MB", "")
     limit = int(megabytes) << 20 if megabytes.isdecimal() else DEFAULT_LIMIT
     # One kernel takes up to 150 MB; a cache that cannot hold it would be filled and emptied without end.
-    return _cache_at(root / "kfuncscope", max(limit, _SMALLEST_LIMIT))
+    return _cache_at(default_root(), max(limit, _SMALLEST_LIMIT))
