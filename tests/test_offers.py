@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.resources import sample
-from kfuncscope.rules.verdict import NeedKind, Verdict
+from kfuncscope.rules.verdict import Evidence, NeedKind, Verdict
 from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State, from_analysis, release_key, with_users
 from kfuncscope.upgrade.offers import offers, stability
-from support import analyses
+from support import analyses, handmade
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,29 @@ def test_an_analysis_alone_tells_states() -> None:
     told = {r.name: r for r in from_analysis(analyses.demo())}
     seen = told["xdp_redirect_map"].seen
     assert [s.state for s in seen[:2]] == [State.PRESENT, State.ABSENT] and seen[0].arch == "x86_64"
+
+
+@pytest.mark.parametrize(
+    ("cls", "old", "new", "verdict", "states"),
+    [
+        ("kfunc_not_found", "void f(int);", "void f(long);", Verdict.BREAKS, "present present"),  # does not fit
+        ("attach", "void f(void)", "", Verdict.BREAKS, "present absent"),
+        ("", "", "void f(void)", Verdict.ALREADY_BROKEN, "absent present"),
+        ("kfunc_not_registered", "void f(void)", "void f(void)", Verdict.BREAKS, "present registered no more"),
+        ("kfunc_not_found", "", "", Verdict.BREAKS, "present absent"),
+        ("no_jit", "", "", Verdict.ALREADY_BROKEN, "unknown unknown"),
+        ("", "", "", Verdict.UNKNOWN, "unknown unknown"),
+    ],
+)
+def test_states_follow_the_declarations_that_a_finding_shows(
+    cls: str, old: str, new: str, verdict: Verdict, states: str
+) -> None:
+    """A class says why a program fails; whether the name is there, only the kernels' declarations say."""
+    found = replace(handmade.DISPATCH, cls=cls, verdict=verdict, evidence=Evidence(old, new))
+    demo = analyses.demo()
+    one = handmade.obj("o", "p", handmade.program("x", "xdp", found))
+    (row,) = from_analysis(replace(demo, arches=(replace(demo.arches[0], objects=(one,)),)))
+    assert " ".join(s.state.value for s in row.seen) == states
 
 
 def test_stability_counts_changes() -> None:

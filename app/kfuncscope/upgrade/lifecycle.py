@@ -106,8 +106,9 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
                     if found is not None:
                         evidence.setdefault(key, found.evidence)
                     life = states.setdefault(key, {})
-                    life[sides[0], arch.old.release] = _old_state(need.verdict), arch.arch
-                    life[sides[1], arch.new.release] = _new_state(need.verdict, found), arch.arch
+                    old, new = _states(need.verdict, found)
+                    life[sides[0], arch.old.release] = old, arch.arch
+                    life[sides[1], arch.new.release] = new, arch.arch
     rows = []
     for key in sorted(users, key=lambda k: (k[0].value, k[1])):
         said = evidence.get(key, Evidence())
@@ -118,14 +119,15 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
     return rows
 
 
-def _old_state(verdict: Verdict) -> State:
-    return State.ABSENT if verdict in (Verdict.ALREADY_BROKEN, Verdict.FIXED) else State.PRESENT
-
-
-def _new_state(verdict: Verdict, found: Finding | None) -> State:
-    cls = found.cls if found is not None else ""
-    if "not_registered" in cls or "not_a_kfunc" in cls:
-        return State.UNREGISTERED
-    if "not_found" in cls or "missing" in cls:
-        return State.ABSENT
-    return State.UNKNOWN if verdict is Verdict.UNKNOWN else State.PRESENT
+def _states(verdict: Verdict, found: Finding | None) -> tuple[State, State]:
+    """What a use of a name tells of both kernels: by the declarations that its finding shows, where it shows any."""
+    said, cls = (found.evidence, found.cls) if found is not None else (Evidence(), "")
+    unregistered = "not_registered" in cls or "not_a_kfunc" in cls
+    if said.old or said.new:
+        old = State.PRESENT if said.old else State.ABSENT
+        new = State.PRESENT if said.new else State.ABSENT
+        return old, State.UNREGISTERED if unregistered else new
+    if verdict in (Verdict.ALREADY_BROKEN, Verdict.FIXED, Verdict.UNKNOWN):  # for whatever reason
+        return State.UNKNOWN, State.UNKNOWN
+    gone = State.ABSENT if "not_found" in cls or "missing" in cls else State.PRESENT
+    return State.PRESENT, State.UNREGISTERED if unregistered else gone
