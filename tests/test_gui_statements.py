@@ -152,3 +152,19 @@ def test_a_signal_closes_the_window_in_order(how: signal.Signals, tmp_path: obje
         assert (out, process.returncode) == ("closed\n", 0)
     finally:
         process.kill()
+
+
+def test_headings_stand_above_what_they_head(win: MainWindow, qtbot: QtBot) -> None:
+    """Where a column's text begins in the heading and in the cell, by the first pixels that are not background."""
+    table = win.findings.table
+    head = table.horizontalHeader()
+    left = table.columnViewportPosition(fm.PROGRAM)
+    begins = []
+    for part, height in ((head.viewport(), head.height() - 3), (table.viewport(), table.rowHeight(0))):
+        picture = part.grab().toImage()
+        scale = picture.devicePixelRatio()
+        ground = picture.pixel(round((left + 1) * scale), 3)
+        columns = range(round((left + 1) * scale), round((left + 60) * scale))
+        rows = range(3, round((height - 3) * scale))
+        begins.append(next(x for x in columns if any(picture.pixel(x, y) != ground for y in rows)) / scale)
+    assert abs(begins[0] - begins[1]) <= 2, begins

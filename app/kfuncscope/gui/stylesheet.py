@@ -84,6 +84,7 @@ QTreeView, QTableView, QListView {{ background: {c.panel}; alternate-background-
   border: 1px solid {c.panel}; border-radius: 3px;
   gridline-color: {c.line}; outline: 0; }}
 QTreeView::item {{ padding: 2px 0; }}
+QTableView::item {{ padding: 0 5px; }}
 QListWidget::item {{ padding: 4px 6px; }}
 QTreeView::item:selected, QTableView::item:selected, QListView::item:selected {{ background: {c.selection};
   color: {c.text}; }}

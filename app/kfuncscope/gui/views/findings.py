@@ -23,7 +23,7 @@ from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views.detail import as_text
 
 _WIDTHS = {
-    fm.VERDICT: 90, fm.ARCH: 66, fm.OBJECT: 128, fm.PROGRAM: 130, fm.NEED: 140, fm.MESSAGE: 330, fm.KIND: 70,
+    fm.VERDICT: 96, fm.ARCH: 66, fm.OBJECT: 140, fm.PROGRAM: 134, fm.NEED: 152, fm.MESSAGE: 330, fm.KIND: 70,
     fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60,
 }  # fmt: skip
 
