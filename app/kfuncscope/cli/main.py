@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The command line: parse, hand on to one module for each command, turn errors into exit codes.
 
-Exit codes: 0 nothing breaks, 1 something breaks (or what ``--fail-on`` names), 2 wrong usage, 3 unreadable input.
+Exit codes: 0 nothing breaks, 1 something breaks (or what ``--fail-on`` names), 2 wrong usage, 3 input that
+cannot be read or output that cannot be written, 128 and more ended by that signal.
 """
 
 from __future__ import annotations
