@@ -47,6 +47,7 @@ from support import archivewriter as write
 from support import kernelfiles as make
 from support.bpfwriter import exit_, mov, object_bytes
 from support.btfwriter import BtfWriter
+from support.reportcases import analysis
 from test_btf_blob import every_kind
 from test_btf_ext import sample as ext_sample
 from test_intake_kallsyms import image as kallsyms_image
@@ -304,5 +305,8 @@ def targets(folder: Path) -> dict[str, Target]:
         "policy": Target(policy.parse, lambda: [POLICY]),
         "promise": Target(_promise, lambda: [_promise_seed()]),
         "session": Target(disk.session, lambda: [disk.saved()]),
-        "report": Target(lambda data: jsonform.loads(data, "f"), lambda: [jsonform.dumps(Analysis("0.1.0", (), ()))]),
+        "report": Target(
+            lambda data: jsonform.loads(data, "f"),
+            lambda: [jsonform.dumps(Analysis("0.1.0", (), ())), jsonform.dumps(analysis(("x86_64",)))],
+        ),
     }
