@@ -479,3 +479,13 @@ def test_r_2_13_kconfig_externs() -> None:
     assert judged(asks("CONFIG_NOT_SET", True), kernel).loads == Tri.YES
     assert judged(asks("CONFIG_NOT_SET", False), kb.kernel(config=None)).loads == Tri.UNKNOWN
     assert judged(asks("LINUX_UNHEARD_OF", False), kernel).loads == Tri.NO
+
+
+@pytest.mark.parametrize("value", ["16", "y", "", "Debian"])
+def test_r_2_13_texts_go_into_char_arrays_whatever_they_say(value: str) -> None:
+    kernel = KernelBuilder("7.3").kernel(config={**CONFIG, "TEXT": f'"{value}"'})
+    for text in (True, False):
+        ob = ObjectBuilder()
+        of = ob.btf.array(ob.btf.int_("char", 1, signed=True), ob.s32, 8) if text else ob.s32
+        ob.extern_kconfig("CONFIG_TEXT", of).program("xdp", "prog", [ld_sym(1, "CONFIG_TEXT"), *END])
+        assert judged(ob, kernel).loads == (Tri.YES if text else Tri.NO)

@@ -19,7 +19,7 @@ TOLD_BY_FUNCTION = {
 
 
 def parse_config(data: bytes, source: str = "config") -> dict[str, str]:
-    """Options that are set, by full name: ``y``, ``m``, a number, or text without its quotes.
+    """Options that are set, by full name: ``y``, ``m``, a number, or text in its quotes.
 
     An option that is absent is not set. KernelError where no line is a setting.
     """
@@ -29,8 +29,7 @@ def parse_config(data: bytes, source: str = "config") -> dict[str, str]:
     for line in data.decode("utf-8", "replace").splitlines():
         name, equals, value = line.partition("=")
         if equals and name.startswith("CONFIG_"):
-            value = value.strip()
-            options[name] = value[1:-1].replace('\\"', '"') if value[:1] == '"' and value[-1:] == '"' else value
+            options[name] = value.strip()
     if not options:
         raise KernelError(source, "not a kernel config: no line sets an option")
     return options

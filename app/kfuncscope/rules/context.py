@@ -183,13 +183,15 @@ class Context:
         type_id = btf.skip(extern.type)
         kind = btf.kind(type_id)
         number = kind == Kind.INT and not btf.int_(type_id).bool_
+        if value[:1] == '"':
+            return kind == Kind.ARRAY
         if value in ("y", "m", "n"):
             narrow = kind == Kind.INT and btf.size(type_id) == 1
             return kind in ENUMS or (narrow and (number or value != "m"))
         try:
             told = int(value, 0) & 0xFFFFFFFFFFFFFFFF
         except ValueError:
-            return kind == Kind.ARRAY
+            return False
         return number and _holds(btf, type_id, told)
 
     def kconfig(self, extern: Extern) -> int | None:
