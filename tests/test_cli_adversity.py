@@ -294,6 +294,26 @@ def test_a_line_break_in_a_name_begins_no_line(given: Path, capsys: pytest.Captu
     assert not [line for line in (told.out + told.err).splitlines() if line.startswith("::")]
 
 
+def test_a_report_that_cannot_be_written_keeps_no_other(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reports = ["a.json", "b.json", "c.html", "d.html"]
+    for full in ("a.json", "c.html"):
+        (given / full).symlink_to("/dev/full")
+    assert main(["check", *PAIR, "objects", *(w for r in reports for w in ("--report", r))]) == 3
+    assert json.loads((given / "b.json").read_text()) and (given / "d.html").stat().st_size
+    told = capsys.readouterr().err
+    assert "a.json" in told and "c.html" in told and "BREAKS" in told
+
+
+def test_a_defect_of_the_program_is_no_breakage(given: Path) -> None:
+    broken = "import kfuncscope.cli.check as c\ndef run(a): raise ZeroDivisionError('odd')\nc.run = run\n"
+    broken += "import sys; from kfuncscope.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    env = os.environ | {"PYTHONPATH": str(APP)}
+    command = [sys.executable, "-c", broken, "check", *PAIR, "objects"]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=120, check=False, env=env)
+    assert done.returncode == 4
+    assert "ZeroDivisionError: odd" in done.stderr and "a defect of kfuncscope itself" in done.stderr
+
+
 def test_a_report_goes_where_a_link_leads(given: Path) -> None:
     (given / "kept").mkdir()
     (given / "latest.csv").symlink_to("kept/today.csv")

@@ -2,7 +2,7 @@
 """The command line: parse, hand on to one module for each command, turn errors into exit codes.
 
 Exit codes: 0 nothing breaks, 1 something breaks (or what ``--fail-on`` names), 2 wrong usage, 3 input that
-cannot be read or output that cannot be written, 128 and more ended by that signal.
+cannot be read or output that cannot be written, 4 a defect of the program itself, 128 and more ended by that signal.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import argparse
 import importlib
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 
 from kfuncscope import __version__
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.errors import InputError, UsageError
 
-EXIT_OK, EXIT_BREAKS, EXIT_USAGE, EXIT_INPUT = 0, 1, 2, 3
+EXIT_OK, EXIT_BREAKS, EXIT_USAGE, EXIT_INPUT, EXIT_DEFECT = 0, 1, 2, 3, 4
 _FORM = "form of the output (default table)"
 
 
@@ -194,6 +195,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INPUT
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception:
+        # Python's own status for this is 1, which a gate would take for programs that break.
+        say(traceback.format_exc().rstrip())
+        say("kfuncscope: a defect of kfuncscope itself; nothing was decided. Please report it with the lines above.")
+        return EXIT_DEFECT
 
 
 if __name__ == "__main__":

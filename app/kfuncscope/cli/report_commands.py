@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kfuncscope.cli.output import patient, say
+from kfuncscope.cli.output import clean, patient, say
+from kfuncscope.errors import InputError, KernelError, SessionError, UsageError
 
 if TYPE_CHECKING:
     from kfuncscope.intake.files import ObjectFile, Problem
@@ -65,8 +66,6 @@ def shard_of(args: argparse.Namespace) -> Shard | None:
 @contextlib.contextmanager
 def _usage() -> Iterator[None]:
     """What is wrong with a word of the command line is wrong usage, not a bad input."""
-    from kfuncscope.errors import SessionError, UsageError
-
     try:
         yield
     except SessionError as error:
@@ -76,7 +75,6 @@ def _usage() -> Iterator[None]:
 def check_report_options(args: argparse.Namespace) -> None:
     """Refuse what cannot work before hours of analysis: extensions, words, unreadable policies and baselines."""
     from kfuncscope import report
-    from kfuncscope.errors import SessionError
     from kfuncscope.upgrade import policy
     from kfuncscope.upgrade.compare import fail_words
 
@@ -97,8 +95,6 @@ def check_report_options(args: argparse.Namespace) -> None:
 
 
 def _annotation(text: str) -> tuple[str, str]:
-    from kfuncscope.errors import SessionError
-
     kind, _, path = text.partition("=")
     if kind not in ("github", "gitlab") or (kind == "github" and path):
         raise SessionError("--annotate", f"{text[:80]!r} is neither github nor gitlab[=FILE]")
@@ -115,22 +111,29 @@ def decided(analysis: Analysis, args: argparse.Namespace) -> Decision:
 def conclude(analysis: Analysis, decision: Decision, args: argparse.Namespace, shard: Shard | None = None) -> int:
     """Compare, write what was asked for; the exit status is 1 where ``--fail-on`` (or its default) says so.
 
-    What fails is said on standard error, so that standard output stays what the command itself prints.
+    What fails is said on standard error, so that standard output stays what the command itself prints. A report that
+    cannot be written raises its InputError, after the others were written and everything else was said.
     """
     from kfuncscope import report
     from kfuncscope.upgrade import compare, jsonform
 
     found = compare.compare(jsonform.load(args.baseline)[0], analysis) if args.baseline else None
+    failed: list[InputError] = []
     if args.report or args.annotate:
         made = report.make(analysis, decision, found, shard=shard)
         for path in args.report:
-            report.write(made, path)
+            try:
+                report.write(made, path)
+            except InputError as error:
+                failed.append(error)
         if args.annotate:
             _annotate(made, *_annotation(args.annotate))
     words = compare.fail_words(args.fail_on or ("blocked" if args.policy else "breaks"))
     said = compare.failures(analysis, words, decision, found)
-    for line in [*_stale(decision), *said]:
+    for line in [*_stale(decision), *said, *(f"kfuncscope: {clean(str(error))}" for error in failed[1:])]:
         say(line)
+    if failed:
+        raise failed[0]
     return FAILS if said else OK
 
 
@@ -145,7 +148,6 @@ def _stale(decision: Decision) -> list[str]:
 
 
 def _annotate(made: object, kind: str, path: str) -> None:
-    from kfuncscope.errors import SessionError
     from kfuncscope.report import Report, annotate
 
     assert isinstance(made, Report)
@@ -160,8 +162,6 @@ def _annotate(made: object, kind: str, path: str) -> None:
 
 def _out(data: bytes, path: str | None = None) -> None:
     """Bytes to a file, or to standard output whatever its encoding is."""
-    from kfuncscope.errors import SessionError
-
     if path and path != "-":
         try:
             Path(path).write_bytes(data)
@@ -267,7 +267,6 @@ def _add_path(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run_path(args: argparse.Namespace) -> int:
     """``path``: a table of journeys; what could not be read is said on standard error."""
     from kfuncscope.cli.given import split
-    from kfuncscope.errors import UsageError
     from kfuncscope.report import tables
     from kfuncscope.upgrade import jsonform
     from kfuncscope.upgrade.path import journeys
@@ -315,7 +314,6 @@ def _add_usage(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_usage(args: argparse.Namespace) -> int:
     """``usage``: the table, and on standard error what could not be read."""
-    from kfuncscope.errors import UsageError
     from kfuncscope.report import tables
     from kfuncscope.rules.verdict import NeedKind
     from kfuncscope.upgrade.usage import USUAL, collect
@@ -390,7 +388,6 @@ def run_promise_check(args: argparse.Namespace) -> int:
 
 def _kernel(paths: list[str]) -> Kernel:
     """The one kernel that the files make."""
-    from kfuncscope.errors import KernelError
     from kfuncscope.intake.kernels import kernel_files
     from kfuncscope.kernel.kernel import open_kernel
 

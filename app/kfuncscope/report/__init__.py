@@ -112,10 +112,16 @@ def render(report: Report, kind: str) -> bytes:
 
 
 def write(report: Report, path: str | Path) -> None:
-    """Write a report to a file, in the format of its extension; the file is whole or not there."""
+    """Write a report to a file, in the format of its extension; the file is whole or not there.
+
+    What is there and no file, as a device or a pipe, is written into and not replaced.
+    """
     data = render(report, format_of(path))
     target = Path(os.path.realpath(path))  # a link stays one
     try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
