@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,29 @@ def test_missing_unwritable_and_too_deep(tmp_path: Path) -> None:
     (tmp_path / "deep.kfs").write_text("[" * 100_000)
     with pytest.raises(SessionError):
         load(tmp_path / "deep.kfs")
+
+
+def test_paths_that_are_no_text_come_back_as_they_were(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9-\xff.bpf.o")
+    session = Session(objects=[str(tmp_path / odd), str(tmp_path / "é.bpf.o")])
+    save(session, tmp_path / "s.kfs")
+    assert load(tmp_path / "s.kfs") == session
+    assert "é.bpf.o" in (tmp_path / "s.kfs").read_text()
+
+
+def test_a_link_to_a_session_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link.kfs").symlink_to(tmp_path / "s.kfs")
+    save(_session(tmp_path), tmp_path / "link.kfs")
+    assert (tmp_path / "link.kfs").is_symlink() and load(tmp_path / "s.kfs") == _session(tmp_path)
+
+
+def test_a_device_is_written_into_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.kfs"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    save(_session(tmp_path), pipe)
+    assert json.loads(os.read(reader, 1 << 16)) and pipe.is_fifo()
+    os.close(reader)
 
 
 def test_version_is_written(tmp_path: Path) -> None:

@@ -149,24 +149,21 @@ def _stale(decision: Decision) -> list[str]:
 
 def _annotate(made: object, kind: str, path: str) -> None:
     from kfuncscope.report import Report, annotate
+    from kfuncscope.upgrade.writing import write_file
 
     assert isinstance(made, Report)
     if kind == "github":
         _out(annotate.github(made))
         return
-    try:
-        Path(path).write_bytes(annotate.gitlab(made))
-    except OSError as bad:
-        raise SessionError(path, f"cannot be written: {bad.strerror or bad}") from bad
+    write_file(path, annotate.gitlab(made))
 
 
 def _out(data: bytes, path: str | None = None) -> None:
     """Bytes to a file, or to standard output whatever its encoding is."""
     if path and path != "-":
-        try:
-            Path(path).write_bytes(data)
-        except OSError as bad:
-            raise SessionError(path, f"cannot be written: {bad.strerror or bad}") from bad
+        from kfuncscope.upgrade.writing import write_file
+
+        write_file(path, data)
         return
     with patient():
         sys.stdout.flush()

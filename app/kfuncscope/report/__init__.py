@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from kfuncscope.errors import SessionError
 from kfuncscope.report.summary import Report, make
+from kfuncscope.upgrade.writing import write_file
 
 __all__ = ["FORMATS", "Report", "format_of", "make", "render", "write"]
 
@@ -98,7 +97,7 @@ _OTHER_NAMES = {".htm": "html", ".markdown": "md", ".junit": "junit", ".gv": "do
 
 def format_of(path: str | Path) -> str:
     """The format that a file name asks for. Raises SessionError where the extension is none that is written."""
-    name = os.path.basename(str(path)).lower()
+    name = Path(path).name.lower()
     known = {extension: word for word, (extension, _) in FORMATS.items()} | _OTHER_NAMES
     fitting = [extension for extension in known if name.endswith(extension)]
     if not fitting:
@@ -112,30 +111,5 @@ def render(report: Report, kind: str) -> bytes:
 
 
 def write(report: Report, path: str | Path) -> None:
-    """Write a report to a file, in the format of its extension; the file is whole or not there.
-
-    What is there and no file, as a device or a pipe, is written into and not replaced.
-    """
-    data = render(report, format_of(path))
-    target = Path(os.path.realpath(path))  # a link stays one
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as bad:
-        raise SessionError(str(path), f"cannot be written: {bad.strerror or bad}") from bad
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    """Write a report to a file, in the format of its extension; the file is whole or not there."""
+    write_file(path, render(report, format_of(path)))

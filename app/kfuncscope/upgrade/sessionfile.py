@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from kfuncscope.errors import SessionError
 from kfuncscope.intake.blobs import named_parts
 from kfuncscope.intake.read import read_bounded, shown
 from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.upgrade.writing import write_file
 
 FORMAT, VERSION = "kfuncscope session", 1
 SUFFIX = ".kfs"
@@ -26,13 +26,8 @@ def save(session: Session, path: str | Path) -> None:
     target = Path(path)
     data = {"format": FORMAT, "version": VERSION, **_mapped(asdict(session), target.parent, _relative)}
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".session", dir=target.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, target)
-    except OSError as bad:
-        raise SessionError(str(path), f"cannot be written: {bad.strerror or bad}") from bad
+    # Bytes of a path that are no UTF-8 become the escapes that JSON reads back as the same.
+    write_file(target, text.encode("utf-8", "backslashreplace"))
 
 
 def load(path: str | Path) -> Session:
