@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import declare
 from kfuncscope.btf.distill import relocate
 from kfuncscope.btf.ext import read_ext
+from kfuncscope.btf.layout import Kind
 from kfuncscope.btf.summary import summarize
 from kfuncscope.intake.archive import read_archive
 from kfuncscope.intake.cache import Cache
@@ -34,6 +36,7 @@ from kfuncscope.intake.unpack import peel
 from kfuncscope.intake.xzblocks import decode_blocks, find_blocks
 from kfuncscope.kernel.btfids import sets_in_image
 from kfuncscope.kernel.config import parse_config
+from kfuncscope.kernel.hooksets import hook_sets
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.kernel.registration import registered
 from kfuncscope.kernel.symbols import Symbols
@@ -164,6 +167,29 @@ def _built() -> Built:
 def _sets(data: bytes) -> None:
     blob = _built().blob
     registered(data, blob, sets_in_image(data, blob, blob.tags("bpf_kfunc")))
+
+
+@cache
+def _lsm() -> Blob:
+    """A kernel of twelve LSM hooks, whose ids are no counts of anything."""
+    made = BtfWriter()
+    proto = made.proto(made.int_("int", 4, signed=True))
+    for number in range(300):
+        made.func(f"function_{number}", proto)
+    for number in range(12):
+        made.func(f"bpf_lsm_hook_{number}", proto)
+    return made.blob()
+
+
+def _hooks(data: bytes) -> None:
+    for found in hook_sets(data, _lsm()):
+        assert 0 < len(found) <= 12
+
+
+def _hooks_seed() -> bytes:
+    first, one, other = _lsm().find("bpf_lsm_hook_0", Kind.FUNC)[0], range(3, 9), (0, 2, 4, 6, 8, 10, 11)
+    ids = [word for chosen in (one, other) for word in (0, len(chosen), *(first + i for i in chosen))]
+    return struct.pack(f"<{len(ids)}I", *ids)
 
 
 @cache
@@ -299,6 +325,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "distilled": Target(_distilled, lambda: [_distilled_seed()]),
         "ext": Target(lambda data: read_ext(data, "f", _with_ext()[1]), lambda: [_with_ext()[0]]),
         "sets": Target(_sets, lambda: [_built().image.build(named) for named in (True, False)]),
+        "hooks": Target(_hooks, lambda: [_hooks_seed()]),
         "config": Target(parse_config, lambda: [make.config()]),
         "symbols": Target(_symbols, lambda: [b"T tcp_v4_connect\nt tcp_v4_connect.isra.0\nd init_net\n" * 50]),
         "object": Target(_object, _objects),
