@@ -182,14 +182,13 @@ def _lsm() -> Blob:
 
 
 def _hooks(data: bytes) -> None:
-    for found in hook_sets(data, _lsm()):
-        assert 0 < len(found) <= 12
+    assert all(0 < len(found) <= 12 for found in hook_sets(data, _lsm()))
 
 
 def _hooks_seed() -> bytes:
-    first, one, other = _lsm().find("bpf_lsm_hook_0", Kind.FUNC)[0], range(3, 9), (0, 2, 4, 6, 8, 10, 11)
-    ids = [word for chosen in (one, other) for word in (0, len(chosen), *(first + i for i in chosen))]
-    return struct.pack(f"<{len(ids)}I", *ids)
+    ids = [_lsm().find(f"bpf_lsm_hook_{number}", Kind.FUNC)[0] for number in range(12)]
+    words = [0, 6, *ids[3:9], 0, 0, 7, 0, *ids[:12:2], 1]
+    return struct.pack(f"<{len(words)}I", *words)
 
 
 @cache
