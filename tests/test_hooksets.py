@@ -89,6 +89,7 @@ def test_sets_that_are_like_no_table_are_others() -> None:
         (5, 2, 3, 4, 5),  # one too few
         (4, 2, 3, 4, 1),  # no hook
         (3, 2, 3, 4),  # too small to be told from an accident
+        (6, 0, 0, 0, 0, 0, 0, 2),  # all members missing, and something else behind it
         (0xFFFFFFFF, 2, 3, 4, 5),
         (),
     ],

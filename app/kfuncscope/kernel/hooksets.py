@@ -42,7 +42,7 @@ def hook_sets(image: bytes, blob: Blob) -> HookSets:
             at -= 1
         end = at + 1 + int(words[at])
         ids = words[start:end]
-        whole = end - at > _FEWEST and len(ids) == end - start and bool(of_hook[start:end].all())
+        whole = end - at > _FEWEST and 0 < len(ids) == end - start and bool(of_hook[start:end].all())
         if whole and (np.diff(ids.astype(np.int64)) > 0).all():
             found.append(frozenset(names[i].removeprefix(PREFIX) for i in ids.tolist()))
     return found
