@@ -50,3 +50,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache that is empty when the test begins; its folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "kfuncscope"
+
+
+@pytest.fixture(scope="module")
+def shared(qapp: object) -> Iterator[object]:
+    """The window with the demo's analysis, one for all tests of a module; each module puts it back as it wants it."""
+    from support import analyses, windows  # Qt, which most tests do without
+
+    with windows.window(analyses.demo()) as made:
+        yield made

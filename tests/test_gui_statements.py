@@ -43,12 +43,6 @@ def test_the_decision_counts_judged_architectures_alone(qtbot: QtBot) -> None:
     assert sentences.startswith("No program breaks") and "on 1 architecture." in sentences
 
 
-@pytest.fixture(scope="module")
-def shared(qapp: object) -> object:
-    with windows.window(analyses.demo()) as made:
-        yield made
-
-
 @pytest.fixture
 def win(shared: MainWindow) -> MainWindow:
     shared.store.change((), "start")

@@ -20,13 +20,7 @@ from kfuncscope.resources import sample
 from kfuncscope.rules.verdict import NeedKind, Verdict
 from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
 from kfuncscope.upgrade.session import KernelRef, Session
-from support import analyses, windows
-
-
-@pytest.fixture(scope="module")
-def shared(qapp: object) -> object:
-    with windows.window(analyses.demo()) as made:
-        yield made
+from support import windows
 
 
 @pytest.fixture

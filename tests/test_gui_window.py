@@ -20,12 +20,6 @@ from kfuncscope.gui.store import NEED, OBJECT, PROGRAM
 from support import analyses, windows
 
 
-@pytest.fixture(scope="module")
-def shared(qapp: object) -> object:
-    with windows.window(analyses.demo()) as made:
-        yield made
-
-
 @pytest.fixture
 def win(shared: MainWindow) -> MainWindow:
     """The window with the demo, as it first opens: worst architecture, affected only, nothing selected."""

@@ -32,12 +32,6 @@ from kfuncscope.upgrade.whatif import Action
 from support import analyses, windows
 
 
-@pytest.fixture(scope="module")
-def shared(qapp: object) -> object:
-    with windows.window(analyses.demo()) as made:
-        yield made
-
-
 @pytest.fixture
 def win(shared: MainWindow) -> MainWindow:
     """The window with the demo and nothing done to it."""

@@ -8,12 +8,7 @@ from pathlib import Path
 
 from kfuncscope.cli.output import clean, clean_lines
 from kfuncscope.kernel import knowledge
-from kfuncscope.resources import user_folder
-
-
-def user_tables() -> Path:
-    """Where a user's own tables are kept (XDG data directory)."""
-    return user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "knowledge"
+from kfuncscope.kernel.tables import user_tables
 
 
 def run_build(arguments: argparse.Namespace) -> int:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from kfuncscope.intake.elf import NOBITS
+
 EM_BPF = 247
 _MAGIC = b"\x7fELF\x02"
-_NOBITS = 8
 _HEADER = 64
 _MOST_SECTIONS = 20_000
 
@@ -42,7 +43,7 @@ def bpf_end(data: bytes, at: int) -> int | None:
         return None
     row = struct.Struct(order + "4xI16xQQ24x")
     for kind, offset, length in row.iter_unpack(data[at + table : end]):
-        if kind not in (0, _NOBITS):
+        if kind not in (0, NOBITS):
             if at + offset + length > len(data):
                 return None
             end = max(end, at + offset + length)

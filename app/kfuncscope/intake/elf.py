@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from kfuncscope.errors import InputError
 
-_NOBITS = 8
+NOBITS = 8
 _MOST_SECTIONS = 0xFF00
 _MOST_SYMBOLS = 1 << 20
 
@@ -57,7 +57,7 @@ class Elf:
     def section(self, name: str) -> bytes:
         """Bytes of the first section of that name, empty when there is none."""
         for section in self.sections:
-            if section.name == name and section.type != _NOBITS:
+            if section.name == name and section.type != NOBITS:
                 return self.data[section.offset : section.offset + section.size]
         return b""
 
@@ -119,7 +119,7 @@ def _read(data: bytes, source: str) -> Elf:
         raise InputError(source, "section table reaches out of the file", table)
     rows = [fields.unpack_from(data, table + entry * index) for index in range(count)]
     for index, row in enumerate(rows):
-        if row[1] not in (0, _NOBITS) and row[4] + row[5] > len(data):
+        if row[1] not in (0, NOBITS) and row[4] + row[5] > len(data):
             raise InputError(source, f"section {index} reaches out of the file", row[4])
     names = b""
     if names_at < count:

@@ -7,12 +7,11 @@ import io
 import struct
 
 from kfuncscope.errors import InputError
-from kfuncscope.intake.elf import Elf, Section, read_elf
+from kfuncscope.intake.elf import NOBITS, Elf, Section, read_elf
 from kfuncscope.intake.modules import module_sections
 
 _DWARF = (".debug_", ".zdebug_", ".rel.debug_", ".rela.debug_")
 _ALLOC = 2
-_NOBITS = 8
 _WORTH = 1 << 20
 _ALIGN = 16
 
@@ -36,7 +35,7 @@ def slim_vmlinux(data: bytes, source: str) -> bytes:
     except InputError:
         return data
     start = min((s.offset for s in elf.sections if _is_dwarf(s)), default=len(data))
-    kept = [s for s in elf.sections if s.type not in (0, _NOBITS) and not _is_dwarf(s)]
+    kept = [s for s in elf.sections if s.type not in (0, NOBITS) and not _is_dwarf(s)]
     if any(s.offset + s.size > start and (s.offset < start or s.flags & _ALLOC) for s in kept):
         return data
     # Also a table whose sections share bytes, which would be copied once for each, saves nothing.
@@ -46,7 +45,7 @@ def slim_vmlinux(data: bytes, source: str) -> bytes:
 
 
 def _is_dwarf(section: Section) -> bool:
-    return section.name.startswith(_DWARF) and section.type != _NOBITS and not section.flags & _ALLOC
+    return section.name.startswith(_DWARF) and section.type != NOBITS and not section.flags & _ALLOC
 
 
 def _without_dwarf(elf: Elf, start: int) -> bytes:
@@ -63,7 +62,7 @@ def _without_dwarf(elf: Elf, start: int) -> bytes:
         place = entry * index + offset_at
         if _is_dwarf(section):
             struct.pack_into(order + word * 2, rows, place, start, 0)
-        elif section.offset >= start and section.type not in (0, _NOBITS):
+        elif section.offset >= start and section.type not in (0, NOBITS):
             out.write(bytes(-out.tell() % _ALIGN))
             struct.pack_into(order + word, rows, place, out.tell())
             out.write(memoryview(elf.data)[section.offset : section.offset + section.size])

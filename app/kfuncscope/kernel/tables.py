@@ -26,9 +26,14 @@ def series(release: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def user_tables() -> Path:
+    """Where a user's own tables are kept (XDG data directory)."""
+    return user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "knowledge"
+
+
 def roots(extra: Path | None = None) -> tuple[Path, ...]:
     """Folders that may hold tables, the weakest first."""
-    found = [resource("knowledge"), user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "knowledge"]
+    found = [resource("knowledge"), user_tables()]
     if extra is not None:
         found.append(extra)
     return tuple(root for root in found if root.is_dir())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,7 +98,7 @@ _OTHER_NAMES = {".htm": "html", ".markdown": "md", ".junit": "junit", ".gv": "do
 
 def format_of(path: str | Path) -> str:
     """The format that a file name asks for. Raises SessionError where the extension is none that is written."""
-    name = Path(path).name.lower()
+    name = os.path.basename(str(path)).lower()
     known = {extension: word for word, (extension, _) in FORMATS.items()} | _OTHER_NAMES
     fitting = [extension for extension in known if name.endswith(extension)]
     if not fitting:
