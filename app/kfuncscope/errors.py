@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Errors of bad input. Incompatibility is never an error: it is a finding (see rules.verdict)."""
+"""Errors of bad input. Incompatibility is never an error: it is a finding (see model.verdict)."""
 
 from __future__ import annotations
 

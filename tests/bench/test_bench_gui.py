@@ -26,7 +26,7 @@ from kfuncscope.gui.graph import scene as scn
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models.findings import FindingsModel
-from kfuncscope.upgrade import layout
+from kfuncscope.study import layout
 from support import analyses, windows
 
 START, LAYOUT, FRAME, FILTER = 0.6, 0.5, 0.016, 0.060

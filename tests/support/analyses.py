@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from kfuncscope.intake.files import Problem
-from kfuncscope.rules.verdict import (
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.verdict import (
     Confidence,
     Evidence,
     Finding,
@@ -20,7 +20,7 @@ from kfuncscope.rules.verdict import (
     Site,
     Verdict,
 )
-from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.storage.files import Problem
 from support.handmade import ARCHES, DISPATCH, FIELD, WQ, fine, infos, kernel, obj, program
 
 V = Verdict

@@ -11,8 +11,8 @@ from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core import Reloc, Value, value_of
-from kfuncscope.rules.spec import SpecError, parse_spec
+from kfuncscope.rules.core.relocate import Reloc, Value, value_of
+from kfuncscope.rules.core.spec import SpecError, parse_spec
 from support import bpfwriter as bpf
 from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder

@@ -22,30 +22,33 @@ from kfuncscope.btf.distill import relocate
 from kfuncscope.btf.ext import read_ext
 from kfuncscope.btf.layout import Kind
 from kfuncscope.btf.summary import summarize
-from kfuncscope.intake.archive import read_archive
-from kfuncscope.intake.cache import Cache
-from kfuncscope.intake.carve import carve
-from kfuncscope.intake.elf import read_elf
+from kfuncscope.containers.archive import read_archive
+from kfuncscope.containers.carve import carve
+from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.unpack import peel
+from kfuncscope.containers.xzblocks import decode_blocks, find_blocks
+from kfuncscope.decision import policy
+from kfuncscope.elf.tables import read_elf
 from kfuncscope.intake.image import find_btf, image_arch, unpack_image
 from kfuncscope.intake.kallsyms import decode_kallsyms
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.modules import base_name_offsets, module_sections
 from kfuncscope.intake.objects import object_files
-from kfuncscope.intake.stream import Budget
-from kfuncscope.intake.unpack import peel
-from kfuncscope.intake.xzblocks import decode_blocks, find_blocks
-from kfuncscope.kernel.btfids import sets_in_image
+from kfuncscope.kernel.binary.btfids import sets_in_image
+from kfuncscope.kernel.binary.hooksets import hook_sets
+from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.kernel.config import parse_config
-from kfuncscope.kernel.hooksets import hook_sets
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.kernel.registration import registered
 from kfuncscope.kernel.symbols import Symbols
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.promise import promise, promisefile
 from kfuncscope.resources import sample
-from kfuncscope.rules.change import compare
+from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
-from kfuncscope.upgrade import jsonform, policy, promise, promisefile, sessionfile
-from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.session import sessionfile
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage.cache import Cache
+from kfuncscope.upgrade import jsonform
 from support import archivewriter as write
 from support import kernelfiles as make
 from support.bpfwriter import exit_, mov, object_bytes

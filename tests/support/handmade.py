@@ -6,8 +6,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from kfuncscope.intake.files import Input, Place
-from kfuncscope.rules.verdict import (
+from kfuncscope.model.analysis import KernelInfo, ObjectInfo
+from kfuncscope.model.verdict import (
     Confidence,
     Evidence,
     Finding,
@@ -23,7 +23,7 @@ from kfuncscope.rules.verdict import (
     Verdict,
     worst,
 )
-from kfuncscope.upgrade.analysis import KernelInfo, ObjectInfo
+from kfuncscope.storage.files import Input, Place
 
 V = Verdict
 ARCHES = ("x86_64", "arm64", "ppc64le", "riscv64", "s390x")

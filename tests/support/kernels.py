@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from kfuncscope.bpf.object import read_object
-from kfuncscope.intake.files import KernelFiles, ModuleSections
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.kernel.knowledge import for_release
-from kfuncscope.rules.change import compare
+from kfuncscope.knowledge.knowledge import for_release
+from kfuncscope.model.verdict import ObjectVerdict
+from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement, judge
-from kfuncscope.rules.verdict import ObjectVerdict
+from kfuncscope.storage.files import KernelFiles, ModuleSections
 from support.bpfwriter import ObjectBuilder
 from support.btfwriter import BtfWriter
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kfuncscope.intake.files import Input, Place, Problem
-from kfuncscope.rules.verdict import (
+from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
+from kfuncscope.model.verdict import (
     Confidence,
     Evidence,
     Finding,
@@ -17,7 +17,7 @@ from kfuncscope.rules.verdict import (
     Site,
     Verdict,
 )
-from kfuncscope.upgrade.analysis import Analysis, ArchResult, ObjectInfo
+from kfuncscope.storage.files import Input, Place, Problem
 from support.handmade import ARCHES, DISPATCH, FIELD, WQ, fine, infos, kernel, obj, program, sha, use
 
 V = Verdict

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import application, settle
 from kfuncscope.gui.mainwindow import MainWindow
-from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.model.analysis import Analysis
 
 
 @contextmanager

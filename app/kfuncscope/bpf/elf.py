@@ -6,8 +6,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from kfuncscope.elf import tables
 from kfuncscope.errors import InputError, ObjectError
-from kfuncscope.intake import elf as tables
 from kfuncscope.intake.identity import arch_of_elf
 
 EM_BPF = 247

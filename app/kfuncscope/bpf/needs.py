@@ -10,7 +10,7 @@ from kfuncscope.bpf.object import BpfObject, Function, Program
 
 
 class Need(NamedTuple):
-    """One need: kind (in the words of rules.verdict.NeedKind), name, and its places as (function, instruction).
+    """One need: kind (in the words of model.verdict.NeedKind), name, and its places as (function, instruction).
 
     ``strong`` is None where binding plays no role. ``tested`` tells that the program takes the address of a weak
     symbol, which is how it asks whether the symbol exists.

@@ -7,7 +7,7 @@ import argparse
 from datetime import datetime
 
 from kfuncscope.cli.output import clean, table
-from kfuncscope.intake.cache import default_cache, default_root
+from kfuncscope.storage.cache import default_cache, default_root
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,11 +9,11 @@ import sys
 from kfuncscope.cli import report_commands
 from kfuncscope.cli.given import session
 from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
-from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, ProgramVerdict, Verdict
+from kfuncscope.decision.policy import Decision
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.verdict import SEVERITY, Finding, NeedKind, ProgramVerdict, Verdict
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analyse import analyse
-from kfuncscope.upgrade.analysis import Analysis, ArchResult
-from kfuncscope.upgrade.policy import Decision
 
 EXIT_INPUT = 3
 

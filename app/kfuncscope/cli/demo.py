@@ -12,8 +12,8 @@ from pathlib import Path
 from kfuncscope.cli.check import print_analysis
 from kfuncscope.cli.output import ProgressLine
 from kfuncscope.errors import SessionError
+from kfuncscope.session.sample import sample_session
 from kfuncscope.upgrade.analyse import analyse
-from kfuncscope.upgrade.sample import sample_session
 
 
 def run(arguments: argparse.Namespace) -> int:

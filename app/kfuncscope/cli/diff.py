@@ -8,8 +8,8 @@ import argparse
 from kfuncscope.cli.given import session, tell
 from kfuncscope.cli.output import table, write_csv, write_json
 from kfuncscope.errors import SessionError, UsageError
+from kfuncscope.study.diff import KINDS, QUICK, differences
 from kfuncscope.upgrade.analyse import open_kernels, pair_up
-from kfuncscope.upgrade.diff import KINDS, QUICK, differences
 
 HEAD = ("arch", "kind", "name", "change", "old", "new", "note")
 

@@ -8,7 +8,7 @@ import argparse
 from kfuncscope.cli.given import first_problem, session
 from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
 from kfuncscope.errors import UsageError
-from kfuncscope.rules.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
+from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
 from kfuncscope.upgrade.analyse import analyse
 
 _REACHES = {

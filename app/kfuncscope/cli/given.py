@@ -15,11 +15,11 @@ from pathlib import Path
 
 from kfuncscope.bpf.sections import sec_defs
 from kfuncscope.cli.output import clean, say
+from kfuncscope.containers.detect import HEAD, IMAGES, Kind, detect
 from kfuncscope.errors import InputError, UsageError
-from kfuncscope.intake.detect import HEAD, IMAGES, Kind, detect
-from kfuncscope.intake.files import ObjectFile, Problem
 from kfuncscope.intake.objects import object_files
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage.files import ObjectFile, Problem
 
 _KERNEL_PACKAGE = re.compile(r"(linux-(image|binary|base|modules|signed|unsigned)|kernel)[-_]", re.IGNORECASE)
 _KERNEL_FILE = re.compile(r"(vmlinu[xz]|vmlinux\.btf|Image|bzImage|System\.map|kallsyms|config-\d)", re.IGNORECASE)

@@ -12,13 +12,13 @@ from kfuncscope.btf.summary import summarize
 from kfuncscope.cli.given import first_problem, objects_of, section_types, tell
 from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.errors import InputError
-from kfuncscope.intake.files import Problem
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import told_by
-from kfuncscope.rules.evidence import flag_words
-from kfuncscope.rules.faults import kernel_faults
+from kfuncscope.rules.changes.evidence import flag_words
+from kfuncscope.rules.checks.faults import kernel_faults
+from kfuncscope.session.session import KernelRef
+from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.analyse import open_refs
-from kfuncscope.upgrade.session import KernelRef
 
 
 def run_kernel(arguments: argparse.Namespace) -> int:

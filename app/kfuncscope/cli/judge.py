@@ -10,10 +10,10 @@ from kfuncscope.bpf.object import read_object
 from kfuncscope.cli.given import objects_of, section_types, shown_paths, split, tell
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
-from kfuncscope.intake.files import ObjectFile, Problem
 from kfuncscope.intake.kernels import named_kernels
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.rules.judge import judge
+from kfuncscope.storage.files import ObjectFile, Problem
 
 HEAD = ("kernel", "arch", "object", "program", "section", "loads", "attaches", "object_loads", "class", "reason")
 

@@ -7,13 +7,13 @@ import argparse
 from pathlib import Path
 
 from kfuncscope.cli.output import clean, clean_lines
-from kfuncscope.kernel import knowledge
-from kfuncscope.kernel.tables import user_tables
+from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge.tables import user_tables
 
 
 def run_build(arguments: argparse.Namespace) -> int:
     """Build the tables of one release from its source tree."""
-    from kfuncscope.kernel.source.build import build
+    from kfuncscope.knowledge.build.build import build
 
     out = Path(arguments.out) if arguments.out else user_tables()
     report = build(Path(arguments.tree), out, arguments.release)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 GLYPHS = {
     Verdict.BREAKS: "■", Verdict.SILENT: "✖", Verdict.RISK: "▲", Verdict.DEGRADES: "◆", Verdict.UNKNOWN: "?",

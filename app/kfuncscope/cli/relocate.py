@@ -10,13 +10,13 @@ from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError, UsageError
-from kfuncscope.intake.files import Problem
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.spec import KIND_NAMES, SpecError, parse_spec, spec_text
+from kfuncscope.rules.core.spec import KIND_NAMES, SpecError, parse_spec, spec_text
+from kfuncscope.session.session import KernelRef
+from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.analyse import open_refs
-from kfuncscope.upgrade.session import KernelRef
 
 HEAD = ("object", "program", "section", "record", "kind", "spec", "outcome", "old", "new")
 

@@ -15,11 +15,11 @@ from kfuncscope.cli.output import clean, patient, say
 from kfuncscope.errors import InputError, KernelError, SessionError, UsageError
 
 if TYPE_CHECKING:
-    from kfuncscope.intake.files import ObjectFile, Problem
+    from kfuncscope.decision.policy import Decision
     from kfuncscope.kernel.kernel import Kernel
-    from kfuncscope.upgrade.analysis import Analysis
+    from kfuncscope.model.analysis import Analysis
+    from kfuncscope.storage.files import ObjectFile, Problem
     from kfuncscope.upgrade.jsonform import Shard
-    from kfuncscope.upgrade.policy import Decision
 
 OK, FAILS, USAGE, UNREADABLE = 0, 1, 2, 3
 _KERNEL_HELP = "a file, folder or named parts of one kernel; give it again for more files of the same kernel"
@@ -75,8 +75,8 @@ def _usage() -> Iterator[None]:
 def check_report_options(args: argparse.Namespace) -> None:
     """Refuse what cannot work before hours of analysis: extensions, words, unreadable policies and baselines."""
     from kfuncscope import report
-    from kfuncscope.upgrade import policy
-    from kfuncscope.upgrade.compare import fail_words
+    from kfuncscope.decision import policy
+    from kfuncscope.decision.compare import fail_words
 
     with _usage():
         for path in args.report:
@@ -103,7 +103,7 @@ def _annotation(text: str) -> tuple[str, str]:
 
 def decided(analysis: Analysis, args: argparse.Namespace) -> Decision:
     """The decision by the policy that was given, or by the default one."""
-    from kfuncscope.upgrade import policy
+    from kfuncscope.decision import policy
 
     return policy.decide(analysis, policy.load(args.policy) if args.policy else policy.DEFAULT)
 
@@ -115,7 +115,8 @@ def conclude(analysis: Analysis, decision: Decision, args: argparse.Namespace, s
     cannot be written raises its InputError, after the others were written and everything else was said.
     """
     from kfuncscope import report
-    from kfuncscope.upgrade import compare, jsonform
+    from kfuncscope.decision import compare
+    from kfuncscope.upgrade import jsonform
 
     found = compare.compare(jsonform.load(args.baseline)[0], analysis) if args.baseline else None
     failed: list[InputError] = []
@@ -149,7 +150,7 @@ def _stale(decision: Decision) -> list[str]:
 
 def _annotate(made: object, kind: str, path: str) -> None:
     from kfuncscope.report import Report, annotate
-    from kfuncscope.upgrade.writing import write_file
+    from kfuncscope.storage.writing import write_file
 
     assert isinstance(made, Report)
     if kind == "github":
@@ -161,7 +162,7 @@ def _annotate(made: object, kind: str, path: str) -> None:
 def _out(data: bytes, path: str | None = None) -> None:
     """Bytes to a file, or to standard output whatever its encoding is."""
     if path and path != "-":
-        from kfuncscope.upgrade.writing import write_file
+        from kfuncscope.storage.writing import write_file
 
         write_file(path, data)
         return
@@ -230,8 +231,9 @@ def _add_compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def run_compare(args: argparse.Namespace) -> int:
     """``compare``: a table of what changed between two reports."""
+    from kfuncscope.decision import compare, policy
     from kfuncscope.report import tables
-    from kfuncscope.upgrade import compare, jsonform, policy
+    from kfuncscope.upgrade import jsonform
 
     with _usage():
         words = compare.fail_words(args.fail_on)
@@ -265,8 +267,8 @@ def run_path(args: argparse.Namespace) -> int:
     """``path``: a table of journeys; what could not be read is said on standard error."""
     from kfuncscope.cli.given import split
     from kfuncscope.report import tables
+    from kfuncscope.study.path import journeys
     from kfuncscope.upgrade import jsonform
-    from kfuncscope.upgrade.path import journeys
 
     if not args.step:
         if len(args.inputs) < 2:
@@ -286,8 +288,8 @@ def _walk(steps: list[list[str]], objects: list[str]) -> list[Analysis]:
     """An analysis of each step to the next."""
     from itertools import pairwise
 
+    from kfuncscope.session.session import KernelRef, Session
     from kfuncscope.upgrade.analyse import analyse
-    from kfuncscope.upgrade.session import KernelRef, Session
 
     return [
         analyse(Session(old=[KernelRef(old)], new=[KernelRef(new)], objects=objects)) for old, new in pairwise(steps)
@@ -311,9 +313,9 @@ def _add_usage(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_usage(args: argparse.Namespace) -> int:
     """``usage``: the table, and on standard error what could not be read."""
+    from kfuncscope.model.verdict import NeedKind
     from kfuncscope.report import tables
-    from kfuncscope.rules.verdict import NeedKind
-    from kfuncscope.upgrade.usage import USUAL, collect
+    from kfuncscope.study.usage import USUAL, collect
 
     strange = [k for k in args.kind if k not in {n.value for n in NeedKind}]
     if strange:
@@ -361,8 +363,8 @@ def _add_promise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def run_promise_make(args: argparse.Namespace) -> int:
     """``promise make``: the file, and on standard error what could not be promised."""
+    from kfuncscope.promise import promise, promisefile
     from kfuncscope.report.safe import visible
-    from kfuncscope.upgrade import promise, promisefile
 
     kernel = _kernel(args.kernel)
     files, problems = _objects(args.objects)
@@ -375,8 +377,8 @@ def run_promise_make(args: argparse.Namespace) -> int:
 
 def run_promise_check(args: argparse.Namespace) -> int:
     """``promise check``: a table of what is broken or changed; exit status 1 where something is broken."""
+    from kfuncscope.promise import promise, promisefile
     from kfuncscope.report import tables
-    from kfuncscope.upgrade import promise, promisefile
 
     found = promise.check(promisefile.load(args.promise_file), _kernel(args.kernel))
     _out(tables.promise(found, args.format), args.output)

@@ -32,7 +32,7 @@ from kfuncscope.resources import resource
 
 if TYPE_CHECKING:
     from kfuncscope.gui.mainwindow import MainWindow
-    from kfuncscope.upgrade.analysis import Analysis
+    from kfuncscope.model.analysis import Analysis
 
 APP_ID = "org.kfuncscope.kfuncscope"
 

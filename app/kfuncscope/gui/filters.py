@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kfuncscope.gui.index import AFFECTED, CODE, Index, Ints, Mask
-from kfuncscope.rules.verdict import NeedKind, Verdict
+from kfuncscope.model.verdict import NeedKind, Verdict
 
 SINGLE = frozenset({"affected", "arch", "text", "isolate"})
 KINDS = ("affected", "arch", "verdict", "package", "object", "program", "kind", "need", "text", "isolate")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from kfuncscope.rules.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict
-from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict
 
 Ints = NDArray[np.int32]
 Codes = NDArray[np.int8]

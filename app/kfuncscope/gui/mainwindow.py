@@ -26,14 +26,14 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.actions import Actions
-from kfuncscope.gui.annotations import Annotations
 from kfuncscope.gui.commands import Commands
-from kfuncscope.gui.documents import Documents
-from kfuncscope.gui.explorer import Explorer
-from kfuncscope.gui.exports import Exports
+from kfuncscope.gui.controllers.actions import Actions
+from kfuncscope.gui.controllers.annotations import Annotations
+from kfuncscope.gui.controllers.documents import Documents
+from kfuncscope.gui.controllers.explorer import Explorer
+from kfuncscope.gui.controllers.exports import Exports
+from kfuncscope.gui.controllers.hypotheses import Hypotheses
 from kfuncscope.gui.graph.view import GraphView
-from kfuncscope.gui.hypotheses import Hypotheses
 from kfuncscope.gui.jobs import Jobs
 from kfuncscope.gui.store import Store
 from kfuncscope.gui.stylesheet import stylesheet, toolbar_style

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from kfuncscope.intake.identity import arch_of_release
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.session.session import KernelRef, Session
 
 _KERNEL_NAME = re.compile(
     r"^(vmlinu[xz]|image\b|bzimage|zimage|kernel-|linux-(image|modules|binary|buildinfo|base-\d)|linux(-lts|-zen)?-\d"

@@ -11,9 +11,9 @@ from typing import Any
 from kfuncscope.errors import InputError
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.opening import groups
-from kfuncscope.intake.files import Problem
-from kfuncscope.upgrade.analysis import Analysis, ArchResult
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage.files import Problem
 
 CHUNK = 20
 
@@ -49,8 +49,8 @@ def send_analysis(
 
 def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
     """Work out what all kernels of a session offer (in the other process) and send it a few rows at a time."""
+    from kfuncscope.study.offers import offers
     from kfuncscope.upgrade.analyse import open_refs
-    from kfuncscope.upgrade.offers import offers
 
     send(("progress", 0, 2, "opening kernels"))
     kernels, problems = open_refs([*session.old, *session.path, *session.new])
@@ -63,8 +63,8 @@ def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session)
 
 def compare_in_process(send: Callable[[tuple[Any, ...]], None], old: KernelRef, new: KernelRef, deep: bool) -> None:
     """Compare two kernels (in the other process); ``deep`` holds all functions and types against each other as well."""
+    from kfuncscope.study.diff import KINDS, QUICK, differences
     from kfuncscope.upgrade.analyse import open_refs
-    from kfuncscope.upgrade.diff import KINDS, QUICK, differences
 
     send(("progress", 0, 2, "opening kernels"))
     kernels, problems = open_refs([old, new])

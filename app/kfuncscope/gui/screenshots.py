@@ -13,7 +13,7 @@ from kfuncscope.resources import resource
 
 if TYPE_CHECKING:  # Qt is loaded after the platform has been chosen
     from kfuncscope.gui.mainwindow import MainWindow
-    from kfuncscope.upgrade.analysis import Analysis
+    from kfuncscope.model.analysis import Analysis
 
     Prepare = Callable[[MainWindow], None]
 
@@ -38,7 +38,7 @@ def _matrix(window: MainWindow) -> None:
 def _whatif(window: MainWindow) -> None:
     from kfuncscope.gui.app import settle
     from kfuncscope.gui.store import NEED, Node
-    from kfuncscope.rules.verdict import NeedKind
+    from kfuncscope.model.verdict import NeedKind
     from kfuncscope.upgrade.whatif import Action
 
     window.hypotheses.assume(NeedKind.HELPER, "bpf_map_lookup_elem", Action.REMOVED)
@@ -61,8 +61,8 @@ def make(folder: Path, analysis: Analysis | None = None) -> list[Path]:
     """Write the four pictures of a result, of the demo where none is given."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from kfuncscope.gui.app import open_offscreen, settle
+    from kfuncscope.session.sample import sample_session
     from kfuncscope.upgrade.analyse import analyse
-    from kfuncscope.upgrade.sample import sample_session
 
     analysis = analysis or analyse(sample_session())
     folder.mkdir(parents=True, exist_ok=True)

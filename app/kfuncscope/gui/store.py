@@ -11,7 +11,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters, Token
 from kfuncscope.gui.index import Index
-from kfuncscope.rules.verdict import NeedKind
+from kfuncscope.model.verdict import NeedKind
 
 OBJECT, PROGRAM, NEED = 0, 1, 2
 

@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication
 
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kfuncscope.containers.detect import HEAD, Kind, detect
+from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
-from kfuncscope.intake.detect import HEAD, Kind, detect
-from kfuncscope.intake.files import Input, KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.modules import ModuleFile, module_name
-from kfuncscope.intake.read import as_input, read_file
-from kfuncscope.intake.unpack import bare_name, peel
+from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.read import as_input, read_file
 
 _PART_NAMES = frozenset({"btf", "config", "modules", "symbols"})
 

@@ -8,15 +8,15 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, detect
+from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import blobs, identity, package
-from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, detect
-from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import ModuleFile, module_name
-from kfuncscope.intake.read import Progress, as_input, read_file
 from kfuncscope.intake.symbols import real_symbols
-from kfuncscope.intake.unpack import bare_name, peel
+from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.read import Progress, as_input, read_file
 
 RUNNING = "running"
 """The word that stands for the running system where a path may be given."""

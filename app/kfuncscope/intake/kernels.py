@@ -8,15 +8,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from kfuncscope.containers.archive import inner_kind
+from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.unpack import peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import blobs, identity, package
-from kfuncscope.intake.archive import inner_kind
-from kfuncscope.intake.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.intake.files import KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
-from kfuncscope.intake.read import Progress, read_file, shown
-from kfuncscope.intake.unpack import peel
+from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.read import Progress, read_file, shown
 
 _LARGEST_BLOB = 256 << 20
 _STEPS = 1000

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kfuncscope.intake.unpack import bare_name
+from kfuncscope.containers.unpack import bare_name
 
 
 class Role(StrEnum):

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from kfuncscope.containers.unpack import bare_name, peel
+from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake.cache import Pack, default_cache
-from kfuncscope.intake.elf import read_elf
-from kfuncscope.intake.files import ModuleSections
-from kfuncscope.intake.read import Progress, read_file
-from kfuncscope.intake.unpack import bare_name, peel
+from kfuncscope.storage.cache import Pack, default_cache
+from kfuncscope.storage.files import ModuleSections
+from kfuncscope.storage.read import Progress, read_file
 
 VERSION = 2
 """Part of every cache key here; raised whenever what is stored changes."""

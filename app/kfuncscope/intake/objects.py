@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kfuncscope.errors import InputError
-from kfuncscope.intake.files import ObjectFile, Place, Problem
-from kfuncscope.intake.read import Progress, shown
 from kfuncscope.intake.scan import Found, scan_file
+from kfuncscope.storage.files import ObjectFile, Place, Problem
+from kfuncscope.storage.read import Progress, shown
 
 _MOST_FILES = 500_000
 

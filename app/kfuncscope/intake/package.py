@@ -14,20 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kfuncscope.containers.archive import Member, Package, read_archive
+from kfuncscope.containers.detect import HEAD, Kind, detect
+from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.unpack import peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
-from kfuncscope.intake.archive import Member, Package, read_archive
-from kfuncscope.intake.cache import Pack, PackWriter, default_cache
-from kfuncscope.intake.detect import HEAD, Kind, detect
-from kfuncscope.intake.files import Input, KernelFiles, ModuleSections, Problem
 from kfuncscope.intake.image import embedded_config, find_btf, image_arch, unpack_image
 from kfuncscope.intake.layout import Part, Role, part_of
 from kfuncscope.intake.modules import module_name, module_sections
-from kfuncscope.intake.read import Progress, input_of, read_file
 from kfuncscope.intake.slim import slim_module, slim_vmlinux
-from kfuncscope.intake.stream import Budget
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
-from kfuncscope.intake.unpack import peel
+from kfuncscope.storage.cache import Pack, PackWriter, default_cache
+from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.read import Progress, input_of, read_file
 
 VERSION = 3
 """Part of every cache key here; raised whenever what is stored changes."""

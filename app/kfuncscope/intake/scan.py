@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from kfuncscope.containers.archive import inner_kind, read_archive
+from kfuncscope.containers.carve import EM_BPF, carve
+from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError
-from kfuncscope.intake.archive import inner_kind, read_archive
-from kfuncscope.intake.cache import Cache, default_cache
-from kfuncscope.intake.carve import EM_BPF, carve
-from kfuncscope.intake.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
-from kfuncscope.intake.files import Place, Problem
-from kfuncscope.intake.read import input_of, read_file, shown
-from kfuncscope.intake.stream import Budget
-from kfuncscope.intake.unpack import bare_name, peel
+from kfuncscope.storage.cache import Cache, default_cache
+from kfuncscope.storage.files import Place, Problem
+from kfuncscope.storage.read import input_of, read_file, shown
 
 VERSION = 1
 """Part of the cache key; raised whenever what is found or stored changes."""

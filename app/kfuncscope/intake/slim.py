@@ -6,8 +6,8 @@ from __future__ import annotations
 import io
 import struct
 
+from kfuncscope.elf.tables import NOBITS, Elf, Section, read_elf
 from kfuncscope.errors import InputError
-from kfuncscope.intake.elf import NOBITS, Elf, Section, read_elf
 from kfuncscope.intake.modules import module_sections
 
 _DWARF = (".debug_", ".zdebug_", ".rel.debug_", ".rela.debug_")

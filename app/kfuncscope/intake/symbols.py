@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kfuncscope.intake.cache import default_cache
 from kfuncscope.intake.kallsyms import decode_kallsyms
+from kfuncscope.storage.cache import default_cache
 
 VERSION = 1
 _FEWEST = 100

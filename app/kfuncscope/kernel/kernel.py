@@ -10,18 +10,18 @@ from operator import or_
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake.files import KernelFiles, Problem
 from kfuncscope.kernel.arch import BIG_ENDIAN, SYSCALL_PREFIX, bracket_release, identify_arch
-from kfuncscope.kernel.binary import ImageSets, sets_of_kernel
-from kfuncscope.kernel.btfids import KfuncSet, kfunc_sets, sets_in_module
+from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
+from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
+from kfuncscope.kernel.binary.image_facts import ImageSets, sets_of_kernel
+from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
-from kfuncscope.kernel.facts import ArchCaps
-from kfuncscope.kernel.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
-from kfuncscope.kernel.knowledge import Knowledge, for_release
 from kfuncscope.kernel.modules import Modules
-from kfuncscope.kernel.registration import completed
 from kfuncscope.kernel.symbols import Symbols
+from kfuncscope.knowledge.facts import ArchCaps
+from kfuncscope.knowledge.knowledge import Knowledge, for_release
+from kfuncscope.storage.files import KernelFiles, Problem
 
 WHOLE_KERNEL = 5_000  # functions; the smallest kernel with BTF has some ten thousand
 _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")

@@ -13,10 +13,10 @@ from functools import cached_property
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-from kfuncscope.kernel.btfids import KfuncSet
-from kfuncscope.kernel.facts import Answer, KfuncFact, is_set
-from kfuncscope.kernel.kfunc_filters import Caller
-from kfuncscope.kernel.knowledge import Knowledge, for_release, releases
+from kfuncscope.kernel.binary.btfids import KfuncSet
+from kfuncscope.knowledge.facts import Answer, KfuncFact, is_set
+from kfuncscope.knowledge.kfunc_filters import Caller
+from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 
 COMMON = "BTF_KFUNC_HOOK_COMMON"
 FMODRET = frozenset({"FMODRET"})  # functions that fmod_ret programs may replace: in a set, but not callable

@@ -11,8 +11,8 @@ import numpy as np
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import InputError
-from kfuncscope.intake.files import ModuleSearch, ModuleSections, Problem
 from kfuncscope.intake.modules import base_name_offsets, btf_strings
+from kfuncscope.storage.files import ModuleSearch, ModuleSections, Problem
 
 FEW = 64  # so many modules are searched one by one
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kfuncscope.errors import SessionError
 from kfuncscope.report.summary import Report, make
-from kfuncscope.upgrade.writing import write_file
+from kfuncscope.storage.writing import write_file
 
 __all__ = ["FORMATS", "Report", "format_of", "make", "render", "write"]
 

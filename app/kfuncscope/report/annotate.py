@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from kfuncscope.model.rows import Group
+from kfuncscope.model.verdict import SEVERITY, Verdict
 from kfuncscope.report.safe import visible
 from kfuncscope.report.summary import Report
-from kfuncscope.rules.verdict import SEVERITY, Verdict
-from kfuncscope.upgrade.rows import Group
 
 _GITHUB = {Verdict.BREAKS: "error", Verdict.SILENT: "error", Verdict.RISK: "warning"}
 _GITLAB = {

@@ -7,18 +7,18 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from kfuncscope.decision.policy import Decision
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.rows import rows
 from kfuncscope.report.safe import code
-from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.frame import COLUMNS, record
-from kfuncscope.upgrade.policy import Decision
-from kfuncscope.upgrade.rows import rows
+from kfuncscope.study.frame import COLUMNS, record
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 _CELL = 32_000  # spreadsheets take at most 32,767 characters in a cell
 
 
 def findings(analysis: Analysis, decision: Decision | None = None) -> bytes:
-    """All findings, columns as in ``upgrade.frame`` and ``decision`` (blocks, review, tolerated or nothing)."""
+    """All findings, columns as in ``study.frame`` and ``decision`` (blocks, review, tolerated or nothing)."""
     stands: dict[str, str] = {}
     if decision is not None:
         stands |= {row.key: "review" for row in decision.review}

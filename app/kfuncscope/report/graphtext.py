@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import Verdict
 from kfuncscope.report.safe import visible
 from kfuncscope.report.words import LOOKS
-from kfuncscope.rules.verdict import Verdict
-from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.graph import build
+from kfuncscope.study.graph import build
 
 _SHAPES = {"object": "folder", "program": "box"}
 _NODE_KEYS = ("arch", "kind", "label", "detail", "verdict", "reach")

@@ -11,13 +11,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from kfuncscope.decision.policy import now
+from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
 from kfuncscope.report import diff, svg
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report, state_words
 from kfuncscope.report.words import CONFIDENCES, LOOKS, REACHES, SHORT_REACH, plural, size
 from kfuncscope.resources import resource
-from kfuncscope.rules.verdict import SEVERITY, Evidence, Verdict
-from kfuncscope.upgrade.policy import now
 
 _SCALE = (Verdict.BREAKS, Verdict.SILENT, Verdict.RISK, Verdict.DEGRADES, Verdict.UNKNOWN)
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from kfuncscope.model.rows import Row
+from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict, Verdict
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
-from kfuncscope.rules.verdict import ObjectVerdict, ProgramVerdict, Verdict
-from kfuncscope.upgrade.rows import Row
 
 
 def render(report: Report) -> bytes:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from kfuncscope.decision.compare import Comparison
+from kfuncscope.model.rows import Group
+from kfuncscope.model.verdict import Finding, Verdict
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report, state_words
 from kfuncscope.report.words import LOOKS, REACHES, plural
-from kfuncscope.rules.verdict import Finding, Verdict
-from kfuncscope.upgrade.compare import Comparison
-from kfuncscope.upgrade.rows import Group
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~@&$]|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\.|^[-+#=])", re.IGNORECASE)
 _NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")

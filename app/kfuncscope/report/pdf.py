@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from kfuncscope.decision.policy import now
+from kfuncscope.model.verdict import SEVERITY
 from kfuncscope.report import html, svg
 from kfuncscope.report.safe import visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import plural
-from kfuncscope.rules.verdict import SEVERITY
-from kfuncscope.upgrade.policy import now
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPainter, QPdfWriter

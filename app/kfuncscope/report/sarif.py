@@ -7,11 +7,11 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from kfuncscope.intake.files import Input
+from kfuncscope.model.rows import Row, notable, rows
+from kfuncscope.model.verdict import Finding, Site, Verdict
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
-from kfuncscope.rules.verdict import Finding, Site, Verdict
-from kfuncscope.upgrade.rows import Row, notable, rows
+from kfuncscope.storage.files import Input
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {

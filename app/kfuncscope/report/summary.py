@@ -7,16 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kfuncscope.intake.files import Input
+from kfuncscope.decision import policy
+from kfuncscope.decision.compare import Comparison
+from kfuncscope.decision.policy import ArchDecision, Decision, State, Waiver
+from kfuncscope.decision.risk import Risk, Score, assess, known_since
+from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo
+from kfuncscope.model.rows import Group, Row, groups, notable, rows
+from kfuncscope.model.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
 from kfuncscope.report.words import STATES, plural
-from kfuncscope.rules.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
-from kfuncscope.upgrade import policy
-from kfuncscope.upgrade.analysis import Analysis, ArchResult, KernelInfo
-from kfuncscope.upgrade.compare import Comparison
+from kfuncscope.storage.files import Input
 from kfuncscope.upgrade.jsonform import Shard
-from kfuncscope.upgrade.policy import ArchDecision, Decision, State, Waiver
-from kfuncscope.upgrade.risk import Risk, Score, assess, known_since
-from kfuncscope.upgrade.rows import Group, Row, groups, notable, rows
 
 
 @dataclass(frozen=True, slots=True)

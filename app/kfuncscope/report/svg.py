@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import SEVERITY, Verdict
 from kfuncscope.report.safe import visible
 from kfuncscope.report.words import LOOKS
-from kfuncscope.rules.verdict import SEVERITY, Verdict
-from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.graph import Node, affected, build
+from kfuncscope.study.graph import Node, affected, build
 
 if TYPE_CHECKING:
-    from kfuncscope.upgrade.graph import Graph
+    from kfuncscope.study.graph import Graph
 
 _WIDTHS = (240.0, 300.0, 320.0)
 _LEFT = (24.0, 384.0, 804.0)

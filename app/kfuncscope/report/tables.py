@@ -6,13 +6,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from kfuncscope.decision.compare import Comparison
+from kfuncscope.model.rows import Row
+from kfuncscope.promise.promise import Kept
 from kfuncscope.report import csvrows, markdown
 from kfuncscope.report.words import LOOKS
-from kfuncscope.upgrade.compare import Comparison
-from kfuncscope.upgrade.path import Journey, worst_first
-from kfuncscope.upgrade.promise import Kept
-from kfuncscope.upgrade.rows import Row
-from kfuncscope.upgrade.usage import Use
+from kfuncscope.study.path import Journey, worst_first
+from kfuncscope.study.usage import Use
 
 Cell = str | int | float
 KINDS = ("md", "csv", "json")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kfuncscope.rules.verdict import Confidence, Reach, Verdict
-from kfuncscope.upgrade.policy import State
+from kfuncscope.decision.policy import State
+from kfuncscope.model.verdict import Confidence, Reach, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
-from kfuncscope.rules.arith import NONZERO, Value
-from kfuncscope.rules.compat import types_are_compat
-from kfuncscope.rules.core import Matcher, Reloc, relocate
-from kfuncscope.rules.reach import Reach, reachability
+from kfuncscope.rules.core.compat import types_are_compat
+from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
+from kfuncscope.rules.flow.arith import NONZERO, Value
+from kfuncscope.rules.flow.reach import Reach, reachability
 
 # First release whose verifier takes the address of a kfunc, and knows that it is not NULL (R-11.11, R-11.12).
 KFUNC_ADDRESS = (6, 4)
@@ -309,7 +309,7 @@ def _relocated(matcher: Matcher, function: Function) -> dict[int, Reloc]:
 
 def known_name(name: str) -> bool:
     """Whether any table of any release knows this kfunc: then its absence means that it is gone."""
-    from kfuncscope.kernel import knowledge
+    from kfuncscope.knowledge import knowledge
 
     if knowledge.first_release("kfunc", name) or name in knowledge.renames():
         return True

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kfuncscope.bpf.object import BpfObject, Function, Program
-from kfuncscope.kernel.helpers import HelperCaller
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.kernel.kfunc_filters import Caller
-from kfuncscope.rules.attach import attach_problems
+from kfuncscope.knowledge.helpers import HelperCaller
+from kfuncscope.knowledge.kfunc_filters import Caller
+from kfuncscope.model.verdict import Confidence, NeedKind, Outcome, Reach, Tri
+from kfuncscope.rules.checks.attach import attach_problems
+from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
+from kfuncscope.rules.checks.hook import target_problems, type_problems
+from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
+from kfuncscope.rules.checks.map import map_problems, object_map_problems
+from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.guard import find_guard
-from kfuncscope.rules.helper import helper_problems, instruction_problems
-from kfuncscope.rules.hook import target_problems, type_problems
-from kfuncscope.rules.kfunc import extern_problems, kfunc_problems
-from kfuncscope.rules.map import map_problems, object_map_problems
+from kfuncscope.rules.core.spec import SpecError, parse_spec, spec_text
+from kfuncscope.rules.flow.guard import find_guard
 from kfuncscope.rules.problem import Problem, Stage
-from kfuncscope.rules.spec import SpecError, parse_spec, spec_text
-from kfuncscope.rules.struct_ops import struct_ops_problems, table_problems, uses
-from kfuncscope.rules.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 
 
 @dataclass(slots=True)

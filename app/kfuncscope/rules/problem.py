@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kfuncscope.bpf.object import Function
-from kfuncscope.rules.verdict import Confidence, NeedKind, Reach
+from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 
 
 class Stage(StrEnum):

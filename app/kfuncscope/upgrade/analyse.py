@@ -15,21 +15,21 @@ from multiprocessing import connection
 from kfuncscope import __version__
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.errors import InputError, SessionError
-from kfuncscope.intake.files import ObjectFile, Problem
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.rules.alternatives import variant_key
-from kfuncscope.rules.change import compare
-from kfuncscope.rules.faults import kernel_faults
+from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
+from kfuncscope.model.verdict import ObjectVerdict, Verdict
+from kfuncscope.rules.changes.alternatives import variant_key
+from kfuncscope.rules.changes.change import compare
+from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.rules.judge import judge
-from kfuncscope.rules.verdict import ObjectVerdict, Verdict
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage.files import ObjectFile, Problem
 from kfuncscope.upgrade import memo
-from kfuncscope.upgrade.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.merge import select
-from kfuncscope.upgrade.session import KernelRef, Session
 
 Progress = Callable[[int, int, str], None]
 CHUNK = 12  # objects that a worker takes at once

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kfuncscope.kernel.facts import ArchCaps
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.rules.verdict import (
+from kfuncscope.knowledge.facts import ArchCaps
+from kfuncscope.model.analysis import ArchResult, KernelInfo
+from kfuncscope.model.verdict import (
     Confidence,
     Finding,
     NeedKind,
@@ -21,7 +22,6 @@ from kfuncscope.rules.verdict import (
     Verdict,
     worst,
 )  # fmt: skip
-from kfuncscope.upgrade.analysis import ArchResult, KernelInfo
 
 ARCHES = ("x86_64", "arm64", "ppc64le", "riscv64", "s390x", "loongarch64", "arm", "i386")
 TRAMPOLINE_KINDS = frozenset({"fentry", "fexit", "fmod_ret", "fsession", "lsm"})

@@ -19,13 +19,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from kfuncscope.decision.policy import Decision
+from kfuncscope.decision.risk import Risk, assess, known_since
 from kfuncscope.errors import SessionError
-from kfuncscope.intake.read import read_bounded, shown
-from kfuncscope.rules.verdict import Finding, ObjectVerdict, Verdict
-from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.policy import Decision
-from kfuncscope.upgrade.risk import Risk, assess, known_since
-from kfuncscope.upgrade.rows import finding_key
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.rows import finding_key
+from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict
+from kfuncscope.storage.read import read_bounded, shown
 
 FORMAT = "kfuncscope-analysis"
 VERSION = 1

@@ -13,11 +13,11 @@ import typing
 from enum import StrEnum
 from typing import Any
 
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.decision.policy import State
+from kfuncscope.decision.risk import Score
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import Verdict
 from kfuncscope.upgrade import jsonform
-from kfuncscope.upgrade.analysis import Analysis
-from kfuncscope.upgrade.policy import State
-from kfuncscope.upgrade.risk import Score
 
 _SCALARS: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},

@@ -17,11 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kfuncscope.intake.cache import default_cache
-from kfuncscope.kernel import tables
-from kfuncscope.upgrade.analysis import Analysis
+from kfuncscope.knowledge import tables
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage.cache import default_cache
 from kfuncscope.upgrade.jsonform import Shard
-from kfuncscope.upgrade.session import KernelRef, Session
 
 MAX_DEPTH = 64
 MAX_FILES = 50_000  # below one path; a larger tree is not remembered

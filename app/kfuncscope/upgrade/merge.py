@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from kfuncscope.errors import SessionError
-from kfuncscope.intake.files import Problem
-from kfuncscope.upgrade.analysis import Analysis, ArchResult
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.jsonform import Shard
 
 _MOST = 10_000

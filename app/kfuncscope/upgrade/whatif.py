@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from kfuncscope.rules.verdict import (
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import (
     Confidence,
     Finding,
     NeedKind,
@@ -24,7 +25,6 @@ from kfuncscope.rules.verdict import (
     Verdict,
     worst,
 )
-from kfuncscope.upgrade.analysis import Analysis
 
 
 class Action(StrEnum):

@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 from kfuncscope.gui import theme
 from kfuncscope.gui.graph.scene import NODE_H, Scene
 from kfuncscope.gui.index import AFFECTED, SCALE, Ints
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 LIVE_EDGES = 140
 BUCKET = 7.0

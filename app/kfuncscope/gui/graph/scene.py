@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
 from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
-from kfuncscope.rules.verdict import Finding, NeedKind, Verdict
-from kfuncscope.upgrade import layout
+from kfuncscope.model.verdict import Finding, NeedKind, Verdict
+from kfuncscope.study import layout
 
 Floats = NDArray[np.float64]
 WIDTHS = (176.0, 226.0, 246.0)

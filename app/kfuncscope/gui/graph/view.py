@@ -15,7 +15,7 @@ from kfuncscope.gui.graph.paint import Marks, NodePainter
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.jobs import Jobs
 from kfuncscope.gui.store import NEED, Node, Store
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 BACKGROUND_NODES = 1500
 

@@ -13,8 +13,8 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.gui.views.words import counted
-from kfuncscope.rules.verdict import Verdict, worst
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.model.verdict import Verdict, worst
+from kfuncscope.session.session import KernelRef, Session
 
 MOST = 400  # lines under one heading of what could not be checked; the Problems list has them all
 TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.models.table import ROOT, Cell, TableModel
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 
 class ListModel(TableModel):

@@ -24,8 +24,8 @@ from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import nothing, plain_table
-from kfuncscope.intake.files import Problem
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
+from kfuncscope.storage.files import Problem
 
 
 class ProblemsView(QWidget):

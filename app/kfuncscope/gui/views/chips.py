@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollAr
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.store import Store
-from kfuncscope.rules.verdict import NeedKind, Verdict
+from kfuncscope.model.verdict import NeedKind, Verdict
 
 
 def chip_text(token: Token) -> str:

@@ -28,8 +28,8 @@ from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.opening import name_of
 from kfuncscope.gui.views import words
 from kfuncscope.gui.views.findings import plain_table
-from kfuncscope.rules.verdict import Verdict
-from kfuncscope.upgrade.session import KernelRef, Session
+from kfuncscope.model.verdict import Verdict
+from kfuncscope.session.session import KernelRef, Session
 
 LOOK = {"removed": Verdict.BREAKS, "changed": Verdict.RISK, "added": Verdict.FIXED}
 WIDTH = 84

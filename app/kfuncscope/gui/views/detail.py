@@ -17,7 +17,7 @@ from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
 from kfuncscope.gui.views import words
 from kfuncscope.gui.views.story import NARROWEST, Story
-from kfuncscope.rules.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
+from kfuncscope.model.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
 
 MOST = 8
 _REACH = {

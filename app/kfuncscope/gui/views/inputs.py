@@ -10,7 +10,7 @@ from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, Node, Store
 from kfuncscope.gui.views.choice import on_choice
-from kfuncscope.upgrade.session import Session
+from kfuncscope.session.session import Session
 
 
 class _Short(QStyledItemDelegate):

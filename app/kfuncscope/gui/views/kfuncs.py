@@ -27,8 +27,8 @@ from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.story import Story
-from kfuncscope.rules.verdict import Verdict
-from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State
+from kfuncscope.model.verdict import Verdict
+from kfuncscope.study.lifecycle import OfferRow, Seen, State
 
 STATE_LOOK = {
     State.PRESENT: Verdict.OK,

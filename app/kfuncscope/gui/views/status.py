@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWi
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.store import Store
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 
 class Told(QLabel):

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.views import words
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220
 FACTS = 30

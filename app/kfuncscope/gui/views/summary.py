@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QScrollArea,
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, CODE, Index
 from kfuncscope.gui.store import Store
-from kfuncscope.rules.verdict import Verdict
+from kfuncscope.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from kfuncscope.upgrade.policy import Decision
+    from kfuncscope.decision.policy import Decision
 
 Counts = Counter[Verdict]
 HEIGHT = 78

@@ -24,8 +24,8 @@ from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.kfuncs import STATE_LOOK
-from kfuncscope.rules.verdict import Verdict
-from kfuncscope.upgrade.lifecycle import OfferRow, Seen, State, release_key
+from kfuncscope.model.verdict import Verdict
+from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key
 
 SEEN_ROLE = int(Qt.ItemDataRole.UserRole)
 CHANGED_ROLE = SEEN_ROLE + 1

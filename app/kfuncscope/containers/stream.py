@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Read a compressed file as a stream, and count what archives make of their bytes against the limits."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import lz4.block
+import lz4.frame
+import zstandard
+
+from kfuncscope.containers.detect import HEAD, Kind, detect
+from kfuncscope.errors import ArchiveError
+
+XZ_MEMORY = 256 << 20
+ZSTD_WINDOW = 128 << 20
+_STEP = 1 << 20
+DAMAGE = (
+    lzma.LZMAError,
+    zlib.error,
+    zstandard.ZstdError,
+    lz4.block.LZ4BlockError,
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    MemoryError,
+)
+"""What the decoders raise on damaged data."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one file may turn into, with everything nested in it: bytes, their ratio to the file, members, depth.
+
+    A ratio is only held against it above 64 MB: small files of zeros are no bombs.
+    """
+
+    source: str
+    compressed: int
+    total: int = 12 << 30
+    member: int = 1 << 30
+    ratio: int = 250
+    members: int = 500_000
+    depth: int = 4
+    _bytes: int = 0
+    _count: int = 0
+
+    def spend(self, size: int) -> None:
+        """Count uncompressed bytes. Raises ArchiveError over the limits."""
+        self._bytes += size
+        if self._bytes > self.total:
+            raise ArchiveError(self.source, f"grows over the limit of {self.total} bytes")
+        if self._bytes > (64 << 20) + self.ratio * self.compressed:
+            raise ArchiveError(self.source, f"grows to over {self.ratio} times its size")
+
+    def enter(self, name: str, size: int) -> None:
+        """Count a member of ``size`` bytes. Raises ArchiveError over the limits."""
+        self._count += 1
+        if self._count > self.members:
+            raise ArchiveError(self.source, f"holds more than {self.members} files")
+        if size > self.member:
+            raise ArchiveError(self.source, f"{name} is larger than the limit of {self.member} bytes")
+
+    def nested(self, source: str) -> Budget:
+        """The same account one level deeper. Raises ArchiveError when that is too deep."""
+        if self.depth <= 0:
+            raise ArchiveError(source, "archives nested too deeply")
+        self.depth -= 1
+        return self
+
+    def leave(self) -> None:
+        """Come back from ``nested``."""
+        self.depth += 1
+
+
+class _Stepper(Protocol):
+    """The common face of the bounded decoders of bz2, lzma, lz4 and zlib."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes | None: ...
+    def decompress(self, data: bytes | memoryview, max_length: int, /) -> bytes: ...
+
+
+class _Gzip:
+    """zlib keeps unread input in ``unconsumed_tail``; this gives it back by itself as bz2 and lzma do."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+        self._rest = b""
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes | memoryview, max_length: int, /) -> bytes:
+        out = self._inner.decompress(self._rest + data if self._rest else data, max_length)
+        self._rest = self._inner.unconsumed_tail
+        return out
+
+
+STEPPERS: dict[Kind, Callable[[], _Stepper]] = {
+    Kind.XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
+    Kind.LZMA: lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
+    Kind.GZIP: _Gzip,
+    Kind.BZIP2: bz2.BZ2Decompressor,
+    Kind.LZ4: lz4.frame.LZ4FrameDecompressor,
+}
+
+
+class Stream:
+    """The uncompressed bytes of ``file`` from its position on, counted against a budget.
+
+    ``pieces`` gives them where they are made in another way.
+    """
+
+    def __init__(self, file: BinaryIO, kind: Kind, budget: Budget, pieces: Iterator[bytes] | None = None) -> None:
+        self._file = file
+        self._pieces = pieces
+        self._kind = kind
+        self._budget = budget
+        self._spare = b""
+        self._at = 0
+        self._decoder: _Stepper | None = None
+        self._pending = b""
+        self._zstd = None
+        if kind is Kind.ZSTD:
+            context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+            self._zstd = context.stream_reader(file, read_across_frames=True, read_size=_STEP, closefd=False)
+        elif kind in STEPPERS:
+            self._decoder = STEPPERS[kind]()
+
+    def read(self, size: int) -> bytes:
+        """``size`` bytes, fewer only at the end. Raises ArchiveError on damaged data and over the limits."""
+        first, rest = b"", None
+        while size > 0:
+            # The spare bytes are not cut shorter each time: a block of 24 MB would be copied for every small read.
+            piece = self._spare[self._at : self._at + size]
+            if not piece:
+                self._spare, self._at = self._more(), 0
+                if not self._spare:
+                    break
+                continue
+            self._at += len(piece)
+            size -= len(piece)
+            if not first:
+                first = piece
+                continue
+            if rest is None:
+                # BytesIO hands its buffer over; pieces in a list would all be there twice when they are joined.
+                rest = io.BytesIO()
+                rest.write(first)
+            rest.write(piece)
+        return first if rest is None else rest.getvalue()
+
+    def skip(self, size: int) -> int:
+        """Pass over ``size`` bytes; returns how many there were."""
+        done = 0
+        while done < size:
+            piece = self.read(min(size - done, _STEP))
+            if not piece:
+                break
+            done += len(piece)
+        return done
+
+    def _more(self) -> bytes:
+        try:
+            piece = self._next()
+        except DAMAGE as error:
+            raise ArchiveError(self._budget.source, f"damaged {self._kind.value} data: {error}") from error
+        self._budget.spend(len(piece))
+        return piece
+
+    def _next(self) -> bytes:
+        if self._pieces is not None:
+            return next(self._pieces, b"")
+        if self._zstd is not None:
+            return self._zstd.read(_STEP)
+        if self._decoder is None:
+            return self._file.read(_STEP)
+        while True:
+            if self._decoder.eof:
+                rest = (self._decoder.unused_data or b"").lstrip(b"\0") or self._file.read(_STEP).lstrip(b"\0")
+                if not rest or detect(rest[:HEAD]) is not self._kind:
+                    return b""
+                self._decoder, self._pending = STEPPERS[self._kind](), rest
+            piece = self._decoder.decompress(self._pending, _STEP)
+            self._pending = b""
+            if piece or self._decoder.eof:
+                if piece:
+                    return piece
+                continue
+            self._pending = self._file.read(_STEP)
+            if not self._pending:
+                raise EOFError("the data is cut short")

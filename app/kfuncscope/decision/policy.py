@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A policy says what blocks an upgrade, what is tolerated until when, and how risk is weighed; one TOML file."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kfuncscope.errors import SessionError
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.rows import Row, by_severity, finding_key, rows
+from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
+from kfuncscope.storage.read import read_bounded, shown
+
+__all__ = ["ArchDecision", "Decision", "Policy", "Scope", "State", "Waiver", "decide", "finding_key", "load", "parse"]
+
+_GLOBS = ("arch", "object", "package", "program", "name", "rule", "key")
+_WORDS: dict[str, type[StrEnum]] = {"verdict": Verdict, "confidence": Confidence, "kind": NeedKind}
+_LIMIT = 4 << 20
+T = TypeVar("T")
+
+
+class State(StrEnum):
+    """What a policy says of an upgrade, worst last."""
+
+    CLEAR = "clear"
+    NEEDS_WORK = "needs work"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which findings a rule or waiver is about: every part that is given must match; lists match by any member.
+
+    All parts but ``verdict``, ``confidence`` and ``kind`` are shell globs, matched with case.
+    """
+
+    verdict: tuple[str, ...] = ()
+    confidence: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    arch: tuple[str, ...] = ()
+    object: tuple[str, ...] = ()
+    package: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+
+    def matches(self, row: Row) -> bool:
+        """Whether the row is within this scope."""
+        finding = row.finding
+        exact = ((self.verdict, finding.verdict), (self.confidence, finding.confidence), (self.kind, finding.kind))
+        if any(wanted and has.value not in wanted for wanted, has in exact):
+            return False
+        globs = (
+            (self.arch, (row.arch,)),
+            (self.object, (row.object,)),
+            (self.package, (row.package,)),
+            (self.program, (row.program,)),
+            (self.name, (finding.name,)),
+            (self.rule, finding.rules),
+            (self.key, (row.key,)),
+        )
+        return all(not wanted or _any_glob(wanted, has) for wanted, has in globs)
+
+    def words(self) -> str:
+        """The scope as a person would say it."""
+        parts = [f"{part}={','.join(getattr(self, part))}" for part in (*_WORDS, *_GLOBS) if getattr(self, part)]
+        return " ".join(parts) or "everything"
+
+
+def _any_glob(patterns: tuple[str, ...], values: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(value, pattern) for pattern in patterns for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """Findings that somebody answers for until a day; the day itself still counts."""
+
+    owner: str
+    reason: str
+    expires: datetime.date
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What blocks, what asks for a review, what is tolerated; ``weights`` are those of ``decision.risk``."""
+
+    name: str
+    block: tuple[Scope, ...]
+    review: tuple[Scope, ...]
+    waivers: tuple[Waiver, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+DEFAULT = Policy(
+    name="built-in",
+    block=(Scope(verdict=("BREAKS",)), Scope(verdict=("SILENT",), confidence=("high", "medium"))),
+    review=(Scope(verdict=("SILENT", "RISK", "UNKNOWN")),),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchDecision:
+    """The decision for one architecture, with how many findings block, need a review, are tolerated."""
+
+    arch: str
+    state: State
+    blocking: int
+    review: int
+    tolerated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy says of an analysis.
+
+    ``unread`` counts inputs that could not be read: an upgrade is never clear while some are. ``unused`` waivers
+    matched nothing, ``expired`` ones are out of date and tolerate nothing.
+    """
+
+    policy: str
+    today: datetime.date
+    state: State
+    arches: tuple[ArchDecision, ...]
+    blocking: tuple[Row, ...] = ()
+    review: tuple[Row, ...] = ()
+    tolerated: tuple[tuple[Row, Waiver], ...] = ()
+    unused: tuple[Waiver, ...] = ()
+    expired: tuple[Waiver, ...] = ()
+    unread: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def arch(self, name: str) -> ArchDecision:
+        """The decision for one architecture; clear where the analysis has nothing on it."""
+        return next((a for a in self.arches if a.arch == name), ArchDecision(name, State.CLEAR, 0, 0, 0))
+
+    def waived(self) -> dict[str, Waiver]:
+        """The waiver of every tolerated finding, by finding key."""
+        return {row.key: waiver for row, waiver in self.tolerated}
+
+
+def today() -> datetime.date:
+    """The day of the run; SOURCE_DATE_EPOCH sets it, so that a report can be made again byte for byte."""
+    return now().date()
+
+
+def now() -> datetime.datetime:
+    """The moment of the run in UTC, from SOURCE_DATE_EPOCH where that is set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    try:
+        if epoch:
+            return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    except (ValueError, OverflowError, OSError) as bad:
+        raise SessionError("SOURCE_DATE_EPOCH", f"not a number of seconds since 1970: {epoch[:40]!r}") from bad
+    return datetime.datetime.now(datetime.UTC)
+
+
+def decide(analysis: Analysis, policy: Policy = DEFAULT, day: datetime.date | None = None) -> Decision:
+    """Hold an analysis against a policy on a day (today where none is given).
+
+    Architectures without kernels of their own get a state each, and take no part in the decision: they repeat what the
+    judged one says, less surely.
+    """
+    day = day or today()
+    live = [w for w in policy.waivers if w.expires >= day]
+    used: set[int] = set()
+    blocking: list[Row] = []
+    review: list[Row] = []
+    tolerated: list[tuple[Row, Waiver]] = []
+    for row in rows(analysis):
+        blocks = any(scope.matches(row) for scope in policy.block)
+        if not blocks and not any(scope.matches(row) for scope in policy.review):
+            continue
+        waiver = _first(live, row, used)
+        if waiver is not None:
+            tolerated.append((row, waiver))
+        else:
+            (blocking if blocks else review).append(row)
+    arches = tuple(_arch_decision(a.arch, blocking, review, tolerated) for a in analysis.arches)
+    inferred = {result.arch for result in analysis.arches if result.inferred}
+    blocking = [row for row in blocking if row.arch not in inferred]
+    review = [row for row in review if row.arch not in inferred]
+    tolerated = [(row, waiver) for row, waiver in tolerated if row.arch not in inferred]
+    unread = len(analysis.problems)
+    state = State.BLOCKED if blocking else State.NEEDS_WORK if review or unread else State.CLEAR
+    return Decision(
+        policy=policy.name,
+        today=day,
+        state=state,
+        arches=arches,
+        blocking=tuple(by_severity(blocking)),
+        review=tuple(by_severity(review)),
+        tolerated=tuple(tolerated),
+        unused=tuple(w for i, w in enumerate(live) if i not in used),
+        expired=tuple(w for w in policy.waivers if w.expires < day),
+        unread=unread,
+        weights=policy.weights,
+    )
+
+
+def _first(live: list[Waiver], row: Row, used: set[int]) -> Waiver | None:
+    """The first waiver for a row; every one that matches counts as used."""
+    matching = [i for i, waiver in enumerate(live) if waiver.scope.matches(row)]
+    used.update(matching)
+    return live[matching[0]] if matching else None
+
+
+def _arch_decision(
+    arch: str, blocking: Iterable[Row], review: Iterable[Row], tolerated: Iterable[tuple[Row, Waiver]]
+) -> ArchDecision:
+    blocks = sum(r.arch == arch for r in blocking)
+    asks = sum(r.arch == arch for r in review)
+    state = State.BLOCKED if blocks else State.NEEDS_WORK if asks else State.CLEAR
+    return ArchDecision(arch, state, blocks, asks, sum(r.arch == arch for r, _ in tolerated))
+
+
+def load(path: str | Path) -> Policy:
+    """Read a policy file. Raises InputError naming the file, and the entry at fault."""
+    return parse(read_bounded(path, _LIMIT), shown(path))
+
+
+def parse(data: bytes, source: str = "policy") -> Policy:
+    """A policy from the bytes of its file; unknown words are errors, for a misspelt rule would never block."""
+    try:
+        top = tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as bad:
+        raise SessionError(source, f"not a TOML file: {bad}") from bad
+    reader = _Reader(source)
+    reader.known("policy", top, {"version", "name", "block", "review", "waiver", "risk"})
+    if top.get("version", 1) != 1:
+        raise SessionError(source, f"version {top['version']!r} of the policy format is not known")
+    block = reader.tables(top, "block", reader.rule)
+    review = reader.tables(top, "review", reader.rule)
+    return Policy(
+        name=reader.text("policy", top, "name", Path(source).name),
+        block=DEFAULT.block if block is None else block,
+        review=DEFAULT.review if review is None else review,
+        waivers=reader.tables(top, "waiver", reader.waiver) or (),
+        weights=reader.weights(top),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns the tables of a policy file into its parts."""
+
+    source: str
+
+    def fail(self, where: str, why: str) -> SessionError:
+        """The error for an entry of the file."""
+        return SessionError(self.source, f"{where}: {why}")
+
+    def known(self, where: str, table: Mapping[str, Any], words: set[str]) -> None:
+        """Refuse words that a table does not have."""
+        strange = sorted(set(table) - words)
+        if strange:
+            raise self.fail(where, f"unknown entry {strange[0][:80]!r}; known are {', '.join(sorted(words))}")
+
+    def tables(
+        self, top: Mapping[str, Any], name: str, make: Callable[[str, dict[str, Any]], T]
+    ) -> tuple[T, ...] | None:
+        """Each [[name]] table as ``make`` reads it; None where there is none."""
+        if name not in top:
+            return None
+        listed = top[name]
+        if not isinstance(listed, list) or not all(isinstance(t, dict) for t in listed):
+            raise self.fail(name, f"write each one as a [[{name}]] table")
+        return tuple(make(f"{name} {i}", table) for i, table in enumerate(listed, 1))
+
+    def rule(self, where: str, table: dict[str, Any]) -> Scope:
+        """A table that is nothing but a scope."""
+        self.known(where, table, {*_WORDS, *_GLOBS})
+        return self.scope(where, table)
+
+    def scope(self, where: str, table: Mapping[str, Any]) -> Scope:
+        """What findings a table speaks of."""
+        given = {part: self.strings(where, table, part) for part in (*_WORDS, *_GLOBS)}
+        for part, words in _WORDS.items():
+            allowed = [w.value for w in words]
+            strange = [v for v in given[part] if v not in allowed]
+            if strange:
+                raise self.fail(where, f"{part} {strange[0][:80]!r} is none of {', '.join(allowed)}")
+        return Scope(**given)
+
+    def strings(self, where: str, table: Mapping[str, Any], part: str) -> tuple[str, ...]:
+        """One string or a list of them, as a tuple."""
+        value = table.get(part, [])
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not all(isinstance(v, str) and v for v in listed):
+            raise self.fail(where, f"{part} must be a string or a list of strings")
+        if part in table and not listed:
+            raise self.fail(where, f"{part} is empty: it would match nothing")
+        return tuple(listed)
+
+    def text(self, where: str, table: Mapping[str, Any], part: str, default: str = "") -> str:
+        """A text that must not be empty."""
+        value = table.get(part, default)
+        if not isinstance(value, str) or not value.strip():
+            raise self.fail(where, f"{part} must be given in words")
+        return value
+
+    def waiver(self, where: str, table: dict[str, Any]) -> Waiver:
+        """A waiver: owner, reason, last day, and a scope that names something."""
+        self.known(where, table, {"owner", "reason", "expires", *_WORDS, *_GLOBS})
+        scope = self.scope(where, table)
+        if not any((scope.object, scope.package, scope.program, scope.name, scope.rule, scope.key)):
+            raise self.fail(where, "needs an object, package, program, name, rule or key: it must not waive everything")
+        expires = table.get("expires")
+        if isinstance(expires, datetime.datetime) or not isinstance(expires, datetime.date):
+            raise self.fail(where, "expires must be a day such as 2027-01-31")
+        return Waiver(self.text(where, table, "owner"), self.text(where, table, "reason"), expires, scope)
+
+    def weights(self, top: Mapping[str, Any]) -> dict[str, float]:
+        """Weights of the risk score by part, 0 to 100."""
+        risk = top.get("risk", {})
+        if not isinstance(risk, dict):
+            raise self.fail("risk", "write it as a [risk] table")
+        self.known("risk", risk, {"weights"})
+        given = risk.get("weights", {})
+        if not isinstance(given, dict):
+            raise self.fail("risk.weights", "write it as a [risk.weights] table")
+        self.known("risk.weights", given, {"usage", "age", "alternative", "support"})
+        for name, value in given.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+                raise self.fail("risk.weights", f"{name} must be a number from 0 to 100")
+        return {name: float(value) for name, value in given.items()}

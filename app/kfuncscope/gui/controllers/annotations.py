@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Notes on findings, waivers, and the decision of the policy that the waivers belong to."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QDate, QObject, Qt
+from PySide6.QtWidgets import (
+    QDateEdit,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QInputDialog,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from kfuncscope.errors import InputError
+from kfuncscope.gui.index import Index
+from kfuncscope.gui.store import Node
+from kfuncscope.model.analysis import Analysis
+
+if TYPE_CHECKING:
+    from kfuncscope.decision.policy import Decision, Policy
+    from kfuncscope.gui.mainwindow import MainWindow
+
+DAYS = 90
+
+
+def waiver_text(key: str, owner: str, reason: str, expires: datetime.date, about: str) -> str:
+    """One waiver as it stands in a policy file (TOML; JSON strings are TOML strings)."""
+    quoted = (json.dumps(x, ensure_ascii=False).replace("\x7f", "\\u007f") for x in (owner, reason, key))
+    name, why, which = quoted
+    said = "".join(c if c.isprintable() else "?" for c in about)
+    return f"\n# {said}\n[[waiver]]\nowner = {name}\nreason = {why}\nexpires = {expires.isoformat()}\nkey = {which}\n"
+
+
+class Annotations(QObject):
+    """Notes live in the session, waivers in its policy file."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        self.policy: Policy | None = None
+        self._about: dict[str, str] = {}
+        window.detail.note_wanted.connect(self.ask_note)
+        window.detail.waive_wanted.connect(self.ask_waiver)
+        window.findings.note_wanted.connect(self.ask_note)
+        window.findings.waive_wanted.connect(self.ask_waiver)
+        window.graph.note_wanted.connect(lambda node: self.ask_note(node, -1))
+        window.notes.edited.connect(self.set_note)
+
+    # --- keys ---
+    def key(self, node: Node, row: int) -> tuple[str, str]:
+        """The key of a finding (or of a node, for row -1) and how it reads."""
+        index = self.window.store.index
+        assert index is not None
+        if row < 0:
+            name = self.window.store.name_of(node)
+            return name, name
+        table = index.findings
+        lane, program = int(table.lane[row]), int(table.program[row])
+        arch, obj = index.arches[lane].arch, index.objects[int(table.object[row])]
+        inner = index.programs[program].name if program >= 0 else ""
+        found = table.refs[row]
+        from kfuncscope.model.rows import finding_key
+
+        where = " › ".join(x for x in (arch, obj, inner, found.name) if x)
+        return finding_key(arch, obj, inner, found), where
+
+    # --- notes ---
+    def ask_note(self, node: Node, row: int) -> None:
+        """Ask for the text of a note."""
+        key, about = self.key(node, row)
+        old = self.window.actions_.session.notes.get(key, "")
+        text, ok = QInputDialog.getMultiLineText(self.window, self.tr("Note"), about, old)
+        if ok:
+            self._about[key] = about
+            self.set_note(key, text)
+
+    def set_note(self, key: str, text: str) -> None:
+        """Keep a note in the session; an empty one is removed."""
+        notes = self.window.actions_.session.notes
+        if text.strip():
+            notes[key] = text.strip()
+        else:
+            notes.pop(key, None)
+        self.show_notes()
+        self.window.documents.touch()
+
+    def show_notes(self) -> None:
+        """List the notes; those of findings that this result does not hold keep their bare key."""
+        w, notes = self.window, self.window.actions_.session.notes
+        missing = set(notes) - set(self._about)
+        index = w.store.index
+        if missing and index is not None:
+            self._find(index, missing)
+        number = w.notes.show_notes(notes, self._about)
+        w.notes_dock.setWindowTitle(self.tr("Notes {0}").format(number) if number else self.tr("Notes"))
+
+    def _find(self, index: Index, missing: set[str]) -> None:
+        table = index.findings
+        for row in range(len(table)):
+            key, about = self.key(Node(0, 0), row)
+            if key in missing:
+                self._about[key] = about
+                missing.discard(key)
+                if not missing:
+                    return
+
+    # --- policy ---
+    def read_policy(self) -> None:
+        """Read the policy of the session; a bad one is told and the built-in one used."""
+        from kfuncscope.decision.policy import DEFAULT, load
+
+        self.policy = DEFAULT
+        path = self.window.actions_.session.policy
+        if path:
+            try:
+                self.policy = load(path)
+            except InputError as bad:
+                self.window.actions_.say(self.tr("Policy not used: {0}").format(bad), failed=True)
+
+    def decide(self, analysis: Analysis) -> Decision:
+        """What the policy says of a result; the built-in one where the session names none."""
+        from kfuncscope.decision.policy import DEFAULT, decide
+
+        return decide(analysis, self.policy or DEFAULT)
+
+    def show_decision(self) -> None:
+        """Decide off the GUI thread and tell the summary strip."""
+        index = self.window.store.index
+        if index is not None:
+            analysis = index.analysis
+            self.window.jobs.quick(
+                lambda _stop: self.decide(analysis), self.window.summary.show_decision, key="decision"
+            )
+
+    # --- waivers ---
+    def ask_waiver(self, node: Node, row: int) -> None:
+        """Open the dialog for a waiver on one finding."""
+        if row >= 0:
+            key, about = self.key(node, row)
+            WaiverDialog(self.window, self, key, about).show()
+
+    def waive(self, key: str, about: str, owner: str, reason: str, expires: datetime.date) -> bool:
+        """Write a waiver into the session's policy file (asking for one where there is none yet) and decide anew."""
+        session = self.window.actions_.session
+        path = session.policy
+        if not path:
+            start = str(Path(self.window.documents.path or "policy").with_name("policy.toml"))
+            path, _ = QFileDialog.getSaveFileName(self.window, self.tr("Policy file"), start, "*.toml")
+        if not path:
+            return False
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(waiver_text(key, owner, reason, expires, about))
+        except OSError as bad:
+            self.window.actions_.say(self.tr("Cannot write the policy: {0}").format(bad), failed=True)
+            return False
+        session.policy = path
+        self.read_policy()
+        self.show_decision()
+        self.window.documents.touch()
+        return True
+
+
+class WaiverDialog(QDialog):
+    """Who answers for a finding, why, and until when."""
+
+    def __init__(self, window: MainWindow, notes: Annotations, key: str, about: str) -> None:
+        super().__init__(window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Waive"))
+        self.setWindowModality(Qt.WindowModality.WindowModal)
+        self._notes, self._key, self._about = notes, key, about
+        self.owner, self.reason = QLineEdit(), QLineEdit()
+        self.expires = QDateEdit(QDate.currentDate().addDays(DAYS))
+        self.expires.setDisplayFormat("yyyy-MM-dd")
+        self.expires.setCalendarPopup(True)
+        for field in (self.expires, self.expires.lineEdit()):
+            field.setAccessibleName(self.tr("Until"))
+        head = QLabel(about)
+        head.setWordWrap(True)
+        form = QFormLayout()
+        form.addRow(self.tr("Owner"), self.owner)
+        form.addRow(self.tr("Reason"), self.reason)
+        form.addRow(self.tr("Until"), self.expires)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self.go = QPushButton(self.tr("Waive"))
+        self.go.setObjectName("primary")
+        self.go.setDefault(True)
+        buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self._accept)
+        buttons.rejected.connect(self.close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.setSpacing(9)
+        column.addWidget(head)
+        column.addLayout(form)
+        column.addWidget(buttons)
+        self.resize(460, self.sizeHint().height())
+        for edit in (self.owner, self.reason):
+            edit.textChanged.connect(lambda _: self._check())
+        self._check()
+
+    def _check(self) -> None:
+        self.go.setEnabled(bool(self.owner.text().strip() and self.reason.text().strip()))
+
+    def _accept(self) -> None:
+        day = self.expires.date()
+        expires = datetime.date(day.year(), day.month(), day.day())
+        if self._notes.waive(self._key, self._about, self.owner.text().strip(), self.reason.text().strip(), expires):
+            self.close()

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Export: reports of everything, of what the filters leave or of the selection; pictures of the graph."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QDir, QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from kfuncscope.gui import filters as flt
+from kfuncscope.gui.index import Index, Mask
+from kfuncscope.gui.store import Node
+from kfuncscope.gui.views.words import counted
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.storage.files import Problem
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.mainwindow import MainWindow
+
+VIEW_SVG, VIEW_PNG = "view.svg", "view.png"
+ALL, FILTERED, SELECTED = "all", "filtered", "selection"
+
+
+def narrowed(index: Index, programs: Mask, lane: int) -> Analysis:
+    """The analysis with only some programs, and only one lane unless ``lane`` is -1."""
+    keep = {(index.objects[p.object], p.name, p.section) for p, on in zip(index.programs, programs, strict=True) if on}
+    arches = []
+    for number, arch in enumerate(index.analysis.arches):
+        if 0 <= lane < index.overall and lane != number:
+            continue
+        objects = []
+        for obj in arch.objects:
+            left = tuple(p for p in obj.programs if (obj.object, p.program, p.section) in keep)
+            if left:
+                objects.append(replace(obj, programs=left))
+        arches.append(replace(arch, objects=tuple(objects)))
+    return partial(index.analysis, tuple(arches))
+
+
+def partial(whole: Analysis, arches: tuple[ArchResult, ...]) -> Analysis:
+    """The analysis with only these results; one that lacks programs says so and is never clear."""
+    left, given = (sum(len(o.programs) for a in some for o in a.objects) for some in (arches, whole.arches))
+    if left == given:
+        return replace(whole, arches=arches)
+    of = counted(given, "verdict", "verdicts")
+    reason = f"holds {left:,} of {of}, as filters or the selection left them: the rest is not told"
+    return replace(whole, arches=arches, problems=(Problem("this report", reason), *whole.problems))
+
+
+def redacted(analysis: Analysis) -> Analysis:
+    """The analysis with the folders of all inputs left out."""
+
+    def base(path: str) -> str:
+        return os.path.basename(path.rstrip("/")) or path
+
+    objects = tuple(replace(o, places=tuple(replace(p, path=base(p.path)) for p in o.places)) for o in analysis.objects)
+    problems = tuple(replace(p, path=base(p.path)) for p in analysis.problems)
+    arches = []
+    for arch in analysis.arches:
+        old, new = (
+            replace(k, inputs=tuple(replace(i, path=base(i.path)) for i in k.inputs)) for k in (arch.old, arch.new)
+        )
+        arches.append(replace(arch, old=old, new=new))
+    return replace(analysis, arches=tuple(arches), objects=objects, problems=problems)
+
+
+class Exports(QObject):
+    """Writes what the dialog asks for, off the GUI thread where no painting is needed."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        window.commands.add("export", self.tr("Export…"), self.dialog, "Ctrl+E", "File")
+        window.export.clicked.connect(self.dialog)
+        window.graph.export_wanted.connect(self.dialog)
+
+    def dialog(self) -> None:
+        """Ask what to export and where to."""
+        if self.window.store.index is not None:
+            ExportDialog(self.window, self).show()
+
+    def analysis(self, scope: str, redact: bool) -> Analysis:
+        """What an export is of."""
+        store, index = self.window.store, self.window.store.index
+        assert index is not None
+        made = index.analysis
+        if scope == FILTERED:
+            made = narrowed(index, flt.program_mask(index, store.filters), store.lane)
+        elif scope == SELECTED and store.selected is not None:
+            made = narrowed(index, self._selected(index, store.selected), store.lane)
+        return redacted(made) if redact else made
+
+    def _selected(self, index: Index, node: Node) -> Mask:
+        return flt.isolated(index, self.window.store.lane, self.window.store.name_of(node))
+
+    def write(self, path: str, what: str, scope: str = ALL, redact: bool = False, open_after: bool = False) -> None:
+        """Write one file; tells in the status bar how it went."""
+        w = self.window
+        if what in (VIEW_SVG, VIEW_PNG):
+            try:
+                self.picture(path, what)
+            except OSError as bad:
+                self._failed(str(bad))
+                return
+            self._written(path, open_after)
+            return
+        analysis = self.analysis(scope, redact)
+        decision = w.notes_.decide(analysis)
+
+        def work(_stop: object) -> str:
+            from kfuncscope import report
+
+            report.write(report.make(analysis, decision), path)
+            return path
+
+        w.jobs.quick(
+            work,
+            lambda done: self._written(done, open_after),
+            "export",
+            self.tr("Export {0}").format(Path(path).name),
+            self._failed,
+        )
+
+    def picture(self, path: str, what: str) -> None:
+        """Write the graph as it is filtered now. Raises OSError where it cannot be written."""
+        from kfuncscope.gui.graph import export
+
+        scene = self.window.graph.canvas.scene
+        if scene is None or not len(scene):
+            raise OSError(self.tr("the graph is empty"))
+        (export.svg if what == VIEW_SVG else export.png)(scene, path, self._title())
+
+    def _title(self) -> str:
+        index, lane = self.window.store.index, self.window.store.lane
+        assert index is not None
+        arch = index.arches[lane] if lane >= 0 else None
+        said = f"{arch.arch}: {arch.old.label} → {arch.new.label}" if arch else self.tr("all architectures")
+        if index.analysis.whatif:
+            said += " · " + self.tr("WHAT IF: {0}. Not a real result").format(", ".join(index.analysis.whatif))
+        return f"kfuncscope · {said}"
+
+    def _written(self, path: str, open_after: bool) -> None:
+        self.window.actions_.say(self.tr("Written: {0}").format(path))
+        if open_after:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(path))
+
+    def _failed(self, error: str) -> None:
+        self.window.actions_.say(self.tr("Export failed: {0}").format(error), failed=True)
+
+
+class ExportDialog(QDialog):
+    """Format, scope, paths, where to."""
+
+    def __init__(self, window: MainWindow, exports: Exports) -> None:
+        super().__init__(window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Export"))
+        self.setWindowModality(Qt.WindowModality.WindowModal)  # what it offers is of the filters as they are now
+        self._window, self._exports = window, exports
+        self.format = QComboBox()
+        for word, value in (
+            (self.tr("HTML report, one file"), ".html"), (self.tr("PDF report"), ".pdf"), (self.tr("Markdown"), ".md"),
+            (self.tr("CSV, one row a finding"), ".csv"), (self.tr("JSON"), ".json"), ("SARIF", ".sarif"),
+            ("JUnit XML", ".xml"), (self.tr("Graph as shown, SVG"), VIEW_SVG),
+            (self.tr("Graph as shown, PNG"), VIEW_PNG),
+            (self.tr("Graph as DOT"), ".dot"), (self.tr("Graph as GraphML"), ".graphml"),
+        ):  # fmt: skip
+            self.format.addItem(word, value)
+        self.scope = QComboBox()
+        index, store = window.store.index, window.store
+        assert index is not None
+        passing = int(flt.program_mask(index, store.filters).sum())
+        self.scope.addItem(self.tr("everything ({0})").format(self._programs(len(index.programs))), ALL)
+        self.scope.addItem(self.tr("what the filters leave ({0})").format(self._programs(passing)), FILTERED)
+        if store.selected is not None:
+            name = (index.objects, [p.name for p in index.programs], [n for _, n in index.needs])[store.selected.column]
+            kind = (self.tr("object"), self.tr("program"), self.tr("users of"))[store.selected.column]
+            self.scope.addItem(f"{kind} {name[store.selected.id]}", SELECTED)
+        self.redact = QCheckBox(self.tr("Leave out folders of my files"))
+        self.open_after = QCheckBox(self.tr("Open afterwards"))
+        self.path = QLineEdit(str(Path(QDir.homePath(), "kfuncscope-report.html")))
+        self.path.setAccessibleName(self.tr("File"))
+        self._hypothetical = bool(index.analysis.whatif)
+        self._lay_out()
+        self.path.textChanged.connect(lambda _: self._check())
+        self.format.currentIndexChanged.connect(lambda _: self._renamed())
+        self._check()
+
+    def _programs(self, number: int) -> str:
+        return counted(number, self.tr("program"), self.tr("programs"))
+
+    def _lay_out(self) -> None:
+        browse = QPushButton(self.tr("Browse…"))
+        browse.setAutoDefault(False)
+        browse.clicked.connect(self._browse)
+        row = QHBoxLayout()
+        row.addWidget(self.path, 1)
+        row.addWidget(browse)
+        form = QFormLayout()
+        form.addRow(self.tr("Format"), self.format)
+        form.addRow(self.tr("Scope"), self.scope)
+        form.addRow("", self.redact)
+        form.addRow("", self.open_after)
+        form.addRow(self.tr("File"), row)
+        self.warning = QLabel()
+        self.warning.setWordWrap(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self.go = QPushButton(self.tr("Export"))
+        self.go.setObjectName("primary")
+        self.go.setDefault(True)
+        buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self._export)
+        buttons.rejected.connect(self.close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.addLayout(form)
+        column.addWidget(self.warning)
+        column.addWidget(buttons)
+        self.resize(560, self.sizeHint().height())
+
+    def _check(self) -> None:
+        """Say what a person would want to know before pressing the button."""
+        given = self.path.text().strip()
+        told = [self.tr("This result is hypothetical (what-if). The export says so.")] if self._hypothetical else []
+        if given and os.path.isfile(given):
+            told.append(self.tr("The file exists: it will be replaced."))
+        self.warning.setText("\n".join(told))
+        self.go.setEnabled(bool(given))
+
+    def _suffix(self) -> str:
+        value = str(self.format.currentData())
+        return "." + value.rpartition(".")[2]
+
+    def _renamed(self) -> None:
+        path = Path(self.path.text() or "kfuncscope-report")
+        self.path.setText(str(path.with_suffix(self._suffix())))
+        self.scope.setEnabled(self.format.currentData() not in (VIEW_SVG, VIEW_PNG))
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self.path.text(), f"*{self._suffix()}")
+        if path:
+            self.path.setText(path)
+
+    def _export(self) -> None:
+        self._exports.write(
+            self.path.text(), str(self.format.currentData()), str(self.scope.currentData()),
+            self.redact.isChecked(), self.open_after.isChecked(),
+        )  # fmt: skip
+        self.close()

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What-if in the window: assumptions on names, a result that says it is hypothetical, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.index import CODE, Index
+from kfuncscope.gui.store import NEED, Node
+from kfuncscope.model.verdict import NeedKind, Verdict
+from kfuncscope.upgrade import whatif
+from kfuncscope.upgrade.whatif import Action, Change
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.mainwindow import MainWindow
+
+
+class Hypotheses(QObject):
+    """Keeps the assumptions and makes the hypothetical result from the real one, off the GUI thread."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        self.changes: list[Change] = []
+        window.commands.add("whatif", self.tr("What if…"), self.dialog, "Ctrl+Shift+W", "Analysis")
+        window.commands.add("whatif.clear", self.tr("Back to the real result"), self.clear, "", "Analysis")
+        window.whatif.clicked.connect(self.dialog)
+        window.banner_button.clicked.connect(self.clear)
+        window.graph.whatif_wanted.connect(self.toggle_node)
+        window.detail.whatif_wanted.connect(self.toggle_node)
+        window.findings.whatif_wanted.connect(self.toggle_node)
+        window.kfuncs.whatif_wanted.connect(lambda kind, name: self.assume(NeedKind(kind), name, Action.REMOVED))
+
+    def toggle_node(self, node: Node) -> None:
+        """Assume the opposite of what a need is: a broken one stays, one that works goes away; asked again, neither."""
+        index, real = self.window.store.index, self.window.actions_.real
+        if index is None or real is None or node.column != NEED:
+            return
+        kind, name = index.needs[node.id]
+        assumed = [c for c in self.changes if (c.kind, c.name) == (kind, name)]
+        if assumed:
+            self.drop(assumed[0])
+            return
+        number = real.need_id(kind, name)
+        breaks = number is not None and (real.need_verdict[number] == CODE[Verdict.BREAKS]).any()
+        self.assume(kind, name, Action.KEPT if breaks else Action.REMOVED)
+
+    def assume(self, kind: NeedKind, name: str, action: Action) -> None:
+        """Add an assumption (the last one on a name counts) and work out the result."""
+        self.changes = [c for c in self.changes if (c.kind, c.name) != (kind, name)] + [Change(kind, name, action)]
+        self.recompute()
+
+    def drop(self, change: Change) -> None:
+        """Take one assumption back."""
+        self.changes = [c for c in self.changes if c != change]
+        self.recompute()
+
+    def clear(self) -> None:
+        """Take all assumptions back."""
+        self.changes = []
+        self.recompute()
+
+    def forget(self) -> None:
+        """A new real result is shown: nothing is assumed any more."""
+        self.changes = []
+        self._banner()
+
+    def recompute(self) -> None:
+        """Show the real result under the assumptions."""
+        real = self.window.actions_.real
+        if real is None:
+            return
+        changes = tuple(self.changes)
+        if not changes:
+            self._show(real)
+            return
+        self.window.jobs.quick(
+            lambda _stop: Index(whatif.apply(real.analysis, changes), real.steps), self._show, key="whatif"
+        )
+
+    def _show(self, index: Index) -> None:
+        w, real = self.window, self.window.actions_.real
+        if real is None:
+            return
+        w.summary.before = {label: real.counts(i) for i, label in enumerate(real.lanes)} if self.changes else {}
+        w.actions_.show_hypothetical(index)
+        self._banner()
+
+    def _banner(self) -> None:
+        w = self.window
+        w.banner.setVisible(bool(self.changes))
+        if not self.changes:
+            return
+        c = theme.look()
+        tint, ink = c.tints[Verdict.RISK], c.verdicts[Verdict.RISK]
+        w.banner.setStyleSheet(f"QFrame {{ background: {tint}; border: 1px solid {ink}; border-radius: 6px; }}"
+                               "QLabel { border: 0; }")  # fmt: skip
+        named = ", ".join(str(x) for x in self.changes[:4]) + (" …" if len(self.changes) > 4 else "")
+        real, index = w.actions_.real, w.store.index
+        more = ""
+        if real is not None and index is not None:
+            delta = index.counts(-1)[Verdict.BREAKS] - real.counts(-1)[Verdict.BREAKS]
+            breaks = self.tr("program breaks") if abs(delta) == 1 else self.tr("programs break")
+            more = f" · {delta:+d} {breaks}".replace("-", "−")
+        w.banner_text.setText(self.tr("What if: {0}{1}. This is not a real result.").format(named, more))
+
+    def dialog(self) -> None:
+        """Open the list of assumptions."""
+        if self.window.actions_.real is not None:
+            WhatIfDialog(self.window, self).show()
+
+
+class WhatIfDialog(QDialog):
+    """Type a name, choose what happens to it; the list below takes each assumption back."""
+
+    def __init__(self, window: MainWindow, hypotheses: Hypotheses) -> None:
+        super().__init__(window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("What if…"))
+        self._hypotheses = hypotheses
+        index = window.actions_.real
+        assert index is not None
+        self._known = {f"{k.value} {n}": (k, n) for k, n in index.needs}
+        for row in window.kfuncs.rows:
+            self._known.setdefault(f"{row.kind.value} {row.name}", (row.kind, row.name))
+        text = QLabel(self.tr("Mark a kfunc, helper, hook, type or member as removed, changed or kept: who breaks? "
+                              "Nothing here is mixed into exported results without saying so."))  # fmt: skip
+        text.setWordWrap(True)
+        self.name = QLineEdit()
+        self.name.setPlaceholderText(self.tr("for example: kfunc bpf_dynptr_slice, or type task_struct"))
+        self.name.setAccessibleName(self.tr("Name"))
+        completer = QCompleter(sorted(self._known), self)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.name.setCompleter(completer)
+        self.action = QComboBox()
+        self.action.setAccessibleName(self.tr("What happens to it"))
+        for word, action in (
+            ("is removed", Action.REMOVED),
+            ("is changed", Action.CHANGED),
+            ("stays as it was", Action.KEPT),
+        ):
+            self.action.addItem(self.tr(word), action)
+        self.add = QPushButton(self.tr("Assume"))
+        self.add.setObjectName("primary")
+        self.add.setDefault(True)  # Enter in the field is its doing; Close must not be the one
+        self.add.clicked.connect(self._add)
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("Assumptions"))
+        self.remove = QPushButton(self.tr("Take back"))
+        self.remove.setAutoDefault(False)
+        self.remove.clicked.connect(self._remove)
+        self.said = QLabel()
+        self.said.setObjectName("muted")
+        self._lay_out(text)
+        window.store.analysis_changed.connect(self._fill)  # a new real result ends all assumptions
+        self._fill()
+
+    def _lay_out(self, text: QLabel) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self.name, 1)
+        row.addWidget(self.action)
+        row.addWidget(self.add)
+        foot = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        foot.addButton(self.remove, QDialogButtonBox.ButtonRole.ActionRole)
+        foot.rejected.connect(self.close)
+        foot.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)
+        column = QVBoxLayout(self)
+        column.setSpacing(9)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.addWidget(text)
+        column.addLayout(row)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.said)
+        column.addWidget(foot)
+        self.resize(620, 380)
+
+    def _add(self) -> None:
+        typed = self.name.text().strip()
+        found = self._known.get(typed) or self._guess(typed)
+        if found is None:
+            self.said.setText(self.tr("Nothing here is called “{0}”. Write the kind and the name.").format(typed))
+            return
+        self._hypotheses.assume(*found, self.action.currentData())
+        self.name.clear()
+        self._fill()
+
+    def _guess(self, typed: str) -> tuple[NeedKind, str] | None:
+        exact = [key for key in self._known.values() if key[1] == typed]
+        if len(exact) == 1:
+            return exact[0]
+        for kind in sorted(NeedKind, key=lambda k: -len(k.value)):
+            if typed.startswith(kind.value + " "):
+                return kind, typed[len(kind.value) + 1 :].strip()
+        return None
+
+    def _remove(self) -> None:
+        row = self.list.currentRow()
+        if 0 <= row < len(self._hypotheses.changes):
+            self._hypotheses.drop(self._hypotheses.changes[row])
+            self._fill()
+
+    def _fill(self) -> None:
+        self.list.clear()
+        self.list.addItems([str(c) for c in self._hypotheses.changes])
+        self.list.setCurrentRow(self.list.count() - 1)
+        self.said.setText(
+            "" if self._hypotheses.changes else self.tr("Nothing is assumed: the result is the real one.")
+        )
+        self.remove.setEnabled(bool(self._hypotheses.changes))

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What is known about kernel releases beyond their BTF: registrations, flags, helper lists, hooks, JITs.
+
+Every table is read when it is first asked for. ``for_release`` finds the tables for a release string, or borrows the
+next newer release's (R-11, last table); ``Knowledge.borrowed_for`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from kfuncscope.errors import KnowledgeError
+from kfuncscope.knowledge import tables
+from kfuncscope.knowledge.facts import (
+    ArchCaps,
+    HelperAllow,
+    HelperAnswer,
+    HelperFact,
+    KfuncFact,
+    KfuncReg,
+    LsmHookFact,
+    NullArgs,
+    Provenance,
+    StructOpsFact,
+    TracepointFact,
+)
+from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
+from kfuncscope.knowledge.kfunc_filters import KfuncFilter, filters_from
+from kfuncscope.knowledge.rows import Tracepoints, helper_allow, helper_fact, kfunc_fact, struct_ops_fact
+from kfuncscope.resources import resource
+
+_ARCH_WORDS = {
+    "ppc64le": "ppc64", "ppc64el": "ppc64", "powerpc64": "ppc64", "amd64": "x86_64", "aarch64": "arm64", "x86": "i386",
+    "s390": "s390x", "armhf": "arm", "armv7l": "arm", "loong64": "loongarch64", "riscv": "riscv64", "i686": "i386",
+    "mips64el": "mips64", "mips64le": "mips64", "mipsel": "mips32", "mips": "mips32", "sparc": "sparc32",
+    "parisc": "parisc32", "hppa": "parisc32",
+}  # fmt: skip
+# Architecture → its folder in the source's arch/.
+_ARCH_FOLDERS = {
+    "x86_64": "x86", "i386": "x86", "arm64": "arm64", "arm": "arm", "s390x": "s390", "ppc64": "powerpc",
+    "ppc32": "powerpc", "riscv64": "riscv", "riscv32": "riscv", "loongarch64": "loongarch", "mips64": "mips",
+    "mips32": "mips", "sparc64": "sparc", "sparc32": "sparc", "parisc64": "parisc", "parisc32": "parisc",
+}  # fmt: skip
+
+
+class Knowledge:
+    """The tables of one release. Mappings are read lazily, one table each, and kept.
+
+    ``older``: for a release between two that have tables, those of the older one; where both agree, the release in
+    between most likely does.
+    """
+
+    def __init__(
+        self, release: str, folder: Path, borrowed_for: str | None = None, older: Knowledge | None = None
+    ) -> None:
+        self.release = release
+        self.borrowed_for = borrowed_for
+        self.older = older
+        self._folder = folder
+        self._caps: dict[str, ArchCaps] = {}
+
+    def _read(self, table: str) -> dict[str, Any]:
+        return tables.read(self._folder, table)
+
+    @cached_property
+    def _kfunc_table(self) -> dict[str, Any]:
+        return self._read("kfuncs")
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Where the tables of this release come from."""
+        row = self._kfunc_table["provenance"]
+        return Provenance(row["source"], row["made"])
+
+    @cached_property
+    def kfuncs(self) -> Mapping[str, KfuncFact]:
+        """kfunc name → fact (R-4.1, R-4.4)."""
+        registrations: dict[str, list[KfuncReg]] = {}
+        for row in self._kfunc_table["sets"]:
+            types, filters = frozenset(row["prog_types"]), tuple(row["filters"])
+            only = tuple((name, tuple(gates)) for name, gates in sorted(row.get("only_with", {}).items()))
+            for name, flags, config in row["kfuncs"]:
+                gates = tuple(dict.fromkeys((*row["config"], *config)))
+                reg = KfuncReg(row["set"], flags, types, filters, gates, row["file"], only)
+                registrations.setdefault(name, []).append(reg)
+        protos = self._kfunc_table["protos"]
+        return {
+            name: kfunc_fact(name, tuple(regs), protos.get(name, "")) for name, regs in sorted(registrations.items())
+        }
+
+    @cached_property
+    def kfunc_hooks(self) -> Mapping[str, str]:
+        """Program type → the hook whose sets it may call; UNSPEC → COMMON serves every type (R-4.1).
+
+        Borrowed for an older release: without those that it is known not to have yet.
+        """
+        came = _common("since")["kfunc_hooks"]
+        return {name: hook for name, hook in self._kfunc_table["hooks"].items() if not self._before(came.get(name))}
+
+    def _before(self, release: str | None) -> bool:
+        """Whether the release that these tables are borrowed for came before this one."""
+        wanted = tables.series(self.borrowed_for) if self.borrowed_for else None
+        return bool(release and wanted and wanted < (tables.series(release) or (0, 0)))
+
+    def for_helper(self, helper: str, prog_type: str) -> Knowledge:
+        """These tables, or the older release's where a helper is known to have changed for a program type since."""
+        came = _common("since")["helpers"].get(helper, {}).get(prog_type)
+        return self.older if self.older is not None and self._before(came) else self
+
+    @cached_property
+    def flag_bits(self) -> Mapping[str, int]:
+        """KF_* name → value (R-4.4)."""
+        return dict(self._kfunc_table["flags"])
+
+    @cached_property
+    def arg_suffixes(self) -> tuple[str, ...]:
+        """Argument-name suffixes that mean something to the verifier, longest first (R-4.6)."""
+        return tuple(sorted(self._kfunc_table["arg_suffixes"], key=lambda s: (-len(s), s)))
+
+    @cached_property
+    def fmodret(self) -> Mapping[str, int]:
+        """Functions of the fmod_ret id sets → KF flags (R-7.11, R-11.7)."""
+        return dict(self._kfunc_table["fmodret"])
+
+    @cached_property
+    def kfunc_filters(self) -> Mapping[str, KfuncFilter]:
+        """Filter name → filter as data (R-11.1)."""
+        return filters_from(self._read("filters"))
+
+    @cached_property
+    def _helper_table(self) -> dict[str, Any]:
+        return self._read("helpers")
+
+    @cached_property
+    def _helper_ways(self) -> list[HelperAllow]:
+        table = self._helper_table
+        return [helper_allow(rows, table["protos"]) for rows in table["ways"]]
+
+    @cached_property
+    def helpers(self) -> Mapping[str, HelperFact]:
+        """Helper name without ``bpf_`` → fact (R-6.2)."""
+        table, ways = self._helper_table, self._helper_ways
+        given: dict[str, dict[str, HelperAllow]] = {name: {} for name in table["helpers"]}
+        for prog_type, rows in table["types"].items():
+            for name, number in rows.items():
+                given[name][prog_type] = ways[number]
+        return {name: helper_fact(name, types) for name, types in given.items()}
+
+    @cached_property
+    def helper_prog_types(self) -> frozenset[str]:
+        """Program types for which the tables hold a helper list."""
+        return frozenset(self._helper_table["types"])
+
+    @cached_property
+    def base_helpers(self) -> Mapping[str, HelperAllow]:
+        """Helpers of bpf_base_func_proto, given to (nearly) every program type, and how (R-11.2)."""
+        return {name: self._helper_ways[number] for name, number in self._helper_table["base"].items()}
+
+    @cached_property
+    def iter_helpers(self) -> Mapping[str, tuple[str, ...]]:
+        """Iterator target → helpers it gives beside those of its program type (R-11.3)."""
+        return {target: tuple(names) for target, names in self._helper_table["iter"].items()}
+
+    @cached_property
+    def tracepoints(self) -> Mapping[str, TracepointFact]:
+        """Tracepoint name → fact. Modules outside the tree may have more; BTF has the typedefs of all."""
+        return Tracepoints(self._read("tracepoints"))
+
+    @cached_property
+    def lsm_hooks(self) -> Mapping[str, LsmHookFact]:
+        """LSM hook → fact (R-7.12)."""
+        return {
+            name: LsmHookFact(name, ret, tuple(args), bool(sleepable), bool(disabled), tuple(config))
+            for name, (ret, args, sleepable, disabled, config) in self._read("lsm")["hooks"].items()
+        }
+
+    @cached_property
+    def raw_tp_null_args(self) -> Mapping[str, NullArgs]:
+        """Tracepoint → arguments that tp_btf programs must check for NULL (R-7.7); empty before 6.12."""
+        rows = self._read("raw_tp_null")["events"]
+        return {name: NullArgs(frozenset(null), frozenset(err)) for name, (null, err) in rows.items()}
+
+    @cached_property
+    def struct_ops(self) -> Mapping[str, StructOpsFact]:
+        """struct_ops type → fact (R-11.2, R-11.6)."""
+        return {name: struct_ops_fact(name, row) for name, row in self._read("struct_ops")["types"].items()}
+
+    @cached_property
+    def _deny(self) -> dict[str, Any]:
+        return self._read("deny")
+
+    @cached_property
+    def noreturn_deny(self) -> frozenset[str]:
+        """Functions on which fexit and fmod_ret are refused (R-11.16), whatever the config; see ``deny_config``."""
+        return frozenset(self._deny["noreturn"])
+
+    @cached_property
+    def btf_id_deny(self) -> frozenset[str]:
+        """Functions on which no tracing program may hang (R-7.11)."""
+        return frozenset(self._deny["btf_id_deny"])
+
+    @cached_property
+    def deny_config(self) -> Mapping[str, tuple[str, ...]]:
+        """Denied function → config options without which it is not on its list; ``?`` = the source says more."""
+        return {
+            name: tuple(options) for key in ("noreturn", "btf_id_deny") for name, options in self._deny[key].items()
+        }
+
+    @cached_property
+    def uapi(self) -> Mapping[str, tuple[str, ...]]:
+        """uapi enum name → enumerators in order."""
+        table = self._read("uapi")
+        return {name: tuple(rows) for name, rows in table.items() if name != "provenance"}
+
+    @cached_property
+    def _archs(self) -> dict[str, Any]:
+        return dict(self._read("arch")["archs"])
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Architectures of the JIT table."""
+        return tuple(sorted(self._archs))
+
+    def caps(self, arch: str) -> ArchCaps:
+        """Capabilities of one architecture's JIT (R-5); one without a table can do nothing."""
+        known = self._caps.get(arch)
+        if known is not None:
+            return known
+        row = self._archs.get(_ARCH_WORDS.get(arch, arch))
+        if row is None:
+            return ArchCaps(arch, "none")
+        made = ArchCaps(
+            arch, row["jit"], **dict.fromkeys(row["caps"], True), selects=frozenset(row["selects"]),
+            selects_if=dict(row["selects_if"]), needs={cap: tuple(o) for cap, o in row["needs"].items()},
+            depends=dict(row["depends"]),
+        )  # fmt: skip
+        self._caps[arch] = made
+        return made
+
+    @cached_property
+    def _syscalls(self) -> dict[str, list[str]]:
+        if not tables.exists(self._folder, "syscalls"):
+            return {}
+        return dict(self._read("syscalls")["archs"])
+
+    def syscalls(self, arch: str) -> frozenset[str] | None:
+        """System calls in the architecture's table, without ``sys_``; None where no table tells.
+
+        Only these have trace events ``syscalls/sys_enter_X`` and ``sys_exit_X`` (R-7.8).
+        """
+        names = self._syscalls.get(_ARCH_WORDS.get(arch, arch))
+        return None if names is None else frozenset(names)
+
+    @cached_property
+    def _notrace(self) -> dict[str, list[str]]:
+        """Function → source files that define it in a way that ftrace cannot patch."""
+        found: dict[str, list[str]] = {}
+        if tables.exists(self._folder, "notrace"):
+            for path, names in self._read("notrace")["files"].items():
+                for name in names:
+                    found.setdefault(name, []).append(path)
+        return found
+
+    def notrace(self, function: str, arch: str) -> str:
+        """The source file that defines the function without tracing (R-7.9); empty where it can be traced, as far as
+        is known. ``inline`` functions are such, and files that the kernel's Makefiles compile without ftrace."""
+        own = f"arch/{_ARCH_FOLDERS.get(_ARCH_WORDS.get(arch, arch), arch)}/"
+        places = self._notrace.get(function, ())
+        return next((path for path in places if path.startswith(own) or not path.startswith("arch/")), "")
+
+    def helper_allowed(
+        self,
+        helper: str,
+        prog_type: str,
+        *,
+        attach_type: str = "",
+        config: Mapping[str, str] | None = None,
+        arch: str = "",
+        hook: str = "",
+        sleepable: bool | None = None,
+        struct_ops_type: str = "",
+        member: str = "",
+    ) -> HelperAnswer:
+        """Whether the program may call the helper; names with or without the kernel's prefixes."""
+        caller = HelperCaller(
+            prog_type.removeprefix("BPF_PROG_TYPE_"), attach_type.removeprefix("BPF_"), hook, sleepable,
+            struct_ops_type, member, config, arch,
+        )  # fmt: skip
+        return helper_allowed(self, helper.removeprefix("bpf_").removeprefix("BPF_FUNC_"), caller)
+
+
+def releases(extra: Path | None = None) -> tuple[str, ...]:
+    """Releases that have tables, oldest first."""
+    return tuple(tables.release_folders(extra))
+
+
+def for_release(release: str | None, extra: Path | None = None) -> Knowledge:
+    """The tables for a release string as ``uname -r`` gives it; a table under that very name comes first.
+
+    No table for the series: the next newer release's, else the newest; None: the newest. Kept for the process.
+    """
+    return _for_release(release, extra)
+
+
+@cache
+def _for_release(release: str | None, extra: Path | None) -> Knowledge:
+    folders = tables.release_folders(extra)
+    if not folders:
+        raise KnowledgeError(str(resource("knowledge")), "no knowledge tables found")
+    names = list(folders)
+    wanted = tables.series(release) if release else None
+    if release is None or wanted is None:
+        return Knowledge(names[-1], folders[names[-1]], release)
+    exact = [name for name in names if release == name or release.startswith((f"{name}+", f"{name}-"))]
+    same = [name for name in names if tables.series(name) == wanted]
+    if exact or same:
+        name = max(exact, key=len) if exact else same[0]
+        return Knowledge(name, folders[name])
+    newer = [name for name in names if (tables.series(name) or (0, 0)) > wanted]
+    if not newer:
+        return Knowledge(names[-1], folders[names[-1]], release)
+    before = names[: names.index(newer[0])]
+    older = Knowledge(before[-1], folders[before[-1]], release) if before else None
+    return Knowledge(newer[0], folders[newer[0]], release, older)
+
+
+@cache
+def _common(table: str) -> dict[str, Any]:
+    return tables.read(resource("knowledge"), table)
+
+
+def renames() -> Mapping[str, str]:
+    """Old kfunc name → the name that took its place (R-4.8)."""
+    return dict(_common("kfunc_renames")["renames"])
+
+
+def first_release(kind: str, name: str) -> str | None:
+    """First mainline release; kinds: kfunc, helper, prog_type, map_type, attach_type, link_type."""
+    found = _common("first_release").get(kind, {}).get(name)
+    return found if isinstance(found, str) else None
+
+
+def presence(name: str) -> tuple[str, ...]:
+    """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
+    return tuple(_common("kfunc_presence")["kfuncs"].get(name, ()))

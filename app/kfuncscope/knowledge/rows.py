@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Rows of the knowledge tables made into facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kfuncscope.knowledge.facts import (
+    Alternative,
+    HelperAllow,
+    HelperFact,
+    KfuncFact,
+    KfuncReg,
+    StructOpsFact,
+    TracepointFact,
+)
+
+
+class Tracepoints(Mapping[str, TracepointFact]):
+    """Facts made when asked for: a release has thousands of events and a check needs a few."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._events: Mapping[str, Any] = table["events"]
+        self._classes: list[Any] = table["classes"]
+        self._files: list[str] = table["files"]
+
+    def __getitem__(self, name: str) -> TracepointFact:
+        system, cls, file, proto = self._events[name]
+        if isinstance(cls, str):  # a bare tracepoint, or a class of another file
+            return TracepointFact(name, system, cls, tuple(proto or ()), (), bool(cls), self._files[file])
+        class_name, class_proto, fields = self._classes[cls]
+        args = tuple(class_proto if proto == 0 else proto)
+        return TracepointFact(name, system, class_name, args, tuple(fields), True, self._files[file])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._events)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+
+def kfunc_fact(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
+    """A kfunc of all its registrations together."""
+    flags = 0
+    for reg in regs:
+        flags |= reg.flags
+    return KfuncFact(
+        name, flags, frozenset().union(*(reg.prog_types for reg in regs)), tuple(reg.set for reg in regs),
+        tuple(dict.fromkeys(f for reg in regs for f in reg.filters)),
+        tuple(dict.fromkeys(c for reg in regs for c in reg.config)), regs[0].file, proto, regs,
+    )  # fmt: skip
+
+
+def helper_allow(rows: list[Any], protos: Mapping[str, Any]) -> HelperAllow:
+    """The ways to a helper, with what the protos of each ask for."""
+    ways = []
+    for _via, proto, conditions in rows:
+        gpl, sleep = protos.get(proto, (0, 0))
+        conds = tuple((kind, bool(negated), tuple(words)) for kind, negated, words in conditions)
+        ways.append(Alternative(proto, conds, bool(gpl), bool(sleep)))
+    return HelperAllow(rows[0][0], tuple(ways))
+
+
+def helper_fact(name: str, types: Mapping[str, HelperAllow]) -> HelperFact:
+    """A helper of what each program type gets."""
+    ways = [way for allow in types.values() for way in allow.alternatives]
+    return HelperFact(name, any(way.gpl_only for way in ways), any(way.might_sleep for way in ways), types)
+
+
+def struct_ops_fact(name: str, row: Mapping[str, Any]) -> StructOpsFact:
+    """A struct_ops type."""
+    given = row["helpers"]
+    helpers = None if given is None else {helper: frozenset(lacking) for helper, lacking in given.items()}
+    return StructOpsFact(
+        name, dict(row["members"]), frozenset(row["sleepable"]), frozenset(row["must_sleep"]),
+        frozenset(row["unsupported"]), helpers, bool(row["base_helpers"]), tuple(row["config"]),
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The result of an analysis as plain data: what windows show, reports print and CI compares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict, worst
+from kfuncscope.storage.files import Input, Place, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """One kernel as results name it. ``facts`` are (label, value) lines: BTF size, config, kfuncs and their source."""
+
+    label: str
+    arch: str
+    release: str
+    kfuncs: int
+    facts: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[Input, ...] = ()
+    faults: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArchResult:
+    """One upgrade on one architecture. ``inferred`` marks an architecture judged without kernels of its own."""
+
+    arch: str
+    old: KernelInfo
+    new: KernelInfo
+    objects: tuple[ObjectVerdict, ...]
+    inferred: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any object here."""
+        return worst(o.verdict for o in self.objects)
+
+    def counts(self) -> Counter[Verdict]:
+        """How many programs have each verdict."""
+        return Counter(p.verdict for o in self.objects for p in o.programs)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object that was analysed, with every place it came from and what could not be read of it.
+
+    ``judged_on`` are the architectures it took part in: an object of one byte order stays away from the others.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    places: tuple[Place, ...]
+    programs: int
+    notes: tuple[str, ...] = ()
+    judged_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything one run found. ``whatif`` lists the hypothetical changes that are in it; empty for a real result."""
+
+    version: str
+    arches: tuple[ArchResult, ...]
+    objects: tuple[ObjectInfo, ...]
+    problems: tuple[Problem, ...] = ()
+    whatif: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of any architecture."""
+        return worst(a.verdict for a in self.arches)

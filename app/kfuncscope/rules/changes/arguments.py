@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Arguments that a program uses and that mean something else on the new kernel (R-7.5..R-7.13, R-7.3).
+
+The dangerous changes are those that load all the same: what moved, swapped or shrank is SILENT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.declare import members_flat, type_text
+from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
+from kfuncscope.rules.changes.evidence import event_struct, hook_evidence, site, struct_ops_evidence
+from kfuncscope.rules.checks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
+from kfuncscope.rules.checks.ctx_access import RETURN_SLOT
+from kfuncscope.rules.checks.hook import find_hook, tracepoint_slots
+from kfuncscope.rules.checks.struct_ops import kernel_type, uses
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.flow.ctx_args import Load, Slot, ctx_loads, slots, type_class
+
+# Offset in struct pt_regs of each argument register of a function, in order.
+PT_REGS_ARGS: dict[str, tuple[int, ...]] = {
+    "x86_64": (112, 104, 96, 88, 72, 64),
+    "arm64": tuple(8 * i for i in range(8)),
+    "riscv64": tuple(80 + 8 * i for i in range(8)),
+    "ppc64le": tuple(24 + 8 * i for i in range(8)),
+    "s390x": tuple(40 + 8 * i for i in range(5)),
+    "loongarch64": tuple(32 + 8 * i for i in range(8)),
+}
+
+
+class Side(NamedTuple):
+    """A hook's arguments on one kernel."""
+
+    blob: Blob
+    slots: list[Slot]
+
+
+def argument_findings(old: Context, new: Context, program: Program) -> list[Finding]:
+    """Every used argument of the program's hook that changed its meaning."""
+    kind = program.section.kind
+    if kind in TRACEPOINT:
+        return _event_findings(old, new, program)
+    if program.section.prog_type == "STRUCT_OPS":
+        return _callback_findings(old, new, program)
+    sides = _sides(old.kernel, new.kernel, program)
+    if sides is None:
+        return []
+    loads = _used(new, program)
+    if kind in KPROBE | KPROBE_MULTI:
+        if kind.startswith("kret"):
+            return []
+        registers = PT_REGS_ARGS.get(new.kernel.arch, ())
+        used = [(registers.index(x.offset), x) for x in loads if x.offset in registers]
+    else:
+        used = [(x.offset // 8, x) for x in loads if x.offset >= 0]
+    evidence = partial(hook_evidence, old.kernel, new.kernel, program)
+    rules = ("R-7.9",) if kind in KPROBE | KPROBE_MULTI else ("R-7.6",) if kind in RAW_TP else ("R-7.10",)
+    confidence = Confidence.MEDIUM if kind in KPROBE | KPROBE_MULTI else Confidence.HIGH
+    return _compare(program, program.section.target, sides, used, evidence, rules, confidence)
+
+
+def _used(new: Context, program: Program) -> list[Load]:
+    """Loads of the context that can run on the new kernel and are not relocated there."""
+    loads = ctx_loads(new.obj, program)
+    if not loads:
+        return []
+    reach = new.reach(program)
+    return [x for x in loads if reach.is_reached(x.function, x.at)]
+
+
+def _sides(old: Kernel, new: Kernel, program: Program) -> tuple[Side, Side] | None:
+    section = program.section
+    found = []
+    for kernel in (old, new):
+        side = None
+        if section.attach_btf and section.target and section.prog_type != "EXT":
+            hook = find_hook(kernel, program)
+            side = Side(hook.blob, hook.slots) if hook else None
+        elif section.kind in RAW_TP:
+            for _, blob, typedef in kernel.types(f"btf_trace_{section.target}", Kind.TYPEDEF):
+                proto = blob.skip(blob.ref(blob.skip(blob.ref(typedef))))
+                side = Side(blob, tracepoint_slots(blob, section.target, proto))
+        elif section.kind in KPROBE | KPROBE_MULTI:
+            for _, blob, func in kernel.functions(section.target.partition("+")[0]):
+                side = Side(blob, slots(blob, blob.ref(func)))
+                break
+        if side is None:
+            return None
+        found.append(side)
+    return found[0], found[1]
+
+
+def _compare(
+    program: Program,
+    name: str,
+    sides: tuple[Side, Side],
+    used: list[tuple[int, Load]],
+    evidence: Callable[[], Evidence],
+    rules: tuple[str, ...],
+    confidence: Confidence,
+) -> list[Finding]:
+    """One finding for each used slot that is not what it was; ``evidence`` is asked for only where there is one."""
+    old, new = sides
+    found = []
+    has_return = program.section.attach_type in RETURN_SLOT
+    for index in sorted({i for i, _ in used}):
+        places = [x for i, x in used if i == index]
+        if has_return and index == len(old.slots) and len(new.slots) != len(old.slots):
+            verdict = Verdict.SILENT if index < len(new.slots) else Verdict.RISK
+            instead = f"argument {new.slots[index].name}" if index < len(new.slots) else "nothing"
+            text = f"{name}: the program reads the return value in slot {index}, which holds {instead} now"
+            found.append(_finding(name, verdict, text, (*rules, "R-7.12"), confidence, evidence(), places))
+            continue
+        if index >= len(old.slots) or index >= len(new.slots):
+            continue
+        change = _slot_change(old, new, index)
+        if change is not None:
+            verdict, text = change
+            weaker = Confidence.MEDIUM if verdict == Verdict.RISK else confidence
+            found.append(_finding(name, verdict, f"{name}: {text}", rules, weaker, evidence(), places))
+    return found
+
+
+def _finding(
+    name: str, verdict: Verdict, text: str, rules: tuple[str, ...], confidence: Confidence, evidence: Evidence,
+    places: list[Load],
+) -> Finding:  # fmt: skip
+    sites = tuple(site(x.function, x.at, True) for x in places)
+    return Finding(NeedKind.HOOK, name, verdict, text, rules, confidence=confidence, evidence=evidence, sites=sites)
+
+
+def _text(side: Side, slot: Slot) -> str:
+    return type_text(side.blob, slot.type, slot.name)
+
+
+def _slot_change(old: Side, new: Side, index: int) -> tuple[Verdict, str] | None:
+    """What became of one argument: None where it is the same for the program."""
+    was, now = old.slots[index], new.slots[index]
+    one, other = type_class(old.blob, was.type), type_class(new.blob, now.type)
+    same_type = _bare(old, was) == _bare(new, now)
+    ordinal = f"argument {index + 1}"
+    moved = [i for i, s in enumerate(new.slots) if s.name == was.name and was.name and s.part == was.part]
+    if was.name != now.name and moved and index not in moved:
+        text = f"{ordinal} was {_text(old, was)} and is {_text(new, now)} now; {was.name} moved to place {moved[0] + 1}"
+        return (Verdict.SILENT if _passes_for(one, other, same_type) else Verdict.RISK), text
+    if same_type:
+        return None
+    text = f"{ordinal} was {_text(old, was)} and is {_text(new, now)} now"
+    if one == other == "scalar":
+        size, then = new.blob.size(now.type), old.blob.size(was.type)
+        return None if size == then or (was.name == now.name and size > then) else (Verdict.RISK, text)
+    if one == other and one not in ("struct*", "struct"):
+        return None
+    if (
+        _drops_prefix(was.name) == _drops_prefix(now.name)
+        and one == other == "struct*"
+        and _renamed(old, new, was, now)
+    ):
+        return None
+    return Verdict.RISK, text
+
+
+def _passes_for(one: str, other: str, same_type: bool) -> bool:
+    """Whether the verifier takes the one for the other without a word: two scalars, or the same type."""
+    return same_type or (one == other and one != "struct*")
+
+
+def _drops_prefix(name: str) -> str:
+    return name.strip("_")
+
+
+def _bare(side: Side, slot: Slot) -> tuple[str, str, int]:
+    """A type as the program sees it: class, name of the struct pointed to, size of a scalar."""
+    blob = side.blob
+    bare = blob.skip(slot.type)
+    kind = type_class(blob, slot.type)
+    if kind in ("struct*", "int*", "pointer*"):
+        target = blob.skip(blob.ref(bare))
+        return kind, blob.name(target) if blob.kind(target) in COMPOSITES else "", 0
+    if kind == "scalar":
+        return kind, "", blob.size(bare)
+    return kind, blob.name(bare), blob.size(bare)
+
+
+def _renamed(old: Side, new: Side, was: Slot, now: Slot) -> bool:
+    """The struct of the old kernel is gone and the new one holds all its members: a rename."""
+    target = new.blob.skip(new.blob.ref(new.blob.skip(now.type)))
+    before = old.blob.skip(old.blob.ref(old.blob.skip(was.type)))
+    names = {m.name for m in members_flat(new.blob, target)}
+    mine = {m.name for m in members_flat(old.blob, before)}
+    return bool(mine) and mine <= names
+
+
+def _event_findings(old: Context, new: Context, program: Program) -> list[Finding]:
+    """R-7.8: fixed offsets into the record of a trace event; relocated accesses look after themselves."""
+    event = program.section.target.rpartition("/")[2]
+    if program.section.target.startswith("syscalls/"):
+        return []
+    layouts = [event_struct(ctx.kernel, event) for ctx in (old, new)]
+    if layouts[0] is None or layouts[1] is None:
+        return []
+    before, after = (_members_at(blob, struct) for blob, struct in layouts if True)  # type: ignore[misc]
+    found: dict[str, Finding] = {}
+    for load in _used(new, program):
+        if load.at in load.function.core:
+            continue
+        was, now = _covering(before, load), _covering(after, load)
+        if was is None or was == now or was[0] == "ent":
+            continue
+        if now is not None and (was[0].lstrip("_"), was[1], was[2]) == (now[0].lstrip("_"), now[1], now[2]):
+            continue
+        shown = f"{now[0]} ({now[2]} bytes)" if now else "something else"
+        text = f"{event}: the program reads {was[0]} at fixed offset {load.offset}, where {shown} is now"
+        if was[0] not in found:
+            evidence = hook_evidence(old.kernel, new.kernel, program)
+            found[was[0]] = _finding(event, Verdict.SILENT, text, ("R-7.8",), Confidence.MEDIUM, evidence, [load])
+    return list(found.values())
+
+
+def _members_at(blob: Blob, struct: int) -> list[tuple[str, int, int]]:
+    return [(m.name, m.bit_offset // 8, blob.size(m.type)) for m in members_flat(blob, struct)]
+
+
+def _covering(members: list[tuple[str, int, int]], load: Load) -> tuple[str, int, int] | None:
+    for name, offset, size in members:
+        if offset <= load.offset < offset + max(size, 1):
+            return name, offset, size
+    return None
+
+
+def _callback_findings(old: Context, new: Context, program: Program) -> list[Finding]:
+    """R-7.3: libbpf does not compare callback prototypes; the kernel's own says what the context holds."""
+    found: list[Finding] = []
+    for ops, member in uses(new, program):
+        name = f"{ops.kernel_type}.{member.member.name}"
+        sides = [_callback(ctx, ops.kernel_type, member.member.name) for ctx in (old, new)]
+        if sides[0] is None or sides[1] is None:
+            continue
+        used = [(x.offset // 8, x) for x in _used(new, program) if x.offset >= 0]
+        evidence = partial(struct_ops_evidence, old, new, name)
+        made = _compare(program, name, (sides[0], sides[1]), used, evidence, ("R-7.3", "R-7.10"), Confidence.HIGH)
+        found += [Finding(NeedKind.STRUCT_OPS, f.name, f.verdict, f.message, f.rules, f.cls, f.reach, f.confidence,
+                          f.evidence, f.sites, f.remedy) for f in made]  # fmt: skip
+    return found
+
+
+def _callback(ctx: Context, type_name: str, member: str) -> Side | None:
+    found = kernel_type(ctx, type_name)
+    if found is None:
+        return None
+    for m in found.blob.members(found.type):
+        if m.name == member:
+            pointer = found.blob.skip(m.type)
+            if found.blob.kind(pointer) == Kind.PTR:
+                return Side(found.blob, slots(found.blob, found.blob.skip(found.blob.ref(pointer))))
+    return None

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What findings show: sites with source lines, old and new declarations, and remedies as C to copy."""
+
+from __future__ import annotations
+
+from kfuncscope.bpf.object import Function, Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.declare import declare, prototype, type_text
+from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge import knowledge
+from kfuncscope.model.verdict import Evidence, NeedKind, Remedy, Site
+from kfuncscope.rules.checks.hook import btf_name, find_hook, traced_function
+from kfuncscope.rules.checks.struct_ops import kernel_type
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.core.spec import Accessor
+
+FLAG_NAMES = {
+    0: "ACQUIRE", 1: "RELEASE", 2: "RET_NULL", 3: "KPTR_GET", 4: "TRUSTED_ARGS", 5: "SLEEPABLE", 6: "DESTRUCTIVE",
+    7: "RCU", 8: "ITER_NEW", 9: "ITER_NEXT", 10: "ITER_DESTROY", 11: "RCU_PROTECTED", 12: "FASTCALL", 13: "ARENA_RET",
+    14: "ARENA_ARG1", 15: "ARENA_ARG2", 16: "IMPLICIT_ARGS", 17: "SPINLOCK_SAFE", 18: "PERFMON",
+}  # fmt: skip
+
+
+def site(function: Function, index: int, reachable: bool | None = None, guard: str = "") -> Site:
+    """An instruction as a site, with its source line where the object tells it."""
+    line = function.line_at(index)
+    if line is None:
+        return Site(function.name, index, reachable=reachable, guard=guard)
+    return Site(function.name, index, line.file, line.line, line.text.strip(), reachable, guard)
+
+
+def flag_words(flags: int | None) -> str:
+    """KF flags by name, ``-`` for none, ``?`` where they are not known."""
+    if flags is None:
+        return "?"
+    return " | ".join(f"KF_{name}" for bit, name in FLAG_NAMES.items() if flags >> bit & 1) or "-"
+
+
+def kfunc_declaration(kernel: Kernel, name: str) -> str:
+    """Prototype of a kernel function, empty where the kernel has none of that name."""
+    for _, blob, func in kernel.functions(name):
+        return prototype(blob, func)
+    return ""
+
+
+def kfunc_evidence(old: Kernel, new: Kernel, name: str) -> Evidence:
+    """Both prototypes, flags, program types, where they live, and where each fact comes from."""
+    facts: list[tuple[str, str, str]] = []
+    sides = []
+    for kernel in (old, new):
+        found = kernel.functions(name)
+        kfunc = kernel.kfunc(found[0][0], found[0][2]) if found else None
+        if not found:
+            sides.append(("", "absent", "", ""))
+        elif kfunc is None:
+            sides.append((found[0][0] or "vmlinux", "a function, not registered as kfunc", "", ""))
+        else:
+            types = ", ".join(sorted(kfunc.prog_types)) if kfunc.prog_types else "?"
+            where = f"{kfunc.module or 'vmlinux'}, told by {kfunc.source}"
+            sides.append((where, "registered", flag_words(kfunc.flags), types))
+    for label, position in (("in", 0), ("as", 1), ("flags", 2), ("program types", 3)):
+        one, other = sides[0][position], sides[1][position]
+        if one or other:
+            facts.append((label, one, other))
+    return Evidence(kfunc_declaration(old, name), kfunc_declaration(new, name), tuple(facts))
+
+
+def kfunc_remedy(new: Kernel, name: str, weak: bool) -> Remedy | None:
+    """The known successor, or a guard; as C that can be copied."""
+    successor = knowledge.renames().get(name, "")
+    if not successor and name.endswith("_impl") and new.functions(name.removesuffix("_impl")):
+        successor = name.removesuffix("_impl")
+    declaration = kfunc_declaration(new, successor) if successor else ""
+    if declaration:
+        head = declaration.rstrip(";")
+        code = (
+            f"extern {head} __ksym __weak;\n\nif (bpf_ksym_exists({successor}))\n\t{successor}(...);\n"
+            f"else if (bpf_ksym_exists({name}))\n\t{name}(...);"
+        )
+        return Remedy(f"{name} is now {successor}: declare both weak and call the one that exists.", code)
+    code = f"extern ... {name}(...) __ksym __weak;\n\nif (bpf_ksym_exists({name}))\n\t{name}(...);"
+    text = "Test it with bpf_ksym_exists() before the call." if weak else "Declare it weak and test it before the call."
+    return Remedy(f"No successor is known. {text}", code)
+
+
+def hook_declaration(kernel: Kernel, program: Program) -> str:
+    """Prototype of the attach target on a kernel, empty where it has none."""
+    if btf_name(program):
+        hook = find_hook(kernel, program)
+        if hook is None:
+            return ""
+        if program.section.attach_type == "TRACE_RAW_TP":
+            return tracepoint_text(hook.blob, program.section.target, hook.proto)
+        return prototype(hook.blob, hook.type)
+    target = program.section.target.partition("+")[0]
+    if program.section.kind in ("raw_tp", "raw_tracepoint", "raw_tp.w", "raw_tracepoint.w"):
+        for _, blob, typedef in kernel.types(f"btf_trace_{target}", Kind.TYPEDEF):
+            return tracepoint_text(blob, target, blob.skip(blob.ref(blob.skip(blob.ref(typedef)))))
+    if program.section.kind in ("tracepoint", "tp"):
+        return event_declaration(kernel, target.rpartition("/")[2])
+    return kfunc_declaration(kernel, target)
+
+
+def tracepoint_text(blob: Blob, name: str, proto: int) -> str:
+    """A tracepoint as C, with parameter names where the kernel's BTF has them, without ``void *__data``."""
+    named = traced_function(blob, name, proto)
+    text = prototype(blob, named) if named else type_text(blob, proto, name)
+    arguments = text.partition("(")[2].partition(",")[2].strip()
+    return f"void {name}({arguments or 'void)'}"
+
+
+def event_struct(kernel: Kernel, event: str) -> tuple[Blob, int] | None:
+    """``struct trace_event_raw_*`` of an event: of its own name, or of the class that the tables name (R-7.8)."""
+    fact = kernel.knowledge.tracepoints.get(event)
+    for name in (event, fact.cls if fact else ""):
+        for _, blob, struct in kernel.types(f"trace_event_raw_{name}", Kind.STRUCT) if name else []:
+            return blob, struct
+    return None
+
+
+def event_declaration(kernel: Kernel, event: str) -> str:
+    """The record of a trace event with offsets."""
+    found = event_struct(kernel, event)
+    return declare(found[0], found[1], offsets=True) if found else ""
+
+
+def hook_evidence(old: Kernel, new: Kernel, program: Program) -> Evidence:
+    """The attach target on both kernels."""
+    return Evidence(hook_declaration(old, program), hook_declaration(new, program))
+
+
+def field_evidence(old: Context, new: Context, function: Function, index: int) -> Evidence:
+    """One CO-RE record on both kernels: the member found and its place, or the struct without it."""
+    relo = function.relos[function.core[index]][1]
+    texts = [_field_text(ctx, relo, function, index) for ctx in (old, new)]
+    return Evidence(texts[0][0], texts[1][0], (("value", texts[0][1], texts[1][1]),))
+
+
+def _field_text(ctx: Context, relo: object, function: Function, index: int) -> tuple[str, str]:
+    reloc = ctx.relocs(function).get(index)
+    value = "?" if reloc is None else "poisoned" if reloc.outcome in ("poisoned", "error") else str(reloc.new)
+    if reloc is not None and reloc.target is not None:
+        return member_text(reloc.target.blob, reloc.target.steps, reloc.target.bit_offset), value
+    return "", value
+
+
+def member_text(blob: Blob, steps: tuple[object, ...], bit_offset: int) -> str:
+    """The last member of a spec as C, with its offset."""
+    for step in reversed(steps):
+        assert isinstance(step, Accessor)
+        if step.name and blob.kind(step.type) in COMPOSITES:
+            member = blob.members(step.type)[step.place]
+            owner = (
+                f"{'union' if blob.kind(step.type) == Kind.UNION else 'struct'} {blob.name(step.type) or '(anonymous)'}"
+            )
+            bits = f" : {member.bit_size}" if member.bit_size else ""
+            text = type_text(blob, member.type, member.name)
+            return f"{owner} {{\n\t...\n\t{text}{bits};\t/* offset {bit_offset // 8} */\n}};"
+        if step.name:
+            return f"enum {blob.name(step.type)} {{ ... {step.name} ... }};"
+    return ""
+
+
+def struct_ops_evidence(old: Context, new: Context, name: str) -> Evidence:
+    """A struct_ops type, or one member of it, on both kernels."""
+    type_name, _, member = name.partition(".")
+    texts = []
+    for ctx in (old, new):
+        found = kernel_type(ctx, type_name)
+        text = ""
+        if found is not None and not member:
+            text = f"struct {type_name} {{ ... }};\t/* {found.blob.ref(found.type)} bytes */"
+        elif found is not None:
+            for m in found.blob.members(found.type):
+                if m.name == member:
+                    text = f"struct {type_name} {{\n\t...\n\t{type_text(found.blob, m.type, m.name)};\n}};"
+        texts.append(text)
+    return Evidence(texts[0], texts[1])
+
+
+def remedy_for(kind: NeedKind, new: Kernel, name: str, weak: bool) -> Remedy | None:
+    """What can be done about a need that a kernel no longer meets."""
+    if kind == NeedKind.KFUNC:
+        return kfunc_remedy(new, name, weak)
+    if kind == NeedKind.FIELD:
+        owner, _, field = name.rpartition(".")
+        code = (
+            f"{owner}___old {{\n\t/* the old declaration of {field} */\n}} __attribute__((preserve_access_index));\n\n"
+            f"if (bpf_core_field_exists(x->{field}))\n\tvalue = BPF_CORE_READ(x, {field});"
+        )
+        return Remedy("Ask with bpf_core_field_exists() before the access, and give the old layout a flavour.", code)
+    if kind == NeedKind.ENUMVAL:
+        return Remedy("Ask with bpf_core_enum_value_exists() before the value is used.")
+    if kind == NeedKind.HOOK:
+        return Remedy(
+            "Attach to the function or tracepoint that does the work now, and choose between both at load time."
+        )
+    if kind == NeedKind.STRUCT_OPS:
+        return Remedy(
+            "Clear the member before the load where the kernel's type lacks it, or declare a flavour of the type."
+        )
+    return None

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Whether a program that loads can also be attached as its section says (R-7.5..R-7.13, R-5.2, R-11.8).
+
+"Attaches" means that libbpf's plain attach succeeds, with nothing that only the loader knows.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.modules import FEW
+from kfuncscope.kernel.symbols import glob_expression
+from kfuncscope.model.verdict import Confidence, NeedKind, Reach
+from kfuncscope.rules.checks.hook import TRAMPOLINE, find_hook, of_module_not_given
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.flow.ctx_args import ctx_loads
+from kfuncscope.rules.problem import Problem, Stage
+
+KPROBE = frozenset({"kprobe", "kretprobe"})
+KPROBE_MULTI = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
+# Sections whose link the kernel makes by the attach type, which it does not look at when it loads the program.
+LINKED_BY_TYPE = ("tcx", "netkit", "uprobe.multi", "uretprobe.multi", "uprobe.session")
+KSYSCALL = frozenset({"ksyscall", "kretsyscall"})
+TRACEPOINT = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
+RAW_TP = frozenset({"raw_tp", "raw_tracepoint", "raw_tp.s", "raw_tracepoint.s", "raw_tp.w", "raw_tracepoint.w"})
+# Iterators whose link needs a parameter (a map, an order of cgroups) that a plain attach does not give.
+ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"})
+
+
+RUNTIME_TARGET = "runtime_target"  # class of targets that only the loader knows: no fault of any kernel
+# Argument registers that a trampoline of the architecture can pass on, where it cannot pass all 12 (R-7.10):
+# (first release that passes more, registers before).
+TRAMPOLINE_ARGS = {
+    "x86_64": ((6, 6), 6), "arm64": ((6, 16), 8), "riscv64": ((6, 11), 8), "ppc64le": ((99, 0), 8),
+    "loongarch64": ((99, 0), 8),
+}  # fmt: skip
+
+
+def _problem(
+    program: Program,
+    rules: tuple[str, ...],
+    message: str,
+    certain: bool = True,
+    confidence: Confidence = Confidence.HIGH,
+    cls: str = "attach",
+) -> Problem:
+    name = program.section.target or program.section.kind
+    return Problem(NeedKind.HOOK, name, cls, rules, message, Stage.ATTACH, Reach.ATTACH, confidence, certain)
+
+
+def _runtime(program: Program, rules: tuple[str, ...], message: str) -> Problem:
+    """A target that only the loader knows: a plain attach fails on every kernel, and says nothing about any."""
+    return _problem(program, rules, message, cls=RUNTIME_TARGET)
+
+
+def attach_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Why the program cannot be attached; empty when it can, or when nothing attaches it by its section name."""
+    section, kernel = program.section, ctx.kernel
+    kind = section.kind
+    if kind in KPROBE:
+        return _kprobe(kernel, program)
+    if kind in KPROBE_MULTI:
+        return _kprobe_multi(kernel, program)
+    if kind in KSYSCALL:
+        return _function(kernel, program, f"{kernel.syscall_prefix}sys_{section.target}")
+    if kind in TRACEPOINT:
+        return _tracepoint(ctx, program)
+    if kind in RAW_TP:
+        return _raw_tracepoint(ctx, program)
+    if section.attach_type in TRAMPOLINE or section.prog_type == "LSM":
+        return _trampoline(ctx, program)
+    if section.prog_type == "STRUCT_OPS" and not (kernel.jit and kernel.caps.trampoline):
+        message = f"no BPF trampoline on {kernel.arch} as this kernel is built: the table cannot be registered"
+        return [_problem(program, ("R-5.1", "R-7.1"), message)]
+    if section.attach_type == "TRACE_ITER" and section.target in ITER_NEEDS_LINK_INFO:
+        message = f"iterator {section.target} attaches only with a target that the loader gives"
+        return [_runtime(program, ("R-7.13",), message)]
+    attach = section.attach_type
+    if kind.startswith(LINKED_BY_TYPE) and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
+        return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
+    return []
+
+
+def _trampoline(ctx: Context, program: Program) -> list[Problem]:
+    """R-5: without a trampoline, or without direct calls in ftrace, such programs load but do not attach."""
+    kernel, section = ctx.kernel, program.section
+    if not kernel.caps.trampoline or not kernel.jit:
+        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
+        return [_problem(program, ("R-5.1", "R-5.2"), message)]
+    direct = kernel.option("DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+    if direct is None:
+        direct = "y" if kernel.caps.fentry_on_kernel_functions else "n"
+    if direct != "y":
+        message = f"this {kernel.arch} kernel lacks DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached"
+        return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
+    if section.attach_type in TRAMPOLINE and (untraced := _untraced(kernel, program, section.target)):
+        return untraced
+    limit = TRAMPOLINE_ARGS.get(kernel.arch)
+    if limit is None or not (0, 0) < kernel.version < limit[0]:
+        return []
+    hook = find_hook(kernel, program)
+    if hook is not None and len(hook.slots) > limit[1]:
+        message = (
+            f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit[1]}"
+        )
+        return [_problem(program, ("R-7.10",), message, confidence=Confidence.MEDIUM)]
+    return []
+
+
+def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
+    target = program.section.target
+    if not target:
+        return [_runtime(program, ("R-2.4",), "the probed function is set at run time")]
+    name, plus, _ = target.partition("+")
+    module, colon, function = name.partition(":")
+    found = _function(kernel, program, function if colon else module)
+    at_entry = not plus and program.section.kind == "kprobe"
+    if not found and at_entry and _entry_is_taken(kernel):
+        message = "kprobes at the entry of a function need KPROBES_ON_FTRACE on riscv64, which this kernel lacks"
+        return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
+    if not found and plus:
+        message = f"{target}: whether an instruction begins at that offset is not in these files"
+        return [_problem(program, ("R-7.9",), message, certain=False)]
+    return found
+
+
+def _entry_is_taken(kernel: Kernel) -> bool:
+    """On riscv64 ftrace patches a function's first instruction, and no kprobe may lie there without this option."""
+    options = kernel.option("DYNAMIC_FTRACE"), kernel.option("KPROBES_ON_FTRACE")
+    return kernel.arch == "riscv64" and options == ("y", "n")
+
+
+def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
+    """R-7.9: the symbol decides; without symbols a FUNC in the BTF is a strong hint."""
+    if kernel.option("KPROBES") == "n":
+        return [_problem(program, ("R-5.2",), "this kernel is built without kprobes")]
+    if not name.isidentifier() and not re.fullmatch(r"[\w.$]+", name):
+        return [_runtime(program, ("R-2.4",), f"{name} is no function name; it is set at run time")]
+    in_btf = kernel.functions(name)
+    if kernel.symbols is not None:
+        if kernel.symbols.is_function(name) or any(module for module, _, _ in in_btf):
+            return _untraced(kernel, program, name)
+        clones = kernel.symbols.clones(name)
+        if clones:
+            message = f"{name} exists only as {', '.join(clones[:3])}: a probe on the plain name fails"
+        elif in_btf:
+            message = f"{name} is in the BTF but has no symbol: it was inlined"
+        else:
+            message = f"there is no function {name} in this kernel"
+        return [_problem(program, ("R-7.9",), message)]
+    if in_btf:
+        return _untraced(kernel, program, name)
+    message = f"{name} is not in this kernel's BTF, so most likely gone; a list of symbols would settle it"
+    known = kernel.vmlinux is not None
+    return [_problem(program, ("R-7.9", "R-1.19"), message, certain=known, confidence=Confidence.MEDIUM)]
+
+
+def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
+    """A function without ftrace's call: no trampoline attaches, and kprobe events refuse it too unless the kernel is
+    built to take them anywhere (R-7.9)."""
+    path = kernel.knowledge.notrace(name, kernel.arch)
+    anywhere = kernel.option("DYNAMIC_FTRACE") == "n" or kernel.option("KPROBE_EVENTS_ON_NOTRACE") == "y"
+    if not path or (anywhere and program.section.kind in KPROBE | KSYSCALL):
+        return []
+    message = f"{name} is compiled without tracing ({path}: inline, notrace or without ftrace's flags)"
+    confidence = Confidence.LOW if kernel.outdated else Confidence.MEDIUM
+    return [_problem(program, ("R-7.9", "R-7.10"), message, confidence=confidence)]
+
+
+def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
+    if kernel.option("FPROBE") == "n":
+        return [_problem(program, ("R-5.2",), "this kernel is built without FPROBE, which kprobe.multi needs")]
+    attach = program.section.attach_type
+    if attach and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
+        return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
+    target = program.section.target
+    if not target:
+        return [_runtime(program, ("R-2.4",), "the probed functions are set at run time")]
+    if not set(target) & set("*?"):
+        return _function(kernel, program, target)
+    fits = _any_function_like(kernel, target)
+    if fits:
+        return []
+    message = f"no function of this kernel fits {target}"
+    if fits is None:
+        message += " as far as it was given"
+    return [_problem(program, ("R-7.9",), message, certain=fits is not None, confidence=Confidence.MEDIUM)]
+
+
+def _any_function_like(kernel: Kernel, pattern: str) -> bool | None:
+    """Whether libbpf finds anything to probe by a pattern; None where only parts were given that have nothing."""
+    if kernel.symbols is not None and kernel.symbols.has_function_like(pattern):
+        return True
+    if kernel.symbols is None and kernel.vmlinux is None:
+        return None
+    named = re.compile(rb"\0" + glob_expression(pattern) + rb"\0")
+    # Names in the BTF may be of other things than functions: what fits none of them fits no function.
+    if kernel.symbols is None and kernel.vmlinux is not None and named.search(kernel.vmlinux.strings):
+        return True
+    if len(kernel.modules) > FEW:
+        return None
+    blobs = (kernel.modules.blob(name) for name in kernel.modules.names)
+    return any(named.search(b"\0" + blob.strings) for blob in blobs if blob is not None)
+
+
+def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
+    """R-7.8: the event must exist, and the program may not read beyond its record."""
+    kernel = ctx.kernel
+    system, slash, event = program.section.target.partition("/")
+    if not slash:
+        return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
+    if system == "syscalls":
+        return _syscall_event(kernel, program, event)
+    if kernel.vmlinux is None or event_exists(kernel, system, event):
+        return []
+    return [_no_tracepoint(kernel, program, ("R-7.8",), event)]
+
+
+def _no_tracepoint(kernel: Kernel, program: Program, rules: tuple[str, ...], name: str) -> Problem:
+    told = program.section.target
+    if of_module_not_given(kernel, name):
+        message = f"tracepoint {told} is not in vmlinux; it may live in a module that was not given"
+        return _problem(program, rules, message, certain=False)
+    return _problem(program, rules, f"tracepoint {told} does not exist in this kernel")
+
+
+def event_exists(kernel: Kernel, system: str, event: str) -> bool:
+    """A trace event of vmlinux or a module: its tracepoint's typedef is in the BTF, or its record's struct."""
+    if kernel.types(f"btf_trace_{event}", Kind.TYPEDEF):
+        return True
+    return bool(kernel.types(f"trace_event_raw_{event}", Kind.STRUCT)) or (
+        kernel.symbols is not None and bool(kernel.symbols.types(f"event_{event}"))
+    )
+
+
+def _syscall_event(kernel: Kernel, program: Program, event: str) -> list[Problem]:
+    name = event.removeprefix("sys_enter_").removeprefix("sys_exit_")
+    if name == event:
+        return [_problem(program, ("R-7.8",), f"there is no event syscalls/{event}")]
+    if kernel.option("FTRACE_SYSCALLS") == "n":
+        return [_problem(program, ("R-5.2",), "this kernel is built without syscall tracepoints")]
+    known = kernel.knowledge.syscalls(kernel.arch)
+    if known is not None and not kernel.outdated:
+        # A call has events only if the architecture's table gives it a number, wherever its function is.
+        if name in known:
+            return []
+        return [_problem(program, ("R-7.8",), f"{kernel.arch} has no system call {name} of its own")]
+    wanted = [f"{kernel.syscall_prefix}sys_{name}", f"sys_{name}", f"__do_sys_{name}", f"__se_sys_{name}"]
+    symbols = kernel.symbols
+    if any(kernel.functions(w) for w in wanted):
+        return []
+    if symbols is not None and any(symbols.types(w) for w in (*wanted, f"event_enter__{name}")):
+        return []
+    message = f"there is no system call {name} on {kernel.arch}"
+    return [_problem(program, ("R-7.8",), message, certain=symbols is not None, confidence=Confidence.MEDIUM)]
+
+
+def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
+    """R-7.6: the tracepoint must exist and have as many arguments as the program reads."""
+    kernel, name = ctx.kernel, program.section.target
+    if not name:
+        return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
+    if kernel.vmlinux is None or name in ("sys_enter", "sys_exit"):
+        return []
+    for _, blob, typedef in kernel.types(f"btf_trace_{name}", Kind.TYPEDEF):
+        pointer = blob.skip(blob.ref(typedef))
+        count = len(blob.params(blob.skip(blob.ref(pointer)))) - 1
+        loads = [x for x in ctx_loads(ctx.obj, program) if x.offset // 8 >= count]
+        if loads and (reach := ctx.reach(program)):
+            loads = [x for x in loads if reach.is_reached(x.function, x.at)]
+        used = max((x.offset // 8 + 1 for x in loads), default=0)
+        if used:
+            message = f"tracepoint {name} has {count} arguments, the program reads number {used}"
+            return [_problem(program, ("R-7.6",), message)]
+        return []
+    return [_no_tracepoint(kernel, program, ("R-7.6",), name)]

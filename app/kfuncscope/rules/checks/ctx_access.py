@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Reads of the context of programs that hang on a prototype: which the kernel refuses (R-7.10, R-7.3, R-11.15)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import ENUMS, Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.verdict import NeedKind
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, type_class
+from kfuncscope.rules.problem import Problem
+
+RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_MAC", "LSM_CGROUP"})
+RETURNED = "the returned value"  # named as a slot, after the arguments
+MAX_ARGS = 12  # MAX_BPF_FUNC_ARGS
+MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
+
+ANY_POINTER = (7, 1)  # first release that hands out pointers to other things than structs: 7.0 and 7.1 were tried
+CONST_VOID = (6, 16)  # first release that hands out ``const void *`` arguments
+# First release known to pass unions as it does structs, and the last known not to (btf.c, __get_type_size).
+UNION_ARGS, NO_UNION_ARGS = (6, 18), (6, 16)
+
+
+class Passed(NamedTuple):
+    """What a hook passes: its name, the prototype and its context slots."""
+
+    name: str
+    blob: Blob
+    proto: int
+    slots: list[Slot]
+
+
+def unsupported_prototype(hook: Passed, version: tuple[int, int]) -> str:
+    """Why a function cannot be wrapped by a trampoline at all; empty when it can (btf_distill_func_proto, R-7.10)."""
+    blob, params = hook.blob, hook.blob.params(hook.proto)
+    returned = blob.skip(blob.ref(hook.proto))
+    if returned and not _is_number(blob, returned):
+        return f"{hook.name} returns a {Kind(blob.kind(returned)).name.lower()}, which trampolines do not support"
+    if any(p.type == 0 for p in params):
+        return f"{hook.name} takes a variable number of arguments"
+    if len(params) > MAX_ARGS:
+        return f"{hook.name} takes {len(params)} arguments, more than {MAX_ARGS}"
+    for param in params:
+        bare = blob.skip(param.type)
+        kind = blob.kind(bare)
+        if kind == Kind.STRUCT or (kind == Kind.UNION and version >= UNION_ARGS):
+            size = blob.size(bare)
+            if size > MAX_BY_VALUE or not size:
+                return f"argument {param.name} of {hook.name} is a struct of {size} bytes by value"
+        elif not _is_number(blob, bare) and (kind != Kind.UNION or (0, 0) < version <= NO_UNION_ARGS):
+            return f"argument {param.name} of {hook.name} is a {Kind(kind).name.lower()} by value"
+    return ""
+
+
+def _is_number(blob: Blob, bare: int) -> bool:
+    kind = blob.kind(bare)
+    return kind in (Kind.INT, Kind.PTR) or kind in ENUMS
+
+
+def argument_problems(ctx: Context, program: Program, hook: Passed) -> list[Problem]:
+    """Context slots that are read but that this kernel lacks or refuses to hand out; each counts where it is read."""
+    found = []
+    count, attach = len(hook.slots), program.section.attach_type
+    for load in ctx_loads(ctx.obj, program):
+        index = load.offset // 8
+        if load.offset < 0:
+            continue
+        place = (load.function, load.at)
+        if index < count:
+            found += _argument(ctx.kernel, program, hook, hook.slots[index], place)
+        elif index > count or attach not in RETURN_SLOT:
+            message = f"{hook.name} has {count} arguments, the program reads number {index + 1}"
+            found.append(_problem(program, hook, "R-7.10", message, True, place))
+        elif refused := _returned(hook, attach):
+            found.append(_problem(program, hook, "R-7.10", refused, True, place))
+        elif returned := hook.blob.ref(hook.proto):
+            found += _argument(ctx.kernel, program, hook, Slot(RETURNED, returned), place)
+    return found
+
+
+def _argument(kernel: Kernel, program: Program, hook: Passed, slot: Slot, place: object) -> list[Problem]:
+    told = type_class(hook.blob, slot.type)
+    if hook.blob.kind(hook.blob.skip(slot.type)) == Kind.UNION:
+        told = "union"
+    if not _withheld(kernel, told):
+        return []
+    what = slot.name if slot.name == RETURNED else f"argument {slot.name}"
+    message = f"{what} of {hook.name} is a {told}, which this kernel does not hand out"
+    return [_problem(program, hook, "R-11.15", message, True, place)]
+
+
+def _returned(hook: Passed, attach: str) -> str:
+    """Why the slot after the arguments cannot be read: there is nothing in it that a program may have."""
+    returned = hook.blob.skip(hook.blob.ref(hook.proto))
+    if not returned:
+        return f"{hook.name} returns nothing, the program reads what it returns"
+    kind = hook.blob.kind(returned)
+    small = (kind == Kind.INT and hook.blob.size(returned) <= 8) or kind in ENUMS
+    if attach == "MODIFY_RETURN" and (kind in ENUMS or not small):
+        return f"{hook.name} returns no integer, which is all that may be modified"
+    return ""
+
+
+def _problem(program: Program, hook: Passed, rule: str, message: str, certain: bool, place: object) -> Problem:
+    name = program.section.target or hook.name
+    return Problem(NeedKind.HOOK, name, "verifier_other", (rule,), message, certain=certain, place=place)  # type: ignore[arg-type]
+
+
+def _withheld(kernel: Kernel, told: str) -> bool:
+    """R-11.15: whether an argument of this class is refused, as far as is known."""
+    since = {"const void*": CONST_VOID, "pointer*": ANY_POINTER}
+    if told == "union":
+        return (0, 0) < kernel.version <= NO_UNION_ARGS
+    return told in since and (0, 0) < kernel.version < since[told]

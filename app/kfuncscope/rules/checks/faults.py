@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Faults of a kernel build, apart from any program: tags left out, implicit arguments left in, empty module BTF."""
+
+from __future__ import annotations
+
+from kfuncscope.btf.declare import prototype
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
+
+IMPLICIT_ARGS = 1 << 16
+MOST_MODULES = 8  # that are named one by one for the same fault
+IMPLICIT_TYPES = frozenset({"bpf_prog_aux", "btf_struct_meta"})
+
+
+def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
+    """What is wrong with the kernel's own BTF, whatever programs there are (R-1.17, R-1.18)."""
+    registry = kernel.kfuncs
+    if registry is None:
+        return ()
+    found = [
+        _fault(name, f"{name} is registered as a kfunc but its BTF lacks the bpf_kfunc tag", ("R-1.17",), kernel, name)
+        for name in sorted(set(registry.untagged))
+    ]
+    for name, kfunc in sorted(registry.kfuncs.items()):
+        if kfunc.flags is not None and kfunc.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, kfunc.proto):
+            text = f"{name} takes implicit arguments, but its BTF still shows them: callers built for it do not fit"
+            found.append(_fault(name, text, ("R-1.18",), kernel, name))
+    by_reason: dict[str, list[str]] = {}
+    for problem in kernel.modules.problems:
+        by_reason.setdefault(problem.reason, []).append(problem.path)
+    for reason, modules in sorted(by_reason.items()):
+        # A kernel built without BTF in its modules has thousands of them.
+        named = modules if len(modules) <= MOST_MODULES else [f"{len(modules)} modules ({modules[0]} and others)"]
+        found += [_fault(name, f"module {name}: {reason}", ("R-1.12",), kernel, "") for name in named]
+    return tuple(found)
+
+
+def _fault(name: str, text: str, rules: tuple[str, ...], kernel: Kernel, func: str) -> Finding:
+    declaration = next((prototype(b, f) for _, b, f in kernel.functions(func)), "") if func else ""
+    return Finding(NeedKind.KFUNC if func else NeedKind.TYPE, name, Verdict.RISK, text, rules, "kernel_build",
+                   confidence=Confidence.MEDIUM, evidence=Evidence(new=declaration))  # fmt: skip
+
+
+def _last_is_implicit(kernel: Kernel, func: int) -> bool:
+    blob = kernel.vmlinux
+    assert blob is not None
+    params = blob.params(func)
+    if not params:
+        return False
+    bare = blob.skip(params[-1].type)
+    return blob.kind(bare) == Kind.PTR and blob.name(blob.skip(blob.ref(bare))) in IMPLICIT_TYPES

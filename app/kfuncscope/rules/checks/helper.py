@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Helper calls and the instruction set on one kernel (R-6.1..R-6.4, R-11.2..R-11.4, R-11.14)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.bpf.instructions import LATER_OPS, required_release
+from kfuncscope.bpf.object import Program
+from kfuncscope.knowledge.facts import HelperAnswer
+from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
+from kfuncscope.knowledge.knowledge import Knowledge
+from kfuncscope.model.verdict import NeedKind
+from kfuncscope.rules.checks.sleep import awake
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.problem import Problem
+
+# Instructions that not every JIT knows, and the capability that tells (R-5).
+JIT_CAPS = {
+    "load-acquire or store-release": "load_acquire_store_release",
+    "byte or half-word atomic or load-acquire": "load_acquire_store_release", "gotox": "indirect_jump",
+}  # fmt: skip
+
+
+class _Fault(NamedTuple):
+    """Why a helper cannot be called; ``awake`` only where the program cannot sleep."""
+
+    cls: str
+    rule: str
+    message: str
+    name: str
+    awake: bool = False
+
+
+def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller]) -> list[Problem]:
+    """Helpers that the kernel lacks or does not give to this program; each counts where it is reached."""
+    found = []
+    for number, places in sorted(program.helper_calls.items()):
+        fault = _judge(ctx, number, callers)
+        if fault is None:
+            continue
+        inside = awake(ctx.obj, program) if fault.awake else set()
+        for position, index in places:
+            function = program.functions[position]
+            if fault.awake and (function.section, function.start) not in inside:
+                continue
+            place = (function, index)
+            found.append(Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.message, place=place))
+    return found
+
+
+def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | None:
+    kernel = ctx.kernel
+    name = kernel.helpers.get(number)
+    cls = "helper_unknown_or_not_allowed"
+    if name is None:
+        if not kernel.helpers:
+            return None
+        return _Fault(cls, "R-6.1", f"this kernel has no helper number {number}", f"#{number}")
+    full = f"bpf_{name}"
+    if number == 0:
+        return _Fault(cls, "R-6.1", "helper number 0 cannot be called", "#0")
+    answers = _answers(kernel.knowledge, name, callers)
+    if answers and all(a.gpl_only for a in answers) and not ctx.obj.gpl:
+        return _Fault("licence", "R-6.4", f"{full} may only be called from GPL compatible programs", full)
+    given = [a for a in answers if a.allowed == "yes"]
+    if given and all(a.might_sleep for a in given):
+        return _Fault(cls, "R-6.2", f"{full} may sleep, where this program may not", full, awake=True)
+    if not answers or given:
+        return None
+    answer = next((a for a in answers if a.allowed == "unknown"), answers[0])
+    older = _answers(kernel.knowledge.older, name, callers) if kernel.knowledge.older else []
+    if answer.allowed == "unknown" or kernel.outdated or any(a.allowed == "yes" for a in older):
+        return None  # as nearly every helper of every program is allowed, doubt is no reason to call one broken
+    return _Fault(cls, answer.rule, f"{full}: {answer.reason}", full)
+
+
+def _answers(tables: Knowledge, name: str, callers: list[HelperCaller]) -> list[HelperAnswer]:
+    return [helper_allowed(tables.for_helper(name, caller.prog_type), name, caller) for caller in callers]
+
+
+def instruction_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Instructions that the release, or the JIT, does not know; dead ones count too (R-11.14)."""
+    kernel = ctx.kernel
+    found: dict[str, Problem] = {}
+    for position, index, name, release in new_instructions(program):
+        function = program.functions[position]
+        if name in found:
+            continue
+        if kernel.version != (0, 0) and kernel.version < release:
+            since = f"{release[0]}.{release[1]}"
+            message = f"{name} instructions are known from {since} on"
+            found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-11.14",), message)
+        elif name in JIT_CAPS and kernel.jit and not getattr(kernel.caps, JIT_CAPS[name]):
+            message = f"the JIT of {kernel.arch} does not know {name} instructions"
+            found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-5.1",), message, place=(function, index))
+    return list(found.values())
+
+
+def new_instructions(program: Program) -> list[tuple[int, int, str, tuple[int, int]]]:
+    """Instructions newer than 6.1: (position of the function, index, name, first release); once per program."""
+    if program.new_insns is None:
+        program.new_insns = [
+            (position, index, *need)
+            for position, function in enumerate(program.functions)
+            for index, insn in enumerate(function.insns)
+            if insn.op in LATER_OPS and (need := required_release(insn)) is not None
+        ]
+    rows: list[tuple[int, int, str, tuple[int, int]]] = program.new_insns
+    return rows

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Attach targets that decide at load: does the hook exist, may this program hang on it (R-2.4..2.6, R-7.x)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.verdict import Confidence, NeedKind
+from kfuncscope.rules.checks.ctx_access import Passed, argument_problems, unsupported_prototype
+from kfuncscope.rules.checks.options import PROG_TYPES, left_out
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
+from kfuncscope.rules.problem import Problem
+
+TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
+MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
+
+# Program types whose expected attach type the kernel checks when it loads a program (R-11.13).
+CHECKED_AT_LOAD = frozenset(
+    {"TRACING", "CGROUP_SOCK", "CGROUP_SOCK_ADDR", "CGROUP_SKB", "CGROUP_SOCKOPT", "SK_LOOKUP", "SK_REUSEPORT",
+     "NETFILTER"}
+)  # fmt: skip
+
+
+# What came between 6.12 and 7.2 is known to be absent up to the first of these; 7.2 is the next release with tables.
+NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
+SYSCALLS_OPEN = (7, 1)  # first release where programs that sleep, or modify what is returned, may hang on system calls
+GPL_READS = (6, 12)  # first release known to ask for a licence where a kernel struct is read; 6.1 does not
+
+
+class Hook(NamedTuple):
+    """An attach target found in a kernel: the BTF name looked for, where it is, and its prototype's slots."""
+
+    name: str
+    module: str
+    blob: Blob
+    type: int
+    proto: int
+    slots: list[Slot]
+
+
+def btf_name(program: Program) -> str:
+    """The BTF name that libbpf looks for (R-2.5); empty where the target is set at run time or is no kernel type."""
+    section = program.section
+    if not section.attach_btf or not section.target or section.prog_type == "EXT" or section.attach_type in MULTI:
+        return ""
+    prefix = {"TRACE_RAW_TP": "btf_trace_", "LSM_MAC": "bpf_lsm_", "LSM_CGROUP": "bpf_lsm_", "TRACE_ITER": "bpf_iter_"}
+    return prefix.get(section.attach_type, "") + section.target
+
+
+def find_hook(kernel: Kernel, program: Program) -> Hook | None:
+    """The hook on a kernel as libbpf finds it (R-2.5, R-2.6)."""
+    name = btf_name(program)
+    if program.section.attach_type != "TRACE_RAW_TP":
+        for module, blob, func in kernel.functions(name, program.section.module):
+            return Hook(name, module, blob, func, blob.ref(func), slots(blob, blob.ref(func)))
+        return None
+    for module, blob, typedef in kernel.types(name, Kind.TYPEDEF):
+        proto = blob.skip(blob.ref(typedef))
+        if blob.kind(proto) == Kind.PTR:
+            proto = blob.skip(blob.ref(proto))
+        return Hook(name, module, blob, typedef, proto, tracepoint_slots(blob, program.section.target, proto))
+    return None
+
+
+def of_module_not_given(kernel: Kernel, tracepoint: str) -> bool:
+    """Whether a tracepoint that vmlinux lacks may live in a module: the release has it, and no module was given."""
+    return not len(kernel.modules) and tracepoint in kernel.knowledge.tracepoints
+
+
+def traced_function(blob: Blob, tracepoint: str, proto: int) -> int:
+    """The FUNC ``__traceiter_X`` that calls a tracepoint's probes: it has the parameters' names, which ``btf_trace_X``
+    lacks. 0 where there is none that fits."""
+    for func in blob.find(f"__traceiter_{tracepoint}", Kind.FUNC):
+        if len(blob.params(func)) == len(blob.params(proto)):
+            return func
+    return 0
+
+
+def tracepoint_slots(blob: Blob, tracepoint: str, proto: int) -> list[Slot]:
+    """What a tracepoint passes, without the leading ``void *__data`` (R-7.5)."""
+    named = traced_function(blob, tracepoint, proto)
+    return slots(blob, blob.ref(named) if named else proto, skip_first=True)
+
+
+def _problem(program: Program, cls: str, rules: tuple[str, ...], message: str, **more: object) -> Problem:
+    return Problem(NeedKind.HOOK, program.section.target or program.section.kind, cls, rules, message, **more)  # type: ignore[arg-type]
+
+
+def type_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Program type and expected attach type that the kernel does not know (R-7.15, R-11.13)."""
+    kernel, section = ctx.kernel, program.section
+    if left_out(kernel, ("BPF_SYSCALL",)):
+        message = "this kernel is built without CONFIG_BPF_SYSCALL: it loads no program at all"
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "no_bpf_syscall", ("R-5.2",), message)]
+    if kernel.prog_types and section.prog_type not in kernel.prog_types:
+        message = f"program type {section.prog_type} is unknown to this kernel"
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-7.15", "R-11.13"), message)]
+    if section.prog_type == "LSM" and kernel.option("BPF_LSM") == "n":
+        message = "this kernel is built without BPF LSM"
+        return [Problem(NeedKind.PROG_TYPE, "LSM", "attach_btf_not_found", ("R-5.2", "R-7.12"), message)]
+    if option := left_out(kernel, PROG_TYPES.get(section.prog_type, ())):
+        message = f"this kernel is built without {option}, which program type {section.prog_type} needs"
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-5.2", "R-7.15"), message)]
+    attach = section.attach_type
+    known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
+    if section.prog_type in CHECKED_AT_LOAD and attach and not known:
+        message = f"attach type {attach} is unknown to this kernel"
+        return [Problem(NeedKind.PROG_TYPE, attach, "einval_empty_log", ("R-11.13",), message)]
+    return _sleeps_at_tracepoints(kernel, program)
+
+
+def _sleeps_at_tracepoints(kernel: Kernel, program: Program) -> list[Problem]:
+    """Tracepoint programs may sleep since libbpf 1.8 has sections for it (R-2.3); older kernels refuse the flag."""
+    section = program.section
+    late = section.prog_type in ("RAW_TRACEPOINT", "TRACEPOINT") or section.attach_type == "TRACE_RAW_TP"
+    if not (late and section.sleepable) or not (0, 0) < kernel.version < TABLES_AGAIN:
+        return []
+    certain = kernel.version <= NOTHING_NEW
+    message = "tracepoint programs that may sleep are unknown to this kernel"
+    if not certain:
+        message = "whether tracepoint programs may sleep in this release is not known"
+    return [_problem(program, "attach_target_rejected", ("R-2.3", "R-7.11"), message, certain=certain)]
+
+
+def target_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Why the attach target keeps the program from loading."""
+    section = program.section
+    if section.prog_type == "EXT":
+        return [
+            _problem(program, "needs_target_prog", ("R-2.5",), "replaces a function of another program", certain=False)
+        ]
+    if not section.attach_btf or section.attach_type in MULTI:
+        return []
+    if not section.target:
+        return [_problem(program, "", ("R-2.4",), "the attach target is set at run time", certain=False)]
+    kernel = ctx.kernel
+    if kernel.vmlinux is None:
+        return [
+            _problem(program, "attach_btf_not_found", ("R-2.5",), "this kernel has no BTF to look the target up in")
+        ]
+    hook = find_hook(kernel, program)
+    if hook is None:
+        elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
+        elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
+        message = f"{btf_name(program)} is not in the kernel's BTF"
+        if elsewhere:
+            message += "; it may live in a module that was not given"
+        certain = not elsewhere
+        return [
+            _problem(program, "attach_btf_not_found", _not_found_rules(program), message, certain=certain,
+                     confidence=Confidence.HIGH if certain else Confidence.LOW)
+        ]  # fmt: skip
+    found = _iter_target(program, hook) if section.attach_type == "TRACE_ITER" else []
+    if section.attach_type in TRAMPOLINE:
+        found += _trampoline_target(kernel, program, hook)
+    if section.prog_type == "LSM":
+        found += _lsm_hook(kernel, program)
+    if section.sleepable and section.attach_type in TRAMPOLINE | {"LSM_MAC"}:
+        found += _sleepable(kernel, program)
+    if section.attach_type == "TRACE_RAW_TP":
+        found += _nullable(ctx, program, hook)
+    if not ctx.obj.gpl:
+        found += _unlicensed(ctx, program, hook)
+    if section.attach_type != "TRACE_ITER":  # whose context is a struct of its own; its members are relocated
+        found += argument_problems(ctx, program, _passed(hook))
+    return found
+
+
+def _passed(hook: Hook) -> Passed:
+    return Passed(hook.name, hook.blob, hook.proto, hook.slots)
+
+
+def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
+    """R-11.17: LSM programs need a GPL compatible licence, and so does every read of a kernel struct by its BTF."""
+    told = f"this object has {ctx.obj.license or 'none'}"
+    if program.section.prog_type == "LSM":
+        return [_problem(program, "licence", ("R-11.17",), f"LSM programs need a GPL compatible licence; {told}")]
+    found: list[Problem] = []
+    if (0, 0) < ctx.kernel.version < GPL_READS:
+        return found
+    for deref in unchecked_derefs(ctx.obj, program):
+        if deref.slot < len(hook.slots) and type_class(hook.blob, hook.slots[deref.slot].type) == "struct*":
+            message = f"reading argument {deref.slot + 1} of {hook.name} needs a GPL compatible licence; {told}"
+            found.append(_problem(program, "licence", ("R-11.17",), message, place=(deref.function, deref.at)))
+    return found
+
+
+def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
+    """R-7.7: tracepoint arguments that may be NULL must be compared with NULL before they are read through."""
+    kernel, name = ctx.kernel, program.section.target
+    if kernel.version < (6, 12):
+        return []
+    table = kernel.knowledge.raw_tp_null_args.get(name)
+    confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
+    found = []
+    for deref in unchecked_derefs(ctx.obj, program):
+        if deref.slot >= len(hook.slots) or type_class(hook.blob, hook.slots[deref.slot].type) != "struct*":
+            continue
+        if hook.module or (table is not None and deref.slot in table.nullable | table.is_err):
+            message = (
+                f"argument {deref.slot + 1} of {name} may be NULL, and the program reads through it without a test"
+            )
+            found.append(_problem(program, "verifier_other", ("R-7.7",), message, place=(deref.function, deref.at),
+                                  confidence=confidence))  # fmt: skip
+    return found
+
+
+def _not_found_rules(program: Program) -> tuple[str, ...]:
+    more = {"TRACE_RAW_TP": "R-7.5", "LSM_MAC": "R-7.12", "LSM_CGROUP": "R-7.12", "TRACE_ITER": "R-7.13"}
+    return ("R-2.5", "R-2.6", more.get(program.section.attach_type, "R-7.10"))
+
+
+def _iter_target(program: Program, hook: Hook) -> list[Problem]:
+    """R-7.13: an iterator has ``struct bpf_iter__X`` beside its function."""
+    name = "bpf_iter__" + program.section.target
+    if hook.blob.find(name, Kind.STRUCT):
+        return []
+    return [_problem(program, "attach_target_rejected", ("R-7.13",), f"struct {name} is missing: no iterator target")]
+
+
+def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Problem]:
+    """What a trampoline cannot be built for (R-5.1, R-7.10, R-7.11, R-11.8, R-11.16)."""
+    section, found = program.section, []
+    reason = unsupported_prototype(_passed(hook), kernel.version)
+    if reason:
+        found.append(_problem(program, "attach_target_rejected", ("R-7.10",), reason))
+    name = section.target
+    if name in kernel.knowledge.btf_id_deny and _denied(kernel, name):
+        found.append(_problem(program, "attach_target_rejected", ("R-7.11",), f"{name} is on the kernel's deny list"))
+    exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION")
+    if exits and kernel.version >= (6, 12) and name in kernel.knowledge.noreturn_deny:
+        found.append(_problem(program, "attach_target_rejected", ("R-11.16",), f"{name} never returns"))
+    if kernel.symbols is not None and not hook.module and not kernel.symbols.is_function(name):
+        clones = kernel.symbols.clones(name)
+        told = f"; the symbols list {', '.join(clones[:3])} instead" if clones else ""
+        message = f"the address of {name} cannot be found: it has BTF but no symbol{told}"
+        found.append(_problem(program, "attach_target_rejected", ("R-11.8",), message))
+    if section.attach_type == "MODIFY_RETURN" and not section.sleepable:
+        found += _modifiable(kernel, program)
+    return found
+
+
+def _denied(kernel: Kernel, name: str) -> bool:
+    """Whether the options under which a function is on its deny list are set, as far as the config tells."""
+    options = kernel.knowledge.deny_config.get(name, ())
+    return all(o == "?" or kernel.option(o.removeprefix("CONFIG_")) in ("y", "m", None) for o in options)
+
+
+def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
+    """fmod_ret needs a function that may be overridden (R-7.11, R-11.7)."""
+    name = program.section.target
+    if name.startswith("security_") or name in kernel.knowledge.fmodret:
+        return []
+    allowed = _open_to_errors(kernel, name)
+    if allowed is None:
+        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden is not in these files",
+                         certain=False, confidence=Confidence.LOW)]  # fmt: skip
+    if allowed:
+        return []
+    return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name}() is not modifiable")]
+
+
+def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
+    """Whether a function may sleep, or be overridden, for its name or for the kernel's list; None: no file tells.
+
+    With error injection every system call is on the list, and the other entries leave a symbol ``_eil_addr_NAME``;
+    without it newer kernels go by the prefix of the architecture's own system calls, not of its 32-bit ones.
+    """
+    injection, own = kernel.option("FUNCTION_ERROR_INJECTION"), name.startswith(kernel.syscall_prefix or "sys_")
+    injected = injection == "y" and (own or (kernel.arch == "x86_64" and name.startswith("__ia32_")))
+    if injected or (own and kernel.version >= SYSCALLS_OPEN):
+        return True
+    if injection == "n":
+        return False
+    if kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
+        return bool(kernel.symbols.types(f"_eil_addr_{name}"))
+    return None
+
+
+def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
+    """Where a program that may sleep can hang (R-7.11, R-11.7, LSM: the kernel's set of sleepable hooks)."""
+    name, section = program.section.target, program.section
+    if section.prog_type == "LSM":
+        return _of_lsm(kernel, program, kernel.lsm_hooks.awake(name), f"LSM hook {name} is not sleepable")
+    if kernel.version >= (6, 12) and kernel.knowledge.fmodret.get(name, 0) & 0x20:
+        return []
+    allowed = _open_to_errors(kernel, name)
+    if allowed:
+        return []
+    if allowed is False:
+        return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name} is not sleepable")]
+    return [_problem(program, "", ("R-11.7",), f"whether {name} may sleep is not in these files", certain=False,
+                     confidence=Confidence.LOW)]  # fmt: skip
+
+
+def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
+    name = program.section.target
+    for _, blob, union in kernel.types("security_list_options", Kind.UNION):
+        if all(m.name != name for m in blob.members(union)):
+            message = f"bpf_lsm_{name} is a function of the kernel, but there is no LSM hook {name}"
+            return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
+    return _of_lsm(kernel, program, kernel.lsm_hooks.closed(name), f"LSM hook {name} is closed to BPF")
+
+
+def _of_lsm(kernel: Kernel, program: Program, refused: bool | None, message: str) -> list[Problem]:
+    """A fault of a hook, where there is one; a doubt where two releases with tables do not agree about it."""
+    if refused is False:
+        return []
+    if refused:
+        return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
+    doubt = f"{message} in {kernel.knowledge.release} or an older release; in this one that is not known"
+    return [_problem(program, "", ("R-7.12",), doubt, certain=False, confidence=Confidence.LOW)]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A session: which kernels, which objects, which pair is under study, and what the person added by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class KernelRef:
+    """One kernel of a session: the files given together for it; ``arch`` and ``release`` override what they tell.
+
+    ``files`` are paths (packages, images, BTF blobs, a folder), or one text ``btf=F,config=F,modules=D,symbols=F``.
+    """
+
+    files: list[str]
+    label: str = ""
+    arch: str | None = None
+    release: str | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """What is loaded and chosen.
+
+    ``old`` and ``new`` are the two sides of the upgrade under study, any number of kernels each, paired by
+    architecture; ``path`` holds further kernels in between, in order. ``section_types`` gives a program type to
+    section names that libbpf does not know (R-2.2). ``notes`` are keyed by the finding key of decision.policy.
+    """
+
+    old: list[KernelRef] = field(default_factory=list)
+    new: list[KernelRef] = field(default_factory=list)
+    path: list[KernelRef] = field(default_factory=list)
+    objects: list[str] = field(default_factory=list)
+    section_types: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    policy: str = ""
+    filters: list[str] = field(default_factory=list)

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a person does with a result: what-if, notes, waivers, export, sessions, palette, tour, theme."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from kfuncscope.decision import policy
+from kfuncscope.gui import theme
+from kfuncscope.gui.app import application, dress, settle
+from kfuncscope.gui.commands import Palette, rank
+from kfuncscope.gui.controllers.exports import FILTERED, ExportDialog, redacted
+from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
+from kfuncscope.gui.controllers.tour import Tour
+from kfuncscope.gui.filters import Token
+from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.store import NEED, PROGRAM, Node
+from kfuncscope.gui.views.help import HelpDialog, help_html
+from kfuncscope.model.verdict import NeedKind, Verdict
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.upgrade.whatif import Action
+from support import analyses, windows
+
+
+@pytest.fixture
+def win(shared: MainWindow) -> MainWindow:
+    """The window with the demo and nothing done to it."""
+    shared.actions_.session = Session()
+    shared.hypotheses.clear()
+    settle()
+    shared.store.change((Token("affected"), Token("arch", "x86_64")), "start")
+    shared.store.select(None)
+    shared.show_tab(0)
+    settle()
+    return shared
+
+
+def test_what_if_from_the_graph_and_back(win: MainWindow, qtbot: QtBot) -> None:
+    real = win.actions_.real
+    node = Node(NEED, real.need_id(NeedKind.HELPER, "bpf_map_lookup_elem"))
+    win.graph.whatif_wanted.emit(node)
+    qtbot.waitUntil(lambda: win.store.index is not real, timeout=3000)
+    settle()
+    assert win.banner.isVisible() and "not a real result" in win.banner_text.text()
+    assert win.store.index.counts(0)[Verdict.BREAKS] > real.counts(0)[Verdict.BREAKS]
+    assert "+" in win.summary.cards[0].toolTip().split("since the last run")[1]
+    assert "WHAT-IF" in win.summary.decision.accessibleName()
+    qtbot.mouseClick(win.banner_button, Qt.MouseButton.LeftButton)
+    assert win.store.index is real and not win.banner.isVisible()
+
+
+def test_what_if_dialog(win: MainWindow, qtbot: QtBot) -> None:
+    win.commands.run("whatif")
+    dialog = win.findChild(WhatIfDialog)
+    qtbot.keyClicks(dialog.name, "no_such_thing")
+    qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
+    assert "Nothing here is called" in dialog.said.text()
+    dialog.name.setText("xdp_redirect_map")
+    dialog.action.setCurrentIndex(2)
+    qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
+    assert [c.action for c in win.hypotheses.changes] == [Action.KEPT]
+    dialog.name.setText("type task_struct")
+    dialog.action.setCurrentIndex(0)
+    qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
+    assert win.hypotheses.changes[-1].kind is NeedKind.TYPE
+    for _ in range(2):
+        qtbot.mouseClick(dialog.remove, Qt.MouseButton.LeftButton)
+    assert win.hypotheses.changes == [] and dialog.list.count() == 0
+    dialog.close()
+    settle()
+
+
+def test_an_exported_what_if_says_so(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    win.hypotheses.assume(NeedKind.HELPER, "bpf_map_lookup_elem", Action.REMOVED)
+    settle()
+    path = tmp_path / "out.json"
+    win.exports.write(str(path), ".json")
+    qtbot.waitUntil(path.exists, timeout=5000)
+    assert "helper bpf_map_lookup_elem removed" in path.read_text()
+    win.exports.write(str(tmp_path / "v.svg"), "view.svg")
+    assert "WHAT IF" in (tmp_path / "v.svg").read_text()
+
+
+def test_view_as_svg_and_png(win: MainWindow, tmp_path: Path) -> None:
+    win.exports.picture(str(tmp_path / "v.svg"), "view.svg")
+    tree = ElementTree.parse(tmp_path / "v.svg")
+    text = "".join(tree.getroot().itertext())
+    assert all(label.split("_")[0] in text for label in ("scx_simple", "xdp-monitor", "cfs_rq.nr_running", "Breaks"))
+    win.exports.picture(str(tmp_path / "v.png"), "view.png")
+    image = QImage(str(tmp_path / "v.png"))
+    assert image.width() > 1000 and image.height() > 1000
+
+
+def test_export_dialog_writes_what_the_filters_leave(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    win.store.add("object", "runqlen")
+    win.commands.run("export")
+    dialog = win.findChild(ExportDialog)
+    dialog.format.setCurrentIndex(dialog.format.findData(".csv"))
+    dialog.scope.setCurrentIndex(dialog.scope.findData(FILTERED))
+    dialog.redact.setChecked(True)
+    dialog.path.setText(str(tmp_path / "f.csv"))
+    qtbot.mouseClick(dialog.go, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil((tmp_path / "f.csv").exists, timeout=5000)
+    text = (tmp_path / "f.csv").read_text()
+    assert "do_sample" in text and "simple_enqueue" not in text and "arm64" not in text
+    assert "/usr/lib" not in str(redacted(win.store.index.analysis))
+    part = win.exports.analysis(FILTERED, redact=False)
+    assert "as filters or the selection left them" in part.problems[0].reason
+    assert policy.decide(replace(part, arches=())).state is not policy.State.CLEAR  # never clear, for it is a part
+    qtbot.waitUntil(lambda: "f.csv" in win.state_text.text(), timeout=2000)
+
+
+def test_export_to_a_bad_place_is_told(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    for what in (".csv", "view.png", "view.svg"):
+        win.actions_.say("")
+        win.exports.write(str(tmp_path / "none" / "x"), what if what != ".csv" else ".csv")
+        qtbot.waitUntil(lambda: "Export failed" in win.state_text.text(), timeout=3000)
+
+
+def test_notes_are_kept_edited_and_removed(win: MainWindow) -> None:
+    row = int(win.findings.model.rows[0])
+    key, about = win.notes_.key(Node(PROGRAM, 0), row)
+    win.notes_.set_note(key, "ask upstream")
+    win.notes_.show_notes()
+    model = win.notes.model
+    assert model.rows == [(about, "ask upstream")] and about.startswith("x86_64 › scx_simple")
+    assert model.setData(model.index(0, 1), "asked")
+    assert win.actions_.session.notes == {key: "asked"}
+    win.notes_.set_note(key, " ")
+    assert model.rows == [] and win.actions_.session.notes == {}
+
+
+def test_a_waiver_changes_the_decision(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    win.actions_.session.policy = str(tmp_path / "policy.toml")
+    table = win.store.index.findings
+    bad = [r for r in range(len(table)) if table.verdict[r] >= 6]
+    for row in bad:
+        key, about = win.notes_.key(Node(PROGRAM, int(table.program[row])), row)
+        assert win.notes_.waive(key, about, 'Jo "J"', "until 7.4 \\ soon", datetime.date(2100, 1, 1))
+    settle()
+    judged = [r for r in bad if not win.store.index.analysis.arches[int(table.lane[r])].inferred]
+    assert 0 < len(judged) < len(bad)
+    assert f"tolerated by waivers: {len(judged)}" in win.summary.decision.accessibleName()
+    assert "Upgrade blocked" not in win.summary.decision.accessibleName()
+    win.actions_.session.policy = ""
+    win.notes_.read_policy()
+
+
+def test_copy_from_the_detail_panel(win: MainWindow, qtbot: QtBot) -> None:
+    win.graph.step(True)
+    buttons = {b.text(): b for b in win.detail.widget().findChildren(QPushButton)}
+    qtbot.mouseClick(buttons["Copy"], Qt.MouseButton.LeftButton)
+    text = QGuiApplication.clipboard().text()
+    assert "Rule R-" in text and "Old kernel:" in text
+
+
+def test_palette_finds_commands_and_names(win: MainWindow, qtbot: QtBot) -> None:
+    assert rank("scx", "scx_bpf_dispatch") == 0 and rank("bpf", "scx_bpf") == 1 and rank("xyz", "abc") is None
+    win.commands.run("palette")
+    palette = win.findChild(Palette)
+    qtbot.keyClicks(palette.edit, "runqlen")
+    qtbot.keyClick(palette.edit, Qt.Key.Key_Return)
+    assert win.store.index.objects[win.store.selected.id] == "runqlen"
+    win.commands.run("palette")
+    palette = next(p for p in win.findChildren(Palette) if p.isVisible())
+    qtbot.keyClicks(palette.edit, "show matrix")
+    qtbot.keyClick(palette.edit, Qt.Key.Key_Down)
+    qtbot.keyClick(palette.edit, Qt.Key.Key_Up)
+    qtbot.keyClick(palette.edit, Qt.Key.Key_Return)
+    assert win.tabs.currentIndex() == 1
+
+
+def test_commands_have_keys_without_doubles_and_a_help_page(win: MainWindow) -> None:
+    keys = [k.toString() for a in win.commands.actions.values() for k in a.shortcuts()]
+    assert len(keys) == len(set(keys))
+    assert {"Ctrl+O", "Ctrl+Shift+O", "Ctrl+F", "Ctrl+K", "F5", "Esc", "F", "N", "Shift+N", "Ctrl+E", "F1"} <= set(keys)
+    text = help_html(win.commands)
+    assert "Ctrl+Shift+P" in text and theme.MEANING[Verdict.SILENT] in text
+    win.commands.run("help")
+    win.findChild(HelpDialog).close()
+
+
+def test_the_tour_goes_round(win: MainWindow, qtbot: QtBot) -> None:
+    win.commands.run("tour")
+    tour = win.findChild(Tour)
+    titles = []
+    while True:
+        titles.append(tour.title.text())
+        assert tour.rect().contains(tour.bubble.geometry())
+        last = tour.next.text() == "Finish"
+        qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
+        if last:
+            break
+    assert len(titles) == len(set(titles)) == 7
+    settle()
+    assert win.findChild(Tour) is None
+    win.commands.run("tour")
+    qtbot.keyClick(win.findChild(Tour).next, Qt.Key.Key_Escape)
+    settle()
+    assert win.findChild(Tour) is None
+
+
+def test_light_and_dark_on_the_fly(win: MainWindow) -> None:
+    win.commands.run("theme")
+    assert theme.look().dark and win.grab().toImage().pixelColor(3, 880).lightness() < 100
+    dress(win, False)
+    assert win.grab().toImage().pixelColor(3, 880).lightness() > 150
+
+
+def test_drop_on_the_window_sorts_inputs(win: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(win.actions_, "analyse", lambda: None)
+    paths = [tmp_path / n for n in ("vmlinux-6.12", "linux-image-7.3_amd64.deb", "x.bpf.o", "notes.txt")]
+    for path in paths:
+        path.write_bytes(b"x")
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
+    drop = QDropEvent(
+        QPointF(400, 400), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    win.dropEvent(drop)
+    session = win.actions_.session
+    assert [len(session.old), len(session.new), len(session.objects)] == [1, 1, 2]
+    win.actions_.remove_input(str(paths[2]))
+    assert session.objects == [str(paths[3])]
+
+
+def test_sessions_are_saved_opened_and_remembered(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+    theme.apply(application(), False)
+    window = MainWindow(settings)
+    monkeypatch.setattr(window.actions_, "analyse", lambda: None)
+    monkeypatch.setattr(window.documents, "autosave_path", lambda: str(tmp_path / "auto" / "last.kfs"))
+    window.actions_.session = Session(old=[KernelRef([str(tmp_path / "k")], "6.12")], objects=[str(tmp_path / "o")])
+    window.store.add("arch", "x86_64")
+    assert window.documents.save(str(tmp_path / "a.kfs"))
+    assert json.loads((tmp_path / "a.kfs").read_text())["filters"] == ["affected", "arch:x86_64"]
+    window.actions_.session = Session()
+    assert window.documents.open(str(tmp_path / "a.kfs"))
+    assert window.actions_.session.old[0].label == "6.12" and Token("arch", "x86_64") in window.store.filters
+    (tmp_path / "bad.kfs").write_text("{")
+    assert not window.documents.open(str(tmp_path / "bad.kfs")) and "Cannot open" in window.state_text.text()
+    window.documents.autosave()
+    assert window.documents.recent() == [str(tmp_path / "auto" / "last.kfs"), str(tmp_path / "a.kfs")]
+    window.close()
+    window.deleteLater()
+    settle()
+    assert settings.contains("window/geometry")
+
+
+def test_old_and_new_can_be_chosen_by_group(win: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(win.actions_, "analyse", lambda: None)
+    session = win.actions_.session
+    session.old = [KernelRef(["a"], "Debian 6.12-x86_64"), KernelRef(["b"], "Debian 6.12-s390x")]
+    session.path = [KernelRef(["c"], "Debian 6.17-amd64")]
+    session.new = [KernelRef(["d"], "Debian 7.3-x86_64"), KernelRef(["e"], "Debian 7.2-s390x")]
+    win.actions_.refresh_inputs()
+    names = [win.old_box.itemText(i) for i in range(win.old_box.count())]
+    assert names == ["Debian 6.12", "Debian 6.17", "Debian 7.2 / Debian 7.3"]
+    assert win.old_box.currentIndex() == 0 and win.new_box.currentIndex() == 2
+    win.old_box.setCurrentIndex(1)
+    win.old_box.activated.emit(1)
+    assert [r.files for r in session.old] == [["c"]] and [r.files for r in session.path] == [["a"], ["b"]]
+
+
+def test_welcome_page_takes_drops_and_says_what_is_missing(qapp: object, qtbot: QtBot, tmp_path: Path) -> None:
+    with windows.window() as window:
+        assert window.on_welcome and not window.welcome.analyse.isEnabled()
+        for what in ("old", "new", "objects"):
+            path = tmp_path / what
+            path.write_bytes(b"x")
+            area = window.welcome.areas[what]
+            mime = QMimeData()
+            mime.setUrls([QUrl.fromLocalFile(str(path))])
+            area.dropEvent(
+                QDropEvent(
+                    QPointF(9, 9),
+                    Qt.DropAction.CopyAction,
+                    mime,
+                    Qt.MouseButton.LeftButton,
+                    Qt.KeyboardModifier.NoModifier,
+                )
+            )
+            assert "1" in area.state.text()
+        assert window.welcome.analyse.isEnabled()
+        assert len(window.actions_.session.new) == 1
+
+
+def test_window_state_is_kept(tmp_path: Path, qapp: object) -> None:
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+    theme.apply(application(), False)
+    for hidden in (False, True):
+        window = MainWindow(settings)
+        window.documents.autosave_path = lambda: ""  # type: ignore[method-assign]
+        window.show()
+        window.actions_.show_analysis(analyses.demo())
+        settle()
+        assert window.inputs_dock.isVisible() is not hidden and window.detail_dock.isVisible()
+        if not hidden:
+            window.commands.run("dock.inputs")
+            assert not window.inputs_dock.isVisible()
+            window.actions_.show_analysis(analyses.demo())
+            assert not window.inputs_dock.isVisible()
+        window.close()
+        window.deleteLater()
+        settle()

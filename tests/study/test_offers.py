@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What kernels offer over their life, on the shipped sample kernels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.kernel.kernel import open_kernel
+from kfuncscope.model.verdict import Evidence, NeedKind, Verdict
+from kfuncscope.resources import sample
+from kfuncscope.study.lifecycle import OfferRow, Seen, State, from_analysis, release_key, with_users
+from kfuncscope.study.offers import offers, stability
+from support import analyses, handmade
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[tuple[NeedKind, str], OfferRow]:
+    kernels = []
+    for name in ("6.12-x86_64", "7.3-x86_64"):
+        (files,) = kernel_files([str(sample("kernels", name, "vmlinux.btf.xz"))])
+        kernels.append(open_kernel(files))
+    return {(r.kind, r.name): r for r in offers(kernels)}
+
+
+def test_a_kfunc_tells_its_life(rows: dict[tuple[NeedKind, str], OfferRow]) -> None:
+    row = rows[NeedKind.KFUNC, "bpf_dynptr_slice"]
+    assert "KF_RET_NULL" in row.flags and row.first_release == "6.4" and row.sets
+    loaded = [s for s in row.seen if s.loaded]
+    assert [s.state for s in loaded] == [State.PRESENT, State.PRESENT]
+    assert loaded[0].prototype != loaded[1].prototype
+    assert "prototype changed once" in row.stability
+    assert row.types_from == "knowledge of 7.3 (x86_64 7.3.4)"
+    gone = rows[NeedKind.KFUNC, "bpf_wq_set_callback_impl"]
+    assert [s.state for s in gone.seen if s.loaded] == [State.PRESENT, State.UNREGISTERED]
+    assert gone.replaced_by == "bpf_wq_set_callback"
+
+
+def test_helpers_and_hooks_are_there(rows: dict[tuple[NeedKind, str], OfferRow]) -> None:
+    assert rows[NeedKind.HELPER, "bpf_map_lookup_elem"].first_release == "3.18"
+    assert sum(k is NeedKind.HELPER for k, _ in rows) == 211
+    assert rows[NeedKind.HOOK, "xdp_redirect_map"].sets == ("tracepoint",)
+    assert rows[NeedKind.HOOK, "file_open"].sets == ("LSM hook",)
+    assert rows[NeedKind.HOOK, "sched_switch"].stability == "in every kernel loaded"
+
+
+def test_users_join(rows: dict[tuple[NeedKind, str], OfferRow]) -> None:
+    joined = {(r.kind, r.name): r for r in with_users(rows.values(), analyses.demo())}
+    row = joined[NeedKind.KFUNC, "scx_bpf_dispatch"]
+    assert row.users == ("scx_simple/simple_enqueue",) and row.verdict is Verdict.BREAKS
+    assert joined[NeedKind.KFUNC, "bpf_dynptr_slice"].users == ("skb_parse/parse_headers",)
+    assert not joined[NeedKind.HOOK, "sched_switch"].users
+
+
+def test_an_analysis_alone_tells_states() -> None:
+    told = {r.name: r for r in from_analysis(analyses.demo())}
+    seen = told["xdp_redirect_map"].seen
+    assert [s.state for s in seen[:2]] == [State.PRESENT, State.ABSENT] and seen[0].arch == "x86_64"
+
+
+@pytest.mark.parametrize(
+    ("cls", "old", "new", "verdict", "states"),
+    [
+        ("kfunc_not_found", "void f(int);", "void f(long);", Verdict.BREAKS, "present present"),  # does not fit
+        ("attach", "void f(void)", "", Verdict.BREAKS, "present absent"),
+        ("", "", "void f(void)", Verdict.ALREADY_BROKEN, "absent present"),
+        ("kfunc_not_registered", "void f(void)", "void f(void)", Verdict.BREAKS, "present registered no more"),
+        ("kfunc_not_found", "", "", Verdict.BREAKS, "present absent"),
+        ("no_jit", "", "", Verdict.ALREADY_BROKEN, "unknown unknown"),
+        ("", "", "", Verdict.UNKNOWN, "unknown unknown"),
+    ],
+)
+def test_states_follow_the_declarations_that_a_finding_shows(
+    cls: str, old: str, new: str, verdict: Verdict, states: str
+) -> None:
+    """A class says why a program fails; whether the name is there, only the kernels' declarations say."""
+    found = replace(handmade.DISPATCH, cls=cls, verdict=verdict, evidence=Evidence(old, new))
+    demo = analyses.demo()
+    one = handmade.obj("o", "p", handmade.program("x", "xdp", found))
+    (row,) = from_analysis(replace(demo, arches=(replace(demo.arches[0], objects=(one,)),)))
+    assert " ".join(s.state.value for s in row.seen) == states
+
+
+def test_stability_counts_changes() -> None:
+    def at(release: str, state: State, proto: str = "", flags: tuple[str, ...] = ()) -> Seen:
+        return Seen(release, release, state, proto, flags)
+
+    seen = (at("6.1", State.PRESENT, "int f(int)"), at("6.12", State.PRESENT, "int  f(int)", ("KF_RCU",)),
+            at("7.2", State.PRESENT, "int f(long)", ("KF_RCU",)), at("7.3", State.ABSENT))  # fmt: skip
+    assert stability(seen, "5.18", "g") == (
+        "since 5.18, prototype changed once, flags changed once, gone after 7.2, replaced by g (over 4 releases)"
+    )
+    assert sorted(["6.12", "6.9", "7.0-rc1"], key=release_key) == ["6.9", "6.12", "7.0-rc1"]

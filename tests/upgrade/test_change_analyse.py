@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Sessions from files to results: pairs, inferred architectures, bad inputs, processes, cancelling; diffs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kfuncscope.errors import InputError, SessionError
+from kfuncscope.model.verdict import Verdict
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.study.diff import KINDS, differences
+from kfuncscope.upgrade.analyse import CHUNK, analyse
+from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
+from support.kernels import KernelBuilder
+
+END = [mov(0, 0), exit_()]
+
+
+@pytest.fixture(autouse=True)
+def _judge_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No result of an earlier run."""
+    monkeypatch.setenv("KFUNCSCOPE_NO_MEMO", "1")
+
+
+def kernel(folder: Path, release: str, arch: str = "x86_64", *, has: bool = True) -> str:
+    """A kernel's BTF in a file."""
+    kb = KernelBuilder(release, arch)
+    kb.btf.kfunc("bpf_other", 0)
+    if has:
+        kb.hook("hook")
+        kb.btf.kfunc("bpf_thing", kb.s32)
+    path = folder / f"{release}-{arch}" / "vmlinux.btf"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(kb.build())
+    return str(path)
+
+
+def objects(folder: Path, count: int = 1) -> str:
+    """Objects of three kinds in a folder."""
+    home = folder / "objects"
+    home.mkdir(exist_ok=True)
+    for number in range(count):
+        ob = ObjectBuilder()
+        ob.extern_func("bpf_thing", ob.btf.proto(ob.s32))
+        ob.program("xdp", f"call_{number}", [kfunc("bpf_thing"), *END])
+        (home / f"call_{number:03}.bpf.o").write_bytes(ob.build())
+    (home / "fentry.bpf.o").write_bytes(ObjectBuilder().program("fentry/hook", "on_hook", END).build())
+    (home / "plain.bpf.o").write_bytes(ObjectBuilder().program("kprobe/hook", "probe", END).build())
+    return str(home)
+
+
+def session(old: list[str], new: list[str], *given: str) -> Session:
+    return Session(old=[KernelRef([k]) for k in old], new=[KernelRef([k]) for k in new], objects=list(given))
+
+
+def test_one_pair_and_the_other_architectures_inferred(tmp_path: Path) -> None:
+    """R-5: with one pair the others are told from their JITs, and marked."""
+    old, new = kernel(tmp_path, "6.12"), kernel(tmp_path, "7.3")
+    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    by = {a.arch: a for a in found.arches}
+    assert not by["x86_64"].inferred
+    assert all(a.inferred for arch, a in by.items() if arch != "x86_64")
+
+    def verdict(arch: str, name: str) -> Verdict:
+        return next(o.programs[0].verdict for o in by[arch].objects if o.object == name)
+
+    assert verdict("x86_64", "call_000.bpf.o") == Verdict.OK
+    assert verdict("arm", "call_000.bpf.o") == Verdict.ALREADY_BROKEN
+    assert verdict("arm64", "call_000.bpf.o") == Verdict.OK
+    # powerpc has trampolines from 7.2 on.
+    assert verdict("ppc64le", "fentry.bpf.o") == Verdict.FIXED
+    # Registers of another architecture: another program.
+    assert verdict("arm64", "plain.bpf.o") == Verdict.UNKNOWN
+
+
+def test_what_an_architecture_lacks_says_nothing_of_others(tmp_path: Path) -> None:
+    """R-5: powerpc gets trampolines with 7.2, so it tells nothing of a fentry program elsewhere."""
+    old, new = kernel(tmp_path, "6.12", "ppc64le"), kernel(tmp_path, "7.3", "ppc64le")
+    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    by = {a.arch: {o.object: o.programs[0] for o in a.objects} for a in found.arches}
+    assert by["ppc64le"]["fentry.bpf.o"].verdict == Verdict.FIXED
+    assert by["x86_64"]["fentry.bpf.o"].verdict == Verdict.UNKNOWN
+    assert "trampoline" in by["x86_64"]["fentry.bpf.o"].unchecked[0]
+    assert by["x86_64"]["call_000.bpf.o"].verdict == Verdict.OK
+
+
+def test_objects_of_the_other_byte_order_are_inferred_nowhere(tmp_path: Path) -> None:
+    """R-1.14: they were never looked at."""
+    old, new = kernel(tmp_path, "6.12", "s390x"), kernel(tmp_path, "7.3", "s390x")
+    ob = ObjectBuilder(">")
+    (tmp_path / "big.bpf.o").write_bytes(ob.program("xdp", "pass", END).build())
+    found = analyse(session([old], [new], objects(tmp_path), str(tmp_path / "big.bpf.o")), workers=1)
+    by = {a.arch: [o.object for o in a.objects] for a in found.arches}
+    assert (len(by["s390x"]), by["x86_64"]) == (4, ["big.bpf.o"])
+    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    assert {o.verdict for a in found.arches for o in a.objects if a.arch == "s390x"} == {Verdict.ALREADY_BROKEN}
+    assert [o.object for a in found.arches for o in a.objects if a.arch != "s390x"] == []
+
+
+def test_nothing_is_inferred_from_kernels_without_btf_or_jit(tmp_path: Path) -> None:
+    """Debian's armhf has no BTF, its s390x no JIT."""
+    for arch, text in (("arm", "CONFIG_ARM=y\nCONFIG_BPF_JIT=y\n"), ("s390", "CONFIG_64BIT=y\n")):
+        names = []
+        for release in ("6.12.1", "7.2.1"):
+            folder = tmp_path / f"{arch}-{release}"
+            folder.mkdir()
+            (folder / "config").write_text(f"# Linux/{arch} {release} Kernel Configuration\n{text}")
+            names.append(f"config={folder / 'config'}")
+            if arch == "s390":
+                blob = kernel(tmp_path, release[:-2], "s390x")
+                names[-1] += f",btf={blob}"
+        found = analyse(session(names[:1], names[1:], objects(tmp_path)), workers=1)
+        assert [a.arch for a in found.arches] == ["arm" if arch == "arm" else "s390x"]
+
+
+def test_two_pairs_and_a_kernel_without_a_partner(tmp_path: Path) -> None:
+    """Nothing is inferred then; what takes no part is said."""
+    old = [kernel(tmp_path, "6.12"), kernel(tmp_path, "6.12", "arm64")]
+    new = [kernel(tmp_path, "7.3", has=False), kernel(tmp_path, "7.3", "arm64"), kernel(tmp_path, "7.3", "s390x")]
+    found = analyse(session(old, new, objects(tmp_path)), workers=1)
+    assert [(a.arch, a.inferred) for a in found.arches] == [("x86_64", False), ("arm64", False)]
+    fentry = [next(o.verdict for o in a.objects if o.object == "fentry.bpf.o") for a in found.arches]
+    assert fentry == [Verdict.BREAKS, Verdict.OK]
+    assert any("no counterpart" in p.reason for p in found.problems)
+    with pytest.raises(SessionError):
+        analyse(session(old[1:], new[2:], objects(tmp_path)))
+
+
+def test_bad_objects_do_not_stop_the_rest(tmp_path: Path) -> None:
+    """Design 5: listed with their reason."""
+    home = Path(objects(tmp_path))
+    good = (home / "plain.bpf.o").read_bytes()
+    at = good.index(b"\x9f\xeb")
+    (home / "bad.bpf.o").write_bytes(good[:at] + b"\x9f\xeb\xff\xff" + good[at + 4 :])
+    found = analyse(session([kernel(tmp_path, "6.12")], [kernel(tmp_path, "7.3")], str(home)), workers=1)
+    assert len(found.objects) == 3
+    assert [p.path.split(" ")[0] for p in found.problems] == ["bad.bpf.o"]
+
+
+def test_processes_give_the_same_answer(tmp_path: Path) -> None:
+    """Design 6: in the same order, whoever worked it out; progress reaches its end."""
+    given = session([kernel(tmp_path, "6.12")], [kernel(tmp_path, "7.3", has=False)], objects(tmp_path, 2 * CHUNK))
+    seen: list[tuple[int, int]] = []
+    alone = analyse(given, workers=1)
+    together = analyse(given, lambda done, total, what: seen.append((done, total)), workers=2)
+    assert alone == together
+    assert seen[-1][0] == seen[-1][1] == 2 * CHUNK + 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_cancelling(tmp_path: Path, workers: int) -> None:
+    """What progress raises comes out."""
+
+    class StopError(Exception):
+        pass
+
+    def stop(done: int, total: int, what: str) -> None:
+        if total > 1:
+            raise StopError
+
+    given = session([kernel(tmp_path, "6.12")], [kernel(tmp_path, "7.3")], objects(tmp_path, 2 * CHUNK))
+    with pytest.raises(StopError):
+        analyse(given, stop, workers=workers)
+
+
+def test_a_side_that_cannot_be_opened(tmp_path: Path) -> None:
+    """The first error of that side."""
+    with pytest.raises(InputError):
+        analyse(session([str(tmp_path / "none")], [kernel(tmp_path, "7.3")], objects(tmp_path)))
+
+
+def test_differences_of_kernels() -> None:
+    """Every kind: what went, changed and came, in that order, by name."""
+
+    def make(release: str, size: int, words: list[str]) -> KernelBuilder:
+        kb = KernelBuilder(release)
+        number = kb.btf.once("int_", f"u{size}", size)
+        for word in ["both", *words]:
+            kb.btf.kfunc(f"bpf_{word}", number)
+            kb.tracepoint(word, [("x", number)])
+            kb.lsm(word, [("x", number)])
+            kb.btf.struct(f"bpf_iter__{word}", [("meta", number)])
+            kb.ops(f"{word}_ops", [("x", number)])
+        return kb
+
+    old, new = make("6.12", 4, ["gone"]).kernel(), make("7.3", 8, ["came"]).kernel()
+    found = list(differences(old, new, tuple(KINDS)))
+    for kind, prefix, suffix in (("kfunc", "bpf_", ""), ("tracepoint", "", ""), ("lsm", "", ""), ("iter", "", ""),
+                                 ("struct_ops", "", "_ops")):  # fmt: skip
+        rows = [(d.name, d.change) for d in found if d.kind == kind]
+        assert rows == [(f"{prefix}{w}{suffix}", c) for w, c in
+                        (("gone", "removed"), ("both", "changed"), ("came", "added"))], kind  # fmt: skip
+    assert {d.name for d in found if d.kind == "map_type"} == {"BPF_MAP_TYPE_INSN_ARRAY", "BPF_MAP_TYPE_RHASH"}
+    assert any(d.kind == "type" and d.name == "struct both_ops" and d.change == "changed" for d in found)
+    assert any(d.kind == "function" and d.name == "bpf_lsm_gone" and d.change == "removed" for d in found)
+    assert list(differences(old, old, tuple(KINDS))) == []

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What-if on a result: who would break, who would be saved; the result says that it is hypothetical."""
+
+from __future__ import annotations
+
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import NeedKind, Reach, Verdict
+from kfuncscope.upgrade.whatif import Action, Change, apply, users
+from support import analyses
+
+
+def _verdicts(analysis: Analysis, arch: int = 0) -> dict[str, Verdict]:
+    return {p.program: p.verdict for o in analysis.arches[arch].objects for p in o.programs}
+
+
+def test_a_removed_kfunc_takes_the_whole_object_down() -> None:
+    real = analyses.demo()
+    made = apply(real, [Change(NeedKind.KFUNC, "hid_bpf_get_data", Action.REMOVED)])
+    after = _verdicts(made)
+    assert after["probe"] is Verdict.BREAKS and after["hid_events"] is Verdict.BREAKS
+    changed = {n for n, v in after.items() if _verdicts(real)[n] is not v}
+    assert changed == {"probe", "hid_events"}
+    finding = next(f for o in made.arches[0].objects for p in o.programs if p.program == "probe" for f in p.findings)
+    assert finding.reach is Reach.OBJECT and "what-if" in finding.rules
+    assert made.whatif == ("kfunc hid_bpf_get_data removed",) and real.whatif == ()
+
+
+def test_siblings_go_down_with_an_extern() -> None:
+    made = apply(analyses.demo(), [Change(NeedKind.KFUNC, "scx_bpf_create_dsq", Action.REMOVED)])
+    assert _verdicts(made)["simple_init"] is Verdict.BREAKS
+
+
+def test_a_removed_helper_breaks_only_its_programs() -> None:
+    real = analyses.demo()
+    made = apply(real, [Change(NeedKind.HELPER, "bpf_skb_load_bytes", Action.REMOVED)])
+    hit = {p for _, _, p in users(real, NeedKind.HELPER, "bpf_skb_load_bytes")}
+    assert {n for n, v in _verdicts(made).items() if v is not _verdicts(real)[n]} == hit
+
+
+def test_a_guarded_use_only_degrades() -> None:
+    made = apply(analyses.demo(), [Change(NeedKind.KFUNC, "bpf_wq_set_callback_impl", Action.REMOVED)])
+    assert _verdicts(made)["hid_events"] is Verdict.DEGRADES
+
+
+def test_kept_saves_what_broke_and_changed_asks_for_a_look() -> None:
+    real = analyses.demo()
+    made = apply(real, [Change(NeedKind.HOOK, "xdp_redirect_map", Action.KEPT)])
+    assert _verdicts(made)["tp_redirect_map"] is Verdict.OK
+    assert next(o for o in made.arches[0].objects if o.object == "xdp-bench.2").verdict is Verdict.OK
+    made = apply(real, [Change(NeedKind.HELPER, "bpf_map_lookup_elem", Action.CHANGED)])
+    assert _verdicts(made)["socket_bind_main"] is Verdict.RISK
+    assert _verdicts(made)["tp_xdp_redirect_map"] is Verdict.BREAKS
+
+
+def test_a_type_takes_its_members_along_and_the_later_of_two_counts() -> None:
+    real = analyses.demo()
+    kept = Change(NeedKind.TYPE, "cfs_rq", Action.KEPT)
+    gone = Change(NeedKind.TYPE, "cfs_rq", Action.REMOVED)
+    assert _verdicts(apply(real, [kept]))["do_sample"] is Verdict.OK
+    assert _verdicts(apply(real, [kept, gone]))["do_sample"] is Verdict.BREAKS
+    assert apply(real, []) is real
