@@ -50,7 +50,10 @@ def test_mutated_inputs_for_long(target: Target, request: pytest.FixtureRequest)
 @pytest.mark.parametrize("name", NAMES)
 def test_inputs_guided_by_coverage(name: str, tmp_path: Path) -> None:
     here = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in (*sys.path, os.environ.get("PYTHONPATH")) if p)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in (*sys.path, os.environ.get("PYTHONPATH")) if p),
+    }
     done = subprocess.run(
         [sys.executable, "-m", "support.coverfuzz", name, str(SECONDS), str(tmp_path)],
         cwd=here, env=environment, capture_output=True, text=True, errors="replace", check=False,

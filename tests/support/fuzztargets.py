@@ -15,6 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from test_btf_blob import every_kind
+from test_btf_ext import sample as ext_sample
+from test_intake_kallsyms import image as kallsyms_image
+from test_intake_kallsyms import symbols, tables
+from test_registration import Built, plain
+
 from kfuncscope.bpf.object import read_object
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import declare
@@ -54,11 +60,6 @@ from support import kernelfiles as make
 from support.bpfwriter import exit_, mov, object_bytes
 from support.btfwriter import BtfWriter
 from support.reportcases import analysis
-from test_btf_blob import every_kind
-from test_btf_ext import sample as ext_sample
-from test_intake_kallsyms import image as kallsyms_image
-from test_intake_kallsyms import symbols, tables
-from test_registration import Built, plain
 
 OBJECT = object_bytes("xdp", [mov(0, 2), exit_()])
 MODULE = make.module(["probe"], {"set": 2})

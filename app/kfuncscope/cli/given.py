@@ -9,46 +9,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from kfuncscope.bpf.sections import sec_defs
 from kfuncscope.cli.output import clean, say
-from kfuncscope.containers.detect import HEAD, IMAGES, Kind, detect
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.intake.objects import object_files
+from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import ObjectFile, Problem
-
-_KERNEL_PACKAGE = re.compile(r"(linux-(image|binary|base|modules|signed|unsigned)|kernel)[-_]", re.IGNORECASE)
-_KERNEL_FILE = re.compile(r"(vmlinu[xz]|vmlinux\.btf|Image|bzImage|System\.map|kallsyms|config-\d)", re.IGNORECASE)
-_PARTS = re.compile(r"(btf|config|modules|symbols)=")
-
-
-def is_kernel(given: str) -> bool:
-    """Whether a path is (part of) a kernel rather than a place of objects: by name for packages, else by content."""
-    if _PARTS.match(given):
-        return True
-    path = Path(given)
-    if os.path.isdir(path):
-        try:
-            names = os.listdir(path)
-        except OSError:
-            return False
-        return any(n.startswith(("vmlinu", "vmlinux.btf")) for n in names) or (path / "lib" / "modules").is_dir()
-    if path.suffix in (".deb", ".rpm", ".ddeb"):
-        return bool(_KERNEL_PACKAGE.match(path.name))
-    if _KERNEL_FILE.match(path.name):
-        return True
-    if not os.path.isfile(path):
-        return False  # opening a FIFO would wait for a writer
-    try:
-        with path.open("rb") as file:
-            kind = detect(file.read(HEAD))
-    except OSError:
-        return False
-    return kind == Kind.BTF or kind in IMAGES or ".btf" in path.name
 
 
 def split(given: Sequence[str], objects: Sequence[str]) -> tuple[list[str], list[str]]:

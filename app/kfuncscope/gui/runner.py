@@ -10,8 +10,8 @@ from typing import Any
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.index import Index
-from kfuncscope.gui.opening import groups
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.session.grouping import groups
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import Problem
 

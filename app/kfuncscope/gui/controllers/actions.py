@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from kfuncscope.gui import filters as flt
-from kfuncscope.gui import opening, runner, theme
+from kfuncscope.gui import runner, theme
 from kfuncscope.gui.commands import Palette
 from kfuncscope.gui.controllers import bindings
 from kfuncscope.gui.controllers.tour import Tour
@@ -20,7 +20,7 @@ from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.views.help import HelpDialog
 from kfuncscope.gui.views.words import counted
 from kfuncscope.model.analysis import Analysis
-from kfuncscope.session import sessionfile
+from kfuncscope.session import grouping, sessionfile
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import Problem
 
@@ -88,12 +88,12 @@ class Actions(QObject):
     def open_kernels(self) -> None:
         """Choose kernel files; they fill the old side, then the new one."""
         paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Open kernels: first the old, then the new"))
-        self.add_inputs(paths, opening.KERNEL)
+        self.add_inputs(paths, grouping.KERNEL)
 
     def open_objects(self) -> None:
         """Choose objects, packages, or programs that embed objects."""
         paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Add BPF objects"))
-        self.add_inputs(paths, opening.OBJECTS)
+        self.add_inputs(paths, grouping.OBJECTS)
 
     def _browse(self, what: str) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self.window, self.tr("Choose files"))
@@ -115,7 +115,7 @@ class Actions(QObject):
 
     def add_inputs(self, paths: list[str], what: str = "") -> None:
         """Take dropped or chosen paths into the session; an open result is brought up to date at once."""
-        if not paths or not opening.add(self.session, paths, what):
+        if not paths or not grouping.add(self.session, paths, what):
             return
         self.refresh_inputs()
         self.window.documents.touch()
@@ -124,7 +124,7 @@ class Actions(QObject):
 
     def remove_input(self, path: str) -> None:
         """Take an input away and judge the rest anew."""
-        if opening.remove(self.session, path):
+        if grouping.remove(self.session, path):
             self.refresh_inputs()
             self.analyse()
 
@@ -144,11 +144,11 @@ class Actions(QObject):
         """Show the session in the toolbar, the Inputs dock and on the welcome page."""
         w, s = self.window, self.session
         w.inputs.show_session(s)
-        kernels = [[opening.label_of(f) for r in refs for f in r.files] for refs in (s.old, s.new)]
+        kernels = [[grouping.label_of(f) for r in refs for f in r.files] for refs in (s.old, s.new)]
         w.welcome.show_state(kernels[0], kernels[1], s.objects)
         w.analyse.setEnabled(bool(s.new or s.old))
         w.kfuncs.compare.show_session(s)
-        names = [name for name, _ in opening.groups(s)]
+        names = [name for name, _ in grouping.groups(s)]
         self._filling = True
         for box, side in ((w.old_box, "old"), (w.new_box, "new")):
             box.clear()
@@ -162,12 +162,12 @@ class Actions(QObject):
         index = self.window.store.index
         arches = index.analysis.arches if index is not None else ()
         refs = (KernelRef([], (a.old if side == "old" else a.new).label) for a in arches)
-        names = sorted({opening.name_of(r) for r in refs})
+        names = sorted({grouping.name_of(r) for r in refs})
         return [" / ".join(names)] if names else []
 
     def _pair(self) -> None:
         if not self._filling and self.session.old:
-            opening.choose(self.session, self.window.old_box.currentIndex(), self.window.new_box.currentIndex())
+            grouping.choose(self.session, self.window.old_box.currentIndex(), self.window.new_box.currentIndex())
             self.analyse()
 
     # --- analysing ---

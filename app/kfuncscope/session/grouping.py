@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What a dropped file is for (kernel or objects), told by name and first bytes; and how it enters the session."""
+"""How given files enter a session: which side a kernel goes to, which parts make one kernel, which pair is studied."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ import re
 from pathlib import Path
 
 from kfuncscope.intake.identity import arch_of_release
+from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
 
-_KERNEL_NAME = re.compile(
-    r"^(vmlinu[xz]|image\b|bzimage|zimage|kernel-|linux-(image|modules|binary|buildinfo|base-\d)|linux(-lts|-zen)?-\d"
-    r"|btf[-_.]|system\.map|kallsyms|config-)|\.btf(\.xz|\.zst|\.gz)?$",
-    re.IGNORECASE,
-)
 _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
 _BUILD = re.compile(r"(\d+(?:\.\d+)+)(?:-(\d+(?:\.\d+)*))?")
 _ARCHES = r"(x86_64|amd64|arm64|aarch64|s390x|ppc64le|ppc64el|powerpc64le|riscv64|loongarch64|loong64|armhf|arm)"
@@ -22,22 +18,6 @@ _ARCH = re.compile(rf"(?<![a-z\d]){_ARCHES}(?![a-z\d])")
 _ARCH_TAIL = re.compile(rf"[-_ .]?\b{_ARCHES}$")
 Release = tuple[int, ...]
 OBJECTS, KERNEL, OLD, NEW = "objects", "kernel", "old", "new"
-
-
-def purpose(path: str) -> str:
-    """``kernel`` or ``objects``. A wrong guess does no harm: the reader says what it found."""
-    name = os.path.basename(path.rstrip("/"))
-    if _KERNEL_NAME.search(name):
-        return KERNEL
-    try:
-        if os.path.isdir(path):
-            inside = [p.name for p in list(Path(path).iterdir())[:200]]
-            return KERNEL if any(_KERNEL_NAME.search(n) for n in inside) else OBJECTS
-        with open(path, "rb") as file:
-            head = file.read(2)
-    except OSError:
-        return OBJECTS
-    return KERNEL if head in (b"\x9f\xeb", b"\xeb\x9f", b"MZ") else OBJECTS
 
 
 def label_of(path: str) -> str:
@@ -121,7 +101,7 @@ def add(session: Session, paths: list[str], what: str = "") -> int:
     """Add dropped or chosen paths; ``what`` is old, new, kernel, objects, or empty to guess. Returns how many were
     new."""
     before = _count(session)
-    kernels = [path for path in paths if (what or purpose(path)) != OBJECTS]
+    kernels = [path for path in paths if (what or (KERNEL if is_kernel(path) else OBJECTS)) != OBJECTS]
     if what in (OLD, NEW):
         for path in kernels:
             add_kernel(session.old if what == OLD else session.new, path)

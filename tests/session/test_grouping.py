@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kfuncscope.gui import opening
+from kfuncscope.session import grouping
 from kfuncscope.session.session import KernelRef, Session
 
 NEW = [f"/d/linux-{part}-7.3.4+deb13-amd64_7.3.4-1~bpo13+1_amd64.deb" for part in ("modules", "binary", "base")]
@@ -22,17 +22,17 @@ def files(refs: list[KernelRef]) -> list[list[str]]:
 @pytest.mark.parametrize("paths", [[*NEW, OLD, *OBJECTS], [*OBJECTS, OLD, *NEW]])
 def test_a_drop_is_sorted_by_release_and_parts_stay_together(paths: list[str]) -> None:
     session = Session()
-    assert opening.add(session, paths) == 7
+    assert grouping.add(session, paths) == 7
     assert files(session.old) == [[OLD]] and files(session.new) == [NEW]
     assert session.objects == OBJECTS and not session.path
-    assert opening.add(session, paths) == 0
+    assert grouping.add(session, paths) == 0
 
 
 def test_each_architecture_by_itself() -> None:
     """7.2 is the new one where there is no 7.3, and a step between where there is."""
     given = ["7.3-amd64", "7.2-amd64", "6.12-amd64", "7.2-s390x", "6.12-s390x"]
     session = Session()
-    opening.add(session, [f"/k/{name}/vmlinux.btf.xz" for name in given])
+    grouping.add(session, [f"/k/{name}/vmlinux.btf.xz" for name in given])
     assert [r.label for r in session.old] == ["6.12-amd64", "6.12-s390x"]
     assert [r.label for r in session.new] == ["7.3-amd64", "7.2-s390x"]
     assert [r.label for r in session.path] == ["7.2-amd64"]
@@ -40,20 +40,20 @@ def test_each_architecture_by_itself() -> None:
 
 def test_one_after_the_other_in_any_order() -> None:
     session = Session()
-    opening.add(session, [NEW[0]])
+    grouping.add(session, [NEW[0]])
     assert files(session.old) == [[NEW[0]]]
-    opening.add(session, [OLD])
-    opening.add(session, NEW[1:])
+    grouping.add(session, [OLD])
+    grouping.add(session, NEW[1:])
     assert files(session.old) == [[OLD]] and files(session.new) == [NEW]
 
 
 def test_a_pair_stays_and_what_was_said_counts() -> None:
     session = Session()
-    opening.add(session, [NEW[0]], "old")
-    opening.add(session, [OLD], "new")
+    grouping.add(session, [NEW[0]], "old")
+    grouping.add(session, [OLD], "new")
     assert files(session.old) == [[NEW[0]]] and files(session.new) == [[OLD]]
     later = "/d/linux-image-7.9.1+deb14-amd64_7.9.1-1_amd64.deb"
-    opening.add(session, [later, NEW[1]])
+    grouping.add(session, [later, NEW[1]])
     assert files(session.old) == [NEW[:2]] and files(session.new) == [[OLD]] and files(session.path) == [[later]]
 
 
@@ -69,7 +69,7 @@ def test_a_pair_stays_and_what_was_said_counts() -> None:
 )
 def test_packages_of_distributions(older: str, newer: str) -> None:
     session = Session()
-    opening.add(session, [newer, older])
+    grouping.add(session, [newer, older])
     assert files(session.old) == [[older]] and files(session.new) == [[newer]]
 
 
@@ -77,5 +77,5 @@ def test_kernels_without_a_release_take_turns(tmp_path: Path) -> None:
     for name in ("a", "b", "c.o"):
         (tmp_path / name).write_bytes(b"\x9f\xeb\x01" if name != "c.o" else b"\x7fELF")
     session = Session()
-    opening.add(session, [str(tmp_path / name) for name in ("a", "b", "c.o")])
+    grouping.add(session, [str(tmp_path / name) for name in ("a", "b", "c.o")])
     assert [len(session.old), len(session.new), len(session.objects)] == [1, 1, 1]
