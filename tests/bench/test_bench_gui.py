@@ -75,7 +75,7 @@ def large() -> Index:
 def window(large: Index, qapp: QApplication) -> Iterator[MainWindow]:
     """The window with 3,000 nodes and 20,000 edges, nothing filtered away."""
     with windows.window() as made:
-        made.actions_.show_index(large)
+        made.results.show_index(large)
         made.store.change((Token("arch", "x86_64"),), "all")
         made.graph.context = True
         made.graph.refresh()

@@ -20,6 +20,7 @@ from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models.matrix import MatrixModel
+from kfuncscope.gui.pages import TABS
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.story import Link
@@ -56,7 +57,7 @@ def _texts(inside: QWidget) -> str:
 # --- it fits ---
 def test_a_long_name_does_not_make_the_detail_wider_than_its_panel(qapp: object) -> None:
     with windows.window(_in_folders(analyses.demo())) as window:
-        window.actions_.lane("")
+        window.navigation.lane("")
         number = window.store.index.need_id(NeedKind.HOOK, "xdp_redirect_map")
         window.store.select(Node(NEED, number))
         settle()
@@ -72,18 +73,20 @@ def test_a_long_name_does_not_make_the_detail_wider_than_its_panel(qapp: object)
 @pytest.mark.parametrize("size", [(1024, 700), (1920, 1080)])
 def test_the_window_takes_the_size_it_is_given(qapp: object, size: tuple[int, int]) -> None:
     with windows.window(analyses.demo(), size=size) as window:
-        window.actions_.say("Written: " + "/a/long/way/down" * 30)
-        for number in range(5):
-            window.show_tab(number)
+        window.context.say("Written: " + "/a/long/way/down" * 30)
+        for page in TABS:
+            window.show_page(page.id)
             settle()
             assert (window.width(), window.height()) == size
-        assert all(link.isVisible() for link in (window.search, window.export, window.detail, window.inputs))
+        assert all(
+            link.isVisible() for link in (window.toolbar.search, window.toolbar.export, window.detail, window.inputs)
+        )
         assert window.detail.width() >= 200
 
 
 def test_objects_of_one_folder_can_be_told_apart(qapp: object) -> None:
     with windows.window(_in_folders(analyses.demo())) as window:
-        window.show_tab(1)
+        window.show_page("matrix")
         settle()
         model = window.matrix.model
         heads = [i for i, row in enumerate(model.rows) if row.program < 0]
@@ -93,7 +96,7 @@ def test_objects_of_one_folder_can_be_told_apart(qapp: object) -> None:
 
 
 def test_what_is_dimmed_can_still_be_read(win: MainWindow) -> None:
-    assert win.search.palette().color(QPalette.ColorRole.PlaceholderText).name() == theme.look().muted
+    assert win.toolbar.search.palette().color(QPalette.ColorRole.PlaceholderText).name() == theme.look().muted
     icon = theme.icon(Verdict.BREAKS)
     plain, chosen = (icon.pixmap(16, mode).toImage() for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected))
     assert plain == chosen
@@ -113,7 +116,7 @@ def test_one_of_each_is_no_plural(qapp: object) -> None:
     with windows.window(replace(demo, arches=(replace(arch, objects=(lone,)),))) as window:
         assert window.state_text.text().startswith("1 program · 1 object · 1 architecture")
         window.store.clear()
-        window.show_tab(1)
+        window.show_page("matrix")
         assert window.matrix.count.text() == "1 program"
         window.exports.dialog()
         dialog = window.findChild(ExportDialog)
@@ -141,7 +144,7 @@ def test_where_to_begin_counts_programs_not_findings(qapp: object) -> None:
 
 
 def test_all_users_of_a_need_are_told_when_all_architectures_are_shown(win: MainWindow) -> None:
-    win.actions_.lane("")
+    win.navigation.lane("")
     index = win.store.index
     edges = index.edges_of(-1)
     for need in range(len(index.needs)):
@@ -152,7 +155,7 @@ def test_all_users_of_a_need_are_told_when_all_architectures_are_shown(win: Main
 
 def test_no_program_in_view_is_not_called_clear(win: MainWindow) -> None:
     win.store.change((Token("text", "there is no such name"),), "search")
-    win.show_tab(1)
+    win.show_page("matrix")
     model = win.matrix.model
     heads = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(1, 1 + len(win.store.index.lanes))]
     assert heads and all(head.endswith("\n–") for head in heads)
@@ -178,24 +181,24 @@ def test_lists_without_a_line_say_why(qapp: object) -> None:
 
 # --- it is of what is loaded now ---
 def test_another_session_shows_nothing_of_the_one_before(win: MainWindow) -> None:
-    win.actions_.session.notes["k"] = "text"
-    win.notes_.show_notes()
+    win.context.session.notes["k"] = "text"
+    win.annotations.show_notes()
     assert "blocked" in win.summary.decision.accessibleName() and win.problems.model.rows
-    win.actions_.use_session(Session(), ())
+    win.context.open_session(Session(), ())
     assert "Not judged yet" in win.summary.decision.accessibleName() and not win.summary.cards
-    assert not win.problems.model.rows and win.problems_dock.windowTitle() == "Problems"
+    assert not win.problems.model.rows and win.docks["problems"].windowTitle() == "Problems"
     assert win.tabs.tabText(2) == "Findings" and not win.notes.model.rows and not win.state_text.text()
 
 
 def test_a_new_session_begins_with_nothing(win: MainWindow, qtbot: QtBot) -> None:
-    win.actions_.session = Session(old=[KernelRef(["/k/old"])], objects=["/o/a.o"])
-    win.actions_.refresh_inputs()
+    win.context.session = Session(old=[KernelRef(["/k/old"])], objects=["/o/a.o"])
+    win.sources.refresh()
     assert win.welcome.areas["old"].state.text() == "● 1 kernel"
     assert win.welcome.areas["objects"].state.toolTip() == "/o/a.o"
     win.explorer.offers = [OfferRow(NeedKind.KFUNC, "bpf_x")]
     win.explorer._show(win.explorer.offers)
     win.commands.run("session.new")
-    assert win.on_welcome and win.actions_.session == Session(filters=win.actions_.session.filters)
+    assert win.on_welcome and win.context.session == Session(filters=win.context.session.filters)
     assert not win.kfuncs.rows and not win.explorer.offers and win.store.index is None
     assert not win.welcome.again.isVisible() and not win.welcome.analyse.isEnabled()
 
@@ -243,7 +246,7 @@ def test_enter_in_the_what_if_dialog_assumes_and_stays(win: MainWindow, qtbot: Q
     settle()
     assert dialog.isVisible() and [c.name for c in win.hypotheses.changes] == ["scx_bpf_consume"]
     assert dialog.list.count() == 1
-    win.actions_.show_analysis(analyses.demo())  # a new real result: nothing is assumed any more, and the list says so
+    win.results.show_analysis(analyses.demo())  # a new real result: nothing is assumed any more, and the list says so
     settle()
     assert dialog.list.count() == 0 and not dialog.remove.isEnabled()
     dialog.close()
@@ -253,14 +256,14 @@ def test_escape_and_enter_give_the_keyboard_back_to_the_view(win: MainWindow, qt
     for key in (Qt.Key.Key_Return, Qt.Key.Key_Escape):
         win.activateWindow()
         win.commands.run("search")
-        qtbot.keyClicks(win.search, "xdp")
-        qtbot.keyClick(win.search, key)
+        qtbot.keyClicks(win.toolbar.search, "xdp")
+        qtbot.keyClick(win.toolbar.search, key)
         assert win.focusWidget() is win.graph.canvas
-    assert not win.search.text()
+    assert not win.toolbar.search.text()
 
 
 def test_folding_a_group_keeps_the_place(win: MainWindow) -> None:
-    win.show_tab(1)
+    win.show_page("matrix")
     view = win.matrix
     row = [i for i, r in enumerate(view.model.rows) if r.program < 0][2]
     group = view.model.rows[row].group
@@ -273,16 +276,16 @@ def test_folding_a_group_keeps_the_place(win: MainWindow) -> None:
 
 
 def test_everything_that_takes_the_keyboard_has_a_name(win: MainWindow) -> None:
-    for number in range(5):
-        win.show_tab(number)
+    for page in TABS:
+        win.show_page(page.id)
         settle()
         assert _nameless(win) == []
     win.kfuncs.show_mode(1)
-    win.show_tab(3)
+    win.show_page("kfuncs")
     assert _nameless(win) == []
     win.exports.dialog()
     win.hypotheses.dialog()
-    win.notes_.ask_waiver(Node(0, 0), 0)
+    win.annotations.ask_waiver(Node(0, 0), 0)
     dialogs = win.findChildren(QDialog)
     assert len(dialogs) == 3
     for dialog in dialogs:

@@ -56,7 +56,7 @@ def test_no_threads_timers_or_widgets_left_after_50_rounds(qapp: QApplication) -
         window = MainWindow()
         window.show()
         if full:
-            window.actions_.show_index(index)
+            window.results.show_index(index)
             settle()
             window.graph.step(True)
         QApplication.processEvents()
@@ -117,7 +117,7 @@ def test_the_window_answers_while_a_large_result_comes_in(
     rounds = []
     for _ in range(2):
         with windows.window() as window:
-            acts = [("show", partial(window.actions_.show_index, index)), *_things_a_person_does(window)]
+            acts = [("show", partial(window.results.show_index, index)), *_things_a_person_does(window)]
             rounds.append({name: _turn(act) / reference for name, act in acts})
     assert laid_out and threading.get_ident() not in indexed | laid_out
     shares = {name: min(one[name] for one in rounds) for name in rounds[0]}
@@ -161,15 +161,15 @@ def _things_a_person_does(window: MainWindow) -> list[tuple[str, Callable[[], ob
         ("next breakage", lambda: w.graph.step(True)),
         ("drop affected", lambda: w.store.toggle("affected")),
         ("undo", w.store.undo.undo),
-        ("search", lambda: (w.search.setText("tcp_.*1"), w.actions_._search())),
-        ("clear search", lambda: (w.search.clear(), w.actions_._search())),
-        ("all architectures", lambda: w.actions_.lane("")),
-        ("matrix", lambda: w.show_tab(1)),
-        ("findings", lambda: w.show_tab(2)),
+        ("search", lambda: (w.toolbar.search.setText("tcp_.*1"), w.navigation._search())),
+        ("clear search", lambda: (w.toolbar.search.clear(), w.navigation._search())),
+        ("all architectures", lambda: w.navigation.lane("")),
+        ("matrix", lambda: w.show_page("matrix")),
+        ("findings", lambda: w.show_page("findings")),
         ("sort findings", lambda: w.findings.model.sort(4)),
-        ("kfuncs", lambda: w.show_tab(3)),
-        ("timeline", lambda: w.show_tab(4)),
-        ("graph", lambda: w.show_tab(0)),
+        ("kfuncs", lambda: w.show_page("kfuncs")),
+        ("timeline", lambda: w.show_page("timeline")),
+        ("graph", lambda: w.show_page("graph")),
         ("fit", w.graph.canvas.fit),
         ("zoom", lambda: w.graph.canvas.zoom_by(1.25)),
     ]

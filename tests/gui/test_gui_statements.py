@@ -47,7 +47,7 @@ def test_the_decision_counts_judged_architectures_alone(qtbot: QtBot) -> None:
 def win(shared: MainWindow) -> MainWindow:
     shared.store.change((), "start")
     shared.store.select(None)
-    shared.show_tab(2)
+    shared.show_page("findings")
     settle()
     return shared
 
@@ -73,7 +73,7 @@ def test_findings_mark_what_is_selected_elsewhere(column: int, win: MainWindow) 
 def test_next_breakage_moves_the_row_under_study(win: MainWindow) -> None:
     seen = set()
     for _ in range(3):
-        win.actions_.step(True)
+        win.navigation.step(True)
         rows = win.findings.table.selectionModel().selectedRows()
         assert len(rows) == 1
         seen.add(rows[0].row())
@@ -108,7 +108,7 @@ def test_problems_are_as_many_as_were_not_checked(qtbot: QtBot) -> None:
     with windows.window(replace(demo, arches=(replace(arch, objects=doubtful),))) as window:
         index = window.store.index
         assert index is not None and len(index.unchecked) > window.problems.model.rowCount()
-        assert window.problems_dock.windowTitle() == f"Problems {len(index.unchecked)}"
+        assert window.docks["problems"].windowTitle() == f"Problems {len(index.unchecked)}"
 
 
 def _picture(win: MainWindow) -> QImage:
@@ -116,11 +116,11 @@ def _picture(win: MainWindow) -> QImage:
 
 
 def test_what_failed_looks_like_it(win: MainWindow) -> None:
-    win.actions_.say("Written: x.html")
+    win.context.say("Written: x.html")
     calm = _picture(win)
-    win.actions_.say("Written: x.html", failed=True)
+    win.context.say("Written: x.html", failed=True)
     assert win.state_text.failed and _picture(win) != calm
-    win.actions_.say("Written: x.html")
+    win.context.say("Written: x.html")
     assert _picture(win) == calm
 
 

@@ -25,11 +25,11 @@ from support import windows
 
 @pytest.fixture
 def win(shared: MainWindow) -> MainWindow:
-    shared.actions_.session = Session()
+    shared.context.session = Session()
     shared.hypotheses.clear()
     shared.store.change((Token("affected"), Token("arch", "x86_64")), "start")
     shared.store.select(None)
-    shared.show_tab(0)
+    shared.show_page("graph")
     settle()
     return shared
 
@@ -127,17 +127,17 @@ def test_ok_needs_button_hides_and_shows_context(win: MainWindow, qtbot: QtBot) 
 
 def test_problems_offer_a_way_out(win: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[int] = []
-    monkeypatch.setattr(win.actions_, "analyse", lambda: runs.append(1))
-    win.actions_.session.objects = ["/x/broken.bpf.o", "/x/other.o"]
+    monkeypatch.setattr(win.results, "analyse", lambda: runs.append(1))
+    win.context.session.objects = ["/x/broken.bpf.o", "/x/other.o"]
     table = win.problems.table
     holder = table.indexWidget(win.problems.model.index(1, 2))
     qtbot.mouseClick(holder.findChild(QPushButton), Qt.MouseButton.LeftButton)
-    assert win.actions_.session.objects == ["/x/other.o"] and runs
+    assert win.context.session.objects == ["/x/other.o"] and runs
     answer = ("xdp", True)
-    monkeypatch.setattr("kfuncscope.gui.controllers.actions.QInputDialog.getText", lambda *a: answer)
+    monkeypatch.setattr("kfuncscope.gui.controllers.sources.QInputDialog.getText", lambda *a: answer)
     holder = table.indexWidget(win.problems.model.index(0, 2))
     qtbot.mouseClick(holder.findChild(QPushButton), Qt.MouseButton.LeftButton)
-    assert win.actions_.session.section_types == {"loadbalancer": "xdp"}
+    assert win.context.session.section_types == {"loadbalancer": "xdp"}
 
 
 def test_jobs_are_listed_and_cancelled(win: MainWindow, qtbot: QtBot) -> None:
@@ -147,7 +147,7 @@ def test_jobs_are_listed_and_cancelled(win: MainWindow, qtbot: QtBot) -> None:
     row = view.model.rowCount() - 1
     assert view.model.rows[row][:2] == ("A long job", "running") and win.job_button.isVisible()
     button = view.table.indexWidget(view.model.index(row, 4))
-    win.actions_._show_jobs()
+    win.job_button.click()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert view.model.rows[row][1] == "cancelled" and not win.job_button.isVisible()
     gate.set()
@@ -166,7 +166,7 @@ def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
         _offer("bpf_obj_new_impl", module="vmlinux", flags=("KF_ACQUIRE", "KF_RET_NULL")),
     ]  # fmt: skip
     win.explorer._show(rows)
-    win.show_tab(3)
+    win.show_page("kfuncs")
     view = win.kfuncs
     assert view.current.name == "scx_bpf_dispatch"
     said = "\n".join(label.text() for label in view.story.widget().findChildren(QLabel))
@@ -184,18 +184,18 @@ def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
     assert win.tabs.currentIndex() == 0 and win.graph.canvas.scene.labels == [
         "scx_simple", "simple_enqueue", "scx_bpf_dispatch"
     ]  # fmt: skip
-    win.show_tab(4)
+    win.show_page("timeline")
     click(qtbot, win.timeline.table, win.timeline.model.index(0, 0))
     assert win.tabs.currentIndex() == 3 and view.current.name == "scx_bpf_dispatch"
 
 
 def test_compare_two_real_kernels_without_any_object(qapp: object, qtbot: QtBot) -> None:
     with windows.window() as window:
-        window.actions_.session = Session(
+        window.context.session = Session(
             old=[KernelRef([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "Debian 6.12-x86_64")],
             new=[KernelRef([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "Debian 7.3-x86_64")],
         )
-        window.actions_.refresh_inputs()
+        window.sources.refresh()
         assert window.welcome.analyse.text().startswith("Explore")
         window.commands.run("compare")
         view = window.kfuncs.compare

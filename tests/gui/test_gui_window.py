@@ -16,6 +16,7 @@ from kfuncscope.gui import app, screenshots
 from kfuncscope.gui.app import render, settle
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.pages import TABS
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM
 from support import analyses, windows
 
@@ -25,9 +26,9 @@ def win(shared: MainWindow) -> MainWindow:
     """The window with the demo, as it first opens: worst architecture, affected only, nothing selected."""
     shared.store.change((Token("affected"), Token("arch", "x86_64")), "start")
     shared.store.select(None)
-    shared.search.clear()
-    shared.hide_others.setChecked(True)
-    shared.show_tab(0)
+    shared.toolbar.search.clear()
+    shared.toolbar.hide_others.setChecked(True)
+    shared.show_page("graph")
     settle()
     return shared
 
@@ -128,15 +129,15 @@ def test_isolate_by_double_click_and_escape(win: MainWindow, qtbot: QtBot) -> No
 
 
 def test_search_filters_or_highlights(win: MainWindow, qtbot: QtBot) -> None:
-    qtbot.keyClicks(win.search, "scx_bpf_c.nsume")
-    qtbot.keyClick(win.search, Qt.Key.Key_Return)
+    qtbot.keyClicks(win.toolbar.search, "scx_bpf_c.nsume")
+    qtbot.keyClick(win.toolbar.search, Qt.Key.Key_Return)
     scene = win.graph.canvas.scene
     assert scene.counts[1] == 1 and scene.hit[scene.labels.index("scx_bpf_consume")]
-    win.hide_others.trigger()
+    win.toolbar.hide_others.trigger()
     scene = win.graph.canvas.scene
     assert scene.counts[1] > 5 and scene.hit.sum() == 1
     qtbot.keyClick(win, Qt.Key.Key_Escape)
-    assert not win.search.text() and not win.graph.canvas.scene.hit.any()
+    assert not win.toolbar.search.text() and not win.graph.canvas.scene.hit.any()
 
 
 def test_tabs_by_keys(win: MainWindow, qtbot: QtBot) -> None:
@@ -146,7 +147,7 @@ def test_tabs_by_keys(win: MainWindow, qtbot: QtBot) -> None:
 
 
 def test_finding_row_selects_program_and_finding(win: MainWindow, qtbot: QtBot) -> None:
-    win.show_tab(2)
+    win.show_page("findings")
     table = win.findings.table
     qtbot.mouseClick(
         table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(win.findings.model.index(1, 3)).center()
@@ -157,7 +158,7 @@ def test_finding_row_selects_program_and_finding(win: MainWindow, qtbot: QtBot) 
 
 
 def test_matrix_click_narrows_to_architecture_and_program(win: MainWindow, qtbot: QtBot) -> None:
-    win.show_tab(1)
+    win.show_page("matrix")
     model = win.matrix.model
     row = next(i for i, r in enumerate(model.rows) if r.program >= 0)
     place = model.index(row, 2)
@@ -170,7 +171,7 @@ def test_matrix_click_narrows_to_architecture_and_program(win: MainWindow, qtbot
 def test_problems_list_each_with_its_reason(win: MainWindow) -> None:
     texts = [r[0] + r[1] for r in win.problems.model.rows]
     assert any("broken.bpf.o" in t and "offset 0x40" in t for t in texts)
-    assert "Problems 3" in win.problems_dock.windowTitle()
+    assert "Problems 3" in win.docks["problems"].windowTitle()
 
 
 def test_results_with_little_in_them(qapp: object, qtbot: QtBot) -> None:
@@ -186,8 +187,8 @@ def test_results_with_little_in_them(qapp: object, qtbot: QtBot) -> None:
         (replace(arch, objects=(lone,)),),
     ):
         with windows.window(replace(real, arches=arches)) as window:
-            for number in range(5):
-                window.show_tab(number)
+            for page in TABS:
+                window.show_page(page.id)
                 window.grab()
             for command in ("graph.next", "graph.fit", "graph.isolate", "filter.affected", "filter.clear", "arch.all"):
                 window.commands.run(command)
@@ -218,9 +219,11 @@ def test_main_opens_the_window_with_what_it_is_given(
 
     def look() -> int:
         QApplication.processEvents()
-        window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.settings is settings)
+        window = next(
+            w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.context.settings is settings
+        )
         window.documents.autosave_path = lambda: ""  # type: ignore[method-assign]
-        seen.append(window.actions_.session.objects)
+        seen.append(window.context.session.objects)
         window.close()
         return 0
 

@@ -19,7 +19,7 @@ from kfuncscope.decision import policy
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import application, dress, settle
 from kfuncscope.gui.commands import Palette, rank
-from kfuncscope.gui.controllers.exports import FILTERED, ExportDialog, redacted
+from kfuncscope.gui.controllers.exports import FILTERED, ExportDialog
 from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.controllers.tour import Tour
 from kfuncscope.gui.filters import Token
@@ -28,6 +28,7 @@ from kfuncscope.gui.store import NEED, PROGRAM, Node
 from kfuncscope.gui.views.help import HelpDialog, help_html
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.study.scope import redact
 from kfuncscope.upgrade.whatif import Action
 from support import analyses, windows
 
@@ -35,27 +36,27 @@ from support import analyses, windows
 @pytest.fixture
 def win(shared: MainWindow) -> MainWindow:
     """The window with the demo and nothing done to it."""
-    shared.actions_.session = Session()
+    shared.context.session = Session()
     shared.hypotheses.clear()
     settle()
     shared.store.change((Token("affected"), Token("arch", "x86_64")), "start")
     shared.store.select(None)
-    shared.show_tab(0)
+    shared.show_page("graph")
     settle()
     return shared
 
 
 def test_what_if_from_the_graph_and_back(win: MainWindow, qtbot: QtBot) -> None:
-    real = win.actions_.real
+    real = win.context.real
     node = Node(NEED, real.need_id(NeedKind.HELPER, "bpf_map_lookup_elem"))
     win.graph.whatif_wanted.emit(node)
     qtbot.waitUntil(lambda: win.store.index is not real, timeout=3000)
     settle()
-    assert win.banner.isVisible() and "not a real result" in win.banner_text.text()
+    assert win.banner.isVisible() and "not a real result" in win.banner.text.text()
     assert win.store.index.counts(0)[Verdict.BREAKS] > real.counts(0)[Verdict.BREAKS]
     assert "+" in win.summary.cards[0].toolTip().split("since the last run")[1]
     assert "WHAT-IF" in win.summary.decision.accessibleName()
-    qtbot.mouseClick(win.banner_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(win.banner.button, Qt.MouseButton.LeftButton)
     assert win.store.index is real and not win.banner.isVisible()
 
 
@@ -113,47 +114,47 @@ def test_export_dialog_writes_what_the_filters_leave(win: MainWindow, qtbot: QtB
     qtbot.waitUntil((tmp_path / "f.csv").exists, timeout=5000)
     text = (tmp_path / "f.csv").read_text()
     assert "do_sample" in text and "simple_enqueue" not in text and "arm64" not in text
-    assert "/usr/lib" not in str(redacted(win.store.index.analysis))
+    assert "/usr/lib" not in str(redact(win.store.index.analysis))
     part = win.exports.analysis(FILTERED, redact=False)
-    assert "as filters or the selection left them" in part.problems[0].reason
+    assert "filters or a selection removed the others" in part.problems[0].reason
     assert policy.decide(replace(part, arches=())).state is not policy.State.CLEAR  # never clear, for it is a part
     qtbot.waitUntil(lambda: "f.csv" in win.state_text.text(), timeout=2000)
 
 
 def test_export_to_a_bad_place_is_told(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     for what in (".csv", "view.png", "view.svg"):
-        win.actions_.say("")
+        win.context.say("")
         win.exports.write(str(tmp_path / "none" / "x"), what if what != ".csv" else ".csv")
         qtbot.waitUntil(lambda: "Export failed" in win.state_text.text(), timeout=3000)
 
 
 def test_notes_are_kept_edited_and_removed(win: MainWindow) -> None:
     row = int(win.findings.model.rows[0])
-    key, about = win.notes_.key(Node(PROGRAM, 0), row)
-    win.notes_.set_note(key, "ask upstream")
-    win.notes_.show_notes()
+    key, about = win.annotations.key(Node(PROGRAM, 0), row)
+    win.annotations.set_note(key, "ask upstream")
+    win.annotations.show_notes()
     model = win.notes.model
     assert model.rows == [(about, "ask upstream")] and about.startswith("x86_64 › scx_simple")
     assert model.setData(model.index(0, 1), "asked")
-    assert win.actions_.session.notes == {key: "asked"}
-    win.notes_.set_note(key, " ")
-    assert model.rows == [] and win.actions_.session.notes == {}
+    assert win.context.session.notes == {key: "asked"}
+    win.annotations.set_note(key, " ")
+    assert model.rows == [] and win.context.session.notes == {}
 
 
 def test_a_waiver_changes_the_decision(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    win.actions_.session.policy = str(tmp_path / "policy.toml")
+    win.context.session.policy = str(tmp_path / "policy.toml")
     table = win.store.index.findings
     bad = [r for r in range(len(table)) if table.verdict[r] >= 6]
     for row in bad:
-        key, about = win.notes_.key(Node(PROGRAM, int(table.program[row])), row)
-        assert win.notes_.waive(key, about, 'Jo "J"', "until 7.4 \\ soon", datetime.date(2100, 1, 1))
+        key, about = win.annotations.key(Node(PROGRAM, int(table.program[row])), row)
+        assert win.annotations.waive(key, about, 'Jo "J"', "until 7.4 \\ soon", datetime.date(2100, 1, 1))
     settle()
     judged = [r for r in bad if not win.store.index.analysis.arches[int(table.lane[r])].inferred]
     assert 0 < len(judged) < len(bad)
     assert f"tolerated by waivers: {len(judged)}" in win.summary.decision.accessibleName()
     assert "Upgrade blocked" not in win.summary.decision.accessibleName()
-    win.actions_.session.policy = ""
-    win.notes_.read_policy()
+    win.context.session.policy = ""
+    win.annotations.read_policy()
 
 
 def test_copy_from_the_detail_panel(win: MainWindow, qtbot: QtBot) -> None:
@@ -218,7 +219,7 @@ def test_light_and_dark_on_the_fly(win: MainWindow) -> None:
 
 
 def test_drop_on_the_window_sorts_inputs(win: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(win.actions_, "analyse", lambda: None)
+    monkeypatch.setattr(win.results, "analyse", lambda: None)
     paths = [tmp_path / n for n in ("vmlinux-6.12", "linux-image-7.3_amd64.deb", "x.bpf.o", "notes.txt")]
     for path in paths:
         path.write_bytes(b"x")
@@ -228,9 +229,9 @@ def test_drop_on_the_window_sorts_inputs(win: MainWindow, tmp_path: Path, monkey
         QPointF(400, 400), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
     win.dropEvent(drop)
-    session = win.actions_.session
+    session = win.context.session
     assert [len(session.old), len(session.new), len(session.objects)] == [1, 1, 2]
-    win.actions_.remove_input(str(paths[2]))
+    win.sources.remove_input(str(paths[2]))
     assert session.objects == [str(paths[3])]
 
 
@@ -240,15 +241,15 @@ def test_sessions_are_saved_opened_and_remembered(
     settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
     theme.apply(application(), False)
     window = MainWindow(settings)
-    monkeypatch.setattr(window.actions_, "analyse", lambda: None)
+    monkeypatch.setattr(window.results, "analyse", lambda: None)
     monkeypatch.setattr(window.documents, "autosave_path", lambda: str(tmp_path / "auto" / "last.kfs"))
-    window.actions_.session = Session(old=[KernelRef([str(tmp_path / "k")], "6.12")], objects=[str(tmp_path / "o")])
+    window.context.session = Session(old=[KernelRef([str(tmp_path / "k")], "6.12")], objects=[str(tmp_path / "o")])
     window.store.add("arch", "x86_64")
     assert window.documents.save(str(tmp_path / "a.kfs"))
     assert json.loads((tmp_path / "a.kfs").read_text())["filters"] == ["affected", "arch:x86_64"]
-    window.actions_.session = Session()
+    window.context.session = Session()
     assert window.documents.open(str(tmp_path / "a.kfs"))
-    assert window.actions_.session.old[0].label == "6.12" and Token("arch", "x86_64") in window.store.filters
+    assert window.context.session.old[0].label == "6.12" and Token("arch", "x86_64") in window.store.filters
     (tmp_path / "bad.kfs").write_text("{")
     assert not window.documents.open(str(tmp_path / "bad.kfs")) and "Cannot open" in window.state_text.text()
     window.documents.autosave()
@@ -260,17 +261,17 @@ def test_sessions_are_saved_opened_and_remembered(
 
 
 def test_old_and_new_can_be_chosen_by_group(win: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(win.actions_, "analyse", lambda: None)
-    session = win.actions_.session
+    monkeypatch.setattr(win.results, "analyse", lambda: None)
+    session = win.context.session
     session.old = [KernelRef(["a"], "Debian 6.12-x86_64"), KernelRef(["b"], "Debian 6.12-s390x")]
     session.path = [KernelRef(["c"], "Debian 6.17-amd64")]
     session.new = [KernelRef(["d"], "Debian 7.3-x86_64"), KernelRef(["e"], "Debian 7.2-s390x")]
-    win.actions_.refresh_inputs()
-    names = [win.old_box.itemText(i) for i in range(win.old_box.count())]
+    win.sources.refresh()
+    names = [win.toolbar.old_box.itemText(i) for i in range(win.toolbar.old_box.count())]
     assert names == ["Debian 6.12", "Debian 6.17", "Debian 7.2 / Debian 7.3"]
-    assert win.old_box.currentIndex() == 0 and win.new_box.currentIndex() == 2
-    win.old_box.setCurrentIndex(1)
-    win.old_box.activated.emit(1)
+    assert win.toolbar.old_box.currentIndex() == 0 and win.toolbar.new_box.currentIndex() == 2
+    win.toolbar.old_box.setCurrentIndex(1)
+    win.toolbar.old_box.activated.emit(1)
     assert [r.files for r in session.old] == [["c"]] and [r.files for r in session.path] == [["a"], ["b"]]
 
 
@@ -294,7 +295,7 @@ def test_welcome_page_takes_drops_and_says_what_is_missing(qapp: object, qtbot: 
             )
             assert "1" in area.state.text()
         assert window.welcome.analyse.isEnabled()
-        assert len(window.actions_.session.new) == 1
+        assert len(window.context.session.new) == 1
 
 
 def test_window_state_is_kept(tmp_path: Path, qapp: object) -> None:
@@ -304,14 +305,14 @@ def test_window_state_is_kept(tmp_path: Path, qapp: object) -> None:
         window = MainWindow(settings)
         window.documents.autosave_path = lambda: ""  # type: ignore[method-assign]
         window.show()
-        window.actions_.show_analysis(analyses.demo())
+        window.results.show_analysis(analyses.demo())
         settle()
-        assert window.inputs_dock.isVisible() is not hidden and window.detail_dock.isVisible()
+        assert window.docks["inputs"].isVisible() is not hidden and window.docks["detail"].isVisible()
         if not hidden:
             window.commands.run("dock.inputs")
-            assert not window.inputs_dock.isVisible()
-            window.actions_.show_analysis(analyses.demo())
-            assert not window.inputs_dock.isVisible()
+            assert not window.docks["inputs"].isVisible()
+            window.results.show_analysis(analyses.demo())
+            assert not window.docks["inputs"].isVisible()
         window.close()
         window.deleteLater()
         settle()

@@ -54,9 +54,9 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
     good = tmp_path / "fine.bpf.o"
     shutil.copy(sample("objects", "xdp_count.bpf.o"), good)
     with windows.window() as window:
-        actions = window.actions_
-        actions.add_inputs([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "old")
-        actions.add_inputs([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "new")
+        context, sources = window.context, window.sources
+        sources.add_inputs([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "old")
+        sources.add_inputs([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "new")
         mime = QMimeData()
         mime.setUrls([QUrl.fromLocalFile(str(p)) for p in (*wrong, good)])
         dog = Watchdog(own_time=True)
@@ -66,15 +66,15 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
         )
         window.commands.run("analyse")
         start = time.monotonic()
-        qtbot.waitUntil(lambda: actions.real is not None or "failed" in window.state_text.text(), timeout=90_000)
+        qtbot.waitUntil(lambda: context.real is not None or "failed" in window.state_text.text(), timeout=90_000)
         dog.stop()
-        assert actions.real is not None, window.state_text.text()
-        index = actions.real
+        assert context.real is not None, window.state_text.text()
+        index = context.real
         assert "fine.bpf.o" in index.objects, (index.objects, time.monotonic() - start)
         assert not dog.stalls
         told = dict([*index.unchecked, *((p.path, p.reason) for p in index.analysis.problems)])
         assert all(told.values())
-        kernels = {Path(f).name for r in (*actions.session.old, *actions.session.new) for f in r.files}
+        kernels = {Path(f).name for r in (*context.session.old, *context.session.new) for f in r.files}
         for path in wrong:
             assert any(path.name in where for where in told) or path.name in kernels, (path.name, sorted(told))
         listed = "\n".join(" ".join(r) for r in window.problems.model.rows)
@@ -87,12 +87,12 @@ def test_a_package_with_objects_is_no_problem(qtbot: QtBot, tmp_path: Path, qapp
     package = tmp_path / "xdp-count_1%3a1.0-1_amd64.deb"
     package.write_bytes(deb(files, name="xdp-count", version="1:1.0-1"))
     with windows.window() as window:
-        actions = window.actions_
-        actions.add_inputs([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "old")
-        actions.add_inputs([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "new")
-        actions.add_inputs([str(package)])
+        context, sources = window.context, window.sources
+        sources.add_inputs([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "old")
+        sources.add_inputs([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "new")
+        sources.add_inputs([str(package)])
         window.commands.run("analyse")
-        qtbot.waitUntil(lambda: actions.real is not None, timeout=90_000)
-        assert actions.real is not None
-        assert [o.places[0].package for o in actions.real.analysis.objects] == ["xdp-count 1:1.0-1"]
+        qtbot.waitUntil(lambda: context.real is not None, timeout=90_000)
+        assert context.real is not None
+        assert [o.places[0].package for o in context.real.analysis.objects] == ["xdp-count 1:1.0-1"]
         assert not any(package.name in " ".join(row) for row in window.problems.model.rows)

@@ -22,7 +22,7 @@ def window(
     made.resize(*size)
     made.show()
     if analysis is not None:
-        made.actions_.show_analysis(analysis)
+        made.results.show_analysis(analysis)
     settle()
     try:
         yield made

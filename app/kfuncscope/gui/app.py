@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Watchdog(window, report=True)
     close_on_signals(window)
     window.show()
-    window.actions_.start([g for g in given if not g.startswith("--")], demo="--demo" in given)
+    window.start([g for g in given if not g.startswith("--")], demo="--demo" in given)
     return app.exec()
 
 
@@ -141,7 +141,7 @@ def open_offscreen(analysis: Analysis, size: tuple[int, int], dark: bool) -> Mai
     window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen, QApplication.platformName() != "offscreen")
     window.resize(QSize(*size))
     window.show()
-    window.actions_.show_analysis(analysis)
+    window.results.show_analysis(analysis)
     settle()
     window.graph.step(True)
     settle()

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The main window: toolbar, summary strip, docks and tabs. What its commands do is in actions.py."""
+"""The main window: toolbar, summary strip, tabs and docks. It makes the pages and the controllers and connects them."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
+
+from PySide6.QtCore import QByteArray, QCoreApplication, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QDockWidget,
     QFrame,
-    QHBoxLayout,
     QLabel,
-    QLineEdit,
     QMainWindow,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QStatusBar,
     QTabBar,
@@ -26,17 +26,22 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.commands import Commands
-from kfuncscope.gui.controllers.actions import Actions
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
 from kfuncscope.gui.controllers.documents import Documents
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
+from kfuncscope.gui.controllers.navigation import Navigation
+from kfuncscope.gui.controllers.results import Results
+from kfuncscope.gui.controllers.sources import Sources
+from kfuncscope.gui.controllers.tour import Stops, Tour
 from kfuncscope.gui.graph.view import GraphView
-from kfuncscope.gui.jobs import Jobs
-from kfuncscope.gui.store import Store
-from kfuncscope.gui.stylesheet import stylesheet, toolbar_style
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.pages import PAGES, TABS, Page, Place
+from kfuncscope.gui.stylesheet import stylesheet
+from kfuncscope.gui.toolbar import Toolbar
+from kfuncscope.gui.views.banner import Banner
 from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
 from kfuncscope.gui.views.chips import ChipBar
 from kfuncscope.gui.views.detail import DetailPanel
@@ -48,120 +53,100 @@ from kfuncscope.gui.views.status import StatusCounts, Told
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
+from kfuncscope.session import sessionfile
 
-TABS = ("Graph", "Matrix", "Findings", "kfuncs", "Timeline")
+View = TypeVar("View", bound=QWidget)
+_AREAS = {
+    Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
+    Place.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
+    Place.BOTTOM: Qt.DockWidgetArea.BottomDockWidgetArea,
+}
 
 
 class MainWindow(QMainWindow):
-    """The window and nothing but the window; ``actions`` holds the session and does the work."""
+    """The window and nothing but the window: what it shows is in ``context``, what commands do in controllers."""
 
     def __init__(self, settings: QSettings | None = None) -> None:
         super().__init__()
-        self.settings = settings
         self.setObjectName("kfuncscope")
         self.setWindowTitle("kfuncscope")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
-        self.store = Store(self)
-        self.jobs = Jobs(self)
-        self.commands = Commands(self)
+        self.context = Context(self, settings)
+        self.store, self.jobs, self.commands = self.context.store, self.context.jobs, self.context.commands
+        self.pages: dict[str, QWidget] = {page.id: page.make(self.context) for page in PAGES}
+        self.docks: dict[str, QDockWidget] = {}
+        self._name_pages()
+        self.toolbar = Toolbar()
+        self.welcome = WelcomePage()
+        self.summary = SummaryStrip(self.store)
+        self.chips = ChipBar(self.store)
+        self.banner = Banner()
         self._center()
+        self._strip()
         self._docks()
-        self._toolbar()
         self._status()
-        self.tour_after = False
         self._state: QByteArray | None = None
-        self.actions_ = Actions(self)
-        self.documents = Documents(self)
-        self.notes_ = Annotations(self)
-        self.hypotheses = Hypotheses(self)
-        self.exports = Exports(self)
-        self.explorer = Explorer(self)
+        self._controllers()
+        self._listen()
         self.setStyleSheet(stylesheet(theme.look()))
         self.resize(1440, 900)
         self.show_welcome(True)
         self._restore()
 
     # --- building ---
-    def _toolbar(self) -> None:
-        bar = QToolBar(self.tr("Main"))
-        bar.setObjectName("main")
-        bar.setMovable(False)
-        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.insertToolBar(self.strip, bar)
-        self.insertToolBarBreak(self.strip)
-        brand = self.brand = QLabel("kfuncscope")
-        brand.setObjectName("brand")
-        brand.setFont(theme.ui_font(1, bold=True))
-        self.open_kernels = QPushButton(self.tr("Open kernels…"))
-        self.add_objects = QPushButton(self.tr("Add objects…"))
-        self.old_box, self.new_box = QComboBox(), QComboBox()
-        for box, name in ((self.old_box, self.tr("Old kernel")), (self.new_box, self.tr("New kernel"))):
-            box.setAccessibleName(name)
-            box.setToolTip(name)
-            box.setMinimumWidth(90)
-            box.setFont(theme.mono(-0.5))
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.analyse = QPushButton(self.tr("Analyse  F5"))
-        self.analyse.setObjectName("primary")
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
-        self.search.setAccessibleName(self.tr("Search"))
-        self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(110)
-        self.search.setMaximumWidth(290)
-        self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
-        self.hide_others.setCheckable(True)
-        self.hide_others.setChecked(True)
-        self.hide_others.setToolTip(self.tr("On: hide what the search does not find. Off: only mark what it finds."))
-        self.whatif = QPushButton(self.tr("What if…"))
-        self.export = QPushButton(self.tr("Export…"))
-        for button, tip in (
-            (self.open_kernels, self.tr("Choose kernel files: first the old, then the new (Ctrl+O)")),
-            (self.add_objects, self.tr("Add objects, packages or folders of them (Ctrl+Shift+A)")),
-            (self.analyse, self.tr("Judge all that was given anew (F5)")),
-            (self.whatif, self.tr("Assume that something goes away, changes or stays")),
-            (self.export, self.tr("Write a report, or the graph as a picture (Ctrl+E)")),
-        ):
-            button.setToolTip(tip)
-        old_label, arrow = QLabel(self.tr("Old")), QLabel(self.tr("→ New"))
-        for label in (old_label, arrow):
-            label.setObjectName("muted")
-            label.setContentsMargins(6, 0, 0, 0)
-        row = (brand, self.open_kernels, self.add_objects, old_label, self.old_box, arrow, self.new_box, self.analyse)
-        holder = QWidget()
-        line = QHBoxLayout(holder)
-        line.setContentsMargins(10, 7, 10, 7)
-        line.setSpacing(7)
-        for label in (brand, old_label, arrow):
-            label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        for widget in row:
-            line.addWidget(widget)
-        line.addStretch(1)
-        line.addWidget(self.search, 1000)
-        for tool in (self.whatif, self.export):
-            line.addWidget(tool)
-        bar.addWidget(holder)
-        self.bar = bar
-        self.bar.setStyleSheet(toolbar_style())
+    def _page(self, kind: type[View]) -> View:
+        return next(view for view in self.pages.values() if isinstance(view, kind))
+
+    def _name_pages(self) -> None:
+        """The pages that controllers work with, by name and type."""
+        self.graph, self.matrix = self._page(GraphView), self._page(MatrixView)
+        self.findings, self.kfuncs = self._page(FindingsView), self._page(KfuncsView)
+        self.timeline, self.inputs = self._page(TimelineView), self._page(InputsView)
+        self.detail, self.problems = self._page(DetailPanel), self._page(ProblemsView)
+        self.jobs_view, self.notes = self._page(JobsView), self._page(NotesView)
+
+    def _controllers(self) -> None:
+        context, bar = self.context, self.toolbar
+        self.sources = Sources(context, bar, self.welcome, self.inputs, self.problems, self.kfuncs)
+        self.explorer = Explorer(context, self.kfuncs, self.timeline)
+        self.results = Results(context, bar, self.welcome, self.summary, self.problems, self.findings, self.explorer)
+        self.navigation = Navigation(context, bar, self.summary, self.graph, self.kfuncs, self.timeline)
+        self.annotations = Annotations(context, self.detail, self.findings, self.graph, self.notes, self.summary)
+        self.hypotheses = Hypotheses(
+            context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs
+        )
+        self.exports = Exports(context, bar, self.graph, self.annotations)
+        self.documents = Documents(context, self.welcome)
+        for number, page in enumerate(TABS):
+            title, show = self.tr("Show {0}").format(_title(page)), partial(self.show_page, page.id)
+            self.commands.add(f"tab.{number + 1}", title, show, f"Ctrl+{number + 1}", "View")
+        for dock in self.docks.values():
+            title = self.tr("Show or hide {0}").format(dock.windowTitle())
+            self.commands.add(f"dock.{dock.objectName()}", title, dock.toggleViewAction().trigger, "", "View")
+        self.commands.add("tour", self.tr("Guided tour"), self.tour, "", "View")
+
+    def _listen(self) -> None:
+        context = self.context
+        context.said.connect(self.state_text.tell)
+        context.view_wanted.connect(self.show_page)
+        context.welcome_wanted.connect(self.show_welcome)
+        context.title_wanted.connect(self.setWindowTitle)
+        context.page_titled.connect(self._retitle)
+        context.tour_wanted.connect(self.tour)
+        context.palette_changed.connect(self.repaint_all)
+        self.jobs.changed.connect(self._job_news)
+        self.jobs.added.connect(self._job_news)
+        self.job_button.clicked.connect(lambda: self.show_page("jobs"))
 
     def _center(self) -> None:
-        self.welcome = WelcomePage()
-        self.summary = SummaryStrip(self.store)
-        self.graph = GraphView(self.store, self.jobs)
-        self.matrix = MatrixView(self.store)
-        self.findings = FindingsView(self.store)
-        self.kfuncs = KfuncsView()
-        self.timeline = TimelineView()
-        self.chips = ChipBar(self.store)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName(self.tr("Views"))
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.tabBar().setExpanding(False)
-        for title, view in zip(TABS, (self.graph, self.matrix, self.findings, self.kfuncs, self.timeline), strict=True):
-            self.tabs.addTab(view, title)
+        for page in TABS:
+            self.tabs.addTab(self.pages[page.id], _title(page))
         self.tabs.setCornerWidget(self.chips, Qt.Corner.TopRightCorner)
         self.tabs.currentChanged.connect(lambda _: QTimer.singleShot(0, self.chips, self.chips.fit))
         card = QFrame()
@@ -169,15 +154,6 @@ class MainWindow(QMainWindow):
         inner = QVBoxLayout(card)
         inner.setContentsMargins(1, 1, 1, 1)
         inner.addWidget(self.tabs)
-        self.banner = QFrame()
-        self.banner.hide()
-        row = QHBoxLayout(self.banner)
-        row.setContentsMargins(12, 4, 8, 4)
-        self.banner_text = QLabel()
-        self.banner_text.setWordWrap(True)
-        self.banner_button = QPushButton(self.tr("Back to the real result"))
-        row.addWidget(self.banner_text, 1)
-        row.addWidget(self.banner_button)
         main = QWidget()
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 7, 0, 0)
@@ -195,6 +171,8 @@ class MainWindow(QMainWindow):
         self.stack.addWidget(first)
         self.stack.addWidget(main)
         self.setCentralWidget(self.stack)
+
+    def _strip(self) -> None:
         strip = QToolBar(self.tr("Summary"))
         strip.setObjectName("summary")
         strip.setMovable(False)
@@ -202,11 +180,14 @@ class MainWindow(QMainWindow):
         strip.addWidget(self.summary)
         strip.setStyleSheet("QToolBar { border: 0; padding: 8px 7px 0px 7px; }")
         self.strip = strip
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.toolbar)
+        self.addToolBarBreak()
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, strip)
 
-    def _dock(self, name: str, title: str, inner: QWidget, area: Qt.DockWidgetArea, heading: bool) -> QDockWidget:
+    def _dock(self, page: Page) -> QDockWidget:
+        area, title = _AREAS[page.place], _title(page)
         dock = QDockWidget(title, self)
-        dock.setObjectName(name)
+        dock.setObjectName(page.id)
         dock.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
@@ -215,13 +196,13 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(card)
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
-        if heading:
+        if page.heading:
             label = QLabel(title.upper())
             label.setObjectName("heading")
             label.setFont(theme.ui_font(-1, bold=True))
             label.setContentsMargins(12, 9, 0, 5)
             column.addWidget(label)
-        column.addWidget(inner, 1)
+        column.addWidget(self.pages[page.id], 1)
         dock.setTitleBarWidget(QWidget())
         holder = QWidget()
         frame = QVBoxLayout(holder)
@@ -235,23 +216,17 @@ class MainWindow(QMainWindow):
         return dock
 
     def _docks(self) -> None:
-        area = Qt.DockWidgetArea
-        self.inputs = InputsView(self.store)
-        self.detail = DetailPanel(self.store)
-        self.problems, self.jobs_view, self.notes = ProblemsView(), JobsView(self.jobs), NotesView()
-        self.setCorner(Qt.Corner.BottomLeftCorner, area.BottomDockWidgetArea)
-        self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
-        self.setTabPosition(area.BottomDockWidgetArea, QTabWidget.TabPosition.North)
-        self.inputs_dock = self._dock("inputs", self.tr("Inputs"), self.inputs, area.LeftDockWidgetArea, True)
-        self.detail_dock = self._dock("detail", self.tr("Detail"), self.detail, area.RightDockWidgetArea, False)
-        bottom = area.BottomDockWidgetArea
-        self.problems_dock = self._dock("problems", self.tr("Problems"), self.problems, bottom, False)
-        self.jobs_dock = self._dock("jobs", self.tr("Jobs"), self.jobs_view, bottom, False)
-        self.notes_dock = self._dock("notes", self.tr("Notes"), self.notes, bottom, False)
-        self.tabifyDockWidget(self.problems_dock, self.jobs_dock)
-        self.tabifyDockWidget(self.jobs_dock, self.notes_dock)
-        self.problems_dock.raise_()
-        self.all_docks = (self.inputs_dock, self.detail_dock, self.problems_dock, self.jobs_dock, self.notes_dock)
+        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+        self.setCorner(Qt.Corner.BottomLeftCorner, bottom)
+        self.setCorner(Qt.Corner.BottomRightCorner, bottom)
+        self.setTabPosition(bottom, QTabWidget.TabPosition.North)
+        for page in PAGES:
+            if page.place is not Place.TAB:
+                self.docks[page.id] = self._dock(page)
+        below = [self.docks[page.id] for page in PAGES if page.place is Place.BOTTOM]
+        for first, second in pairwise(below):
+            self.tabifyDockWidget(first, second)
+        below[0].raise_()
 
     def _status(self) -> None:
         bar = QStatusBar()
@@ -278,16 +253,16 @@ class MainWindow(QMainWindow):
             return
         self.stack.setCurrentIndex(0 if welcome else 1)
         self.strip.setVisible(not welcome)
-        self.bar.setVisible(not welcome)
+        self.toolbar.setVisible(not welcome)
         self.hint.setVisible(not welcome)
-        for dock in self.all_docks:
+        for dock in self.docks.values():
             dock.setVisible(not welcome)
         if not welcome:
             if self._state is not None:
                 self.restoreState(self._state)
                 self.strip.setVisible(True)
-                self.bar.setVisible(True)
-            self.problems_dock.raise_()
+                self.toolbar.setVisible(True)
+            self.docks["problems"].raise_()
             QTimer.singleShot(0, self._even)
 
     @property
@@ -297,18 +272,18 @@ class MainWindow(QMainWindow):
 
     def _even(self) -> None:
         """Sizes of the docks as in the design unless the person chose others."""
-        if self.settings is not None and self.settings.contains("window/state"):
+        if self.context.settings is not None and self.context.settings.contains("window/state"):
             return
         wide = self.width() >= 1700
         grow = max(1.0, theme.scale()) ** 0.6 * min(1.0, self.width() / 1360)
         self.resizeDocks(
-            [self.inputs_dock, self.detail_dock],
+            [self.docks["inputs"], self.docks["detail"]],
             [round((290 if wide else 254) * grow), round((470 if wide else 386) * grow)],
             Qt.Orientation.Horizontal,
         )
         lines = min(max(self.problems.model.rowCount(), 2), 3)
         self.resizeDocks(
-            [self.problems_dock], [46 + round(27 * max(1.0, theme.scale())) * lines], Qt.Orientation.Vertical
+            [self.docks["problems"]], [46 + round(27 * max(1.0, theme.scale())) * lines], Qt.Orientation.Vertical
         )
         for bar in self.findChildren(QTabBar):
             if bar.parent() is self:
@@ -317,10 +292,48 @@ class MainWindow(QMainWindow):
                 bar.setStyleSheet("QTabBar::tab:first { margin-left: 9px; }")
                 bar.setAccessibleName(self.tr("Problems, jobs and notes"))
 
-    def show_tab(self, number: int) -> None:
-        """Bring a tab of the centre to the front and give it the focus."""
-        self.tabs.setCurrentIndex(number)
+    def show_page(self, name: str) -> None:
+        """Bring a page to the front and give it the keyboard; the empty name means the tab that is in front."""
+        if name in self.docks:
+            self.docks[name].setVisible(True)
+            self.docks[name].raise_()
+            return
+        if name:
+            self.tabs.setCurrentWidget(self.pages[name])
         self.focus_view()
+
+    def _retitle(self, name: str, title: str) -> None:
+        if name in self.docks:
+            self.docks[name].setWindowTitle(title)
+        else:
+            self.tabs.setTabText(self.tabs.indexOf(self.pages[name]), title)
+
+    def start(self, paths: list[str], demo: bool = False) -> None:
+        """What the command line asked for: the demo, a session file, or inputs."""
+        if demo:
+            self.documents.demo()
+        elif len(paths) == 1 and paths[0].endswith(sessionfile.SUFFIX):
+            self.documents.open(paths[0])
+        else:
+            self.sources.add_inputs(paths)
+
+    def tour(self) -> None:
+        """Show the guided tour over a result."""
+        if not self.on_welcome:
+            stops = Stops(
+                self.summary, self.graph, self.docks["detail"], self.matrix, self.chips, self.toolbar.whatif,
+                self.docks["problems"], self.show_page,
+            )  # fmt: skip
+            Tour(self, stops)
+
+    def _job_news(self, _job: Job) -> None:
+        running = self.jobs.running()
+        self.job_button.setVisible(bool(running))
+        if running:
+            last = running[-1]
+            share = f" {last.done / last.total:.0%}" if last.total else ""
+            self.job_button.setText(f"{last.title}{share}  ·  Esc")
+        self._retitle("jobs", self.tr("Jobs {0}").format(len(running)) if running else self.tr("Jobs"))
 
     def focus_view(self) -> None:
         """Give the keyboard to the tab in front."""
@@ -330,18 +343,18 @@ class MainWindow(QMainWindow):
             inner.setFocus()
 
     def _restore(self) -> None:
-        if self.settings is None:
+        settings = self.context.settings
+        if settings is None:
             return
-        geometry, state = self.settings.value("window/geometry"), self.settings.value("window/state")
+        geometry, state = settings.value("window/geometry"), settings.value("window/state")
         self._state = state if isinstance(state, QByteArray) else None
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
 
     def repaint_all(self) -> None:
-        """Paint anew after the palette changed: some views keep pictures and coloured text."""
+        """Paint again after the palette changed: some views keep pictures and coloured text."""
         self.setStyleSheet(stylesheet(theme.look()))
-        self.bar.setStyleSheet(toolbar_style())
-        self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
+        self.toolbar.dress()
         self.summary.refresh()
         self.graph.overview.forget()
         self.graph.canvas.repaint_all()
@@ -357,7 +370,7 @@ class MainWindow(QMainWindow):
     # --- events ---
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.brand.setVisible(self.width() >= 1140)  # in a narrow window the kernels' names matter more
+        self.toolbar.fit(self.width())
         QTimer.singleShot(0, self.chips, self.chips.fit)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -367,14 +380,19 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [u.toLocalFile() for u in event.mimeData().urls() if u.isLocalFile()]
         event.acceptProposedAction()
-        self.actions_.add_inputs(paths)
+        self.sources.add_inputs(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.settings is not None:
-            self.settings.setValue("window/geometry", self.saveGeometry())
+        settings = self.context.settings
+        if settings is not None:
+            settings.setValue("window/geometry", self.saveGeometry())
             if not self.on_welcome:
-                self.settings.setValue("window/state", self.saveState())
+                settings.setValue("window/state", self.saveState())
         self.documents.close()
-        self.actions_.close()
+        self.navigation.close()
         self.jobs.close()
         super().closeEvent(event)
+
+
+def _title(page: Page) -> str:
+    return QCoreApplication.translate("Pages", page.title)

@@ -31,8 +31,8 @@ def _graph(window: MainWindow) -> None:
 
 
 def _matrix(window: MainWindow) -> None:
-    window.actions_.lane("")
-    window.show_tab(1)
+    window.navigation.lane("")
+    window.show_page("matrix")
 
 
 def _whatif(window: MainWindow) -> None:
@@ -69,8 +69,8 @@ def make(folder: Path, analysis: Analysis | None = None) -> list[Path]:
     written = []
     for name, size, dark, prepare in PICTURES:
         window = open_offscreen(analysis, size, dark)
-        window.actions_.session = sample_session()
-        window.actions_.refresh_inputs()
+        window.context.session = sample_session()
+        window.sources.refresh()
         window.store.select(None)
         prepare(window)
         settle()

@@ -20,16 +20,22 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
 from kfuncscope.errors import InputError
+from kfuncscope.gui.context import Context
+from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.store import Node
+from kfuncscope.gui.views.bottom import NotesView
+from kfuncscope.gui.views.detail import DetailPanel
+from kfuncscope.gui.views.findings import FindingsView
+from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.model.analysis import Analysis
 
 if TYPE_CHECKING:
     from kfuncscope.decision.policy import Decision, Policy
-    from kfuncscope.gui.mainwindow import MainWindow
 
 DAYS = 90
 
@@ -45,25 +51,43 @@ def waiver_text(key: str, owner: str, reason: str, expires: datetime.date, about
 class Annotations(QObject):
     """Notes live in the session, waivers in its policy file."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self.window = window
+    def __init__(
+        self,
+        context: Context,
+        detail: DetailPanel,
+        findings: FindingsView,
+        graph: GraphView,
+        notes: NotesView,
+        summary: SummaryStrip,
+    ) -> None:
+        super().__init__(context)
+        self._context, self._notes, self._summary = context, notes, summary
         self.policy: Policy | None = None
         self._about: dict[str, str] = {}
-        window.detail.note_wanted.connect(self.ask_note)
-        window.detail.waive_wanted.connect(self.ask_waiver)
-        window.findings.note_wanted.connect(self.ask_note)
-        window.findings.waive_wanted.connect(self.ask_waiver)
-        window.graph.note_wanted.connect(lambda node: self.ask_note(node, -1))
-        window.notes.edited.connect(self.set_note)
+        for view in (detail, findings):
+            view.note_wanted.connect(self.ask_note)
+            view.waive_wanted.connect(self.ask_waiver)
+        graph.note_wanted.connect(lambda node: self.ask_note(node, -1))
+        notes.edited.connect(self.set_note)
+        context.session_opened.connect(self._begin)
+        context.store.analysis_changed.connect(self._refresh)
+
+    def _begin(self) -> None:
+        self.read_policy()
+        self.show_notes()
+
+    def _refresh(self) -> None:
+        if self._context.store.index is not None:
+            self.show_notes()
+            self.show_decision()
 
     # --- keys ---
     def key(self, node: Node, row: int) -> tuple[str, str]:
         """The key of a finding (or of a node, for row -1) and how it reads."""
-        index = self.window.store.index
+        index = self._context.store.index
         assert index is not None
         if row < 0:
-            name = self.window.store.name_of(node)
+            name = self._context.store.name_of(node)
             return name, name
         table = index.findings
         lane, program = int(table.lane[row]), int(table.program[row])
@@ -79,31 +103,32 @@ class Annotations(QObject):
     def ask_note(self, node: Node, row: int) -> None:
         """Ask for the text of a note."""
         key, about = self.key(node, row)
-        old = self.window.actions_.session.notes.get(key, "")
-        text, ok = QInputDialog.getMultiLineText(self.window, self.tr("Note"), about, old)
+        old = self._context.session.notes.get(key, "")
+        text, ok = QInputDialog.getMultiLineText(self._context.dialogs, self.tr("Note"), about, old)
         if ok:
             self._about[key] = about
             self.set_note(key, text)
 
     def set_note(self, key: str, text: str) -> None:
         """Keep a note in the session; an empty one is removed."""
-        notes = self.window.actions_.session.notes
+        notes = self._context.session.notes
         if text.strip():
             notes[key] = text.strip()
         else:
             notes.pop(key, None)
         self.show_notes()
-        self.window.documents.touch()
+        self._context.touched.emit()
 
     def show_notes(self) -> None:
         """List the notes; those of findings that this result does not hold keep their bare key."""
-        w, notes = self.window, self.window.actions_.session.notes
+        notes = self._context.session.notes
         missing = set(notes) - set(self._about)
-        index = w.store.index
+        index = self._context.store.index
         if missing and index is not None:
             self._find(index, missing)
-        number = w.notes.show_notes(notes, self._about)
-        w.notes_dock.setWindowTitle(self.tr("Notes {0}").format(number) if number else self.tr("Notes"))
+        number = self._notes.show_notes(notes, self._about)
+        title = self.tr("Notes {0}").format(number) if number else self.tr("Notes")
+        self._context.page_titled.emit("notes", title)
 
     def _find(self, index: Index, missing: set[str]) -> None:
         table = index.findings
@@ -121,12 +146,12 @@ class Annotations(QObject):
         from kfuncscope.decision.policy import DEFAULT, load
 
         self.policy = DEFAULT
-        path = self.window.actions_.session.policy
+        path = self._context.session.policy
         if path:
             try:
                 self.policy = load(path)
             except InputError as bad:
-                self.window.actions_.say(self.tr("Policy not used: {0}").format(bad), failed=True)
+                self._context.say(self.tr("Policy not used: {0}").format(bad), failed=True)
 
     def decide(self, analysis: Analysis) -> Decision:
         """What the policy says of a result; the built-in one where the session names none."""
@@ -136,47 +161,45 @@ class Annotations(QObject):
 
     def show_decision(self) -> None:
         """Decide off the GUI thread and tell the summary strip."""
-        index = self.window.store.index
+        index = self._context.store.index
         if index is not None:
             analysis = index.analysis
-            self.window.jobs.quick(
-                lambda _stop: self.decide(analysis), self.window.summary.show_decision, key="decision"
-            )
+            self._context.jobs.quick(lambda _stop: self.decide(analysis), self._summary.show_decision, key="decision")
 
     # --- waivers ---
     def ask_waiver(self, node: Node, row: int) -> None:
         """Open the dialog for a waiver on one finding."""
         if row >= 0:
             key, about = self.key(node, row)
-            WaiverDialog(self.window, self, key, about).show()
+            WaiverDialog(self._context.dialogs, self, key, about).show()
 
     def waive(self, key: str, about: str, owner: str, reason: str, expires: datetime.date) -> bool:
         """Write a waiver into the session's policy file (asking for one where there is none yet) and decide anew."""
-        session = self.window.actions_.session
+        session = self._context.session
         path = session.policy
         if not path:
-            start = str(Path(self.window.documents.path or "policy").with_name("policy.toml"))
-            path, _ = QFileDialog.getSaveFileName(self.window, self.tr("Policy file"), start, "*.toml")
+            start = str(Path(self._context.path or "policy").with_name("policy.toml"))
+            path, _ = QFileDialog.getSaveFileName(self._context.dialogs, self.tr("Policy file"), start, "*.toml")
         if not path:
             return False
         try:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(waiver_text(key, owner, reason, expires, about))
         except OSError as bad:
-            self.window.actions_.say(self.tr("Cannot write the policy: {0}").format(bad), failed=True)
+            self._context.say(self.tr("Cannot write the policy: {0}").format(bad), failed=True)
             return False
         session.policy = path
         self.read_policy()
         self.show_decision()
-        self.window.documents.touch()
+        self._context.touched.emit()
         return True
 
 
 class WaiverDialog(QDialog):
     """Who answers for a finding, why, and until when."""
 
-    def __init__(self, window: MainWindow, notes: Annotations, key: str, about: str) -> None:
-        super().__init__(window)
+    def __init__(self, parent: QWidget, notes: Annotations, key: str, about: str) -> None:
+        super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Waive"))
         self.setWindowModality(Qt.WindowModality.WindowModal)

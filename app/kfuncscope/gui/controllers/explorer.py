@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject
 
 from kfuncscope.gui import runner
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.views.compare import CompareView
+from kfuncscope.gui.views.kfuncs import KfuncsView
+from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import Problem
 from kfuncscope.study.lifecycle import OfferRow, from_analysis, with_users
-
-if TYPE_CHECKING:
-    from kfuncscope.gui.mainwindow import MainWindow
 
 
 def key_of(session: Session) -> tuple[tuple[str, ...], ...]:
@@ -26,23 +26,30 @@ def key_of(session: Session) -> tuple[tuple[str, ...], ...]:
 class Explorer(QObject):
     """Keeps the offers of the kernels and joins them with the users of the result that is shown."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self.window = window
+    def __init__(self, context: Context, kfuncs: KfuncsView, timeline: TimelineView) -> None:
+        super().__init__(context)
+        self._context, self._kfuncs, self._timeline = context, kfuncs, timeline
         self.offers: list[OfferRow] = []
         self.problems: list[Problem] = []
         self._key: tuple[tuple[str, ...], ...] = ()
-        window.kfuncs.compare.wanted.connect(self.compare)
-        window.commands.add("compare", self.tr("Compare two kernels"), self.open_compare, "", "Analysis")
+        kfuncs.compare.wanted.connect(self.compare)
+        context.session_opened.connect(self._begin)
+        context.result_shown.connect(self.show_index)
+        context.commands.add("compare", self.tr("Compare two kernels"), self.open_compare, "", "Analysis")
 
     def show_index(self, index: Index) -> None:
         """Show what this result's programs use at once, and all that the kernels offer as soon as it is known."""
-        if self._key == key_of(self.window.actions_.session) and self.offers:
+        if self._key == key_of(self._context.session) and self.offers:
             self._join(index)
             return
         analysis = index.analysis
-        self.window.jobs.quick(lambda _stop: from_analysis(analysis), self._show, key="join")
+        self._context.jobs.quick(lambda _stop: from_analysis(analysis), self._show, key="join")
         self.load()
+
+    def _begin(self) -> None:
+        key = key_of(self._context.session)
+        if not key or key != self._key:
+            self.forget()
 
     def forget(self) -> None:
         """Another session begins: nothing is known of its kernels."""
@@ -51,7 +58,7 @@ class Explorer(QObject):
 
     def load(self) -> None:
         """Work out what the kernels of the session offer, unless that is known."""
-        session = self.window.actions_.session
+        session = self._context.session
         key = key_of(session)
         if not key or (key == self._key and self.offers):
             return
@@ -60,15 +67,15 @@ class Explorer(QObject):
             self._key = key
             self.problems = list(parts[0]) if parts else []
             self.offers = runner.flat(parts[1:])
-            index = self.window.actions_.real
+            index = self._context.real
             if index is not None:
                 self._join(index)
             else:
                 self._show(self.offers)
-                self.window.show_welcome(False)
-                self.window.show_tab(3)
+                self._context.welcome_wanted.emit(False)
+                self._context.view_wanted.emit("kfuncs")
 
-        self.window.jobs.process(
+        self._context.jobs.process(
             runner.offers_in_process,
             (session,),
             done,
@@ -80,33 +87,33 @@ class Explorer(QObject):
 
     def _join(self, index: Index) -> None:
         offers, analysis = self.offers, index.analysis
-        self.window.jobs.quick(lambda _stop: with_users(offers, analysis), self._show, key="join")
+        self._context.jobs.quick(lambda _stop: with_users(offers, analysis), self._show, key="join")
 
     def _show(self, rows: list[OfferRow]) -> None:
-        self.window.kfuncs.show_rows(rows)
-        self.window.timeline.show_rows(rows)
+        self._kfuncs.show_rows(rows)
+        self._timeline.show_rows(rows)
 
     def _failed(self, error: str) -> None:
-        self.window.actions_.say(self.tr("What the kernels offer is not known: {0}").format(error), failed=True)
+        self._context.say(self.tr("What the kernels offer is not known: {0}").format(error), failed=True)
 
     # --- comparing ---
     def open_compare(self) -> None:
         """Bring the comparison to the front."""
-        self.window.show_welcome(False)
-        self.window.show_tab(3)
-        self.window.kfuncs.show_mode(1)
+        self._context.welcome_wanted.emit(False)
+        self._context.view_wanted.emit("kfuncs")
+        self._kfuncs.show_mode(1)
 
     def compare(self, old: int, new: int, deep: bool) -> None:
         """Compare two kernels of the session."""
-        refs = CompareView.refs(self.window.actions_.session)
+        refs = CompareView.refs(self._context.session)
         if not (0 <= old < len(refs) and 0 <= new < len(refs)):
             return
-        view = self.window.kfuncs.compare
+        view = self._kfuncs.compare
 
         def failed(error: str) -> None:
             view.count.setText(error)
 
-        self.window.jobs.process(
+        self._context.jobs.process(
             runner.compare_in_process, (refs[old], refs[new], deep), view.show_rows, "compare",
             self.tr("Compare two kernels"), runner.flat, failed,
         )  # fmt: skip

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDir, QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -25,94 +23,59 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import filters as flt
+from kfuncscope.gui.context import Context
+from kfuncscope.gui.controllers.annotations import Annotations
+from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
+from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.words import counted
-from kfuncscope.model.analysis import Analysis, ArchResult
-from kfuncscope.storage.files import Problem
-
-if TYPE_CHECKING:
-    from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.study import scope as scopes
 
 VIEW_SVG, VIEW_PNG = "view.svg", "view.png"
 ALL, FILTERED, SELECTED = "all", "filtered", "selection"
 
 
-def narrowed(index: Index, programs: Mask, lane: int) -> Analysis:
-    """The analysis with only some programs, and only one lane unless ``lane`` is -1."""
-    keep = {(index.objects[p.object], p.name, p.section) for p, on in zip(index.programs, programs, strict=True) if on}
-    arches = []
-    for number, arch in enumerate(index.analysis.arches):
-        if 0 <= lane < index.overall and lane != number:
-            continue
-        objects = []
-        for obj in arch.objects:
-            left = tuple(p for p in obj.programs if (obj.object, p.program, p.section) in keep)
-            if left:
-                objects.append(replace(obj, programs=left))
-        arches.append(replace(arch, objects=tuple(objects)))
-    return partial(index.analysis, tuple(arches))
-
-
-def partial(whole: Analysis, arches: tuple[ArchResult, ...]) -> Analysis:
-    """The analysis with only these results; one that lacks programs says so and is never clear."""
-    left, given = (sum(len(o.programs) for a in some for o in a.objects) for some in (arches, whole.arches))
-    if left == given:
-        return replace(whole, arches=arches)
-    of = counted(given, "verdict", "verdicts")
-    reason = f"holds {left:,} of {of}, as filters or the selection left them: the rest is not told"
-    return replace(whole, arches=arches, problems=(Problem("this report", reason), *whole.problems))
-
-
-def redacted(analysis: Analysis) -> Analysis:
-    """The analysis with the folders of all inputs left out."""
-
-    def base(path: str) -> str:
-        return os.path.basename(path.rstrip("/")) or path
-
-    objects = tuple(replace(o, places=tuple(replace(p, path=base(p.path)) for p in o.places)) for o in analysis.objects)
-    problems = tuple(replace(p, path=base(p.path)) for p in analysis.problems)
-    arches = []
-    for arch in analysis.arches:
-        old, new = (
-            replace(k, inputs=tuple(replace(i, path=base(i.path)) for i in k.inputs)) for k in (arch.old, arch.new)
-        )
-        arches.append(replace(arch, old=old, new=new))
-    return replace(analysis, arches=tuple(arches), objects=objects, problems=problems)
-
-
 class Exports(QObject):
     """Writes what the dialog asks for, off the GUI thread where no painting is needed."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self.window = window
-        window.commands.add("export", self.tr("Export…"), self.dialog, "Ctrl+E", "File")
-        window.export.clicked.connect(self.dialog)
-        window.graph.export_wanted.connect(self.dialog)
+    def __init__(self, context: Context, toolbar: Toolbar, graph: GraphView, annotations: Annotations) -> None:
+        super().__init__(context)
+        self._context, self._graph, self._annotations = context, graph, annotations
+        context.commands.add("export", self.tr("Export…"), self.dialog, "Ctrl+E", "File")
+        toolbar.export.clicked.connect(self.dialog)
+        graph.export_wanted.connect(self.dialog)
 
     def dialog(self) -> None:
         """Ask what to export and where to."""
-        if self.window.store.index is not None:
-            ExportDialog(self.window, self).show()
+        if self._context.store.index is not None:
+            ExportDialog(self._context, self).show()
 
     def analysis(self, scope: str, redact: bool) -> Analysis:
         """What an export is of."""
-        store, index = self.window.store, self.window.store.index
+        store, index = self._context.store, self._context.store.index
         assert index is not None
         made = index.analysis
         if scope == FILTERED:
-            made = narrowed(index, flt.program_mask(index, store.filters), store.lane)
+            made = self._narrow(index, flt.program_mask(index, store.filters), store.lane)
         elif scope == SELECTED and store.selected is not None:
-            made = narrowed(index, self._selected(index, store.selected), store.lane)
-        return redacted(made) if redact else made
+            made = self._narrow(index, self._selected(index, store.selected), store.lane)
+        return scopes.redact(made) if redact else made
+
+    def _narrow(self, index: Index, programs: Mask, lane: int) -> Analysis:
+        """Only some programs, and only one architecture unless ``lane`` is -1."""
+        kept = {
+            (index.objects[p.object], p.name, p.section) for p, on in zip(index.programs, programs, strict=True) if on
+        }
+        arches = index.analysis.arches if not 0 <= lane < index.overall else (index.analysis.arches[lane],)
+        return scopes.narrow(index.analysis, lambda _a, o, p: (o.object, p.program, p.section) in kept, arches)
 
     def _selected(self, index: Index, node: Node) -> Mask:
-        return flt.isolated(index, self.window.store.lane, self.window.store.name_of(node))
+        return flt.isolated(index, self._context.store.lane, self._context.store.name_of(node))
 
     def write(self, path: str, what: str, scope: str = ALL, redact: bool = False, open_after: bool = False) -> None:
         """Write one file; tells in the status bar how it went."""
-        w = self.window
         if what in (VIEW_SVG, VIEW_PNG):
             try:
                 self.picture(path, what)
@@ -122,7 +85,7 @@ class Exports(QObject):
             self._written(path, open_after)
             return
         analysis = self.analysis(scope, redact)
-        decision = w.notes_.decide(analysis)
+        decision = self._annotations.decide(analysis)
 
         def work(_stop: object) -> str:
             from kfuncscope import report
@@ -130,7 +93,7 @@ class Exports(QObject):
             report.write(report.make(analysis, decision), path)
             return path
 
-        w.jobs.quick(
+        self._context.jobs.quick(
             work,
             lambda done: self._written(done, open_after),
             "export",
@@ -142,13 +105,13 @@ class Exports(QObject):
         """Write the graph as it is filtered now. Raises OSError where it cannot be written."""
         from kfuncscope.gui.graph import export
 
-        scene = self.window.graph.canvas.scene
+        scene = self._graph.canvas.scene
         if scene is None or not len(scene):
             raise OSError(self.tr("the graph is empty"))
         (export.svg if what == VIEW_SVG else export.png)(scene, path, self._title())
 
     def _title(self) -> str:
-        index, lane = self.window.store.index, self.window.store.lane
+        index, lane = self._context.store.index, self._context.store.lane
         assert index is not None
         arch = index.arches[lane] if lane >= 0 else None
         said = f"{arch.arch}: {arch.old.label} → {arch.new.label}" if arch else self.tr("all architectures")
@@ -157,23 +120,23 @@ class Exports(QObject):
         return f"kfuncscope · {said}"
 
     def _written(self, path: str, open_after: bool) -> None:
-        self.window.actions_.say(self.tr("Written: {0}").format(path))
+        self._context.say(self.tr("Written: {0}").format(path))
         if open_after:
             QDesktopServices.openUrl(QUrl.fromLocalFile(path))
 
     def _failed(self, error: str) -> None:
-        self.window.actions_.say(self.tr("Export failed: {0}").format(error), failed=True)
+        self._context.say(self.tr("Export failed: {0}").format(error), failed=True)
 
 
 class ExportDialog(QDialog):
     """Format, scope, paths, where to."""
 
-    def __init__(self, window: MainWindow, exports: Exports) -> None:
-        super().__init__(window)
+    def __init__(self, context: Context, exports: Exports) -> None:
+        super().__init__(context.dialogs)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Export"))
         self.setWindowModality(Qt.WindowModality.WindowModal)  # what it offers is of the filters as they are now
-        self._window, self._exports = window, exports
+        self._exports = exports
         self.format = QComboBox()
         for word, value in (
             (self.tr("HTML report, one file"), ".html"), (self.tr("PDF report"), ".pdf"), (self.tr("Markdown"), ".md"),
@@ -184,7 +147,7 @@ class ExportDialog(QDialog):
         ):  # fmt: skip
             self.format.addItem(word, value)
         self.scope = QComboBox()
-        index, store = window.store.index, window.store
+        index, store = context.store.index, context.store
         assert index is not None
         passing = int(flt.program_mask(index, store.filters).sum())
         self.scope.addItem(self.tr("everything ({0})").format(self._programs(len(index.programs))), ALL)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import (
     QComboBox,
@@ -19,36 +17,54 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from kfuncscope.gui import theme
+from kfuncscope.gui.context import Context
+from kfuncscope.gui.controllers.results import Results
+from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import CODE, Index
 from kfuncscope.gui.store import NEED, Node
+from kfuncscope.gui.toolbar import Toolbar
+from kfuncscope.gui.views.banner import Banner
+from kfuncscope.gui.views.detail import DetailPanel
+from kfuncscope.gui.views.findings import FindingsView
+from kfuncscope.gui.views.kfuncs import KfuncsView
+from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.upgrade import whatif
 from kfuncscope.upgrade.whatif import Action, Change
-
-if TYPE_CHECKING:
-    from kfuncscope.gui.mainwindow import MainWindow
 
 
 class Hypotheses(QObject):
     """Keeps the assumptions and makes the hypothetical result from the real one, off the GUI thread."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self.window = window
+    def __init__(
+        self,
+        context: Context,
+        results: Results,
+        toolbar: Toolbar,
+        banner: Banner,
+        summary: SummaryStrip,
+        graph: GraphView,
+        detail: DetailPanel,
+        findings: FindingsView,
+        kfuncs: KfuncsView,
+    ) -> None:
+        super().__init__(context)
+        self._context, self._results, self._kfuncs = context, results, kfuncs
+        self._banner, self._summary = banner, summary
         self.changes: list[Change] = []
-        window.commands.add("whatif", self.tr("What if…"), self.dialog, "Ctrl+Shift+W", "Analysis")
-        window.commands.add("whatif.clear", self.tr("Back to the real result"), self.clear, "", "Analysis")
-        window.whatif.clicked.connect(self.dialog)
-        window.banner_button.clicked.connect(self.clear)
-        window.graph.whatif_wanted.connect(self.toggle_node)
-        window.detail.whatif_wanted.connect(self.toggle_node)
-        window.findings.whatif_wanted.connect(self.toggle_node)
-        window.kfuncs.whatif_wanted.connect(lambda kind, name: self.assume(NeedKind(kind), name, Action.REMOVED))
+        context.commands.add("whatif", self.tr("What if…"), self.dialog, "Ctrl+Shift+W", "Analysis")
+        context.commands.add("whatif.clear", self.tr("Back to the real result"), self.clear, "", "Analysis")
+        toolbar.whatif.clicked.connect(self.dialog)
+        banner.button.clicked.connect(self.clear)
+        for view in (graph, detail, findings):
+            view.whatif_wanted.connect(self.toggle_node)
+        context.session_opened.connect(self.forget)
+        context.result_arriving.connect(self.forget)
+        kfuncs.whatif_wanted.connect(lambda kind, name: self.assume(NeedKind(kind), name, Action.REMOVED))
 
     def toggle_node(self, node: Node) -> None:
         """Assume the opposite of what a need is: a broken one stays, one that works goes away; asked again, neither."""
-        index, real = self.window.store.index, self.window.actions_.real
+        index, real = self._context.store.index, self._context.real
         if index is None or real is None or node.column != NEED:
             return
         kind, name = index.needs[node.id]
@@ -78,66 +94,59 @@ class Hypotheses(QObject):
     def forget(self) -> None:
         """A new real result is shown: nothing is assumed any more."""
         self.changes = []
-        self._banner()
+        self._tell()
 
     def recompute(self) -> None:
         """Show the real result under the assumptions."""
-        real = self.window.actions_.real
+        real = self._context.real
         if real is None:
             return
         changes = tuple(self.changes)
         if not changes:
             self._show(real)
             return
-        self.window.jobs.quick(
+        self._context.jobs.quick(
             lambda _stop: Index(whatif.apply(real.analysis, changes), real.steps), self._show, key="whatif"
         )
 
     def _show(self, index: Index) -> None:
-        w, real = self.window, self.window.actions_.real
+        real = self._context.real
         if real is None:
             return
-        w.summary.before = {label: real.counts(i) for i, label in enumerate(real.lanes)} if self.changes else {}
-        w.actions_.show_hypothetical(index)
-        self._banner()
+        self._summary.before = {label: real.counts(i) for i, label in enumerate(real.lanes)} if self.changes else {}
+        self._results.show_hypothetical(index)
+        self._tell()
 
-    def _banner(self) -> None:
-        w = self.window
-        w.banner.setVisible(bool(self.changes))
+    def _tell(self) -> None:
         if not self.changes:
+            self._banner.tell("")
             return
-        c = theme.look()
-        tint, ink = c.tints[Verdict.RISK], c.verdicts[Verdict.RISK]
-        w.banner.setStyleSheet(f"QFrame {{ background: {tint}; border: 1px solid {ink}; border-radius: 6px; }}"
-                               "QLabel { border: 0; }")  # fmt: skip
         named = ", ".join(str(x) for x in self.changes[:4]) + (" …" if len(self.changes) > 4 else "")
-        real, index = w.actions_.real, w.store.index
+        real, index = self._context.real, self._context.store.index
         more = ""
         if real is not None and index is not None:
             delta = index.counts(-1)[Verdict.BREAKS] - real.counts(-1)[Verdict.BREAKS]
             breaks = self.tr("program breaks") if abs(delta) == 1 else self.tr("programs break")
             more = f" · {delta:+d} {breaks}".replace("-", "−")
-        w.banner_text.setText(self.tr("What if: {0}{1}. This is not a real result.").format(named, more))
+        self._banner.tell(self.tr("What if: {0}{1}. This is not a real result.").format(named, more))
 
     def dialog(self) -> None:
         """Open the list of assumptions."""
-        if self.window.actions_.real is not None:
-            WhatIfDialog(self.window, self).show()
+        real = self._context.real
+        if real is not None:
+            known = [*real.needs, *((row.kind, row.name) for row in self._kfuncs.rows)]
+            WhatIfDialog(self._context, self, known).show()
 
 
 class WhatIfDialog(QDialog):
     """Type a name, choose what happens to it; the list below takes each assumption back."""
 
-    def __init__(self, window: MainWindow, hypotheses: Hypotheses) -> None:
-        super().__init__(window)
+    def __init__(self, context: Context, hypotheses: Hypotheses, known: list[tuple[NeedKind, str]]) -> None:
+        super().__init__(context.dialogs)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("What if…"))
         self._hypotheses = hypotheses
-        index = window.actions_.real
-        assert index is not None
-        self._known = {f"{k.value} {n}": (k, n) for k, n in index.needs}
-        for row in window.kfuncs.rows:
-            self._known.setdefault(f"{row.kind.value} {row.name}", (row.kind, row.name))
+        self._known = {f"{kind.value} {name}": (kind, name) for kind, name in known}
         text = QLabel(self.tr("Mark a kfunc, helper, hook, type or member as removed, changed or kept: who breaks? "
                               "Nothing here is mixed into exported results without saying so."))  # fmt: skip
         text.setWordWrap(True)
@@ -168,7 +177,7 @@ class WhatIfDialog(QDialog):
         self.said = QLabel()
         self.said.setObjectName("muted")
         self._lay_out(text)
-        window.store.analysis_changed.connect(self._fill)  # a new real result ends all assumptions
+        context.store.analysis_changed.connect(self._fill)  # a new real result ends all assumptions
         self._fill()
 
     def _lay_out(self, text: QLabel) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
-
-if TYPE_CHECKING:
-    from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.graph.view import GraphView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +24,23 @@ class Step:
     before: Callable[[], object] | None = None
 
 
-def steps(w: MainWindow) -> list[Step]:
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """The parts of the window that the tour goes to, and how a view comes to the front."""
+
+    summary: QWidget
+    graph: GraphView
+    detail: QWidget
+    matrix: QWidget
+    chips: QWidget
+    whatif: QWidget
+    problems: QWidget
+    show: Callable[[str], object]
+
+
+def steps(w: Stops) -> list[Step]:
     """The stops of the tour."""
-    tr = w.tr
+    tr = w.graph.tr
     return [
         Step(
             tr("The decision first"),
@@ -38,7 +49,7 @@ def steps(w: MainWindow) -> list[Step]:
                 "Click a card to narrow everything to it."
             ),
             lambda: w.summary,
-            lambda: w.show_tab(0),
+            lambda: w.show("graph"),
         ),
         Step(
             tr("What breaks what"),
@@ -52,13 +63,13 @@ def steps(w: MainWindow) -> list[Step]:
         Step(
             tr("The whole story"),
             tr("Verdict, how far it reaches, the rule, both declarations, the source line, and C to copy."),
-            lambda: w.detail_dock,
+            lambda: w.detail,
         ),
         Step(
             tr("All architectures at once"),
             tr("Programs by architecture. A click on a cell narrows to it."),
             lambda: w.matrix,
-            lambda: w.show_tab(1),
+            lambda: w.show("matrix"),
         ),
         Step(
             tr("Filters are chips"),
@@ -72,7 +83,7 @@ def steps(w: MainWindow) -> list[Step]:
                 "every command and name."
             ),
             lambda: w.whatif,
-            lambda: w.show_tab(0),
+            lambda: w.show("graph"),
         ),
         Step(
             tr("Nothing is skipped silently"),
@@ -80,8 +91,8 @@ def steps(w: MainWindow) -> list[Step]:
                 "What could not be read or judged stands here with its reason. "
                 "Now drop your own kernels and objects on the window."
             ),
-            lambda: w.problems_dock,
-            lambda: w.problems_dock.raise_(),
+            lambda: w.problems,
+            lambda: w.problems.raise_(),
         ),
     ]
 
@@ -89,11 +100,11 @@ def steps(w: MainWindow) -> list[Step]:
 class Tour(QWidget):
     """Covers the window, leaves a hole over the target; goes away at the end or on Esc."""
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, window: QWidget, stops: Stops) -> None:
         super().__init__(window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._window = window
-        self._steps = steps(window)
+        self._steps = steps(stops)
         self.number = 0
         self.bubble = QFrame(self)
         self.bubble.setObjectName("card")

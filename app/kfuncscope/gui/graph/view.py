@@ -8,13 +8,13 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.filters import Token, values, without
 from kfuncscope.gui.graph import scene as scn
 from kfuncscope.gui.graph.canvas import GraphCanvas
 from kfuncscope.gui.graph.paint import Marks, NodePainter
 from kfuncscope.gui.index import SCALE
-from kfuncscope.gui.jobs import Jobs
-from kfuncscope.gui.store import NEED, Node, Store
+from kfuncscope.gui.store import NEED, Node
 from kfuncscope.model.verdict import Verdict
 
 BACKGROUND_NODES = 1500
@@ -126,9 +126,10 @@ class GraphView(QWidget):
     note_wanted = Signal(Node)
     export_wanted = Signal()
 
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._store, self._jobs = store, jobs
+        store = context.store
+        self._store, self._jobs = store, context.jobs
         self._serial = 0
         self._text = ""
         self.context: bool | None = None

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.jobs import Job, Jobs
+from kfuncscope.gui.context import Context
+from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.table import Cell
@@ -34,7 +35,7 @@ class ProblemsView(QWidget):
     remove_wanted = Signal(str)
     type_wanted = Signal(str, str)
 
-    def __init__(self) -> None:
+    def __init__(self, _context: Context) -> None:
         super().__init__()
         self._bad: list[bool] = []
         self._told: list[tuple[str, str]] = []
@@ -126,9 +127,9 @@ class _Bar(QStyledItemDelegate):
 class JobsView(QWidget):
     """Every job of this run of the program, newest last, each with a button while it runs."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._jobs = jobs
+        jobs = self._jobs = context.jobs
         self._rows: dict[int, int] = {}
         self.model = ListModel([self.tr("Job"), self.tr("State"), self.tr("Progress"), self.tr("Time"), ""])
         self.table = QTableView()
@@ -186,7 +187,7 @@ class NotesView(QWidget):
 
     edited = Signal(str, str)
 
-    def __init__(self) -> None:
+    def __init__(self, _context: Context) -> None:
         super().__init__()
         self._keys: list[str] = []
         self.model = ListModel([self.tr("On"), self.tr("Note")], editable=1, edited=self._edit)

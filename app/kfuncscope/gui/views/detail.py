@@ -13,8 +13,9 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
-from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
+from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views import words
 from kfuncscope.gui.views.story import NARROWEST, Story
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
@@ -77,9 +78,9 @@ class DetailPanel(QScrollArea):
     waive_wanted = Signal(Node, int)
     whatif_wanted = Signal(Node)
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._store = store
+        store = self._store = context.store
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumWidth(NARROWEST)

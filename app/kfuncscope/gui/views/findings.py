@@ -17,9 +17,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.models.table import Cell
-from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node, Store
+from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.detail import as_text
 
 _WIDTHS = {
@@ -68,9 +69,9 @@ class FindingsView(QWidget):
     note_wanted = Signal(Node, int)
     waive_wanted = Signal(Node, int)
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._store = store
+        store = self._store = context.store
         self._quiet = False
         self.model = fm.FindingsModel()
         self.table = QTableView()

@@ -6,9 +6,10 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
 from kfuncscope.gui.models.table import Cell
-from kfuncscope.gui.store import OBJECT, Node, Store
+from kfuncscope.gui.store import OBJECT, Node
 from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.session.session import Session
 
@@ -25,9 +26,9 @@ class _Short(QStyledItemDelegate):
 class InputsView(QTreeView):
     """The tree. Kernels and packages start folded where there are many."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._store = store
+        self._store = context.store
         self.tree = InputsModel()
         self.setModel(self.tree)
         self.setHeaderHidden(True)

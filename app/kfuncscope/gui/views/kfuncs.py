@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.compare import CompareView
@@ -177,7 +178,7 @@ class KfuncsView(QWidget):
     whatif_wanted = Signal(str, str)
     who_wanted = Signal(str, str)
 
-    def __init__(self) -> None:
+    def __init__(self, _context: Context) -> None:
         super().__init__()
         self.rows: list[OfferRow] = []
         self.current: OfferRow | None = None

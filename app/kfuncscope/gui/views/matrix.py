@@ -20,10 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
 from kfuncscope.gui.models.table import Cell
-from kfuncscope.gui.store import OBJECT, PROGRAM, Node, Store
+from kfuncscope.gui.store import OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.views.words import counted
@@ -74,9 +75,9 @@ class _Cell(QStyledItemDelegate):
 class MatrixView(QWidget):
     """The table with its choices of grouping and order. A click on a cell narrows to architecture and program."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._store = store
+        store = self._store = context.store
         self.model = MatrixModel()
         self.table = QTableView()
         self.table.setModel(self.model)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import plain_table
@@ -117,7 +118,7 @@ class TimelineView(QWidget):
 
     chosen = Signal(str, str)
 
-    def __init__(self) -> None:
+    def __init__(self, _context: Context) -> None:
         super().__init__()
         self._rows: list[OfferRow] = []
         self._arch = ""

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The views of the window: one line each. A new view is its own file and a line here.
+
+A page is made with the window's Context as its only argument. Tabs get Ctrl+1, Ctrl+2 … in this order; the window's
+attribute of a page is its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtWidgets import QWidget
+
+from kfuncscope.gui.context import Context
+from kfuncscope.gui.graph.view import GraphView
+from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
+from kfuncscope.gui.views.detail import DetailPanel
+from kfuncscope.gui.views.findings import FindingsView
+from kfuncscope.gui.views.inputs import InputsView
+from kfuncscope.gui.views.kfuncs import KfuncsView
+from kfuncscope.gui.views.matrix import MatrixView
+from kfuncscope.gui.views.timeline import TimelineView
+
+
+class Place(Enum):
+    """Where a page stands when the window is opened for the first time."""
+
+    TAB = "tab"
+    LEFT = "left"
+    RIGHT = "right"
+    BOTTOM = "bottom"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One view: its id (a stable word), its title (translated in the context "Pages"), its place and how it is made.
+
+    ``heading`` shows the title inside the dock.
+    """
+
+    id: str
+    title: str
+    place: Place
+    make: Callable[[Context], QWidget]
+    heading: bool = False
+
+
+PAGES = (
+    Page("graph", "Graph", Place.TAB, GraphView),
+    Page("matrix", "Matrix", Place.TAB, MatrixView),
+    Page("findings", "Findings", Place.TAB, FindingsView),
+    Page("kfuncs", "kfuncs", Place.TAB, KfuncsView),
+    Page("timeline", "Timeline", Place.TAB, TimelineView),
+    Page("inputs", "Inputs", Place.LEFT, InputsView, heading=True),
+    Page("detail", "Detail", Place.RIGHT, DetailPanel),
+    Page("problems", "Problems", Place.BOTTOM, ProblemsView),
+    Page("jobs", "Jobs", Place.BOTTOM, JobsView),
+    Page("notes", "Notes", Place.BOTTOM, NotesView),
+)
+TABS = tuple(page for page in PAGES if page.place is Place.TAB)

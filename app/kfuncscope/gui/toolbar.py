@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The toolbar: open, pair under study, analyse, search, what-if, export. Controllers connect its widgets."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolBar,
+    QWidget,
+)
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.stylesheet import toolbar_style
+
+NARROW = 1140  # below this width the kernels' names matter more than the program's
+
+
+class Toolbar(QToolBar):
+    """The main tool bar. ``old_box`` and ``new_box`` hold the kernels of the session by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle(self.tr("Main"))
+        self.setObjectName("main")
+        self.setMovable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.brand = QLabel("kfuncscope")
+        self.brand.setObjectName("brand")
+        self.brand.setFont(theme.ui_font(1, bold=True))
+        self.open_kernels = QPushButton(self.tr("Open kernels…"))
+        self.add_objects = QPushButton(self.tr("Add objects…"))
+        self.old_box, self.new_box = self._box(self.tr("Old kernel")), self._box(self.tr("New kernel"))
+        self.analyse = QPushButton(self.tr("Analyse  F5"))
+        self.analyse.setObjectName("primary")
+        self.whatif = QPushButton(self.tr("What if…"))
+        self.export = QPushButton(self.tr("Export…"))
+        self._search_field()
+        for button, tip in (
+            (self.open_kernels, self.tr("Choose kernel files: first the old, then the new (Ctrl+O)")),
+            (self.add_objects, self.tr("Add objects, packages or folders of them (Ctrl+Shift+A)")),
+            (self.analyse, self.tr("Re-run the analysis (F5)")),
+            (self.whatif, self.tr("Assume that something is removed, changed or kept")),
+            (self.export, self.tr("Write a report, or the graph as a picture (Ctrl+E)")),
+        ):
+            button.setToolTip(tip)
+        self._lay_out()
+        self.dress()
+
+    @staticmethod
+    def _box(name: str) -> QComboBox:
+        box = QComboBox()
+        box.setAccessibleName(name)
+        box.setToolTip(name)
+        box.setMinimumWidth(90)
+        box.setFont(theme.mono(-0.5))
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        return box
+
+    def _search_field(self) -> None:
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
+        self.search.setAccessibleName(self.tr("Search"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(110)
+        self.search.setMaximumWidth(290)
+        self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
+        self.hide_others.setCheckable(True)
+        self.hide_others.setChecked(True)
+        self.hide_others.setToolTip(self.tr("On: hide what the search does not find. Off: only mark what it finds."))
+
+    def _lay_out(self) -> None:
+        old_label, arrow = QLabel(self.tr("Old")), QLabel(self.tr("→ New"))
+        for label in (old_label, arrow):
+            label.setObjectName("muted")
+            label.setContentsMargins(6, 0, 0, 0)
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(10, 7, 10, 7)
+        line.setSpacing(7)
+        for label in (self.brand, old_label, arrow):
+            label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        for widget in (
+            self.brand, self.open_kernels, self.add_objects, old_label, self.old_box, arrow, self.new_box, self.analyse,
+        ):  # fmt: skip
+            line.addWidget(widget)
+        line.addStretch(1)
+        line.addWidget(self.search, 1000)
+        line.addWidget(self.whatif)
+        line.addWidget(self.export)
+        self.addWidget(holder)
+
+    def dress(self) -> None:
+        """Take the colours of the palette."""
+        self.setStyleSheet(toolbar_style())
+        self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
+
+    def fit(self, width: int) -> None:
+        """Leave out what a window of this width has no room for."""
+        self.brand.setVisible(width >= NARROW)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A part of an analysis for a report: some programs, one architecture, or everything without the folders of inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict
+from kfuncscope.storage.files import Problem
+
+Keep = Callable[[ArchResult, ObjectVerdict, ProgramVerdict], bool]
+
+
+def narrow(analysis: Analysis, keep: Keep, arches: tuple[ArchResult, ...] | None = None) -> Analysis:
+    """Only the programs for which ``keep`` is true, of all architectures or of those in ``arches``.
+
+    A result that lacks programs says so as a problem, so that no report of a part is ever clear.
+    """
+    kept = []
+    for arch in analysis.arches if arches is None else arches:
+        objects = []
+        for obj in arch.objects:
+            left = tuple(p for p in obj.programs if keep(arch, obj, p))
+            if left:
+                objects.append(replace(obj, programs=left))
+        kept.append(replace(arch, objects=tuple(objects)))
+    left_programs, all_programs = (_programs(some) for some in (kept, analysis.arches))
+    if left_programs == all_programs:
+        return replace(analysis, arches=tuple(kept))
+    noun = "verdict" if all_programs == 1 else "verdicts"
+    reason = f"contains {left_programs:,} of {all_programs:,} {noun}; filters or a selection removed the others"
+    return replace(analysis, arches=tuple(kept), problems=(Problem("this report", reason), *analysis.problems))
+
+
+def _programs(arches: tuple[ArchResult, ...] | list[ArchResult]) -> int:
+    return sum(len(o.programs) for a in arches for o in a.objects)
+
+
+def redact(analysis: Analysis) -> Analysis:
+    """The analysis without the folders of inputs: every path is cut to its last part."""
+    objects = tuple(
+        replace(o, places=tuple(replace(p, path=_base(p.path)) for p in o.places)) for o in analysis.objects
+    )
+    problems = tuple(replace(p, path=_base(p.path)) for p in analysis.problems)
+    arches = []
+    for arch in analysis.arches:
+        old, new = (
+            replace(k, inputs=tuple(replace(i, path=_base(i.path)) for i in k.inputs)) for k in (arch.old, arch.new)
+        )
+        arches.append(replace(arch, old=old, new=new))
+    return replace(analysis, arches=tuple(arches), objects=objects, problems=problems)
+
+
+def _base(path: str) -> str:
+    return os.path.basename(path.rstrip("/")) or path
