@@ -127,6 +127,11 @@ def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.Argument
     obj.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     obj.set_defaults(run="inspect:run_object")
 
+    rule = commands.add_parser("rule", help="what a rule (R-7.10) or a failure code (kfunc_not_found) means")
+    rule.add_argument("ids", nargs="*", metavar="ID", help="rule ids and failure codes, as findings show them")
+    rule.add_argument("--list", action="store_true", dest="every", help="list all rules and failure codes")
+    rule.set_defaults(run="rule:run")
+
 
 def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="open the main job on the sample data")

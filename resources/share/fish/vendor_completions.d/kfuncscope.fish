@@ -50,7 +50,7 @@ function _shtab_kfuncscope_using
   test "$_shtab_kfuncscope_cmdpath" = "$argv"
 end
 
-set -g _shtab_kfuncscope_commands check judge relocate explain diff merge compare path usage promise 'promise make' 'promise check' kernel object demo gui knowledge 'knowledge build' 'knowledge list' cache
+set -g _shtab_kfuncscope_commands check judge relocate explain diff merge compare path usage promise 'promise make' 'promise check' kernel object rule demo gui knowledge 'knowledge build' 'knowledge list' cache
 set -g _shtab_kfuncscope_opts_with_value --annotate --arch --baseline --fail-on --format --kernel --kind --new --old --out --output --picture --policy --release --report --section-type --shard --step --workers -o
 
 complete -c kfuncscope -e
@@ -159,6 +159,9 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using object' -s h -l help -d 'show
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l format -xka "table json" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
+complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a rule -d 'what a rule (R-7.10) or a failure code (kfunc_not_found) means'
+complete -c kfuncscope -n '_shtab_kfuncscope_using rule' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using rule' -l list -d 'list all rules and failure codes'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a demo -d 'open the main job on the sample data'
 complete -c kfuncscope -n '_shtab_kfuncscope_using demo' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using demo' -l picture -xka "(__fish_complete_path (commandline -ct))" -d 'draw the window into a picture instead of opening it'

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Failure codes: what fails, as one word that stays the same between versions; titles are in model.catalogue."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Failure(StrEnum):
+    """What fails, in one word (``kfunc_not_found``); empty where nothing does.
+
+    Words that earlier versions wrote are read as the code that took their place.
+    """
+
+    NONE = ""
+    KFUNC_NOT_FOUND = "kfunc_not_found"
+    KFUNC_NOT_ALLOWED = "kfunc_not_allowed"
+    KFUNC_ADDRESS = "kfunc_address"
+    JIT_NO_KFUNC = "jit_no_kfunc"
+    JIT_CAPABILITY = "jit_capability"
+    KSYM_NOT_FOUND = "ksym_not_found"
+    KSYM_NO_ADDRESS = "ksym_no_address"
+    KCONFIG_NOT_FOUND = "kconfig_not_found"
+    CORE_RELOC_POISONED = "core_reloc_poisoned"
+    CORE_RELOC_ERROR = "core_reloc_error"
+    HELPER_NOT_AVAILABLE = "helper_not_available"
+    LICENCE = "licence"
+    INSN_UNSUPPORTED = "insn_unsupported"
+    TYPE_UNSUPPORTED = "type_unsupported"
+    ATTACH_BTF_NOT_FOUND = "attach_btf_not_found"
+    ATTACH_TARGET_REJECTED = "attach_target_rejected"
+    CTX_ACCESS_REJECTED = "ctx_access_rejected"
+    NULL_CHECK_MISSING = "null_check_missing"
+    ATTACH_FAILED = "attach_failed"
+    RUNTIME_TARGET = "runtime_target"
+    FREPLACE_TARGET = "freplace_target"
+    STRUCT_OPS_MISMATCH = "struct_ops_mismatch"
+    MAP_NOT_CREATED = "map_not_created"
+    UNKNOWN_SECTION = "unknown_section"
+    OBJECT_REFUSED = "object_refused"
+    ENDIANNESS = "endianness"
+    NO_KERNEL_BTF = "no_kernel_btf"
+    NO_BPF_SYSCALL = "no_bpf_syscall"
+    KERNEL_FAULT = "kernel_fault"
+    WHAT_IF = "what_if"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Failure | None:
+        """The code of a word that an earlier version wrote."""
+        return _EARLIER.get(value) if isinstance(value, str) else None
+
+    @property
+    def key(self) -> str:
+        """The word from which the keys of findings are made: the first that was ever written for this code."""
+        return _FIRST_WORDS.get(self, self.value)
+
+
+# Words of earlier versions. Keys of findings (waivers, notes, baselines) are still made of them.
+_FIRST_WORDS: dict[Failure, str] = {
+    Failure.JIT_CAPABILITY: "jit",
+    Failure.KSYM_NO_ADDRESS: "ksym_addr_not_found",
+    Failure.HELPER_NOT_AVAILABLE: "helper_unknown_or_not_allowed",
+    Failure.TYPE_UNSUPPORTED: "einval_empty_log",
+    Failure.CTX_ACCESS_REJECTED: "verifier_other",
+    Failure.NULL_CHECK_MISSING: "verifier_other",
+    Failure.ATTACH_FAILED: "attach",
+    Failure.FREPLACE_TARGET: "needs_target_prog",
+    Failure.STRUCT_OPS_MISMATCH: "struct_ops_type_or_member",
+    Failure.OBJECT_REFUSED: "open_failed",
+    Failure.ENDIANNESS: "wrong_endian_object",
+    Failure.KERNEL_FAULT: "kernel_build",
+    Failure.WHAT_IF: "what-if",
+}
+_EARLIER = {word: code for code, word in reversed(_FIRST_WORDS.items())}
