@@ -7,11 +7,11 @@ import re
 import struct
 from collections.abc import Iterator
 
+from kfuncscope.arch import arch_of_elf
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.unpack import decompress, peel
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import ArchiveError, ImageError, InputError
-from kfuncscope.intake.identity import arch_of_elf
 
 _BANNER = re.compile(rb"Linux version \d")
 _SMALLEST = 1 << 16
