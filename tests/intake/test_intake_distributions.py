@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from test_intake_kernels import BTF, VMLINUZ, R, check_whole, modules, save
 
+from kfuncscope.arch import arch_of_release
 from kfuncscope.errors import KernelError
-from kfuncscope.intake.identity import arch_of_release
 from kfuncscope.intake.kernels import kernel_files, named_kernels
 from support import archivewriter as write
 from support import kernelfiles as make

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kfuncscope.btf.scan import btf_end
 from kfuncscope.errors import ImageError, InputError
-from kfuncscope.intake.image import btf_end, find_btf, image_arch, unpack_image
+from kfuncscope.intake.image import find_btf, image_arch, unpack_image
 from support import archivewriter as write
 from support.btfwriter import BtfWriter
 from support.elfwriter import ElfWriter

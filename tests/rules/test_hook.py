@@ -285,6 +285,24 @@ def test_r_5_1_trampolines(arch: str, release: str, config: dict[str, str], atta
     assert (found.loads, found.attaches) == (Tri.YES, Tri(attaches))
 
 
+@pytest.mark.parametrize(
+    ("arch", "release", "count", "attaches"),
+    [
+        ("x86_64", "6.4", 6, "yes"), ("x86_64", "6.5", 7, "no"), ("x86_64", "6.6", 7, "yes"),
+        ("arm64", "6.12", 8, "yes"), ("arm64", "6.15", 9, "no"), ("arm64", "6.16", 9, "yes"),
+        ("riscv64", "6.10", 8, "yes"), ("riscv64", "6.10", 9, "no"), ("riscv64", "6.11", 9, "yes"),
+        ("loongarch64", "6.19", 8, "yes"), ("loongarch64", "6.19", 9, "no"), ("loongarch64", "7.1", 9, "yes"),
+        ("ppc64le", "7.1", 12, "yes"),
+    ],
+)  # fmt: skip
+def test_r_7_10_arguments_that_a_trampoline_passes(arch: str, release: str, count: int, attaches: str) -> None:
+    """A function with more arguments than the trampoline of its architecture passes loads as a target, no more."""
+    kb = KernelBuilder(release, arch)
+    kb.hook("many", [(f"a{i}", kb.s32) for i in range(count)])
+    found = told("fentry/many", kb.kernel())
+    assert (found.loads, found.attaches) == (Tri.YES, Tri(attaches))
+
+
 def test_r_5_1_without_a_config_the_architecture_tells() -> None:
     """arm64 6.1 has no direct calls at all, whatever its config."""
     assert told("fentry/f", kernel("6.1", "arm64", config=None)).attaches == Tri.NO

@@ -27,6 +27,7 @@ from kfuncscope.btf.declare import declare
 from kfuncscope.btf.distill import relocate
 from kfuncscope.btf.ext import read_ext
 from kfuncscope.btf.layout import Kind
+from kfuncscope.btf.scan import base_name_offsets
 from kfuncscope.btf.summary import summarize
 from kfuncscope.containers.archive import read_archive
 from kfuncscope.containers.carve import carve
@@ -38,7 +39,7 @@ from kfuncscope.elf.tables import read_elf
 from kfuncscope.intake.image import find_btf, image_arch, unpack_image
 from kfuncscope.intake.kallsyms import decode_kallsyms
 from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.intake.modules import base_name_offsets, module_sections
+from kfuncscope.intake.modules import module_sections
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.binary.btfids import sets_in_image
 from kfuncscope.kernel.binary.hooksets import hook_sets

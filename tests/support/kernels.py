@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kfuncscope.arch import arch_record
 from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge.knowledge import for_release
@@ -24,13 +25,14 @@ from kfuncscope.storage.files import KernelFiles, ModuleSections
 from support.bpfwriter import ObjectBuilder
 from support.btfwriter import BtfWriter
 
-BIG = frozenset({"s390x"})
 # Members of struct pt_regs, each of eight bytes, at the offsets that the calling convention gives.
 PT_REGS = {
     "x86_64": "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss",
     "arm64": " ".join(f"x{i}" for i in range(31)) + " sp pc pstate",
     "riscv64": "epc ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7",
     "ppc64le": " ".join(f"gpr{i}" for i in range(32)) + " nip msr",
+    "ppc64": " ".join(f"gpr{i}" for i in range(32)) + " nip msr",
+    "loongarch64": " ".join(f"regs{i}" for i in range(32)) + " orig_a0 csr_era",
     "arm": "uregs",
     "s390x": "args psw addr " + " ".join(f"gpr{i}" for i in range(16)),
 }
@@ -51,11 +53,11 @@ class KernelBuilder:
 
     def __init__(self, release: str = "7.3", arch: str = "x86_64", *, enums: bool = True) -> None:
         self.release, self.arch = release, arch
-        self.endian = ">" if arch in BIG else "<"
+        self.endian = arch_record(arch).endian
         self.btf = BtfWriter(self.endian)
         self.lists = {name: list(rows) for name, rows in for_release(release).uapi.items()}
         self._closed = not enums
-        long_ = self.btf.once("int_", "unsigned long", 4 if arch == "arm" else 8)
+        long_ = self.btf.once("int_", "unsigned long", arch_record(arch).bits // 8)
         self.btf.struct("pt_regs", [(name, long_) for name in PT_REGS[arch].split()])
 
     @property

@@ -6,9 +6,9 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from kfuncscope.arch import arch_of_elf
 from kfuncscope.elf import tables
 from kfuncscope.errors import InputError, ObjectError
-from kfuncscope.intake.identity import arch_of_elf
 
 EM_BPF = 247
 SHF_ALLOC, SHF_EXECINSTR = 2, 4

@@ -7,9 +7,15 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from kfuncscope.errors import BtfError
 
+VERSION = 1
+MAGICS = {b"\x9f\xeb": "<", b"\xeb\x9f": ">"}
+"""The first two bytes of a blob by its byte order."""
+STARTS = tuple(magic + bytes([VERSION]) for magic in MAGICS)
+"""Magic and version, as BTF begins in a file or inside another one."""
 MAX_TYPE = 0x000F_FFFF
 HEADER_MIN = 24
 HEADER_FULL = 32
@@ -84,33 +90,59 @@ class Header:
         return max(self.types[1], self.strings[1], self.layout[1])
 
 
+class Fields(NamedTuple):
+    """The fields of a header as they stand, unchecked: offsets are from the header's end."""
+
+    endian: str
+    version: int
+    flags: int
+    hdr_len: int
+    type_off: int
+    type_len: int
+    str_off: int
+    str_len: int
+    layout_off: int
+    layout_len: int
+
+
+def header_fields(data: bytes | memoryview, at: int = 0) -> Fields | None:
+    """The header at an offset, the layout section's fields 0 where it has none; None where no whole header is."""
+    endian = MAGICS.get(bytes(data[at : at + 2]))
+    if endian is None or at + HEADER_MIN > len(data):
+        return None
+    fields = struct.unpack_from(f"{endian}BB5I", data, at + 2)
+    layout = (0, 0)
+    if fields[2] >= HEADER_FULL and at + HEADER_FULL <= len(data):
+        layout = struct.unpack_from(f"{endian}2I", data, at + HEADER_MIN)
+    return Fields(endian, *fields, *layout)
+
+
 def endianness(data: bytes | memoryview, source: str) -> str:
     """``<`` or ``>`` by the magic (R-1.1)."""
     magic = bytes(data[:2])
-    if magic == b"\x9f\xeb":
-        return "<"
-    if magic == b"\xeb\x9f":
-        return ">"
-    raise BtfError(source, f"not BTF: begins with {magic.hex(' ') or 'nothing'}, not with the magic 9f eb or eb 9f", 0)
+    found = MAGICS.get(magic)
+    if found is None:
+        begins = magic.hex(" ") or "nothing"
+        raise BtfError(source, f"not BTF: begins with {begins}, not with the magic 9f eb or eb 9f", 0)
+    return found
 
 
 def read_header(data: bytes | memoryview, source: str) -> Header:
     """Read and check the header and the bounds of the sections (R-1.1..R-1.3)."""
-    endian = endianness(data, source)
-    if len(data) < HEADER_MIN:
+    endianness(data, source)
+    fields = header_fields(data)
+    if fields is None:
         raise BtfError(source, f"truncated: {len(data)} bytes are too few for a BTF header of {HEADER_MIN}", len(data))
-    version, flags, hdr_len = struct.unpack_from(f"{endian}BBI", data, 2)
-    if version != 1:
-        raise BtfError(source, f"BTF version {version} is not known (only 1 is)", 2)
+    endian, version, flags, hdr_len = fields[:4]
+    if version != VERSION:
+        raise BtfError(source, f"BTF version {version} is not known (only {VERSION} is)", 2)
     if flags:
         raise BtfError(source, f"BTF header flags {flags:#x} are not known", 3)
     if not HEADER_MIN <= hdr_len <= min(len(data), HEADER_MAX):
         raise BtfError(source, f"header length {hdr_len} is out of range", 4)
     if any(data[HEADER_FULL:hdr_len]):
         raise BtfError(source, f"header of {hdr_len} bytes holds fields that are not known", HEADER_FULL)
-    words = struct.unpack_from(f"{endian}{min(hdr_len, HEADER_FULL) // 4 - 2}I", data, 8)
-    type_off, type_len, str_off, str_len = words[:4]
-    layout_off, layout_len = words[4:6] if len(words) >= 6 else (0, 0)
+    type_off, type_len, str_off, str_len, layout_off, layout_len = fields[4:]
     ranges = {}
     for name, off, length in (("type", type_off, type_len), ("string", str_off, str_len),
                               ("layout", layout_off, layout_len)):  # fmt: skip

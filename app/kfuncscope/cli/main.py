@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Sequence
 
 from kfuncscope import __version__
+from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.errors import InputError, UsageError
 
@@ -46,7 +47,8 @@ def _sides(command: argparse.ArgumentParser) -> None:
 
 
 def _kernel_words(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--arch", help="architecture, where the files do not tell")
+    words = "architecture, where the files do not tell; in the words of any distribution"
+    command.add_argument("--arch", type=_arch, help=words)
     command.add_argument("--release", help="release, where the files do not tell")
 
 
@@ -55,6 +57,14 @@ def _count(text: str) -> int:
     if not (text.isdecimal() and text.isascii() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
     return int(text)
+
+
+def _arch(word: str) -> str:
+    """The kernel community's name of an architecture, by any word for it."""
+    found = arch_named(word)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"unknown architecture {word!r}; known are {', '.join(known_arches())}")
+    return found
 
 
 def _objects(command: argparse.ArgumentParser) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from kfuncscope.btf.layout import STARTS
+
 HEAD = 1024
 """How many first bytes ``detect`` wants to see (a tar magic stands at 257, the x86 setup header at 0x202)."""
 
@@ -41,8 +43,7 @@ ARCHIVES = frozenset({Kind.DEB, Kind.RPM, Kind.TAR, Kind.ZIP, Kind.CPIO})
 IMAGES = frozenset({Kind.BZIMAGE, Kind.ARM64_IMAGE, Kind.RISCV_IMAGE, Kind.ARM_ZIMAGE, Kind.ZBOOT, Kind.PE})
 
 _STARTS = (
-    (b"\x9f\xeb\x01", Kind.BTF),
-    (b"\xeb\x9f\x01", Kind.BTF),
+    *((start, Kind.BTF) for start in STARTS),
     (b"\x7fELF", Kind.ELF),
     (b"!<arch>\n", Kind.DEB),
     (b"\xed\xab\xee\xdb", Kind.RPM),

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kfuncscope.arch import arch_named
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import Row, by_severity, finding_key, rows
@@ -284,6 +285,7 @@ class _Reader:
     def scope(self, where: str, table: Mapping[str, Any]) -> Scope:
         """What findings a table speaks of."""
         given = {part: self.strings(where, table, part) for part in (*_WORDS, *_GLOBS)}
+        given["arch"] = tuple(arch_named(word) or word for word in given["arch"])
         for part, words in _WORDS.items():
             allowed = [w.value for w in words]
             strange = [v for v in given[part] if v not in allowed]

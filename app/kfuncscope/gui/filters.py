@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kfuncscope.arch import arch_named
 from kfuncscope.gui.index import AFFECTED, CODE, Index, Ints, Mask
 from kfuncscope.model.verdict import NeedKind, Verdict
 
@@ -69,7 +70,8 @@ def has(filters: Filters, kind: str) -> bool:
 
 def lane_of(index: Index, filters: Filters) -> int:
     """The lane that the arch filter names, -1 for all of them."""
-    for value in values(filters, "arch"):
+    for given in values(filters, "arch"):
+        value = given if given in index.lanes else arch_named(given)
         if value in index.lanes:
             return index.lanes.index(value)
     return -1

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.detect import HEAD, Kind, detect
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError, KernelError
@@ -95,7 +96,7 @@ def _assemble(
     config = texts.get("config")
     return KernelFiles(
         label=f"{path.parent.name}/{path.name}" if path.parent.name else path.name,
-        arch=identity.arch_of_config(config) if config else None,
+        arch=arch_of_config(config) if config else None,
         release=identity.release_of_config(config) if config else None,
         btf=blob,
         config=config,

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kfuncscope.arch import arch_of_release, arch_of_uname
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, detect
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake import blobs, identity, package
+from kfuncscope.intake import blobs, package
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.intake.symbols import real_symbols
@@ -54,8 +56,7 @@ def running_system(
 
 
 def _machine() -> str | None:
-    word = platform.machine()
-    return "i386" if word in ("i586", "i686") else identity.arch_of_rpm(word) or identity.arch_of_deb(word)
+    return arch_of_uname(platform.machine(), sys.byteorder == "little")
 
 
 def from_folder(
@@ -145,7 +146,7 @@ def _from_modules(
     for kernel in found:
         kernel.release = folder.name
     modules = dict(_modules_below(folder))
-    own = KernelFiles(folder.name, identity.arch_of_release(folder.name), folder.name, modules=modules)
+    own = KernelFiles(folder.name, arch_of_release(folder.name), folder.name, modules=modules)
     own.problems = tuple(problems)
     return [*found, own] if modules or problems else found
 

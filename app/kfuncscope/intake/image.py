@@ -7,11 +7,13 @@ import re
 import struct
 from collections.abc import Iterator
 
+from kfuncscope.arch import arch_of_elf
+from kfuncscope.btf.layout import STARTS
+from kfuncscope.btf.scan import btf_end
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.unpack import decompress, peel
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import ArchiveError, ImageError, InputError
-from kfuncscope.intake.identity import arch_of_elf
 
 _BANNER = re.compile(rb"Linux version \d")
 _SMALLEST = 1 << 16
@@ -164,29 +166,7 @@ def find_btf(image: bytes, source: str) -> bytes | None:
 
 
 def _btf_blobs(image: bytes) -> Iterator[tuple[int, int]]:
-    for match in re.finditer(rb"\x9f\xeb\x01|\xeb\x9f\x01", image):
+    for match in re.finditer(b"|".join(map(re.escape, STARTS)), image):
         end = btf_end(image, match.start())
         if end is not None:
             yield match.start(), end
-
-
-def btf_end(data: bytes, at: int) -> int | None:
-    """Where the BTF blob whose header is at ``at`` ends, or None when it is no sound blob (R-1.1).
-
-    A blob has version 1, a header of 24 to 256 bytes, a type section of whole words, and a string section that begins
-    and ends with NUL and lies in the data.
-    """
-    if at + 24 > len(data):
-        return None
-    order = "<" if data[at] == 0x9F else ">"
-    header, type_off, type_len, str_off, str_len = struct.unpack_from(order + "5I", data, at + 4)
-    if data[at + 2] != 1 or not 24 <= header <= 256 or type_len % 4 or type_len < 12 or str_len < 1:
-        return None
-    strings = at + header + str_off
-    end: int = max(strings + str_len, at + header + type_off + type_len)
-    if header >= 32:
-        layout_off, layout_len = struct.unpack_from(order + "2I", data[at + 24 : at + 32].ljust(8, b"\0"))
-        end = max(end, at + header + layout_off + layout_len)
-    if end > len(data) or data[strings] or data[strings + str_len - 1]:
-        return None
-    return end

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.unpack import peel
@@ -179,7 +180,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
 
 def _finish(kernel: KernelFiles) -> None:
     if kernel.arch is None and kernel.config:
-        kernel.arch = identity.arch_of_config(kernel.config)
+        kernel.arch = arch_of_config(kernel.config)
     if kernel.modules:
         index = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf, kernel.label)
         kernel.module_search = index

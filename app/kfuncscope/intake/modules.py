@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from kfuncscope.btf.layout import STARTS
+from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError, KernelError
@@ -28,8 +29,6 @@ _ALONE = 40
 _FEW = 10
 _STEP = 2 << 20
 _SET8 = b"__BTF_ID__set8__"
-# STRUCT, UNION, ENUM, TYPEDEF, FUNC, VAR, ENUM64: what a need can name in a module (BTF_KIND_* of linux/btf.h).
-_NAMED_KINDS = np.array([4, 5, 6, 8, 12, 14, 19], dtype=np.uint32)
 
 
 def module_name(file_name: str) -> str:
@@ -43,7 +42,7 @@ def module_name(file_name: str) -> str:
 def module_sections(data: bytes, source: str) -> ModuleSections:
     """The sections of a module file (.ko, also compressed) or of raw split BTF. Raises InputError."""
     data = peel(data, source)
-    if data[:3] in (b"\x9f\xeb\x01", b"\xeb\x9f\x01"):
+    if data[:3] in STARTS:
         return ModuleSections(btf=data)
     elf = read_elf(data, source)
     sets = tuple(
@@ -108,7 +107,7 @@ class ModuleIndex:
             pack = self._pack()
             strings, offsets = pack.read("strings"), pack.read("base")
             if strings is not None and offsets is not None:
-                base = btf_strings(self._base) if self._base else b""
+                base = string_section(self._base) if self._base else b""
                 return _Names(strings, np.frombuffer(offsets, dtype="<u4"), pack.meta["spans"], base)
         raise KernelError(self._label, "the index of modules cannot be kept in the cache")
 
@@ -144,7 +143,7 @@ class ModuleIndex:
         cache = default_cache()
         writer = cache.writer(self._key)
         try:
-            index = _Index(len(btf_strings(self._base)) if self._base else 0)
+            index = _Index(len(string_section(self._base)) if self._base else 0)
             for done, (name, read) in enumerate(_read_all(self._modules)):
                 if progress:
                     progress(done, len(self._modules), name)
@@ -273,7 +272,7 @@ class _Index:
         """Take in one module: its strings, what it uses of the base, and its kfunc sets."""
         if sections.set8:
             self._sets[name] = list(sections.set8)
-        strings = btf_strings(sections.btf)
+        strings = string_section(sections.btf)
         uses = base_name_offsets(sections.btf, self._base_size)
         self._spans.append([name, self._at, self._at + len(strings), self._word, self._word + len(uses)])
         self.strings.append(strings)
@@ -305,39 +304,3 @@ def _read_all(
             yield from pool.map(read, names[at : at + 256])
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _header(btf: bytes) -> tuple[str, int, int, int, int, int] | None:
-    if len(btf) < 24 or btf[:2] not in (b"\x9f\xeb", b"\xeb\x9f"):
-        return None
-    order = "<" if btf[0] == 0x9F else ">"
-    return order, *struct.unpack_from(order + "5I", btf, 4)
-
-
-def btf_strings(btf: bytes) -> bytes:
-    """The string section of a BTF blob, empty when the header is damaged."""
-    head = _header(btf)
-    if head is None:
-        return b""
-    start = head[1] + head[4]
-    return btf[start : start + head[5]]
-
-
-def base_name_offsets(btf: bytes, base_size: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """Offsets below ``base_size`` that split BTF uses as names of functions, types and variables; maybe some more.
-
-    The type section is not walked: every pair of words that can be a name and the info word of such a kind counts.
-    That finds each real one, and accidents only cost a module opened in vain.
-    """
-    head = _header(btf)
-    if head is None or not base_size:
-        return np.empty(0, dtype=np.uint32)
-    order, header, type_off, type_len = head[:4]
-    types = btf[header + type_off : header + type_off + type_len]
-    words = np.frombuffer(types[: len(types) // 4 * 4], dtype=f"{order}u4")
-    if len(words) < 2:
-        return np.empty(0, dtype=np.uint32)
-    kinds = (words[1:] >> 24) & 0x7F
-    names = words[:-1]
-    mask = (names > 0) & (names < base_size) & np.isin(kinds, _NAMED_KINDS)
-    return np.array(sorted(set(names[mask].tolist())), dtype="<u4")  # np.unique loads numpy.ma, which takes longer

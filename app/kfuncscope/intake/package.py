@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kfuncscope.arch import arch_named, arch_of_config, arch_of_release
 from kfuncscope.containers.archive import Member, Package, read_archive
 from kfuncscope.containers.detect import HEAD, Kind, detect
 from kfuncscope.containers.stream import Budget
@@ -297,7 +298,7 @@ class _Builder:
     def _config(self, part: Part, config: bytes, parts: PackWriter) -> None:
         release = self._known(part.release or identity.release_of_config(config))
         facts = self._releases[release]
-        facts.arch = facts.arch or identity.arch_of_config(config)
+        facts.arch = facts.arch or arch_of_config(config)
         parts.add(f"config/{release}", config)
 
     def _image(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
@@ -323,6 +324,5 @@ class _Builder:
 
     def _facts(self, release: str) -> _Facts:
         if release not in self._releases:
-            arch = identity.arch_of_deb(self._package.arch) or identity.arch_of_rpm(self._package.arch)
-            self._releases[release] = _Facts(arch or identity.arch_of_release(release))
+            self._releases[release] = _Facts(arch_named(self._package.arch) or arch_of_release(release))
         return self._releases[release]

@@ -7,15 +7,16 @@ import re
 from functools import cached_property, reduce
 from operator import or_
 
+from kfuncscope.arch import arch_named, arch_record, known_arches
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.kernel.arch import BIG_ENDIAN, SYSCALL_PREFIX, bracket_release, identify_arch
 from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.binary.image_facts import ImageSets, sets_of_kernel
 from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
+from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.kernel.symbols import Symbols
@@ -37,6 +38,9 @@ class Kernel:
         self.vmlinux = Blob(files.btf, files.label) if files.btf else None
         self.config = parse_config(files.config, f"{files.label} config") if files.config else None
         told = identify_arch(self.vmlinux) if self.vmlinux else None
+        if arch and arch_named(arch) is None:
+            raise KernelError(files.label, f"unknown architecture {arch!r}; known are {', '.join(known_arches())}")
+        arch = arch_named(arch) if arch else None
         self.arch = arch or told or files.arch or ""
         if not self.arch:
             raise KernelError(files.label, "the architecture cannot be told from these files; name it")
@@ -286,14 +290,14 @@ class Kernel:
     @property
     def syscall_prefix(self) -> str:
         """Prefix of system call functions, ``__x64_`` and so on."""
-        return SYSCALL_PREFIX.get(self.arch, "")
+        return arch_record(self.arch).syscall_prefix
 
     @property
     def endian(self) -> str:
         """``<`` or ``>``."""
         if self.vmlinux is not None:
             return self.vmlinux.endian
-        return ">" if self.arch in BIG_ENDIAN else "<"
+        return arch_record(self.arch).endian
 
 
 def open_kernel(files: KernelFiles, arch: str | None = None, release: str | None = None) -> Kernel:

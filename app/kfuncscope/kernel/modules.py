@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.errors import InputError
-from kfuncscope.intake.modules import base_name_offsets, btf_strings
 from kfuncscope.storage.files import ModuleSearch, ModuleSections, Problem
 
 FEW = 64  # so many modules are searched one by one
@@ -135,7 +135,7 @@ class Modules:
         strings = self._strings.get(module)
         if strings is None:
             # The first string of split BTF has no NUL before it.
-            strings = self._strings[module] = b"\0" + btf_strings(sections.btf)
+            strings = self._strings[module] = b"\0" + string_section(sections.btf)
         if needle in strings or needle in sections.btf_base:
             return True
         return bool(offsets) and bool(np.isin(self._names_in_base(module), np.array(offsets, dtype="<u4")).any())

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from kfuncscope.arch import arch_named, arch_record
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.knowledge import tables
 from kfuncscope.knowledge.facts import (
@@ -31,19 +32,6 @@ from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.kfunc_filters import KfuncFilter, filters_from
 from kfuncscope.knowledge.rows import Tracepoints, helper_allow, helper_fact, kfunc_fact, struct_ops_fact
 from kfuncscope.resources import resource
-
-_ARCH_WORDS = {
-    "ppc64le": "ppc64", "ppc64el": "ppc64", "powerpc64": "ppc64", "amd64": "x86_64", "aarch64": "arm64", "x86": "i386",
-    "s390": "s390x", "armhf": "arm", "armv7l": "arm", "loong64": "loongarch64", "riscv": "riscv64", "i686": "i386",
-    "mips64el": "mips64", "mips64le": "mips64", "mipsel": "mips32", "mips": "mips32", "sparc": "sparc32",
-    "parisc": "parisc32", "hppa": "parisc32",
-}  # fmt: skip
-# Architecture → its folder in the source's arch/.
-_ARCH_FOLDERS = {
-    "x86_64": "x86", "i386": "x86", "arm64": "arm64", "arm": "arm", "s390x": "s390", "ppc64": "powerpc",
-    "ppc32": "powerpc", "riscv64": "riscv", "riscv32": "riscv", "loongarch64": "loongarch", "mips64": "mips",
-    "mips32": "mips", "sparc64": "sparc", "sparc32": "sparc", "parisc64": "parisc", "parisc32": "parisc",
-}  # fmt: skip
 
 
 class Knowledge:
@@ -229,7 +217,7 @@ class Knowledge:
         known = self._caps.get(arch)
         if known is not None:
             return known
-        row = self._archs.get(_ARCH_WORDS.get(arch, arch))
+        row = self._archs.get(_in_tables(arch))
         if row is None:
             return ArchCaps(arch, "none")
         made = ArchCaps(
@@ -251,7 +239,7 @@ class Knowledge:
 
         Only these have trace events ``syscalls/sys_enter_X`` and ``sys_exit_X`` (R-7.8).
         """
-        names = self._syscalls.get(_ARCH_WORDS.get(arch, arch))
+        names = self._syscalls.get(_in_tables(arch))
         return None if names is None else frozenset(names)
 
     @cached_property
@@ -267,7 +255,7 @@ class Knowledge:
     def notrace(self, function: str, arch: str) -> str:
         """The source file that defines the function without tracing (R-7.9); empty where it can be traced, as far as
         is known. ``inline`` functions are such, and files that the kernel's Makefiles compile without ftrace."""
-        own = f"arch/{_ARCH_FOLDERS.get(_ARCH_WORDS.get(arch, arch), arch)}/"
+        own = f"arch/{arch_record(arch_named(arch) or arch).folder}/"
         places = self._notrace.get(function, ())
         return next((path for path in places if path.startswith(own) or not path.startswith("arch/")), "")
 
@@ -290,6 +278,10 @@ class Knowledge:
             struct_ops_type, member, config, arch,
         )  # fmt: skip
         return helper_allowed(self, helper.removeprefix("bpf_").removeprefix("BPF_FUNC_"), caller)
+
+
+def _in_tables(arch: str) -> str:
+    return arch_record(arch_named(arch) or arch).in_tables
 
 
 def releases(extra: Path | None = None) -> tuple[str, ...]:

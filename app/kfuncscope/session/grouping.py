@@ -7,15 +7,12 @@ import os
 import re
 from pathlib import Path
 
-from kfuncscope.intake.identity import arch_of_release
+from kfuncscope.arch import arch_expression, arch_named
 from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
 
 _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
 _BUILD = re.compile(r"(\d+(?:\.\d+)+)(?:-(\d+(?:\.\d+)*))?")
-_ARCHES = r"(x86_64|amd64|arm64|aarch64|s390x|ppc64le|ppc64el|powerpc64le|riscv64|loongarch64|loong64|armhf|arm)"
-_ARCH = re.compile(rf"(?<![a-z\d]){_ARCHES}(?![a-z\d])")
-_ARCH_TAIL = re.compile(rf"[-_ .]?\b{_ARCHES}$")
 Release = tuple[int, ...]
 OBJECTS, KERNEL, OLD, NEW = "objects", "kernel", "old", "new"
 
@@ -37,8 +34,8 @@ def build_of(path: str) -> tuple[Release, str]:
     for part in Path(path).parts[-2:]:  # the file's own name counts most
         if found := _BUILD.search(part):
             release = tuple(int(n) for text in found.groups("") for n in text.split(".") if n)
-        if found := _ARCH.search(part):
-            arch = arch_of_release(f"-{found[1]}") or found[1]
+        if found := re.search(rf"(?<![a-z\d])({arch_expression()})(?![a-z\d])", part):
+            arch = arch_named(found[1]) or ""
     return release, arch
 
 
@@ -133,7 +130,7 @@ def remove(session: Session, path: str) -> bool:
 def name_of(ref: KernelRef) -> str:
     """What a kernel is called in the lists of old and new: its label without the architecture."""
     label = ref.label or ref.release or (label_of(ref.files[0]) if ref.files else "?")
-    return _ARCH_TAIL.sub("", label)
+    return re.sub(rf"[-_ .]?\b({arch_expression()})$", "", label)
 
 
 def groups(session: Session) -> list[tuple[str, list[KernelRef]]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 
 from kfuncscope import __version__
+from kfuncscope.arch import arch_order
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.errors import InputError, SessionError
 from kfuncscope.intake.kernels import kernel_files
@@ -121,12 +122,7 @@ def pair_up(old: list[Kernel], new: list[Kernel]) -> list[Pair]:
     """Pairs by architecture, in the order of the old kernels; the last kernel given of an architecture counts."""
     newest = {k.arch: k for k in new}
     oldest = {k.arch: k for k in old}
-    return [Pair(k, newest[a]) for a, k in sorted(oldest.items(), key=lambda x: _arch_order(x[0])) if a in newest]
-
-
-def _arch_order(arch: str) -> tuple[int, str]:
-    order = ("x86_64", "arm64", "ppc64le", "riscv64", "s390x")
-    return (order.index(arch) if arch in order else len(order), arch)
+    return [Pair(k, newest[a]) for a, k in sorted(oldest.items(), key=lambda x: arch_order(x[0])) if a in newest]
 
 
 def _unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> list[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kfuncscope.arch import inferred_arches
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.model.analysis import ArchResult, KernelInfo
@@ -23,7 +24,6 @@ from kfuncscope.model.verdict import (
     worst,
 )  # fmt: skip
 
-ARCHES = ("x86_64", "arm64", "ppc64le", "riscv64", "s390x", "loongarch64", "arm", "i386")
 TRAMPOLINE_KINDS = frozenset({"fentry", "fexit", "fmod_ret", "fsession", "lsm"})
 REGISTER_KINDS = frozenset({"kprobe", "kretprobe", "ksyscall", "kretsyscall", "uprobe", "uretprobe", "usdt"})
 
@@ -35,7 +35,7 @@ def inferred_results(known: ArchResult, old: Kernel, new: Kernel) -> list[ArchRe
     """
     if any(kernel.vmlinux is None or not kernel.jit for kernel in (old, new)):
         return []
-    return [_result(known, arch, old, new) for arch in ARCHES if arch != known.arch]
+    return [_result(known, arch, old, new) for arch in inferred_arches() if arch != known.arch]
 
 
 def _result(known: ArchResult, arch: str, old: Kernel, new: Kernel) -> ArchResult:

@@ -12,21 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from kfuncscope import arch
 from kfuncscope.knowledge.build.cparse import NotUnderstoodError
 from kfuncscope.knowledge.build.ctext import find_function, squeeze
 from kfuncscope.knowledge.build.decide import Runner
 from kfuncscope.knowledge.build.paths import Open, Sym, Value
 from kfuncscope.knowledge.build.tree import Tree
 
-# (word, folder of arch/, bits)
-_ARCHS = (
-    ("x86_64", "x86", 64), ("i386", "x86", 32), ("arm64", "arm64", 64), ("arm", "arm", 32),
-    ("riscv64", "riscv", 64), ("riscv32", "riscv", 32), ("s390x", "s390", 64),
-    ("ppc64", "powerpc", 64), ("ppc32", "powerpc", 32),
-    ("loongarch64", "loongarch", 64), ("loongarch32", "loongarch", 32),
-    ("mips64", "mips", 64), ("mips32", "mips", 32), ("sparc64", "sparc", 64), ("sparc32", "sparc", 32),
-    ("parisc64", "parisc", 64), ("parisc32", "parisc", 32), ("arc", "arc", 32),
-)  # fmt: skip
 _ONLY_64 = frozenset({"64BIT", "PPC64", "X86_64", "SPARC64", "ARM64", "S390"})
 _ONLY_32 = frozenset({"32BIT", "PPC32", "X86_32", "SPARC32"})
 _SUPPORTS = ("kfunc_call", "far_kfunc_call", "subprog_tailcalls", "arena", "exceptions", "percpu_insn", "ptr_xchg",
@@ -189,7 +181,7 @@ def _caps(tree: Tree, folder: str, bits: int) -> tuple[list[str], dict[str, list
 def arch_table(tree: Tree) -> dict[str, Any]:
     """The ``arch`` table: JIT kind, capabilities, what they need, what Kconfig selects."""
     made = {}
-    for arch, folder, bits in _ARCHS:
+    for word, folder, bits in sorted({(row.in_tables, row.folder, row.bits) for row in arch.ARCHES}):
         chosen = selects(tree, folder)
         ebpf, cbpf = chosen.holds("HAVE_EBPF_JIT", bits), chosen.holds("HAVE_CBPF_JIT", bits)
         if bits == 32 and _always_64(tree, folder):
@@ -205,7 +197,7 @@ def arch_table(tree: Tree) -> dict[str, Any]:
             needs["fentry_on_kernel_functions"] = ["CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"]
             if direct:
                 depends["fentry_on_kernel_functions"] = direct
-        made[arch] = {
+        made[word] = {
             "jit": "ebpf" if ebpf is not None else "cbpf" if cbpf is not None else "none",
             "caps": caps,
             "needs": needs,

@@ -9,42 +9,31 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kfuncscope import arch
 from kfuncscope.knowledge.build.ctext import calls, split_args
 from kfuncscope.knowledge.build.tree import Tree
 
-# Architecture → table and the words of its ABI column that belong to native programs.
-_TABLES = {
-    "x86_64": ("arch/x86/entry/syscalls/syscall_64.tbl", ("common", "64")),
-    "i386": ("arch/x86/entry/syscalls/syscall_32.tbl", ("i386",)),
-    "arm": ("arch/arm/tools/syscall.tbl", ("common", "eabi")),
-    "s390x": ("arch/s390/kernel/syscalls/syscall.tbl", ("common", "64")),
-    "ppc64": ("arch/powerpc/kernel/syscalls/syscall.tbl", ("common", "nospu", "64")),
-    "ppc32": ("arch/powerpc/kernel/syscalls/syscall.tbl", ("common", "nospu", "32")),
-    "sparc64": ("arch/sparc/kernel/syscalls/syscall.tbl", ("common", "64")),
-    "parisc64": ("arch/parisc/kernel/syscalls/syscall.tbl", ("common", "64")),
-    "mips64": ("arch/mips/kernel/syscalls/syscall_n64.tbl", ("n64",)),
-}
-# Those that share the generic table (scripts/syscall.tbl, before that asm-generic/unistd.h): folder of arch/.
-_GENERIC = {"arm64": "arm64", "riscv64": "riscv", "loongarch64": "loongarch"}
 _UNISTD = "include/uapi/asm-generic/unistd.h"
 
 
 def syscall_table(tree: Tree) -> dict[str, Any]:
     """The ``syscalls`` table: architecture → names of entry points without ``sys_``, sorted."""
     made = {}
-    for arch, (path, abis) in _TABLES.items():
-        if tree.exists(path):
-            made[arch] = _rows(tree.raw(path), abis)
-    for arch, folder in _GENERIC.items():
+    for row in arch.ARCHES:
+        word, folder = row.in_tables, row.folder
+        if row.syscall_table and tree.exists(row.syscall_table):
+            made[word] = _rows(tree.raw(row.syscall_table), row.syscall_abis)
+        if not row.generic_syscalls:
+            continue
         makefile = tree.raw(f"arch/{folder}/kernel/Makefile.syscalls")
         if makefile:
             more = re.findall(r"^syscall_abis_64\s*\+=(.*)$", makefile, re.M)
             own = re.search(r"^syscalltbl\s*[:?]?=\s*(\S+)", makefile, re.M)
             path = own[1].replace("%", "64").replace("$(srctree)/", "") if own else "scripts/syscall.tbl"
-            made[arch] = _rows(tree.raw(path), ("common", "64", *" ".join(more).split()))
+            made[word] = _rows(tree.raw(path), ("common", "64", *" ".join(more).split()))
         elif tree.exists(_UNISTD) and tree.exists(f"arch/{folder}/include/uapi/asm/unistd.h"):
-            made[arch] = _generic(tree, folder)
-    return {"archs": {arch: names for arch, names in made.items() if names}}
+            made[word] = _generic(tree, folder)
+    return {"archs": {word: names for word, names in made.items() if names}}
 
 
 def _entry(word: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from kfuncscope.arch import arch_record
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat, type_text
@@ -23,16 +24,6 @@ from kfuncscope.rules.checks.hook import find_hook, tracepoint_slots
 from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Load, Slot, ctx_loads, slots, type_class
-
-# Offset in struct pt_regs of each argument register of a function, in order.
-PT_REGS_ARGS: dict[str, tuple[int, ...]] = {
-    "x86_64": (112, 104, 96, 88, 72, 64),
-    "arm64": tuple(8 * i for i in range(8)),
-    "riscv64": tuple(80 + 8 * i for i in range(8)),
-    "ppc64le": tuple(24 + 8 * i for i in range(8)),
-    "s390x": tuple(40 + 8 * i for i in range(5)),
-    "loongarch64": tuple(32 + 8 * i for i in range(8)),
-}
 
 
 class Side(NamedTuple):
@@ -56,7 +47,7 @@ def argument_findings(old: Context, new: Context, program: Program) -> list[Find
     if kind in KPROBE | KPROBE_MULTI:
         if kind.startswith("kret"):
             return []
-        registers = PT_REGS_ARGS.get(new.kernel.arch, ())
+        registers = arch_record(new.kernel.arch).argument_offsets
         used = [(registers.index(x.offset), x) for x in loads if x.offset in registers]
     else:
         used = [(x.offset // 8, x) for x in loads if x.offset >= 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from kfuncscope.arch import MOST_ARGS, arch_record
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
@@ -31,12 +32,6 @@ ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"
 
 
 RUNTIME_TARGET = "runtime_target"  # class of targets that only the loader knows: no fault of any kernel
-# Argument registers that a trampoline of the architecture can pass on, where it cannot pass all 12 (R-7.10):
-# (first release that passes more, registers before).
-TRAMPOLINE_ARGS = {
-    "x86_64": ((6, 6), 6), "arm64": ((6, 16), 8), "riscv64": ((6, 11), 8), "ppc64le": ((99, 0), 8),
-    "loongarch64": ((99, 0), 8),
-}  # fmt: skip
 
 
 def _problem(
@@ -98,14 +93,12 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
         return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
     if section.attach_type in TRAMPOLINE and (untraced := _untraced(kernel, program, section.target)):
         return untraced
-    limit = TRAMPOLINE_ARGS.get(kernel.arch)
-    if limit is None or not (0, 0) < kernel.version < limit[0]:
+    limit = arch_record(kernel.arch).most_trampoline_args(kernel.version)
+    if limit >= MOST_ARGS:
         return []
     hook = find_hook(kernel, program)
-    if hook is not None and len(hook.slots) > limit[1]:
-        message = (
-            f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit[1]}"
-        )
+    if hook is not None and len(hook.slots) > limit:
+        message = f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit}"
         return [_problem(program, ("R-7.10",), message, confidence=Confidence.MEDIUM)]
     return []
 
@@ -119,7 +112,7 @@ def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
     found = _function(kernel, program, function if colon else module)
     at_entry = not plus and program.section.kind == "kprobe"
     if not found and at_entry and _entry_is_taken(kernel):
-        message = "kprobes at the entry of a function need KPROBES_ON_FTRACE on riscv64, which this kernel lacks"
+        message = f"kprobes at the entry of a function need KPROBES_ON_FTRACE on {kernel.arch}, which this kernel lacks"
         return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
     if not found and plus:
         message = f"{target}: whether an instruction begins at that offset is not in these files"
@@ -128,9 +121,9 @@ def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
 
 
 def _entry_is_taken(kernel: Kernel) -> bool:
-    """On riscv64 ftrace patches a function's first instruction, and no kprobe may lie there without this option."""
+    """Where ftrace patches a function's first instruction, no kprobe may lie there without KPROBES_ON_FTRACE."""
     options = kernel.option("DYNAMIC_FTRACE"), kernel.option("KPROBES_ON_FTRACE")
-    return kernel.arch == "riscv64" and options == ("y", "n")
+    return arch_record(kernel.arch).entry_kprobes_by_ftrace and options == ("y", "n")
 
 
 def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:

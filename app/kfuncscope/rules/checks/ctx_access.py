@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kfuncscope.arch import MOST_ARGS
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
@@ -16,7 +17,6 @@ from kfuncscope.rules.problem import Problem
 
 RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_MAC", "LSM_CGROUP"})
 RETURNED = "the returned value"  # named as a slot, after the arguments
-MAX_ARGS = 12  # MAX_BPF_FUNC_ARGS
 MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
 
 ANY_POINTER = (7, 1)  # first release that hands out pointers to other things than structs: 7.0 and 7.1 were tried
@@ -42,8 +42,8 @@ def unsupported_prototype(hook: Passed, version: tuple[int, int]) -> str:
         return f"{hook.name} returns a {Kind(blob.kind(returned)).name.lower()}, which trampolines do not support"
     if any(p.type == 0 for p in params):
         return f"{hook.name} takes a variable number of arguments"
-    if len(params) > MAX_ARGS:
-        return f"{hook.name} takes {len(params)} arguments, more than {MAX_ARGS}"
+    if len(params) > MOST_ARGS:
+        return f"{hook.name} takes {len(params)} arguments, more than {MOST_ARGS}"
     for param in params:
         bare = blob.skip(param.type)
         kind = blob.kind(bare)

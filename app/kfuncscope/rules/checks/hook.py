@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kfuncscope.arch import arch_record
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
@@ -272,7 +273,8 @@ def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
     without it newer kernels go by the prefix of the architecture's own system calls, not of its 32-bit ones.
     """
     injection, own = kernel.option("FUNCTION_ERROR_INJECTION"), name.startswith(kernel.syscall_prefix or "sys_")
-    injected = injection == "y" and (own or (kernel.arch == "x86_64" and name.startswith("__ia32_")))
+    compat = arch_record(kernel.arch).compat_syscall_prefix
+    injected = injection == "y" and (own or (bool(compat) and name.startswith(compat)))
     if injected or (own and kernel.version >= SYSCALLS_OPEN):
         return True
     if injection == "n":

@@ -3,32 +3,22 @@
 
 from __future__ import annotations
 
+from kfuncscope import arch
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 
-# A member of struct pt_regs that only this architecture has, and the prefix of its system call functions.
-_PT_REGS = {
-    "x86_64": ("orig_ax", 168), "i386": ("orig_ax", 0), "arm64": ("pstate", 0), "ppc64le": ("nip", 0),
-    "riscv64": ("epc", 0), "s390x": ("psw", 0), "arm": ("uregs", 0), "loongarch64": ("csr_era", 0),
-}  # fmt: skip
-SYSCALL_PREFIX = {
-    "x86_64": "__x64_", "i386": "__ia32_", "arm64": "__arm64_", "s390x": "__s390x_", "riscv64": "__riscv_",
-    "ppc64le": "", "loongarch64": "", "arm": "",
-}  # fmt: skip
-BIG_ENDIAN = frozenset({"s390x", "ppc64", "ppc", "sparc64", "parisc64", "parisc32", "mips64"})
-
 
 def identify_arch(blob: Blob) -> str | None:
-    """The architecture told by struct pt_regs and checked against byte order; None where nothing tells."""
+    """The architecture told by struct pt_regs, checked against byte order and word size; None where nothing tells."""
+    bits = 8 * blob.pointer_size
     for struct_id in blob.find("pt_regs", Kind.STRUCT):
         names, size = _flat_names(blob, struct_id), blob.ref(struct_id)
-        for arch, (member, bytes_) in _PT_REGS.items():
-            if member in names and (not bytes_ or size == bytes_):
-                big = blob.endian == ">"
-                if arch == "ppc64le" and big:
-                    return "ppc64"
-                if big == (arch in BIG_ENDIAN):
-                    return arch
+        fits = [
+            row for row in arch.ARCHES
+            if row.pt_regs_member in names and row.pt_regs_size in (0, size) and row.endian == blob.endian
+        ]  # fmt: skip
+        if fits:
+            return next((row.name for row in fits if row.bits == bits), fits[0].name)
     return None
 
 
