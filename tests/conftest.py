@@ -59,3 +59,8 @@ def shared(qapp: object) -> Iterator[object]:
 
     with windows.window(analyses.demo()) as made:
         yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_application(qapp: object) -> None:
+    """The application for windows is made before a report makes one that can only paint: a process has one."""

@@ -111,7 +111,7 @@ def header_fields(data: bytes | memoryview, at: int = 0) -> Fields | None:
     if endian is None or at + HEADER_MIN > len(data):
         return None
     fields = struct.unpack_from(f"{endian}BB5I", data, at + 2)
-    layout = (0, 0)
+    layout: tuple[int, ...] = (0, 0)
     if fields[2] >= HEADER_FULL and at + HEADER_FULL <= len(data):
         layout = struct.unpack_from(f"{endian}2I", data, at + HEADER_MIN)
     return Fields(endian, *fields, *layout)
