@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from kfuncscope.gui import filters as flt
@@ -37,6 +38,7 @@ class Actions(QObject):
         super().__init__(window)
         self.window = window
         self.session = Session()
+        self.infer: QAction
         self.real: Index | None = None
         self.seconds = 0.0
         self._filling = False
@@ -140,10 +142,19 @@ class Actions(QObject):
             self.session.section_types[section] = text
             self.analyse()
 
+    def switch_infer(self) -> None:
+        """Infer what other architectures would refuse, or no longer; kept with the session."""
+        self.session.infer = not self.session.infer
+        self.infer.setChecked(self.session.infer)
+        self.window.documents.touch()
+        if self.real is not None:
+            self.analyse()
+
     def refresh_inputs(self) -> None:
         """Show the session in the toolbar, the Inputs dock and on the welcome page."""
         w, s = self.window, self.session
         w.inputs.show_session(s)
+        self.infer.setChecked(s.infer)
         kernels = [[grouping.label_of(f) for r in refs for f in r.files] for refs in (s.old, s.new)]
         w.welcome.show_state(kernels[0], kernels[1], s.objects)
         w.analyse.setEnabled(bool(s.new or s.old))

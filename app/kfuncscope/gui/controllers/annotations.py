@@ -28,7 +28,8 @@ from kfuncscope.gui.store import Node
 from kfuncscope.model.analysis import Analysis
 
 if TYPE_CHECKING:
-    from kfuncscope.decision.policy import Decision, Policy
+    from kfuncscope.decision.gate import Decision
+    from kfuncscope.decision.policy import Policy
     from kfuncscope.gui.mainwindow import MainWindow
 
 DAYS = 90
@@ -130,7 +131,8 @@ class Annotations(QObject):
 
     def decide(self, analysis: Analysis) -> Decision:
         """What the policy says of a result; the built-in one where the session names none."""
-        from kfuncscope.decision.policy import DEFAULT, decide
+        from kfuncscope.decision.gate import decide
+        from kfuncscope.decision.policy import DEFAULT
 
         return decide(analysis, self.policy or DEFAULT)
 

@@ -22,6 +22,8 @@ def bind(w: MainWindow, actions: Actions) -> None:
     add("open.kernels", tr("Open kernels…"), actions.open_kernels, "Ctrl+O", "File")
     add("open.objects", tr("Add objects…"), actions.open_objects, "Ctrl+Shift+A", "File")
     add("analyse", tr("Analyse"), actions.analyse, "F5", "File")
+    actions.infer = add("infer", tr("Infer other architectures"), actions.switch_infer, "", "File")
+    actions.infer.setCheckable(True)
     add("cancel", tr("Cancel, or clear search and selection"), actions.escape, "Esc", "File")
     add("search", tr("Search"), actions.focus_search, "Ctrl+F", "View")
     add("palette", tr("Commands…"), actions.palette, ["Ctrl+K", "Ctrl+Shift+P"], "View")

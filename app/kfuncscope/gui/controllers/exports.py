@@ -100,7 +100,7 @@ class Exports(QObject):
         """What an export is of."""
         store, index = self.window.store, self.window.store.index
         assert index is not None
-        made = index.analysis
+        made = index.whole
         if scope == FILTERED:
             made = narrowed(index, flt.program_mask(index, store.filters), store.lane)
         elif scope == SELECTED and store.selected is not None:
