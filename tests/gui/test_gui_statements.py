@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from kfuncscope.decision.policy import decide
+from kfuncscope.decision.gate import decide
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models import findings as fm

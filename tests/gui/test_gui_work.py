@@ -15,7 +15,7 @@ from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from kfuncscope.decision import policy
+from kfuncscope.decision import gate, policy
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import application, dress, settle
 from kfuncscope.gui.commands import Palette, rank
@@ -116,7 +116,7 @@ def test_export_dialog_writes_what_the_filters_leave(win: MainWindow, qtbot: QtB
     assert "/usr/lib" not in str(redacted(win.store.index.analysis))
     part = win.exports.analysis(FILTERED, redact=False)
     assert "as filters or the selection left them" in part.problems[0].reason
-    assert policy.decide(replace(part, arches=())).state is not policy.State.CLEAR  # never clear, for it is a part
+    assert gate.decide(replace(part, arches=())).state is not gate.State.CLEAR  # never clear, for it is a part
     qtbot.waitUntil(lambda: "f.csv" in win.state_text.text(), timeout=2000)
 
 

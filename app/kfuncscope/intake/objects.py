@@ -87,7 +87,7 @@ def _files_below(
                 try:
                     readable = links.readable(path)
                 except OSError as error:
-                    if not path.is_symlink() or name.endswith(_MEANT):
+                    if not os.path.islink(path) or name.endswith(_MEANT):
                         problems.append(_unreadable(error, path))
                     continue
                 if links.again:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from kfuncscope.model.analysis import Analysis, ObjectInfo
 
 NO_PROGRAM = "no program was found in it"
-NOT_JUDGED = "judged on no architecture: no kernel of its byte order was given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +52,9 @@ def _inputs(analysis: Analysis) -> Iterator[Unchecked]:
     for problem in analysis.problems:
         at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
         yield Unchecked(f"{problem.path}{at}", problem.reason, given=True)
-    present = {obj.object for arch in analysis.arches for obj in arch.objects}
     for info in analysis.objects:
         if not info.programs:
             yield Unchecked(info.name, (info.notes or (NO_PROGRAM,))[-1], given=True)  # the last note is about programs
-        elif _judged_nowhere(info, present) and analysis.arches:
-            yield Unchecked(info.name, NOT_JUDGED, given=True)
-
-
-def _judged_nowhere(info: ObjectInfo, present: set[str]) -> bool:
-    return not info.judged_on and info.name not in present
 
 
 def _judged(analysis: Analysis) -> Iterator[Unchecked]:
@@ -87,15 +79,15 @@ def incomplete(analysis: Analysis) -> tuple[Unchecked, ...]:
 
 
 def elsewhere(analysis: Analysis) -> tuple[Elsewhere, ...]:
-    """The objects of another byte order than some architecture given, by name."""
+    """The objects that were judged on some of the architectures and have another byte order than the rest, by name.
+
+    Objects that were judged on none are problems of the analysis instead.
+    """
     arches = list(dict.fromkeys(arch.arch for arch in analysis.arches if not arch.inferred))
-    present = {obj.object for arch in analysis.arches for obj in arch.objects}
     found = []
     for info in analysis.objects:
-        if not info.judged_on and (info.name in present or not info.programs):
-            continue  # a result of an earlier version does not tell where it was judged
         missing = tuple(arch for arch in arches if arch not in info.judged_on)
-        if missing:
+        if info.judged_on and missing:
             found.append(Elsewhere(info.name, missing))
     return tuple(found)
 

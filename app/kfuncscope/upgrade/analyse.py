@@ -32,6 +32,7 @@ from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.merge import select
 
 Progress = Callable[[int, int, str], None]
+NOT_JUDGED = "judged on no architecture: no kernel of its byte order was given"
 CHUNK = 12  # objects that a worker takes at once
 
 
@@ -282,6 +283,7 @@ def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Proble
     """
     found = [r for r in results if r.info is not None]
     problems = [*problems, *(r.problem for r in results if r.problem is not None)]
+    problems += [Problem(r.info.name, NOT_JUDGED) for r in results if r.info is not None and not r.info.judged_on]
     arches = []
     for index, pair in enumerate(pairs):
         verdicts = weigh_variants([v for r in found if (v := r.verdicts[index]) is not None])

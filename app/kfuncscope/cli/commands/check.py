@@ -11,7 +11,7 @@ from kfuncscope.cli.conclude import conclude, decided
 from kfuncscope.cli.given import session
 from kfuncscope.cli.options import check_report_options, shard_of
 from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
-from kfuncscope.decision.gate import Decision, all_unchecked
+from kfuncscope.decision.gate import Decision, all_unchecked, decide
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
@@ -41,8 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     return conclude(analysis, decision, arguments, found, shard)
 
 
-def print_analysis(analysis: Analysis, decision: Decision, everything: bool = False) -> None:
-    """The analysis as text: a table for each architecture, reasons, what could not be checked, the decision."""
+def print_analysis(analysis: Analysis, decision: Decision | None = None, everything: bool = False) -> None:
+    """The analysis as text: a table for each architecture, reasons, what could not be checked, the decision.
+
+    The built-in policy decides where no decision is given.
+    """
+    decision = decision or decide(analysis)
     for arch in analysis.arches:
         if not arch.inferred:
             _print_arch(arch, everything)

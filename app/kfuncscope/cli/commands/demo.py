@@ -11,7 +11,6 @@ from pathlib import Path
 
 from kfuncscope.cli.commands.check import print_analysis
 from kfuncscope.cli.output import ProgressLine
-from kfuncscope.decision.gate import decide
 from kfuncscope.errors import SessionError
 from kfuncscope.session.sample import sample_session
 from kfuncscope.upgrade.analyse import analyse
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         picture = render(analysis, picture, dark=arguments.dark)
     except OSError as error:
         raise SessionError(str(picture), error.strerror or "cannot be written") from error
-    print_analysis(analysis, decide(analysis))
+    print_analysis(analysis)
     print(f"no display: the window is drawn in {picture.resolve()}")
     return 0
 
