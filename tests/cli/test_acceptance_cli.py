@@ -195,7 +195,7 @@ def test_a_pipe_among_the_objects_is_not_waited_for(given: Path, capsys: pytest.
     """``*`` in a folder with a FIFO: named as no regular file, and the rest is judged."""
     os.mkfifo(given / "objects" / "pipe")
     names = sorted(str(p) for p in (given / "objects").iterdir())
-    assert main(["check", "--old", "old", "--new", "new", *names, "--all"]) == 0
+    assert main(["check", "--old", "old", "--new", "new", *names, "--all"]) == 3
     out = capsys.readouterr().out
     assert "pipe: not a regular file" in out and "a.bpf.o" in out
 
@@ -205,7 +205,7 @@ def test_the_demo_where_nothing_can_be_written(
 ) -> None:
     """The picture goes to a temporary folder, and where is said; a picture that was named and cannot be is an error."""
     import kfuncscope.gui.app as app
-    from kfuncscope.cli import demo
+    from kfuncscope.cli.commands import demo
 
     def draw(analysis: object, target: Path, *, dark: bool) -> Path:
         target.write_bytes(b"picture")

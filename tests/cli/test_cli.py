@@ -122,7 +122,7 @@ def test_unreadable_inputs(files: Files, capsys: pytest.CaptureFixture[str]) -> 
     assert "none.btf" in capsys.readouterr().err
     assert main(["check", "--old", files.old, "--new", files.new, junk]) == 3
     capsys.readouterr()
-    assert main(["check", "--old", files.old, "--new", files.new, junk, files.fine]) == 0
+    assert main(["check", "--old", files.old, "--new", files.new, junk, files.fine]) == 3
     assert "junk" in capsys.readouterr().out
     truncated = files.write("bad/7.3-x86_64/vmlinux.btf", Path(files.new).read_bytes()[:1000])
     assert main(["judge", "--kernel", truncated, files.fine]) == 3

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfuncscope.decision import policy
-from kfuncscope.decision.compare import compare, fail_words, failures
+from kfuncscope.decision.compare import compare
+from kfuncscope.decision.exits import Exit
+from kfuncscope.decision.gate import decide, fail_words
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import ProgramVerdict, Verdict
@@ -64,25 +66,26 @@ def test_fail_on_new_counts_what_the_policy_minds_and_no_waiver_tolerates() -> N
         cases.program("a", "x", cases.DISPATCH), cases.program("e", "x", cases.WQ), cases.program("f", "x", cases.FIELD)
     )
     found = compare(before, after)
-    decision = policy.decide(after, day=DAY)
-    assert failures(after, ["new"], decision, found) == ["1 new or worse finding"]
-    assert not failures(before, ["new"], policy.decide(before, day=DAY), compare(before, before))
+    decision = decide(after, day=DAY, fail_on=["new"], comparison=found)
+    assert decision.exit is Exit.FAILED and decision.reasons == ("1 finding is new or worse",)
+    assert decide(before, day=DAY, fail_on=["new"], comparison=compare(before, before)).exit is Exit.CLEAR
     waiver = b'[[waiver]]\nowner="o"\nreason="r"\nexpires=2027-01-01\nprogram="f"\n'
-    assert not failures(after, ["new"], policy.decide(after, policy.parse(waiver), DAY), found)
+    assert decide(after, policy.parse(waiver), DAY, fail_on=["new"], comparison=found).exit is Exit.CLEAR
     with pytest.raises(SessionError, match="baseline"):
-        failures(after, ["new"], decision)
+        decide(after, day=DAY, fail_on=["new"])
 
 
 @pytest.mark.parametrize(
-    ("word", "fails"),
-    [("breaks", True), ("silent", True), ("risk", True), ("degrades", True), ("unknown", True), ("unread", True),
-     ("blocked", True), ("needs-work", True), ("never", False)],
+    ("word", "exits"),
+    [("breaks", 1), ("silent", 1), ("risk", 1), ("degrades", 1), ("unknown", 1), ("unread", 1), ("blocked", 1),
+     ("needs-work", 1), ("never", 3)],
 )  # fmt: skip
-def test_fail_words(word: str, fails: bool) -> None:
+def test_fail_words(word: str, exits: int) -> None:
+    """What a word counts fails; ``never`` counts nothing, and inputs that could not be read stay what they are."""
     analysis = cases.analysis()
-    assert bool(failures(analysis, fail_words(word), policy.decide(analysis, day=DAY))) is fails
+    assert decide(analysis, day=DAY, fail_on=fail_words(word)).exit == exits
     clean = one(cases.program("a", "x"))
-    assert not failures(clean, fail_words(word), policy.decide(clean, day=DAY))
+    assert decide(clean, day=DAY, fail_on=fail_words(word)).exit is Exit.CLEAR
 
 
 def test_an_unknown_fail_word_is_refused() -> None:

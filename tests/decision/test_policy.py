@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from kfuncscope.decision import policy
-from kfuncscope.decision.policy import State
+from kfuncscope.decision.gate import State, decide
 from kfuncscope.errors import InputError, SessionError
 from kfuncscope.model.rows import finding_key, groups, rows
 from kfuncscope.model.verdict import Verdict
@@ -19,26 +19,27 @@ DAY = datetime.date(2026, 11, 22)
 
 
 def test_default_policy_blocks_on_breaks_and_on_silent_unless_unsure() -> None:
-    decision = policy.decide(cases.analysis(), day=DAY)
+    decision = decide(cases.analysis(), day=DAY)
     assert decision.state is State.BLOCKED
     assert {r.verdict for r in decision.blocking} == {Verdict.BREAKS}
     assert {r.verdict for r in decision.review} == {Verdict.SILENT, Verdict.RISK, Verdict.UNKNOWN}
     sure = replace(cases.ARGUMENT, confidence=cases.Confidence.MEDIUM)
     analysis = cases.analysis(("x86_64",))
     one = replace(analysis.arches[0], objects=(cases.obj("o", "p", cases.program("x", "raw_tp/x", sure)),))
-    assert policy.decide(replace(analysis, arches=(one,)), day=DAY).state is State.BLOCKED
+    assert decide(replace(analysis, arches=(one,)), day=DAY).state is State.BLOCKED
 
 
 def test_a_clean_upgrade_is_clear_but_not_while_inputs_are_unread() -> None:
     analysis = cases.analysis(("x86_64",))
     one = replace(analysis.arches[0], objects=(cases.obj("o", "p", cases.program("x", "kprobe/x")),))
-    assert policy.decide(replace(analysis, arches=(one,), problems=()), day=DAY).state is State.CLEAR
-    assert policy.decide(replace(analysis, arches=(one,)), day=DAY).state is State.NEEDS_WORK
+    assert decide(replace(analysis, arches=(one,), problems=()), day=DAY).state is State.CLEAR
+    unread = decide(replace(analysis, arches=(one,)), day=DAY)
+    assert unread.state is State.INCOMPLETE and unread.unread == len(analysis.problems)
 
 
 def test_each_architecture_has_its_own_state() -> None:
     text = b'[[block]]\nverdict = "BREAKS"\narch = ["arm*"]\n[[review]]\nverdict = ["DEGRADES"]\narch = "x86_64"\n'
-    decision = policy.decide(cases.analysis(), policy.parse(text), DAY)
+    decision = decide(cases.analysis(), policy.parse(text), DAY)
     states = {a.arch: a.state for a in decision.arches}
     assert states["arm64"] is State.BLOCKED and states["x86_64"] is State.NEEDS_WORK
     assert states["s390x"] is State.CLEAR
@@ -58,7 +59,7 @@ def test_each_architecture_has_its_own_state() -> None:
 )
 def test_scope_parts(rule: str, objects: set[str]) -> None:
     text = f'[[block]]\nverdict = ["BREAKS"]\narch = "x86_64"\n{rule}\n'.encode()
-    decision = policy.decide(cases.analysis(), policy.parse(text), DAY)
+    decision = decide(cases.analysis(), policy.parse(text), DAY)
     assert {r.object for r in decision.blocking} == objects
 
 
@@ -66,12 +67,12 @@ def test_architectures_without_kernels_take_no_part_in_the_decision() -> None:
     """They repeat the judged one: with that one clear or waived, the upgrade is."""
     whole = cases.analysis(("x86_64", "arm64"))
     mixed = replace(whole, arches=(whole.arches[0], replace(whole.arches[1], inferred=True)))
-    decision = policy.decide(mixed, day=DAY)
+    decision = decide(mixed, day=DAY)
     assert {r.arch for r in (*decision.blocking, *decision.review)} == {"x86_64"}
-    assert decision.arch("arm64").state is State.BLOCKED
+    assert [a.arch for a in decision.arches] == ["x86_64"]
     alone = replace(mixed, arches=(replace(whole.arches[0], objects=()), mixed.arches[1]), problems=())
-    assert policy.decide(alone, day=DAY).state is State.CLEAR
-    assert policy.decide(replace(whole, problems=()), day=DAY).state is State.BLOCKED
+    assert decide(alone, day=DAY).state is State.CLEAR
+    assert decide(replace(whole, problems=()), day=DAY).state is State.BLOCKED
 
 
 WAIVERS = b"""
@@ -101,14 +102,14 @@ age = 0
 def test_waivers_tolerate_until_their_last_day_and_report_what_they_do_not_do() -> None:
     made = policy.parse(WAIVERS, "gate.toml")
     assert made.name == "stable gate" and made.weights == {"usage": 2.0, "age": 0.0}
-    decision = policy.decide(cases.analysis(), made, DAY)
+    decision = decide(cases.analysis(), made, DAY)
     assert {r.object for r, _ in decision.tolerated} == {"scx_simple"}
     assert "runqlen" in {r.object for r in decision.blocking}
     assert [w.reason for w in decision.unused] == ["no such thing"]
     assert [w.reason for w in decision.expired] == ["old"]
     assert sum(a.tolerated for a in decision.arches) == len(decision.tolerated) == 4
     assert set(decision.waived()) == {r.key for r, _ in decision.tolerated}
-    later = policy.decide(cases.analysis(), made, DAY + datetime.timedelta(1))
+    later = decide(cases.analysis(), made, DAY + datetime.timedelta(1))
     assert not later.tolerated and len(later.expired) == 2
 
 

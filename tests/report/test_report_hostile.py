@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kfuncscope import report
-from kfuncscope.decision import policy
+from kfuncscope.decision import gate
 from kfuncscope.report import csvrows, markdown, safe, summary
 from support import reportcases as cases
 
@@ -27,7 +27,7 @@ TEXT = ["html", "md", "csv", "json", "sarif", "junit", "svg", "dot", "graphml"]
 
 @pytest.fixture(scope="module")
 def hostile() -> summary.Report:
-    return summary.make(cases.hostile(), policy.decide(cases.hostile(), day=DAY))
+    return summary.make(cases.hostile(), gate.decide(cases.hostile(), day=DAY))
 
 
 @pytest.mark.parametrize("kind", TEXT)
@@ -107,7 +107,7 @@ def test_any_name_survives_html(text: str) -> None:
     analysis = cases.analysis(("x86_64",))
     finding = cases.replace(cases.DISPATCH, name=text, message=text)
     one = cases.replace(analysis.arches[0], objects=(cases.obj(text, text, cases.program(text, text, finding)),))
-    made = summary.make(cases.replace(analysis, arches=(one,)), policy.decide(analysis, day=DAY))
+    made = summary.make(cases.replace(analysis, arches=(one,)), gate.decide(analysis, day=DAY))
     tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(report.render(made, "html").decode())
     need = next(e for e in tree.iter("code") if e.get("class") == "need")
     assert "".join(need.itertext()) == safe.visible(text, 120)

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kfuncscope.errors import InputError, SessionError
-from kfuncscope.model.verdict import Verdict
+from kfuncscope.model.inferred import inferred_line
+from kfuncscope.model.unchecked import Elsewhere, elsewhere, unchecked
+from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.study.diff import KINDS, differences
-from kfuncscope.upgrade.analyse import CHUNK, analyse
+from kfuncscope.upgrade.analyse import CHUNK, NOT_JUDGED, analyse
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
 from support.kernels import KernelBuilder
 
@@ -55,48 +58,66 @@ def session(old: list[str], new: list[str], *given: str) -> Session:
     return Session(old=[KernelRef([k]) for k in old], new=[KernelRef([k]) for k in new], objects=list(given))
 
 
-def test_one_pair_and_the_other_architectures_inferred(tmp_path: Path) -> None:
-    """R-5: with one pair the others are told from their JITs, and marked."""
+def inferring(old: str, new: str, *given: str) -> Session:
+    return replace(session([old], [new], *given), infer=True)
+
+
+def test_other_architectures_are_inferred_from_their_jits_alone(tmp_path: Path) -> None:
+    """R-5: only where asked for, only with one pair; a program is in it where a JIT refuses it, or refused it."""
     old, new = kernel(tmp_path, "6.12"), kernel(tmp_path, "7.3")
-    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    assert [a.arch for a in analyse(session([old], [new], objects(tmp_path)), workers=1).arches] == ["x86_64"]
+    found = analyse(inferring(old, new, objects(tmp_path)), workers=1)
     by = {a.arch: a for a in found.arches}
     assert not by["x86_64"].inferred
-    assert all(a.inferred for arch, a in by.items() if arch != "x86_64")
-
-    def verdict(arch: str, name: str) -> Verdict:
-        return next(o.programs[0].verdict for o in by[arch].objects if o.object == name)
-
-    assert verdict("x86_64", "call_000.bpf.o") == Verdict.OK
-    assert verdict("arm", "call_000.bpf.o") == Verdict.ALREADY_BROKEN
-    assert verdict("arm64", "call_000.bpf.o") == Verdict.OK
+    assert len(by) == 8 and all(a.inferred for arch, a in by.items() if arch != "x86_64")
+    said = {arch: {o.object: o.programs[0].verdict for o in a.objects} for arch, a in by.items()}
+    assert said["arm"] == {"call_000.bpf.o": Verdict.ALREADY_BROKEN, "fentry.bpf.o": Verdict.ALREADY_BROKEN}
+    assert said["arm64"] == {}
     # powerpc has trampolines from 7.2 on.
-    assert verdict("ppc64le", "fentry.bpf.o") == Verdict.FIXED
-    # Registers of another architecture: another program.
-    assert verdict("arm64", "plain.bpf.o") == Verdict.UNKNOWN
+    assert said["ppc64le"] == {"fentry.bpf.o": Verdict.FIXED}
+    findings = [f for a in found.arches if a.inferred for o in a.objects for p in o.programs for f in p.findings]
+    assert findings and {f.rules for f in findings} == {("R-5.1",)}
+    line = inferred_line(found)
+    assert line.count("\n") == 0 and "arm64 none refused" in line and "ppc64le 1 begin to load" in line
 
 
-def test_what_an_architecture_lacks_says_nothing_of_others(tmp_path: Path) -> None:
-    """R-5: powerpc gets trampolines with 7.2, so it tells nothing of a fentry program elsewhere."""
-    old, new = kernel(tmp_path, "6.12", "ppc64le"), kernel(tmp_path, "7.3", "ppc64le")
-    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
-    by = {a.arch: {o.object: o.programs[0] for o in a.objects} for a in found.arches}
-    assert by["ppc64le"]["fentry.bpf.o"].verdict == Verdict.FIXED
-    assert by["x86_64"]["fentry.bpf.o"].verdict == Verdict.UNKNOWN
-    assert "trampoline" in by["x86_64"]["fentry.bpf.o"].unchecked[0]
-    assert by["x86_64"]["call_000.bpf.o"].verdict == Verdict.OK
+def test_what_breaks_by_symbols_compiler_or_config_is_inferred_nowhere(tmp_path: Path) -> None:
+    """A hook that is gone on x86_64 says nothing of other architectures."""
+    old, new = kernel(tmp_path, "6.12"), kernel(tmp_path, "7.3", has=False)
+    found = analyse(inferring(old, new, objects(tmp_path)), workers=1)
+    assert any(p.verdict is Verdict.BREAKS for o in found.arches[0].objects for p in o.programs)
+    for arch in found.arches[1:]:
+        for program in (p for o in arch.objects for p in o.programs):
+            assert [f.kind for f in program.findings] == [NeedKind.JIT] and not program.unchecked
 
 
-def test_objects_of_the_other_byte_order_are_inferred_nowhere(tmp_path: Path) -> None:
-    """R-1.14: they were never looked at."""
+def test_objects_of_the_other_byte_order_are_judged_nowhere_and_said_so(tmp_path: Path) -> None:
+    """R-1.14: not judged by kernels that would refuse them for that alone."""
     old, new = kernel(tmp_path, "6.12", "s390x"), kernel(tmp_path, "7.3", "s390x")
     ob = ObjectBuilder(">")
     (tmp_path / "big.bpf.o").write_bytes(ob.program("xdp", "pass", END).build())
-    found = analyse(session([old], [new], objects(tmp_path), str(tmp_path / "big.bpf.o")), workers=1)
-    by = {a.arch: [o.object for o in a.objects] for a in found.arches}
-    assert (len(by["s390x"]), by["x86_64"]) == (4, ["big.bpf.o"])
-    found = analyse(session([old], [new], objects(tmp_path)), workers=1)
-    assert {o.verdict for a in found.arches for o in a.objects if a.arch == "s390x"} == {Verdict.ALREADY_BROKEN}
-    assert [o.object for a in found.arches for o in a.objects if a.arch != "s390x"] == []
+    given = inferring(old, new, objects(tmp_path), str(tmp_path / "big.bpf.o"))
+    found = analyse(given, workers=1)
+    assert [o.object for o in found.arches[0].objects] == ["big.bpf.o"]
+    assert {p.path for p in found.problems if p.reason == NOT_JUDGED} == {
+        "call_000.bpf.o", "fentry.bpf.o", "plain.bpf.o"
+    }  # fmt: skip
+    assert {i.name: i.judged_on for i in found.objects}["big.bpf.o"] == ("s390x",)
+    alone = analyse(session([old], [new], objects(tmp_path)), workers=1)
+    assert not alone.arches[0].objects
+    assert any("nothing was judged on s390x" in p.reason for p in alone.problems)
+
+
+def test_objects_of_both_byte_orders_have_their_own_architectures(tmp_path: Path) -> None:
+    """What takes part somewhere is of another architecture elsewhere: named, and no problem."""
+    old = [kernel(tmp_path, "6.12"), kernel(tmp_path, "6.12", "s390x")]
+    new = [kernel(tmp_path, "7.3"), kernel(tmp_path, "7.3", "s390x")]
+    for name, order in (("big", ">"), ("little", "<")):
+        made = ObjectBuilder(order).program("xdp", "pass", END).build()
+        (tmp_path / f"{name}.bpf.o").write_bytes(made)
+    found = analyse(session(old, new, *(str(tmp_path / f"{n}.bpf.o") for n in ("big", "little"))), workers=1)
+    assert elsewhere(found) == (Elsewhere("big.bpf.o", ("x86_64",)), Elsewhere("little.bpf.o", ("s390x",)))
+    assert not found.problems and not unchecked(found)
 
 
 def test_nothing_is_inferred_from_kernels_without_btf_or_jit(tmp_path: Path) -> None:
@@ -111,7 +132,7 @@ def test_nothing_is_inferred_from_kernels_without_btf_or_jit(tmp_path: Path) -> 
             if arch == "s390":
                 blob = kernel(tmp_path, release[:-2], "s390x")
                 names[-1] += f",btf={blob}"
-        found = analyse(session(names[:1], names[1:], objects(tmp_path)), workers=1)
+        found = analyse(inferring(*names, objects(tmp_path)), workers=1)
         assert [a.arch for a in found.arches] == ["arm" if arch == "arm" else "s390x"]
 
 

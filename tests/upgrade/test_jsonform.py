@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kfuncscope.decision import policy
+from kfuncscope.decision import gate, policy
 from kfuncscope.errors import SessionError
 from kfuncscope.resources import resource
 from kfuncscope.upgrade import jsonform, jsonschemas
@@ -30,7 +30,7 @@ def test_published_schema_is_the_one_that_the_code_means() -> None:
 def test_reports_validate_and_read_back(make: object) -> None:
     assert callable(make)
     analysis = make()
-    decision = policy.decide(analysis, policy.DEFAULT, DAY)
+    decision = gate.decide(analysis, policy.DEFAULT, DAY)
     data = jsonform.dumps(analysis, decision, jsonform.Shard(1, 2))
     validator = jsonschema.Draft202012Validator(jsonschemas.schema())
     validator.validate(json.loads(data))

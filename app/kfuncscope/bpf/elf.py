@@ -79,7 +79,7 @@ def read_elf(data: bytes, source: str) -> Elf:
     except InputError as error:
         raise ObjectError(source, error.reason, error.offset) from error
     except (struct.error, IndexError) as error:
-        raise ObjectError(source, f"damaged ELF object: {type(error).__name__}: {error}") from error
+        raise ObjectError(source, "damaged ELF object: a section refers past the end of a table or the file") from error
 
 
 def _read(file: tables.Elf, source: str) -> Elf:

@@ -96,12 +96,16 @@ class Program:
 
 
 class BpfObject:
-    """One object file. ``notes`` says what in it cannot be judged and why; ``loader_issue`` why libbpf refuses it."""
+    """One object file. ``notes`` says what in it cannot be judged and why; ``loader_issue`` why libbpf refuses it.
+
+    ``no_program`` says why there is no program in it, and is the last of the notes then; empty where there is one.
+    """
 
     def __init__(self, data: bytes, name: str, section_types: dict[str, str] | None = None) -> None:
         self.name = name
         self.notes: list[str] = []
         self.loader_issue = ""
+        self.no_program = ""
         self.elf: Elf = read_elf(data, name)
         self.endian = self.elf.endian
         self._section_types = section_types
@@ -283,8 +287,9 @@ class BpfObject:
         numbers = {s.name: s.number for s in reversed(self.elf.sections)}
         in_order = sorted(self.functions.values(), key=lambda f: (numbers[f.section], f.start))
         entries = [f for f in in_order if f.section != ".text"]
-        if not entries and in_order:
-            self.notes.append("only .text holds code: libbpf takes its functions as subprograms, and finds no program")
+        if not entries:
+            self.no_program = self._why_no_program(bool(in_order))
+            self.notes.append(self.no_program)
         programs = []
         tables: dict[str, bool] = {}  # program → whether libbpf makes a table on its own that holds it
         for ops in self.struct_ops:
@@ -301,6 +306,15 @@ class BpfObject:
                 )
             programs.append(Program(function.name, function, section, self._closure(function)))
         return programs
+
+    def _why_no_program(self, functions: bool) -> str:
+        if functions:
+            return "only .text holds code: libbpf takes its functions as subprograms, and finds no program"
+        if not self.elf.symbols:
+            return "it has no symbol table (stripped?): programs are found by their symbols, by libbpf too"
+        if any(section.executable and section.size for section in self.elf.sections):
+            return "no symbol of its symbol table names a program in its code"
+        return "it holds no code, so no program"
 
     def _closure(self, entry: Function) -> tuple[Function, ...]:
         """The entry and every subprogram that it calls or hands on as a callback, in order of first use."""
@@ -322,5 +336,7 @@ def read_object(data: bytes, name: str, section_types: dict[str, str] | None = N
         return BpfObject(data, name, section_types)
     except InputError:
         raise
-    except (IndexError, ValueError, KeyError, OverflowError) as error:
-        raise ObjectError(name, f"damaged object: {type(error).__name__}: {error}") from error
+    except (IndexError, KeyError) as error:
+        raise ObjectError(name, "damaged object: a symbol, section or type refers past the end of its table") from error
+    except (ValueError, OverflowError) as error:
+        raise ObjectError(name, f"damaged object: {error}") from error

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from kfuncscope.bpf.object import BpfObject
 from kfuncscope.bpf.sections import sec_defs
 from kfuncscope.cli.output import clean, say
+from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.purpose import is_kernel
@@ -43,6 +45,7 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
         new=[KernelRef(new, arch=arguments.arch, release=arguments.release)],
         objects=given,
         section_types=section_types(arguments),
+        infer=getattr(arguments, "infer", False),
     )
 
 
@@ -80,13 +83,22 @@ def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[Problem]]:
     return files, problems
 
 
+def without_program(obj: BpfObject, paths: Sequence[str]) -> list[Problem]:
+    """That an object holds no program, under each of its paths: nothing of it was judged."""
+    return [Problem(path, obj.no_program) for path in paths if obj.no_program]
+
+
 def first_problem(problems: Sequence[Problem]) -> InputError:
     """The first problem as the error it was."""
     return InputError(problems[0].path, problems[0].reason, problems[0].offset)
 
 
-def tell(problems: Sequence[Problem]) -> int:
-    """Name on standard error what could not be read; the exit code is 3 where there is any, else 0."""
-    for problem in dict.fromkeys(problems):
+def tell(problems: Iterable[Problem], failed: bool = False) -> Exit:
+    """Name on standard error what could not be read, judged or compared; the exit status of a command without more.
+
+    ``failed`` says that what the command looked for is blocked or needs work.
+    """
+    listed = list(dict.fromkeys(problems))
+    for problem in listed:
         say(f"kfuncscope: {clean(str(first_problem([problem])))}")
-    return 3 if problems else 0
+    return status(failed, bool(listed))

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The command line: parse, hand on to one module for each command, turn errors into exit codes.
-
-Exit codes: 0 nothing breaks, 1 something breaks (or what ``--fail-on`` names), 2 wrong usage, 3 input that
-cannot be read or output that cannot be written, 4 a defect of the program itself, 128 and more ended by that signal.
-"""
+"""The command line: parse, hand on to one module for each command, turn errors into exit statuses (decision.exits)."""
 
 from __future__ import annotations
 
@@ -16,10 +12,11 @@ from collections.abc import Sequence
 
 from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
+from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
+from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError
 
-EXIT_OK, EXIT_BREAKS, EXIT_USAGE, EXIT_INPUT, EXIT_DEFECT = 0, 1, 2, 3, 4
 _FORM = "form of the output (default table)"
 
 
@@ -28,11 +25,13 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="kfuncscope",
         description="Which of the BPF programs we ship stop working on the new kernel, where, why, and what to do.",
+        epilog=epilog(),
     )
     top.add_argument("--version", action="version", version=f"kfuncscope {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _add_upgrade_commands(commands)
     _add_inspect_commands(commands)
+    _add_report_commands(commands)
     _add_other_commands(commands)
     return top
 
@@ -76,16 +75,18 @@ def _objects(command: argparse.ArgumentParser) -> None:
 
 
 def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from kfuncscope.cli import report_commands
-
     check = commands.add_parser("check", help="judge an upgrade: which programs break, and why")
     _sides(check)
     _objects(check)
     check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
-    report_commands.add_report_options(check)
-    report_commands.add_shard_option(check)
+    check.add_argument(
+        "--infer", action="store_true",
+        help="with one pair of kernels, also say what the JITs of other architectures would refuse; decides nothing",
+    )  # fmt: skip
+    add_report_options(check)
+    add_shard_option(check)
     check.set_defaults(run="check:run")
 
     judge = commands.add_parser("judge", help="what single kernels do with objects")
@@ -122,7 +123,74 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
                       "last two")  # fmt: skip
     diff.add_argument("--format", choices=("table", "csv", "json"), default="table", help=_FORM)
     diff.set_defaults(run="diff:run")
-    report_commands.add_parsers(commands)
+
+
+def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    merge = commands.add_parser(
+        "merge", help="put the JSON reports of all shards together",
+        description="Put the JSON reports that --shard 1/N .. N/N made together, as if one run had made them.",
+    )  # fmt: skip
+    merge.add_argument("parts", metavar="PART.json", nargs="+", help="the JSON report of one shard")
+    merge.add_argument("-o", "--output", metavar="FILE", help="write the whole JSON report there")
+    add_report_options(merge)
+    merge.set_defaults(run="merge:run")
+
+    compare = commands.add_parser(
+        "compare", help="new, gone and unchanged findings of two JSON reports",
+        description="Compare two JSON reports: findings that are new, worse, better, gone. Exit status 1 where "
+        "something new or worse is blocked or needs work by the policy; --fail-on replaces that.",
+    )  # fmt: skip
+    compare.add_argument("old", metavar="OLD.json")
+    compare.add_argument("new", metavar="NEW.json")
+    compare.add_argument("--policy", metavar="FILE", help="policy in TOML")
+    compare.add_argument("--fail-on", metavar="WORDS", help=f"{FAIL_HELP} (default: new)")
+    add_table_options(compare)
+    compare.set_defaults(run="compare:run")
+
+    path = commands.add_parser(
+        "path", help="the first step of several at which each program breaks",
+        description="An upgrade in several steps (6.1 to 6.12, 6.12 to 7.2, ...): where each program breaks first. "
+        "Give each step's kernels with --step, and objects; or JSON reports of consecutive upgrades.",
+    )  # fmt: skip
+    path.add_argument(
+        "--step", metavar="K", nargs="+", action="append", default=[],
+        help="kernels of one step, one for each architecture; give it again for each step, oldest first",
+    )  # fmt: skip
+    path.add_argument("inputs", metavar="OBJECT_OR_REPORT", nargs="*", help="objects, or JSON reports in order")
+    add_table_options(path)
+    path.set_defaults(run="path:run")
+
+    usage = commands.add_parser(
+        "usage", help="which packages, objects and programs use each kfunc, helper and hook",
+        description="Count who uses what; no kernel is needed. Evidence for those who decide what to keep.",
+    )  # fmt: skip
+    usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    usage.add_argument(
+        "--kind", action="append", metavar="KIND", default=[],
+        help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
+    )  # fmt: skip
+    add_table_options(usage)
+    usage.set_defaults(run="usage:run")
+    _add_promise(commands)
+
+
+def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    promise = commands.add_parser(
+        "promise", help="write down what objects rely on, and check later kernels against it",
+        description="A promise file lists what a set of objects relies on from a kernel; a later kernel can be checked "
+        "against it without the objects and without the old kernel.",
+    )  # fmt: skip
+    actions = promise.add_subparsers(dest="promise", metavar="make|check", required=True)
+    make = actions.add_parser("make", help="write a promise file")
+    make.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
+    make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    make.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+    make.set_defaults(run="promise:run_make")
+    check = actions.add_parser("check", help="check a kernel against a promise file")
+    check.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
+    check.add_argument("promise_file", metavar="PROMISE.toml")
+    add_table_options(check)
+    check.set_defaults(run="promise:run_check")
 
 
 def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -168,10 +236,8 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
 
 
 def _carried_out(arguments: argparse.Namespace) -> int:
-    if callable(arguments.run):
-        return int(arguments.run(arguments))
     module, _, function = arguments.run.partition(":")
-    return int(getattr(importlib.import_module(f"kfuncscope.cli.{module}"), function)(arguments))
+    return int(getattr(importlib.import_module(f"kfuncscope.cli.commands.{module}"), function)(arguments))
 
 
 def _refuse_empty(arguments: argparse.Namespace) -> None:
@@ -186,12 +252,12 @@ def _has_empty(value: object) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code."""
+    """Run a command; the exit status."""
     streams()
     arguments = parser().parse_args(argv)
     if not arguments.command:
         parser().print_help()
-        return EXIT_USAGE
+        return Exit.USAGE
     try:
         _refuse_empty(arguments)
         code = _carried_out(arguments)
@@ -199,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except InputError as error:
         say(f"kfuncscope: {clean(str(error))}")
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INPUT
+        return Exit.USAGE if isinstance(error, UsageError) else Exit.INCOMPLETE
     except BrokenPipeError:
         silence(sys.stdout)
         return 128 + signal.SIGPIPE
@@ -207,14 +273,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         where = f"{error.filename}: " if error.filename else ""
         say(f"kfuncscope: cannot go on: {clean(where)}{error.strerror or error}")
-        return EXIT_INPUT
+        return Exit.INCOMPLETE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception:
         # Python's own status for this is 1, which a gate would take for programs that break.
         say(traceback.format_exc().rstrip())
         say("kfuncscope: a defect of kfuncscope itself; nothing was decided. Please report it with the lines above.")
-        return EXIT_DEFECT
+        return Exit.DEFECT
 
 
 if __name__ == "__main__":

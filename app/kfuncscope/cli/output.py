@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from kfuncscope.model.verdict import Verdict
+from kfuncscope.storage.writing import write_file
 
 GLYPHS = {
     Verdict.BREAKS: "■", Verdict.SILENT: "✖", Verdict.RISK: "▲", Verdict.DEGRADES: "◆", Verdict.UNKNOWN: "?",
@@ -131,6 +132,20 @@ def write_json(value: Any) -> None:
     with patient():
         json.dump(value, sys.stdout, indent=2, ensure_ascii=True)
         print()
+
+
+def out(data: bytes, path: str | None = None) -> None:
+    """Bytes to a file, or to standard output whatever its encoding is. Raises InputError where it cannot be written."""
+    if path and path != "-":
+        write_file(path, data)
+        return
+    with patient():
+        sys.stdout.flush()
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            sys.stdout.write(data.decode("utf-8"))
 
 
 class ProgressLine:

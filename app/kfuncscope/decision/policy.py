@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""A policy says what blocks an upgrade, what is tolerated until when, and how risk is weighed; one TOML file."""
+"""A policy says what blocks an upgrade, what is tolerated until when, and how risk is weighed; one TOML file.
+
+``decision.gate`` makes a decision of it.
+"""
 
 from __future__ import annotations
 
 import datetime
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -15,25 +18,14 @@ from typing import Any, TypeVar
 
 from kfuncscope.arch import arch_named
 from kfuncscope.errors import SessionError
-from kfuncscope.model.analysis import Analysis
-from kfuncscope.model.rows import Row, by_severity, finding_key, rows
+from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
 from kfuncscope.storage.read import read_bounded, shown
-
-__all__ = ["ArchDecision", "Decision", "Policy", "Scope", "State", "Waiver", "decide", "finding_key", "load", "parse"]
 
 _GLOBS = ("arch", "object", "package", "program", "name", "rule", "key")
 _WORDS: dict[str, type[StrEnum]] = {"verdict": Verdict, "confidence": Confidence, "kind": NeedKind}
 _LIMIT = 4 << 20
 T = TypeVar("T")
-
-
-class State(StrEnum):
-    """What a policy says of an upgrade, worst last."""
-
-    CLEAR = "clear"
-    NEEDS_WORK = "needs work"
-    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,46 +101,6 @@ DEFAULT = Policy(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ArchDecision:
-    """The decision for one architecture, with how many findings block, need a review, are tolerated."""
-
-    arch: str
-    state: State
-    blocking: int
-    review: int
-    tolerated: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a policy says of an analysis.
-
-    ``unread`` counts inputs that could not be read: an upgrade is never clear while some are. ``unused`` waivers
-    matched nothing, ``expired`` ones are out of date and tolerate nothing.
-    """
-
-    policy: str
-    today: datetime.date
-    state: State
-    arches: tuple[ArchDecision, ...]
-    blocking: tuple[Row, ...] = ()
-    review: tuple[Row, ...] = ()
-    tolerated: tuple[tuple[Row, Waiver], ...] = ()
-    unused: tuple[Waiver, ...] = ()
-    expired: tuple[Waiver, ...] = ()
-    unread: int = 0
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    def arch(self, name: str) -> ArchDecision:
-        """The decision for one architecture; clear where the analysis has nothing on it."""
-        return next((a for a in self.arches if a.arch == name), ArchDecision(name, State.CLEAR, 0, 0, 0))
-
-    def waived(self) -> dict[str, Waiver]:
-        """The waiver of every tolerated finding, by finding key."""
-        return {row.key: waiver for row, waiver in self.tolerated}
-
-
 def today() -> datetime.date:
     """The day of the run; SOURCE_DATE_EPOCH sets it, so that a report can be made again byte for byte."""
     return now().date()
@@ -163,65 +115,6 @@ def now() -> datetime.datetime:
     except (ValueError, OverflowError, OSError) as bad:
         raise SessionError("SOURCE_DATE_EPOCH", f"not a number of seconds since 1970: {epoch[:40]!r}") from bad
     return datetime.datetime.now(datetime.UTC)
-
-
-def decide(analysis: Analysis, policy: Policy = DEFAULT, day: datetime.date | None = None) -> Decision:
-    """Hold an analysis against a policy on a day (today where none is given).
-
-    Architectures without kernels of their own get a state each, and take no part in the decision: they repeat what the
-    judged one says, less surely.
-    """
-    day = day or today()
-    live = [w for w in policy.waivers if w.expires >= day]
-    used: set[int] = set()
-    blocking: list[Row] = []
-    review: list[Row] = []
-    tolerated: list[tuple[Row, Waiver]] = []
-    for row in rows(analysis):
-        blocks = any(scope.matches(row) for scope in policy.block)
-        if not blocks and not any(scope.matches(row) for scope in policy.review):
-            continue
-        waiver = _first(live, row, used)
-        if waiver is not None:
-            tolerated.append((row, waiver))
-        else:
-            (blocking if blocks else review).append(row)
-    arches = tuple(_arch_decision(a.arch, blocking, review, tolerated) for a in analysis.arches)
-    inferred = {result.arch for result in analysis.arches if result.inferred}
-    blocking = [row for row in blocking if row.arch not in inferred]
-    review = [row for row in review if row.arch not in inferred]
-    tolerated = [(row, waiver) for row, waiver in tolerated if row.arch not in inferred]
-    unread = len(analysis.problems)
-    state = State.BLOCKED if blocking else State.NEEDS_WORK if review or unread else State.CLEAR
-    return Decision(
-        policy=policy.name,
-        today=day,
-        state=state,
-        arches=arches,
-        blocking=tuple(by_severity(blocking)),
-        review=tuple(by_severity(review)),
-        tolerated=tuple(tolerated),
-        unused=tuple(w for i, w in enumerate(live) if i not in used),
-        expired=tuple(w for w in policy.waivers if w.expires < day),
-        unread=unread,
-        weights=policy.weights,
-    )
-
-
-def _first(live: list[Waiver], row: Row, used: set[int]) -> Waiver | None:
-    """The first waiver for a row; every one that matches counts as used."""
-    matching = [i for i, waiver in enumerate(live) if waiver.scope.matches(row)]
-    used.update(matching)
-    return live[matching[0]] if matching else None
-
-
-def _arch_decision(
-    arch: str, blocking: Iterable[Row], review: Iterable[Row], tolerated: Iterable[tuple[Row, Waiver]]
-) -> ArchDecision:
-    blocks = sum(r.arch == arch for r in blocking)
-    asks = sum(r.arch == arch for r in review)
-    state = State.BLOCKED if blocks else State.NEEDS_WORK if asks else State.CLEAR
-    return ArchDecision(arch, state, blocks, asks, sum(r.arch == arch for r, _ in tolerated))
 
 
 def load(path: str | Path) -> Policy:

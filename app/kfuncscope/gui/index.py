@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.inferred import inferred_line
+from kfuncscope.model.unchecked import unchecked
 from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict
 
 Ints = NDArray[np.int32]
@@ -120,15 +122,18 @@ class Index:
 
     ``steps`` are the upgrades between the kernels of a longer path, one lane each after those of the analysis: they
     stand in the matrix and can be chosen, but the whole upgrade alone (the first ``overall`` lanes) decides.
+    Architectures that were only inferred are no lanes: ``inferred`` says all of them in one line, ``whole`` has them.
     """
 
     def __init__(self, analysis: Analysis, steps: tuple[ArchResult, ...] = ()) -> None:
+        self.whole = analysis
+        self.inferred = inferred_line(analysis)
+        analysis = replace(analysis, arches=tuple(arch for arch in analysis.arches if not arch.inferred))
         self.analysis = analysis
         self.steps = steps
         self.arches: tuple[ArchResult, ...] = (*analysis.arches, *steps)
         self.overall = len(analysis.arches)
-        self.judged = [lane for lane, arch in enumerate(analysis.arches) if not arch.inferred]
-        self.unchecked: list[tuple[str, str]] = unchecked(analysis)
+        self.unchecked: list[tuple[str, str]] = [(one.where, one.why) for one in unchecked(analysis)]
         self.lanes: tuple[str, ...] = (*lane_labels(analysis.arches), *(step_label(s) for s in steps))
         self.objects: list[str] = []
         self.packages: list[str] = []
@@ -279,8 +284,8 @@ class Index:
         return _counted(self.worst(self.prog_verdict, lane))
 
     def decisive(self) -> Counter[Verdict]:
-        """How many programs have each verdict, worst over the architectures with kernels of their own."""
-        return _counted(self.prog_verdict[:, self.judged].max(axis=1, initial=ABSENT))
+        """How many programs have each verdict, worst over the architectures of the upgrade."""
+        return _counted(self.prog_verdict[:, : self.overall].max(axis=1, initial=ABSENT))
 
     def findings_of_object(self, oid: int) -> Ints:
         """Finding rows of an object, in the order of the table."""
@@ -298,24 +303,6 @@ class Index:
 def _counted(column: Codes) -> Counter[Verdict]:
     numbers = np.bincount(column[column >= 0], minlength=len(SCALE))
     return Counter({SCALE[i]: int(n) for i, n in enumerate(numbers) if n})
-
-
-def unchecked(analysis: Analysis) -> list[tuple[str, str]]:
-    """What could not be judged, each once: where, and why. Nothing that was skipped is left out."""
-    told: dict[tuple[str, str], None] = {}
-    for problem in analysis.problems:
-        told[problem.path, problem.reason] = None
-    for info in analysis.objects:
-        for note in info.notes:
-            told[info.name, note] = None
-    for arch in analysis.arches:
-        for obj in arch.objects:
-            for why in obj.unchecked:
-                told[obj.object, why] = None
-            for program in obj.programs:
-                for why in program.unchecked:
-                    told[f"{obj.object} › {program.program}", why] = None
-    return list(told)
 
 
 def step_label(step: ArchResult) -> str:

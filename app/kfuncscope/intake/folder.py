@@ -18,6 +18,7 @@ from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.intake.symbols import real_symbols
 from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, as_input, read_file
 
 RUNNING = "running"
@@ -74,7 +75,8 @@ def from_folder(
         return [running_system(progress, read)]
     found: list[KernelFiles] = []
     failed: list[InputError] = []
-    for path in _files_of(folder):
+    links = Links([folder])
+    for path in _files_of(folder, links):
         try:
             found.extend(read(path, progress))
         except InputError as error:
@@ -82,7 +84,7 @@ def from_folder(
     wanted = {k.release for k in found if k.release}
     for release_folder in _module_folders(folder):
         if not wanted or release_folder.name in wanted or release_folder.parent == folder.parent:
-            found.extend(_from_modules(release_folder, progress, read))
+            found.extend(_from_modules(release_folder, progress, read, links))
     if not found:
         if failed:
             raise KernelError(failed[0].source, failed[0].reason, failed[0].offset)
@@ -91,16 +93,24 @@ def from_folder(
     return found
 
 
-def _files_of(folder: Path) -> Iterator[Path]:
+def _files_of(folder: Path, links: Links) -> Iterator[Path]:
     """Files directly in ``folder`` or its boot/ that are packages or by their names parts of a kernel."""
     for place in (folder, folder / "boot"):
         if not place.is_dir():
             continue
         for path in sorted(place.iterdir()):
-            if path.is_file() and not path.is_symlink():
-                part = part_of(path.name)
-                if (part and part.role is not Role.MODULE) or _is_package(path):
-                    yield path
+            part = part_of(path.name)
+            meant = part is not None and part.role is not Role.MODULE
+            if _readable(path, links, meant) and (meant or _is_package(path)):
+                yield path
+
+
+def _readable(path: Path, links: Links, meant: bool) -> bool:
+    """Whether to read a file of the folder: where it is ``meant``, also a link that leads nowhere, to be told so."""
+    try:
+        return links.readable(path)
+    except OSError:
+        return meant
 
 
 def _is_package(path: Path) -> bool:
@@ -131,14 +141,14 @@ def _module_folders(folder: Path) -> Iterator[Path]:
 
 
 def _from_modules(
-    folder: Path, progress: Progress | None, read: Callable[[Path, Progress | None], list[KernelFiles]]
+    folder: Path, progress: Progress | None, read: Callable[[Path, Progress | None], list[KernelFiles]], links: Links
 ) -> list[KernelFiles]:
     """One ``lib/modules/R``: its modules, and the image, config and symbols that stand in it."""
     found: list[KernelFiles] = []
     problems: list[Problem] = []
     for path in sorted(folder.iterdir()):
         part = part_of(f"lib/modules/{folder.name}/{path.name}")
-        if path.is_file() and not path.is_symlink() and part and part.role is not Role.MODULE:
+        if part and part.role is not Role.MODULE and _readable(path, links, True):
             try:
                 found.extend(read(path, progress))
             except InputError as error:

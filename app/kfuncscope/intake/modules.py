@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kfuncscope.btf.layout import STARTS
+from kfuncscope.btf.layout import STARTS, read_header
 from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import read_elf
@@ -22,7 +22,7 @@ from kfuncscope.storage.cache import Pack, default_cache
 from kfuncscope.storage.files import ModuleSections
 from kfuncscope.storage.read import Progress, read_file
 
-VERSION = 2
+VERSION = 3
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _ALONE = 40
@@ -43,6 +43,9 @@ def module_sections(data: bytes, source: str) -> ModuleSections:
     """The sections of a module file (.ko, also compressed) or of raw split BTF. Raises InputError."""
     data = peel(data, source)
     if data[:3] in STARTS:
+        start, end = read_header(data, source).types
+        if start == end:
+            raise InputError(source, f"BTF of {len(data)} bytes with a header and no types")
         return ModuleSections(btf=data)
     elf = read_elf(data, source)
     sets = tuple(

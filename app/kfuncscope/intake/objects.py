@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +14,13 @@ from pathlib import Path
 from kfuncscope.errors import InputError
 from kfuncscope.intake.scan import Found, scan_file
 from kfuncscope.storage.files import ObjectFile, Place, Problem
+from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, shown
 
 _MOST_FILES = 500_000
+_OBJECT_NAME = ".bpf.o"
+_MEANT = (".o", ".deb", ".ddeb", ".rpm", ".tar", ".tar.gz", ".tar.xz", ".tar.zst", ".tgz", ".zip")
+"""Endings of names that are meant to hold objects: a link of such a name that leads nowhere is listed."""
 
 
 @dataclass(slots=True)
@@ -37,9 +40,9 @@ def object_files(
     folder of these, read recursively. Equal objects are one ObjectFile with all their places.
     """
     problems: list[Problem] = []
-    below = list(_files_below(paths, problems))
-    files = [(path, name) for _, path, name in below]
     empty = dict.fromkeys(map(Path, paths))  # what was named, unlike a file of a folder, is meant to hold something
+    below = list(_files_below(paths, problems, empty))
+    files = [(path, name) for _, path, name in below]
     objects: dict[str, _Object] = {}
     for done, ((given, _, _), (path, found)) in enumerate(zip(below, _scan_all(files), strict=True)):
         if progress:
@@ -50,6 +53,8 @@ def object_files(
         problems.extend(found.problems)
         if found.objects:
             empty.pop(given, None)
+        elif not found.problems and path != given and path.name.endswith(_OBJECT_NAME):
+            problems.append(Problem(shown(path), "named like a BPF object, but no BPF object was found in it"))
         for item in found.objects:
             digest = hashlib.sha256(item.data).hexdigest()
             objects.setdefault(digest, _Object(item.data)).places.setdefault(item.place, item.name)
@@ -62,9 +67,15 @@ def object_files(
     return _named(objects), sorted(set(problems), key=lambda p: (p.path, p.offset or 0, p.reason))
 
 
-def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterator[tuple[Path, Path, str]]:
-    """The given path, each file of it, and the name by which that is known: its path below the folder, or its own."""
+def _files_below(
+    paths: Sequence[str | Path], problems: list[Problem], empty: dict[Path, None]
+) -> Iterator[tuple[Path, Path, str]]:
+    """The given path, each file of it, and the name by which that is known: its path below the folder, or its own.
+
+    A folder with a link to a file that is read in another place is taken out of ``empty``.
+    """
     count = 0
+    links = Links(map(Path, paths))
     for given in map(Path, paths):
         if not os.path.isdir(given):
             yield given, given, shown(given.name)
@@ -73,12 +84,15 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
             folders.sort()
             for name in sorted(names):
                 path = Path(folder, name)
-                # Links are passed over: what they point to is read in its own place, or was not meant.
                 try:
-                    if not stat.S_ISREG(path.lstat().st_mode):
-                        continue
+                    readable = links.readable(path)
                 except OSError as error:
-                    problems.append(_unreadable(error))
+                    if not os.path.islink(path) or name.endswith(_MEANT):
+                        problems.append(_unreadable(error, path))
+                    continue
+                if links.again:
+                    empty.pop(given, None)
+                if not readable:
                     continue
                 count += 1
                 if count > _MOST_FILES:
@@ -87,8 +101,8 @@ def _files_below(paths: Sequence[str | Path], problems: list[Problem]) -> Iterat
                 yield given, path, shown(path.relative_to(given))
 
 
-def _unreadable(error: OSError) -> Problem:
-    return Problem(shown(error.filename), error.strerror or str(error))
+def _unreadable(error: OSError, path: Path | None = None) -> Problem:
+    return Problem(shown(path or error.filename), error.strerror or str(error))
 
 
 def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputError]]:

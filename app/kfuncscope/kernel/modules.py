@@ -18,7 +18,10 @@ FEW = 64  # so many modules are searched one by one
 
 
 class Modules:
-    """The modules of one kernel by name. What cannot be read is listed in ``problems`` and otherwise left out."""
+    """The modules of one kernel by name.
+
+    Files that cannot be read are listed in ``unreadable``, modules whose BTF is none or does not fit in ``problems``.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,19 @@ class Modules:
         self._uses: dict[str, np.ndarray[Any, np.dtype[np.uint32]]] = {}
         self._strings: dict[str, bytes] = {}  # kept only where all modules are searched, so of FEW
         self.problems: list[Problem] = []
+        self.unreadable: list[Problem] = []
+        self._failed: set[str] = set()
+
+    def read_all(self, progress: Callable[[int, int, str], None] | None = None) -> list[Problem]:
+        """Read every module once; those that cannot be read, whether or not a program asks for them."""
+        if self._search is not None and len(self._readers) > FEW:
+            self._search.prepare(progress)
+            names = [name for name, _ in self._search.problems()]
+        else:
+            names = self.names
+        for name in names:
+            self.sections(name)
+        return self.unreadable
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -51,7 +67,8 @@ class Modules:
             try:
                 known = self._readers[name]()
             except InputError as error:
-                self.problems.append(Problem(error.source, error.reason, error.offset))
+                self.unreadable.append(Problem(error.source, error.reason, error.offset))
+                self._failed.add(name)
                 known = ModuleSections(b"")
             self._raw[name] = known
         return known
@@ -65,7 +82,7 @@ class Modules:
     def _open(self, name: str) -> Blob | None:
         sections = self.sections(name)
         if not sections.btf or self._vmlinux is None:
-            if not sections.btf:
+            if not sections.btf and name not in self._failed:
                 self.problems.append(Problem(name, "the module has an empty BTF, or none"))
             return None
         try:

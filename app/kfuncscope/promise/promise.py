@@ -125,6 +125,8 @@ def make(
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
             continue
+        if obj.no_program:
+            problems.append(Problem(file.name, obj.no_program))
         if part is not None:
             parts.append(part)
     items = tuple(found[key].item(key) for key in sorted(found, key=lambda k: (list(NeedKind).index(k[0]), *k[1:])))

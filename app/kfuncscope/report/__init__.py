@@ -35,13 +35,13 @@ def _markdown(report: Report) -> bytes:
 def _csv(report: Report) -> bytes:
     from kfuncscope.report import csvrows
 
-    return csvrows.findings(report.analysis, report.decision)
+    return csvrows.render(report)
 
 
 def _json(report: Report) -> bytes:
     from kfuncscope.upgrade import jsonform
 
-    return jsonform.dumps(report.analysis, report.decision, report.shard)
+    return jsonform.dumps(report.whole, report.decision, report.shard)
 
 
 def _sarif(report: Report) -> bytes:

@@ -1,31 +1,68 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""CSV that spreadsheets can open without running anything: one row a finding."""
+"""CSV that spreadsheets can open without running anything: one row a finding, then what became of the inputs."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from kfuncscope.decision.policy import Decision
+from kfuncscope.decision.gate import Decision
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import rows
 from kfuncscope.report.safe import code
+from kfuncscope.report.summary import Report
 from kfuncscope.study.frame import COLUMNS, record
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 _CELL = 32_000  # spreadsheets take at most 32,767 characters in a cell
 
 
+NOT_CHECKED, ELSEWHERE, EQUAL, DECISION = "not checked", "other architecture", "equal object", "decision"
+"""What stands in the column ``kind`` of rows that are no findings."""
+
+
+def render(report: Report) -> bytes:
+    """The whole report: findings, then rows whose ``kind`` is one of the four words above.
+
+    A row "not checked" has the place in ``object`` and the reason in ``message``; "other architecture" in ``arch``
+    where the object was not judged; "equal object" one place of an object that was found in several, in ``name``;
+    "decision" the headline in ``name``, the exit status in ``class`` and the reasons in ``message``.
+    """
+    return table([*COLUMNS, "decision"], [*_findings(report.analysis, report.decision), *_inputs(report)])
+
+
+def _inputs(report: Report) -> Iterator[list[str | int]]:
+    for one in report.unchecked:
+        given = "unread" if one.given else ""
+        yield _row(kind=NOT_CHECKED, object=one.where, arch=" ".join(one.arches), message=one.why, decision=given)
+    for other in report.elsewhere:
+        yield _row(kind=ELSEWHERE, object=other.object, arch=" ".join(other.arches))
+    for info in report.shared:
+        for place in info.places:
+            yield _row(kind=EQUAL, object=info.name, package=place.package, name=place.path)
+    decision = report.decision
+    said = "; ".join((*decision.reasons, f"by {decision.by}"))
+    row = {"kind": DECISION, "name": decision.headline, "class": str(decision.exit.value), "message": said}
+    yield _row(**row, decision=decision.state.value)
+
+
+def _row(**given: str) -> list[str | int]:
+    return [given.get(column, 0 if column in ("severity", "line") else "") for column in (*COLUMNS, "decision")]
+
+
 def findings(analysis: Analysis, decision: Decision | None = None) -> bytes:
     """All findings, columns as in ``study.frame`` and ``decision`` (blocks, review, tolerated or nothing)."""
+    return table([*COLUMNS, "decision"], _findings(analysis, decision))
+
+
+def _findings(analysis: Analysis, decision: Decision | None) -> Iterator[list[str | int]]:
     stands: dict[str, str] = {}
     if decision is not None:
         stands |= {row.key: "review" for row in decision.review}
         stands |= {row.key: "blocks" for row in decision.blocking}
         stands |= {row.key: "tolerated" for row, _ in decision.tolerated}
-    body = ([*record(row).values(), stands.get(row.key, "")] for row in rows(analysis))
-    return table([*COLUMNS, "decision"], body)
+    yield from ([*record(row).values(), stands.get(row.key, "")] for row in rows(analysis))
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str | int | float]]) -> bytes:

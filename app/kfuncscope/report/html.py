@@ -12,11 +12,12 @@ import jinja2
 from markupsafe import Markup, escape
 
 from kfuncscope.decision.policy import now
+from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
 from kfuncscope.report import diff, svg
 from kfuncscope.report.safe import code, visible
-from kfuncscope.report.summary import Report, state_words
-from kfuncscope.report.words import CONFIDENCES, LOOKS, REACHES, SHORT_REACH, plural, size
+from kfuncscope.report.summary import Report
+from kfuncscope.report.words import CONFIDENCES, LOOKS, REACHES, SHORT_REACH, STATE_WORDS, plural, size
 from kfuncscope.resources import resource
 
 _SCALE = (Verdict.BREAKS, Verdict.SILENT, Verdict.RISK, Verdict.DEGRADES, Verdict.UNKNOWN)
@@ -60,7 +61,9 @@ def environment() -> jinja2.Environment:
         confidences=CONFIDENCES,
         severity=SEVERITY,
         marked=_marked,
-        state_words=state_words,
+        state_words=STATE_WORDS,
+        by_reason=by_reason,
+        by_arches=by_arches,
         V=Verdict,
     )
     return made

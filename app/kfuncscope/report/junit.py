@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The report as JUnit XML: one suite an architecture, one case a program; what blocks fails."""
+"""The report as JUnit XML: the decision, one suite an architecture with a case a program, and the inputs."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from kfuncscope.decision.exits import Exit
 from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict, Verdict
 from kfuncscope.report.safe import code, visible
@@ -17,16 +18,15 @@ from kfuncscope.report.summary import Report
 def render(report: Report) -> bytes:
     """The whole file as UTF-8.
 
-    A program fails when one of its findings, or one of its object, blocks by the policy; it is skipped when its
-    verdict is unknown and nothing blocks; inputs that could not be read are errors.
+    The one case of the first suite stands for the decision: it fails with exit status 1 and is an error with 3. A
+    program fails when one of its findings, or one of its object, blocks; it is skipped when its verdict is unknown and
+    nothing blocks. Inputs that could not be read, judged or compared are errors; what could not be checked in full is
+    skipped, as is an object of another architecture.
     """
     blocking: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in report.decision.blocking:
         blocking[row.arch, row.object, row.program].append(row)
-    suites = [_suite(report, i, blocking) for i in range(len(report.arches))]
-    if report.analysis.problems:
-        cases = [_case("inputs", p.path, f"<error message={_attribute(p.reason)}/>") for p in report.analysis.problems]
-        suites.append(_Suite("inputs", cases, errors=len(cases)))
+    suites = [_decision(report), *(_suite(report, i, blocking) for i in range(len(report.arches))), *_inputs(report)]
     tests, failures = sum(len(s.cases) for s in suites), sum(s.failures for s in suites)
     counts = _counts(tests, failures, sum(s.errors for s in suites), sum(s.skipped for s in suites))
     head = f"<testsuites name={_attribute(f'kfuncscope {report.title}')} {counts}>"
@@ -47,6 +47,38 @@ class _Suite:
     def text(self) -> str:
         counts = _counts(len(self.cases), self.failures, self.errors, self.skipped)
         return "\n".join([f"<testsuite name={_attribute(self.name)} {counts}>", *self.cases, "</testsuite>"])
+
+
+def _decision(report: Report) -> _Suite:
+    decision = report.decision
+    said = "; ".join((decision.headline, *decision.reasons))
+    about = _text(f"{decision.headline}: exit status {decision.exit.value}, by {decision.by}")
+    body = {
+        Exit.FAILED: f'<failure type="decision" message={_attribute(said)}>{about}</failure>',
+        Exit.INCOMPLETE: f'<error type="decision" message={_attribute(said)}>{about}</error>',
+    }.get(decision.exit, f"<system-out>{about}</system-out>")
+    failed, unread = decision.exit is Exit.FAILED, decision.exit is Exit.INCOMPLETE
+    return _Suite("decision", [_case("decision", "upgrade", body)], int(failed), int(unread))
+
+
+def _inputs(report: Report) -> Iterator[_Suite]:
+    """What became of the inputs: not checked, of another architecture, equal ones."""
+    if report.unchecked:
+        given = sum(one.given for one in report.unchecked)
+        kind = "could not check"
+        cases = [_case(kind, u.where, _tag("error" if u.given else "skipped", u.why)) for u in report.unchecked]
+        yield _Suite(kind, cases, errors=given, skipped=len(cases) - given)
+    if report.elsewhere:
+        kind = "of another architecture"
+        cases = [_case(kind, e.object, _tag("skipped", f"not {', '.join(e.arches)}")) for e in report.elsewhere]
+        yield _Suite(kind, cases, skipped=len(cases))
+    if report.shared:
+        places = [(info.name, place.package, place.path) for info in report.shared for place in info.places]
+        yield _Suite("equal objects", [_case(name, " ".join(filter(None, where)), "") for name, *where in places])
+
+
+def _tag(name: str, message: str) -> str:
+    return f"<{name} message={_attribute(message)}/>"
 
 
 def _suite(report: Report, number: int, blocking: dict[tuple[str, str, str], list[Row]]) -> _Suite:

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kfuncscope.decision.compare import Comparison
+from kfuncscope.model.analysis import ObjectInfo
 from kfuncscope.model.rows import Group
+from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import Finding, Verdict
 from kfuncscope.report.safe import code, visible
-from kfuncscope.report.summary import Report, state_words
-from kfuncscope.report.words import LOOKS, REACHES, plural
+from kfuncscope.report.summary import Report
+from kfuncscope.report.words import LOOKS, REACHES, STATE_WORDS, plural
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~@&$]|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\.|^[-+#=])", re.IGNORECASE)
 _NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
@@ -65,7 +67,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"# {LOOKS[report.state].glyph} {report.headline}: {plain(report.title, 120)}"
     yield ""
     yield from (f"{plain(s, 500)}  " for s in report.sentences)
-    yield f"Policy: {plain(report.decision.policy)}, {report.decision.today}."
+    decision = report.decision
+    words = f", replaced by {plain('--fail-on ' + ','.join(decision.fail_on))}" if decision.fail_on else ""
+    yield f"Policy: {plain(decision.policy)}{words}, {decision.today}. Exit status: {decision.exit.value}."
     if report.analysis.whatif:
         yield ""
         yield "**Hypothetical:** this result holds only with these changes:"
@@ -85,14 +89,17 @@ def _arches(report: Report) -> Iterator[str]:
     head = ["Architecture", "Upgrade", "Decision", *(word(v) for v in Verdict)]
     body = (
         [
-            span(a.result.arch) + (" (inferred)" if a.result.inferred else ""),
+            span(a.result.arch),
             plain(" → ".join(a.names)),
-            state_words(a.decision.state),
+            STATE_WORDS[a.decision.state],
             *(str(a.counts[v]) for v in Verdict),
         ]
         for a in report.arches
     )
     yield from table(head, body)
+    if report.inferred:
+        yield ""
+        yield plain(report.inferred, 600)
     yield ""
 
 
@@ -188,15 +195,24 @@ def _evidence(finding: Finding) -> Iterator[str]:
 def _unchecked(report: Report) -> Iterator[str]:
     yield f"## Could not check ({len(report.unchecked)})"
     yield ""
-    for item in report.unchecked[:_MOST]:
-        on = f" ({plain(', '.join(item.arches))})" if item.arches else ""
-        more = f" and {len(item.where) - 12} more" if len(item.where) > 12 else ""
-        yield f"- {plain(item.why)}{on}: {', '.join(span(w, 300) for w in item.where[:12])}{more}"
-    if len(report.unchecked) > _MOST:
-        yield f"- and {len(report.unchecked) - _MOST} more in the JSON report"
+    reasons = by_reason(report.unchecked)
+    for why, members in reasons[:_MOST]:
+        named = [one.where for i, one in enumerate(members) if one.given or i < 12]
+        on = dict.fromkeys(arch for one in members for arch in one.arches)
+        more = f" and {len(members) - len(named)} more" if len(members) > len(named) else ""
+        arches = f" ({plain(', '.join(on))})" if on else ""
+        yield f"- {plain(why)}{arches}: {', '.join(span(w, 300) for w in named)}{more}"
+    if len(reasons) > _MOST:
+        yield f"- and {len(reasons) - _MOST} more reasons in the JSON report"
     if not report.unchecked:
         yield "Everything given was read and judged."
     yield ""
+    if report.elsewhere:
+        yield f"## Of another architecture ({len(report.elsewhere)})"
+        yield ""
+        for arches_, names in by_arches(report.elsewhere):
+            yield f"- not on {plain(', '.join(arches_))}: {', '.join(span(name) for name in names)}"
+        yield ""
 
 
 def _waivers(report: Report) -> Iterator[str]:
@@ -218,10 +234,17 @@ def _inputs(report: Report) -> Iterator[str]:
     yield from table(["Kernel file", "SHA-256"], ([span(i.path, 200), span(i.sha256)] for i in report.inputs))
     yield ""
     objects = report.analysis.objects
-    body = ([span(o.name), plain("; ".join(p.package for p in o.places[:4])), span(o.sha256)] for o in objects[:_MOST])
+    body = ([span(o.name), _places(o), span(o.sha256)] for o in objects[:_MOST])
     yield from table(["Object", "Found in", "SHA-256"], body)
     if len(objects) > _MOST:
         yield ""
         yield f"{len(objects) - _MOST} more objects are in the JSON report."
     yield ""
     yield f"Made by kfuncscope {plain(report.analysis.version)} from files alone: no kernel was run."
+
+
+def _places(info: ObjectInfo) -> str:
+    """Where an object was found; every place where it is in several."""
+    if len(info.places) == 1:
+        return plain(info.places[0].package)
+    return "; ".join(f"{plain(p.package)} {span(p.path, 200)}".strip() for p in info.places)

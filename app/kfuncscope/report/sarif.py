@@ -7,6 +7,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from kfuncscope.decision.exits import Exit
+from kfuncscope.model.analysis import ObjectInfo
 from kfuncscope.model.rows import Row, notable, rows
 from kfuncscope.model.verdict import Finding, Site, Verdict
 from kfuncscope.report.safe import code, visible
@@ -36,13 +38,18 @@ def render(report: Report) -> bytes:
         "columnKind": "utf16CodeUnits",
         "artifacts": [
             *(_artifact(i) for i in report.inputs),
-            *(_artifact(Input(report.paths[o.name], o.sha256, o.size)) for o in report.analysis.objects),
+            *(_artifact(Input(path, o.sha256, o.size)) for o in report.analysis.objects for path in _paths(o)),
         ],
         "invocations": [_invocation(report)],
         "results": [_result(report, row, index, baseline) for row in listed],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return (json.dumps(log, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _paths(info: ObjectInfo) -> list[str]:
+    """Every path at which an object was found."""
+    return list(dict.fromkeys(place.path for place in info.places)) or [info.name]
 
 
 def _rule(finding: Finding) -> str:
@@ -71,14 +78,27 @@ def _artifact(given: Input) -> dict[str, Any]:
 
 
 def _invocation(report: Report) -> dict[str, Any]:
+    """The run: its decision as exit status, and a notification for each thing that could not be checked."""
+    decision = report.decision
     notes = [
-        {
-            "level": "warning",
-            "message": {"text": visible(f"could not check {', '.join(u.where)}: {u.why}", 1000)},
-        }
-        for u in report.unchecked
+        _notification("could-not-check", "error" if one.given else "warning", f"{one.where}: {one.why}")
+        for one in report.unchecked
     ]
-    return {"executionSuccessful": True, "toolExecutionNotifications": notes}
+    notes += [
+        _notification("of-another-architecture", "note", f"{one.object}: not of {', '.join(one.arches)}")
+        for one in report.elsewhere
+    ]
+    said = "; ".join((decision.headline, *decision.reasons, f"by {decision.by}"))
+    return {
+        "executionSuccessful": decision.exit is not Exit.INCOMPLETE,
+        "exitCode": decision.exit.value,
+        "exitCodeDescription": visible(said, 1000),
+        "toolExecutionNotifications": notes,
+    }
+
+
+def _notification(kind: str, level: str, text: str) -> dict[str, Any]:
+    return {"descriptor": {"id": kind}, "level": level, "message": {"text": visible(text, 1000)}}
 
 
 def _result(report: Report, row: Row, index: dict[str, int], baseline: dict[str, str] | None) -> dict[str, Any]:

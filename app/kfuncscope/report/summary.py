@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kfuncscope.decision import policy
 from kfuncscope.decision.compare import Comparison
-from kfuncscope.decision.policy import ArchDecision, Decision, State, Waiver
+from kfuncscope.decision.gate import ArchDecision, Decision, all_unchecked, decide
+from kfuncscope.decision.policy import Waiver
 from kfuncscope.decision.risk import Risk, Score, assess, known_since
-from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo
+from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
+from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.rows import Group, Row, groups, notable, rows
+from kfuncscope.model.unchecked import Elsewhere, Unchecked, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
 from kfuncscope.report.words import STATES, plural
 from kfuncscope.storage.files import Input
@@ -89,23 +91,17 @@ class MatrixRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Unchecked:
-    """Something that could not be read or judged: why, where, and on which architectures (empty: on none or all)."""
-
-    why: str
-    where: tuple[str, ...]
-    arches: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All parts of a report, sorted, still raw: each format makes names harmless in its own way.
 
-    ``waived``, ``blocking`` and ``fresh`` (new or worse than the baseline) go by finding key; ``paths`` gives the
-    first place of every object.
+    ``analysis`` holds the architectures that were judged, ``whole`` also those that were only inferred, of which
+    ``inferred`` says all in one line (empty where none was asked for). ``waived``, ``blocking`` and ``fresh`` (new or
+    worse than the baseline) go by finding key; ``paths`` gives the first place of every object. ``unchecked``,
+    ``elsewhere`` and ``shared`` are what model.unchecked tells of the inputs, for every format to list and count.
     """
 
     analysis: Analysis
+    whole: Analysis
     decision: Decision
     comparison: Comparison | None
     title: str
@@ -116,6 +112,9 @@ class Report:
     findings: tuple[Group, ...]
     matrix: tuple[MatrixRow, ...]
     unchecked: tuple[Unchecked, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    shared: tuple[ObjectInfo, ...]
+    inferred: str
     inputs: tuple[Input, ...]
     waived: dict[str, Waiver]
     blocking: frozenset[str]
@@ -127,7 +126,7 @@ class Report:
     @property
     def state(self) -> Verdict:
         """The verdict whose colour and glyph stand for the decision."""
-        return STATES[self.decision.state][1]
+        return STATES[self.decision.state]
 
     def applied(self) -> list[tuple[Waiver, int]]:
         """The waivers that tolerate something, with how many findings each."""
@@ -165,23 +164,28 @@ def make(
     shard: Shard | None = None,
 ) -> Report:
     """Everything a report shows of an analysis; the default policy decides where no decision is given."""
-    decision = decision or policy.decide(analysis)
+    decision = decision or decide(analysis, comparison=comparison)
+    whole, analysis = analysis, replace(analysis, arches=tuple(a for a in analysis.arches if not a.inferred))
     risk = risk or assess(analysis, decision.weights, known_since)
     listed = list(notable(rows(analysis)))
     arches = tuple(Arch(a, decision.arch(a.arch), a.counts()) for a in analysis.arches)
-    unchecked = tuple(_unchecked(analysis))
+    not_checked = all_unchecked(analysis, decision)
     return Report(
         analysis=analysis,
+        whole=whole,
         decision=decision,
         comparison=comparison,
         title=_title(analysis),
-        headline=STATES[decision.state][0],
-        sentences=tuple(_sentences(analysis, decision, comparison, unchecked)),
+        headline=decision.headline,
+        sentences=tuple(_sentences(analysis, decision, comparison, len(not_checked))),
         arches=arches,
         reasons=tuple(_reasons(listed, risk)),
         findings=tuple(groups(listed)),
         matrix=tuple(_matrix(analysis)),
-        unchecked=unchecked,
+        unchecked=not_checked,
+        elsewhere=elsewhere(analysis),
+        shared=shared(analysis),
+        inferred=inferred_line(whole),
         inputs=tuple(_inputs(analysis)),
         waived=decision.waived(),
         blocking=frozenset(row.key for row in decision.blocking),
@@ -215,9 +219,11 @@ def _programs(arches: Sequence[ArchResult], verdict: Verdict) -> tuple[int, int]
 
 
 def _sentences(
-    analysis: Analysis, decision: Decision, comparison: Comparison | None, unchecked: Sequence[Unchecked]
+    analysis: Analysis, decision: Decision, comparison: Comparison | None, not_checked: int
 ) -> Iterable[str]:
-    judged = [a for a in analysis.arches if not a.inferred]
+    if decision.reasons:
+        yield f"{'; '.join(decision.reasons)}."
+    judged = analysis.arches
     many = len(judged)
     broken, where = _programs(judged, Verdict.BREAKS)
     programs = sum(info.programs for info in analysis.objects)
@@ -231,8 +237,12 @@ def _sentences(
     if silent:
         loads = plural(silent, "program loads but reads", "programs load but read")
         yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."
-    if unchecked:
-        yield f"{plural(len({w for u in unchecked for w in u.where}), 'thing')} could not be checked in full."
+    if not_checked:
+        yield f"{plural(not_checked, 'thing')} could not be checked in full."
+    if foreign := len(elsewhere(analysis)):
+        yield f"{plural(foreign, 'object is', 'objects are')} of another architecture than some of the kernels."
+    if decision.fail_on:
+        yield f"Decided by {decision.by}."
     if decision.tolerated:
         waivers = len({w for _, w in decision.tolerated})
         yield f"Tolerated by {plural(waivers, 'waiver')}: {plural(len(decision.tolerated), 'finding')}."
@@ -296,46 +306,6 @@ def _matrix(analysis: Analysis) -> list[MatrixRow]:
     return sorted(made, key=lambda r: (-severity[r.object], r.object, -SEVERITY[r.worst], r.program))
 
 
-def _unchecked(analysis: Analysis) -> Iterable[Unchecked]:
-    """What was not read or judged, the same reason once with all the places that it holds for."""
-    places: dict[str, dict[str, None]] = defaultdict(dict)
-    arches: dict[str, dict[str, None]] = defaultdict(dict)
-    for where, why, arch in _unchecked_places(analysis):
-        places[why][where] = None
-        if arch:
-            arches[why][arch] = None
-    for why, listed in places.items():
-        yield Unchecked(why, tuple(listed), tuple(arches[why]))
-
-
-def _unchecked_places(analysis: Analysis) -> Iterable[tuple[str, str, str]]:
-    """(where, why, architecture or nothing), inputs first."""
-    for problem in analysis.problems:
-        at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
-        yield f"{problem.path}{at}", problem.reason, ""
-    for result in analysis.arches:
-        for kernel in (result.old, result.new):
-            for fault in kernel.faults:
-                yield f"{kernel.label} ({kernel.arch})", fault.message, ""
-    for info in analysis.objects:
-        for note in info.notes:
-            yield info.name, note, ""
-    notes = {(info.name, note) for info in analysis.objects for note in info.notes}
-    for result in analysis.arches:
-        for obj in result.objects:
-            for why in obj.unchecked:
-                if (obj.object, why) not in notes:
-                    yield obj.object, why, result.arch
-            for program in obj.programs:
-                for why in program.unchecked:
-                    yield f"{obj.object} · {program.program}", why, result.arch
-
-
 def _inputs(analysis: Analysis) -> list[Input]:
     found = [i for a in analysis.arches for kernel in (a.old, a.new) for i in kernel.inputs]
     return list(dict.fromkeys(found))
-
-
-def state_words(state: State) -> str:
-    """A decision for one architecture in a word or two."""
-    return {State.BLOCKED: "Blocked", State.NEEDS_WORK: "Needs work", State.CLEAR: "Clear"}[state]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kfuncscope.decision.policy import State
+from kfuncscope.decision.gate import State
 from kfuncscope.model.verdict import Confidence, Reach, Verdict
 
 
@@ -45,10 +45,19 @@ LOOKS: dict[Verdict, Look] = {
     ),
 }
 
-STATES: dict[State, tuple[str, Verdict]] = {
-    State.BLOCKED: ("Upgrade blocked", Verdict.BREAKS),
-    State.NEEDS_WORK: ("Upgrade needs work", Verdict.RISK),
-    State.CLEAR: ("Upgrade clear", Verdict.OK),
+STATES: dict[State, Verdict] = {
+    State.BLOCKED: Verdict.BREAKS,
+    State.NEEDS_WORK: Verdict.RISK,
+    State.INCOMPLETE: Verdict.UNKNOWN,
+    State.CLEAR: Verdict.OK,
+}
+"""The verdict whose colour and glyph stand for a decision; its words are ``decision.gate.HEADLINES``."""
+
+STATE_WORDS: dict[State, str] = {
+    State.BLOCKED: "Blocked",
+    State.NEEDS_WORK: "Needs work",
+    State.INCOMPLETE: "Not fully checked",
+    State.CLEAR: "Clear",
 }
 
 REACHES: dict[Reach, str] = {

@@ -25,7 +25,8 @@ class Session:
 
     ``old`` and ``new`` are the two sides of the upgrade under study, any number of kernels each, paired by
     architecture; ``path`` holds further kernels in between, in order. ``section_types`` gives a program type to
-    section names that libbpf does not know (R-2.2). ``notes`` are keyed by the finding key of decision.policy.
+    section names that libbpf does not know (R-2.2). ``notes`` are keyed by the finding key of model.rows.
+    ``infer`` asks for architectures without kernels of their own, which are told from their JITs alone.
     """
 
     old: list[KernelRef] = field(default_factory=list)
@@ -36,3 +37,4 @@ class Session:
     notes: dict[str, str] = field(default_factory=dict)
     policy: str = ""
     filters: list[str] = field(default_factory=list)
+    infer: bool = False

@@ -90,6 +90,7 @@ def _checked(data: dict[str, Any], source: str) -> dict[str, Any]:
         value = data.get(name, {})
         _need(isinstance(value, dict) and _texts(value.values()), source, name, "strings by name")
     _need(isinstance(data.get("policy", ""), str), source, "policy", "a path")
+    _need(isinstance(data.get("infer", False), bool), source, "infer", "true or false")
     for side in ("old", "new", "path"):
         refs = data.get(side, [])
         _need(isinstance(refs, list) and all(_is_ref(r) for r in refs), source, side, "a list of kernels")

@@ -69,6 +69,8 @@ def collect(
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
             continue
+        if obj.no_program:
+            problems.append(Problem(file.name, obj.no_program))
         for program in obj.programs:
             for need in program_needs(obj, program, names):
                 kind = NeedKind(need.kind)

@@ -33,6 +33,7 @@ from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.merge import select
 
 Progress = Callable[[int, int, str], None]
+NOT_JUDGED = "judged on no architecture: no kernel of its byte order was given"
 CHUNK = 12  # objects that a worker takes at once
 
 
@@ -78,14 +79,17 @@ def analyse_keeping_kernels(
     pairs = pair_up(kernels[0], kernels[1])
     if not pairs:
         raise SessionError("session", "no architecture has both an old and a new kernel")
-    problems += _unpaired(kernels, pairs)
+    problems += unpaired(kernels, pairs)
+    for pair in pairs:
+        for kernel in (pair.old, pair.new):
+            problems += kernel.modules.read_all(report)
     report(0, 1, "reading objects")
     files, bad = object_files(session.objects)
-    problems += bad
+    problems += [*bad, *_idle(files, pairs)]
     if shard is not None:
         files = select(files, shard)
     results = list(judged(files, pairs, session.section_types, report, workers))
-    return gather(pairs, results, problems), pairs
+    return gather(pairs, results, problems, session.infer), pairs
 
 
 # -- kernels
@@ -125,12 +129,36 @@ def pair_up(old: list[Kernel], new: list[Kernel]) -> list[Pair]:
     return [Pair(k, newest[a]) for a, k in sorted(oldest.items(), key=lambda x: arch_order(x[0])) if a in newest]
 
 
-def _unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> list[Problem]:
+def unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> list[Problem]:
+    """The kernels that are compared with none, and why."""
     used = {id(k) for p in pairs for k in (p.old, p.new)}
+    paired = {p.new.arch for p in pairs}
+    found = []
+    for listed, side, other in ((kernels[0], "old", "new"), (kernels[1], "new", "old")):
+        for kernel in listed:
+            if id(kernel) in used:
+                continue
+            name = f"{kernel.arch} kernel {kernel.release or kernel.label}"
+            why = f"no counterpart: no {other} kernel of its architecture was given to compare it with"
+            if kernel.arch in paired:
+                why = f"not compared: another {side} kernel of its architecture was given after it"
+            found.append(Problem(_path_of(kernel), f"{name}: {why}"))
+    return found
+
+
+def _path_of(kernel: Kernel) -> str:
+    return kernel.files.inputs[0].path if kernel.files.inputs else kernel.label
+
+
+def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
+    """The pairs of kernels for which no object is meant: nothing is judged on them, which is not the same as clear."""
+    orders = {"<" if file.data[5:6] == b"\x01" else ">" for file in files}
+    if not orders:
+        return []
     return [
-        Problem(kernel.label, f"no counterpart for this {kernel.arch} kernel: it takes no part")
-        for kernel in (*kernels[0], *kernels[1])
-        if id(kernel) not in used
+        Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
+        for pair in pairs
+        if pair.new.endian not in orders
     ]
 
 
@@ -222,18 +250,15 @@ def _judge_chunk(files: list[ObjectFile]) -> list[ObjectResult]:
 
 
 def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str]) -> ObjectResult:
-    """Read one object and hold it against every pair."""
+    """Read one object and judge it on every pair of its byte order."""
     try:
         obj = read_object(file.data, file.name, section_types)
         meant = [pair.new.endian == obj.endian for pair in pairs]
-        verdicts = tuple(
-            judge_pair(obj, file, pair) if fits or not any(meant) else None
-            for pair, fits in zip(pairs, meant, strict=True)
-        )
+        verdicts = tuple(judge_pair(obj, file, pair) if fits else None for pair, fits in zip(pairs, meant, strict=True))
     except InputError as error:
         return ObjectResult(None, (), Problem(error.source, error.reason, error.offset))
     notes = tuple(dict.fromkeys(obj.notes))
-    arches = tuple(p.new.arch for p, fits in zip(pairs, meant, strict=True) if fits or not any(meant))
+    arches = tuple(p.new.arch for p, fits in zip(pairs, meant, strict=True) if fits)
     info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, len(obj.programs), notes, arches)
     return ObjectResult(info, verdicts)
 
@@ -247,15 +272,21 @@ def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair) -> ObjectVerdict:
 # -- the whole
 
 
-def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Problem]) -> Analysis:
-    """Put the results of all objects together, sorted, with alternatives between objects weighed."""
+def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Problem], infer: bool = False) -> Analysis:
+    """Put the results of all objects together, sorted, with alternatives between objects weighed.
+
+    With ``infer`` and one pair, other architectures follow that are told from their JITs (see ``inferred``).
+    """
     found = [r for r in results if r.info is not None]
     problems = [*problems, *(r.problem for r in results if r.problem is not None)]
+    problems += [Problem(r.info.name, NOT_JUDGED) for r in results if r.info is not None and not r.info.judged_on]
     arches = []
     for index, pair in enumerate(pairs):
         verdicts = weigh_variants([v for r in found if (v := r.verdicts[index]) is not None])
         arches.append(ArchResult(pair.new.arch, kernel_info(pair.old), kernel_info(pair.new), tuple(verdicts)))
-    if len(pairs) == 1:
+    # Some parts of a kernel are read when first asked for, and found to be bad then.
+    problems += [problem for pair in pairs for kernel in (pair.old, pair.new) for problem in kernel.problems]
+    if infer and len(pairs) == 1:
         arches += inferred_results(arches[0], pairs[0].old, pairs[0].new)
     infos = tuple(r.info for r in found if r.info is not None)
     unique = {(p.path, p.reason, p.offset): p for p in problems}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Architectures without kernels of their own: judged from what their JITs can do, and marked as inferred (R-5).
+"""Architectures without kernels of their own, where asked for: what their JITs would refuse, marked as inferred (R-5).
 
-Only a kernel that hides nothing tells about others: what has no BTF or no JIT refuses programs that others load, and
-an object of the wrong byte order was never looked at.
+Nothing else of the judged architecture carries over: its symbols, compiler and config are its own. Only a kernel that
+hides nothing says something about others: one without BTF or JIT refuses programs that others load.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from kfuncscope.model.verdict import (
     Finding,
     NeedKind,
     ObjectVerdict,
+    Outcome,
     ProgramVerdict,
     Reach,
+    Tri,
     Verdict,
     worst,
 )  # fmt: skip
 
 TRAMPOLINE_KINDS = frozenset({"fentry", "fexit", "fmod_ret", "fsession", "lsm"})
-REGISTER_KINDS = frozenset({"kprobe", "kretprobe", "ksyscall", "kretsyscall", "uprobe", "uretprobe", "usdt"})
 
 
 def inferred_results(known: ArchResult, old: Kernel, new: Kernel) -> list[ArchResult]:
-    """One result for each other architecture, derived from the one that was really judged.
+    """One result for each other architecture, with the programs that its JITs refuse or begin to take.
 
     None are derived from kernels without BTF or without JIT.
     """
@@ -40,29 +41,24 @@ def inferred_results(known: ArchResult, old: Kernel, new: Kernel) -> list[ArchRe
 
 def _result(known: ArchResult, arch: str, old: Kernel, new: Kernel) -> ArchResult:
     caps = old.knowledge.caps(arch), new.knowledge.caps(arch)
-    objects = tuple(_object(o, *caps) for o in known.objects if not _foreign(o))
+    objects = tuple(made for one in known.objects if (made := _object(one, *caps)) is not None)
     infos = [
         KernelInfo(
-            f"{k.release} (inferred)", arch, k.release, 0, (("inferred", f"from {known.arch} and the JIT of {arch}"),)
+            f"{k.release} (inferred)", arch, k.release, 0, (("inferred", f"from the JIT of {arch} in {k.release}"),)
         )
         for k in (old, new)
     ]
     return ArchResult(arch, infos[0], infos[1], objects, inferred=True)
 
 
-def _foreign(one: ObjectVerdict) -> bool:
-    """An object of the other byte order (R-1.14)."""
-    return any("R-1.14" in finding.rules for program in one.programs for finding in program.findings)
-
-
-def _object(one: ObjectVerdict, old: ArchCaps, new: ArchCaps) -> ObjectVerdict:
-    programs = tuple(_program(p, old, new) for p in one.programs)
-    verdict = worst(p.verdict for p in programs)
-    changed = next((p for a, p in zip(one.programs, programs, strict=True) if a.verdict != p.verdict), None)
-    reason = one.reason if changed is None else changed.findings[0].message if changed.findings else one.reason
-    if verdict == Verdict.BREAKS and one.verdict not in (Verdict.BREAKS, Verdict.OK):
-        verdict = one.verdict if changed is None else verdict
-    return replace(one, verdict=verdict, reason=f"inferred: {reason}", programs=programs)
+def _object(one: ObjectVerdict, old: ArchCaps, new: ArchCaps) -> ObjectVerdict | None:
+    programs = tuple(made for p in one.programs if (made := _program(p, old, new)) is not None)
+    if not programs:
+        return None
+    reason = f"inferred: {programs[0].findings[0].message}"
+    return replace(
+        one, verdict=worst(p.verdict for p in programs), reason=reason, programs=programs, findings=(), unchecked=()
+    )
 
 
 def lacking(program: ProgramVerdict, caps: ArchCaps) -> str:
@@ -81,22 +77,29 @@ def lacking(program: ProgramVerdict, caps: ArchCaps) -> str:
     return ""
 
 
-def _program(program: ProgramVerdict, old: ArchCaps, new: ArchCaps) -> ProgramVerdict:
+def _program(program: ProgramVerdict, old: ArchCaps, new: ArchCaps) -> ProgramVerdict | None:
+    """What the JITs of both releases say of a program; None where they have no objection."""
     before, after = lacking(program, old), lacking(program, new)
-    hidden = next((f for f in program.findings if any(rule.startswith("R-5.") for rule in f.rules)), None)
-    weaker = tuple(replace(f, confidence=Confidence.LOW) for f in program.findings)
-    if after:
-        verdict = Verdict.ALREADY_BROKEN if before else Verdict.BREAKS
-        text = f"the JIT of this architecture lacks {after}"
-        finding = Finding(NeedKind.JIT, after, verdict, text, ("R-5.1",), "jit", Reach.PROGRAM, Confidence.MEDIUM)
-        return replace(program, verdict=verdict, findings=(finding,))
-    if hidden is not None:
-        # What the judged architecture cannot do says nothing of this one, and kept all else from being looked at.
-        note = f"not told from an architecture of which this holds: {hidden.message}"
-        return replace(program, verdict=Verdict.UNKNOWN, findings=(), unchecked=(*program.unchecked, note))
-    if before and program.verdict in (Verdict.OK, Verdict.FIXED):
-        return replace(program, verdict=Verdict.FIXED, findings=weaker)
-    if program.section.split("/")[0].partition(".")[0] in REGISTER_KINDS and program.verdict == Verdict.OK:
-        note = "reads the registers of one architecture: built for another, it is another program"
-        return replace(program, verdict=Verdict.UNKNOWN, findings=weaker, unchecked=(*program.unchecked, note))
-    return replace(program, findings=weaker)
+    if not before and not after:
+        return None
+    verdict = Verdict.FIXED if not after else Verdict.ALREADY_BROKEN if before else Verdict.BREAKS
+    lacks = f"the JIT of this architecture lacks {after or before}"
+    text = f"{lacks} in the old release only" if not after else lacks
+    reach = Reach.PROGRAM if after else Reach.NONE
+    finding = Finding(NeedKind.JIT, after or before, verdict, text, ("R-5.1",), "jit", reach, Confidence.MEDIUM)
+    return replace(
+        program,
+        verdict=verdict,
+        reach=reach,
+        old=_outcome(before),
+        new=_outcome(after),
+        findings=(finding,),
+        needs=(),
+        unchecked=(),
+    )
+
+
+def _outcome(lacks: str) -> Outcome:
+    if not lacks:
+        return Outcome(Tri.UNKNOWN, Tri.UNKNOWN, Tri.UNKNOWN)
+    return Outcome(Tri.NO, Tri.NO, Tri.UNKNOWN, "jit", f"the JIT of this architecture lacks {lacks}")

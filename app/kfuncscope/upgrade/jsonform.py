@@ -19,11 +19,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from kfuncscope.decision.policy import Decision
+from kfuncscope.decision.gate import Decision, all_unchecked
 from kfuncscope.decision.risk import Risk, assess, known_since
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import finding_key
+from kfuncscope.model.unchecked import elsewhere
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict
 from kfuncscope.storage.read import read_bounded, shown
 
@@ -125,11 +126,14 @@ def _summary(analysis: Analysis, decision: Decision | None) -> dict[str, Any]:
         entry: dict[str, Any] = {"arch": result.arch, "old": result.old.label, "new": result.new.label}
         entry["verdict"] = result.verdict.value
         entry["programs"] = {v.value: counts[v] for v in Verdict}
-        entry["state"] = decision.arch(result.arch).state.value if decision else None
+        entry["state"] = decision.arch(result.arch).state.value if decision and not result.inferred else None
+        entry["inferred"] = result.inferred
         arches.append(entry)
     return {
         "verdict": analysis.verdict.value,
         "decision": _decision(decision),
+        "unchecked": [_shallow(one) for one in all_unchecked(analysis, decision)],
+        "elsewhere": [_shallow(one) for one in elsewhere(analysis)],
         "arches": arches,
         "risk": _risk(assess(analysis, decision.weights if decision else None, known_since)),
     }
@@ -148,6 +152,11 @@ def _decision(decision: Decision | None) -> dict[str, Any] | None:
         "policy": decision.policy,
         "day": decision.today.isoformat(),
         "state": decision.state.value,
+        "headline": decision.headline,
+        "exit": decision.exit.value,
+        "fail_on": decision.fail_on,
+        "reasons": decision.reasons,
+        "missing": [{"where": one.where, "why": one.why} for one in decision.missing],
         "blocking": [row.key for row in decision.blocking],
         "review": [row.key for row in decision.review],
         "tolerated": [

@@ -13,9 +13,11 @@ import typing
 from enum import StrEnum
 from typing import Any
 
-from kfuncscope.decision.policy import State
+from kfuncscope.decision.exits import Exit
+from kfuncscope.decision.gate import State
 from kfuncscope.decision.risk import Score
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.unchecked import Elsewhere, Unchecked
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.upgrade import jsonform
 
@@ -38,7 +40,7 @@ def schema() -> dict[str, Any]:
         "description": "Stable name of the finding from run to run: what waivers, notes and baselines refer to.",
         "pattern": "^[0-9a-f]{20}$",
     }
-    definitions |= _summary_definitions(scores)
+    definitions |= _summary_definitions(scores, definitions)
     properties = {
         "$schema": {"const": jsonform.SCHEMA_ID},
         "format": {"const": jsonform.FORMAT},
@@ -94,7 +96,7 @@ def _definition(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     return {**described, **_record({n: _of(hints[n], definitions) for n in names}, names)}
 
 
-def _summary_definitions(scores: dict[str, Any]) -> dict[str, Any]:
+def _summary_definitions(scores: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     string, count = {"type": "string"}, {"type": "integer", "minimum": 0}
     state = {"enum": [s.value for s in State]}
     keys = {"type": "array", "items": {"$ref": "#/$defs/Finding/properties/key"}}
@@ -114,6 +116,13 @@ def _summary_definitions(scores: dict[str, Any]) -> dict[str, Any]:
         "unused": waivers,
         "expired": waivers,
     }
+    later = {  # not in reports of earlier versions
+        "headline": string,
+        "exit": {"enum": [Exit.CLEAR.value, Exit.FAILED.value, Exit.INCOMPLETE.value]},
+        "fail_on": {"type": "array", "items": string},
+        "reasons": {"type": "array", "items": string},
+        "missing": {"type": "array", "items": _record({"where": string, "why": string})},
+    }
     arch = {
         "arch": string,
         "old": string,
@@ -123,16 +132,22 @@ def _summary_definitions(scores: dict[str, Any]) -> dict[str, Any]:
         "state": {"anyOf": [state, {"type": "null"}]},
     }
     return {
-        "Decision": {"description": "What a policy said of the analysis on a day.", **_record(decision)},
+        "Decision": {
+            "description": "What a policy said of the analysis on a day.",
+            **_record(decision | later, list(decision)),
+        },
         "Summary": {
             "description": "What the analysis comes to; derived from the rest.",
             **_record(
                 {
                     "verdict": {"$ref": "#/$defs/Verdict"},
                     "decision": {"anyOf": [{"$ref": "#/$defs/Decision"}, {"type": "null"}]},
-                    "arches": {"type": "array", "items": _record(arch)},
+                    "arches": {"type": "array", "items": _record(arch | {"inferred": {"type": "boolean"}}, list(arch))},
                     "risk": _record(dict.fromkeys(("arches", "packages", "objects", "programs"), scores)),
-                }
+                    "unchecked": {"type": "array", "items": _of(Unchecked, definitions)},
+                    "elsewhere": {"type": "array", "items": _of(Elsewhere, definitions)},
+                },
+                ["verdict", "decision", "arches", "risk"],
             ),
         },
     }

@@ -32,7 +32,7 @@ def key(session: Session, shard: Shard | None) -> str | None:
     if os.environ.get("KFUNCSCOPE_NO_MEMO"):
         return None
     digest = hashlib.sha256(_code().encode())
-    words = {"types": session.section_types, "shard": asdict(shard) if shard else None}
+    words = {"types": session.section_types, "shard": asdict(shard) if shard else None, "infer": session.infer}
     digest.update(repr(sorted(words.items(), key=str)).encode())
     try:
         for side in (session.old, session.new, session.path):

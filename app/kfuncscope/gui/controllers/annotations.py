@@ -35,7 +35,8 @@ from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.model.analysis import Analysis
 
 if TYPE_CHECKING:
-    from kfuncscope.decision.policy import Decision, Policy
+    from kfuncscope.decision.gate import Decision
+    from kfuncscope.decision.policy import Policy
 
 DAYS = 90
 
@@ -155,7 +156,8 @@ class Annotations(QObject):
 
     def decide(self, analysis: Analysis) -> Decision:
         """What the policy says of a result; the built-in one where the session names none."""
-        from kfuncscope.decision.policy import DEFAULT, decide
+        from kfuncscope.decision.gate import decide
+        from kfuncscope.decision.policy import DEFAULT
 
         return decide(analysis, self.policy or DEFAULT)
 

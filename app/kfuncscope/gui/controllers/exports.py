@@ -56,7 +56,7 @@ class Exports(QObject):
         """What an export is of."""
         store, index = self._context.store, self._context.store.index
         assert index is not None
-        made = index.analysis
+        made = index.whole
         if scope == FILTERED:
             made = self._narrow(index, flt.program_mask(index, store.filters), store.lane)
         elif scope == SELECTED and store.selected is not None:

@@ -35,6 +35,8 @@ class Sources(QObject):
         add = context.commands.add
         add("open.kernels", self.tr("Open kernels…"), self.open_kernels, "Ctrl+O", "File")
         add("open.objects", self.tr("Add objects…"), self.open_objects, "Ctrl+Shift+A", "File")
+        self.infer = add("infer", self.tr("Infer other architectures"), self.switch_infer, "", "File")
+        self.infer.setCheckable(True)
         toolbar.open_kernels.clicked.connect(self.open_kernels)
         toolbar.add_objects.clicked.connect(self.open_objects)
         toolbar.old_box.activated.connect(lambda _: self._pair())
@@ -89,10 +91,20 @@ class Sources(QObject):
             self._context.session.section_types[section] = text
             self._context.analysis_wanted.emit()
 
+    def switch_infer(self) -> None:
+        """Infer what other architectures would refuse, or no longer; kept with the session."""
+        session = self._context.session
+        session.infer = not session.infer
+        self.infer.setChecked(session.infer)
+        self._context.touched.emit()
+        if self._context.real is not None:
+            self._context.analysis_wanted.emit()
+
     def refresh(self) -> None:
         """Show the session in the toolbar, the Inputs dock and on the welcome page."""
         session, bar = self._context.session, self._toolbar
         self._inputs.show_session(session)
+        self.infer.setChecked(session.infer)
         old, new = ([grouping.label_of(f) for r in refs for f in r.files] for refs in (session.old, session.new))
         self._welcome.show_state(old, new, session.objects)
         bar.analyse.setEnabled(bool(session.new or session.old))

@@ -13,6 +13,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.gui.views.words import counted
+from kfuncscope.model.unchecked import by_arches, elsewhere, shared
 from kfuncscope.model.verdict import Verdict, worst
 from kfuncscope.session.session import KernelRef, Session
 
@@ -60,6 +61,7 @@ class InputsModel(QAbstractItemModel):
         self.root = Item("")
         self._kernels(session, index)
         self._objects(session, index)
+        self._elsewhere(index)
         self._unchecked(index)
         self.endResetModel()
 
@@ -73,11 +75,9 @@ class InputsModel(QAbstractItemModel):
                 head.add(Item(self.tr("none yet: drop them here"), muted=True))
             return
         for lane, arch in enumerate(index.analysis.arches):
-            state = Verdict.UNKNOWN if arch.inferred or arch.new.faults else Verdict.OK
+            state = Verdict.UNKNOWN if arch.new.faults else Verdict.OK
             text = f"{arch.arch}  {arch.old.release} → {arch.new.release}"
             item = head.add(Item(text, state, mono=True, token=("arch", index.lanes[lane])))
-            if arch.inferred:
-                item.add(Item(self.tr("inferred: no kernels of its own"), muted=True))
             if arch.old.kfuncs or arch.new.kfuncs:
                 item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
             news = dict(arch.new.facts)
@@ -105,6 +105,7 @@ class InputsModel(QAbstractItemModel):
         of = f" in {counted(named, self.tr('package'), self.tr('packages'))}" if named else ""
         head.text = self.tr("Objects  {0}").format(f"{len(index.objects):,}") + of
         total = index.worst(index.obj_verdict, -1)
+        places = {i.name: [f"{p.package} {p.path}".strip() for p in i.places] for i in shared(index.analysis)}
         for package in sorted(packages):
             oids = packages[package]
             state = worst(SCALE[int(total[o])] for o in oids)
@@ -114,9 +115,19 @@ class InputsModel(QAbstractItemModel):
             for oid in oids:
                 programs = sum(p.object == oid for p in index.programs) if len(index.programs) < 400 else 0
                 tail = f"  {counted(programs, self.tr('program'), self.tr('programs'))}" if programs else ""
-                parent.add(
-                    Item(index.objects[oid] + tail, SCALE[int(total[oid])], token=("object", index.objects[oid]))
-                )
+                name = index.objects[oid]
+                line = parent.add(Item(name + tail, SCALE[int(total[oid])], token=("object", name)))
+                for place in places.get(name, ()):
+                    line.add(Item(self.tr("equal in {0}").format(place), muted=True, tip=place))
+
+    def _elsewhere(self, index: Index | None) -> None:
+        listed = elsewhere(index.analysis) if index is not None else ()
+        if listed:
+            head = self.root.add(Item(self.tr("Of another architecture  {0}").format(len(listed)), heading=True))
+            for arches, names in by_arches(listed):
+                group = head.add(Item(self.tr("not on {0}: {1}").format(", ".join(arches), len(names)), muted=True))
+                for name in names[:MOST]:
+                    group.add(Item(name, mono=True, tip=name, token=("object", name)))
 
     def _unchecked(self, index: Index | None) -> None:
         told = index.unchecked if index is not None else []

@@ -63,8 +63,10 @@ class ProblemsView(QWidget):
         """List both; returns how many there are, those that share a line each by itself."""
         rows: list[tuple[str, ...]] = []
         self._bad, self._told = [], []
-        listed = {(p.path, p.reason) for p in problems}
+        listed = set()
         for problem in problems:
+            place = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
+            listed.add((f"{problem.path}{place}", problem.reason))
             at = f" ({self.tr('offset')} {problem.offset:#x})" if problem.offset is not None else ""
             rows.append((problem.path, problem.reason + at, ""))
             self._bad.append("program type" not in problem.reason)
@@ -82,7 +84,7 @@ class ProblemsView(QWidget):
             action = self._action(row)
             if action is not None:
                 self.table.setIndexWidget(self.model.index(row, 2), action)
-        return len(problems) + len(rest)
+        return len(listed) + len(rest)
 
     def _action(self, row: int) -> QWidget | None:
         where, why = self._told[row]

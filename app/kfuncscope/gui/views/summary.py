@@ -8,30 +8,25 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, CODE, Index
 from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import Verdict
+from kfuncscope.report.words import STATES
 
 if TYPE_CHECKING:
-    from kfuncscope.decision.policy import Decision
+    from kfuncscope.decision.gate import Decision
 
 Counts = Counter[Verdict]
 HEIGHT = 78
 
 
-def decision(counts: Counts) -> tuple[str, Verdict]:
-    """The upgrade in two words, and the verdict whose shape and colour go with them."""
-    if counts[Verdict.BREAKS]:
-        return "Upgrade blocked", Verdict.BREAKS
-    for verdict in (Verdict.SILENT, Verdict.RISK, Verdict.DEGRADES):
-        if counts[verdict]:
-            return "Needs work", verdict
-    if counts[Verdict.UNKNOWN]:
-        return "Clear as far as checked", Verdict.UNKNOWN
-    return ("Upgrade is clear", Verdict.OK) if counts else ("Nothing judged", Verdict.UNKNOWN)
+def leading(counts: Counts) -> Verdict:
+    """The verdict that the card counts: the worst that any program has."""
+    scale = (Verdict.BREAKS, Verdict.SILENT, Verdict.RISK, Verdict.DEGRADES, Verdict.UNKNOWN)
+    return next((verdict for verdict in scale if counts[verdict]), Verdict.OK if counts else Verdict.UNKNOWN)
 
 
 def counts_text(counts: Counts) -> str:
@@ -54,9 +49,9 @@ def change_text(now: Counts, before: Counts | None) -> str:
 class LaneCard(QAbstractButton):
     """One architecture: a bar of its programs and the counts."""
 
-    def __init__(self, label: str, counts: Counts, change: str, inferred: bool, releases: str) -> None:
+    def __init__(self, label: str, counts: Counts, change: str, releases: str) -> None:
         super().__init__()
-        self._counts, self._change, self._inferred, self._releases = counts, change, inferred, releases
+        self._counts, self._change, self._releases = counts, change, releases
         self._label = label
         self.setText(label)
         self.setCheckable(True)
@@ -65,7 +60,7 @@ class LaneCard(QAbstractButton):
         self.setFixedHeight(HEIGHT)
         self.setMinimumWidth(138)
         tip = f"{label}  {releases}\n{counts_text(counts)}" + (f"\nsince the last run: {change}" if change else "")
-        self.setToolTip(tip + ("\ninferred from other architectures" if inferred else ""))
+        self.setToolTip(tip)
         self.setAccessibleName(f"{label}: {counts_text(counts)}")
 
     def sizeHint(self) -> QSize:
@@ -82,12 +77,12 @@ class LaneCard(QAbstractButton):
         painter.setPen(QColor(c.text))
         metrics = painter.fontMetrics()
         painter.drawText(QRectF(14, 8, self.width() - 24, 18), Qt.AlignmentFlag.AlignVCenter, self._label)
-        if self._inferred or self._change:
+        if self._change:
             painter.setFont(theme.ui_font(-1))
             painter.setPen(QColor(c.muted))
             left = 22 + metrics.horizontalAdvance(self._label)
-            text = self._change or self.tr("inferred")
-            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(self.width() - left - 8))
+            room = int(self.width() - left - 8)
+            text = painter.fontMetrics().elidedText(self._change, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRectF(left, 8, self.width() - left - 6, 18), Qt.AlignmentFlag.AlignVCenter, text)
         self._paint_bar(painter, QRectF(14, 31, min(self.width() - 28, 420), 8))
         self._paint_counts(painter, 14, 58)
@@ -178,6 +173,20 @@ class DecisionCard(QAbstractButton):
         painter.end()
 
 
+class InferredCard(QLabel):
+    """All architectures that were only inferred, on one card; it decides nothing and narrows to nothing."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.setWordWrap(True)
+        self.setFont(theme.ui_font(-1))
+        self.setContentsMargins(14, 6, 10, 6)
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(300)
+        self.setToolTip(line)
+        self.setAccessibleName(line)
+
+
 class SummaryStrip(QFrame):
     """Decision card and lane cards in one row, scrolling sideways when there are many."""
 
@@ -223,30 +232,33 @@ class SummaryStrip(QFrame):
             for lane, arch in enumerate(index.analysis.arches):
                 counts = index.counts(lane)
                 change = change_text(counts, self.before.get(index.lanes[lane]))
-                card = LaneCard(
-                    index.lanes[lane], counts, change, arch.inferred, f"{arch.old.release} → {arch.new.release}"
-                )
+                card = LaneCard(index.lanes[lane], counts, change, f"{arch.old.release} → {arch.new.release}")
                 card.clicked.connect(lambda _=False, name=index.lanes[lane]: self.lane_chosen.emit(name))
                 row.addWidget(card, 1)
                 self.cards.append(card)
+            if index.inferred:
+                row.addWidget(InferredCard(index.inferred), 1)
         self._scroll.setWidget(holder)
         self._mark()
 
     def _decide(self, index: Index) -> None:
+        """What the counts say; the decision itself comes from the policy (``show_decision``) and is never guessed."""
         counts = index.decisive()
-        word, verdict = decision(counts)
-        lanes = len(index.judged)
-        bad = [lane for lane in index.judged if (index.prog_verdict[:, lane] == CODE[verdict]).any()]
+        verdict = leading(counts)
+        lanes = index.overall
+        bad = [lane for lane in range(lanes) if (index.prog_verdict[:, lane] == CODE[verdict]).any()]
         number = counts[verdict]
         noun = self.tr("program") if number == 1 else self.tr("programs")
-        if word == "Upgrade is clear":
+        if verdict is Verdict.OK:
             first = self.tr("all {0} programs work as before").format(sum(counts.values()))
+        elif not counts:
+            first = self.tr("no program was judged")
         else:
             does = {Verdict.BREAKS: self.tr("break")}.get(verdict, theme.WORDS[verdict].lower() + ":")
             if number == 1 and verdict is Verdict.BREAKS:
                 does = self.tr("breaks")
             said = f"{number} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number} {noun}"
-            alone = self.tr("{0}, on {1}").format(said, index.lanes[index.judged[0]]) if lanes == 1 else ""
+            alone = self.tr("{0}, on {1}").format(said, index.lanes[0]) if lanes == 1 else ""
             first = alone or self.tr("{0}, on {1} of {2} archs").format(said, len(bad), lanes)
         not_checked = len(index.unchecked)
         rest = sum(n for v, n in counts.items() if AFFECTED <= CODE[v] < CODE[verdict] and v is not Verdict.UNKNOWN)
@@ -257,22 +269,17 @@ class SummaryStrip(QFrame):
         if index.analysis.whatif:
             second.insert(0, self.tr("WHAT-IF"))
         self._lines = [first, " · ".join(second)]
-        self.decision.show_(self.tr(word), verdict, self._lines)
+        self.decision.show_(self.tr("Deciding…"), verdict, self._lines)
 
     def show_decision(self, decided: Decision) -> None:
-        """The decision of the policy, which knows the waivers; it has the last word on the card."""
+        """The decision, as every report and the command line have it."""
         if not self._lines:
             return
-        word, verdict = {
-            "blocked": (self.tr("Upgrade blocked"), Verdict.BREAKS),
-            "needs work": (self.tr("Needs work"), Verdict.RISK),
-            "clear": (self.tr("Upgrade is clear"), Verdict.OK),
-        }[decided.state.value]
         lines = list(self._lines)
         number = len(decided.tolerated)
         if number:
             lines[1] = self.tr("tolerated by waivers: {0}").format(number) + " · " + lines[1]
-        self.decision.show_(word, verdict, lines)
+        self.decision.show_(decided.headline, STATES[decided.state], lines)
 
     def _mark(self) -> None:
         for lane, card in enumerate(self.cards):

@@ -9,7 +9,7 @@ from typing import Any
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.summary import summarize
-from kfuncscope.cli.given import first_problem, objects_of, section_types, tell
+from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell, without_program
 from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
@@ -26,7 +26,10 @@ def run_kernel(arguments: argparse.Namespace) -> int:
     kernels, problems = open_refs([KernelRef(list(arguments.files), arch=arguments.arch, release=arguments.release)])
     if not kernels:
         raise first_problem(problems)
+    for kernel in kernels:
+        kernel.modules.read_all()
     told = [describe_kernel(k) for k in kernels]
+    problems += [p for kernel in kernels for p in (*kernel.problems, *kernel.modules.unreadable)]
     if arguments.format == "json":
         write_json(told if len(told) > 1 else told[0])
     else:
@@ -93,6 +96,7 @@ def run_object(arguments: argparse.Namespace) -> int:
         try:
             obj = read_object(file.data, file.name, types)
             told.append(describe_object(obj) | {"sha256": file.sha256, "places": [p.path for p in file.places]})
+            problems += without_program(obj, shown_paths(file, arguments.objects))
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
     if not told and problems:

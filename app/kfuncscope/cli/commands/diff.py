@@ -9,7 +9,7 @@ from kfuncscope.cli.given import session, tell
 from kfuncscope.cli.output import table, write_csv, write_json
 from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.study.diff import KINDS, QUICK, differences
-from kfuncscope.upgrade.analyse import open_kernels, pair_up
+from kfuncscope.upgrade.analyse import open_kernels, pair_up, unpaired
 
 HEAD = ("arch", "kind", "name", "change", "old", "new", "note")
 
@@ -24,6 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     pairs = pair_up(*kernels)
     if not pairs:
         raise SessionError("diff", "no architecture has both an old and a new kernel")
+    problems += unpaired(kernels, pairs)
+    for pair in pairs:
+        problems += [*pair.old.modules.read_all(), *pair.new.modules.read_all()]
     rows = [(p.new.arch, *d) for p in pairs for d in differences(p.old, p.new, kinds)]
     if arguments.format == "csv":
         write_csv(HEAD, rows)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kfuncscope.cli.check import print_analysis
+from kfuncscope.cli.commands.check import print_analysis
 from kfuncscope.cli.output import ProgressLine
 from kfuncscope.errors import SessionError
 from kfuncscope.session.sample import sample_session

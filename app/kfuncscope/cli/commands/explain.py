@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
+from kfuncscope.cli.conclude import tell_missing
 from kfuncscope.cli.given import first_problem, session
 from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
-from kfuncscope.errors import UsageError
-from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
+from kfuncscope.decision.gate import decide
+from kfuncscope.errors import InputError, UsageError
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.unchecked import incomplete
+from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach
 from kfuncscope.upgrade.analyse import analyse
 
 _REACHES = {
@@ -18,7 +23,7 @@ _REACHES = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain one program on every architecture given; exit 1 where it breaks."""
+    """Explain one program on every architecture given; the exit status is the built-in policy's decision about it."""
     path, colon, wanted = arguments.target.rpartition(":")
     if not colon:
         path, wanted = arguments.target, ""
@@ -27,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise first_problem(analysis.problems)
     judged = [(a, o, p) for a in analysis.arches if not a.inferred for o in a.objects for p in o.programs]
     chosen = [one for one in judged if wanted in ("", one[2].program)]
+    missing = incomplete(analysis)
+    if not judged and missing:
+        raise InputError(missing[0].where, missing[0].why)
     if not chosen:
         names = ", ".join(dict.fromkeys(program.program for _, _, program in judged))
         raise UsageError(arguments.target, f"no program {wanted!r} in this object; it has {names or 'none'}")
@@ -34,7 +42,20 @@ def run(arguments: argparse.Namespace) -> int:
         for arch, obj, program in chosen:
             print(f"== {arch.arch} {clean(arch.old.release)} → {clean(arch.new.release)}")
             _explain(obj, program)
-    return int(any(program.verdict == Verdict.BREAKS for _, _, program in chosen))
+    decision = decide(_narrowed(analysis, wanted))
+    tell_missing(decision.missing)
+    return decision.exit
+
+
+def _narrowed(analysis: Analysis, wanted: str) -> Analysis:
+    """The analysis with only the program asked for, all of them where none was named."""
+    arches = []
+    for arch in analysis.arches:
+        objects = [
+            replace(obj, programs=tuple(p for p in obj.programs if wanted in ("", p.program))) for obj in arch.objects
+        ]
+        arches.append(replace(arch, objects=tuple(objects)))
+    return replace(analysis, arches=tuple(arches))
 
 
 def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import read_object
-from kfuncscope.cli.given import objects_of, section_types, shown_paths, split, tell
+from kfuncscope.cli.given import objects_of, section_types, shown_paths, split, tell, without_program
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import named_kernels
@@ -47,18 +47,21 @@ def _kernels(arguments: argparse.Namespace, given: list[str], problems: list[Pro
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
             continue
-        problems += kernel.problems
+        kernel.modules.read_all()
         yield name, kernel
+        problems += [*kernel.problems, *kernel.modules.unreadable]  # some parts are read when first asked for
 
 
 def _object_rows(
     name: str, kernel: Kernel, file: ObjectFile, paths: list[str], types: dict[str, str], problems: list[Problem]
 ) -> Iterator[tuple[str, ...]]:
     try:
-        judged = judge(read_object(file.data, file.name, types), kernel)
+        obj = read_object(file.data, file.name, types)
+        judged = judge(obj, kernel)
     except InputError as error:
         problems.append(Problem(error.source, error.reason, error.offset))
         return
+    problems += without_program(obj, paths)
     for path in paths:
         for index, one in enumerate(judged.programs):
             outcome = judged.outcome(index)

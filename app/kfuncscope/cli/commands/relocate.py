@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell
+from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell, without_program
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.kernel.kernel import Kernel
@@ -34,10 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     problems += bad
     if arguments.no_modules:
         kernels[0].modules = Modules({}, kernels[0].vmlinux)
+    problems += kernels[0].modules.read_all()
     rows: list[tuple[str, ...]] = []
     for file in files:
         try:
-            found = list(_rows(read_object(file.data, file.name, types), kernels[0]))
+            obj = read_object(file.data, file.name, types)
+            found = list(_rows(obj, kernels[0]))
+            problems += without_program(obj, shown_paths(file, arguments.objects))
             rows += [(path, *row) for path in shown_paths(file, arguments.objects) for row in found]
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope check``: judge an upgrade."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+
+from kfuncscope.cli.conclude import conclude, decided
+from kfuncscope.cli.given import session
+from kfuncscope.cli.options import check_report_options, shard_of
+from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
+from kfuncscope.decision.gate import Decision, all_unchecked, decide
+from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.inferred import inferred_line
+from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
+from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Verdict
+from kfuncscope.storage.files import Place
+from kfuncscope.upgrade import jsonform
+from kfuncscope.upgrade.analyse import analyse
+
+FEW = 4  # places of one reason that are named in the table where no input is at stake
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Analyse, print, write reports; the exit status is the decision that table and reports print."""
+    check_report_options(arguments)
+    shard = shard_of(arguments)
+    progress = ProgressLine()
+    try:
+        analysis = analyse(session(arguments), progress, arguments.workers, shard)
+    finally:
+        progress.end()
+    decision, found = decided(analysis, arguments)
+    with patient():
+        if arguments.format == "json":
+            sys.stdout.buffer.write(jsonform.dumps(analysis, decision, shard))
+        else:
+            print_analysis(analysis, decision, everything=arguments.all)
+    return conclude(analysis, decision, arguments, found, shard)
+
+
+def print_analysis(analysis: Analysis, decision: Decision | None = None, everything: bool = False) -> None:
+    """The analysis as text: a table for each architecture, reasons, what could not be checked, the decision.
+
+    The built-in policy decides where no decision is given.
+    """
+    decision = decision or decide(analysis)
+    for arch in analysis.arches:
+        if not arch.inferred:
+            _print_arch(arch, everything)
+    if line := inferred_line(analysis):
+        print(clean(line))
+    for info in shared(analysis):
+        print(f"equal in {len(info.places)} places: {clean(info.name)}: {clean(', '.join(map(place, info.places)))}")
+    _print_elsewhere(analysis)
+    _print_unchecked(all_unchecked(analysis, decision))
+    _print_decision(decision)
+
+
+def _print_decision(decision: Decision) -> None:
+    why = f": {'; '.join(decision.reasons)}" if decision.reasons else ""
+    print(f"{decision.headline}{clean(why)} (by {clean(decision.by)}; exit status {decision.exit.value})")
+
+
+def place(one: Place) -> str:
+    """Where an object was found: package, path, offset."""
+    at = f"@{one.offset:#x}" if one.offset else ""
+    return f"{one.package}: {one.path}{at}" if one.package else f"{one.path}{at}"
+
+
+def _print_elsewhere(analysis: Analysis) -> None:
+    for arches, names in by_arches(elsewhere(analysis)):
+        print(f"of another architecture than {', '.join(arches)} ({len(names)}): {clean(', '.join(names))}")
+
+
+def _print_unchecked(listed: Sequence[Unchecked]) -> None:
+    if not listed:
+        return
+    print(f"could not check ({len(listed)}):")
+    for why, members in by_reason(listed):
+        named = [one for one in members if one.given]
+        for one in named:
+            print(f"  {clean(one.where)}: {clean(why)}")
+        rest = [one.where for one in members if not one.given]
+        if rest:
+            more = f" and {len(rest) - FEW} more" if len(rest) > FEW else ""
+            print(f"  {clean(', '.join(rest[:FEW]))}{more}: {clean(why)}")
+
+
+def _print_arch(arch: ArchResult, everything: bool) -> None:
+    counts = arch.counts()
+    said = "  ".join(f"{verdict_word(v)} {counts[v]}" for v in Verdict if counts[v])
+    print(f"{arch.arch}: {clean(arch.old.release)} → {clean(arch.new.release)}   {said or 'no program was judged'}")
+    rows = [
+        (program, obj.object)
+        for obj in arch.objects
+        for program in obj.programs
+        if everything or SEVERITY[program.verdict] or program.verdict == Verdict.FIXED
+    ]
+    rows.sort(key=lambda r: (-SEVERITY[r[0].verdict], r[1], r[0].program))
+    if rows:
+        table(
+            ("verdict", "object", "program", "why"),
+            [(verdict_word(p.verdict), o, p.program, why(p)) for p, o in rows],
+        )
+    _print_broken(arch)
+    print()
+
+
+def _print_broken(arch: ArchResult) -> None:
+    broken: Iterable[tuple[str, Finding]] = (
+        (obj.object, obj.findings[0])
+        for obj in arch.objects
+        if obj.findings and obj.findings[0].verdict == Verdict.BREAKS
+    )
+    for name, finding in broken:
+        print(f"  whole object: {clean(name)}: {clean(finding.message)}")
+
+
+def why(program: ProgramVerdict) -> str:
+    """One line that tells the reason of a program's verdict, with rules and the first place."""
+    finding = next((f for f in program.findings if f.verdict == program.verdict), None)
+    if finding is None:
+        return program.unchecked[0] if program.unchecked else program.new.reason
+    return f"{finding.message} [{', '.join(finding.rules)}]{_place(finding)}"
+
+
+def _place(finding: Finding) -> str:
+    for one in finding.sites:
+        if one.file:
+            return f" at {one.file.rsplit('/', 1)[-1]}:{one.line}"
+    return ""

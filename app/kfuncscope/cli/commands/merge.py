@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``kfuncscope merge``: put the JSON reports of all shards together, as if one run had made them."""
+
+from __future__ import annotations
+
+import argparse
+
+from kfuncscope.cli.conclude import conclude, decided
+from kfuncscope.cli.options import check_report_options
+from kfuncscope.cli.output import out
+from kfuncscope.upgrade import jsonform, merge
+
+
+def run(args: argparse.Namespace) -> int:
+    """One analysis of all shards, then as ``check`` ends."""
+    check_report_options(args)
+    whole = merge.merge([jsonform.load(path) for path in args.parts])
+    decision, found = decided(whole, args)
+    if args.output or not args.report:
+        out(jsonform.dumps(whole, decision), args.output)
+    return conclude(whole, decision, args, found)

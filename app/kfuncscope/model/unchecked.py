@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What became of each input: could not be checked and why, not of an architecture, or in several places.
+
+Table, reports, JSON and window all list and count from here, so that their numbers are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kfuncscope.model.analysis import Analysis, ObjectInfo
+
+NO_PROGRAM = "no program was found in it"
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """One thing that could not be read or judged in full: where, why, on which architectures (empty: on none or all).
+
+    ``given`` marks an input that was not read, judged or compared at all: while there is one, nothing is clear.
+    """
+
+    where: str
+    why: str
+    arches: tuple[str, ...] = ()
+    given: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """An object that took no part on some architectures, as its byte order is not theirs."""
+
+    object: str
+    arches: tuple[str, ...]
+
+
+def unchecked(analysis: Analysis) -> tuple[Unchecked, ...]:
+    """Each (where, why) once, inputs first. Architectures that were only inferred were not given and are left out."""
+    found: dict[tuple[str, str], Unchecked] = {}
+    for one in (*_inputs(analysis), *_judged(analysis)):
+        known = found.get((one.where, one.why))
+        if known is None:
+            found[one.where, one.why] = one
+        elif set(one.arches) - set(known.arches) or one.given > known.given:
+            arches = tuple(dict.fromkeys((*known.arches, *one.arches)))
+            found[one.where, one.why] = Unchecked(one.where, one.why, arches, known.given or one.given)
+    return tuple(found.values())
+
+
+def _inputs(analysis: Analysis) -> Iterator[Unchecked]:
+    for problem in analysis.problems:
+        at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
+        yield Unchecked(f"{problem.path}{at}", problem.reason, given=True)
+    for info in analysis.objects:
+        if not info.programs:
+            yield Unchecked(info.name, (info.notes or (NO_PROGRAM,))[-1], given=True)  # the last note is about programs
+
+
+def _judged(analysis: Analysis) -> Iterator[Unchecked]:
+    judged = [arch for arch in analysis.arches if not arch.inferred]
+    for arch in judged:
+        for kernel in (arch.old, arch.new):
+            yield from (Unchecked(f"{kernel.label} ({kernel.arch})", fault.message) for fault in kernel.faults)
+    notes = dict.fromkeys((info.name, note) for info in analysis.objects for note in info.notes)
+    yield from (Unchecked(name, note) for name, note in notes)
+    for arch in judged:
+        on = (arch.arch,)
+        for obj in arch.objects:
+            yield from (Unchecked(obj.object, why, on) for why in obj.unchecked if (obj.object, why) not in notes)
+            for program in obj.programs:
+                where = f"{obj.object} · {program.program}"
+                yield from (Unchecked(where, why, on) for why in program.unchecked)
+
+
+def incomplete(analysis: Analysis) -> tuple[Unchecked, ...]:
+    """What was given and could not be read, judged or compared."""
+    return tuple(one for one in unchecked(analysis) if one.given)
+
+
+def elsewhere(analysis: Analysis) -> tuple[Elsewhere, ...]:
+    """The objects that were judged on some of the architectures and have another byte order than the rest, by name.
+
+    Objects that were judged on none are problems of the analysis instead.
+    """
+    arches = list(dict.fromkeys(arch.arch for arch in analysis.arches if not arch.inferred))
+    found = []
+    for info in analysis.objects:
+        missing = tuple(arch for arch in arches if arch not in info.judged_on)
+        if info.judged_on and missing:
+            found.append(Elsewhere(info.name, missing))
+    return tuple(found)
+
+
+def shared(analysis: Analysis) -> tuple[ObjectInfo, ...]:
+    """The objects that were found in several places with equal bytes, and judged once."""
+    return tuple(info for info in analysis.objects if len(info.places) > 1)
+
+
+def by_reason(listed: Iterable[Unchecked]) -> list[tuple[str, list[Unchecked]]]:
+    """The same with equal reasons together, in order of first appearance."""
+    groups: dict[str, list[Unchecked]] = {}
+    for one in listed:
+        groups.setdefault(one.why, []).append(one)
+    return list(groups.items())
+
+
+def by_arches(listed: Iterable[Elsewhere]) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Objects that miss the same architectures together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in listed:
+        groups.setdefault(one.arches, []).append(one.object)
+    return list(groups.items())

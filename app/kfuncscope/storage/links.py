@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Symbolic links in folders: a link to a regular file stands for that file, which is read once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Links:
+    """Which files of a walk to read: regular ones, and links to regular ones that are not read in their own place.
+
+    ``roots`` are the files and folders that are read anyway. Links to folders are not followed, so a walk ends.
+    """
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self._roots = [Path(os.path.realpath(root)) for root in roots]
+        self._seen: set[str] = set()
+        self.again = False
+        """Whether the last link led to a file that is read in another place."""
+
+    def readable(self, path: Path) -> bool:
+        """Whether to read the file here. Raises OSError for a link that leads nowhere, or in a circle."""
+        self.again = False
+        mode = path.lstat().st_mode
+        if not stat.S_ISLNK(mode):
+            return stat.S_ISREG(mode)
+        target = os.path.realpath(path, strict=True)
+        if not os.path.isfile(target):
+            return False
+        self.again = target in self._seen or any(Path(target).is_relative_to(root) for root in self._roots)
+        self._seen.add(target)
+        return not self.again
