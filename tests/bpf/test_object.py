@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from kfuncscope.bpf.instructions import decode, required_release
+from kfuncscope.bpf.instructions import decode, later_instruction
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.bpf.sections import read_section
@@ -246,7 +246,7 @@ def test_both_byte_orders_decode_alike() -> None:
 
 def test_instructions_by_release() -> None:
     """R-11.14: plain instructions ask for nothing."""
-    assert all(required_release(i) is None for i in decode(encode([mov(1, 2), ldx(8, 1, 2), call(1), exit_()]), "<"))
+    assert all(later_instruction(i) is None for i in decode(encode([mov(1, 2), ldx(8, 1, 2), call(1), exit_()]), "<"))
 
 
 # -- damage

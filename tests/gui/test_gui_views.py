@@ -15,7 +15,7 @@ from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.views.choice import on_choice
-from kfuncscope.gui.views.kfuncs import FLAGS
+from kfuncscope.knowledge.flags import flag_meaning
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
@@ -170,8 +170,8 @@ def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
     view = win.kfuncs
     assert view.current.name == "scx_bpf_dispatch"
     said = "\n".join(label.text() for label in view.story.widget().findChildren(QLabel))
-    for part in ("KF_RCU: " + FLAGS["KF_RCU"], "set scx_kfunc_ids", "since 6.12", "Replaced by scx_bpf_dsq_insert",
-                 "scx_simple › simple_enqueue"):  # fmt: skip
+    for part in ("KF_RCU: " + flag_meaning("KF_RCU"), "set scx_kfunc_ids", "since 6.12",
+                 "Replaced by scx_bpf_dsq_insert", "scx_simple › simple_enqueue"):  # fmt: skip
         assert part in said
     qtbot.keyClicks(view.search, "obj_new")
     assert [r.name for r in view.model.rows] == ["bpf_obj_new_impl"]

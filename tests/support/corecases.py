@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kfuncscope.bpf.instructions import CORE_POISON, Insn
+from kfuncscope.bpf.instructions import Insn
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.kernel.kernel import Kernel
@@ -17,6 +17,7 @@ from support import bpfwriter as bpf
 from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder
 
+CORE_POISON = 195896080  # helper id that libbpf puts where a record has no target (R-3.8b)
 Expected = int | str  # the new value, or "absent", "poisoned", "error"
 
 

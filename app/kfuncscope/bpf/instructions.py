@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +16,6 @@ JA32 = 0x06
 GOTOX = 0x0D  # to an address out of a jump table
 LD_IMM64 = 0x18
 PSEUDO_CALL = 1  # src_reg of a call: a subprogram (before libbpf: also kfuncs)
-CORE_POISON = 195896080  # helper id that libbpf puts where a CO-RE record has no target (R-3.8b)
 
 # Instruction classes (low three bits of the opcode).
 LD, LDX, ST, STX, ALU, JMP, JMP32, ALU64 = range(8)
@@ -52,32 +52,47 @@ def decode(code: bytes, endian: str) -> list[Insn]:
     return list(map(_insn, zip(code[::8], dst, src, offs, imms, strict=True)))
 
 
-# Opcodes of the instructions that came after 6.1, all or with certain operands; see required_release.
+# Opcodes of the instructions that came after 6.1, all or with certain operands; see later_instruction.
 LATER_OPS = frozenset(
     {0x81, 0x89, 0x91, JA32, GOTOX, 0xD7, 0xBC, 0xBF, 0xE5, 0xC3, 0xDB, 0xD3, 0xCB}
     | {code | source | cls for code in (0x30, 0x90) for source in (0, 8) for cls in (ALU, ALU64)}
 )
 
 
-def required_release(insn: Insn) -> tuple[str, tuple[int, int]] | None:
-    """Name and first kernel release of an instruction newer than 6.1 (R-11.14); None for the old ones."""
+def later_instruction(insn: Insn) -> str | None:
+    """Name of an instruction newer than 6.1 (R-11.14), as knowledge.versions has it; None for the old ones."""
     op, cls = insn.op, insn.op & 7
     if op in (0x81, 0x89, 0x91):
-        return "sign-extending load", (6, 6)
+        return "sign-extending load"
     if op == JA32:
-        return "gotol", (6, 6)
+        return "gotol"
     if op == GOTOX:
-        return "gotox", (6, 19)
+        return "gotox"
     if op == 0xD7:
-        return "bswap", (6, 6)
+        return "bswap"
     if op in (0xBC, 0xBF) and insn.off:
-        return ("addr_space_cast", (6, 9)) if op == 0xBF and insn.off == 1 else ("sign-extending move", (6, 6))
+        return "addr_space_cast" if op == 0xBF and insn.off == 1 else "sign-extending move"
     if cls in (ALU, ALU64) and op & 0xF0 in (0x30, 0x90) and insn.off == 1:
-        return "signed division", (6, 6)
+        return "signed division"
     if op == 0xE5:
-        return "may_goto", (6, 9)
+        return "may_goto"
     if op in (0xC3, 0xDB) and insn.imm in (0x100, 0x110):
-        return "load-acquire or store-release", (6, 15)
+        return "load-acquire or store-release"
     if op in (0xD3, 0xCB):
-        return "byte or half-word atomic or load-acquire", (6, 15)
+        return "byte or half-word atomic or load-acquire"
     return None
+
+
+def leaders(insns: Sequence[Insn], jump_targets: Iterable[int]) -> frozenset[int]:
+    """Instructions where paths can meet: the targets of jumps and what follows a conditional one."""
+    found = {0, *jump_targets}
+    for at, insn in enumerate(insns):
+        if insn.op & 7 not in (JMP, JMP32) or insn.op in (CALL, CALLX, EXIT):
+            continue
+        if insn.op == JA32:
+            found.add(at + 1 + insn.imm)
+        else:
+            found.add(at + 1 + insn.off)
+            if insn.op != JA:
+                found.add(at + 1)
+    return frozenset(i for i in found if 0 <= i < len(insns))

@@ -7,11 +7,20 @@ import struct
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
 from kfuncscope.bpf.externs import Extern, read_externs
-from kfuncscope.bpf.instructions import CALL, LD_IMM64, PSEUDO_CALL, Insn, decode
+from kfuncscope.bpf.instructions import (
+    CALL,
+    LATER_OPS,
+    LD_IMM64,
+    PSEUDO_CALL,
+    Insn,
+    decode,
+    later_instruction,
+    leaders,
+)
 from kfuncscope.bpf.maps import Map, legacy_sections, read_maps
 from kfuncscope.bpf.sections import Section, read_section
 from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
@@ -59,11 +68,50 @@ class Function:
     ext: Ext | None = None
     proto: int = 0
     jump_targets: tuple[int, ...] = ()  # instructions that jump tables name (R-2.15)
-    leaders: frozenset[int] | None = None  # see rules.reach; the same for every kernel
+    _leaders: frozenset[int] | None = None
+
+    @property
+    def leaders(self) -> frozenset[int]:
+        """Instructions where paths can meet: the targets of jumps and what follows a conditional one."""
+        if self._leaders is None:
+            self._leaders = leaders(self.insns, self.jump_targets)
+        return self._leaders
 
     def line_at(self, insn: int) -> LineInfo | None:
         """The source line of an instruction: the function's last record at or before it."""
         return self.ext.line_at(self.section, (self.start + insn) * 8, self.start * 8) if self.ext is not None else None
+
+
+class CtxLoad(NamedTuple):
+    """A read of the context: offset and size in bytes, and where."""
+
+    offset: int
+    size: int
+    function: Function
+    at: int
+
+
+class ArgDeref(NamedTuple):
+    """A read through an argument (counted from 0) that was not compared with NULL before."""
+
+    slot: int
+    function: Function
+    at: int
+
+
+class CtxUse(NamedTuple):
+    """What a program and its subprograms read of the context and through its arguments, in order."""
+
+    loads: list[CtxLoad]
+    derefs: list[ArgDeref]
+
+
+class LaterInsn(NamedTuple):
+    """An instruction newer than 6.1: position in ``Program.functions``, index there, and its name."""
+
+    position: int
+    index: int
+    name: str
 
 
 @dataclass(slots=True)
@@ -74,9 +122,21 @@ class Program:
     function: Function
     section: Section
     functions: tuple[Function, ...] = ()
-    ctx_use: Any = None  # see rules.ctx_args; the same for every kernel
-    new_insns: Any = None  # see rules.helper
+    ctx_use: CtxUse | None = None  # filled by rules.flow.ctx_args; the same for every kernel
+    _later: list[LaterInsn] | None = None
     _helper_calls: dict[int, list[tuple[int, int]]] | None = None
+
+    @property
+    def later_instructions(self) -> list[LaterInsn]:
+        """Instructions newer than 6.1 (R-11.14)."""
+        if self._later is None:
+            self._later = [
+                LaterInsn(position, index, name)
+                for position, function in enumerate(self.functions)
+                for index, insn in enumerate(function.insns)
+                if insn.op in LATER_OPS and (name := later_instruction(insn)) is not None
+            ]
+        return self._later
 
     @property
     def helper_calls(self) -> dict[int, list[tuple[int, int]]]:

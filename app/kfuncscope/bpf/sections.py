@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 
-from kfuncscope.resources import resource
+from kfuncscope.knowledge.common import newest_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,16 @@ class SecDef:
 
 
 @cache
-def sec_defs(release: str = "*") -> tuple[SecDef, ...]:
-    """libbpf's table as a kernel release has it, the newest where none is named, in its order: the first hit wins."""
-    tables = resource("knowledge").glob(f"{release}/sec_defs.json")
-    newest = max(tables, key=lambda t: tuple(map(int, t.parent.name.split("."))))
-    rows = json.loads(newest.read_text())["rows"]
-    return tuple(SecDef(p, t, a, frozenset(f)) for p, t, a, f, _ in rows)
+def sec_defs(release: str = "") -> tuple[SecDef, ...]:
+    """libbpf's table as a kernel release has it, in its order: the first hit wins.
+
+    Where no release is named: the newest, then what others have beside it, as tables of a user's own may.
+    """
+    found: dict[str, SecDef] = {}
+    for table in newest_first("sec_defs", release):
+        for pattern, prog_type, attach_type, flags, _ in table["rows"]:
+            found.setdefault(pattern, SecDef(pattern, prog_type, attach_type, frozenset(flags)))
+    return tuple(found.values())
 
 
 @cache

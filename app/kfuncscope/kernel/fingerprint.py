@@ -6,6 +6,7 @@ from __future__ import annotations
 from kfuncscope import arch
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.knowledge.versions import dated_enumerators
 
 
 def identify_arch(blob: Blob) -> str | None:
@@ -33,20 +34,10 @@ def _flat_names(blob: Blob, struct_id: int, depth: int = 0) -> set[str]:
     return names
 
 
-# Names of UAPI enums first seen in a Debian kernel of that release (spec of kernels §4); stable backports do not
-# touch them, as they do LSM hooks and struct members. Between 6.1 and 6.12 those of mainline. Newest first.
-_FIRST_SEEN = (
-    ("7.3", "BPF_FIB_LOOKUP_VLAN"), ("7.2", "BPF_MAP_TYPE_RHASH"), ("7.0", "BPF_MAP_TYPE_INSN_ARRAY"),
-    ("6.17", "BPF_TRACE_UPROBE_SESSION"), ("6.12", "BPF_MAP_TYPE_ARENA"), ("6.7", "BPF_NETKIT_PRIMARY"),
-    ("6.6", "BPF_TCX_INGRESS"), ("6.4", "BPF_NETFILTER"), ("6.2", "BPF_MAP_TYPE_CGRP_STORAGE"),
-    ("6.1", "BPF_LSM_CGROUP"),
-)  # fmt: skip
-
-
 def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None:
     """(at least, below) of the release of a blob that nothing else dates; '' above where it is open."""
     below = ""
-    for release, name in _FIRST_SEEN:
+    for release, name in dated_enumerators():
         if name in enumerators or (name.startswith("BPF_FIB") and _has_enumerator(blob, name)):
             return release, below
         below = release

@@ -15,6 +15,7 @@ from typing import Any
 from kfuncscope.arch import arch_named, arch_record
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.knowledge import tables
+from kfuncscope.knowledge.common import common_table
 from kfuncscope.knowledge.facts import (
     ArchCaps,
     HelperAllow,
@@ -85,7 +86,7 @@ class Knowledge:
 
         Borrowed for an older release: without those that it is known not to have yet.
         """
-        came = _common("since")["kfunc_hooks"]
+        came = common_table("since")["kfunc_hooks"]
         return {name: hook for name, hook in self._kfunc_table["hooks"].items() if not self._before(came.get(name))}
 
     def _before(self, release: str | None) -> bool:
@@ -95,7 +96,7 @@ class Knowledge:
 
     def for_helper(self, helper: str, prog_type: str) -> Knowledge:
         """These tables, or the older release's where a helper is known to have changed for a program type since."""
-        came = _common("since")["helpers"].get(helper, {}).get(prog_type)
+        came = common_table("since")["helpers"].get(helper, {}).get(prog_type)
         return self.older if self.older is not None and self._before(came) else self
 
     @cached_property
@@ -319,22 +320,17 @@ def _for_release(release: str | None, extra: Path | None) -> Knowledge:
     return Knowledge(newer[0], folders[newer[0]], release, older)
 
 
-@cache
-def _common(table: str) -> dict[str, Any]:
-    return tables.read(resource("knowledge"), table)
-
-
 def renames() -> Mapping[str, str]:
     """Old kfunc name → the name that took its place (R-4.8)."""
-    return dict(_common("kfunc_renames")["renames"])
+    return dict(common_table("kfunc_renames")["renames"])
 
 
 def first_release(kind: str, name: str) -> str | None:
     """First mainline release; kinds: kfunc, helper, prog_type, map_type, attach_type, link_type."""
-    found = _common("first_release").get(kind, {}).get(name)
+    found = common_table("first_release").get(kind, {}).get(name)
     return found if isinstance(found, str) else None
 
 
 def presence(name: str) -> tuple[str, ...]:
     """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
-    return tuple(_common("kfunc_presence")["kfuncs"].get(name, ()))
+    return tuple(common_table("kfunc_presence")["kfuncs"].get(name, ()))

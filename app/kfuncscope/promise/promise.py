@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from kfuncscope.bpf.object import BpfObject, Program, read_object
 from kfuncscope.errors import InputError, SessionError
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.verdict import NeedKind, Tri
 from kfuncscope.promise.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
 from kfuncscope.rules.changes import change
-from kfuncscope.rules.changes.evidence import flag_words, hook_declaration, kfunc_declaration, member_text
+from kfuncscope.rules.changes.evidence import hook_declaration, kfunc_declaration, member_text
 from kfuncscope.rules.checks.attach import RUNTIME_TARGET
 from kfuncscope.rules.checks.struct_ops import kernel_type
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core.spec import EXISTENCE
+from kfuncscope.rules.core.spec import ENUMVAL_BASED, EXISTENCE
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Problem as Fault
 from kfuncscope.rules.problem import Stage
@@ -242,7 +243,7 @@ def _access(ctx: Context, program: Program, site: Site) -> tuple[Key, _Wanted] |
                 return None
             steps, blob = reloc.target.steps, reloc.target.blob
             name = blob.name(reloc.target.root) + "".join(f".{s.name}" for s in steps if s.name)
-            kind = NeedKind.ENUMVAL if relo.kind in (10, 11) else NeedKind.FIELD if steps else NeedKind.TYPE
+            kind = NeedKind.ENUMVAL if relo.kind in ENUMVAL_BASED else NeedKind.FIELD if steps else NeedKind.TYPE
             return (kind, name, ""), _Wanted(_without_place(member_text(blob, steps, 0)), "", {})
     return None
 
@@ -268,7 +269,7 @@ def kfunc_flags(kernel: Kernel, name: str) -> str:
     """Flags of a kfunc in words, empty where the kernel has none of that name or does not tell."""
     for module, _, func in kernel.functions(name):
         kfunc = kernel.kfunc(module, func)
-        return flag_words(kfunc.flags) if kfunc is not None and kfunc.flags is not None else ""
+        return flag_words(kfunc.flags, kernel.knowledge) if kfunc is not None and kfunc.flags is not None else ""
     return ""
 
 

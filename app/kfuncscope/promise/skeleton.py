@@ -16,19 +16,18 @@ from dataclasses import dataclass, field
 from kfuncscope.bpf.externs import Extern
 from kfuncscope.bpf.instructions import CALL, EXIT, JA32, LD_IMM64, Insn
 from kfuncscope.bpf.maps import ARENA_SECTION, Map
-from kfuncscope.bpf.object import BpfObject, Function, Program, Ref
+from kfuncscope.bpf.object import ArgDeref, BpfObject, CtxLoad, CtxUse, Function, Program, Ref
 from kfuncscope.bpf.sections import read_section
 from kfuncscope.bpf.struct_ops import OpsMember, StructOps
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.errors import SessionError
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.rules.checks.helper import new_instructions
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.relocate import Reloc
 from kfuncscope.rules.core.spec import EXISTENCE
 from kfuncscope.rules.flow.arith import NONZERO, Value
-from kfuncscope.rules.flow.ctx_args import Deref, Load, ctx_loads, unchecked_derefs
+from kfuncscope.rules.flow.ctx_args import ctx_loads, unchecked_derefs
 from kfuncscope.rules.flow.reach import reachability
 
 MAY_GOTO = 0xE5
@@ -164,7 +163,7 @@ def _sites(obj: BpfObject, program: Program) -> Iterator[tuple[Content, Site, Fu
     for number, places in sorted(program.helper_calls.items()):
         for position, index in places:
             yield ("helper", number), Site("helper", True, number=number), program.functions[position], index
-    for position, index, name, _ in new_instructions(program):
+    for position, index, name in program.later_instructions:
         function = program.functions[position]
         yield ("insn", name), Site("insn", True, code=(_harmless(function.insns[index]),)), function, index
     for function in program.functions:
@@ -345,20 +344,20 @@ def _program(obj: BpfObject, kept: ProgramSkeleton, number: int, turned: list[in
     """Code in a straight line: what runs, an exit, and behind it what does not run."""
     section = read_section(kept.section, {kept.section.removeprefix("?"): kept.prog_type} if kept.prog_type else None)
     function = Function(kept.name, section.name, number << 20, [], False, False)
-    loads: list[Load] = []
-    derefs: list[Deref] = []
+    loads: list[CtxLoad] = []
+    derefs: list[ArgDeref] = []
     now = [site.live != bool(len(set(site.flips) & set(turned)) % 2) for site in kept.sites]
     for wanted in (True, False):
         part = [site for site, live in zip(kept.sites, now, strict=True) if live is wanted]
         for site in part:
             if site.what == "ctx":
-                loads.append(Load(site.number, site.size, function, len(function.insns)))
+                loads.append(CtxLoad(site.number, site.size, function, len(function.insns)))
             elif site.what == "deref":
-                derefs.append(Deref(site.number, function, len(function.insns)))
+                derefs.append(ArgDeref(site.number, function, len(function.insns)))
             _emit(function, site, obj.externs)
         function.insns.append(Insn(EXIT, 0, 0, 0, 0))
     # How arguments go from register to register is settled: the rules find it worked out.
-    return Program(kept.name, function, section, (function,), ctx_use=(loads, derefs))
+    return Program(kept.name, function, section, (function,), ctx_use=CtxUse(loads, derefs))
 
 
 def _emit(function: Function, site: Site, externs: Mapping[str, Extern]) -> None:

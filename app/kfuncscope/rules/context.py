@@ -11,13 +11,12 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.rules.core.compat import types_are_compat
 from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
 from kfuncscope.rules.flow.arith import NONZERO, Value
 from kfuncscope.rules.flow.reach import Reach, reachability
 
-# First release whose verifier takes the address of a kfunc, and knows that it is not NULL.
-KFUNC_ADDRESS = (6, 4)
 # kconfig externs whose values libbpf makes up itself.
 VIRTUAL = frozenset({"LINUX_KERNEL_VERSION", "LINUX_HAS_BPF_COOKIE", "LINUX_HAS_SYSCALL_WRAPPER"})
 
@@ -204,7 +203,8 @@ class Context:
             major, minor, patch = [*parts, 0, 0, 0][:3]
             return (major << 16) + (minor << 8) + min(patch, 255) if major else None
         if name == "LINUX_HAS_BPF_COOKIE":
-            return int(kernel.version >= (5, 15)) if kernel.version != (0, 0) else None
+            known = since(Fact.BPF_COOKIE, kernel.version)
+            return None if known is None else int(known)
         if name == "LINUX_HAS_SYSCALL_WRAPPER":
             return self._syscall_wrapper()
         if not name.startswith("CONFIG_"):
@@ -263,7 +263,7 @@ class Context:
             if resolved.status != "found":
                 return 0
             if ref.kind == "kfunc":
-                return NONZERO if self.kernel.version >= KFUNC_ADDRESS else None
+                return NONZERO if since(Fact.KFUNC_ADDRESS, self.kernel.version) else None
             return None if resolved.extern.typed else NONZERO
         return NONZERO if ref.kind == "map" else None
 

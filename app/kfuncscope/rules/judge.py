@@ -22,7 +22,7 @@ from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
 from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core.spec import SpecError, parse_spec, spec_text
+from kfuncscope.rules.core.spec import ReloKind, SpecError, parse_spec, spec_text
 from kfuncscope.rules.flow.guard import find_guard
 from kfuncscope.rules.problem import Problem, Stage
 
@@ -217,7 +217,8 @@ def _core_problems(ctx: Context, program: Program) -> list[Problem]:
             else:
                 message = f"{name} does not exist in this kernel"
             rules = ("R-3.8",) if reloc.reason else ("R-3.3", "R-3.5")
-            kind = NeedKind.ENUMVAL if function.relos[function.core[index]][1].kind == 11 else NeedKind.FIELD
+            value = function.relos[function.core[index]][1].kind == ReloKind.ENUMVAL_VALUE
+            kind = NeedKind.ENUMVAL if value else NeedKind.FIELD
             certain = ctx.type_seen(function, index)
             if not certain:
                 message += ", unless a module has it whose BTF was not given"

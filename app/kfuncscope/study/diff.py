@@ -11,7 +11,8 @@ from kfuncscope.btf.declare import declare, prototype, type_text
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge import knowledge
-from kfuncscope.rules.changes.evidence import flag_words, tracepoint_text
+from kfuncscope.knowledge.flags import flag_words
+from kfuncscope.rules.changes.evidence import tracepoint_text
 
 # `bpf_lsm_*` functions that are no hooks (spec of kernels, §7).
 NOT_HOOKS = frozenset(
@@ -44,7 +45,7 @@ def kfunc_flags(kernel: Kernel) -> Texts:
     """Flags of each kfunc of vmlinux."""
     registry = kernel.kfuncs
     assert registry is not None
-    return {n: (flag_words(k.flags), "") for n, k in registry.kfuncs.items()}
+    return {n: (flag_words(k.flags, kernel.knowledge), "") for n, k in registry.kfuncs.items()}
 
 
 def helpers(kernel: Kernel) -> Texts:

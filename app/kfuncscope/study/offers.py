@@ -14,9 +14,9 @@ from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc, told_by
 from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge.flags import flag_names
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import NeedKind
-from kfuncscope.rules.changes.evidence import flag_words
 from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key, with_users
 
 MODULES = 40  # a kernel with more module BTFs than this shows only the kfuncs of vmlinux
@@ -79,7 +79,7 @@ def _known_releases(name: str, known: Iterable[knowledge.Knowledge]) -> list[See
     for tables in known:
         fact = tables.kfuncs.get(name)
         state = State.PRESENT if fact is not None else State.ABSENT
-        flags = _flags(fact.flags) if fact is not None else ()
+        flags = _flags(fact.flags, tables) if fact is not None else ()
         made.append(Seen(tables.release, tables.release, state, fact.proto if fact is not None else "", flags))
     have = {s.release for s in made}
     made += [Seen(r, r, State.PRESENT) for r in knowledge.presence(name) if r not in have]
@@ -90,7 +90,9 @@ def _kfunc_seen(kernel: Kernel, kfunc: Kfunc | None, name: str) -> Seen:
     label = f"{kernel.arch} {kernel.release}"
     if kfunc is not None:
         text = prototype(kfunc.blob, kfunc.proto)
-        return Seen(label, kernel.release, State.PRESENT, text, _flags(kfunc.flags), True, kernel.arch)
+        return Seen(
+            label, kernel.release, State.PRESENT, text, _flags(kfunc.flags, kernel.knowledge), True, kernel.arch
+        )
     if kernel.vmlinux is None:
         return Seen(label, kernel.release, State.UNKNOWN, loaded=True, arch=kernel.arch)
     state = State.UNREGISTERED if kernel.vmlinux.own(name, Kind.FUNC) else State.ABSENT
@@ -120,9 +122,8 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
     )
 
 
-def _flags(flags: int | None) -> tuple[str, ...]:
-    words = flag_words(flags)
-    return () if words in ("-", "?") else tuple(words.split(" | "))
+def _flags(flags: int | None, tables: knowledge.Knowledge) -> tuple[str, ...]:
+    return tuple(flag_names(flags or 0, tables))
 
 
 def stability(seen: tuple[Seen, ...], first: str, replaced: str) -> str:

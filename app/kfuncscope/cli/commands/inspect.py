@@ -14,7 +14,7 @@ from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import told_by
-from kfuncscope.rules.changes.evidence import flag_words
+from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import Problem
@@ -54,7 +54,7 @@ def describe_kernel(kernel: Kernel) -> dict[str, Any]:
     facts["kfuncs_from"] = registry.source
     facts["kfuncs"] = {
         name: {
-            "flags": k.flags, "flags_words": flag_words(k.flags), "flags_from": k.flags_source,
+            "flags": k.flags, "flags_words": flag_words(k.flags, kernel.knowledge), "flags_from": k.flags_source,
             "prog_types": sorted(k.prog_types) if k.prog_types is not None else None, "types_from": k.types_source,
             "from": k.source, "sets": list(k.sets),
         }

@@ -28,6 +28,7 @@ from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.story import Story
+from kfuncscope.knowledge.flags import flag_meaning
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State
 
@@ -36,26 +37,6 @@ STATE_LOOK = {
     State.ABSENT: Verdict.BREAKS,
     State.UNREGISTERED: Verdict.RISK,
     State.UNKNOWN: Verdict.UNKNOWN,
-}
-FLAGS = {
-    "KF_ACQUIRE": "returns a reference that must be released",
-    "KF_RELEASE": "releases the reference that it is given",
-    "KF_RET_NULL": "may return NULL: the program has to test it",
-    "KF_TRUSTED_ARGS": "pointers must be trusted (came from the kernel, unmodified)",
-    "KF_SLEEPABLE": "may sleep: only for sleepable programs",
-    "KF_DESTRUCTIVE": "destructive: needs CAP_SYS_BOOT",
-    "KF_RCU": "pointers may be protected by RCU only",
-    "KF_ITER_NEW": "begins an iterator",
-    "KF_ITER_NEXT": "next step of an iterator",
-    "KF_ITER_DESTROY": "ends an iterator",
-    "KF_RCU_PROTECTED": "must be called under the RCU read lock",
-    "KF_FASTCALL": "keeps caller-saved registers; may be inlined",
-    "KF_ARENA_RET": "returns a pointer into an arena",
-    "KF_ARENA_ARG1": "first argument points into an arena",
-    "KF_ARENA_ARG2": "second argument points into an arena",
-    "KF_IMPLICIT_ARGS": "the verifier adds arguments that BPF does not pass",
-    "KF_FORBID_SLEEPABLE": "not for sleepable programs",
-    "KF_FORBID_FAULT": "not where a fault may happen",
 }
 
 
@@ -323,7 +304,7 @@ class KfuncsView(QWidget):
         if row.flags:
             story.heading(self.tr("FLAGS"))
             for flag in row.flags:
-                story.text(f"{flag}: {FLAGS.get(flag, self.tr('not known to this version'))}")
+                story.text(f"{flag}: {flag_meaning(flag) or self.tr('not known to this version')}")
         if row.prog_types:
             story.heading(self.tr("PROGRAM TYPES"))
             story.text(", ".join(row.prog_types))

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from kfuncscope.arch import arch_record
-from kfuncscope.bpf.object import Program
+from kfuncscope.bpf.object import CtxLoad, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
@@ -23,7 +23,7 @@ from kfuncscope.rules.checks.ctx_access import RETURN_SLOT
 from kfuncscope.rules.checks.hook import find_hook, tracepoint_slots
 from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.flow.ctx_args import Load, Slot, ctx_loads, slots, type_class
+from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, slots, type_class
 
 
 class Side(NamedTuple):
@@ -57,7 +57,7 @@ def argument_findings(old: Context, new: Context, program: Program) -> list[Find
     return _compare(program, program.section.target, sides, used, evidence, rules, confidence)
 
 
-def _used(new: Context, program: Program) -> list[Load]:
+def _used(new: Context, program: Program) -> list[CtxLoad]:
     """Loads of the context that can run on the new kernel and are not relocated there."""
     loads = ctx_loads(new.obj, program)
     if not loads:
@@ -92,7 +92,7 @@ def _compare(
     program: Program,
     name: str,
     sides: tuple[Side, Side],
-    used: list[tuple[int, Load]],
+    used: list[tuple[int, CtxLoad]],
     evidence: Callable[[], Evidence],
     rules: tuple[str, ...],
     confidence: Confidence,
@@ -121,7 +121,7 @@ def _compare(
 
 def _finding(
     name: str, verdict: Verdict, text: str, rules: tuple[str, ...], confidence: Confidence, evidence: Evidence,
-    places: list[Load],
+    places: list[CtxLoad],
 ) -> Finding:  # fmt: skip
     sites = tuple(site(x.function, x.at, True) for x in places)
     return Finding(NeedKind.HOOK, name, verdict, text, rules, confidence=confidence, evidence=evidence, sites=sites)
@@ -219,7 +219,7 @@ def _members_at(blob: Blob, struct: int) -> list[tuple[str, int, int]]:
     return [(m.name, m.bit_offset // 8, blob.size(m.type)) for m in members_flat(blob, struct)]
 
 
-def _covering(members: list[tuple[str, int, int]], load: Load) -> tuple[str, int, int] | None:
+def _covering(members: list[tuple[str, int, int]], load: CtxLoad) -> tuple[str, int, int] | None:
     for name, offset, size in members:
         if offset <= load.offset < offset + max(size, 1):
             return name, offset, size

@@ -9,17 +9,12 @@ from kfuncscope.btf.declare import declare, prototype, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.verdict import Evidence, NeedKind, Remedy, Site
 from kfuncscope.rules.checks.hook import btf_name, find_hook, traced_function
 from kfuncscope.rules.checks.struct_ops import kernel_type
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import Accessor
-
-FLAG_NAMES = {
-    0: "ACQUIRE", 1: "RELEASE", 2: "RET_NULL", 3: "KPTR_GET", 4: "TRUSTED_ARGS", 5: "SLEEPABLE", 6: "DESTRUCTIVE",
-    7: "RCU", 8: "ITER_NEW", 9: "ITER_NEXT", 10: "ITER_DESTROY", 11: "RCU_PROTECTED", 12: "FASTCALL", 13: "ARENA_RET",
-    14: "ARENA_ARG1", 15: "ARENA_ARG2", 16: "IMPLICIT_ARGS", 17: "SPINLOCK_SAFE", 18: "PERFMON",
-}  # fmt: skip
 
 
 def site(function: Function, index: int, reachable: bool | None = None, guard: str = "") -> Site:
@@ -28,13 +23,6 @@ def site(function: Function, index: int, reachable: bool | None = None, guard: s
     if line is None:
         return Site(function.name, index, reachable=reachable, guard=guard)
     return Site(function.name, index, line.file, line.line, line.text.strip(), reachable, guard)
-
-
-def flag_words(flags: int | None) -> str:
-    """KF flags by name, ``-`` for none, ``?`` where they are not known."""
-    if flags is None:
-        return "?"
-    return " | ".join(f"KF_{name}" for bit, name in FLAG_NAMES.items() if flags >> bit & 1) or "-"
 
 
 def kfunc_declaration(kernel: Kernel, name: str) -> str:
@@ -58,7 +46,7 @@ def kfunc_evidence(old: Kernel, new: Kernel, name: str) -> Evidence:
         else:
             types = ", ".join(sorted(kfunc.prog_types)) if kfunc.prog_types else "?"
             where = f"{kfunc.module or 'vmlinux'}, told by {kfunc.source}"
-            sides.append((where, "registered", flag_words(kfunc.flags), types))
+            sides.append((where, "registered", flag_words(kfunc.flags, kernel.knowledge), types))
     for label, position in (("in", 0), ("as", 1), ("flags", 2), ("program types", 3)):
         one, other = sides[0][position], sides[1][position]
         if one or other:

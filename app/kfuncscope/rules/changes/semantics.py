@@ -13,16 +13,14 @@ from kfuncscope.btf.declare import type_text
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
+from kfuncscope.knowledge.flags import SLEEPABLE, flag_names, risky_flags
 from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import field_evidence, kfunc_evidence, site
 from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.core.relocate import Reloc
-from kfuncscope.rules.core.spec import EXISTENCE, ReloKind, Spec, parse_spec, spec_text
+from kfuncscope.rules.core.spec import EXISTENCE, ReloKind, Spec, need_kind, parse_spec, spec_text
 from kfuncscope.rules.flow.ctx_args import type_class
 
-# Flags whose appearance (first) or disappearance (second) can make the verifier refuse an unchanged caller.
-_GAINED = {0: "ACQUIRE", 1: "RELEASE", 2: "RET_NULL", 5: "SLEEPABLE", 11: "RCU_PROTECTED"}
-_LOST = {0: "ACQUIRE", 1: "RELEASE", 8: "ITER_NEW", 9: "ITER_NEXT", 10: "ITER_DESTROY"}
 _LOOSER = ("__nullable", "__opt", "__ign")
 
 
@@ -62,24 +60,24 @@ def kfunc_changes(old: Kernel, new: Kernel, before: Resolved, after: Resolved, p
         text = f"{name} moved from vmlinux into module {after.module}: it needs that module loaded"
         changes.append((Verdict.DEGRADES, text, ("R-4.7",), Confidence.MEDIUM))
     if before.kfunc is not None and after.kfunc is not None:
-        changes += _flag_changes(name, before.kfunc, after.kfunc, program)
+        changes += _flag_changes(name, (before.kfunc, old), (after.kfunc, new), program)
     return changes
 
 
-def _flag_changes(name: str, before: Kfunc, after: Kfunc, program: Program) -> list[Change]:
+def _flag_changes(name: str, was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel], program: Program) -> list[Change]:
+    (before, old), (after, new) = was, now
     if before.flags is None or after.flags is None:
         return []
     high = before.flags_source == after.flags_source == "binary"
     confidence = Confidence.HIGH if high else Confidence.MEDIUM
-    gained, lost = after.flags & ~before.flags, before.flags & ~after.flags
     changes: list[Change] = []
-    for bit, word in _GAINED.items():
-        if gained >> bit & 1 and not (word == "SLEEPABLE" and program.section.sleepable):
-            text = f"{name} is KF_{word} now: the verifier may refuse a caller that was not written for it"
+    for flag in flag_names(after.flags & ~before.flags, new.knowledge):
+        if flag in risky_flags("gained") and not (flag == SLEEPABLE and program.section.sleepable):
+            text = f"{name} is {flag} now: the verifier may refuse a caller that was not written for it"
             changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
-    for bit, word in _LOST.items():
-        if lost >> bit & 1:
-            text = f"{name} is no longer KF_{word}: the verifier may refuse a caller that relies on it"
+    for flag in flag_names(before.flags & ~after.flags, old.knowledge):
+        if flag in risky_flags("lost"):
+            text = f"{name} is no longer {flag}: the verifier may refuse a caller that relies on it"
             changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
     return changes
 
@@ -181,7 +179,7 @@ def _field_finding(
     rules: tuple[str, ...],
 ) -> Finding:
     relo = function.relos[function.core[index]][1]
-    kind = NeedKind.ENUMVAL if relo.kind in (10, 11) else NeedKind.TYPE if relo.kind in (8, 9, 12) else NeedKind.FIELD
+    kind = need_kind(relo.kind)
     return Finding(kind, name, verdict, text, rules, confidence=Confidence.MEDIUM,
                    evidence=field_evidence(old, new, function, index),
                    sites=(site(function, index, True),))  # fmt: skip

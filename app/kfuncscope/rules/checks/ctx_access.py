@@ -10,6 +10,7 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.versions import Fact, Version, since
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, type_class
@@ -19,10 +20,10 @@ RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_
 RETURNED = "the returned value"  # named as a slot, after the arguments
 MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
 
-ANY_POINTER = (7, 1)  # first release that hands out pointers to other things than structs: 7.0 and 7.1 were tried
-CONST_VOID = (6, 16)  # first release that hands out ``const void *`` arguments
-# First release known to pass unions as it does structs, and the last known not to (btf.c, __get_type_size).
-UNION_ARGS, NO_UNION_ARGS = (6, 18), (6, 16)
+# Classes of arguments that some releases hand out and others refuse (R-11.15).
+HANDED_OUT = {
+    "const void*": Fact.CONST_VOID_POINTERS, "pointer*": Fact.OTHER_POINTERS, "union": Fact.UNION_ARGS,
+}  # fmt: skip
 
 
 class Passed(NamedTuple):
@@ -34,7 +35,7 @@ class Passed(NamedTuple):
     slots: list[Slot]
 
 
-def unsupported_prototype(hook: Passed, version: tuple[int, int]) -> str:
+def unsupported_prototype(hook: Passed, version: Version) -> str:
     """Why a function cannot be wrapped by a trampoline at all; empty when it can (btf_distill_func_proto, R-7.10)."""
     blob, params = hook.blob, hook.blob.params(hook.proto)
     returned = blob.skip(blob.ref(hook.proto))
@@ -44,14 +45,15 @@ def unsupported_prototype(hook: Passed, version: tuple[int, int]) -> str:
         return f"{hook.name} takes a variable number of arguments"
     if len(params) > MOST_ARGS:
         return f"{hook.name} takes {len(params)} arguments, more than {MOST_ARGS}"
+    unions = since(Fact.UNION_ARGS, version)
     for param in params:
         bare = blob.skip(param.type)
         kind = blob.kind(bare)
-        if kind == Kind.STRUCT or (kind == Kind.UNION and version >= UNION_ARGS):
+        if kind == Kind.STRUCT or (kind == Kind.UNION and unions):
             size = blob.size(bare)
             if size > MAX_BY_VALUE or not size:
                 return f"argument {param.name} of {hook.name} is a struct of {size} bytes by value"
-        elif not _is_number(blob, bare) and (kind != Kind.UNION or (0, 0) < version <= NO_UNION_ARGS):
+        elif not _is_number(blob, bare) and (kind != Kind.UNION or unions is False):
             return f"argument {param.name} of {hook.name} is a {Kind(kind).name.lower()} by value"
     return ""
 
@@ -112,7 +114,5 @@ def _problem(program: Program, hook: Passed, rule: str, message: str, certain: b
 
 def _withheld(kernel: Kernel, told: str) -> bool:
     """R-11.15: whether an argument of this class is refused, as far as is known."""
-    since = {"const void*": CONST_VOID, "pointer*": ANY_POINTER}
-    if told == "union":
-        return (0, 0) < kernel.version <= NO_UNION_ARGS
-    return told in since and (0, 0) < kernel.version < since[told]
+    fact = HANDED_OUT.get(told)
+    return fact is not None and since(fact, kernel.version) is False

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kfuncscope.bpf.instructions import LATER_OPS, required_release
 from kfuncscope.bpf.object import Program
 from kfuncscope.knowledge.facts import HelperAnswer
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.knowledge import Knowledge
+from kfuncscope.knowledge.versions import first_with_instruction
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.rules.checks.sleep import awake
 from kfuncscope.rules.context import Context
@@ -83,28 +83,15 @@ def instruction_problems(ctx: Context, program: Program) -> list[Problem]:
     """Instructions that the release, or the JIT, does not know; dead ones count too (R-11.14)."""
     kernel = ctx.kernel
     found: dict[str, Problem] = {}
-    for position, index, name, release in new_instructions(program):
+    for position, index, name in program.later_instructions:
         function = program.functions[position]
         if name in found:
             continue
-        if kernel.version != (0, 0) and kernel.version < release:
-            since = f"{release[0]}.{release[1]}"
-            message = f"{name} instructions are known from {since} on"
+        first = first_with_instruction(name)
+        if any(kernel.version) and kernel.version < first:
+            message = f"{name} instructions are known from {'.'.join(map(str, first))} on"
             found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-11.14",), message)
         elif name in JIT_CAPS and kernel.jit and not getattr(kernel.caps, JIT_CAPS[name]):
             message = f"the JIT of {kernel.arch} does not know {name} instructions"
             found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-5.1",), message, place=(function, index))
     return list(found.values())
-
-
-def new_instructions(program: Program) -> list[tuple[int, int, str, tuple[int, int]]]:
-    """Instructions newer than 6.1: (position of the function, index, name, first release); once per program."""
-    if program.new_insns is None:
-        program.new_insns = [
-            (position, index, *need)
-            for position, function in enumerate(program.functions)
-            for index, insn in enumerate(function.insns)
-            if insn.op in LATER_OPS and (need := required_release(insn)) is not None
-        ]
-    rows: list[tuple[int, int, str, tuple[int, int]]] = program.new_insns
-    return rows

@@ -10,6 +10,8 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.flags import SLEEPABLE, flag_set
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.ctx_access import Passed, argument_problems, unsupported_prototype
 from kfuncscope.rules.checks.options import PROG_TYPES, left_out
@@ -25,12 +27,6 @@ CHECKED_AT_LOAD = frozenset(
     {"TRACING", "CGROUP_SOCK", "CGROUP_SOCK_ADDR", "CGROUP_SKB", "CGROUP_SOCKOPT", "SK_LOOKUP", "SK_REUSEPORT",
      "NETFILTER"}
 )  # fmt: skip
-
-
-# What came between 6.12 and 7.2 is known to be absent up to the first of these; 7.2 is the next release with tables.
-NOTHING_NEW, TABLES_AGAIN = (6, 19), (7, 2)
-SYSCALLS_OPEN = (7, 1)  # first release where programs that sleep, or modify what is returned, may hang on system calls
-GPL_READS = (6, 12)  # first release known to ask for a licence where a kernel struct is read; 6.1 does not
 
 
 class Hook(NamedTuple):
@@ -119,9 +115,10 @@ def _sleeps_at_tracepoints(kernel: Kernel, program: Program) -> list[Problem]:
     """Tracepoint programs may sleep since libbpf 1.8 has sections for it (R-2.3); older kernels refuse the flag."""
     section = program.section
     late = section.prog_type in ("RAW_TRACEPOINT", "TRACEPOINT") or section.attach_type == "TRACE_RAW_TP"
-    if not (late and section.sleepable) or not (0, 0) < kernel.version < TABLES_AGAIN:
+    known = since(Fact.SLEEPABLE_TRACEPOINTS, kernel.version)
+    if not (late and section.sleepable) or known or not any(kernel.version):
         return []
-    certain = kernel.version <= NOTHING_NEW
+    certain = known is False
     message = "tracepoint programs that may sleep are unknown to this kernel"
     if not certain:
         message = "whether tracepoint programs may sleep in this release is not known"
@@ -182,7 +179,7 @@ def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     if program.section.prog_type == "LSM":
         return [_problem(program, "licence", ("R-11.17",), f"LSM programs need a GPL compatible licence; {told}")]
     found: list[Problem] = []
-    if (0, 0) < ctx.kernel.version < GPL_READS:
+    if since(Fact.GPL_READS, ctx.kernel.version) is False:
         return found
     for deref in unchecked_derefs(ctx.obj, program):
         if deref.slot < len(hook.slots) and type_class(hook.blob, hook.slots[deref.slot].type) == "struct*":
@@ -194,7 +191,7 @@ def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
 def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     """R-7.7: tracepoint arguments that may be NULL must be compared with NULL before they are read through."""
     kernel, name = ctx.kernel, program.section.target
-    if kernel.version < (6, 12):
+    if not since(Fact.RAW_TP_NULL, kernel.version):
         return []
     table = kernel.knowledge.raw_tp_null_args.get(name)
     confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
@@ -234,7 +231,7 @@ def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Pro
     if name in kernel.knowledge.btf_id_deny and _denied(kernel, name):
         found.append(_problem(program, "attach_target_rejected", ("R-7.11",), f"{name} is on the kernel's deny list"))
     exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION")
-    if exits and kernel.version >= (6, 12) and name in kernel.knowledge.noreturn_deny:
+    if exits and since(Fact.NORETURN_DENY, kernel.version) and name in kernel.knowledge.noreturn_deny:
         found.append(_problem(program, "attach_target_rejected", ("R-11.16",), f"{name} never returns"))
     if kernel.symbols is not None and not hook.module and not kernel.symbols.is_function(name):
         clones = kernel.symbols.clones(name)
@@ -275,7 +272,7 @@ def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
     injection, own = kernel.option("FUNCTION_ERROR_INJECTION"), name.startswith(kernel.syscall_prefix or "sys_")
     compat = arch_record(kernel.arch).compat_syscall_prefix
     injected = injection == "y" and (own or (bool(compat) and name.startswith(compat)))
-    if injected or (own and kernel.version >= SYSCALLS_OPEN):
+    if injected or (own and since(Fact.SYSCALLS_OPEN, kernel.version)):
         return True
     if injection == "n":
         return False
@@ -289,7 +286,8 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     name, section = program.section.target, program.section
     if section.prog_type == "LSM":
         return _of_lsm(kernel, program, kernel.lsm_hooks.awake(name), f"LSM hook {name} is not sleepable")
-    if kernel.version >= (6, 12) and kernel.knowledge.fmodret.get(name, 0) & 0x20:
+    flags = kernel.knowledge.fmodret.get(name, 0)
+    if since(Fact.FMODRET_FLAGS, kernel.version) and flag_set(flags, SLEEPABLE, kernel.knowledge):
         return []
     allowed = _open_to_errors(kernel, name)
     if allowed:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from kfuncscope.bpf.instructions import CALL, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.knowledge.kfunc_filters import Caller
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.sleep import awake, may_sleep
-from kfuncscope.rules.context import KFUNC_ADDRESS, Context, Resolved
+from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.problem import Problem, Stage
 
 
@@ -123,8 +124,8 @@ def _preconditions(ctx: Context, resolved: Resolved) -> list[Problem]:
 
 
 def _address(ctx: Context, resolved: Resolved, place: tuple[Function, int]) -> list[Problem]:
-    """R-11.11: before 6.4 the address of a kfunc that exists cannot be taken, not even in dead code."""
-    if resolved.status != "found" or ctx.kernel.version >= KFUNC_ADDRESS or ctx.kernel.version == (0, 0):
+    """R-11.11: older verifiers refuse the address of a kfunc that exists, even in dead code."""
+    if resolved.status != "found" or since(Fact.KFUNC_ADDRESS, ctx.kernel.version) is not False:
         return []
     message = f"this kernel refuses the address of {resolved.extern.lookup} (a test whether it exists)"
     return [Problem(NeedKind.KFUNC, resolved.extern.lookup, "kfunc_address", ("R-11.11",), message)]

@@ -7,8 +7,7 @@ from kfuncscope.bpf.instructions import CALL, PSEUDO_CALL
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
-
-KF_SLEEPABLE = 1 << 5
+from kfuncscope.knowledge.flags import SLEEPABLE, flag_set
 
 
 def awake(obj: BpfObject, program: Program) -> set[tuple[str, int]]:
@@ -38,4 +37,4 @@ def awake(obj: BpfObject, program: Program) -> set[tuple[str, int]]:
 def may_sleep(kernel: Kernel, kfunc: Kfunc) -> bool:
     """Whether a kfunc may sleep, for all that is known of this very kernel: flags of other releases prove nothing."""
     exact = kfunc.flags_source == "binary" or kernel.knowledge.borrowed_for is None
-    return exact and bool((kfunc.flags or 0) & KF_SLEEPABLE)
+    return exact and flag_set(kfunc.flags or 0, SLEEPABLE, kernel.knowledge)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo
 from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.model.verdict import NeedKind
 from kfuncscope.rules.core.compat import essential, fields_are_compat, types_are_compat, types_match
 
 MAX_SPEC = 64  # BPF_CORE_SPEC_MAX_LEN
@@ -33,14 +34,24 @@ class ReloKind(IntEnum):
     TYPE_MATCHES = 12
 
 
+# libbpf's words for them (core_relo_kind_str).
 KIND_NAMES = {
-    0: "byte_off", 1: "byte_sz", 2: "field_exists", 3: "signed", 4: "lshift_u64", 5: "rshift_u64",
-    6: "local_type_id", 7: "target_type_id", 8: "type_exists", 9: "type_size", 10: "enumval_exists",
-    11: "enumval_value", 12: "type_matches",
+    ReloKind.BYTE_OFF: "byte_off", ReloKind.BYTE_SZ: "byte_sz", ReloKind.FIELD_EXISTS: "field_exists",
+    ReloKind.SIGNED: "signed", ReloKind.LSHIFT: "lshift_u64", ReloKind.RSHIFT: "rshift_u64",
+    ReloKind.TYPE_ID_LOCAL: "local_type_id", ReloKind.TYPE_ID_TARGET: "target_type_id",
+    ReloKind.TYPE_EXISTS: "type_exists", ReloKind.TYPE_SIZE: "type_size", ReloKind.ENUMVAL_EXISTS: "enumval_exists",
+    ReloKind.ENUMVAL_VALUE: "enumval_value", ReloKind.TYPE_MATCHES: "type_matches",
 }  # fmt: skip
-TYPE_BASED = frozenset({6, 7, 8, 9, 12})
-ENUMVAL_BASED = frozenset({10, 11})
-EXISTENCE = frozenset({2, 8, 10, 12})
+TYPE_BASED = frozenset(
+    {ReloKind.TYPE_ID_LOCAL, ReloKind.TYPE_ID_TARGET, ReloKind.TYPE_EXISTS, ReloKind.TYPE_SIZE, ReloKind.TYPE_MATCHES}
+)
+ENUMVAL_BASED = frozenset({ReloKind.ENUMVAL_EXISTS, ReloKind.ENUMVAL_VALUE})
+EXISTENCE = frozenset({ReloKind.FIELD_EXISTS, ReloKind.TYPE_EXISTS, ReloKind.ENUMVAL_EXISTS, ReloKind.TYPE_MATCHES})
+
+
+def need_kind(kind: int) -> NeedKind:
+    """What a record of a kind asks a kernel for: a type, an enumerator or a field."""
+    return NeedKind.ENUMVAL if kind in ENUMVAL_BASED else NeedKind.TYPE if kind in TYPE_BASED else NeedKind.FIELD
 
 
 class Accessor(NamedTuple):

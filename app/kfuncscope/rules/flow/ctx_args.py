@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kfuncscope.bpf.instructions import Insn
-from kfuncscope.bpf.object import BpfObject, Function, Program
+from kfuncscope.bpf.object import ArgDeref, BpfObject, CtxLoad, CtxUse, Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.rules.flow.arith import Value
@@ -21,23 +21,6 @@ class Slot(NamedTuple):
     name: str
     type: int
     part: int = 0
-
-
-class Load(NamedTuple):
-    """A read of the context: offset and size in bytes, and where."""
-
-    offset: int
-    size: int
-    function: Function
-    at: int
-
-
-class Deref(NamedTuple):
-    """A read through an argument (counted from 0) that was not compared with NULL before."""
-
-    slot: int
-    function: Function
-    at: int
 
 
 def slots(blob: Blob, proto: int, skip_first: bool = False) -> list[Slot]:
@@ -69,8 +52,8 @@ class _Plain:
 class _CtxReach(Reach):
     """Follows the context pointer and notes what is read through it."""
 
-    loads: dict[tuple[str, int, int], Load]
-    derefs: dict[tuple[str, int, int], Deref]
+    loads: dict[tuple[str, int, int], CtxLoad]
+    derefs: dict[tuple[str, int, int], ArgDeref]
 
     def __init__(self, obj: BpfObject, entry: Function) -> None:
         self.loads = {}
@@ -87,11 +70,11 @@ class _CtxReach(Reach):
         if isinstance(pointer, tuple) and pointer[0] == "ctx" and isinstance(pointer[2], int):
             size = SIZES[insn.op & 0x18]
             offset = pointer[2] + insn.off
-            self.loads[function.section, function.start, at] = Load(offset, size, function, at)
+            self.loads[function.section, function.start, at] = CtxLoad(offset, size, function, at)
             return ("arg", offset // 8) if size == 8 and offset >= 0 else None
         if isinstance(pointer, tuple) and pointer[0] == "arg":
             assert isinstance(pointer[1], int)
-            self.derefs[function.section, function.start, at] = Deref(pointer[1], function, at)
+            self.derefs[function.section, function.start, at] = ArgDeref(pointer[1], function, at)
         return super()._loaded(function, at, insn, state)
 
     def _branch(
@@ -112,23 +95,22 @@ class _CtxReach(Reach):
         return [(at + 1 + insn.off, sides[0]), (at + 1, sides[1])]
 
 
-def ctx_loads(obj: BpfObject, program: Program) -> list[Load]:
+def ctx_loads(obj: BpfObject, program: Program) -> list[CtxLoad]:
     """Every read of the context in a program and its subprograms, in order; worked out once per program."""
-    return _ctx_use(obj, program)[0]
+    return _ctx_use(obj, program).loads
 
 
-def unchecked_derefs(obj: BpfObject, program: Program) -> list[Deref]:
+def unchecked_derefs(obj: BpfObject, program: Program) -> list[ArgDeref]:
     """Reads through arguments that the program did not compare with NULL before."""
-    return _ctx_use(obj, program)[1]
+    return _ctx_use(obj, program).derefs
 
 
-def _ctx_use(obj: BpfObject, program: Program) -> tuple[list[Load], list[Deref]]:
+def _ctx_use(obj: BpfObject, program: Program) -> CtxUse:
     if program.ctx_use is None:
         reach = _CtxReach(obj, program.function)
-        order = [sorted(found.items()) for found in (reach.loads, reach.derefs)]
-        program.ctx_use = [x for _, x in order[0]], [x for _, x in order[1]]
-    use: tuple[list[Load], list[Deref]] = program.ctx_use
-    return use
+        loads, derefs = sorted(reach.loads.items()), sorted(reach.derefs.items())
+        program.ctx_use = CtxUse([load for _, load in loads], [deref for _, deref in derefs])
+    return program.ctx_use
 
 
 def type_class(blob: Blob, type_id: int) -> str:

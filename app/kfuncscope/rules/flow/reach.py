@@ -23,7 +23,6 @@ from kfuncscope.bpf.instructions import (
     JA,
     JA32,
     JMP,
-    JMP32,
     LD,
     LD_IMM64,
     LDX,
@@ -33,13 +32,13 @@ from kfuncscope.bpf.instructions import (
     Insn,
 )  # fmt: skip
 from kfuncscope.bpf.object import BpfObject, Function, Program
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.rules.flow.arith import M32, M64, NONZERO, STRAY, Value, arith, compare, merged, moved, pointer_sum
 
 STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts as reachable
 
 SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}  # bytes of a load or store by the size bits of its opcode
 MOST_TARGETS = 4096  # of the jump tables of one function
-LAZY_GLOBALS = (6, 8)  # first release that verifies only the global subprograms that are called (R-3.12b)
 
 Key = tuple[str, int]  # a function: section and first instruction
 
@@ -138,7 +137,7 @@ class Reach:
         key = (function.section, function.start)
         insns = function.insns
         flags = bytearray(len(insns))
-        starts = _leaders(function)
+        starts = function.leaders
         states: dict[int, State] = {0: self._entries[key].copy()}
         # A heap: what comes first in the code runs first, so that paths join before they go on.
         work, waiting = [0], {0}
@@ -363,9 +362,9 @@ class KernelEnvironment(Environment, Protocol):
 
 
 def reachability(ctx: KernelEnvironment, program: Program) -> Reach:
-    """What of a program can run on the context's kernel; before 6.8 every global subprogram is verified (R-3.12b)."""
+    """What of a program can run on the context's kernel; older ones verify every global subprogram (R-3.12b)."""
     also: tuple[Function, ...] = ()
-    if (0, 0) < ctx.release < LAZY_GLOBALS:
+    if since(Fact.LAZY_GLOBALS, ctx.release) is False:
         also = tuple(f for f in program.functions[1:] if not f.static)
     return Reach(ctx.bpf_object, program.function, ctx, also)
 
@@ -373,23 +372,3 @@ def reachability(ctx: KernelEnvironment, program: Program) -> Reach:
 def _passes(value: Value) -> bool:
     """Constants and pointers to data mean the same in the callee; its stack is another."""
     return not (isinstance(value, tuple) and value[0] in ("fp", "stray"))
-
-
-def _leaders(function: Function) -> frozenset[int]:
-    """Instructions where paths can meet: the targets of jumps and what follows a conditional one."""
-    known = function.leaders
-    if known is None:
-        found = {0, *function.jump_targets}
-        for at, insn in enumerate(function.insns):
-            cls = insn.op & 7
-            if cls not in (JMP, JMP32) or insn.op in (CALL, CALLX, EXIT):
-                continue
-            if insn.op == JA32:
-                found.add(at + 1 + insn.imm)
-            else:
-                found.add(at + 1 + insn.off)
-                if insn.op != JA:
-                    found.add(at + 1)
-        known = frozenset(i for i in found if 0 <= i < len(function.insns))
-        function.leaders = known
-    return known

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Since which release the kernel does what the rules ask about: one table, ``versions.json``.
+
+A new release, or a better known one, is a row there and no comparison in code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from kfuncscope.errors import KnowledgeError
+from kfuncscope.knowledge.common import common_table
+
+Version = tuple[int, ...]
+"""A release by its numbers, as exactly as it is known: ``(6, 12)`` or ``(6, 12, 107)``; zeros where it is not."""
+
+
+class Fact(StrEnum):
+    """What the table tells about; ``what`` and ``rule`` of its row say more."""
+
+    KFUNC_ADDRESS = "kfunc_address"
+    BPF_COOKIE = "bpf_cookie"
+    LAZY_GLOBALS = "lazy_globals"
+    GPL_READS = "gpl_reads"
+    RAW_TP_NULL = "raw_tp_null"
+    NORETURN_DENY = "noreturn_deny"
+    FMODRET_FLAGS = "fmodret_flags"
+    SYSCALLS_OPEN = "syscalls_open"
+    SLEEPABLE_TRACEPOINTS = "sleepable_tracepoints"
+    OTHER_POINTERS = "other_pointers"
+    CONST_VOID_POINTERS = "const_void_pointers"
+    UNION_ARGS = "union_args"
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A row: the first release known to have it, the first that is not known to lack it, its rule, and what it is."""
+
+    first: Version
+    unknown_from: Version
+    rule: str
+    what: str
+
+
+def version_of(text: str) -> Version:
+    """``(6, 12, 107)`` of ``6.12.107``. Raises ValueError where the text is no release."""
+    return tuple(int(part) for part in text.split("."))
+
+
+@cache
+def facts() -> dict[Fact, Since]:
+    """Every row of the table; KnowledgeError where one is missing or is not of its form."""
+    rows = common_table("versions")["facts"]
+    try:
+        return {fact: _row(rows[fact.value]) for fact in Fact}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise KnowledgeError("versions.json", f"is not of its form: {error!r}") from None
+
+
+def _row(row: dict[str, Any]) -> Since:
+    first = version_of(row["since"])
+    unknown_from = version_of(row.get("absent_below", row["since"]))
+    if unknown_from > first:
+        raise ValueError(f"absent below {row['absent_below']}, but there since {row['since']}")
+    return Since(first, unknown_from, row["rule"], row["what"])
+
+
+@cache
+def since(fact: Fact, version: Version) -> bool | None:
+    """Whether a release has it; None where the release is not known, or is one of which that is not known.
+
+    Of a version that is known to its minor number alone, the first of that series is meant.
+    """
+    if not any(version):
+        return None
+    row = facts()[fact]
+    if version >= row.first:
+        return True
+    return False if version < row.unknown_from else None
+
+
+@cache
+def first_with_instruction(name: str) -> Version:
+    """The first release whose verifier knows an instruction, by the names of bpf.instructions (R-11.14)."""
+    return version_of(common_table("versions")["instructions"][name])
+
+
+@cache
+def dated_enumerators() -> tuple[tuple[str, str], ...]:
+    """(release, enumerator of the UAPI first seen in a Debian kernel of it), the newest first.
+
+    Stable updates do not add such names, as they do LSM hooks and members of structs.
+    """
+    return tuple((release, name) for release, name in common_table("versions")["enumerators"])
