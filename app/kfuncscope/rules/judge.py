@@ -20,6 +20,7 @@ from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.hook import target_problems, type_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
+from kfuncscope.rules.checks.replace import Targets, fitting
 from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
 from kfuncscope.rules.context import Context
@@ -90,9 +91,9 @@ def _tri(problems: list[Problem]) -> Tri:
     return Tri.UNKNOWN if problems else Tri.YES
 
 
-def judge(obj: BpfObject, kernel: Kernel) -> ObjectJudgement:
-    """Judge every program of an object on a kernel."""
-    ctx = Context(obj, kernel)
+def judge(obj: BpfObject, kernel: Kernel, targets: Targets | None = None) -> ObjectJudgement:
+    """Judge every program of an object on a kernel; ``targets`` are functions of the set that programs may replace."""
+    ctx = Context(obj, kernel, targets=targets)
     if obj.endian != kernel.endian:
         return _foreign(ctx)
     if kernel.vmlinux is None and (need := needs_kernel_btf(obj)):
@@ -262,6 +263,8 @@ def _spec_name(ctx: Context, function: Function, index: int) -> str:
 
 def _kfunc_callers(ctx: Context, program: Program) -> list[Caller]:
     section = program.section
+    if section.prog_type == "EXT":
+        return [Caller(t.prog_type, t.attach_type) for t in fitting(ctx, program)]
     if section.prog_type != "STRUCT_OPS":
         hook = section.target if section.prog_type == "LSM" else ""
         return [Caller(section.prog_type, section.attach_type, hook=hook)]
@@ -273,6 +276,8 @@ def _kfunc_callers(ctx: Context, program: Program) -> list[Caller]:
 def _helper_callers(ctx: Context, program: Program) -> list[HelperCaller]:
     section, kernel = program.section, ctx.kernel
     known: dict[str, Any] = {"config": kernel.config, "arch": kernel.arch, "off": kernel.told_off}
+    if section.prog_type == "EXT" and (replaced := fitting(ctx, program)):
+        return [HelperCaller(t.prog_type, t.attach_type, "", section.sleepable, **known) for t in replaced]
     if section.prog_type != "STRUCT_OPS":
         return [HelperCaller(section.prog_type, section.attach_type, section.target, section.sleepable, **known)]
     places = [(o.kernel_type, m.member.name) for o, m in uses(ctx, program)] or [("", "")]

@@ -16,6 +16,7 @@ from kfuncscope.kernel.modules import FEW
 from kfuncscope.kernel.symbols import glob_expression
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.hook import TRAMPOLINE, find_hook, of_module_not_given
+from kfuncscope.rules.checks.replace import replace_attach_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
 from kfuncscope.rules.problem import Problem, Stage
@@ -67,6 +68,8 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
         return _raw_tracepoint(ctx, program)
     if section.attach_type in TRAMPOLINE or section.prog_type == "LSM":
         return _trampoline(ctx, program)
+    if section.prog_type == "EXT":
+        return replace_attach_problems(kernel, program)
     if section.prog_type == "STRUCT_OPS" and not (kernel.jit and kernel.caps.trampoline):
         message = f"no BPF trampoline on {kernel.arch} as this kernel is built: the table cannot be registered"
         return [_problem(program, ("R-5.1", "R-7.1"), message)]
