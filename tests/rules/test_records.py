@@ -140,6 +140,17 @@ def test_r_12_9_what_both_kernels_read_wrongly_is_no_change() -> None:
     assert verdict(call_args(1), with_calls(12), with_calls(12)).verdict == Verdict.OK
 
 
+@pytest.mark.parametrize(("wrapped", "attaches"), [(True, Tri.YES), (False, Tri.NO)])
+def test_r_12_8_a_wrapped_call_does_not_tell_its_arguments(wrapped: bool, attaches: Tri) -> None:
+    """``sys_openat(const struct pt_regs *)`` has one parameter, whatever the call has; unwrapped it has its own."""
+    kb = KernelBuilder("6.12", "ppc64le")
+    ent = kb.btf.struct("trace_entry", [("common_0", kb.u32), ("common_1", kb.u32)])
+    kb.btf.struct("syscall_trace_enter", [("ent", ent), ("nr", kb.s32), ("args", kb.btf.array(kb.u64, 0))])
+    registers = kb.btf.ptr(kb.btf.const(kb.registers))
+    kb.hook("sys_openat", [("regs", registers)] if wrapped else [("dfd", kb.s32)])
+    assert only(reads(24, 8, section="tp/syscalls/sys_enter_openat"), kb.kernel()).attaches == attaches
+
+
 @pytest.mark.parametrize(
     ("index", "kernel", "attaches"),
     [

@@ -95,11 +95,21 @@ def _word(blob: Blob, struct: int) -> int:
 
 
 def _arguments(kernel: Kernel, call: str) -> int:
-    """How many arguments a system call has; as many as any where its function is not in the BTF."""
-    for name in (f"__do_sys_{call}", f"__se_sys_{call}", *([f"sys_{call}"] if not kernel.syscall_prefix else [])):
+    """How many arguments a system call has; as many as any where no function of the BTF has them.
+
+    ``sys_X`` has them only where calls are not wrapped: else it takes a pointer to the registers.
+    """
+    for name in (f"__do_sys_{call}", f"__se_sys_{call}", f"sys_{call}"):
         for _, blob, func in kernel.functions(name, "vmlinux"):
-            return min(len(blob.params(func)), MOST_ARGS)
+            params = blob.params(func)
+            if not any(_is_registers(blob, p.type) for p in params):
+                return min(len(params), MOST_ARGS)
     return MOST_ARGS
+
+
+def _is_registers(blob: Blob, type_id: int) -> bool:
+    bare = blob.skip(type_id)
+    return blob.kind(bare) == Kind.PTR and blob.name(blob.skip(blob.ref(bare))) == "pt_regs"
 
 
 def _user_fields(kernel: Kernel) -> int:
