@@ -260,7 +260,7 @@ def test_r_7_7_arithmetic_on_an_argument() -> None:
 
     assert verdict(0) == Verdict.OK
     assert verdict(1) == Verdict.BREAKS
-    assert verdict(0, alu("+", 2, 1)) == Verdict.OK
+    assert verdict(0, alu("+", 2, 1), alu("-", 2, 1)) == Verdict.OK
 
 
 # -- meaning (R-3.13, R-4.4..4.7)

@@ -47,6 +47,7 @@ class Context:
         self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
         self._externs: dict[str, Resolved] = {}
         self._reaches: dict[tuple[str, int], Reach] = {}
+        self.typed: dict[tuple[str, int], Any] = {}  # see checks.typed_access
         self.map_faults: dict[str, str] | None = None  # see rules.map
 
     @property

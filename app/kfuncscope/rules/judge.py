@@ -23,6 +23,7 @@ from kfuncscope.rules.checks.map import map_problems, object_map_problems
 from kfuncscope.rules.checks.replace import Targets, fitting
 from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
+from kfuncscope.rules.checks.typed_access import typed_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import SpecError, parse_spec, spec_text
 from kfuncscope.rules.flow.guard import find_guard
@@ -172,6 +173,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     always += kfunc_always
     placed += _core_problems(ctx, program)
     placed += helper_problems(ctx, program, _helper_callers(ctx, program))
+    placed += typed_problems(ctx, program)
     placed += map_problems(ctx, program) + tail_call_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]

@@ -34,6 +34,7 @@ from kfuncscope.rules.changes.evidence import (
     struct_ops_evidence,
 )  # fmt: skip
 from kfuncscope.rules.changes.semantics import core_findings, kfunc_findings
+from kfuncscope.rules.changes.typed import typed_findings
 from kfuncscope.rules.checks.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
@@ -229,6 +230,7 @@ def _meaning_findings(old: Context, new: Context, program: Program) -> list[Find
         *kfunc_findings(old, new, program),
         *core_findings(old, new, program),
         *argument_findings(old, new, program),
+        *typed_findings(old, new, program),
     ]
 
 

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Typed values of a program on one kernel: arguments of its hook, what they point to, and how each is used.
+
+The verifier knows the type of each argument of fentry, tp_btf, LSM and struct_ops programs, of what kfuncs return, and
+of the pointers that are read through these (R-12.4, R-12.6). In kprobes nobody checks, and the same walk tells what a
+read really finds (R-12.5). Where two paths disagree about a value nothing is said of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from kfuncscope.bpf.instructions import ALU64, CALL, LDX, Insn
+from kfuncscope.bpf.object import BpfObject, Function
+from kfuncscope.btf.blob import Blob
+from kfuncscope.rules.core.spec import ReloKind
+from kfuncscope.rules.flow.arith import Value
+from kfuncscope.rules.flow.reach import SIZES, Environment, Reach, State
+from kfuncscope.rules.flow.walk import walk
+
+PROBE_READS = frozenset({4, 113})  # bpf_probe_read, bpf_probe_read_kernel: (where to, bytes, from where)
+ADD, MOV = 0x00, 0xB0
+
+
+class Pointed(NamedTuple):
+    """A typed pointer at the start of an argument or a returned value: module and struct; ``origin`` in words."""
+
+    module: str
+    struct: int
+    origin: str
+
+
+class Scalar(NamedTuple):
+    """An argument that is no pointer on this kernel; ``text`` is its declaration."""
+
+    slot: int
+    text: str
+
+
+Arg = Pointed | Scalar | None
+
+
+class Use(NamedTuple):
+    """How a typed value is used. ``kind``: ``deref`` and ``read`` of a scalar (directly, by a helper), ``fault`` of a
+    read through a typed pointer, ``root``: the type that a relocated access names (``detail``) and the one it meets."""
+
+    kind: str
+    function: Function
+    at: int
+    origin: str
+    detail: str
+    struct: int = 0
+    module: str = ""
+
+
+class Typing(NamedTuple):
+    """What a kernel knows: arguments by offset in the context, and blobs by module."""
+
+    args: Mapping[int, Arg]
+    returns: Callable[[str], Arg]  # of kfuncs, by the extern's name
+    blob: Callable[[str], Blob | None]
+    offset: Callable[[Function, int], int | None]  # the offset that CO-RE gives an instruction
+    root: Callable[[Function, int], tuple[str, int] | None]  # (name of a record's root type, kind of the record)
+    checked: bool  # the verifier checks what is read
+
+
+class TypedReach(Reach):
+    """Follows values ("btf", module, struct, origin, offset), ("num", slot, text) and ("core", root, offset)."""
+
+    def __init__(self, obj: BpfObject, entry: Function, env: Environment, typing: Typing) -> None:
+        self.typing = typing
+        self.uses: dict[tuple[str, int, int, str], Use] = {}
+        super().__init__(obj, entry, env)
+
+    def _enter(self, function: Function, state: State) -> None:
+        if not self._entries and not self.reached:
+            state.regs[1] = ("ctx", "ctx", 0)
+        super()._enter(function, state)
+
+    def _note(
+        self, kind: str, function: Function, at: int, origin: str, detail: str, struct: int = 0, module: str = ""
+    ) -> None:
+        key = (function.section, function.start, at, kind)
+        self.uses[key] = Use(kind, function, at, origin, detail, struct, module)
+
+    # -- values
+
+    def _loaded(self, function: Function, at: int, insn: Insn, state: State) -> Value:
+        pointer = state.regs[insn.src]
+        if not isinstance(pointer, tuple) or pointer[0] not in ("ctx", "btf", "num", "core"):
+            return super()._loaded(function, at, insn, state)
+        size = SIZES[insn.op & 0x18]
+        moved = self.typing.offset(function, at) if at in function.core else insn.off
+        if pointer[0] == "num":
+            assert isinstance(pointer[2], str)
+            self._note("deref", function, at, str(pointer[1]), pointer[2])
+            return None
+        if moved is None or not isinstance(pointer[-1], int) or pointer[0] == "core":
+            return None
+        offset = pointer[-1] + moved
+        if pointer[0] == "ctx":
+            return self._argument(offset, size)
+        self._named(function, at, pointer)
+        return self._behind(function, at, pointer, offset, size)
+
+    def _argument(self, offset: int, size: int) -> Value:
+        if size != 8:
+            return None
+        return _value(self.typing.args.get(offset))
+
+    def _behind(self, function: Function, at: int, pointer: tuple[object, ...], offset: int, size: int) -> Value:
+        """What a read through a typed pointer finds: another typed pointer, or a number."""
+        _, module, struct, origin, _ = pointer
+        assert isinstance(module, str) and isinstance(struct, int) and isinstance(origin, str)
+        blob = self.typing.blob(module)
+        if blob is None:
+            return None
+        found = walk(blob, struct, offset, size)
+        if found.fault:
+            if self.typing.checked:
+                self._note("fault", function, at, origin, found.fault)
+            return None
+        return ("btf", module, found.pointer, f"{origin}->{found.member}", 0) if found.pointer and size == 8 else None
+
+    def _named(self, function: Function, at: int, pointer: tuple[object, ...]) -> None:
+        """The type that a relocated access names beside the one that it meets, at the start of an object."""
+        told = self.typing.root(function, at) if at in function.core else None
+        if told is not None and told[1] == ReloKind.BYTE_OFF and pointer[-1] == 0:
+            _, module, struct, origin, _ = pointer
+            assert isinstance(module, str) and isinstance(struct, int) and isinstance(origin, str)
+            self._note("root", function, at, origin, told[0], struct, module)
+
+    def _alu(self, function: Function, at: int, insn: Insn, state: State) -> None:
+        code, wide = insn.op & 0xF0, insn.op & 7 == ALU64
+        if not wide or code not in (ADD, MOV):
+            return super()._alu(function, at, insn, state)
+        mine, record = state.regs[insn.dst], at if at in function.core and not insn.op & 8 else -1
+        if record >= 0 and (told := self.typing.root(function, at)) is not None and told[1] == ReloKind.BYTE_OFF:
+            amount = self.typing.offset(function, at)
+            if amount is None:
+                state.regs[insn.dst] = None
+            elif code == MOV:
+                state.regs[insn.dst] = ("core", told[0], amount)
+            else:
+                state.regs[insn.dst] = self._added(function, at, mine, ("core", told[0], amount))
+            return None
+        if code == ADD and insn.op & 8:
+            one, other = mine, state.regs[insn.src]
+            for pointer, amount_of in ((one, other), (other, one)):
+                if isinstance(amount_of, tuple) and amount_of[0] == "core":
+                    state.regs[insn.dst] = self._added(function, at, pointer, amount_of)
+                    return None
+        return super()._alu(function, at, insn, state)
+
+    def _added(self, function: Function, at: int, pointer: Value, amount: tuple[object, ...]) -> Value:
+        """A pointer moved to a member by CO-RE."""
+        _, root, by = amount
+        assert isinstance(root, str) and isinstance(by, int)
+        if not isinstance(pointer, tuple) or pointer[0] not in ("btf", "num"):
+            return None
+        if pointer[0] == "num":
+            return pointer
+        module, struct, origin, offset = pointer[1:]
+        assert isinstance(module, str) and isinstance(struct, int) and isinstance(offset, int)
+        if offset == 0:
+            self._note("root", function, at, str(origin), root, struct, module)
+        return ("btf", module, struct, str(origin), offset + by)
+
+    def _call(self, function: Function, at: int, insn: Insn, state: State) -> None:
+        ref, result, slot = function.refs.get(at), None, None
+        if insn.op == CALL and ref is not None and ref.kind == "kfunc":
+            result = _value(self.typing.returns(ref.name))
+        elif insn.op == CALL and insn.src == 0 and insn.imm in PROBE_READS and ref is None:
+            slot = self._probed(function, at, state.regs[1:4])
+        super()._call(function, at, insn, state)
+        state.regs[0] = result
+        if slot is not None:
+            state.stack[slot[0], 8] = slot[1]
+
+    def _probed(self, function: Function, at: int, args: Sequence[Value]) -> tuple[int, Value] | None:
+        """A read by helper: of a number, or of a member; (stack slot, value) where a typed pointer is read to it."""
+        to, size, source = args
+        if not isinstance(source, tuple):
+            return None
+        if source[0] == "num":
+            self._note("read", function, at, str(source[1]), str(source[2]))
+        if source[0] != "btf" or size != 8 or not isinstance(source[-1], int):
+            return None
+        checked = self.typing.checked
+        self.typing = self.typing._replace(checked=False)  # helpers read whatever address they get
+        found = self._behind(function, at, source, source[-1], 8)
+        self.typing = self.typing._replace(checked=checked)
+        if isinstance(to, tuple) and to[0] == "fp" and isinstance(to[1], int) and isinstance(found, tuple):
+            return to[1], found
+        return None
+
+    def _branch(
+        self, function: Function, at: int, insn: Insn, state: State, taken: dict[int, set[int]]
+    ) -> list[tuple[int, State]]:
+        """Typed values may be NULL or not: no test of them is folded."""
+        known = state.regs[insn.dst]
+        if not isinstance(known, tuple) or known[0] not in ("btf", "num", "core"):
+            return super()._branch(function, at, insn, state, taken)
+        taken.setdefault(at, set()).update((at + 1, at + 1 + insn.off))
+        return [(at + 1 + insn.off, state.copy()), (at + 1, state)]
+
+
+def _value(arg: Arg) -> Value:
+    if isinstance(arg, Pointed):
+        return ("btf", arg.module, arg.struct, arg.origin, 0)
+    if isinstance(arg, Scalar):
+        return ("num", arg.slot, arg.text)
+    return None
+
+
+def has_loads(functions: Sequence[Function]) -> bool:
+    """Whether any instruction loads from memory at all: nothing typed is used otherwise."""
+    return any(insn.op & 7 == LDX for f in functions for insn in f.insns)
