@@ -198,6 +198,21 @@ def test_r_12_5_relocated_reads_of_another_struct(old: str, new: str, silent: bo
 
 
 @pytest.mark.parametrize(
+    ("ops", "offset", "loads"),
+    [("tcp_congestion_ops", 8, Tri.YES), ("tcp_congestion_ops", 16, Tri.NO), ("my_ops", 8, Tri.NO)],
+)
+def test_r_12_7_struct_ops_that_hand_out_larger_structs(ops: str, offset: int, loads: Tri) -> None:
+    """tcp_congestion_ops makes ``struct tcp_sock`` of ``struct sock``."""
+    kb = KernelBuilder("7.3")
+    sock = kb.btf.struct("sock", [("state", kb.u64)])
+    kb.btf.struct("tcp_sock", [("base", sock), ("cwnd", kb.u64)])
+    kb.ops(ops, [("ssthresh", kb.callback([("sk", kb.btf.ptr(sock))]))])
+    ob = prog(arg(0), ldx(8, 3, 2, offset), section="struct_ops/ssthresh")
+    table = ob.btf.struct(ops, [("ssthresh", ob.btf.ptr(ob.btf.proto(ob.s32)))])
+    assert only(ob.struct_ops("table", table, 8, {0: "prog"}), kb.kernel()).loads == loads
+
+
+@pytest.mark.parametrize(
     ("member", "argument", "loads"), [("enqueue", 2, Tri.YES), ("enqueue", 3, Tri.NO), ("init", 2, Tri.NO)]
 )
 def test_r_12_7_struct_ops_that_hand_out_arguments_themselves(member: str, argument: int, loads: Tri) -> None:

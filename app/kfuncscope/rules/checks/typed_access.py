@@ -22,6 +22,8 @@ from kfuncscope.rules.problem import Problem
 
 PROBED = frozenset({"kprobe", "kprobe.multi", "kprobe.session"})  # whose context is struct pt_regs, at the entry
 CHECKED = frozenset({"TRACING", "LSM", "STRUCT_OPS"})
+# Arguments that a struct_ops type hands out as a larger struct (R-12.7; net/ipv4/bpf_tcp_ca.c, is_valid_access).
+PROMOTED = {("tcp_congestion_ops", "sock"): "tcp_sock"}
 
 
 def typed_uses(ctx: Context, program: Program) -> list[Use]:
@@ -77,8 +79,15 @@ def _callback_arguments(ctx: Context, program: Program) -> Mapping[int, Arg]:
                 pointer = found.blob.skip(its.type)
                 if found.blob.kind(pointer) == Kind.PTR:
                     proto = found.blob.skip(found.blob.ref(pointer))
-                    return _by_offset(found.module, found.blob, slots(found.blob, proto))
+                    passed = _by_offset(found.module, found.blob, slots(found.blob, proto))
+                    return {at: _promoted(found.blob, ops.kernel_type, arg) for at, arg in passed.items()}
     return {}
+
+
+def _promoted(blob: Blob, ops: str, arg: Arg) -> Arg:
+    larger = PROMOTED.get((ops, blob.name(arg.struct))) if isinstance(arg, Pointed) else None
+    found = blob.find(larger, Kind.STRUCT) if larger is not None else []
+    return arg._replace(struct=found[0]) if isinstance(arg, Pointed) and found else arg
 
 
 def _by_offset(module: str, blob: Blob, passed: list[Slot]) -> Mapping[int, Arg]:
