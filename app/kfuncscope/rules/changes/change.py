@@ -25,6 +25,7 @@ from kfuncscope.model.verdict import (
 )  # fmt: skip
 from kfuncscope.rules.changes.alternatives import Alternatives
 from kfuncscope.rules.changes.arguments import argument_findings
+from kfuncscope.rules.changes.enums import enum_findings
 from kfuncscope.rules.changes.evidence import (
     field_evidence,
     hook_evidence,
@@ -231,6 +232,7 @@ def _meaning_findings(old: Context, new: Context, program: Program) -> list[Find
         *core_findings(old, new, program),
         *argument_findings(old, new, program),
         *typed_findings(old, new, program),
+        *enum_findings(old, new, program),
     ]
 
 

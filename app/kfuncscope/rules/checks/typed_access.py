@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from kfuncscope.arch import arch_record
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.btf.blob import Blob
-from kfuncscope.btf.declare import type_text
+from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.hook import find_hook
+from kfuncscope.rules.checks.records import event_struct
 from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
@@ -21,6 +22,7 @@ from kfuncscope.rules.flow.walk import struct_behind
 from kfuncscope.rules.problem import Problem
 
 PROBED = frozenset({"kprobe", "kprobe.multi", "kprobe.session"})  # whose context is struct pt_regs, at the entry
+EVENTS = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
 CHECKED = frozenset({"TRACING", "LSM", "STRUCT_OPS"})
 # Arguments that a struct_ops type hands out as a larger struct (R-12.7; net/ipv4/bpf_tcp_ca.c, is_valid_access).
 PROMOTED = {("tcp_congestion_ops", "sock"): "tcp_sock"}
@@ -61,6 +63,8 @@ def _arguments(ctx: Context, program: Program) -> Mapping[int, Arg]:
             told = [_argument(module, blob, i, s) for i, s in enumerate(slots(blob, blob.ref(func)))]
             return {at: arg for at, arg in zip(registers, told, strict=False) if arg is not None}
         return {}
+    if section.kind in EVENTS:
+        return _record_enums(ctx, program)
     if section.prog_type == "STRUCT_OPS":
         return _callback_arguments(ctx, program)
     if section.prog_type not in CHECKED or not section.attach_btf or section.attach_type == "TRACE_ITER":
@@ -101,8 +105,23 @@ def _argument(module: str, blob: Blob, number: int, slot: Slot) -> Arg:
         struct = struct_behind(blob, bare)
         return Pointed(module, struct, f"argument {number + 1}") if struct else None
     if kind == Kind.INT or kind in ENUMS:
-        return Scalar(number, type_text(blob, slot.type, slot.name))
+        return Scalar(
+            f"argument {number + 1}", type_text(blob, slot.type, slot.name), module, bare if kind in ENUMS else 0
+        )
     return None
+
+
+def _record_enums(ctx: Context, program: Program) -> Mapping[int, Arg]:
+    """Members of a trace record that hold enumerators (R-12.10)."""
+    found = event_struct(ctx.kernel, program.section.target.rpartition("/")[2])
+    if found is None:
+        return {}
+    blob, struct = found
+    members = ((m, blob.skip(m.type)) for m in members_flat(blob, struct))
+    return {
+        m.bit_offset // 8: Scalar(m.name, m.name, "", bare, blob.size(bare)) for m, bare in members
+        if blob.kind(bare) in ENUMS and not m.bit_size and blob is ctx.kernel.vmlinux
+    }  # fmt: skip
 
 
 def _returned(ctx: Context, name: str) -> Arg:
@@ -142,7 +161,7 @@ def typed_problems(ctx: Context, program: Program) -> list[Problem]:
     found = []
     for use in typed_uses(ctx, program):
         if use.kind == "deref":
-            message = f"{name}: argument {int(use.origin) + 1} is `{use.detail}`, and the program reads through it"
+            message = f"{name}: {use.origin} is `{use.detail}`, and the program reads through it"
             rule = "R-12.4"
         elif use.kind == "fault":
             message, rule = f"{name}: {use.origin}: {use.detail}", "R-12.6"

@@ -21,6 +21,8 @@ from kfuncscope.rules.flow.walk import walk
 
 PROBE_READS = frozenset({4, 113})  # bpf_probe_read, bpf_probe_read_kernel: (where to, bytes, from where)
 ADD, MOV = 0x00, 0xB0
+SHIFTS = frozenset({0x60, 0x70, 0xC0})
+EQUAL, UNEQUAL = 0x10, 0x50  # jumps by comparison with an immediate
 
 
 class Pointed(NamedTuple):
@@ -32,10 +34,15 @@ class Pointed(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """An argument that is no pointer on this kernel; ``text`` is its declaration."""
+    """An argument, or a member of a record, that is no pointer on this kernel. ``text`` is its declaration, ``enum`` its
+    type if it is one, ``size`` that of a read which takes all of it.
+    """
 
-    slot: int
+    origin: str
     text: str
+    module: str = ""
+    enum: int = 0
+    size: int = 8
 
 
 Arg = Pointed | Scalar | None
@@ -43,7 +50,8 @@ Arg = Pointed | Scalar | None
 
 class Use(NamedTuple):
     """How a typed value is used. ``kind``: ``deref`` and ``read`` of a scalar (directly, by a helper), ``fault`` of a
-    read through a typed pointer, ``root``: the type that a relocated access names (``detail``) and the one it meets."""
+    read through a typed pointer, ``root``: the type that a relocated access names (``detail``) and the one it meets,
+    ``compare``: an enumerator (of type ``struct``) with a number (``detail``)."""
 
     kind: str
     function: Function
@@ -66,7 +74,10 @@ class Typing(NamedTuple):
 
 
 class TypedReach(Reach):
-    """Follows values ("btf", module, struct, origin, offset), ("num", slot, text) and ("core", root, offset)."""
+    """Values: ("btf", module, struct, origin, offset), ("num", origin, module, enum, text), ("core", root, offset).
+
+    What ends in a text is not changed by arithmetic: a number stays one, wherever it is moved.
+    """
 
     def __init__(self, obj: BpfObject, entry: Function, env: Environment, typing: Typing) -> None:
         self.typing = typing
@@ -93,8 +104,7 @@ class TypedReach(Reach):
         size = SIZES[insn.op & 0x18]
         moved = self.typing.offset(function, at) if at in function.core else insn.off
         if pointer[0] == "num":
-            assert isinstance(pointer[2], str)
-            self._note("deref", function, at, str(pointer[1]), pointer[2])
+            self._note("deref", function, at, str(pointer[1]), str(pointer[-1]))
             return None
         if moved is None or not isinstance(pointer[-1], int) or pointer[0] == "core":
             return None
@@ -105,9 +115,8 @@ class TypedReach(Reach):
         return self._behind(function, at, pointer, offset, size)
 
     def _argument(self, offset: int, size: int) -> Value:
-        if size != 8:
-            return None
-        return _value(self.typing.args.get(offset))
+        arg = self.typing.args.get(offset)
+        return _value(arg) if size == (arg.size if isinstance(arg, Scalar) else 8) else None
 
     def _behind(self, function: Function, at: int, pointer: tuple[object, ...], offset: int, size: int) -> Value:
         """What a read through a typed pointer finds: another typed pointer, or a number."""
@@ -121,7 +130,10 @@ class TypedReach(Reach):
             if self.typing.checked:
                 self._note("fault", function, at, origin, found.fault)
             return None
-        return ("btf", module, found.pointer, f"{origin}->{found.member}", 0) if found.pointer and size == 8 else None
+        name = f"{origin}->{found.member}"
+        if found.enum:
+            return ("num", name, module, found.enum, name)
+        return ("btf", module, found.pointer, name, 0) if found.pointer and size == 8 else None
 
     def _named(self, function: Function, at: int, pointer: tuple[object, ...]) -> None:
         """The type that a relocated access names beside the one that it meets, at the start of an object."""
@@ -132,26 +144,33 @@ class TypedReach(Reach):
             self._note("root", function, at, origin, told[0], struct, module)
 
     def _alu(self, function: Function, at: int, insn: Insn, state: State) -> None:
-        code, wide = insn.op & 0xF0, insn.op & 7 == ALU64
-        if not wide or code not in (ADD, MOV):
-            return super()._alu(function, at, insn, state)
-        mine, record = state.regs[insn.dst], at if at in function.core and not insn.op & 8 else -1
-        if record >= 0 and (told := self.typing.root(function, at)) is not None and told[1] == ReloKind.BYTE_OFF:
-            amount = self.typing.offset(function, at)
-            if amount is None:
-                state.regs[insn.dst] = None
-            elif code == MOV:
-                state.regs[insn.dst] = ("core", told[0], amount)
-            else:
-                state.regs[insn.dst] = self._added(function, at, mine, ("core", told[0], amount))
-            return None
-        if code == ADD and insn.op & 8:
-            one, other = mine, state.regs[insn.src]
-            for pointer, amount_of in ((one, other), (other, one)):
-                if isinstance(amount_of, tuple) and amount_of[0] == "core":
-                    state.regs[insn.dst] = self._added(function, at, pointer, amount_of)
-                    return None
-        return super()._alu(function, at, insn, state)
+        if _keeps(insn) and (number := _number(state.regs[insn.src if insn.op & 8 else insn.dst])) is not None:
+            state.regs[insn.dst] = number
+            return
+        if insn.op & 7 == ALU64 and insn.op & 0xF0 in (ADD, MOV) and self._by_record(function, at, insn, state):
+            return
+        super()._alu(function, at, insn, state)
+        left = _number(state.regs[insn.dst])
+        if left is not None:  # still a number, and no enumerator any more
+            state.regs[insn.dst] = (*left[:3], 0, left[-1])
+
+    def _by_record(self, function: Function, at: int, insn: Insn, state: State) -> bool:
+        """A move of a relocated offset into a register, or its addition to a pointer; False for anything else."""
+        regs, moves = state.regs, insn.op & 0xF0 == MOV
+        if insn.op & 8:
+            sides = () if moves else ((regs[insn.dst], regs[insn.src]), (regs[insn.src], regs[insn.dst]))
+            for pointer, amount in sides:
+                if isinstance(amount, tuple) and amount[0] == "core":
+                    regs[insn.dst] = self._added(function, at, pointer, amount)
+                    return True
+            return False
+        told = self.typing.root(function, at) if at in function.core else None
+        if told is None or told[1] != ReloKind.BYTE_OFF:
+            return False
+        by = self.typing.offset(function, at)
+        known = None if by is None else ("core", told[0], by)
+        regs[insn.dst] = known if moves or known is None else self._added(function, at, regs[insn.dst], known)
+        return True
 
     def _added(self, function: Function, at: int, pointer: Value, amount: tuple[object, ...]) -> Value:
         """A pointer moved to a member by CO-RE."""
@@ -184,7 +203,7 @@ class TypedReach(Reach):
         if not isinstance(source, tuple):
             return None
         if source[0] == "num":
-            self._note("read", function, at, str(source[1]), str(source[2]))
+            self._note("read", function, at, str(source[1]), str(source[-1]))
         if source[0] != "btf" or size != 8 or not isinstance(source[-1], int):
             return None
         checked = self.typing.checked
@@ -202,15 +221,30 @@ class TypedReach(Reach):
         known = state.regs[insn.dst]
         if not isinstance(known, tuple) or known[0] not in ("btf", "num", "core"):
             return super()._branch(function, at, insn, state, taken)
+        if known[0] == "num" and known[3] and insn.op & 0xF8 in (EQUAL, UNEQUAL) and at not in function.core:
+            assert isinstance(known[2], str) and isinstance(known[3], int)
+            self._note("compare", function, at, str(known[-1]), str(insn.imm), known[3], known[2])
         taken.setdefault(at, set()).update((at + 1, at + 1 + insn.off))
         return [(at + 1 + insn.off, state.copy()), (at + 1, state)]
+
+
+def _keeps(insn: Insn) -> bool:
+    """Instructions that only widen or narrow 32 bits: moves between registers, and shifts there and back."""
+    code = insn.op & 0xF0
+    if insn.op & 8:
+        return code == MOV and not insn.off
+    return code in SHIFTS and insn.imm == 32
+
+
+def _number(value: Value) -> tuple[object, ...] | None:
+    return value if isinstance(value, tuple) and value[0] == "num" else None
 
 
 def _value(arg: Arg) -> Value:
     if isinstance(arg, Pointed):
         return ("btf", arg.module, arg.struct, arg.origin, 0)
     if isinstance(arg, Scalar):
-        return ("num", arg.slot, arg.text)
+        return ("num", arg.origin, arg.module, arg.enum, arg.text)
     return None
 
 

@@ -6,18 +6,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kfuncscope.btf.blob import Blob, Member
-from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 
 MAX_STEPS = 64  # structs within structs
 MAX_CHAIN = 16  # first members of first members
 
 
 class Walked(NamedTuple):
-    """``fault`` says why the verifier refuses the access; ``pointer`` is the struct that a loaded pointer leads to."""
+    """``fault`` says why the verifier refuses the access; ``pointer`` is the struct that a loaded pointer leads to,
+    ``enum`` the type of a member that holds an enumerator."""
 
     fault: str = ""
     member: str = ""
     pointer: int = 0
+    enum: int = 0
 
 
 def walk(blob: Blob, struct: int, offset: int, size: int) -> Walked:
@@ -93,7 +95,8 @@ def _in_member(blob: Blob, struct: int, member: Member, offset: int, size: int) 
         return Walked(member=member.name, pointer=struct_behind(blob, bare))
     if offset + size > end:
         return Walked(f"access beyond the end of {member.name} in struct {blob.name(struct)}")
-    return Walked(member=member.name)
+    whole = blob.kind(bare) in ENUMS and offset == start and size == one
+    return Walked(member=member.name, enum=bare if whole else 0)
 
 
 def struct_behind(blob: Blob, pointer: int) -> int:
