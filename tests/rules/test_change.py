@@ -260,7 +260,7 @@ def test_r_7_7_arithmetic_on_an_argument() -> None:
 
     assert verdict(0) == Verdict.OK
     assert verdict(1) == Verdict.BREAKS
-    assert verdict(0, alu("+", 2, 1)) == Verdict.OK
+    assert verdict(0, alu("+", 2, 1), alu("-", 2, 1)) == Verdict.OK
 
 
 # -- meaning (R-3.13, R-4.4..4.7)
@@ -389,7 +389,7 @@ def test_r_0_3_a_hard_error_takes_the_object_along() -> None:
 # -- objects
 
 
-def test_twins_take_each_others_place() -> None:
+def test_alternatives_take_each_others_place() -> None:
     """fentry and kprobe of one job, ``_page`` and ``_folio``: DEGRADES, not BREAKS."""
     ob = ObjectBuilder().program("fentry/read_page", "page", END).program("fentry/read_folio", "folio", END)
     verdict = upgrade(ob, hook("read_page"), hook("read_folio"))

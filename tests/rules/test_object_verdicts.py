@@ -15,7 +15,7 @@ from kfuncscope.model.verdict import Tri, Verdict
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import KernelFiles
-from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
+from support.bpfwriter import FIELD_BYTE_OFFSET, ObjectBuilder, alu, core, exit_, kfunc, mov
 from support.kernels import KernelBuilder, compared, judged
 
 END = [mov(0, 0), exit_()]
@@ -146,11 +146,79 @@ def test_reasons_count_what_they_do_not_name() -> None:
     verdict = compared(probes("aaa", "bbb", "ccc"), hooks("aaa", "bbb", "ccc"), hooks())
     assert verdict.reason == "p0 no longer loads: aaa is not in the kernel's BTF (and 2 other programs break)"
     verdict = compared(probes("aaa", "bbb"), hooks("bbb"), hooks("bbb"))
+    refused = "neither kernel loads the object: p0: aaa is not in the kernel's BTF"
     assert (verdict.verdict, verdict.reason) == (
-        Verdict.OK, "1 of 2 programs works on neither kernel, the others on both")  # fmt: skip
+        Verdict.ALREADY_BROKEN, f"{refused}; 1 of 2 programs works on neither kernel, the others on both")  # fmt: skip
     verdict = compared(probes("aaa", "bbb", "ccc"), hooks("ccc"), hooks("bbb", "ccc"))
     assert (verdict.verdict, verdict.reason) == (
+        Verdict.ALREADY_BROKEN,
+        f"{refused}; 1 of 3 programs works on neither kernel; 1 works on the new kernel only")  # fmt: skip
+    verdict = compared(probes("aaa", "bbb").program("?fentry/zzz", "off", END), hooks("bbb"), hooks("aaa", "bbb"))
+    assert (verdict.verdict, verdict.reason) == (
         Verdict.FIXED, "1 of 3 programs works on neither kernel; 1 works on the new kernel only")  # fmt: skip
+    verdict = compared(probes("aaa").program("?fentry/zzz", "off", END), hooks("aaa"), hooks("aaa"))
+    assert (verdict.verdict, verdict.reason) == (
+        Verdict.OK, "1 of 2 programs works on neither kernel, the others on both")  # fmt: skip
+
+
+def hooked(*names: str) -> Kernel:
+    """A kernel with these functions, each listed among its symbols."""
+    kb = KernelBuilder("7.3")
+    for name in names:
+        kb.hook(name)
+    return kb.kernel(symbols=names)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "old", "new", "verdict"),
+    [
+        # Both worked: two jobs on related hooks, and bpf_object__load() or attach fails with the first.
+        ("fentry/f", "kprobe/__f", "f __f", "__f", Verdict.BREAKS),
+        ("kprobe/f", "kprobe/__f", "f __f", "__f", Verdict.BREAKS),
+        # Only one of them worked on the old kernel, so the loader chooses.
+        ("fentry/f", "fentry/__f", "f", "__f", Verdict.DEGRADES),
+        ("kprobe/f", "kprobe/__f", "f", "__f", Verdict.DEGRADES),
+        # Either is off by default.
+        ("?fentry/f", "kprobe/__f", "f __f", "__f", Verdict.DEGRADES),
+        ("fentry/f", "?kprobe/__f", "f __f", "__f", Verdict.DEGRADES),
+    ],
+)  # fmt: skip
+def test_r_12_15_alternatives_are_what_a_loader_chooses_between(
+    one: str, other: str, old: str, new: str, verdict: Verdict
+) -> None:
+    """DEGRADES needs a sign that the loader switches programs; two programs of one hook are none."""
+    ob = ObjectBuilder().program(one, "one", END).program(other, "other", END)
+    assert compared(ob, hooked(*old.split()), hooked(*new.split())).verdict == verdict
+
+
+def test_r_12_15_two_jobs_on_one_hook() -> None:
+    """A program that no longer loads is not replaced by another on the same function."""
+    ob = ObjectBuilder()
+    task = ob.btf.struct("task", [("flags", ob.u64)])
+    ob.program("kprobe/f", "counts", [core(alu("+", 1, 0), task, "0:0", FIELD_BYTE_OFFSET), *END])
+    ob.program("kprobe/f", "times", END)
+    old, new = KernelBuilder("7.3"), KernelBuilder("7.3")
+    for kb, field in ((old, "flags"), (new, "state")):
+        kb.hook("f")
+        kb.btf.struct("task", [(field, kb.u64)])
+    found = compared(ob, old.kernel(symbols=["f"]), new.kernel(symbols=["f"]))
+    assert [p.verdict for p in found.programs] == [Verdict.BREAKS, Verdict.OK]
+    assert found.verdict == Verdict.BREAKS
+
+
+def test_r_12_15_an_object_of_which_nothing_loads_is_never_fixed() -> None:
+    """The old kernel refused the whole object; the new one takes its table, and none of its programs."""
+    ob = ObjectBuilder().extern_func("bpf_old_way", weak=True)
+    ops = ob.btf.struct("my_ops", [("run", ob.btf.ptr(ob.btf.proto(ob.s32)))])
+    ob.program("struct_ops/run", "runs", [kfunc("bpf_old_way"), *END])
+    ob.struct_ops("table", ops, 8, {0: "runs"})
+    old, new = KernelBuilder("7.3"), KernelBuilder("7.3")
+    for kb in (old, new):
+        kb.btf.kfunc("bpf_other", 0)
+    new.ops("my_ops", [("run", new.callback())])
+    found = compared(ob, old.kernel(), new.kernel())
+    assert [p.verdict for p in found.programs] == [Verdict.ALREADY_BROKEN]
+    assert found.verdict == Verdict.ALREADY_BROKEN
 
 
 @pytest.mark.corpus

@@ -339,6 +339,19 @@ class ObjectBuilder:
         made = btf.struct("", members)
         return self.variable(".maps", name, bytes(8 * len(members)), made, static=static)
 
+    def prog_array(self, name: str, programs: Mapping[int, str], *, max_entries: int) -> ObjectBuilder:
+        """A prog array in ``.maps`` whose definition fills slots with programs: ``.values = { [slot] = &program }``."""
+        btf, members = self.btf, []
+        for field_name, number in (("type", 3), ("max_entries", max_entries), ("key_size", 4)):
+            members.append((field_name, btf.ptr(btf.array(self.s32, number))))
+        slot = btf.ptr(btf.proto(self.s32, [("ctx", btf.ptr(VOID))]))
+        made = btf.struct("", [*members, ("values", btf.array(slot, 0))])
+        start = 8 * len(members)
+        self.variable(".maps", name, bytes(start + 8 * (max(programs, default=-1) + 1)), made)
+        at = self._variables[-1][2] + start
+        self._data_rels += [(".maps", at + 8 * place, program) for place, program in programs.items()]
+        return self
+
     def legacy_map(
         self, name: str, *, type: int, key_size: int, value_size: int, max_entries: int, section: str = "maps"
     ) -> ObjectBuilder:

@@ -11,16 +11,19 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 
 MAP_TYPE_ARRAY = 2
+MAP_TYPE_PROG_ARRAY = 3
 MAP_TYPE_ARENA = 33
 FLAG_LINK = 1 << 13  # BPF_F_LINK, which libbpf sets for the tables of ``.struct_ops.link``
 OLDEST_FLAGS = FLAG_LINK - 1  # the flags that every kernel from 6.1 on knows
 ARENA_SECTION = ".addr_space.1"
+POINTER = 8  # bytes of a slot of ``values``, whatever the machine
 
 
 class Map(NamedTuple):
     """One map. ``type`` is the number of enum bpf_map_type; ``named`` False for maps that stand for a data section.
 
-    ``section`` and ``offset`` are where the definition (or the data) lies in the ELF.
+    ``section`` and ``offset`` are where the definition (or the data) lies in the ELF. ``values`` are the slots that
+    the definition fills in, each with the symbol whose address it holds: a program, or a map of a map of maps.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Map(NamedTuple):
     section: str
     offset: int
     named: bool
+    values: tuple[tuple[int, str], ...] = ()
 
 
 def read_maps(elf: Elf, btf: Blob | None) -> dict[str, Map]:
@@ -51,13 +55,34 @@ def _btf_maps(elf: Elf, btf: Blob | None) -> list[Map]:
     for datasec in btf.sections(".maps"):
         for entry in btf.secvars(datasec):
             name = btf.name(entry.type)
-            fields = _fields(btf, btf.skip(btf.ref(entry.type)))
+            definition, offset = btf.skip(btf.ref(entry.type)), places.get(name, entry.offset)
+            fields = _fields(btf, definition)
             found.append(
                 Map(name, fields.get("type", 0), fields.get("key_size", 0), fields.get("value_size", 0),
-                    fields.get("max_entries", 0), fields.get("map_flags", 0), ".maps",
-                    places.get(name, entry.offset), True)
+                    fields.get("max_entries", 0), fields.get("map_flags", 0), ".maps", offset, True,
+                    _values(elf, section, btf, definition, (offset, entry.size)))
             )  # fmt: skip
     return found
+
+
+def _values(
+    elf: Elf, section: ElfSection | None, btf: Blob, definition: int, place: tuple[int, int]
+) -> tuple[tuple[int, str], ...]:
+    """Slots of ``values``, the last member of a definition, that relocations fill in (bpf_object__collect_map_relos).
+
+    ``place`` is the definition's offset and size in ``.maps``.
+    """
+    relocations = elf.relocations.get(section.number, []) if section is not None else []
+    members = btf.members(definition) if relocations else []
+    if not members or members[-1].name != "values":
+        return ()
+    start = place[0] + members[-1].bit_offset // 8
+    found = [
+        ((offset - start) // POINTER, elf.symbols[symbol].name)
+        for offset, symbol, _ in relocations
+        if start <= offset < place[0] + place[1] and not (offset - start) % POINTER
+    ]
+    return tuple(sorted(found))
 
 
 def _fields(btf: Blob, struct_id: int) -> dict[str, int]:

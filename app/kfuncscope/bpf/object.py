@@ -110,7 +110,7 @@ class LaterInsn(NamedTuple):
     """An instruction newer than 6.1: position in ``Program.functions``, index there, and its name."""
 
     position: int
-    index: int
+    at: int
     name: str
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from kfuncscope.bpf.externs import Extern
 from kfuncscope.bpf.object import BpfObject, Function, Program
@@ -35,13 +36,17 @@ class Resolved(NamedTuple):
 class Context:
     """An object held against a kernel."""
 
-    def __init__(self, obj: BpfObject, kernel: Kernel, use_rodata: bool = True) -> None:
+    def __init__(
+        self, obj: BpfObject, kernel: Kernel, use_rodata: bool = True, targets: Mapping[str, list[Any]] | None = None
+    ) -> None:
         self.obj, self.kernel, self.use_rodata = obj, kernel, use_rodata
+        self.targets = targets or {}  # functions of the set that programs may replace, by name; see checks.replace
         self.read_rodata = False
         self._matcher: Matcher | None = None
         self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
         self._externs: dict[str, Resolved] = {}
         self._reaches: dict[tuple[str, int], Reach] = {}
+        self.typed: dict[tuple[str, int], Any] = {}  # see checks.typed_access
         self.map_faults: dict[str, str] | None = None  # see rules.map
 
     @property
@@ -67,7 +72,7 @@ class Context:
 
     def without_rodata(self) -> Context:
         """The same, but without trust in ``.rodata``: ``const volatile`` values are only defaults (R-3.11)."""
-        plain = Context(self.obj, self.kernel, use_rodata=False)
+        plain = Context(self.obj, self.kernel, use_rodata=False, targets=self.targets)
         plain._matcher, plain._relocs, plain._externs = self._matcher, self._relocs, self._externs
         return plain
 

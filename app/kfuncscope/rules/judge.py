@@ -7,7 +7,7 @@ the object as a whole needs is judged beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kfuncscope.bpf.object import BpfObject, Function, Program
@@ -20,7 +20,10 @@ from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.hook import target_problems, type_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
+from kfuncscope.rules.checks.replace import Targets, fitting
 from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_problems, uses
+from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
+from kfuncscope.rules.checks.typed_access import typed_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import ReloKind, SpecError, parse_spec, spec_text
 from kfuncscope.rules.flow.guard import find_guard
@@ -89,15 +92,15 @@ def _tri(problems: list[Problem]) -> Tri:
     return Tri.UNKNOWN if problems else Tri.YES
 
 
-def judge(obj: BpfObject, kernel: Kernel) -> ObjectJudgement:
-    """Judge every program of an object on a kernel."""
-    ctx = Context(obj, kernel)
+def judge(obj: BpfObject, kernel: Kernel, targets: Targets | None = None) -> ObjectJudgement:
+    """Judge every program of an object on a kernel; ``targets`` are functions of the set that programs may replace."""
+    ctx = Context(obj, kernel, targets=targets)
     if obj.endian != kernel.endian:
         return _foreign(ctx)
     if kernel.vmlinux is None and (need := needs_kernel_btf(obj)):
         return _without_btf(ctx, need)
-    problems = [] if obj.loader_issue else object_problems(ctx)
-    return ObjectJudgement(ctx, [judge_program(ctx, p) for p in obj.programs], problems)
+    programs = [judge_program(ctx, p) for p in obj.programs]
+    return ObjectJudgement(ctx, programs, [] if obj.loader_issue else object_problems(ctx, programs))
 
 
 def _foreign(ctx: Context) -> ObjectJudgement:
@@ -137,9 +140,17 @@ def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
     return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
 
 
-def object_problems(ctx: Context) -> list[Problem]:
-    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5)."""
+def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Problem]:
+    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5, R-12.1).
+
+    A program that cannot do without what is refused gets the problem, too: alone it would load no more than the object.
+    """
     found = extern_problems(ctx) + object_map_problems(ctx)
+    for problem, involved in owner_problems(ctx):
+        found.append(problem)
+        for judged in programs:
+            if judged.program.name in involved:
+                judged.problems.append(replace(problem, stage=Stage.OBJECT))
     for ops in ctx.obj.struct_ops:
         if not ops.optional:
             found += table_problems(ctx, ops)
@@ -157,12 +168,13 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     always = type_problems(ctx, program) or target_problems(ctx, program)
     if program.section.prog_type == "STRUCT_OPS":
         always += struct_ops_problems(ctx, program)
-    always += instruction_problems(ctx, program)
+    always += instruction_problems(ctx, program) + sleeper_problems(ctx, program)
     kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
     always += kfunc_always
     placed += _core_problems(ctx, program)
     placed += helper_problems(ctx, program, _helper_callers(ctx, program))
-    placed += map_problems(ctx, program)
+    placed += typed_problems(ctx, program)
+    placed += map_problems(ctx, program) + tail_call_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]
     hard = _core_errors(ctx, program)
@@ -254,6 +266,8 @@ def _spec_name(ctx: Context, function: Function, index: int) -> str:
 
 def _kfunc_callers(ctx: Context, program: Program) -> list[Caller]:
     section = program.section
+    if section.prog_type == "EXT":
+        return [Caller(t.prog_type, t.attach_type) for t in fitting(ctx, program)]
     if section.prog_type != "STRUCT_OPS":
         hook = section.target if section.prog_type == "LSM" else ""
         return [Caller(section.prog_type, section.attach_type, hook=hook)]
@@ -265,6 +279,8 @@ def _kfunc_callers(ctx: Context, program: Program) -> list[Caller]:
 def _helper_callers(ctx: Context, program: Program) -> list[HelperCaller]:
     section, kernel = program.section, ctx.kernel
     known: dict[str, Any] = {"config": kernel.config, "arch": kernel.arch, "off": kernel.told_off}
+    if section.prog_type == "EXT" and (replaced := fitting(ctx, program)):
+        return [HelperCaller(t.prog_type, t.attach_type, "", section.sleepable, **known) for t in replaced]
     if section.prog_type != "STRUCT_OPS":
         return [HelperCaller(section.prog_type, section.attach_type, section.target, section.sleepable, **known)]
     places = [(o.kernel_type, m.member.name) for o, m in uses(ctx, program)] or [("", "")]

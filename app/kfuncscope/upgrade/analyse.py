@@ -24,6 +24,7 @@ from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.rules.changes.alternatives import variant_key
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.checks.faults import kernel_faults
+from kfuncscope.rules.checks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import ObjectFile, Problem
@@ -31,6 +32,7 @@ from kfuncscope.upgrade import memo
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.merge import select
+from kfuncscope.upgrade.replaced import replaced_functions
 
 Progress = Callable[[int, int, str], None]
 NOT_JUDGED = "judged on no architecture: no kernel of its byte order was given"
@@ -86,9 +88,10 @@ def analyse_keeping_kernels(
     report(0, 1, "reading objects")
     files, bad = object_files(session.objects)
     problems += [*bad, *_idle(files, pairs)]
+    targets = replaced_functions(files, session.section_types)
     if shard is not None:
         files = select(files, shard)
-    results = list(judged(files, pairs, session.section_types, report, workers))
+    results = list(judged(files, pairs, session.section_types, report, workers, targets))
     return gather(pairs, results, problems, session.infer), pairs
 
 
@@ -165,22 +168,27 @@ def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
 # -- objects
 
 
-_shared: tuple[list[Pair], dict[str, str]] | None = None  # what forked workers inherit
+_shared: tuple[list[Pair], dict[str, str], Targets] | None = None  # what forked workers inherit
 
 
 def judged(
-    files: list[ObjectFile], pairs: list[Pair], section_types: dict[str, str], progress: Progress, workers: int | None
+    files: list[ObjectFile],
+    pairs: list[Pair],
+    section_types: dict[str, str],
+    progress: Progress,
+    workers: int | None,
+    targets: Targets,
 ) -> Iterator[ObjectResult]:
     """Results in the order of ``files``; over processes where there is enough to do."""
     count = workers if workers is not None else min(os.cpu_count() or 1, 8)
     if count < 2 or len(files) < 2 * CHUNK:
         for done, file in enumerate(files):
             progress(done, len(files), file.name)
-            yield judge_file(file, pairs, section_types)
+            yield judge_file(file, pairs, section_types, targets)
         progress(len(files), len(files), "")
         return
     global _shared
-    _shared = pairs, section_types
+    _shared = pairs, section_types, targets
     try:
         for pair in pairs:
             for kernel in (pair.old, pair.new):
@@ -249,12 +257,16 @@ def _judge_chunk(files: list[ObjectFile]) -> list[ObjectResult]:
     return [judge_file(f, *_shared) for f in files]
 
 
-def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str]) -> ObjectResult:
+def judge_file(
+    file: ObjectFile, pairs: list[Pair], section_types: dict[str, str], targets: Targets | None = None
+) -> ObjectResult:
     """Read one object and judge it on every pair of its byte order."""
     try:
         obj = read_object(file.data, file.name, section_types)
         meant = [pair.new.endian == obj.endian for pair in pairs]
-        verdicts = tuple(judge_pair(obj, file, pair) if fits else None for pair, fits in zip(pairs, meant, strict=True))
+        verdicts = tuple(
+            judge_pair(obj, file, pair, targets) if fits else None for pair, fits in zip(pairs, meant, strict=True)
+        )
     except InputError as error:
         return ObjectResult(None, (), Problem(error.source, error.reason, error.offset))
     notes = tuple(dict.fromkeys(obj.notes))
@@ -263,10 +275,10 @@ def judge_file(file: ObjectFile, pairs: list[Pair], section_types: dict[str, str
     return ObjectResult(info, verdicts)
 
 
-def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair) -> ObjectVerdict:
+def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | None = None) -> ObjectVerdict:
     """One object on one pair."""
     package = file.places[0].package if file.places else ""
-    return compare(judge(obj, pair.old), judge(obj, pair.new), package, file.sha256)
+    return compare(judge(obj, pair.old, targets), judge(obj, pair.new, targets), package, file.sha256)
 
 
 # -- the whole

@@ -12,8 +12,10 @@ from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import named_kernels
 from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.rules.checks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.upgrade.replaced import replaced_functions
 
 HEAD = ("kernel", "arch", "object", "program", "section", "loads", "attaches", "object_loads", "class", "reason")
 
@@ -23,12 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
     given, objects = split(arguments.kernel, arguments.objects)
     types = section_types(arguments)
     files, problems = objects_of(objects)
+    targets = replaced_functions(files, types)
     kernels = _kernels(arguments, given, problems)
     rows = (
         row
         for name, kernel in kernels
         for file in files
-        for row in _object_rows(name, kernel, file, shown_paths(file, objects), types, problems)
+        for row in _object_rows(name, kernel, file, shown_paths(file, objects), (types, targets), problems)
     )
     if arguments.format == "csv":
         write_csv(HEAD, rows)
@@ -53,11 +56,17 @@ def _kernels(arguments: argparse.Namespace, given: list[str], problems: list[Pro
 
 
 def _object_rows(
-    name: str, kernel: Kernel, file: ObjectFile, paths: list[str], types: dict[str, str], problems: list[Problem]
+    name: str,
+    kernel: Kernel,
+    file: ObjectFile,
+    paths: list[str],
+    known: tuple[dict[str, str], Targets],
+    problems: list[Problem],
 ) -> Iterator[tuple[str, ...]]:
     try:
+        types, targets = known
         obj = read_object(file.data, file.name, types)
-        judged = judge(obj, kernel)
+        judged = judge(obj, kernel, targets)
     except InputError as error:
         problems.append(Problem(error.source, error.reason, error.offset))
         return

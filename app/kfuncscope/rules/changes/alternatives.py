@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Twins: programs of one object that do the same job by different hooks, of which a loader switches one on.
+"""Alternatives: programs of one object that do the same job by different hooks, of which a loader switches one on.
 
 Real tools carry fentry and kprobe of one function, ``…_page`` and ``…_folio``, ``x`` and ``__x``, and choose when they
-run (spec of objects: alternatives and placeholders). A program that a working twin replaces breaks nothing for its
-user.
+run. A program that a working alternative replaces breaks nothing for its user; where nothing shows that the loader
+chooses, bpf_object__load() fails with the first program that is refused (R-12.15).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ENTRY = {"fentry": "entry", "kprobe": "entry", "kprobe.multi": "entry", "fentry
 _EXIT = {"fexit": "exit", "kretprobe": "exit", "kretprobe.multi": "exit", "fexit.multi": "exit", "kretsyscall": "exit"}
 _TRACE = {"tp_btf": "trace", "raw_tp": "trace", "raw_tracepoint": "trace", "tracepoint": "trace", "tp": "trace"}
 _SIDE = _ENTRY | _EXIT | _TRACE
-MOST_TWINS = 100  # candidates of one kind that are looked at
+MOST_ALTERNATIVES = 100  # candidates of one kind that are looked at
 
 
 def _stem(target: str) -> str:
@@ -51,11 +51,12 @@ def _name_stem(name: str) -> str:
     return re.sub(r"folio|page", "page", name).strip("_")
 
 
-class Twins:
-    """The programs of an object that work on the new kernel, found by what makes another one their twin."""
+class Alternatives:
+    """The programs of an object that work on the new kernel, found by what makes another one their alternative."""
 
     def __init__(self, programs: tuple[ProgramVerdict, ...], known: dict[str, Program]) -> None:
         self._known = known
+        self._verdicts = {one.program: one for one in programs}
         self._places: dict[str, int] = {}
         self._by_key: dict[tuple[str, str], list[str]] = {}
         for place, one in enumerate(programs):
@@ -65,14 +66,25 @@ class Twins:
             for key in _keys(known[one.program]):
                 self._by_key.setdefault(key, []).append(one.program)
 
-    def of(self, broken: ProgramVerdict) -> str | None:
-        """The first program that does the same job and works; None where there is none."""
+    def of(self, broken: ProgramVerdict, chooses: bool) -> str | None:
+        """The first program that does the same job, works, and that the loader can take instead; None without one.
+
+        ``chooses`` tells that the loader picks programs at run time: the object as it stands did not load before.
+        """
         me = self._known[broken.program]
-        names = {n for key in _keys(me) for n in self._by_key.get(key, ())[:MOST_TWINS]} - {broken.program}
+        names = {n for key in _keys(me) for n in self._by_key.get(key, ())[:MOST_ALTERNATIVES]} - {broken.program}
         for name in sorted(names, key=lambda n: self._places[n]):
-            if same_job(me, self._known[name]):
+            if same_job(me, self._known[name]) and (chooses or self._choice(broken, self._verdicts[name])):
                 return name
         return None
+
+    @staticmethod
+    def _choice(broken: ProgramVerdict, other: ProgramVerdict) -> bool:
+        """Whether a loader must choose between two programs: one is off by default, or one did not attach before.
+
+        Two programs that both worked, each on its own, are two jobs on one hook (R-12.15).
+        """
+        return not (broken.autoload and other.autoload) or (other.old is not None and other.old.attaches == Tri.NO)
 
 
 def _keys(program: Program) -> tuple[tuple[str, str], ...]:

@@ -17,10 +17,11 @@ from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
-from kfuncscope.rules.changes.evidence import event_struct, hook_evidence, site, struct_ops_evidence
+from kfuncscope.rules.changes.evidence import hook_evidence, site, struct_ops_evidence
 from kfuncscope.rules.checks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
 from kfuncscope.rules.checks.ctx_access import RETURN_SLOT
 from kfuncscope.rules.checks.hook import find_hook, tracepoint_slots
+from kfuncscope.rules.checks.records import Field, record_of, relocated_loads
 from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, slots, type_class
@@ -190,40 +191,38 @@ def _renamed(old: Side, new: Side, was: Slot, now: Slot) -> bool:
 
 
 def _event_findings(old: Context, new: Context, program: Program) -> list[Finding]:
-    """R-7.8: fixed offsets into the record of a trace event; relocated accesses look after themselves."""
+    """R-7.8, R-12.9: reads of the record of a trace event that find another member on the new kernel.
+
+    Relocated reads look after themselves where the program names the record's own struct; on ``syscalls/*`` many name
+    another. What lies past the end of the new record is refused when the program is attached (R-12.8).
+    """
+    before, after = record_of(old.kernel, program), record_of(new.kernel, program)
+    if before is None or after is None:
+        return []
     event = program.section.target.rpartition("/")[2]
-    if program.section.target.startswith("syscalls/"):
-        return []
-    layouts = [event_struct(ctx.kernel, event) for ctx in (old, new)]
-    if layouts[0] is None or layouts[1] is None:
-        return []
-    before, after = (_members_at(blob, struct) for blob, struct in layouts if True)  # type: ignore[misc]
+    was_read = {(x.function.section, x.function.start, x.at): x for x in relocated_loads(old, program)}
     found: dict[str, Finding] = {}
-    for load in _used(new, program):
-        if load.at in load.function.core:
+    for load in relocated_loads(new, program):
+        then = was_read.get((load.function.section, load.function.start, load.at))
+        if then is None or (after.end and load.offset + load.size > after.end):
             continue
-        was, now = _covering(before, load), _covering(after, load)
-        if was is None or was == now or was[0] == "ent":
+        was, now = before.at(then.offset), after.at(load.offset)
+        if was is None or was.name == "ent" or _same_place(was, then, now, load) or was.name in found:
             continue
-        if now is not None and (was[0].lstrip("_"), was[1], was[2]) == (now[0].lstrip("_"), now[1], now[2]):
-            continue
-        shown = f"{now[0]} ({now[2]} bytes)" if now else "something else"
-        text = f"{event}: the program reads {was[0]} at fixed offset {load.offset}, where {shown} is now"
-        if was[0] not in found:
-            evidence = hook_evidence(old.kernel, new.kernel, program)
-            found[was[0]] = _finding(event, Verdict.SILENT, text, ("R-7.8",), Confidence.MEDIUM, evidence, [load])
+        shown = f"{now.name} ({now.size} bytes)" if now else "padding"
+        how = "at fixed offset" if load.at not in load.function.core else "by a relocation, at offset"
+        text = f"{event}: the program reads {was.name} {how} {load.offset}, where {shown} is now"
+        rules = ("R-12.9", "R-7.8") if program.section.target.startswith("syscalls/") else ("R-7.8",)
+        evidence = hook_evidence(old.kernel, new.kernel, program)
+        found[was.name] = _finding(event, Verdict.SILENT, text, rules, Confidence.MEDIUM, evidence, [load])
     return list(found.values())
 
 
-def _members_at(blob: Blob, struct: int) -> list[tuple[str, int, int]]:
-    return [(m.name, m.bit_offset // 8, blob.size(m.type)) for m in members_flat(blob, struct)]
-
-
-def _covering(members: list[tuple[str, int, int]], load: CtxLoad) -> tuple[str, int, int] | None:
-    for name, offset, size in members:
-        if offset <= load.offset < offset + max(size, 1):
-            return name, offset, size
-    return None
+def _same_place(was: Field, then: CtxLoad, now: Field | None, load: CtxLoad) -> bool:
+    """Whether two reads take the same part of the same member."""
+    if now is None or was.name.lstrip("_") != now.name.lstrip("_") or was.size != now.size:
+        return False
+    return then.offset - was.offset == load.offset - now.offset
 
 
 def _callback_findings(old: Context, new: Context, program: Program) -> list[Finding]:

@@ -23,8 +23,9 @@ from kfuncscope.model.verdict import (
     Verdict,
     worst,
 )  # fmt: skip
-from kfuncscope.rules.changes.alternatives import Twins
+from kfuncscope.rules.changes.alternatives import Alternatives
 from kfuncscope.rules.changes.arguments import argument_findings
+from kfuncscope.rules.changes.enums import enum_findings
 from kfuncscope.rules.changes.evidence import (
     field_evidence,
     hook_evidence,
@@ -34,6 +35,7 @@ from kfuncscope.rules.changes.evidence import (
     struct_ops_evidence,
 )  # fmt: skip
 from kfuncscope.rules.changes.semantics import core_findings, kfunc_findings
+from kfuncscope.rules.changes.typed import typed_findings
 from kfuncscope.rules.checks.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
@@ -229,6 +231,8 @@ def _meaning_findings(old: Context, new: Context, program: Program) -> list[Find
         *kfunc_findings(old, new, program),
         *core_findings(old, new, program),
         *argument_findings(old, new, program),
+        *typed_findings(old, new, program),
+        *enum_findings(old, new, program),
     ]
 
 
@@ -270,18 +274,18 @@ def _object_findings(old: ObjectJudgement, new: ObjectJudgement) -> list[Finding
 def object_verdict(
     old: ObjectJudgement, new: ObjectJudgement, programs: tuple[ProgramVerdict, ...], own: tuple[Finding, ...]
 ) -> tuple[Verdict, str]:
-    """As the tool's user would feel it: alternatives and programs that are off by default count less (§0)."""
+    """What becomes of bpf_object__load() and of attaching; alternatives count where the loader can choose (R-12.15)."""
     grave = [f for f in own if f.verdict == Verdict.BREAKS]
     if grave:
         return Verdict.BREAKS, f"the whole object no longer loads: {grave[0].message}"
     breaking = [p for p in programs if p.verdict == Verdict.BREAKS]
-    by_name = {p.program: p for p in programs}
-    twins = Twins(programs, {j.program.name: j.program for j in new.programs}) if breaking else None
+    known = {p.program: p for p in programs}
+    alternatives = Alternatives(programs, {j.program.name: j.program for j in new.programs}) if breaking else None
     reasons, losses = [], []
     for one in breaking:
-        twin = twins.of(one) if twins is not None else None
-        if twin is not None and by_name[twin].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
-            reasons.append(f"{one.program} no longer works, {twin} takes its place")
+        other = alternatives.of(one, old.loads == Tri.NO) if alternatives is not None else None
+        if other is not None and known[other].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
+            reasons.append(f"{one.program} no longer works, {other} takes its place")
         elif not one.autoload:
             reasons.append(f"{one.program} no longer works; it is switched off unless the loader asks for it")
         else:
@@ -293,13 +297,8 @@ def object_verdict(
     if reasons:
         more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
         return worst([Verdict.DEGRADES, rest]), "; ".join(reasons[:MOST_REASONS]) + more
-    refused = _refused(old, new, own) if not SEVERITY[rest] else None
-    if refused is not None:
-        return refused
-    if rest == Verdict.ALREADY_BROKEN and not all(p.verdict == rest for p in programs):
-        return _partly_broken(programs)
-    if rest == Verdict.ALREADY_BROKEN:
-        return rest, "works on neither kernel"
+    if not SEVERITY[rest] and (settled := _settled(old, new, own, programs)) is not None:
+        return settled
     if not programs:
         return (Verdict.UNKNOWN if new.context.obj.notes else Verdict.OK), "the object holds no program"
     worst_program = next((p for p in programs if p.verdict == rest), None)
@@ -309,28 +308,43 @@ def object_verdict(
     return rest, why or "nothing that it needs has changed"
 
 
+def _settled(
+    old: ObjectJudgement, new: ObjectJudgement, own: tuple[Finding, ...], programs: tuple[ProgramVerdict, ...]
+) -> tuple[Verdict, str] | None:
+    """An object of which nothing became worse, and which a kernel refuses, or which programs leave to others."""
+    broken = [p for p in programs if p.verdict == Verdict.ALREADY_BROKEN]
+    if new.loads == Tri.NO:
+        still = [f for f in own if f.verdict == Verdict.ALREADY_BROKEN]
+        if still:
+            return Verdict.ALREADY_BROKEN, f"neither kernel loads the object: {still[0].message}"
+        if len(broken) == len(programs):
+            return Verdict.ALREADY_BROKEN, "works on neither kernel"
+        first = next((p for p in broken if p.autoload), broken[0]) if broken else programs[0]
+        text = f"neither kernel loads the object: {first.program}: {first.new.reason}"
+        return Verdict.ALREADY_BROKEN, f"{text}; {_partly_broken(programs)}"
+    if old.loads == Tri.NO and new.loads == Tri.YES:
+        before = next((p for p in old.problems if p.certain), None)
+        if before is not None:
+            told = before.message.replace("this kernel", "the old kernel")
+            return Verdict.FIXED, f"the old kernel did not load the object: {told}"
+    if broken and len(broken) == len(programs):
+        return Verdict.ALREADY_BROKEN, "works on neither kernel"
+    if broken:
+        fixed = any(p.verdict == Verdict.FIXED for p in programs)
+        return Verdict.FIXED if fixed else Verdict.OK, _partly_broken(programs)
+    return None
+
+
 def _and_more(losses: list[ProgramVerdict]) -> str:
     more = len(losses) - 1
     return "" if not more else f" (and {more} other program{'s break' if more > 1 else ' breaks'})"
 
 
-def _refused(old: ObjectJudgement, new: ObjectJudgement, own: tuple[Finding, ...]) -> tuple[Verdict, str] | None:
-    """What libbpf refuses as a whole works on no kernel that refuses it, whatever its programs need (R-0.1, R-0.5)."""
-    still = [f for f in own if f.verdict == Verdict.ALREADY_BROKEN]
-    if still:
-        return Verdict.ALREADY_BROKEN, f"neither kernel loads the object: {still[0].message}"
-    before = next((p for p in old.problems if p.certain), None)
-    if before is None or new.problems:
-        return None
-    told = before.message.replace("this kernel", "the old kernel")
-    return Verdict.FIXED, f"the old kernel did not load the object: {told}"
-
-
-def _partly_broken(programs: tuple[ProgramVerdict, ...]) -> tuple[Verdict, str]:
-    """Some programs work on neither kernel, and nothing became worse."""
+def _partly_broken(programs: tuple[ProgramVerdict, ...]) -> str:
+    """How many programs work on neither kernel, where others do."""
     broken = sum(p.verdict == Verdict.ALREADY_BROKEN for p in programs)
     fixed = sum(p.verdict == Verdict.FIXED for p in programs)
     text = f"{broken} of {len(programs)} programs {'works' if broken == 1 else 'work'} on neither kernel"
     if not fixed:
-        return Verdict.OK, f"{text}, the others on both"
-    return Verdict.FIXED, f"{text}; {fixed} {'works' if fixed == 1 else 'work'} on the new kernel only"
+        return f"{text}, the others on both"
+    return f"{text}; {fixed} {'works' if fixed == 1 else 'work'} on the new kernel only"

@@ -12,6 +12,7 @@ from kfuncscope.knowledge import knowledge
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.verdict import Evidence, NeedKind, Remedy, Site
 from kfuncscope.rules.checks.hook import btf_name, find_hook, traced_function
+from kfuncscope.rules.checks.records import SYSCALLS, event_struct
 from kfuncscope.rules.checks.struct_ops import kernel_type
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import Accessor
@@ -86,7 +87,7 @@ def hook_declaration(kernel: Kernel, program: Program) -> str:
         for _, blob, typedef in kernel.types(f"btf_trace_{target}", Kind.TYPEDEF):
             return tracepoint_text(blob, target, blob.skip(blob.ref(blob.skip(blob.ref(typedef)))))
     if program.section.kind in ("tracepoint", "tp"):
-        return event_declaration(kernel, target.rpartition("/")[2])
+        return event_declaration(kernel, target)
     return kfunc_declaration(kernel, target)
 
 
@@ -98,18 +99,13 @@ def tracepoint_text(blob: Blob, name: str, proto: int) -> str:
     return f"void {name}({arguments or 'void)'}"
 
 
-def event_struct(kernel: Kernel, event: str) -> tuple[Blob, int] | None:
-    """``struct trace_event_raw_*`` of an event: of its own name, or of the class that the tables name (R-7.8)."""
-    fact = kernel.knowledge.tracepoints.get(event)
-    for name in (event, fact.cls if fact else ""):
-        for _, blob, struct in kernel.types(f"trace_event_raw_{name}", Kind.STRUCT) if name else []:
-            return blob, struct
-    return None
-
-
-def event_declaration(kernel: Kernel, event: str) -> str:
-    """The record of a trace event with offsets."""
+def event_declaration(kernel: Kernel, target: str) -> str:
+    """The record of a trace event (``SYSTEM/EVENT``) with offsets."""
+    system, _, event = target.rpartition("/")
     found = event_struct(kernel, event)
+    if system == SYSCALLS:
+        name = "syscall_trace_enter" if event.startswith("sys_enter_") else "syscall_trace_exit"
+        found = next(((blob, struct) for _, blob, struct in kernel.types(name, Kind.STRUCT)), None)
     return declare(found[0], found[1], offsets=True) if found else ""
 
 

@@ -16,6 +16,8 @@ from kfuncscope.kernel.modules import FEW
 from kfuncscope.kernel.symbols import glob_expression
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.hook import TRAMPOLINE, find_hook, of_module_not_given
+from kfuncscope.rules.checks.records import SYSCALLS, record_of, relocated_loads
+from kfuncscope.rules.checks.replace import replace_attach_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
 from kfuncscope.rules.problem import Problem, Stage
@@ -67,6 +69,8 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
         return _raw_tracepoint(ctx, program)
     if section.attach_type in TRAMPOLINE or section.prog_type == "LSM":
         return _trampoline(ctx, program)
+    if section.prog_type == "EXT":
+        return replace_attach_problems(kernel, program)
     if section.prog_type == "STRUCT_OPS" and not (kernel.jit and kernel.caps.trampoline):
         message = f"no BPF trampoline on {kernel.arch} as this kernel is built: the table cannot be registered"
         return [_problem(program, ("R-5.1", "R-7.1"), message)]
@@ -205,11 +209,25 @@ def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
     system, slash, event = program.section.target.partition("/")
     if not slash:
         return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
-    if system == "syscalls":
-        return _syscall_event(kernel, program, event)
+    if system == SYSCALLS:
+        return _syscall_event(kernel, program, event) or _past_the_end(ctx, program)
     if kernel.vmlinux is None or event_exists(kernel, system, event):
-        return []
+        return _past_the_end(ctx, program)
     return [_no_tracepoint(kernel, program, ("R-7.8",), event)]
+
+
+def _past_the_end(ctx: Context, program: Program) -> list[Problem]:
+    """R-12.8: perf_event_set_bpf_prog() refuses a program that reads past the last field of the record (-EACCES)."""
+    record = record_of(ctx.kernel, program)
+    if record is None or not record.end:
+        return []
+    past = [x for x in relocated_loads(ctx, program) if x.offset + x.size > record.end]
+    if not past:
+        return []
+    last = max(x.offset + x.size for x in past)
+    event = program.section.target.rpartition("/")[2]
+    message = f"{event}: the program reads up to byte {last} of a record that ends at byte {record.end} in this kernel"
+    return [_problem(program, ("R-12.8", "R-7.8"), message)]
 
 
 def _no_tracepoint(kernel: Kernel, program: Program, rules: tuple[str, ...], name: str) -> Problem:

@@ -15,6 +15,7 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.ctx_access import Passed, argument_problems, unsupported_prototype
 from kfuncscope.rules.checks.options import PROG_TYPES, left_out
+from kfuncscope.rules.checks.replace import replace_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
 from kfuncscope.rules.problem import Problem
@@ -129,9 +130,7 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     """Why the attach target keeps the program from loading."""
     section = program.section
     if section.prog_type == "EXT":
-        return [
-            _problem(program, "needs_target_prog", ("R-2.5",), "replaces a function of another program", certain=False)
-        ]
+        return replace_problems(ctx, program)
     if not section.attach_btf or section.attach_type in MULTI:
         return []
     if not section.target:

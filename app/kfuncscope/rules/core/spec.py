@@ -35,7 +35,7 @@ class ReloKind(IntEnum):
 
 
 # libbpf's words for them (core_relo_kind_str).
-KIND_NAMES = {
+KIND_NAMES: dict[int, str] = {
     ReloKind.BYTE_OFF: "byte_off", ReloKind.BYTE_SZ: "byte_sz", ReloKind.FIELD_EXISTS: "field_exists",
     ReloKind.SIGNED: "signed", ReloKind.LSHIFT: "lshift_u64", ReloKind.RSHIFT: "rshift_u64",
     ReloKind.TYPE_ID_LOCAL: "local_type_id", ReloKind.TYPE_ID_TARGET: "target_type_id",

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Reads through typed pointers that the verifier refuses: of numbers, and past what a struct has (R-12.4, R-12.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kfuncscope.arch import arch_record
+from kfuncscope.bpf.object import Function, Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.declare import members_flat, type_text
+from kfuncscope.btf.layout import ENUMS, Kind
+from kfuncscope.model.verdict import Confidence, NeedKind
+from kfuncscope.rules.checks.hook import find_hook
+from kfuncscope.rules.checks.records import event_struct
+from kfuncscope.rules.checks.struct_ops import kernel_type, uses
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.core.compat import essential
+from kfuncscope.rules.flow.ctx_args import Slot, slots
+from kfuncscope.rules.flow.typed import Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
+from kfuncscope.rules.flow.walk import struct_behind
+from kfuncscope.rules.problem import Problem
+
+PROBED = frozenset({"kprobe", "kprobe.multi", "kprobe.session"})  # whose context is struct pt_regs, at the entry
+EVENTS = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
+CHECKED = frozenset({"TRACING", "LSM", "STRUCT_OPS"})
+# Arguments that a struct_ops type hands out as a larger struct (R-12.7; net/ipv4/bpf_tcp_ca.c, is_valid_access).
+PROMOTED = {("tcp_congestion_ops", "sock"): "tcp_sock"}
+
+
+def typed_uses(ctx: Context, program: Program) -> list[Use]:
+    """How a program uses its typed values on a kernel, in what can run there; worked out once."""
+    key = (program.function.section, program.function.start)
+    known: list[Use] | None = ctx.typed.get(key)
+    if known is None:
+        known = ctx.typed[key] = _uses(ctx, program)
+    return known
+
+
+def _uses(ctx: Context, program: Program) -> list[Use]:
+    checked = program.section.prog_type in CHECKED
+    if ctx.kernel.vmlinux is None or not has_loads(program.functions):
+        return []
+    args = _arguments(ctx, program)
+    if not args and not checked:
+        return []
+    typing = Typing(
+        args, lambda name: _returned(ctx, name), lambda module: _blob(ctx, module),
+        lambda function, at: _offset(ctx, function, at), lambda function, at: _root(ctx, function, at), checked,
+    )  # fmt: skip
+    reach, follows = ctx.reach(program), TypedReach(ctx.obj, program.function, ctx, typing)
+    if follows.gave_up:
+        return []
+    return [use for _, use in sorted(follows.uses.items()) if reach.is_reached(use.function, use.at)]
+
+
+def _arguments(ctx: Context, program: Program) -> Mapping[int, Arg]:
+    """What the context holds, by offset: the hook's arguments, or those in the registers of a probed function."""
+    section, kernel = program.section, ctx.kernel
+    if section.kind in PROBED:
+        for module, blob, func in kernel.functions(section.target.partition("+")[0]):
+            registers = arch_record(kernel.arch).argument_offsets
+            told = [_argument(module, blob, i, s) for i, s in enumerate(slots(blob, blob.ref(func)))]
+            return {at: arg for at, arg in zip(registers, told, strict=False) if arg is not None}
+        return {}
+    if section.kind in EVENTS:
+        return _record_enums(ctx, program)
+    if section.prog_type == "STRUCT_OPS":
+        return _callback_arguments(ctx, program)
+    if section.prog_type not in CHECKED or not section.attach_btf or section.attach_type == "TRACE_ITER":
+        return {}
+    hook = find_hook(kernel, program)
+    if hook is None:
+        return {}
+    return _by_offset(hook.module, hook.blob, hook.slots)
+
+
+def _callback_arguments(ctx: Context, program: Program) -> Mapping[int, Arg]:
+    for ops, member in uses(ctx, program):
+        found = kernel_type(ctx, ops.kernel_type)
+        for its in found.blob.members(found.type) if found is not None else ():
+            if found is not None and its.name == member.member.name:
+                pointer = found.blob.skip(its.type)
+                if found.blob.kind(pointer) == Kind.PTR:
+                    proto = found.blob.skip(found.blob.ref(pointer))
+                    passed = _by_offset(found.module, found.blob, slots(found.blob, proto))
+                    return {at: _promoted(found.blob, ops.kernel_type, arg) for at, arg in passed.items()}
+    return {}
+
+
+def _promoted(blob: Blob, ops: str, arg: Arg) -> Arg:
+    larger = PROMOTED.get((ops, blob.name(arg.struct))) if isinstance(arg, Pointed) else None
+    found = blob.find(larger, Kind.STRUCT) if larger is not None else []
+    return arg._replace(struct=found[0]) if isinstance(arg, Pointed) and found else arg
+
+
+def _by_offset(module: str, blob: Blob, passed: list[Slot]) -> Mapping[int, Arg]:
+    return {8 * i: arg for i, slot in enumerate(passed) if (arg := _argument(module, blob, i, slot)) is not None}
+
+
+def _argument(module: str, blob: Blob, number: int, slot: Slot) -> Arg:
+    bare = blob.skip(slot.type)
+    kind = blob.kind(bare)
+    if kind == Kind.PTR:
+        struct = struct_behind(blob, bare)
+        return Pointed(module, struct, f"argument {number + 1}") if struct else None
+    if kind == Kind.INT or kind in ENUMS:
+        return Scalar(
+            f"argument {number + 1}", type_text(blob, slot.type, slot.name), module, bare if kind in ENUMS else 0
+        )
+    return None
+
+
+def _record_enums(ctx: Context, program: Program) -> Mapping[int, Arg]:
+    """Members of a trace record that hold enumerators (R-12.10)."""
+    found = event_struct(ctx.kernel, program.section.target.rpartition("/")[2])
+    if found is None:
+        return {}
+    blob, struct = found
+    members = ((m, blob.skip(m.type)) for m in members_flat(blob, struct))
+    return {
+        m.bit_offset // 8: Scalar(m.name, m.name, "", bare, blob.size(bare)) for m, bare in members
+        if blob.kind(bare) in ENUMS and not m.bit_size and blob is ctx.kernel.vmlinux
+    }  # fmt: skip
+
+
+def _returned(ctx: Context, name: str) -> Arg:
+    """What a kfunc returns, where that is a pointer to a struct."""
+    resolved = ctx.extern(name)
+    if resolved is None or resolved.status != "found" or resolved.blob is None:
+        return None
+    blob = resolved.blob
+    bare = blob.skip(blob.ref(blob.ref(resolved.type)))
+    struct = struct_behind(blob, bare) if blob.kind(bare) == Kind.PTR else 0
+    return Pointed(resolved.module, struct, f"what {resolved.extern.lookup}() returns") if struct else None
+
+
+def _blob(ctx: Context, module: str) -> Blob | None:
+    return ctx.kernel.modules.blob(module) if module else ctx.kernel.vmlinux
+
+
+def _offset(ctx: Context, function: Function, at: int) -> int | None:
+    reloc = ctx.relocs(function).get(at)
+    return reloc.new if reloc is not None and reloc.outcome == "patched" else None
+
+
+def _root(ctx: Context, function: Function, at: int) -> tuple[str, int] | None:
+    btf = ctx.obj.btf
+    if btf is None or at not in function.core:
+        return None
+    relo = function.relos[function.core[at]][1]
+    name = btf.name(btf.skip(relo.type_id))
+    return (essential(name), relo.kind) if name else None
+
+
+def typed_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Reads that the verifier refuses by the types of this kernel; each counts where it is reached."""
+    if program.section.prog_type not in CHECKED:
+        return []
+    name = program.section.target or program.section.kind
+    found = []
+    for use in typed_uses(ctx, program):
+        if use.kind == "deref":
+            message = f"{name}: {use.origin} is `{use.detail}`, and the program reads through it"
+            rule = "R-12.4"
+        elif use.kind == "fault":
+            message, rule = f"{name}: {use.origin}: {use.detail}", "R-12.6"
+        else:
+            continue
+        found.append(Problem(NeedKind.HOOK, name, "verifier_other", (rule,), message, place=(use.function, use.at),
+                             confidence=Confidence.MEDIUM))  # fmt: skip
+    return found
