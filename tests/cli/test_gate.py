@@ -316,3 +316,18 @@ def test_other_architectures_are_inferred_only_when_asked_for(given: Path, capsy
         kinds = {f["kind"] for o in arch["objects"] for p in o["programs"] for f in p["findings"]}
         assert arch["inferred"] == (arch["arch"] != "x86_64")
         assert not arch["inferred"] or kinds <= {"JIT capability"}
+
+
+def test_the_statuses_are_documented_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """One table: ``--help`` prints it, the man page holds its words, and the README the same numbers."""
+    from kfuncscope.decision.exits import MEANINGS
+
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    root = Path(__file__).parents[2]
+    manual = (root / "resources" / "share" / "man" / "man1" / "kfuncscope.1").read_text().replace("\\-", "-")
+    readme = (root / "README.md").read_text()
+    for code, meaning in MEANINGS.items():
+        assert meaning in said and f".B {code.value}\n{meaning}\n" in manual
+        assert f"| {code.value} | {meaning.partition(':')[0].partition(',')[0]}" in readme
