@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from kfuncscope import __version__
 from kfuncscope.cli.main import parser
 from kfuncscope.gui.app import APP_ID
 from support import completions
@@ -45,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_wheel_carries_resources_sample_data_and_share(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    share = f"kfuncscope-{PROJECT['version']}.data/data/share"
+    share = f"kfuncscope-{__version__}.data/data/share"
     for wanted in (
         "kfuncscope/resources/knowledge/7.3/kfuncs.json",
         "kfuncscope/sample_data/kernels/6.12-x86_64/vmlinux.btf.xz",
@@ -98,7 +99,7 @@ def test_metainfo_is_valid_and_of_this_version() -> None:
     assert component.findtext("project_license") == PROJECT["license"]
     assert component.findtext("launchable") == DESKTOP.name
     release = component.find("releases/release")
-    assert release is not None and release.get("version") == PROJECT["version"]
+    assert release is not None and release.get("version") == __version__
     scripts = {**PROJECT["scripts"], **PROJECT["gui-scripts"]}
     assert {b.text for b in component.iterfind("provides/binary")} == set(scripts)
 
@@ -117,7 +118,7 @@ def test_man_page_has_every_command() -> None:
     page = (SHARE / "man" / "man1" / "kfuncscope.1").read_text()
     for name in completions.commands(parser()):
         assert re.search(rf"^\.B {name}\b", page, re.MULTILINE), name
-    assert f'"kfuncscope {PROJECT["version"]}"' in page
+    assert f'"kfuncscope {__version__}"' in page
 
 
 def test_readme_names_scripts_that_are_there() -> None:

@@ -7,14 +7,14 @@ import json
 from collections.abc import Sequence
 
 from kfuncscope.decision.compare import Comparison
-from kfuncscope.model.rows import Row
 from kfuncscope.promise.promise import Kept
 from kfuncscope.report import csvrows, markdown
 from kfuncscope.report.words import LOOKS
-from kfuncscope.study.path import Journey, worst_first
+from kfuncscope.study import tabular
+from kfuncscope.study.path import Journey
+from kfuncscope.study.tabular import Cell, Table
 from kfuncscope.study.usage import Use
 
-Cell = str | int | float
 KINDS = ("md", "csv", "json")
 
 
@@ -37,52 +37,27 @@ def _cell(value: Cell, code: bool) -> str:
     return markdown.span(value, 200) if code and value else markdown.plain(value)
 
 
+def made(table: Table, kind: str) -> bytes:
+    """A table of ``study.tabular`` in one of ``KINDS``."""
+    return render(kind, table.title, table.head, table.body, table.names)
+
+
 def usage(uses: Sequence[Use], kind: str, most: int = 12) -> bytes:
     """Usage evidence; Markdown names at most ``most`` programs of each, the other formats all."""
-    head = ("kind", "name", "since", "packages", "objects", "programs", "call sites", "strong", "used by")
-    body: list[list[Cell]] = []
-    for use in uses:
-        listed = [f"{object_}/{program}" for object_, program in use.programs]
-        shown = listed if kind != "md" else listed[:most] + (["…"] if len(listed) > most else [])
-        strong: Cell = "" if use.strong is None else use.strong
-        counts = (len(use.packages), len(use.objects), len(use.programs), use.places)
-        body.append([use.kind.value, use.name, use.since, *counts, strong, " ".join(shown)])
-    return render(kind, "Who uses what", head, body, frozenset({1}))
+    return made(tabular.usage(uses, most if kind == "md" else None), kind)
 
 
 def comparison(found: Comparison, kind: str) -> bytes:
     """What is new, worse, better, gone; ``unchanged`` findings are counted in Markdown and listed elsewhere."""
-    head = ("change", "before", "verdict", "arch", "object", "program", "kind", "name", "message", "key")
-    listed: list[tuple[str, str, Row]] = [("new", "", row) for row in found.new]
-    listed += [("worse", before.verdict.value, row) for before, row in found.worse]
-    listed += [("better", before.verdict.value, row) for before, row in found.better]
-    listed += [("gone", row.verdict.value, row) for row in found.gone]
-    if kind != "md":
-        listed += [("unchanged", row.verdict.value, row) for row in found.unchanged]
-    body: list[list[Cell]] = []
-    for change, before, row in listed:
-        f = row.finding
-        after = "" if change == "gone" else f.verdict.value
-        place = (row.arch, row.object, row.program)
-        body.append([change, before, after, *place, f.kind.value, f.name, f.message, row.key])
-    counts = (
-        f"{len(found.new)} new, {len(found.worse)} worse, {len(found.better)} better, {len(found.gone)} gone, "
-        f"{len(found.unchanged)} unchanged"
-    )
-    return render(kind, counts, head, body, frozenset({4, 5, 7, 9}))
+    return made(tabular.comparison(found, with_unchanged=kind != "md"), kind)
 
 
 def path(journeys: Sequence[Journey], kind: str) -> bytes:
-    """The step at which each program breaks first; programs that never break come last."""
-    head = ("arch", "object", "program", "breaks at", "because of", "steps")
-    body: list[list[Cell]] = []
-    for one in worst_first(journeys):
-        step = one.breaking
-        at = f"{step.old} → {step.new}" if step else ""
-        why = "; ".join(dict.fromkeys(f"{f.kind.value} {f.name}" for f in one.findings))
-        steps = " ".join(f"{LOOKS[s.verdict].glyph}{s.verdict.value}" for s in one.steps)
-        body.append([one.arch, one.object, one.program, at, why, steps])
-    return render(kind, "Where each program breaks first", head, body, frozenset({1, 2}))
+    """The step at which each program breaks first; each step is a verdict with its glyph."""
+    table = tabular.path(journeys)
+    glyphs = {verdict.value: f"{look.glyph}{verdict.value}" for verdict, look in LOOKS.items()}
+    body = [(*line[:-1], " ".join(glyphs[word] for word in str(line[-1]).split())) for line in table.body]
+    return render(kind, table.title, table.head, body, table.names)
 
 
 def promise(found: Kept, kind: str) -> bytes:

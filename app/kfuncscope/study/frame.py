@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import Row, rows
 from kfuncscope.model.verdict import SEVERITY
+from kfuncscope.study.tabular import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,3 +73,10 @@ def matrix(analysis: Analysis) -> pd.DataFrame:
     columns = list(dict.fromkeys(a.arch for a in analysis.arches))
     table = [[line.get(arch, "") for arch in columns] for line in cells.values()]
     return pd.DataFrame(table, index=index, columns=columns, dtype="str")
+
+
+def of_table(table: Table) -> pd.DataFrame:
+    """A table of ``study.tabular`` (usage, comparison, path) with its head as columns."""
+    import pandas as pd
+
+    return pd.DataFrame(list(table.body), columns=list(table.head))
