@@ -100,6 +100,10 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     judge.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     judge.set_defaults(run="judge:run")
 
+    from kfuncscope.cli import prove
+
+    prove.add_parser(commands)
+
     relocate = commands.add_parser("relocate", help="what each CO-RE record becomes on a kernel")
     relocate.add_argument(
         "--kernel", action="append", required=True, metavar="K",

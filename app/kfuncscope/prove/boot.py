@@ -80,14 +80,16 @@ def boot(
     tasks: Sequence[Task],
     on_record: Callable[[Record], None] = lambda record: None,
     cancelled: Callable[[], bool] = lambda: False,
+    seen: BootSeen | None = None,
 ) -> BootRun:
     """Ask the kernel about the tasks. Whatever happens to the guest, the records so far are kept.
 
+    ``on_record`` is called after a record went into ``seen``, which the caller may give to look into it meanwhile.
     Raises InputError where nothing can be booted: no image, no QEMU, no room for the initramfs.
     """
     need_image(guest.kernel)
     qemu = find_qemu(machine_for(guest.kernel.arch))
-    run, left = BootRun(), list(tasks)
+    run, left = BootRun(seen or BootSeen()), list(tasks)
     by_index = {task.index: task for task in tasks}
     accels = _accelerators(guest)
     retried = False

@@ -27,10 +27,10 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake.archive import read_archive
+from kfuncscope.containers.archive import read_archive
 from kfuncscope.intake.identity import arch_of_deb, arch_of_elf
-from kfuncscope.intake.read import input_of, read_file
-from kfuncscope.intake.stream import Budget
+from kfuncscope.storage.read import input_of, read_file
+from kfuncscope.containers.stream import Budget
 from kfuncscope.prove import newc
 
 PYTHON = "py"

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.intake.archive import read_archive
-from kfuncscope.intake.cache import Pack, default_cache
-from kfuncscope.intake.elf import read_elf
+from kfuncscope.containers.archive import read_archive
+from kfuncscope.storage.cache import Pack, default_cache
+from kfuncscope.elf.tables import read_elf
 from kfuncscope.intake.identity import same_release
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import module_name
 from kfuncscope.intake.package import Store
-from kfuncscope.intake.read import Progress, input_of
-from kfuncscope.intake.stream import Budget
-from kfuncscope.intake.unpack import peel
+from kfuncscope.storage.read import Progress, input_of
+from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.unpack import peel
 
 _BTF_MAGIC = (b"\x9f\xeb", b"\xeb\x9f")
 _DEEPEST = 64

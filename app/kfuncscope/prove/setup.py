@@ -22,7 +22,7 @@ from typing import Any
 
 from kfuncscope.bpf.object import BpfObject
 from kfuncscope.errors import InputError
-from kfuncscope.intake.read import read_file
+from kfuncscope.storage.read import read_file
 
 _LIMIT = 1 << 20
 _SIZES = ("max_entries", "key_size", "value_size")
