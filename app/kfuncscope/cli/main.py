@@ -225,6 +225,8 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     gui.add_argument("files", nargs="*", metavar="F", help="a session, kernels, objects")
     gui.set_defaults(run="demo:run_gui")
 
+    from kfuncscope.cli.prove import add_boot_options
+
     know = commands.add_parser("knowledge", help="tables about kernel releases")
     actions = know.add_subparsers(dest="action", required=True)
     build = actions.add_parser("build", help="make the tables of a release from its source tree")
@@ -232,6 +234,11 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, where the tree's Makefile does not tell")
     build.set_defaults(run="knowledge:run_build")
+    asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
+    asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")
+    asked.add_argument("--out", help="folder to write to (default: the user's own facts)")
+    add_boot_options(asked)
+    asked.set_defaults(run="knowledge:run_probe")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
 
     cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")

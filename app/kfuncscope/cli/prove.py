@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     for _, parts in found:
         try:
             kernel = open_kernel(parts)
-            subject = prove.prepare(kernel, _packages(kernel, given), files, options, wanted)
+            subject = prove.prepare(kernel, packages_of(kernel, given), files, options, wanted)
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
             continue
@@ -123,7 +123,7 @@ def proved(subject: prove.Subject) -> Proof:
         progress.end()
 
 
-def _packages(kernel: Kernel, given: Sequence[str]) -> list[str]:
+def packages_of(kernel: Kernel, given: Sequence[str]) -> list[str]:
     """The files that this kernel came from, as they were given."""
     paths = {entry.path for entry in kernel.files.inputs}
     mine = [path for path in given if path in paths]

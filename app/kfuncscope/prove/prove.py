@@ -15,7 +15,7 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import keep
 from kfuncscope.prove.boot import BootRun, Guest, boot, initramfs
 from kfuncscope.prove.compare import compare
-from kfuncscope.prove.guest import HostSource, Source, UserSpace, package_source, user_space
+from kfuncscope.prove.guest import HostSource, Source, package_source, user_space
 from kfuncscope.prove.kernels import BootKernel, boot_kernels, modules_digest, need_image
 from kfuncscope.prove.plan import Task, task
 from kfuncscope.prove.qemu import Limits, command, find_qemu, machine_for
@@ -99,17 +99,23 @@ def predicted_failing(judged: ObjectJudgement) -> int:
     return 0 if Tri.NO in answers else 1 if Tri.UNKNOWN in answers else 2
 
 
+def bootable(kernel: Kernel, packages: Sequence[str]) -> BootKernel:
+    """The kernel out of its packages, ready to boot. Raises KernelError where they hold no image of it."""
+    found = [k for k in boot_kernels(packages) if not k.arch or k.arch == kernel.arch]
+    if not found:
+        raise KernelError(kernel.label, "no packages of this kernel were given: only a packaged kernel can be booted")
+    mine = next((k for k in found if k.release == kernel.release), found[0])
+    mine.arch = mine.arch or kernel.arch
+    need_image(mine)
+    return mine
+
+
 def prepare(
     kernel: Kernel, packages: Sequence[str], files: Sequence[ObjectFile], options: Options,
     wanted: Callable[[ObjectJudgement], bool] = lambda judged: True,
 ) -> Subject:  # fmt: skip
     """Judge the objects and pack the guest. Raises InputError where this kernel cannot be booted."""
-    found = [k for k in boot_kernels(packages) if not k.arch or k.arch == kernel.arch]
-    if not found:
-        raise KernelError(kernel.label, "no packages of this kernel were given: only a packaged kernel can be booted")
-    bootable = next((k for k in found if k.release == kernel.release), found[0])
-    bootable.arch = bootable.arch or kernel.arch
-    need_image(bootable)
+    mine = bootable(kernel, packages)
     judged, problems = judge_all(kernel, files, options)
     judged = sorted((one for one in judged if wanted(one[1])), key=lambda one: (predicted_failing(one[1]), one[0].name))
     tasks = [
@@ -117,13 +123,13 @@ def prepare(
         for index, (file, one) in enumerate(judged)
     ]
     agents = agent_files()
-    space = user_space(guest_source(options, bootable.arch), agents)
+    space = user_space(guest_source(options, mine.arch), agents)
     names = options.modules if options.modules is not None else kernel.modules.answering()
-    modules, missing = bootable.closure(names)
+    modules, missing = mine.closure(names)
     notes = [f"module {name} is not in the packages given" for name in missing if name not in _builtin(options)]
-    base = keep.base_key(bootable.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf)
-    guest = Guest(bootable, space, tuple(modules), options.accel, options.limits, options.seconds)
-    return Subject(bootable, judged, problems, guest, tasks, base, notes + _config_note(bootable, kernel))
+    base = keep.base_key(mine.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf)
+    guest = Guest(mine, space, tuple(modules), options.accel, options.limits, options.seconds)
+    return Subject(mine, judged, problems, guest, tasks, base, notes + _config_note(mine))
 
 
 def _builtin(options: Options) -> frozenset[str]:
@@ -131,11 +137,11 @@ def _builtin(options: Options) -> frozenset[str]:
     return frozenset() if options.modules is not None else frozenset({"crc32c_generic", "libcrc32c"})
 
 
-def _config_note(bootable: BootKernel, kernel: Kernel) -> list[str]:
-    if bootable.config:
+def _config_note(mine: BootKernel) -> list[str]:
+    if mine.config:
         return []
     return [
-        f"no config of {bootable.release} was given (Debian 7.x: package linux-base-{bootable.release}): "
+        f"no config of {mine.release} was given (Debian 7.x: package linux-base-{mine.release}): "
         "objects with kconfig externs cannot be opened"
     ]
 
@@ -227,8 +233,3 @@ def plan_lines(subject: Subject) -> list[str]:
 
 def _shell(words: Sequence[str]) -> str:
     return " ".join(f"'{word}'" if " " in word else word for word in words)
-
-
-def user_space_of(options: Options, arch: str) -> UserSpace:
-    """The user space alone, for boots without objects."""
-    return user_space(guest_source(options, arch), agent_files())
