@@ -57,10 +57,14 @@ def quoted(value: object) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):
         return str(value)
-    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n"}
-    units = str(value).encode("utf-16-be", "surrogatepass")
-    words = struct.unpack(f">{len(units) // 2}H", units)
-    return '"' + "".join(escapes.get(chr(w)) or (chr(w) if 32 <= w < 127 else f"\\u{w:04x}") for w in words) + '"'
+    return '"' + "".join(_escaped(ord(c)) for c in str(value)) + '"'
+
+
+def _escaped(code: int) -> str:
+    """One character in a JSON text; the codec of UTF-16, which has surrogates, is not packed."""
+    if code > 0xFFFF:
+        return _escaped(0xD800 + (code - 0x10000 >> 10)) + _escaped(0xDC00 + (code - 0x10000 & 0x3FF))
+    return chr(code) if 32 <= code < 127 and code not in (34, 92) else f"\\u{code:04x}"
 
 
 def line_of(record: dict[str, object]) -> bytes:

@@ -29,6 +29,7 @@ from elftools.elf.elffile import ELFFile
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.containers.archive import read_archive
 from kfuncscope.intake.identity import arch_of_deb, arch_of_elf
+from kfuncscope.intake.slim import slim_vmlinux
 from kfuncscope.storage.read import input_of, read_file
 from kfuncscope.containers.stream import Budget
 from kfuncscope.prove import newc
@@ -47,7 +48,8 @@ _PACKAGES = {
     "libbpf": "libbpf1 libelf1t64 zlib1g libzstd1",
     "libc": "libc6",
 }
-_MOST_BYTES, _MOST_FILES = 256 << 20, 20_000
+_WORTH_STRIPPING = 4 << 20
+_MOST_BYTES = 256 << 20
 _STDLIB = re.compile(r"(?P<root>.*lib/python3\.\d+)/(?P<rest>.+)$")
 _SKIPPED = re.compile(r"/(?:site-packages|dist-packages|test|tests|idlelib|tkinter|lib2to3|ensurepip)/")
 
@@ -318,8 +320,13 @@ class _Closure:
             found = self.source.library(soname)
             if found is None:
                 raise KernelError(user, f"needs {soname}, which was not found; {_lacking(soname, '')}")
-            self.libraries[soname] = found
+            self.libraries[soname] = stripped(found, soname)
             pending += [(soname, needed) for needed in read_binary(found, soname).needed]
+
+
+def stripped(data: bytes, source: str) -> bytes:
+    """A library without its debug information, which some builds keep and which no guest reads."""
+    return slim_vmlinux(data, source) if len(data) > _WORTH_STRIPPING else data
 
 
 def _lacking(what: str, arch: str) -> str:
@@ -356,7 +363,7 @@ def user_space(source: Source, agents: dict[str, bytes]) -> UserSpace:
     closure.libraries[LIBBPF] = libbpf
     closure.link(libbpf, LIBBPF)
     entries = [
-        newc.file(path, python, 0o755), newc.link(PYTHON, f"/{path}"),
+        newc.file(path, stripped(python, path), 0o755), newc.link(PYTHON, f"/{path}"),
         *closure.entries.values(),
         *(newc.file(f"{LIBRARIES}/{name}", data, 0o755) for name, data in sorted(closure.libraries.items())),
         *(newc.file(name, text, 0o755) for name, text in agents.items()),
