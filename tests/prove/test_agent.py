@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
 
 from kfuncscope.bpf.elf import STB_WEAK
 from kfuncscope.bpf.object import read_object
 from kfuncscope.prove import agent, agent_probe, plan, wire
 from kfuncscope.prove.seen import BootSeen, ObjectSeen
 from kfuncscope.prove.setup import ObjectSetup
+from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
 
 CODE = [mov(0, 0), exit_()]
 
@@ -105,7 +105,7 @@ def test_a_program_that_fails_is_taken_out_and_the_others_are_asked_without_it(t
 
 
 def test_programs_that_are_off_are_asked_after_the_object(tmp_path: Path) -> None:
-    seen, fake = answers(tmp_path, three(("a", "off")), lambda on, weak: (-1, ["x"]) if "off" in on else (0, []))
+    seen, _ = answers(tmp_path, three(("a", "off")), lambda on, weak: (-1, ["x"]) if "off" in on else (0, []))
     assert seen.load == 0
     assert {n: p.load for n, p in seen.programs.items()} == {"a": 0, "off": -1}
 
@@ -138,7 +138,9 @@ def test_an_attach_that_fails_is_told_with_its_errno(tmp_path: Path) -> None:
 
 
 def test_weakened_changes_the_named_undefined_symbols_alone() -> None:
-    builder = ObjectBuilder().extern_func("one").extern_func("two").program("xdp", "p", [kfunc("one"), kfunc("two"), *CODE])
+    builder = (
+        ObjectBuilder().extern_func("one").extern_func("two").program("xdp", "p", [kfunc("one"), kfunc("two"), *CODE])
+    )
     changed = read_object(agent.weakened(builder.build(), {"one", "p"}), "x")
     assert changed.externs["one"].weak and not changed.externs["two"].weak
     assert next(s for s in changed.elf.symbols if s.name == "p").bind != STB_WEAK
@@ -159,8 +161,8 @@ def test_blamed_reads_libbpfs_first_line_that_names_something(said: list[str], b
 
 
 def test_totals_of_the_verifier_are_no_errors() -> None:
-    log = "R0 !read_ok\nverification time 9 usec\nstack depth 0\nprocessed 1 insns (limit 1000000) max_states_per_insn 0\n"
-    assert agent.errors_of(log) == ["R0 !read_ok"]
+    totals = "verification time 9 usec\nstack depth 0\nprocessed 1 insns (limit 1000000) max_states_per_insn 0\n"
+    assert agent.errors_of("R0 !read_ok\n" + totals) == ["R0 !read_ok"]
 
 
 def test_bitmaps_of_the_probe_begin_with_the_lowest_bit() -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bpfwriter import ObjectBuilder, exit_, mov
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError, KernelError
@@ -25,9 +24,13 @@ from kfuncscope.prove.kernels import BootKernel
 from kfuncscope.prove.plan import Task, task
 from kfuncscope.prove.qemu import Limits
 from kfuncscope.prove.setup import ObjectSetup
+from support.bpfwriter import ObjectBuilder, exit_, mov
 
-HELLO = line_of({"r": "hello", "uname": ["Linux", "x", "7.3"], "python": "3.13"}) + line_of({"r": "ready", "libbpf": "v1.7"})
+HELLO = line_of({"r": "hello", "uname": ["Linux", "x", "7.3"], "python": "3.13"}) + line_of(
+    {"r": "ready", "libbpf": "v1.7"}
+)
 END = line_of({"r": "end"})
+FATAL = line_of({"r": "fatal", "why": "OSError: x"})
 PANIC = b"[    1.0] Kernel panic - not syncing: Fatal exception\r\n"
 
 
@@ -52,7 +55,7 @@ class Machine:
         (folder / "bin").mkdir()
         for name in ("qemu-system-x86_64", "qemu-system-aarch64"):
             shim = folder / "bin" / name
-            shim.write_text(f"#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name('fake_qemu.py')} \"$@\"\n")
+            shim.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("fake_qemu.py")} "$@"\n')
             shim.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
         monkeypatch.setenv("FAKE_QEMU_SCRIPT", str(self.script))
@@ -86,8 +89,7 @@ def guest(accel: str = "tcg", arch: str = "x86_64", **limits: float) -> Guest:
 
 
 def booted(given: Guest, count: int = 3, **more: Any) -> BootRun:
-    run = boot.boot(given, tasks(count), **more)
-    return run
+    return boot.boot(given, tasks(count), **more)
 
 
 def test_a_whole_run(machine: Machine) -> None:
@@ -155,7 +157,7 @@ def test_kvm_that_hangs_gives_way_to_emulation(machine: Machine, monkeypatch: py
         ([("wire", HELLO + begin(0)), ("signal", 9)], {}, "QEMU ended with signal 9"),
         ([("wire", HELLO + begin(0)), ("exit", 1)], {}, "QEMU ended with exit status 1"),
         ([("wire", HELLO + begin(0)), ("exit", 0)], {}, "the guest switched itself off before its last record"),
-        ([("wire", HELLO + line_of({"r": "fatal", "why": "OSError: x"})), ("sleep", 60)], {}, "the agent ended: OSError: x"),
+        ([("wire", HELLO + FATAL), ("sleep", 60)], {}, "the agent ended: OSError: x"),
     ],
 )  # fmt: skip
 def test_each_way_to_end_early_has_its_sentence(
@@ -213,7 +215,7 @@ def test_without_qemu_the_line_to_type_is_given(machine: Machine, monkeypatch: p
 
 
 def test_without_an_image_the_package_is_named() -> None:
-    with pytest.raises(KernelError, match="linux-binary-7.3"):
+    with pytest.raises(KernelError, match=r"linux-binary-7\.3"):
         boot.boot(Guest(BootKernel("7.3", "x86_64"), UserSpace((), b"", 0)), [])
 
 
@@ -222,7 +224,10 @@ def test_every_machine_names_what_the_agent_needs(arch: str) -> None:
     machine = qemu.machine_for(arch)
     line = qemu.command(arch, machine.binary, "K", "I", "tcg", 7)
     assert ("socket,id=wire,fd=7" in line) == (machine.wire == "/dev/ttyS1")
-    assert f"console={'ttyS0' if arch in ('x86_64', 'riscv64') else machine.command_line.split('=')[1].split()[0]}" in line[-1]
+    assert (
+        f"console={'ttyS0' if arch in ('x86_64', 'riscv64') else machine.command_line.split('=')[1].split()[0]}"
+        in line[-1]
+    )
     with pytest.raises(KernelError, match="no virtual machine is known"):
         qemu.machine_for("m68k")
 

@@ -6,9 +6,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, ld_sym, mov
-from support.kernels import KernelBuilder
-from support.kernels import judged as judged_on
 
 from kfuncscope.model.proof import Agreement
 from kfuncscope.model.verdict import Tri
@@ -16,6 +13,9 @@ from kfuncscope.prove.compare import Failure, compare, compared, failure_of
 from kfuncscope.prove.seen import ObjectSeen, ProgramSeen
 from kfuncscope.resources import resource
 from kfuncscope.rules.judge import ObjectJudgement
+from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, ld_sym, mov
+from support.kernels import KernelBuilder
+from support.kernels import judged as judged_on
 
 YES, NO, UNKNOWN = Tri.YES, Tri.NO, Tri.UNKNOWN
 AGREE, DISAGREE, BEYOND, NOT_SEEN = Agreement
@@ -72,7 +72,9 @@ def test_every_class_of_the_table_is_tried_here() -> None:
 
 
 def test_a_text_of_the_verifier_that_no_row_knows_is_its_own_search() -> None:
-    assert failure_of(["R3 unbounded memory access"], -13, log=True) == Failure("verifier_other", False, "R3 unbounded memory access")
+    assert failure_of(["R3 unbounded memory access"], -13, log=True) == Failure(
+        "verifier_other", False, "R3 unbounded memory access"
+    )
 
 
 def test_without_a_text_the_errno_decides() -> None:
@@ -138,7 +140,9 @@ def test_attaching_counts_where_the_program_loads() -> None:
 
 def test_a_program_that_uses_a_strong_variable_that_is_missing_does_not_load() -> None:
     """R-12.14: it was asked with the symbol made weak, which no loader does."""
-    builder = ObjectBuilder().extern_var("gone_var").program("socket", "p", [*ld_sym(1, "gone_var"), mov(0, 0), exit_()])
+    builder = (
+        ObjectBuilder().extern_var("gone_var").program("socket", "p", [*ld_sym(1, "gone_var"), mov(0, 0), exit_()])
+    )
     builder.program("socket", "other", [mov(0, 0), exit_()])
     seen = ObjectSeen(-3, (), {"p": ProgramSeen(0), "other": ProgramSeen(0)}, weak=("gone_var",))
     proof = compare(judged(builder), seen, "aa")
@@ -146,6 +150,8 @@ def test_a_program_that_uses_a_strong_variable_that_is_missing_does_not_load() -
 
 
 def test_a_kfunc_that_was_made_weak_counts_as_the_trial_went() -> None:
-    builder = ObjectBuilder().extern_func("bpf_gone").program("socket", "p", [mov(0, 0), exit_(), kfunc("bpf_gone"), exit_()])
+    builder = (
+        ObjectBuilder().extern_func("bpf_gone").program("socket", "p", [mov(0, 0), exit_(), kfunc("bpf_gone"), exit_()])
+    )
     seen = ObjectSeen(-3, (), {"p": ProgramSeen(0)}, weak=("bpf_gone",))
     assert compare(judged(builder), seen, "aa").programs[0].seen_loads == YES

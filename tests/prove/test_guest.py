@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import elfwriter
-from support.archivewriter import deb
-from support.elfwriter import ElfWriter
 
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.prove import guest, kernels
 from kfuncscope.prove.kernels import BootKernel
+from support import elfwriter
+from support.archivewriter import deb
+from support.elfwriter import ElfWriter
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_packages_of_another_architecture_are_refused(tmp_path: Path) -> None:
 
 def test_libraries_of_another_architecture_do_not_count(tmp_path: Path) -> None:
     files = PACKAGED | {"usr/lib/x86_64-linux-gnu/libbpf.so.1.7.0": library("libbpf.so.1", machine=183)}
-    with pytest.raises(KernelError, match="libbpf 1.x was not found"):
+    with pytest.raises(KernelError, match=r"libbpf 1\.x was not found"):
         guest.user_space(source(tmp_path, files), {"init": b""})
 
 

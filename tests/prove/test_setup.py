@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.bpfwriter import ObjectBuilder, exit_, mov
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError
 from kfuncscope.prove.plan import task
 from kfuncscope.prove.setup import ObjectSetup, read_setup
+from support.bpfwriter import ObjectBuilder, exit_, mov
 
 WHOLE = """
 [object."*/lsm.bpf.o"]
@@ -33,7 +33,11 @@ def obj() -> bytes:
     builder = ObjectBuilder()
     builder.variable(".rodata", "pad", b"\0\0\0\0").variable(".rodata", "level", b"\0\0\0\0")
     builder.variable(".bss", "flag", b"\0").variable(".data", "blob", b"abcd")
-    return builder.program("kprobe/x", "main", [mov(0, 0), exit_()]).program("?kprobe/x", "extra", [mov(0, 0), exit_()]).build()
+    return (
+        builder.program("kprobe/x", "main", [mov(0, 0), exit_()])
+        .program("?kprobe/x", "extra", [mov(0, 0), exit_()])
+        .build()
+    )
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -82,7 +86,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [({"nothing": 1}, "no global variable"), ({"flag": 256}, "does not fit"), ({"blob": b"12345"}, "has 4 bytes")]
+    ("value", "told"),
+    [({"nothing": 1}, "no global variable"), ({"flag": 256}, "does not fit"), ({"blob": b"12345"}, "has 4 bytes")],
 )
 def test_variables_are_held_to_the_object(value: dict[str, int | bytes], told: str) -> None:
     with pytest.raises(InputError, match=told):

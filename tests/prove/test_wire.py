@@ -28,7 +28,11 @@ def test_what_the_agent_writes_is_read() -> None:
     assert record == wire.Record("prog", {k: v for k, v in PROG.items() if k != "r"})
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
 def test_the_agents_json_is_json(value: object) -> None:
     text = agent.quoted(value)
     assert text.isascii() and "\n" not in text

@@ -60,7 +60,7 @@ def add_boot_options(parser: argparse.ArgumentParser) -> None:
                        help="KVM, emulation (tcg), or KVM where it works (default: auto)")  # fmt: skip
     group.add_argument("--timeout", type=int, default=60, metavar="S", help="seconds for one object (default: 60)")
     group.add_argument("--guest", nargs="+", action="extend", default=[], metavar="PKG",
-                       help="packages that hold the guest's Python, libbpf and libc, instead of this machine's")  # fmt: skip
+                       help="packages with the guest's Python, libbpf and libc, if not this machine's")  # fmt: skip
     group.add_argument("--modules", default="auto", metavar="NAMES",
                        help="kernel modules to insert, separated by commas, none, or auto: those in which the objects' "
                        "needs are declared (default)")  # fmt: skip
@@ -147,7 +147,9 @@ def _wanted(only: str | None) -> object:
 
 def _print(proofs: Sequence[Proof], arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
-        write_json({"format": "kfuncscope-proof", "format_version": 1, "proof": [dataclasses.asdict(p) for p in proofs]})
+        write_json(
+            {"format": "kfuncscope-proof", "format_version": 1, "proof": [dataclasses.asdict(p) for p in proofs]}
+        )
         return
     for proof in proofs:
         print_proof(proof, arguments.all)

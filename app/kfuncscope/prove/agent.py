@@ -30,10 +30,10 @@ ROUNDS = 24  # loads of one object before its programs are tried one by one
 DEBUG = 2  # LIBBPF_DEBUG
 PRINTER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 POINTERS = (
-    "bpf_object__open_mem bpf_object__next_program bpf_object__next_map bpf_object__find_map_by_name "
-    "bpf_program__attach bpf_program__attach_xdp bpf_program__attach_cgroup bpf_program__attach_netns "
-    "bpf_program__attach_tcx bpf_map__attach_struct_ops bpf_map__initial_value"
-).split()
+    "bpf_object__open_mem", "bpf_object__next_program", "bpf_object__next_map", "bpf_object__find_map_by_name",
+    "bpf_program__attach", "bpf_program__attach_xdp", "bpf_program__attach_cgroup", "bpf_program__attach_netns",
+    "bpf_program__attach_tcx", "bpf_map__attach_struct_ops", "bpf_map__initial_value",
+)  # fmt: skip
 STRINGS = ("bpf_program__name", "bpf_map__name", "libbpf_version_string")
 MOUNTS = (
     ("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys"), ("bpf", "/sys/fs/bpf"),
@@ -117,7 +117,7 @@ class Libbpf:
         return 0
 
     def call(self, name: str, *arguments: object) -> int:
-        """Call a function that returns int, or a pointer; negative errno where it failed. A number goes in as a word."""
+        """Call a function that returns int or a pointer; negative errno where it failed. Numbers go in as words."""
         passed = [ctypes.c_void_p(a) if isinstance(a, int) else a for a in arguments]
         ctypes.set_errno(0)
         result = getattr(self.lib, name)(*passed)
@@ -267,7 +267,9 @@ class Object:
         log = self.logs[name].value.decode("utf-8", "replace") if name in self.logs else ""
         self.answered.add(name)
         verdict = errors_of(log)
-        self.wire.send("prog", o=self.task["index"], p=name, load=rc, lines=verdict or why[-6:], attach=None, log=bool(verdict))
+        self.wire.send(
+            "prog", o=self.task["index"], p=name, load=rc, lines=verdict or why[-6:], attach=None, log=bool(verdict)
+        )
 
     def _load(self, wanted: set[str], tables: set[str]) -> tuple[int, list[str]]:
         """Open and load with exactly the wanted programs: (0 or negative errno, what libbpf said)."""

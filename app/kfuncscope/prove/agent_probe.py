@@ -104,7 +104,9 @@ def kfuncs(kernel: Kernel, plan: dict, wire: Wire) -> None:
         bits = []
         for btf_id in plan["kfuncs"]:
             rc = kernel.load(caller, insn(kernel.order, 0x85, src=2, imm=btf_id) + kernel.exit)
-            refused = kernel.said(b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call kernel")
+            refused = kernel.said(
+                b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call kernel"
+            )
             bits.append(rc == 0 or (not refused and bool(kernel.log.value)))
         wire.send("fact", k="kfuncs", n=name, v=bitmap(bits))
 
@@ -143,8 +145,7 @@ def attach_types(kernel: Kernel, plan: dict, wire: Wire) -> None:
     """Which expected attach types each program type takes when it is loaded."""
     for name, kind in plan["types"]:
         bits = [
-            kernel.load([kind, attach_type, 0, 0], kernel.zero) == 0
-            or bool(kernel.log.value)
+            kernel.load([kind, attach_type, 0, 0], kernel.zero) == 0 or bool(kernel.log.value)
             for attach_type in range(plan["last_attach_type"] + 1)
         ]
         wire.send("fact", k="attach_types", n=name, v=bitmap(bits))

@@ -33,7 +33,7 @@ class Guest:
     space: UserSpace
     modules: tuple[tuple[str, bytes], ...] = ()
     accel: str = "auto"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     seconds: int = OBJECT_SECONDS
     extra: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -143,7 +143,9 @@ def _pack(path: Path, guest: Guest, tasks: Sequence[Task]) -> int:
     entries = initramfs(guest, tasks)
     size = sum(len(entry.data) for entry in entries)
     if size > LARGEST_INITRD:
-        raise InputError("initramfs", f"{size >> 20} MB of objects and modules; at most {LARGEST_INITRD >> 20} MB are booted")
+        raise InputError(
+            "initramfs", f"{size >> 20} MB of objects and modules; at most {LARGEST_INITRD >> 20} MB are booted"
+        )
     try:
         with path.open("wb") as out:
             newc.write(entries, out)

@@ -68,9 +68,7 @@ def compared(predicted: Tri, seen: Tri, failure: Failure | None = None) -> Agree
 def compare(judged: ObjectJudgement, seen: ObjectSeen | None, sha256: str, cached: bool = False) -> ObjectProof:
     """One object: what ``judge`` says of it on this kernel beside what the kernel did."""
     seen = seen or ObjectSeen()
-    programs = tuple(
-        _program(one.program, one.loads, one.attaches, seen) for one in judged.programs
-    )
+    programs = tuple(_program(one.program, one.loads, one.attaches, seen) for one in judged.programs)
     obj = judged.context.obj
     whole = Tri.UNKNOWN if seen.load is None else Tri.YES if seen.load == 0 else Tri.NO
     failure = _whole_failure(seen) if whole == Tri.NO else None

@@ -26,13 +26,13 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
-from kfuncscope.errors import InputError, KernelError
+from kfuncscope.arch import arch_named, arch_of_elf, arch_of_uname
 from kfuncscope.containers.archive import read_archive
-from kfuncscope.intake.identity import arch_of_deb, arch_of_elf
-from kfuncscope.intake.slim import slim_vmlinux
-from kfuncscope.storage.read import input_of, read_file
 from kfuncscope.containers.stream import Budget
+from kfuncscope.errors import InputError, KernelError
+from kfuncscope.intake.slim import slim_vmlinux
 from kfuncscope.prove import newc
+from kfuncscope.storage.read import input_of, read_file
 
 PYTHON = "py"
 LIBRARIES = "lib"
@@ -40,8 +40,8 @@ LIBBPF = "libbpf.so.1"
 # What the interpreter imports by itself when it starts, with and without frozen modules.
 STARTUP = (
     "encodings", "encodings.aliases", "encodings.utf_8", "encodings.ascii", "encodings.latin_1", "codecs", "io", "abc",
-    "os", "stat", "posixpath", "genericpath", "_collections_abc", "site", "zipimport", "importlib", "importlib._bootstrap",
-    "importlib._bootstrap_external",
+    "os", "stat", "posixpath", "genericpath", "_collections_abc", "site", "zipimport", "importlib",
+    "importlib._bootstrap", "importlib._bootstrap_external",
 )  # fmt: skip
 _PACKAGES = {
     "python": "python3.13-minimal libpython3.13-minimal libpython3.13-stdlib libffi8 libexpat1",
@@ -150,8 +150,7 @@ class HostSource:
 
 def machine_arch() -> str:
     """This machine's architecture in the kernel community's word."""
-    word = platform.machine()
-    return {"aarch64": "arm64"}.get(word, word)
+    return arch_of_uname(platform.machine(), sys.byteorder == "little") or platform.machine()
 
 
 def library_folders() -> list[Path]:
@@ -223,7 +222,7 @@ class PackageSource:
 
 
 def package_source(paths: Sequence[str], arch: str) -> PackageSource:
-    """Read the packages that make the guest's user space. Raises InputError where one cannot be read or does not fit."""
+    """Read the packages of the guest's user space. Raises InputError where one cannot be read or does not fit."""
     source = PackageSource(arch)
     size = 0
     for path in paths:
@@ -233,7 +232,7 @@ def package_source(paths: Sequence[str], arch: str) -> PackageSource:
             if archive is None:
                 raise KernelError(path, "not a package")
             package, members = archive
-            of = arch_of_deb(package.arch)
+            of = arch_named(package.arch)
             if of is not None and of != arch:
                 raise KernelError(path, f"a package for {of}, but the kernel is for {arch}")
             for member in members:

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kfuncscope.errors import InputError, KernelError
 from kfuncscope.containers.archive import read_archive
-from kfuncscope.storage.cache import Pack, default_cache
+from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.unpack import peel
 from kfuncscope.elf.tables import read_elf
+from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake.identity import same_release
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import module_name
 from kfuncscope.intake.package import Store
+from kfuncscope.storage.cache import Pack, default_cache
 from kfuncscope.storage.read import Progress, input_of
-from kfuncscope.containers.stream import Budget
-from kfuncscope.containers.unpack import peel
 
 _BTF_MAGIC = (b"\x9f\xeb", b"\xeb\x9f")
 _DEEPEST = 64

@@ -39,10 +39,10 @@ class Options:
     seconds: int = 60
     guest: tuple[str, ...] = ()
     modules: tuple[str, ...] | None = None
-    setup: Setup = Setup()
+    setup: Setup = field(default_factory=Setup)
     attach: bool = True
     section_types: dict[str, str] = field(default_factory=dict, hash=False)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(slots=True)

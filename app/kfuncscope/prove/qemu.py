@@ -14,11 +14,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kfuncscope.arch import arch_of_uname
 from kfuncscope.errors import KernelError
 from kfuncscope.prove.wire import Record, Wire
 
@@ -110,7 +112,7 @@ def find_qemu(machine: Machine) -> str:
 
 def kvm_works(arch: str) -> bool:
     """Whether this user can open /dev/kvm on a machine of the kernel's own architecture."""
-    if os.uname().machine not in (arch, {"arm64": "aarch64"}.get(arch)):
+    if arch_of_uname(os.uname().machine, sys.byteorder == "little") != arch:
         return False
     try:
         os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))

@@ -31,10 +31,12 @@ _SOCK_ADDR = ("_BIND", "_CONNECT", "SENDMSG", "RECVMSG", "GETPEERNAME", "GETSOCK
 _NOT_PLAIN = frozenset({"UNSPEC", "TRACING", "LSM", "STRUCT_OPS", "EXT"})
 # Map type → key size, value size, entries, flags, and what else it needs (enum bpf_map_type; kernel/bpf/*map*.c).
 _MAPS: dict[str, tuple[int, int, int, int, tuple[str, ...]]] = {
-    "LPM_TRIE": (8, 4, 1, 1, ()), "QUEUE": (0, 4, 1, 0, ()), "STACK": (0, 4, 1, 0, ()), "BLOOM_FILTER": (0, 4, 1, 0, ()),
+    "LPM_TRIE": (8, 4, 1, 1, ()), "QUEUE": (0, 4, 1, 0, ()), "STACK": (0, 4, 1, 0, ()),
+    "BLOOM_FILTER": (0, 4, 1, 0, ()), "RHASH": (4, 4, 1, 1, ()),
     "STACK_TRACE": (4, 8, 1, 0, ()), "CGROUP_STORAGE": (16, 4, 0, 0, ()), "PERCPU_CGROUP_STORAGE": (16, 4, 0, 0, ()),
     "RINGBUF": (0, 0, 4096, 0, ()), "USER_RINGBUF": (0, 0, 4096, 0, ()), "ARRAY_OF_MAPS": (4, 4, 1, 0, ("inner",)),
-    "HASH_OF_MAPS": (4, 4, 1, 0, ("inner",)), "SK_STORAGE": (4, 4, 0, 1, ("btf",)), "INODE_STORAGE": (4, 4, 0, 1, ("btf",)),
+    "HASH_OF_MAPS": (4, 4, 1, 0, ("inner",)), "SK_STORAGE": (4, 4, 0, 1, ("btf",)),
+    "INODE_STORAGE": (4, 4, 0, 1, ("btf",)),
     "TASK_STORAGE": (4, 4, 0, 1, ("btf",)), "CGRP_STORAGE": (4, 4, 0, 1, ("btf",)), "ARENA": (0, 0, 1, 1 << 10, ()),
     "REUSEPORT_SOCKARRAY": (4, 8, 1, 0, ()), "SOCKMAP": (4, 4, 1, 0, ()), "SOCKHASH": (4, 4, 1, 0, ()),
     "INSN_ARRAY": (4, 16, 1, 0, ()),
@@ -291,7 +293,7 @@ def answers(asked: Questions, facts: Iterable[tuple[str, str, str]], kernel: Ker
             probed.struct_ops[name] = names_of(value, asked.members[name])
         elif kind == "map" and name in map_names:
             rc, _, bits = value.partition(" ")
-            flags = [n for n in names_of(bits, [str(n) for n in range(MAP_FLAGS)])]
+            flags = names_of(bits, [str(n) for n in range(MAP_FLAGS)])
             probed.maps[name] = [int(f) for f in flags] if rc == "0" else None
         elif kind == "failed":
             probed.failed.append(f"{name}: {value}")

@@ -25,7 +25,7 @@ class ProgramSeen:
 
 @dataclass(slots=True)
 class ObjectSeen:
-    """An object. ``load`` is that of the whole object, None where it was not tried; ``broken`` says what ended it early.
+    """An object. ``load`` is that of the whole object, None where not tried; ``broken`` says what ended it early.
 
     ``weak`` are externs and ``nomap`` maps that the kernel lacks and that were left out to ask about the programs.
     """

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What a product's loader sets before it loads an object (``--setup FILE``), read from TOML.
 
-    [object."name or pattern"]            # fnmatch on the object's name; the first that matches counts
-    autoload = { program = true }          # programs switched on or off
-    [object."name or pattern".map.MAP]
-    max_entries = 1024                     # also key_size, value_size
-    inner = { type = 1, key_size = 4, value_size = 8, max_entries = 16 }   # pattern of the inner maps
-    programs = { 0 = "first", 1 = "second" }                              # entries of a program array
-    [object."name or pattern".rodata]
-    variable = 5                           # a global variable by its name: number, true, false, or bytes as "hex:00ff"
+[object."name or pattern"]            # fnmatch on the object's name; the first that matches counts
+autoload = { program = true }          # programs switched on or off
+[object."name or pattern".map.MAP]
+max_entries = 1024                     # also key_size, value_size
+inner = { type = 1, key_size = 4, value_size = 8, max_entries = 16 }   # pattern of the inner maps
+programs = { 0 = "first", 1 = "second" }                              # entries of a program array
+[object."name or pattern".rodata]
+variable = 5                           # a global variable by its name: number, true, false, or bytes as "hex:00ff"
 """
 
 from __future__ import annotations
@@ -79,8 +79,10 @@ def read_setup(path: str) -> Setup:
         raise InputError(path, f"not TOML: {error}") from error
     objects = _table(top.pop("object", {}), path, "object")
     if top:
-        raise InputError(path, f"unknown entry {next(iter(top))!r}; expected [object.\"NAME\"]")
-    return Setup(tuple((pattern, _object(_table(given, path, pattern), path, pattern)) for pattern, given in objects.items()))
+        raise InputError(path, f'unknown entry {next(iter(top))!r}; expected [object."NAME"]')
+    return Setup(
+        tuple((pattern, _object(_table(given, path, pattern), path, pattern)) for pattern, given in objects.items())
+    )
 
 
 def _table(value: object, path: str, where: str) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _map(given: dict[str, Any], path: str, where: str) -> dict[str, Any]:
         elif key == "programs":
             for at, name in _table(value, path, f"{where}.programs").items():
                 if not at.isdecimal() or not isinstance(name, str):
-                    raise InputError(path, f"{where}.programs: INDEX = \"PROGRAM\" expected")
+                    raise InputError(path, f'{where}.programs: INDEX = "PROGRAM" expected')
         else:
             raise InputError(path, f"{where}: unknown entry {key!r}; expected {', '.join(_SIZES)}, inner or programs")
     return given

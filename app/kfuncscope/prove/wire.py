@@ -58,8 +58,10 @@ def _fits(value: object, form: str) -> bool:
         return type(value) is bool
     if form == "text":
         return isinstance(value, str) and len(value) <= _LONGEST_TEXT
-    return isinstance(value, list) and len(value) <= 4096 and all(
-        isinstance(one, str) and len(one) <= _LONGEST_TEXT for one in value
+    return (
+        isinstance(value, list)
+        and len(value) <= 4096
+        and all(isinstance(one, str) and len(one) <= _LONGEST_TEXT for one in value)
     )
 
 

@@ -47,7 +47,8 @@ def run_probe(arguments: argparse.Namespace) -> int:
             problems.append(Problem(error.source, error.reason, error.offset))
             continue
         boot = made.run.boots[-1]
-        print(f"{clean(made.probed.release)} {made.probed.arch}: {made.tried} questions, {boot.seconds:.0f} s ({boot.accel})")
+        took = f"{boot.seconds:.0f} s ({boot.accel})"
+        print(f"{clean(made.probed.release)} {made.probed.arch}: {made.tried} questions, {took}")
         print(f"  {clean(str(path))}")
         for note in made.notes:
             print(f"  {clean(note)}")
