@@ -27,11 +27,11 @@ class Probed:
 
     ``helpers`` and ``kfuncs``: caller (``XDP``, ``CGROUP_SOCK_ADDR/CGROUP_INET4_BIND``, ``TRACING/fentry``,
     ``LSM/lsm.s``, ``STRUCT_OPS/tcp_congestion_ops``) → what it may call; ``refused``: callers of which no program
-    loads at all. ``lsm`` and ``lsm_sleepable``: hooks to which a program, or one that sleeps, may attach. ``null_arguments``:
-    tracepoint → arguments, from 0, that may be NULL; tracepoints without any are left out. ``instructions``: see
-    prove.questions. ``attach_types``: program type → expected attach types it loads with. ``struct_ops``: type →
-    members that a program may implement. ``maps``: map type → the bits of single flags it may be created with, None
-    where it cannot be created. ``failed``: questions that could not be asked.
+    loads at all. ``lsm`` and ``lsm_sleepable``: hooks to which a program, or one that sleeps, may attach.
+    ``null_arguments``: tracepoint → arguments, from 0, that may be NULL; tracepoints without any are left out.
+    ``instructions``: see prove.questions. ``attach_types``: program type → expected attach types it loads with.
+    ``struct_ops``: type → members that a program may implement. ``maps``: map type → the bits of single flags it may
+    be created with, None where it cannot be created. ``failed``: questions that could not be asked.
     """
 
     image_sha256: str

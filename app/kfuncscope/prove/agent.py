@@ -22,6 +22,9 @@ import zlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
+
+    Plan = dict[str, Any]
 
 LINES, LINE = 40, 400  # how much of what libbpf and the verifier say is kept
 LOG_STATS = 4  # BPF_LOG_STATS: errors and totals, without a line for each instruction
@@ -174,7 +177,7 @@ def blamed(said: list[str]) -> tuple[str, str]:
 def errors_of(log: str) -> list[str]:
     """The verifier's lines without the totals that follow them."""
     lines = [line.strip()[:LINE] for line in log.splitlines() if line.strip()]
-    totals = ("verification time", "stack depth", "processed ", "insns_", "peak_states", "mark_read")
+    totals = ("verification time", "stack depth", "processed ", "insns_", "peak_states", "mark_read", "subprog ")
     return [line for line in lines if not line.startswith(totals)][-LINES:]
 
 
@@ -184,15 +187,15 @@ def errors_of(log: str) -> list[str]:
 class Object:
     """One object of the plan: what is switched off so far, and what was already answered."""
 
-    def __init__(self, bpf: Libbpf, wire: Wire, task: dict) -> None:
+    def __init__(self, bpf: Libbpf, wire: Wire, task: Plan) -> None:
         self.bpf, self.wire, self.task = bpf, wire, task
         self.data = b""
-        self.programs: dict[str, dict] = {p["name"]: p for p in task["programs"]}
+        self.programs: dict[str, Plan] = {p["name"]: p for p in task["programs"]}
         self.weak: set[str] = set()
         self.no_map: set[str] = set()
         self.answered: set[str] = set()
         self.obj = 0
-        self.logs: dict[str, ctypes.Array] = {}
+        self.logs: dict[str, ctypes.Array[ctypes.c_char]] = {}
         self.handles: dict[str, int] = {}
         self.rc = 0
 
@@ -300,7 +303,7 @@ class Object:
         for one in bpf.walk("bpf_object__next_map", self.obj):
             name, kind = bpf.text("bpf_map__name", one), bpf.call("bpf_map__type", one)
             # libbpf puts the object's name before ".rodata" and its like.
-            given = setup.get(name) or next((v for k, v in setup.items() if k[0] == "." and name.endswith(k)), {})
+            given: Plan = setup.get(name) or next((v for k, v in setup.items() if k[0] == "." and name.endswith(k)), {})
             if (name in self.task["tables"] and name not in tables) or name in self.no_map:
                 bpf.call("bpf_map__set_autocreate", one, ctypes.c_bool(False))
                 continue
@@ -384,7 +387,7 @@ class OpenOptions(ctypes.Structure):
     _fields_ = [("sz", ctypes.c_size_t), ("object_name", ctypes.c_char_p)]
 
 
-def inner_map(bpf: Libbpf, given: dict) -> int:
+def inner_map(bpf: Libbpf, given: Plan) -> int:
     """A map to serve as the pattern of the inner maps."""
     sizes = [ctypes.c_uint32(given.get(part, 4)) for part in ("key_size", "value_size", "max_entries")]
     return bpf.call("bpf_map_create", given["type"], b"inner", *sizes, ctypes.c_void_p(None))
@@ -401,7 +404,7 @@ def mount_all(libc: ctypes.CDLL) -> None:
         libc.mount(kind.encode(), place.encode(), kind.encode(), 0, None)
 
 
-def insert_modules(libc: ctypes.CDLL, wire: Wire, plan: dict) -> None:
+def insert_modules(libc: ctypes.CDLL, wire: Wire, plan: Plan) -> None:
     """Insert the modules in their order; one that fails is reported and the rest goes on."""
     for path in plan["modules"]:
         fd = os.open(path, os.O_RDONLY)
@@ -442,7 +445,7 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error} ({' '.join(places[-6:])})"[:LINE]
 
 
-def prove_objects(wire: Wire, plan: dict) -> None:
+def prove_objects(wire: Wire, plan: Plan) -> None:
     """Answer for every object of the plan."""
     bpf = Libbpf(plan["libbpf"])
     wire.send("ready", libbpf=(bpf.lib.libbpf_version_string() or b"").decode())
@@ -451,7 +454,7 @@ def prove_objects(wire: Wire, plan: dict) -> None:
         in_child(wire, plan["seconds"], Object(bpf, wire, task), task["index"])
 
 
-def main(work: Callable[[Wire, dict], None] = prove_objects) -> None:
+def main(work: Callable[[Wire, Plan], None] = prove_objects) -> None:
     """Set the guest up, do the work, say that it is done, and switch the machine off."""
     libc = ctypes.CDLL(None, use_errno=True)
     mount_all(libc)

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kfuncscope.prove.agent import Wire
+    from kfuncscope.prove.agent import Plan, Wire
 
 MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
 LOG_STATS, LOG_SIZE = 4, 4096  # BPF_LOG_STATS: errors without a line for each instruction
@@ -83,7 +83,7 @@ class Kernel:
         return any(word in text for word in words)
 
 
-def helpers(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def helpers(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which helpers each caller may call."""
     last = plan["last_helper"]
     for name, caller in plan["callers"]:
@@ -98,7 +98,7 @@ def helpers(kernel: Kernel, plan: dict, wire: Wire) -> None:
         wire.send("fact", k="helpers", n=name, v=bitmap(bits))
 
 
-def kfuncs(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def kfuncs(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which kfuncs of vmlinux each caller may call."""
     for name, caller in plan["callers"]:
         bits = []
@@ -111,7 +111,7 @@ def kfuncs(kernel: Kernel, plan: dict, wire: Wire) -> None:
         wire.send("fact", k="kfuncs", n=name, v=bitmap(bits))
 
 
-def hooks(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def hooks(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which LSM hooks a program may attach to, and where it may sleep."""
     kind, attach_type, sleepable = plan["lsm"]
     for word, flags in (("lsm", 0), ("lsm_sleepable", sleepable)):
@@ -120,7 +120,7 @@ def hooks(kernel: Kernel, plan: dict, wire: Wire) -> None:
             wire.send("fact", k=word, n=str(at), v=bitmap(bits[at : at + 1024]))
 
 
-def null_arguments(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def null_arguments(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which arguments of each tracepoint the verifier takes for maybe NULL: reading through one says so."""
     kind, attach_type = plan["tracing"]
     for name, btf_id, places in plan["tracepoints"]:
@@ -134,14 +134,14 @@ def null_arguments(kernel: Kernel, plan: dict, wire: Wire) -> None:
     wire.send("fact", k="null_asked", n="", v=str(len(plan["tracepoints"])))
 
 
-def instructions(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def instructions(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which instructions and constructs load in a plain program, each by its name."""
     for name, code in plan["instructions"]:
         rc = kernel.load([1, 0, 0, 0], bytes.fromhex(code))
         wire.send("fact", k="instruction", n=name, v=str(rc))
 
 
-def attach_types(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def attach_types(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which expected attach types each program type takes when it is loaded."""
     for name, kind in plan["types"]:
         bits = [
@@ -151,7 +151,7 @@ def attach_types(kernel: Kernel, plan: dict, wire: Wire) -> None:
         wire.send("fact", k="attach_types", n=name, v=bitmap(bits))
 
 
-def members(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def members(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which members of each struct_ops type a program may implement."""
     for name, btf_id, places in plan["struct_ops"]:
         bits = []
@@ -161,7 +161,7 @@ def members(kernel: Kernel, plan: dict, wire: Wire) -> None:
         wire.send("fact", k="struct_ops", n=name, v=bitmap(bits))
 
 
-def maps(kernel: Kernel, plan: dict, wire: Wire) -> None:
+def maps(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which map types can be created, and with which single flags."""
     inner = kernel.call(MAP_CREATE, struct.pack("=5I", 2, 4, 4, 1, 0))
     blob = bytes.fromhex(plan["map_btf"])
@@ -185,12 +185,12 @@ def maps(kernel: Kernel, plan: dict, wire: Wire) -> None:
         wire.send("fact", k="map", n=name, v=f"{rc} {bitmap(bits)}")
 
 
-STEPS: tuple[Callable[[Kernel, dict, Wire], None], ...] = (
+STEPS: tuple[Callable[[Kernel, Plan, Wire], None], ...] = (
     instructions, maps, attach_types, members, hooks, helpers, kfuncs, null_arguments,
 )  # fmt: skip
 
 
-def probe(wire: Wire, plan: dict) -> None:
+def probe(wire: Wire, plan: Plan) -> None:
     """Ask everything; each step in turn, and one that fails is reported while the others go on."""
     from kfuncscope.prove.agent import described
 

@@ -25,6 +25,7 @@ from typing import Protocol
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import InterpSegment
 
 from kfuncscope.arch import arch_named, arch_of_elf, arch_of_uname
 from kfuncscope.containers.archive import read_archive
@@ -72,15 +73,15 @@ def read_binary(data: bytes, source: str) -> Binary:
         arch = arch_of_elf(machine, elf.elfclass, elf.little_endian)
         soname, needed, interpreter = "", [], ""
         for segment in elf.iter_segments():
-            if segment.header.p_type == "PT_INTERP":
+            if isinstance(segment, InterpSegment):
                 interpreter = segment.get_interp_name()
         for section in elf.iter_sections():
             if isinstance(section, DynamicSection):
                 for tag in section.iter_tags():
                     if tag.entry.d_tag == "DT_NEEDED":
-                        needed.append(tag.needed)
+                        needed.append(str(getattr(tag, "needed")))  # noqa: B009
                     elif tag.entry.d_tag == "DT_SONAME":
-                        soname = tag.soname
+                        soname = str(getattr(tag, "soname"))  # noqa: B009
         return Binary(arch, soname, tuple(needed), interpreter)
     except (ELFError, AttributeError, KeyError, ValueError, UnicodeDecodeError, IndexError, TypeError) as error:
         raise InputError(source, f"not a readable ELF file: {error}") from error

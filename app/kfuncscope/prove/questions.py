@@ -144,15 +144,15 @@ def _callers(blob: Blob, types: Mapping[str, int], attach: Mapping[str, int], op
     for name, number in types.items():
         if name in _NOT_PLAIN:
             continue
-        kinds = [None]
+        kinds = [""]
         if name in _BY_ATTACH_TYPE:
             kinds = [a for a in attach if _calls_differ(name, a)]
         elif name in _ONE:
             kinds = [_ONE[name]]
         for kind in kinds:
-            label = name if kind is None or name in _ONE else f"{name}/{kind.removeprefix('BPF_')}"
+            label = name if not kind or name in _ONE else f"{name}/{kind.removeprefix('BPF_')}"
             flags = SLEEPABLE if name == "SYSCALL" else 0
-            found.append([label, [number, attach.get(kind or "", 0), 0, flags]])
+            found.append([label, [number, attach.get(kind, 0), 0, flags]])
     return found + _traced(blob, types, attach) + _implemented(types, ops)
 
 

@@ -80,8 +80,9 @@ def record_of(line: bytes) -> Record | None:
     except (ValueError, RecursionError):
         return None
     kind = fields.pop("r", None) if isinstance(fields, dict) else None
-    form = FORMS.get(kind) if isinstance(kind, str) else None
-    if form is None or fields.keys() != form.keys() or not all(_fits(fields[k], f) for k, f in form.items()):
+    if not isinstance(kind, str) or (form := FORMS.get(kind)) is None:
+        return None
+    if fields.keys() != form.keys() or not all(_fits(fields[k], f) for k, f in form.items()):
         return None
     return Record(kind, fields)
 
