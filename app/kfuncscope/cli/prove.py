@@ -28,7 +28,7 @@ from kfuncscope.upgrade.analyse import open_refs
 HEAD = ("agreement", "object", "program", "predicted", "seen", "line")
 _ONLY = {"breaks": Tri.NO, "unknown": Tri.UNKNOWN}
 _COLOURS = {Agreement.AGREE: "32", Agreement.DISAGREE: "31", Agreement.BEYOND: "33", Agreement.NOT_SEEN: "90"}
-FAILS = 1
+FAILS, UNSEEN = 1, 3
 
 
 def options_of(arguments: argparse.Namespace) -> prove.Options:
@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.plan:
         _print(proofs, arguments)
     status = tell(problems)
+    if any(one.seen == Tri.UNKNOWN for proof in proofs for one in proof.objects):
+        status = UNSEEN
     failed = arguments.fail_on == "disagree" and any(p.disagreements for p in proofs)
     return FAILS if failed else status
 

@@ -185,7 +185,8 @@ def _proof(subject: Subject, result: BootRun, kept: dict[int, keep.Kept], object
     notes = [*subject.notes, *result.seen.notes, *_libbpf_note(libbpf)]
     if result.why:
         unseen = sum(1 for o in objects if o.seen == Tri.UNKNOWN)
-        notes.append(f"the last boot ended early: {result.why}; {unseen} objects have no answer")
+        count = "1 object has" if unseen == 1 else f"{unseen} objects have"
+        notes.append(f"the last boot ended early: {result.why}; {count} no answer")
     if subject.guest.kernel.release and uname and uname[2] != subject.kernel.release:
         notes.append(f"the kernel calls itself {uname[2]}, its package {subject.kernel.release}")
     seconds = round(sum(b.seconds for b in result.boots))
