@@ -13,8 +13,8 @@ import pytest
 from junitparser import JUnitXml
 
 from kfuncscope import report
-from kfuncscope.decision import policy
-from kfuncscope.decision.compare import fail_words, failures
+from kfuncscope.decision.exits import Exit
+from kfuncscope.decision.gate import decide, fail_words
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
@@ -78,9 +78,11 @@ def test_proofs_of_different_images_stay_apart() -> None:
 
 
 def test_the_gate_counts_objects_and_programs() -> None:
-    decision = policy.decide(analysis())
-    assert failures(analysis(), fail_words("disagree"), decision) == ["4 kernels' answers disagree"]
-    assert failures(reportcases.analysis(), fail_words("disagree"), decision) == []
+    whole = replace(analysis(), problems=())
+    decision = decide(whole, fail_on=fail_words("disagree"))
+    assert decision.exit is Exit.FAILED and decision.reasons == ("4 answers of booted kernels disagree",)
+    assert decide(replace(whole, proof=()), fail_on=fail_words("disagree")).exit is Exit.CLEAR
+    assert decide(whole, fail_on=fail_words("never")).exit is Exit.CLEAR
     with pytest.raises(SessionError, match="disagree"):
         fail_words("disagrees")
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
+from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.decision.exits import Exit, epilog
@@ -87,6 +88,8 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     )  # fmt: skip
     add_report_options(check)
     add_shard_option(check)
+    check.add_argument("--prove", action="store_true", help="boot both kernels and put what they do beside it")
+    add_boot_options(check)
     check.set_defaults(run="check:run")
 
     judge = commands.add_parser("judge", help="what single kernels do with objects")
@@ -100,9 +103,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     judge.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     judge.set_defaults(run="judge:run")
 
-    from kfuncscope.cli import prove
-
-    prove.add_parser(commands)
+    add_prove_parser(commands)
 
     relocate = commands.add_parser("relocate", help="what each CO-RE record becomes on a kernel")
     relocate.add_argument(
@@ -224,8 +225,6 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     gui = commands.add_parser("gui", help="open the window")
     gui.add_argument("files", nargs="*", metavar="F", help="a session, kernels, objects")
     gui.set_defaults(run="demo:run_gui")
-
-    from kfuncscope.cli.prove import add_boot_options
 
     know = commands.add_parser("knowledge", help="tables about kernel releases")
     actions = know.add_subparsers(dest="action", required=True)

@@ -25,7 +25,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 def run_probe(arguments: argparse.Namespace) -> int:
     """Boot each kernel given and keep its answers; what cannot be booted is named, and the others go on."""
     from kfuncscope.cli.given import tell
-    from kfuncscope.cli.prove import options_of, packages_of
+    from kfuncscope.cli.proving import options_of, packages_of
     from kfuncscope.intake.kernels import named_kernels
     from kfuncscope.kernel.kernel import open_kernel
     from kfuncscope.knowledge import probed

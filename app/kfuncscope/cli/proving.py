@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""``kfuncscope prove``: load the programs into the kernel itself, in a virtual machine, beside what is predicted."""
+"""Booting from the command line: options, progress, the table of answers; for ``prove``, ``check``, ``knowledge``."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from kfuncscope.cli.given import objects_of, section_types, split, tell
-from kfuncscope.cli.output import Painted, ProgressLine, clean, coloured, patient, say, table, write_json
+from kfuncscope.cli.given import section_types
+from kfuncscope.cli.output import Painted, ProgressLine, clean, coloured, patient, say, table
 from kfuncscope.errors import InputError, KernelError, UsageError
-from kfuncscope.intake.kernels import named_kernels
 from kfuncscope.intake.objects import object_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, Proof
 from kfuncscope.model.verdict import Tri
@@ -20,15 +19,12 @@ from kfuncscope.prove import prove
 from kfuncscope.prove.kernels import wanted_names
 from kfuncscope.prove.setup import Setup, read_setup
 from kfuncscope.report.proof import facts, proof_rows, totals
-from kfuncscope.rules.judge import ObjectJudgement
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.analyse import open_refs
 
 HEAD = ("agreement", "object", "program", "predicted", "seen", "line")
-_ONLY = {"breaks": Tri.NO, "unknown": Tri.UNKNOWN}
 _COLOURS = {Agreement.AGREE: "32", Agreement.DISAGREE: "31", Agreement.BEYOND: "33", Agreement.NOT_SEEN: "90"}
-FAILS, UNSEEN = 1, 3
 
 
 def options_of(arguments: argparse.Namespace) -> prove.Options:
@@ -41,35 +37,6 @@ def options_of(arguments: argparse.Namespace) -> prove.Options:
         setup=read_setup(arguments.setup) if arguments.setup else Setup(), attach=not arguments.no_attach,
         section_types=section_types(arguments),
     )  # fmt: skip
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Prove on every kernel given; exit status 1 where ``--fail-on disagree`` finds a disagreement."""
-    given, objects = split(arguments.kernel, arguments.objects)
-    options, wanted = options_of(arguments), _wanted(arguments.only)
-    files, problems = objects_of(objects)
-    found, bad = named_kernels(given)
-    problems += bad
-    proofs = []
-    for _, parts in found:
-        try:
-            kernel = open_kernel(parts)
-            subject = prove.prepare(kernel, packages_of(kernel, given), files, options, wanted)
-        except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
-            continue
-        problems += subject.problems
-        if arguments.plan:
-            print("\n".join(map(clean, prove.plan_lines(subject))))
-            continue
-        proofs.append(proved(subject))
-    if not arguments.plan:
-        _print(proofs, arguments)
-    status = tell(problems)
-    if any(one.seen == Tri.UNKNOWN for proof in proofs for one in proof.objects):
-        status = UNSEEN
-    failed = arguments.fail_on == "disagree" and any(p.disagreements for p in proofs)
-    return FAILS if failed else status
 
 
 def proved(subject: prove.Subject) -> Proof:
@@ -100,8 +67,13 @@ def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Na
         for kernel in open_refs(refs)[0]:
             given = [path for ref in refs for path in ref.files]
             try:
-                subject = prove.prepare(kernel, packages_of(kernel, given), files, options)
-                proofs.append(proved(subject))
+                proof = proved(prove.prepare(kernel, packages_of(kernel, given), files, options))
+                proofs.append(proof)
+                problems += [
+                    Problem(one.object, f"not proved on {proof.release}: {one.line or 'the boot ended early'}")
+                    for one in proof.objects
+                    if one.seen == Tri.UNKNOWN
+                ]
             except InputError as error:
                 problems.append(Problem(error.source, f"not proved: {error.reason}", error.offset))
     return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems))
@@ -114,29 +86,6 @@ def packages_of(kernel: Kernel, given: Sequence[str]) -> list[str]:
     if not mine:
         raise KernelError(kernel.label, "only a kernel in packages can be booted; give the packages themselves")
     return mine
-
-
-def _wanted(only: str | None) -> Callable[[ObjectJudgement], bool]:
-    words = only.split(",") if only else []
-    for word in words:
-        if word not in _ONLY:
-            raise UsageError("--only", f"{word!r} is neither breaks nor unknown")
-    answers = {_ONLY[word] for word in words}
-
-    def wanted(judged: ObjectJudgement) -> bool:
-        return not answers or bool(answers & {judged.loads, *(p.attaches for p in judged.programs)})
-
-    return wanted
-
-
-def _print(proofs: Sequence[Proof], arguments: argparse.Namespace) -> None:
-    if arguments.format == "json":
-        write_json(
-            {"format": "kfuncscope-proof", "format_version": 1, "proof": [dataclasses.asdict(p) for p in proofs]}
-        )
-        return
-    for proof in proofs:
-        print_proof(proof, arguments.all)
 
 
 def print_proof(proof: Proof, everything: bool = False) -> None:
