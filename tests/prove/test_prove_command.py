@@ -160,11 +160,24 @@ def test_qemu_that_is_missing_is_named_with_the_line_to_type(
 
 
 def test_check_proves_both_kernels(place: Place, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Exit status 3, for the image of this test holds no symbol table; nothing else is missing."""
     place.answers(("fine", 0))
     line = ["check", "--prove", "--accel", "tcg", "--guest", place.guest, "--format", "json"]
-    assert main([*line, "--old", place.image, "--new", place.image, "--fail-on", "disagree", "--", place.fine]) == 0
-    analysis = json.loads(capsysbinary.readouterr().out)["analysis"]
+    assert main([*line, "--old", place.image, "--new", place.image, "--fail-on", "disagree", "--", place.fine]) == 3
+    told = capsysbinary.readouterr()
+    analysis = json.loads(told.out)["analysis"]
     assert [p["release"] for p in analysis["proof"]] == ["7.3-arm64", "7.3-arm64"]
+    assert [o["agreement"] for p in analysis["proof"] for o in p["objects"]] == ["agree", "agree"]
+    assert [p["reason"] for p in analysis["problems"]] == ["no symbol table in this image"]
+
+
+def test_check_says_what_was_not_proved(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.answers(end=False)
+    line = ["check", "--prove", "--accel", "tcg", "--guest", place.guest, "--old", place.image, "--new", place.image]
+    assert main([*line, "--", place.fine]) == 3
+    assert "fine.bpf.o: not proved on 7.3-arm64: the boot ended early" in capsys.readouterr().err
+    bare = ["check", "--prove", "--guest", place.guest, "--old", place.image, "--new", place.image, place.bare]
+    assert main([*bare, "--", place.fine]) == 3
 
 
 def test_modules_in_which_something_was_found_are_wanted() -> None:
