@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
+from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.decision.exits import Exit, epilog
@@ -87,6 +88,8 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     )  # fmt: skip
     add_report_options(check)
     add_shard_option(check)
+    check.add_argument("--prove", action="store_true", help="boot both kernels and put what they do beside it")
+    add_boot_options(check)
     check.set_defaults(run="check:run")
 
     judge = commands.add_parser("judge", help="what single kernels do with objects")
@@ -99,6 +102,8 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     _objects(judge)
     judge.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     judge.set_defaults(run="judge:run")
+
+    add_prove_parser(commands)
 
     relocate = commands.add_parser("relocate", help="what each CO-RE record becomes on a kernel")
     relocate.add_argument(
@@ -228,6 +233,11 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, where the tree's Makefile does not tell")
     build.set_defaults(run="knowledge:run_build")
+    asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
+    asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")
+    asked.add_argument("--out", help="folder to write to (default: the user's own facts)")
+    add_boot_options(asked)
+    asked.set_defaults(run="knowledge:run_probe")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
 
     cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")

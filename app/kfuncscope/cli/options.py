@@ -23,7 +23,7 @@ KERNEL_HELP = "a file, folder or named parts of one kernel; give it again for mo
 FAIL_HELP = (
     "what makes the exit status 1 instead of what the policy blocks and wants reviewed, separated by commas: breaks, "
     "silent, risk, degrades, unknown, unread (inputs), blocked, needs-work (by the policy), new (not in the baseline, "
-    "or worse), never"
+    "or worse), disagree (a booted kernel with the prediction), never"
 )
 
 

@@ -22,7 +22,7 @@ from kfuncscope.model.unchecked import Unchecked, incomplete, unchecked
 from kfuncscope.model.verdict import Verdict
 
 VERDICT_WORDS = ("breaks", "silent", "risk", "degrades", "unknown")
-FAIL_WORDS = (*VERDICT_WORDS, "unread", "blocked", "needs-work", "new", "never")
+FAIL_WORDS = (*VERDICT_WORDS, "unread", "blocked", "needs-work", "new", "disagree", "never")
 
 
 class State(StrEnum):
@@ -198,6 +198,8 @@ def _sort(
             found.hits[word] = found.hits.get(word, 0) + 1
         fails = bool(hit) and "never" not in words if words else blocks
         (found.blocking if fails else found.review).append(row)
+    if "disagree" in words and (count := sum(proof.disagreements for proof in analysis.proof)):
+        found.hits["disagree"] = count
     return found
 
 
@@ -241,6 +243,8 @@ def _state(
 def _hit_sentence(word: str, count: int) -> str:
     if word in VERDICT_WORDS:
         return _said(count, "finding", f"with verdict {word.upper()}")
+    if word == "disagree":
+        return _said(count, "answer", "of a booted kernel disagrees", "of booted kernels disagree")
     one, more = {
         "new": ("is new or worse", "are new or worse"),
         "blocked": ("blocks by the policy", "block by the policy"),

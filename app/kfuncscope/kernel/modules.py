@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
 from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.errors import InputError
 from kfuncscope.storage.files import ModuleSearch, ModuleSections, Problem
@@ -157,7 +158,16 @@ class Modules:
             return True
         return bool(offsets) and bool(np.isin(self._names_in_base(module), np.array(offsets, dtype="<u4")).any())
 
+    def answering(self) -> list[str]:
+        """The modules in which something that was asked for so far is declared, sorted."""
+        return sorted({m for name in list(self._holding) for m, blob in self.named(name) if _declares(blob, name)})
+
     def named(self, name: str) -> list[tuple[str, Blob]]:
         """(module, blob) of the modules that may hold ``name``."""
         self.holding(name)
         return [(m, b) for m in self._holding[name] if (b := self.blob(m)) is not None]
+
+
+def _declares(blob: Blob, name: str) -> bool:
+    """Whether a blob has more of a name than a forward declaration."""
+    return any(blob.kind(i) != Kind.FWD for i in blob.own(name))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict, worst
 from kfuncscope.storage.files import Input, Place, Problem
 
@@ -61,13 +62,17 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Everything one run found. ``whatif`` lists the hypothetical changes that are in it; empty for a real result."""
+    """Everything one run found. ``whatif`` lists the hypothetical changes that are in it; empty for a real result.
+
+    ``proof`` holds what the kernels themselves answered, where they were booted.
+    """
 
     version: str
     arches: tuple[ArchResult, ...]
     objects: tuple[ObjectInfo, ...]
     problems: tuple[Problem, ...] = ()
     whatif: tuple[str, ...] = ()
+    proof: tuple[Proof, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

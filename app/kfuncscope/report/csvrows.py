@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from kfuncscope.decision.gate import Decision
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import rows
+from kfuncscope.report import proof
 from kfuncscope.report.safe import code
 from kfuncscope.report.summary import Report
 from kfuncscope.study.frame import COLUMNS, record
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
+_HEAD = (*COLUMNS, "decision", "proof")
 _CELL = 32_000  # spreadsheets take at most 32,767 characters in a cell
 
 
@@ -29,7 +31,7 @@ def render(report: Report) -> bytes:
     where the object was not judged; "equal object" one place of an object that was found in several, in ``name``;
     "decision" the headline in ``name``, the exit status in ``class`` and the reasons in ``message``.
     """
-    return table([*COLUMNS, "decision"], [*_findings(report.analysis, report.decision), *_inputs(report)])
+    return table(_HEAD, [*_findings(report.analysis, report.decision), *_inputs(report)])
 
 
 def _inputs(report: Report) -> Iterator[list[str | int]]:
@@ -48,12 +50,13 @@ def _inputs(report: Report) -> Iterator[list[str | int]]:
 
 
 def _row(**given: str) -> list[str | int]:
-    return [given.get(column, 0 if column in ("severity", "line") else "") for column in (*COLUMNS, "decision")]
+    return [given.get(column, 0 if column in ("severity", "line") else "") for column in _HEAD]
 
 
 def findings(analysis: Analysis, decision: Decision | None = None) -> bytes:
-    """All findings, columns as in ``study.frame`` and ``decision`` (blocks, review, tolerated or nothing)."""
-    return table([*COLUMNS, "decision"], _findings(analysis, decision))
+    """All findings, columns as in ``study.frame``, ``decision`` (blocks, review, tolerated or nothing) and ``proof``
+    (what booted kernels did with the program)."""
+    return table(_HEAD, _findings(analysis, decision))
 
 
 def _findings(analysis: Analysis, decision: Decision | None) -> Iterator[list[str | int]]:
@@ -62,7 +65,10 @@ def _findings(analysis: Analysis, decision: Decision | None) -> Iterator[list[st
         stands |= {row.key: "review" for row in decision.review}
         stands |= {row.key: "blocks" for row in decision.blocking}
         stands |= {row.key: "tolerated" for row, _ in decision.tolerated}
-    yield from ([*record(row).values(), stands.get(row.key, "")] for row in rows(analysis))
+    proved = proof.answers(analysis)
+    for row in rows(analysis):
+        told = proof.words(proved.get((row.arch, row.object, row.program), []))
+        yield [*record(row).values(), stands.get(row.key, ""), told]
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str | int | float]]) -> bytes:

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from kfuncscope.decision.policy import now
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
-from kfuncscope.report import diff, svg
+from kfuncscope.report import diff, proof, svg
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import CONFIDENCES, LOOKS, REACHES, SHORT_REACH, STATE_WORDS, plural, size
@@ -62,6 +62,7 @@ def environment() -> jinja2.Environment:
         severity=SEVERITY,
         marked=_marked,
         state_words=STATE_WORDS,
+        proof=proof,
         by_reason=by_reason,
         by_arches=by_arches,
         V=Verdict,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from kfuncscope.decision.exits import Exit
+from kfuncscope.model.proof import Agreement, Proof
 from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict, Verdict
+from kfuncscope.report.proof import proof_rows
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 
@@ -27,6 +29,7 @@ def render(report: Report) -> bytes:
     for row in report.decision.blocking:
         blocking[row.arch, row.object, row.program].append(row)
     suites = [_decision(report), *(_suite(report, i, blocking) for i in range(len(report.arches))), *_inputs(report)]
+    suites += [_proof_suite(one) for one in report.analysis.proof]
     tests, failures = sum(len(s.cases) for s in suites), sum(s.failures for s in suites)
     counts = _counts(tests, failures, sum(s.errors for s in suites), sum(s.skipped for s in suites))
     head = f"<testsuites name={_attribute(f'kfuncscope {report.title}')} {counts}>"
@@ -98,6 +101,21 @@ def _suite(report: Report, number: int, blocking: dict[tuple[str, str, str], lis
             cases.append(_case(f"{arch.arch}.{obj.object}", name or "(object)", body))
     label = f"{arch.arch}: {arch.old.label} → {arch.new.label}"
     return _Suite(label, cases, failures, 0, skipped)
+
+
+def _proof_suite(one: Proof) -> _Suite:
+    """A booted kernel: what disagrees fails, what was not seen or is beyond the files is skipped."""
+    cases: list[str] = []
+    failures = skipped = 0
+    for row in proof_rows(one, everything=True):
+        said = f"predicted: {row.predicted}; seen: {row.seen}; {row.line}"
+        body = ""
+        if row.agreement is Agreement.DISAGREE:
+            body, failures = f'<failure type="disagree" message={_attribute(said)}/>', failures + 1
+        elif row.agreement is not Agreement.AGREE:
+            body, skipped = f"<skipped message={_attribute(f'{row.agreement.value}; {said}')}/>", skipped + 1
+        cases.append(_case(f"{one.arch}.proof.{row.object}", row.program or "(object)", body))
+    return _Suite(f"proof by booting: {one.arch} {one.release}", cases, failures, 0, skipped)
 
 
 def _quiet(verdict: Verdict, obj: ObjectVerdict, program: ProgramVerdict | None) -> str:

@@ -11,6 +11,7 @@ from kfuncscope.model.analysis import ObjectInfo
 from kfuncscope.model.rows import Group
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import Finding, Verdict
+from kfuncscope.report import proof
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import LOOKS, REACHES, STATE_WORDS, plural
@@ -80,6 +81,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.comparison is not None:
         yield from _comparison(report.comparison)
     yield from _findings(report)
+    yield from _proof(report)
     yield from _unchecked(report)
     yield from _waivers(report)
     yield from _inputs(report)
@@ -190,6 +192,24 @@ def _evidence(finding: Finding) -> Iterator[str]:
         yield from ("", f"Remedy: {plain(finding.remedy.text, 1000)}")
         if finding.remedy.code:
             yield from ("", block(finding.remedy.code), "")
+
+
+def _proof(report: Report) -> Iterator[str]:
+    for one in report.analysis.proof:
+        yield f"## Proof by booting: {plain(one.arch)}, {plain(one.release)}"
+        yield ""
+        yield f"{plain(proof.totals(one))}.  "
+        yield f"{plain(proof.facts(one), 500)}"
+        yield from (f"- {plain(note)}" for note in one.notes)
+        yield ""
+        listed = proof.proof_rows(one)
+        if listed:
+            body = ([r.agreement.value, span(r.object), span(r.program) if r.program else "whole object",
+                     r.predicted, r.seen, plain(r.line)] for r in listed[:_MOST])  # fmt: skip
+            yield from table(["Agreement", "Object", "Program", "Predicted", "Seen", "The kernel's own line"], body)
+        if len(listed) > _MOST:
+            yield f"and {len(listed) - _MOST} more in the JSON report"
+        yield ""
 
 
 def _unchecked(report: Report) -> Iterator[str]:

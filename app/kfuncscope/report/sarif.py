@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 from kfuncscope.decision.exits import Exit
 from kfuncscope.model.analysis import ObjectInfo
+from kfuncscope.model.proof import ProgramProof
 from kfuncscope.model.rows import Row, notable, rows
 from kfuncscope.model.verdict import Finding, Site, Verdict
+from kfuncscope.report import proof
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.storage.files import Input
@@ -24,6 +26,7 @@ _LEVELS = {
 }
 _KINDS = {Verdict.UNKNOWN: "open", Verdict.ALREADY_BROKEN: "informational", Verdict.FIXED: "pass"}
 _MOST_SITES = 20
+Answers = dict[tuple[str, str, str], list[tuple[str, ProgramProof]]]
 
 
 def render(report: Report) -> bytes:
@@ -32,6 +35,7 @@ def render(report: Report) -> bytes:
     names = sorted({_rule(row.finding) for row in listed})
     baseline = _baseline(report)
     index = {name: i for i, name in enumerate(names)}
+    answers = proof.answers(report.analysis)
     run = {
         "tool": {"driver": _driver(report, names)},
         "automationDetails": {"id": f"kfuncscope/{visible(report.title)}/"},
@@ -41,7 +45,7 @@ def render(report: Report) -> bytes:
             *(_artifact(Input(path, o.sha256, o.size)) for o in report.analysis.objects for path in _paths(o)),
         ],
         "invocations": [_invocation(report)],
-        "results": [_result(report, row, index, baseline) for row in listed],
+        "results": [_result(report, row, index, baseline, answers) for row in listed],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return (json.dumps(log, indent=1, ensure_ascii=True) + "\n").encode("ascii")
@@ -101,7 +105,9 @@ def _notification(kind: str, level: str, text: str) -> dict[str, Any]:
     return {"descriptor": {"id": kind}, "level": level, "message": {"text": visible(text, 1000)}}
 
 
-def _result(report: Report, row: Row, index: dict[str, int], baseline: dict[str, str] | None) -> dict[str, Any]:
+def _result(
+    report: Report, row: Row, index: dict[str, int], baseline: dict[str, str] | None, answers: Answers
+) -> dict[str, Any]:
     finding = row.finding
     rule = _rule(finding)
     made: dict[str, Any] = {
@@ -113,7 +119,7 @@ def _result(report: Report, row: Row, index: dict[str, int], baseline: dict[str,
         "locations": _locations(report, row),
         "partialFingerprints": {"kfuncscopeKey/v1": row.key},
         "rank": report.risk.findings[row.key].score if row.key in report.risk.findings else 0.0,
-        "properties": _properties(row),
+        "properties": _properties(row, answers),
     }
     if row.key in report.waived:
         waiver = report.waived[row.key]
@@ -141,9 +147,9 @@ def _message(row: Row) -> str:
     )
 
 
-def _properties(row: Row) -> dict[str, Any]:
+def _properties(row: Row, answers: Answers) -> dict[str, Any]:
     finding = row.finding
-    return {
+    made: dict[str, Any] = {
         "arch": visible(row.arch),
         "package": visible(row.package),
         "verdict": finding.verdict.value,
@@ -153,6 +159,18 @@ def _properties(row: Row) -> dict[str, Any]:
         "old": code(finding.evidence.old),
         "new": code(finding.evidence.new),
     }
+    if proved := answers.get((row.arch, row.object, row.program)):
+        made["proof"] = [
+            {
+                "kernel": visible(release),
+                "agreement": p.agreement.value,
+                "seenLoads": p.seen_loads.value,
+                "seenAttaches": p.seen_attaches.value,
+                "line": visible(p.line, 1000),
+            }
+            for release, p in proved
+        ]
+    return made
 
 
 def _locations(report: Report, row: Row) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.proof import Proof
 from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.jsonform import Shard
 
@@ -65,6 +66,7 @@ def merge(parts: Sequence[tuple[Analysis, Shard | None]]) -> Analysis:
         arches=tuple(_merge_arch([a.arches[i] for a in ordered]) for i in range(len(first.arches))),
         objects=tuple(infos),
         problems=_union([a.problems for a in ordered]),
+        proof=_proofs([a.proof for a in ordered]),
     )
 
 
@@ -96,6 +98,21 @@ def _check_same_run(first: Analysis, other: Analysis) -> None:
 def _merge_arch(results: Sequence[ArchResult]) -> ArchResult:
     objects = sorted((o for r in results for o in r.objects), key=lambda o: o.object)
     return replace(results[0], objects=tuple(objects))
+
+
+def _proofs(lists: Sequence[tuple[Proof, ...]]) -> tuple[Proof, ...]:
+    """The proofs of all shards, one for each kernel: each shard proved its own objects."""
+    merged: dict[tuple[str, str, str], Proof] = {}
+    for proof in (p for listed in lists for p in listed):
+        key = (proof.arch, proof.release, proof.image_sha256)
+        known = merged.get(key)
+        if known is None:
+            merged[key] = proof
+            continue
+        objects = tuple(sorted((*known.objects, *proof.objects), key=lambda o: o.object))
+        notes = tuple(dict.fromkeys((*known.notes, *proof.notes)))
+        merged[key] = replace(known, objects=objects, notes=notes, seconds=known.seconds + proof.seconds)
+    return tuple(merged.values())
 
 
 def _union(lists: Sequence[tuple[Problem, ...]]) -> tuple[Problem, ...]:

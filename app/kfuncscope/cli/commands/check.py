@@ -32,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = analyse(session(arguments), progress, arguments.workers, shard)
     finally:
         progress.end()
+    if arguments.prove:
+        from kfuncscope.cli.proving import proved_analysis
+
+        analysis = proved_analysis(analysis, session(arguments), arguments)
     decision, found = decided(analysis, arguments)
     with patient():
         if arguments.format == "json":
@@ -54,6 +58,11 @@ def print_analysis(analysis: Analysis, decision: Decision | None = None, everyth
         print(clean(line))
     for info in shared(analysis):
         print(f"equal in {len(info.places)} places: {clean(info.name)}: {clean(', '.join(map(place, info.places)))}")
+    if analysis.proof:
+        from kfuncscope.cli.proving import print_proof
+
+        for proof in analysis.proof:
+            print_proof(proof, everything)
     _print_elsewhere(analysis)
     _print_unchecked(all_unchecked(analysis, decision))
     _print_decision(decision)

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from kfuncscope.cli.output import clean, clean_lines
+from kfuncscope.errors import InputError
 from kfuncscope.knowledge import knowledge
 from kfuncscope.knowledge.tables import user_tables
 
@@ -19,6 +20,39 @@ def run_build(arguments: argparse.Namespace) -> int:
     report = build(Path(arguments.tree), out, arguments.release)
     print(clean_lines(str(report)))
     return 0
+
+
+def run_probe(arguments: argparse.Namespace) -> int:
+    """Boot each kernel given and keep its answers; what cannot be booted is named, and the others go on."""
+    from kfuncscope.cli.given import tell
+    from kfuncscope.cli.proving import options_of, packages_of
+    from kfuncscope.intake.kernels import named_kernels
+    from kfuncscope.kernel.kernel import open_kernel
+    from kfuncscope.knowledge import probed
+    from kfuncscope.prove.probe import probe
+    from kfuncscope.storage.files import Problem
+    from kfuncscope.storage.writing import write_file
+
+    options = options_of(arguments)
+    found, problems = named_kernels(arguments.packages)
+    folder = Path(arguments.out) if arguments.out else probed.user_folder_of_facts()
+    for _, parts in found:
+        try:
+            kernel = open_kernel(parts)
+            made = probe(kernel, packages_of(kernel, arguments.packages), options)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{made.probed.image_sha256}.json"
+            write_file(str(path), probed.dumps(made.probed))
+        except InputError as error:
+            problems.append(Problem(error.source, error.reason, error.offset))
+            continue
+        boot = made.run.boots[-1]
+        took = f"{boot.seconds:.0f} s ({boot.accel})"
+        print(f"{clean(made.probed.release)} {made.probed.arch}: {made.tried} questions, {took}")
+        print(f"  {clean(str(path))}")
+        for note in made.notes:
+            print(f"  {clean(note)}")
+    return tell(problems)
 
 
 def run_list(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Booting from the command line: options, progress, the table of answers; for ``prove``, ``check``, ``knowledge``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+
+from kfuncscope.cli.given import section_types
+from kfuncscope.cli.output import Painted, ProgressLine, clean, coloured, patient, say, table
+from kfuncscope.errors import InputError, KernelError, UsageError
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.proof import Agreement, ObjectProof, Proof
+from kfuncscope.model.verdict import Tri
+from kfuncscope.prove import prove
+from kfuncscope.prove.kernels import wanted_names
+from kfuncscope.prove.setup import Setup, read_setup
+from kfuncscope.report.proof import facts, proof_rows, totals
+from kfuncscope.session.session import Session
+from kfuncscope.storage.files import Problem
+from kfuncscope.upgrade.analyse import open_refs
+
+HEAD = ("agreement", "object", "program", "predicted", "seen", "line")
+_COLOURS = {Agreement.AGREE: "32", Agreement.DISAGREE: "31", Agreement.BEYOND: "33", Agreement.NOT_SEEN: "90"}
+
+
+def options_of(arguments: argparse.Namespace) -> prove.Options:
+    """The options as the engine takes them. Raises InputError for a set-up file that cannot be read."""
+    if not 1 <= arguments.timeout <= 3600:
+        raise UsageError("--timeout", "a number of seconds from 1 to 3600 expected")
+    modules = None if arguments.modules == "auto" else tuple(wanted_names(arguments.modules.replace("none", "")))
+    return prove.Options(
+        accel=arguments.accel, seconds=arguments.timeout, guest=tuple(arguments.guest), modules=modules,
+        setup=read_setup(arguments.setup) if arguments.setup else Setup(), attach=not arguments.no_attach,
+        section_types=section_types(arguments),
+    )  # fmt: skip
+
+
+def proved(subject: prove.Subject) -> Proof:
+    """Boot with a line of progress; Ctrl+C ends the guest and keeps what was seen."""
+    progress = ProgressLine()
+    count = 0
+
+    def on_object(one: ObjectProof) -> None:
+        nonlocal count
+        count += 1
+        progress(count, len(subject.tasks), one.object)
+
+    try:
+        progress(0, len(subject.tasks), f"booting {subject.kernel.release}")
+        return prove.run(subject, on_object)
+    finally:
+        progress.end()
+
+
+def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Namespace) -> Analysis:
+    """The analysis with what both kernels of each architecture answered; one that cannot be booted is a problem."""
+    options = options_of(arguments)
+    files, _ = object_files(session.objects)
+    wanted = {info.sha256 for info in analysis.objects}
+    files = [file for file in files if file.sha256 in wanted]
+    proofs, problems = [], list(analysis.problems)
+    for refs in (session.old, session.new):
+        for kernel in open_refs(refs)[0]:
+            given = [path for ref in refs for path in ref.files]
+            try:
+                proof = proved(prove.prepare(kernel, packages_of(kernel, given), files, options))
+                proofs.append(proof)
+                problems += [
+                    Problem(one.object, f"not proved on {proof.release}: {one.line or 'the boot ended early'}")
+                    for one in proof.objects
+                    if one.seen == Tri.UNKNOWN
+                ]
+            except InputError as error:
+                problems.append(Problem(error.source, f"not proved: {error.reason}", error.offset))
+    return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems))
+
+
+def packages_of(kernel: Kernel, given: Sequence[str]) -> list[str]:
+    """The files that this kernel came from, as they were given."""
+    paths = {entry.path for entry in kernel.files.inputs}
+    mine = [path for path in given if path in paths]
+    if not mine:
+        raise KernelError(kernel.label, "only a kernel in packages can be booted; give the packages themselves")
+    return mine
+
+
+def print_proof(proof: Proof, everything: bool = False) -> None:
+    """One kernel's proof as a table: what disagrees first; what agrees only where everything is asked for."""
+    with patient():
+        print(f"{proof.arch}: {clean(proof.release)}   {totals(proof)}")
+        print(f"  {clean(facts(proof))}")
+    rows = [
+        (_word(row.agreement), row.object, row.program or "(whole object)", row.predicted, row.seen, row.line)
+        for row in proof_rows(proof, everything)
+    ]
+    if rows:
+        table(HEAD, rows)
+    for note in proof.notes:
+        say(f"kfuncscope: {clean(note)}")
+
+
+def _word(agreement: Agreement) -> str:
+    return Painted(f"\033[{_COLOURS[agreement]}m{agreement.value}\033[0m") if coloured() else agreement.value

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Facts that a kernel itself gave when it was booted and asked: above every table, valid for that one image.
+
+A file holds one kernel's answers as JSON, named after the SHA-256 of its image: the user's own below
+``$XDG_DATA_HOME/kfuncscope/probed``, those that are shipped below ``resources/probed`` (compressed with xz).
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kfuncscope.errors import KnowledgeError
+from kfuncscope.resources import resource, user_folder
+
+FORMAT, VERSION = "kfuncscope-probed", 1
+_LIMIT = 64 << 20
+
+
+@dataclass(slots=True)
+class Probed:
+    """One kernel's answers; every list is sorted, every name as the kernel spells it.
+
+    ``helpers`` and ``kfuncs``: caller (``XDP``, ``CGROUP_SOCK_ADDR/CGROUP_INET4_BIND``, ``TRACING/fentry``,
+    ``LSM/lsm.s``, ``STRUCT_OPS/tcp_congestion_ops``) → what it may call; ``refused``: callers of which no program
+    loads at all. ``lsm`` and ``lsm_sleepable``: hooks to which a program, or one that sleeps, may attach.
+    ``null_arguments``: tracepoint → arguments, from 0, that may be NULL; tracepoints without any are left out.
+    ``instructions``: see prove.questions. ``attach_types``: program type → expected attach types it loads with.
+    ``struct_ops``: type → members that a program may implement. ``maps``: map type → the bits of single flags it may
+    be created with, None where it cannot be created. ``failed``: questions that could not be asked.
+    """
+
+    image_sha256: str
+    release: str
+    arch: str
+    helpers: dict[str, list[str]] = field(default_factory=dict)
+    kfuncs: dict[str, list[str]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    lsm: list[str] = field(default_factory=list)
+    lsm_sleepable: list[str] = field(default_factory=list)
+    null_arguments: dict[str, list[int]] = field(default_factory=dict)
+    instructions: dict[str, bool] = field(default_factory=dict)
+    attach_types: dict[str, list[str]] = field(default_factory=dict)
+    struct_ops: dict[str, list[str]] = field(default_factory=dict)
+    maps: dict[str, list[int] | None] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    provenance: str = ""
+
+
+def dumps(probed: Probed) -> bytes:
+    """The file's bytes; equal facts make equal bytes."""
+    form = {"format": FORMAT, "format_version": VERSION, **asdict(probed)}
+    return (json.dumps(form, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def loads(data: bytes, source: str) -> Probed:
+    """Facts from a file's bytes. Raises KnowledgeError naming the entry that is not as documented."""
+    try:
+        form = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise KnowledgeError(source, f"not JSON: {error}") from error
+    if not isinstance(form, dict) or form.get("format") != FORMAT or form.get("format_version") != VERSION:
+        raise KnowledgeError(source, f"not facts of a probed kernel: format {FORMAT!r} version {VERSION} expected")
+    given = {f.name: form[f.name] for f in fields(Probed) if f.name in form}
+    for name, value in given.items():
+        if not _fits(name, value):
+            raise KnowledgeError(source, f"{name} is not as documented")
+    try:
+        return Probed(**given)
+    except TypeError as error:
+        raise KnowledgeError(source, f"an entry is missing: {error}") from error
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in ("image_sha256", "release", "arch", "provenance"):
+        return isinstance(value, str)
+    if name in ("refused", "lsm", "lsm_sleepable", "failed"):
+        return _list_of(value, str)
+    if not isinstance(value, dict):
+        return False
+    if name == "instructions":
+        return all(type(v) is bool for v in value.values())
+    kind = int if name in ("null_arguments", "maps") else str
+    return all(_list_of(v, kind) or (v is None and name == "maps") for v in value.values())
+
+
+def _list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(type(one) is kind for one in value)
+
+
+def user_folder_of_facts() -> Path:
+    """Where the user's own facts are kept."""
+    return user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "probed"
+
+
+def for_image(sha256: str | None) -> Probed | None:
+    """The facts of the image with this SHA-256, the user's own first; None where it was never asked."""
+    if not sha256 or not sha256.isalnum():
+        return None
+    return _read(user_folder_of_facts() / f"{sha256}.json") or _read(resource("probed") / f"{sha256}.json.xz")
+
+
+@cache
+def _read(path: Path) -> Probed | None:
+    try:
+        data = path.read_bytes()
+        return loads(lzma.decompress(data) if path.suffix == ".xz" else data[:_LIMIT], str(path))
+    except (OSError, lzma.LZMAError):
+        return None

@@ -1,0 +1,216 @@
+#!/py -ISB
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Process 1 of a guest that is asked for facts: tries thousands of minimal programs and maps through ``bpf()``.
+
+The plan says what to try (see prove.questions); this file only tries. An answer is one bit, so those of one kind and
+one caller are sent as a bitmap in hex, the first question being bit 0 of the first byte.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kfuncscope.prove.agent import Plan, Wire
+
+MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
+LOG_STATS, LOG_SIZE = 4, 4096  # BPF_LOG_STATS: errors without a line for each instruction
+
+
+def insn(order: str, op: int, dst: int = 0, src: int = 0, off: int = 0, imm: int = 0) -> bytes:
+    """One instruction in the byte order ``order``; the register nibbles are swapped on big endian."""
+    registers = dst | src << 4 if order == "<" else dst << 4 | src
+    return struct.pack(order + "BBhi", op, registers, off, imm)
+
+
+def bitmap(bits: Iterable[bool]) -> str:
+    """Bits as hex, the first one lowest."""
+    value = sum(1 << at for at, bit in enumerate(bits) if bit)
+    return value.to_bytes((value.bit_length() + 7) // 8 or 1, "little").hex()
+
+
+class Kernel:
+    """The bpf() system call."""
+
+    def __init__(self, number: int) -> None:
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.number = number
+        self.order = "<" if sys.byteorder == "little" else ">"
+        self.licence = ctypes.create_string_buffer(b"GPL")
+        self.log = ctypes.create_string_buffer(LOG_SIZE)
+        self.exit = insn(self.order, 0x95)
+        self.zero = insn(self.order, 0xB7) + self.exit  # return 0
+        self.tried = 0
+
+    def call(self, command: int, attr: bytes) -> int:
+        """A file descriptor, or a negative errno. A transient failure (a signal, memory) is tried again."""
+        buffer = ctypes.create_string_buffer(attr, len(attr))
+        for _ in range(3):
+            self.tried += 1
+            fd: int = self.libc.syscall(self.number, command, buffer, len(attr))
+            if fd >= 0 or ctypes.get_errno() != errno.EAGAIN:
+                break
+        return fd if fd >= 0 else -ctypes.get_errno()
+
+    def load(self, caller: list[int], code: bytes) -> int:
+        """Load a program and let it go again: 0, or a negative errno with the verifier's words in ``log``.
+
+        ``caller`` is [program type, expected attach type, attach BTF id, flags].
+        """
+        kind, attach_type, btf_id, flags = caller
+        self.log[0] = b"\0"
+        code_at = ctypes.create_string_buffer(code, len(code))
+        attr = struct.pack(
+            "=IIQQIIQII16sIIIIQIIQII", kind, len(code) // 8, ctypes.addressof(code_at), ctypes.addressof(self.licence),
+            LOG_STATS, LOG_SIZE, ctypes.addressof(self.log), 0, flags, b"", 0, attach_type, 0, 0, 0, 0, 0, 0, 0, btf_id,
+        )  # fmt: skip
+        fd = self.call(PROG_LOAD, attr)
+        if fd >= 0:
+            os.close(fd)
+            return 0
+        return fd
+
+    def said(self, *words: bytes) -> bool:
+        """Whether the verifier used one of these words for the last program."""
+        text = self.log.value
+        return any(word in text for word in words)
+
+
+def helpers(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which helpers each caller may call."""
+    last = plan["last_helper"]
+    for name, caller in plan["callers"]:
+        if kernel.load(caller, kernel.zero) == -errno.EINVAL and not kernel.log.value:
+            wire.send("fact", k="caller_refused", n=name, v="")
+            continue
+        bits = []
+        for number in range(1, last + 1):
+            rc = kernel.load(caller, insn(kernel.order, 0x85, imm=number) + kernel.exit)
+            refused = kernel.said(b"unknown func", b"invalid func", b"cannot use helper", b"helper call is not allowed")
+            bits.append(rc == 0 or (not refused and bool(kernel.log.value)))
+        wire.send("fact", k="helpers", n=name, v=bitmap(bits))
+
+
+def kfuncs(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which kfuncs of vmlinux each caller may call."""
+    for name, caller in plan["callers"]:
+        bits = []
+        for btf_id in plan["kfuncs"]:
+            rc = kernel.load(caller, insn(kernel.order, 0x85, src=2, imm=btf_id) + kernel.exit)
+            refused = kernel.said(
+                b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call kernel"
+            )
+            bits.append(rc == 0 or (not refused and bool(kernel.log.value)))
+        wire.send("fact", k="kfuncs", n=name, v=bitmap(bits))
+
+
+def hooks(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which LSM hooks a program may attach to, and where it may sleep."""
+    kind, attach_type, sleepable = plan["lsm"]
+    for word, flags in (("lsm", 0), ("lsm_sleepable", sleepable)):
+        bits = [kernel.load([kind, attach_type, btf_id, flags], kernel.zero) == 0 for btf_id in plan["hooks"]]
+        for at in range(0, len(bits), 1024):
+            wire.send("fact", k=word, n=str(at), v=bitmap(bits[at : at + 1024]))
+
+
+def null_arguments(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which arguments of each tracepoint the verifier takes for maybe NULL: reading through one says so."""
+    kind, attach_type = plan["tracing"]
+    for name, btf_id, places in plan["tracepoints"]:
+        bits = [False] * 12
+        for place in places:
+            code = insn(kernel.order, 0x79, 1, 1, 8 * place) + insn(kernel.order, 0x71, 2, 1) + kernel.zero
+            rc = kernel.load([kind, attach_type, btf_id, 0], code)
+            bits[place] = rc != 0 and kernel.said(b"or_null_")
+        if any(bits):
+            wire.send("fact", k="null", n=name, v=bitmap(bits))
+    wire.send("fact", k="null_asked", n="", v=str(len(plan["tracepoints"])))
+
+
+def instructions(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which instructions and constructs load in a plain program, each by its name."""
+    for name, code in plan["instructions"]:
+        rc = kernel.load([1, 0, 0, 0], bytes.fromhex(code))
+        wire.send("fact", k="instruction", n=name, v=str(rc))
+
+
+def attach_types(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which expected attach types each program type takes when it is loaded."""
+    for name, kind in plan["types"]:
+        bits = [
+            kernel.load([kind, attach_type, 0, 0], kernel.zero) == 0 or bool(kernel.log.value)
+            for attach_type in range(plan["last_attach_type"] + 1)
+        ]
+        wire.send("fact", k="attach_types", n=name, v=bitmap(bits))
+
+
+def members(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which members of each struct_ops type a program may implement."""
+    for name, btf_id, places in plan["struct_ops"]:
+        bits = []
+        for place in places:
+            rc = kernel.load([plan["struct_ops_type"], place, btf_id, 0], kernel.zero)
+            bits.append(rc == 0 or not kernel.said(b"unsupported member", b"is not supported", b"not found"))
+        wire.send("fact", k="struct_ops", n=name, v=bitmap(bits))
+
+
+def maps(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which map types can be created, and with which single flags."""
+    inner = kernel.call(MAP_CREATE, struct.pack("=5I", 2, 4, 4, 1, 0))
+    blob = bytes.fromhex(plan["map_btf"])
+    held = ctypes.create_string_buffer(blob, len(blob))
+    btf = kernel.call(BTF_LOAD, struct.pack("=QQIII", ctypes.addressof(held), 0, len(blob), 0, 0))
+    for name, kind, key, value, entries, flags, types in plan["maps"]:
+        fixed = (kind, key, value, entries)
+
+        def create(all_flags: int) -> int:
+            fd = kernel.call(
+                MAP_CREATE,
+                struct.pack("=6I", *fixed, all_flags, inner if "inner" in types else 0)  # noqa: B023
+                + struct.pack("=I16sIIIIII", 0, b"", 0, *((btf, 1, 1) if "btf" in types else (0, 0, 0)), 0, 0),  # noqa: B023
+            )
+            if fd >= 0:
+                os.close(fd)
+            return min(fd, 0)
+
+        rc = create(flags)
+        bits = [rc == 0 and create(flags | 1 << bit) == 0 for bit in range(plan["map_flags"])]
+        wire.send("fact", k="map", n=name, v=f"{rc} {bitmap(bits)}")
+
+
+STEPS: tuple[Callable[[Kernel, Plan, Wire], None], ...] = (
+    instructions, maps, attach_types, members, hooks, helpers, kfuncs, null_arguments,
+)  # fmt: skip
+
+
+def probe(wire: Wire, plan: Plan) -> None:
+    """Ask everything; each step in turn, and one that fails is reported while the others go on."""
+    from kfuncscope.prove.agent import described
+
+    wire.send("ready", libbpf="")
+    kernel = Kernel(plan["bpf"])
+    for step in STEPS:
+        try:
+            step(kernel, plan, wire)
+        except BaseException as error:
+            wire.send("fact", k="failed", n=step.__name__, v=described(error))
+    wire.send("fact", k="tried", n="", v=str(kernel.tried))
+
+
+def start() -> None:
+    """Find the agent beside this file and run."""
+    sys.path.insert(0, "/")
+    from kfuncscope.prove import agent
+
+    agent.main(probe)
+
+
+if __name__ == "__main__" and os.getpid() == 1:
+    start()
