@@ -107,7 +107,7 @@ class CtxUse(NamedTuple):
 
 
 class LaterInsn(NamedTuple):
-    """An instruction newer than 6.1: position in ``Program.functions``, index there, and its name."""
+    """An instruction newer than 6.1: position in ``Program.functions``, place there, and its name."""
 
     position: int
     at: int

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from kfuncscope.knowledge.common import newest_first
+from kfuncscope.knowledge.knowledge import for_release, releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class SecDef:
 
 
 @cache
-def sec_defs(release: str = "") -> tuple[SecDef, ...]:
+def sec_defs(release: str | None = None) -> tuple[SecDef, ...]:
     """libbpf's table as a kernel release has it, in its order: the first hit wins.
 
     Where no release is named: the newest, then what others have beside it, as tables of a user's own may.
     """
     found: dict[str, SecDef] = {}
-    for table in newest_first("sec_defs", release):
-        for pattern, prog_type, attach_type, flags, _ in table["rows"]:
-            found.setdefault(pattern, SecDef(pattern, prog_type, attach_type, frozenset(flags)))
+    for name in [release] if release else reversed(releases()):
+        for row in for_release(name).sec_defs:
+            found.setdefault(row[0], SecDef(*row))
     return tuple(found.values())
 
 

@@ -110,11 +110,13 @@ def header_fields(data: bytes | memoryview, at: int = 0) -> Fields | None:
     endian = MAGICS.get(bytes(data[at : at + 2]))
     if endian is None or at + HEADER_MIN > len(data):
         return None
-    fields = struct.unpack_from(f"{endian}BB5I", data, at + 2)
-    layout: tuple[int, ...] = (0, 0)
-    if fields[2] >= HEADER_FULL and at + HEADER_FULL <= len(data):
-        layout = struct.unpack_from(f"{endian}2I", data, at + HEADER_MIN)
-    return Fields(endian, *fields, *layout)
+    version, flags, hdr_len, type_off, type_len, str_off, str_len = struct.unpack_from(f"{endian}BB5I", data, at + 2)
+    layout_off, layout_len = 0, 0
+    if hdr_len >= HEADER_FULL and at + HEADER_FULL <= len(data):
+        layout_off, layout_len = struct.unpack_from(f"{endian}2I", data, at + HEADER_MIN)
+    return Fields(
+        endian, version, flags, hdr_len, type_off, type_len, str_off, str_len, layout_off, layout_len
+    )  # fmt: skip
 
 
 def endianness(data: bytes | memoryview, source: str) -> str:

@@ -208,6 +208,7 @@ def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.Argument
     obj = commands.add_parser("object", help="what an object needs")
     _objects(obj)
     obj.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
+    obj.add_argument("--elf", action="store_true", help="the ELF sections of each object, too")
     obj.set_defaults(run="inspect:run_object")
 
     rule = commands.add_parser("rule", help="what a rule (R-7.10) or a failure code (kfunc_not_found) means")

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The tar (ustar, GNU, pax) and cpio (newc) formats as streams of entries; small, bounded and never on disk."""
+"""The tar (ustar, GNU, pax) and cpio (newc) formats as streams of entries; small, bounded and never on disk.
+
+Not by ``tarfile``, whose bounds do not hold (tests show each): as a stream it ends without a word at a damaged header
+in the middle and where the end mark is missing, so that what follows would be skipped in silence, and it reads a pax
+header of any size into memory, four times over. For the cpio format Python has no reader.
+"""
 
 from __future__ import annotations
 

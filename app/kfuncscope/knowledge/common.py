@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Tables that are of no one release, and rows that every release adds to: the packaged ones and a user's own together.
+"""Tables that are of no one release: the packaged ones and a user's own together.
 
-One path for all: what the packaged folder has, ``tables.user_tables()`` may have too, and its rows come first.
+One path for all: what the packaged folder has, ``tables.user_tables()`` may have too, and its rows win.
 """
 
 from __future__ import annotations
@@ -32,10 +32,3 @@ def _merged(table: str, roots: tuple[Path, ...]) -> dict[str, Any]:
             known = made.get(key)
             made[key] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
     return made
-
-
-def newest_first(table: str, release: str = "") -> list[dict[str, Any]]:
-    """The table of every release that has it, the newest first; of one release alone where that is named."""
-    folders = tables.release_folders()
-    chosen = [folders[release]] if release else [*folders.values()][::-1]
-    return [tables.read(folder, table) for folder in chosen if tables.exists(folder, table)]

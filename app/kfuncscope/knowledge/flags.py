@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
-from kfuncscope.knowledge.common import common_table, newest_first
-from kfuncscope.knowledge.knowledge import Knowledge
+from kfuncscope.knowledge.common import common_table
+from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 
 SLEEPABLE = "KF_SLEEPABLE"
 
@@ -40,8 +40,8 @@ def _by_bit(bits: Mapping[str, int]) -> dict[int, str]:
 @cache
 def _of_all_releases() -> dict[int, str]:
     found: dict[int, str] = {}
-    for table in newest_first("kfuncs"):
-        found = {**_by_bit(table["flags"]), **found}
+    for release in releases():
+        found |= _by_bit(for_release(release).flag_bits)
     return found
 
 

@@ -205,6 +205,11 @@ class Knowledge:
         return {name: tuple(rows) for name, rows in table.items() if name != "provenance"}
 
     @cached_property
+    def sec_defs(self) -> tuple[tuple[str, str, str, frozenset[str]], ...]:
+        """libbpf's section table in its order (R-2.3): pattern, program type, attach type, flags."""
+        return tuple((p, t, a, frozenset(f)) for p, t, a, f, _ in self._read("sec_defs")["rows"])
+
+    @cached_property
     def _archs(self) -> dict[str, Any]:
         return dict(self._read("arch")["archs"])
 

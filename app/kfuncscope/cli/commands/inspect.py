@@ -11,6 +11,7 @@ from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.summary import summarize
 from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell, without_program
 from kfuncscope.cli.output import clean, table, write_json
+from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import told_by
@@ -95,7 +96,8 @@ def run_object(arguments: argparse.Namespace) -> int:
     for file in files:
         try:
             obj = read_object(file.data, file.name, types)
-            told.append(describe_object(obj) | {"sha256": file.sha256, "places": [p.path for p in file.places]})
+            facts = describe_object(obj) | {"sha256": file.sha256, "places": [p.path for p in file.places]}
+            told.append(facts | (_elf(file.data, file.name) if arguments.elf else {}))
             problems += without_program(obj, shown_paths(file, arguments.objects))
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
@@ -131,6 +133,13 @@ def describe_object(obj: BpfObject) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _elf(data: bytes, name: str) -> dict[str, Any]:
+    from kfuncscope.elf.describe import describe_header, section_rows  # pyelftools, for those who ask for it
+
+    elf = read_elf(data, name)
+    return {"elf": {"header": describe_header(elf), "sections": [row._asdict() for row in section_rows(elf)]}}
+
+
 def _need(need: Any) -> dict[str, Any]:
     sites = []
     for function, index in need.places:
@@ -150,3 +159,8 @@ def _print_object(facts: dict[str, Any]) -> None:
             print(f"    {need['kind']} {clean(need['name'])}  {strength}  {clean(places)}".rstrip())
     for note in facts["notes"]:
         print(f"  could not check: {clean(note)}")
+    if "elf" in facts:
+        print(f"  {facts['elf']['header']}")
+        rows = [[f"  {value}" if key == "number" else str(value) for key, value in row.items()]
+                for row in facts["elf"]["sections"]]  # fmt: skip
+        table(("  number", "section", "type", "flags", "bytes", "relocations"), rows)

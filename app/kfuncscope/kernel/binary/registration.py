@@ -9,7 +9,6 @@ calls go to. ``register_btf_fmodret_id_set(&kset)`` takes the kset first; its se
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,15 +17,16 @@ from functools import cached_property
 
 import numpy as np
 
+from kfuncscope.arch import arch_record
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.elf.tables import elf_machine
 from kfuncscope.kernel.binary.btfids import KfuncSet, ids_section
+from kfuncscope.kernel.binary.memory import Memory
 from kfuncscope.kernel.binary.x86 import CLOBBERED_BY_CALL, RDI, RSI, Compared, Insn, Registers, Step, decode
 from kfuncscope.kernel.kfuncs import FMODRET
 from kfuncscope.knowledge.knowledge import Knowledge
 
-_X86_64 = 62
-_PT_LOAD = 1
 _MOST_PROG_TYPES = 256
 _FUNCTION_BYTES = 8192
 _STEPS = 4000
@@ -52,7 +52,7 @@ def registered(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]
     Empty types where nothing refers to a set as a kset, or where only fmod_ret is registered; None where the code was
     not understood.
     """
-    if image[:5] != b"\x7fELF\x02" or len(image) < 64 or struct.unpack_from("<H", image, 18)[0] != _X86_64:
+    if elf_machine(image) not in arch_record("x86_64").machine:
         return sets
     memory = Memory(image)
     section = ids_section(image)
@@ -71,44 +71,6 @@ def registered(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]
         types = _types(calls, target, frozenset(own), names) if not lost.intersection(own) else None
         done.append(replace(one, prog_types=types, filter=any(own.values())))
     return done
-
-
-class Memory:
-    """An ELF image by virtual address, as its program headers load it."""
-
-    def __init__(self, image: bytes) -> None:
-        self.image = image
-        self._loads: list[tuple[int, int, int]] = []  # (offset, address, size)
-        (at,) = struct.unpack_from("<Q", image, 0x20)
-        entry, count = struct.unpack_from("<HH", image, 0x36)
-        for row in range(count if entry >= 56 else 0):
-            if at + row * entry + 56 > len(image):
-                break
-            kind, offset, address, size = struct.unpack_from("<I4xQQ8xQ", image, at + row * entry)
-            if kind == _PT_LOAD and size and offset + size <= len(image):
-                self._loads.append((offset, address, size))
-        self._loads.sort()
-        self._offsets = [offset for offset, _, _ in self._loads]
-
-    def address(self, offset: int) -> int | None:
-        """The address at which a byte of the file is loaded."""
-        index = bisect_right(self._offsets, offset) - 1
-        if index < 0:
-            return None
-        start, address, size = self._loads[index]
-        return address + offset - start if offset - start < size else None
-
-    def offset(self, address: int) -> int | None:
-        """The place in the file of an address."""
-        for start, first, size in self._loads:
-            if first <= address < first + size:
-                return start + address - first
-        return None
-
-    def load(self, address: int, size: int) -> int | None:
-        """A little-endian number at an address."""
-        at = self.offset(address)
-        return None if at is None else int.from_bytes(self.image[at : at + size], "little")
 
 
 def _ksets(memory: Memory, blob: Blob, places: dict[int, int]) -> dict[int, tuple[int, bool]]:

@@ -34,9 +34,11 @@ _IMM8 = frozenset(
 )
 _IMM32 = frozenset([op for op in range(0x40) if op & 7 == 5] + [0x68, 0x69, 0x81, 0xA9, 0xC7, 0xE8, 0xE9])
 _TWO_BARE = frozenset(
-    {5, 6, 7, 8, 9, 0x0B, 0x77, 0xA0, 0xA1, 0xA2, 0xA8, 0xA9, 0xAA, *range(0x30, 0x38), *range(0x80, 0x90)}
+    {5, 6, 7, 8, 9, 0x0B, 0x0E, 0x77, 0xA0, 0xA1, 0xA2, 0xA8, 0xA9, 0xAA, *range(0x30, 0x38), *range(0x80, 0x90)}
     | set(range(0xC8, 0xD0))
 )
+_CONTROL = frozenset((0x0F20, 0x0F21, 0x0F22, 0x0F23))  # moves of control registers: the operand is a register always
+_SSE4A = 0x0F78  # immediates by prefix; without one it is vmread
 _TWO_IMM8 = frozenset((0x70, 0x71, 0x72, 0x73, 0xA4, 0xAC, 0xBA, 0xC2, 0xC4, 0xC5, 0xC6))
 
 
@@ -79,10 +81,14 @@ def _decode(code: bytes, start: int) -> Insn | None:
     if code[at] & 0xF0 == 0x40:
         rex = code[at]
         at += 1
+        if code[at] in _PREFIXES or code[at] & 0xF0 == 0x40:
+            return None  # a REX prefix that does not stand right before the opcode: no compiler writes it
     op = code[at]
     at += 1
     if op == 0x0F:
         op, at, modrm, size = _escaped(code, at)
+        if op == _SSE4A:
+            return None
     else:
         modrm = op in _MODRM
         size = 1 if op in _IMM8 else 4 if op in _IMM32 else _odd_size(op, rex)
@@ -90,10 +96,13 @@ def _decode(code: bytes, start: int) -> Insn | None:
             return None
         if op in (0xF6, 0xF7) and code[at] & 0x30 == 0:
             size = 1 if op == 0xF6 else 4
-    if size == 4 and narrow and op not in (0xE8, 0xE9) and op < 0x100:
+    # A prefix 66 makes immediates of 16 bits, unless REX.W makes the operands 64 bits wide.
+    if size == 4 and narrow and not rex & 8 and op not in (0xE8, 0xE9) and op < 0x100:
         size = 2
     reg, rm, address = op & 7 | (rex & 1) << 3, None, None
-    if modrm:
+    if op in _CONTROL:
+        reg, rm, at = code[at] >> 3 & 7 | (rex & 4) << 1, code[at] & 7 | (rex & 1) << 3, at + 1
+    elif modrm:
         reg = code[at] >> 3 & 7 | (rex & 4) << 1
         rm, address, at = _operand(code, at, rex)
     if at + size > len(code):

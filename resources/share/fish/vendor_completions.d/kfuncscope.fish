@@ -140,6 +140,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l format -xka "table json" -d 'form of the output (default table)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l elf -d 'the ELF sections of each object, too'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a rule -d 'what a rule (R-7.10) or a failure code (kfunc_not_found) means'
 complete -c kfuncscope -n '_shtab_kfuncscope_using rule' -s h -l help -d 'show this help message and exit'
