@@ -34,8 +34,8 @@ class Pointed(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """An argument, or a member of a record, that is no pointer on this kernel. ``text`` is its declaration, ``enum`` its
-    type if it is one, ``size`` that of a read which takes all of it.
+    """An argument, or a member of a record, that is no pointer on this kernel. ``text`` is its declaration, ``enum``
+    its type if it is one, ``size`` that of a read which takes all of it.
     """
 
     origin: str
