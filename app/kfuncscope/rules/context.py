@@ -149,7 +149,7 @@ class Context:
             return self._symbol(extern)
         found = self.kernel.types(extern.name, Kind.VAR)
         if not found:
-            return Resolved(extern, "missing")
+            return Resolved(extern, "missing" if len(self.kernel.modules) else "unknown")
         module, blob, var = found[0]
         btf = self.obj.btf
         assert btf is not None

@@ -16,6 +16,7 @@ from kfuncscope.knowledge.helpers import HelperCaller
 from kfuncscope.knowledge.kfunc_filters import Caller
 from kfuncscope.model.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 from kfuncscope.rules.checks.attach import attach_problems
+from kfuncscope.rules.checks.externs import users_of
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.hook import target_problems, type_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
@@ -141,15 +142,17 @@ def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
 
 
 def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Problem]:
-    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5, R-12.1).
+    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5, R-12.1, R-12.14).
 
     A program that cannot do without what is refused gets the problem, too: alone it would load no more than the object.
     """
-    found = extern_problems(ctx) + object_map_problems(ctx)
-    for problem, involved in owner_problems(ctx):
+    found = object_map_problems(ctx)
+    refused = [(problem, users_of(ctx, problem)) for problem in extern_problems(ctx)]
+    for problem, involved in refused + owner_problems(ctx):
         found.append(problem)
         for judged in programs:
-            if judged.program.name in involved:
+            known = any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems)
+            if judged.program.name in involved and not known:
                 judged.problems.append(replace(problem, stage=Stage.OBJECT))
     for ops in ctx.obj.struct_ops:
         if not ops.optional:

@@ -293,7 +293,8 @@ def object_verdict(
     if losses:
         word = "attaches" if losses[0].reach == Reach.ATTACH else "loads"
         return Verdict.BREAKS, f"{losses[0].program} no longer {word}: {losses[0].new.reason}{_and_more(losses)}"
-    rest = worst(p.verdict for p in programs if p.verdict != Verdict.BREAKS)
+    doubts = [f for f in own if f.verdict == Verdict.UNKNOWN]
+    rest = worst([*(p.verdict for p in programs if p.verdict != Verdict.BREAKS), *(f.verdict for f in doubts)])
     if reasons:
         more = f"; and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
         return worst([Verdict.DEGRADES, rest]), "; ".join(reasons[:MOST_REASONS]) + more
@@ -303,6 +304,8 @@ def object_verdict(
         return (Verdict.UNKNOWN if new.context.obj.notes else Verdict.OK), "the object holds no program"
     worst_program = next((p for p in programs if p.verdict == rest), None)
     why = worst_program.findings[0].message if worst_program and worst_program.findings else ""
+    if not why and rest == Verdict.UNKNOWN and doubts:
+        why = doubts[0].message
     if not why and worst_program and worst_program.unchecked:
         why = worst_program.unchecked[0]
     return rest, why or "nothing that it needs has changed"

@@ -151,14 +151,16 @@ def extern_problems(ctx: Context) -> list[Problem]:
     found = []
     for name, extern in sorted(ctx.obj.externs.items()):
         resolved = ctx.extern(name)
-        if resolved is None or resolved.status in ("found", "unknown"):
+        if resolved is None or resolved.status == "found" or (resolved.status == "unknown" and extern.weak):
             continue
         if extern.weak and not (extern.kind != "kfunc" and resolved.status == "incompatible"):
             continue
         kind = {"kfunc": NeedKind.KFUNC, "ksym": NeedKind.KSYM}.get(extern.kind, NeedKind.KCONFIG)
         cls = {"kfunc": "kfunc_not_found", "ksym": "ksym_not_found"}.get(extern.kind, "kconfig_not_found")
         rules = {"kfunc": ("R-0.1", "R-2.8"), "ksym": ("R-0.1", "R-2.12")}.get(extern.kind, ("R-0.1", "R-2.13"))
-        certain = not name.startswith("CONFIG_") or extern.kind != "kconfig" or ctx.kernel.config is not None
+        rules = rules if extern.kind == "kfunc" else (*rules, "R-12.14")
+        told = not name.startswith("CONFIG_") or extern.kind != "kconfig" or ctx.kernel.config is not None
+        certain = told and resolved.status != "unknown"
         message = _extern_message(ctx, resolved)
         found.append(Problem(kind, extern.lookup, cls, rules, message, reach=Reach.OBJECT, certain=certain))
     return found
@@ -173,6 +175,9 @@ def _extern_message(ctx: Context, resolved: Resolved) -> str:
     if extern.kind == "kconfig" and resolved.status == "incompatible":
         value = (config or {}).get(extern.name, "")
         return f"{extern.name} is {value!r} in this kernel, which its type cannot hold: libbpf refuses the whole object"
+    if resolved.status == "unknown":
+        lacks = "modules" if extern.typed else "symbols"
+        return f"whether this kernel has {extern.lookup} is not known: its {lacks} were not given"
     if extern.kind == "kconfig" and config is None and extern.name.startswith("CONFIG_"):
         return f"whether this kernel sets {extern.name} is not known: its config was not given"
     if extern.kind == "kconfig":
