@@ -157,7 +157,9 @@ def extern_problems(ctx: Context) -> list[Problem]:
             continue
         kind = {"kfunc": NeedKind.KFUNC, "ksym": NeedKind.KSYM}.get(extern.kind, NeedKind.KCONFIG)
         cls = {"kfunc": "kfunc_not_found", "ksym": "ksym_not_found"}.get(extern.kind, "kconfig_not_found")
-        rules = {"kfunc": ("R-0.1", "R-2.8"), "ksym": ("R-0.1", "R-2.12")}.get(extern.kind, ("R-0.1", "R-2.13"))
+        rules: tuple[str, ...] = {"kfunc": ("R-0.1", "R-2.8"), "ksym": ("R-0.1", "R-2.12")}.get(
+            extern.kind, ("R-0.1", "R-2.13")
+        )
         rules = rules if extern.kind == "kfunc" else (*rules, "R-12.14")
         told = not name.startswith("CONFIG_") or extern.kind != "kconfig" or ctx.kernel.config is not None
         certain = told and resolved.status != "unknown"
