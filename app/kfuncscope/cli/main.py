@@ -15,6 +15,7 @@ from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
+from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError
 
@@ -87,6 +88,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
         help="with one pair of kernels, also say what the JITs of other architectures would refuse; decides nothing",
     )  # fmt: skip
     add_report_options(check)
+    add_part_options(check)
     add_shard_option(check)
     check.add_argument("--prove", action="store_true", help="boot both kernels and put what they do beside it")
     add_boot_options(check)

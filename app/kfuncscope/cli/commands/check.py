@@ -11,6 +11,7 @@ from kfuncscope.cli.conclude import conclude, decided
 from kfuncscope.cli.given import session
 from kfuncscope.cli.options import check_report_options, shard_of
 from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
+from kfuncscope.cli.part import check_part_options, part_of
 from kfuncscope.decision.gate import Decision, all_unchecked, decide
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
@@ -26,6 +27,7 @@ FEW = 4  # places of one reason that are named in the table where no input is at
 def run(arguments: argparse.Namespace) -> int:
     """Analyse, print, write reports; the exit status is the decision that table and reports print."""
     check_report_options(arguments)
+    check_part_options(arguments)
     shard = shard_of(arguments)
     progress = ProgressLine()
     try:
@@ -36,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         from kfuncscope.cli.proving import proved_analysis
 
         analysis = proved_analysis(analysis, session(arguments), arguments)
+    analysis = part_of(analysis, arguments)
     decision, found = decided(analysis, arguments)
     with patient():
         if arguments.format == "json":

@@ -51,7 +51,7 @@ function _shtab_kfuncscope_using
 end
 
 set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge list' cache
-set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --fail-on --format --guest --kernel --kind --modules --new --old --only --out --output --picture --policy --release --report --section-type --setup --shard --step --timeout --workers -o
+set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --fail-on --format --guest --kernel --kind --modules --new --object --old --only --out --output --picture --policy --program --release --report --section-type --setup --shard --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -74,6 +74,11 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l policy -xka "(__fis
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l baseline -xka "(__fish_complete_path (commandline -ct))" -d 'an earlier JSON report to compare with'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l fail-on -x -d 'what makes the exit status 1 instead of what the policy blocks and wants reviewed, separated by commas: breaks, silent, risk, degrades, unknown, unread (inputs), blocked, needs-work (by the policy), new (not in the baseline, or worse), disagree (a booted kernel with the prediction), never'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l annotate -xka "(__fish_complete_path (commandline -ct))" -d 'annotations for a merge request: github prints workflow commands, gitlab writes a code quality report (gl-code-quality-report.json)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l what-if -x -d 'assume a change: '"'"'KIND NAME removed'"'"', '"'"'KIND NAME changed'"'"' or '"'"'KIND NAME kept'"'"', for example '"'"'kfunc bpf_dynptr_slice removed'"'"'; may be given again; the result says that it is hypothetical'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l only -x -d 'keep only programs with these verdicts, separated by commas (breaks,silent,...); a part is never clear'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l object -x -d 'keep only these objects'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l program -x -d 'keep only these programs'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l redact -d 'leave out the folders of all inputs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l shard -x -d 'judge only part I of N of the objects; put JSON reports together with merge'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l prove -d 'boot both kernels and put what they do beside it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l no-attach -d 'load the programs, do not attach them'
