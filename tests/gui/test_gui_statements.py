@@ -67,7 +67,7 @@ def test_the_strip_counts_what_every_report_counts(qtbot: QtBot) -> None:
         assert f"{len(report.unchecked)} not checked" in window.summary.decision.accessibleName()
         docks = [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
         assert f"Problems {len(report.unchecked)}" in docks
-        model = window.inputs.model
+        model = window.inputs.model()
         tops = [model.index(row, 0).data() for row in range(model.rowCount())]
         assert f"Of another architecture  {len(report.elsewhere)}" in tops and len(report.elsewhere) == 1
         assert f"Could not check  {len(report.unchecked)}" in tops
