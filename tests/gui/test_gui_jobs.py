@@ -111,11 +111,11 @@ def test_an_analysis_travels_in_parts() -> None:
     sent: list[tuple[Any, ...]] = []
     send_analysis(sent.append, real)
     assert len(sent) == 1 + len(real.arches)
-    assert put_together([m[1] for m in sent]).analysis == real
+    assert put_together([m[1] for m in sent]).whole == real
     sent.clear()
     send_analysis(sent.append, real, real.arches[:2])
     index = put_together([m[1] for m in sent])
-    assert index.analysis == real and index.steps == real.arches[:2]
+    assert index.whole == real and index.steps == real.arches[:2]
 
 
 def test_watchdog_sees_a_stall(qtbot: QtBot) -> None:

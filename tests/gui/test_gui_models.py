@@ -61,7 +61,7 @@ def test_matrix_model(index: Index) -> None:
     model = MatrixModel()
     tester = QAbstractItemModelTester(model, FATAL)
     model.show(index, (Token("affected"), Token("arch", "x86_64")))
-    assert model.columnCount() == 2 + len(analyses.ARCHES)
+    assert model.columnCount() == 2 + len(analyses.JUDGED)
     for group in GroupBy:
         for risk in (True, False):
             model.arrange(group, risk)
@@ -128,7 +128,7 @@ def test_small_models(index: Index) -> None:
         offers.sort(column, Qt.SortOrder.DescendingOrder)
     assert offers.rowCount() == len(rows)
     timeline.show(rows, True)
-    assert timeline.columnCount() == 1 + 2 * len(analyses.ARCHES)
+    assert timeline.columnCount() == 1 + 2 * len(analyses.JUDGED)
     timeline.show(rows, False, "arm64")
     assert timeline.columnCount() == 3
     assert sorted(["6.12", "6.9", "7.0"], key=release_key) == ["6.9", "6.12", "7.0"]

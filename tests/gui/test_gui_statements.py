@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QDockWidget
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.decision.gate import decide
@@ -19,6 +20,7 @@ from kfuncscope.gui.app import settle
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
+from kfuncscope.gui.views.summary import InferredCard
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.report import make
@@ -41,6 +43,44 @@ def test_the_decision_counts_judged_architectures_alone(qtbot: QtBot) -> None:
         assert "break" not in said and "on x86_64" in said, said
     sentences = " ".join(make(analysis, decide(analysis)).sentences)
     assert "No program breaks" in sentences and "on 1 architecture." in sentences
+
+
+def test_inferred_architectures_are_one_card_and_no_lane(qtbot: QtBot) -> None:
+    """Folded and marked; nothing else of the window knows them, and exports keep them."""
+    analysis = one_judged()
+    with windows.window(analysis) as window:
+        (card,) = window.summary.findChildren(InferredCard)
+        assert card.text().startswith("Inferred") and "not part of the decision" in card.text()
+        assert [lane.text() for lane in window.summary.cards] == ["x86_64"]
+        index = window.store.index
+        assert index is not None and index.lanes == ("x86_64",) and index.whole == analysis
+        assert not any("inferred" in name for name in index.lanes)
+
+
+def test_the_strip_counts_what_every_report_counts(qtbot: QtBot) -> None:
+    """Inputs, faults and programs that could not be checked: one number everywhere, one decision."""
+    foreign = replace(analyses.demo().objects[0], name="foreign", judged_on=("s390x",))
+    analysis = replace(one_judged(), objects=(*analyses.demo().objects, foreign))
+    report = make(analysis, decide(analysis))
+    with windows.window(analysis) as window:
+        qtbot.waitUntil(lambda: report.headline in window.summary.decision.accessibleName())
+        assert f"{len(report.unchecked)} not checked" in window.summary.decision.accessibleName()
+        docks = [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
+        assert f"Problems {len(report.unchecked)}" in docks
+        model = window.inputs.model()
+        tops = [model.index(row, 0).data() for row in range(model.rowCount())]
+        assert f"Of another architecture  {len(report.elsewhere)}" in tops and len(report.elsewhere) == 1
+        assert f"Could not check  {len(report.unchecked)}" in tops
+
+
+def test_inferring_is_a_switch_of_the_session(qtbot: QtBot) -> None:
+    with windows.window(one_judged()) as window:
+        action = window.commands.actions["infer"]
+        assert action.isCheckable() and not action.isChecked() and not window.context.session.infer
+        action.trigger()
+        assert action.isChecked() and window.context.session.infer
+        action.trigger()
+        assert not action.isChecked() and not window.context.session.infer
 
 
 @pytest.fixture

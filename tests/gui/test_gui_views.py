@@ -69,7 +69,7 @@ def test_inputs_narrow_and_select(win: MainWindow, qtbot: QtBot) -> None:
     click(qtbot, tree, find(tree, "runqlen"))
     assert win.store.index.objects[win.store.selected.id] == "runqlen"
     click(qtbot, tree, find(tree, "s390x"))
-    assert win.store.lane == 4
+    assert win.store.lane == 3
 
 
 def test_chip_menu_and_status_counts_filter(win: MainWindow, qtbot: QtBot) -> None:

@@ -43,14 +43,14 @@ def test_render_writes_both_pictures(tmp_path: Path, qapp: object) -> None:
 
 def test_decision_comes_first(win: MainWindow) -> None:
     assert "Upgrade blocked" in win.summary.decision.accessibleName()
-    assert [c.text() for c in win.summary.cards] == list(analyses.ARCHES)
+    assert [c.text() for c in win.summary.cards] == list(analyses.JUDGED)
     assert "Breaks 6" in win.summary.cards[0].accessibleName()
 
 
 def test_a_card_narrows_everything(win: MainWindow, qtbot: QtBot) -> None:
-    qtbot.mouseClick(win.summary.cards[4], Qt.MouseButton.LeftButton)
-    assert win.store.lane == 4
-    assert set(win.store.index.findings.lane[win.findings.model.rows].tolist()) == {4}
+    qtbot.mouseClick(win.summary.cards[3], Qt.MouseButton.LeftButton)
+    assert win.store.lane == 3
+    assert set(win.store.index.findings.lane[win.findings.model.rows].tolist()) == {3}
     assert win.graph.canvas.scene.counts[1] < 12
     qtbot.mouseClick(win.summary.decision, Qt.MouseButton.LeftButton)
     assert win.store.lane == -1
