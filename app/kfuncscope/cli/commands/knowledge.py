@@ -41,7 +41,7 @@ def run_probe(arguments: argparse.Namespace) -> int:
             kernel = open_kernel(parts)
             made = probe(kernel, packages_of(kernel, arguments.packages), options)
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{made.probed.image_sha256}.json"
+            path = folder / f"{made.probed.btf_sha256}.json"
             write_file(str(path), probed.dumps(made.probed))
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
