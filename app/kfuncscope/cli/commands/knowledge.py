@@ -29,6 +29,7 @@ def run_probe(arguments: argparse.Namespace) -> int:
     from kfuncscope.intake.kernels import named_kernels
     from kfuncscope.kernel.kernel import open_kernel
     from kfuncscope.knowledge import probed
+    from kfuncscope.prove.against import differences
     from kfuncscope.prove.probe import probe
     from kfuncscope.storage.files import Problem
     from kfuncscope.storage.writing import write_file
@@ -52,6 +53,11 @@ def run_probe(arguments: argparse.Namespace) -> int:
         print(f"  {clean(str(path))}")
         for note in made.notes:
             print(f"  {clean(note)}")
+        differing = differences(made.probed, kernel)
+        print(f"  differs from the tables of {kernel.knowledge.release} in {len(differing)} answers")
+        for one in differing if arguments.differences else ():
+            whose = f"{one.caller}: " if one.caller else ""
+            print(f"    {one.kind}: {clean(whose + one.name)}: table {one.table}, kernel {one.kernel}")
     return tell(problems)
 
 
