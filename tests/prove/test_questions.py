@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import KernelError, KnowledgeError
 from kfuncscope.knowledge import probed
 from kfuncscope.knowledge.probed import Probed
+from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import agent_probe, questions
 from kfuncscope.prove.questions import Questions
-from support.kernels import KernelBuilder
+from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, mov
+from support.kernels import CONFIG, KernelBuilder, judged, only
 
 
 def asked(kb: KernelBuilder | None = None) -> tuple[Questions, object]:
@@ -123,8 +127,11 @@ def test_bits_without_a_name_are_dropped() -> None:
 
 
 FACTS = Probed(
-    "ab12", "7.3", "x86_64", {"XDP": ["redirect"]}, {"XDP": []}, ["EXT"], ["bpf"], [], {"t": [1]}, {"x": True},
-    {"XDP": ["BPF_XDP"]}, {"o": ["m"]}, {"HASH": [1], "ARENA": None}, [], "booted from x.deb",
+    "cd34", "ab12", "7.3", "x86_64",
+    {"XDP": ["redirect"], "TRACING/fentry": ["d_path", "probe_read"], "CGROUP_SOCK_ADDR/CGROUP_INET4_BIND": ["bind"]},
+    {"XDP": ["bpf_a"]}, ["EXT"], ["bpf"], [], {"t": [1]}, {"x": True},
+    {"XDP": ["BPF_XDP"]}, {"o": ["m"]}, {"HASH": [1], "ARENA": None}, [], ["bpf_a", "bpf_b"], ["bpf", "file_open"],
+    "booted from x.deb",
 )  # fmt: skip
 
 
@@ -153,10 +160,88 @@ def test_a_file_of_another_form_is_refused(before: str, after: str, told: str) -
         probed.loads(text.replace(before, after, 1).encode(), "x")
 
 
-def test_facts_are_found_by_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+def keep(btf: bytes, facts: Probed) -> None:
     folder = probed.user_folder_of_facts()
-    folder.mkdir(parents=True)
-    (folder / "ab12.json").write_bytes(probed.dumps(FACTS))
-    assert probed.for_image("ab12") == FACTS
-    assert probed.for_image("ab13") is None and probed.for_image(None) is None and probed.for_image("../ab12") is None
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{hashlib.sha256(btf).hexdigest()}.json").write_bytes(probed.dumps(facts))
+
+
+@pytest.fixture
+def own_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("own_facts")
+def test_facts_are_found_by_the_btf() -> None:
+    keep(b"some BTF", FACTS)
+    assert probed.for_btf(b"some BTF") == FACTS and probed.for_btf(b"other BTF") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (("redirect", "XDP", "", False), True), (("map_lookup_elem", "XDP", "", False), False),
+        (("redirect", "SCHED_CLS", "", False), None), (("redirect", "LSM", "LSM_MAC", False), None),
+        (("probe_read", "TRACING", "TRACE_FENTRY", False), True),
+        (("probe_read", "TRACING", "TRACE_ITER", False), None),
+        (("probe_read", "TRACING", "TRACE_FENTRY", True), None), (("d_path", "TRACING", "TRACE_FENTRY", False), None),
+        (("bind", "CGROUP_SOCK_ADDR", "CGROUP_INET4_BIND", False), True),
+        (("bind", "CGROUP_SOCK_ADDR", "CGROUP_INET6_BIND", False), None),
+    ],
+)  # fmt: skip
+def test_only_just_what_was_asked_is_answered(question: tuple[str, str, str, bool], answer: bool | None) -> None:
+    assert FACTS.may_call_helper(*question) is answer
+
+
+def test_kfuncs_and_hooks_that_were_not_asked_have_no_answer() -> None:
+    assert [FACTS.may_call_kfunc(n, "XDP", "") for n in ("bpf_a", "bpf_b", "bpf_ct")] == [True, False, None]
+    assert FACTS.may_call_kfunc("bpf_a", "SCHED_CLS", "") is None
+    assert [FACTS.hook_closed(n) for n in ("bpf", "file_open", "new_hook")] == [False, True, None]
+    assert [FACTS.hook_awake(n) for n in ("bpf", "new_hook")] == [True, None]
+
+
+@pytest.mark.usefixtures("own_facts")
+@pytest.mark.parametrize(("helper", "loads"), [(23, Tri.NO), (24, Tri.YES)])
+def test_verdicts_follow_the_kernel_against_the_tables(helper: int, loads: Tri) -> None:
+    """By the tables XDP may call bpf_redirect (23) and not bpf_get_route_realm (24); this kernel says otherwise."""
+    kb = KernelBuilder("7.3")
+    by_tables = kb.kernel()
+    builder = ObjectBuilder().program("xdp", "p", [call(helper), mov(0, 0), exit_()])
+    assert only(builder, by_tables).loads != loads
+    keep(kb.build(), replace(FACTS, helpers={"XDP": ["get_route_realm"]}))
+    assert only(builder, kb.kernel()).loads == loads
+
+
+@pytest.mark.usefixtures("own_facts")
+@pytest.mark.parametrize("seen", [True, False])
+def test_kfuncs_follow_the_kernel(seen: bool) -> None:
+    kb = KernelBuilder("7.3")
+    kb.btf.kfunc("bpf_a", kb.s32)
+    keep(kb.build(), replace(FACTS, kfuncs={"XDP": ["bpf_a"] if seen else []}))
+    builder = ObjectBuilder()
+    builder.extern_func("bpf_a", builder.btf.proto(builder.s32))
+    found = only(builder.program("xdp", "p", [kfunc("bpf_a"), mov(0, 0), exit_()]), kb.kernel())
+    assert found.loads == (Tri.YES if seen else Tri.NO)
+
+
+@pytest.mark.usefixtures("own_facts")
+def test_lsm_hooks_follow_the_kernel() -> None:
+    kb = KernelBuilder("7.3")
+    for hook in ("bpf", "file_open"):
+        kb.lsm(hook)
+    keep(kb.build(), FACTS)
+    builder = ObjectBuilder().program("lsm/file_open", "closed", [mov(0, 0), exit_()])
+    builder.program("lsm/bpf", "open", [mov(0, 0), exit_()]).program("lsm.s/bpf", "awake", [mov(0, 0), exit_()])
+    kernel = kb.kernel(config={**CONFIG, "BPF_LSM": "y"})
+    loads = {p.program.name: p.loads for p in judged(builder, kernel).programs}
+    assert loads == {"closed": Tri.NO, "open": Tri.YES, "awake": Tri.NO}
+
+
+@pytest.mark.usefixtures("own_facts")
+def test_a_damaged_file_is_a_problem_and_the_tables_serve() -> None:
+    kb = KernelBuilder("7.3")
+    keep(kb.build(), FACTS)
+    (path,) = probed.user_folder_of_facts().iterdir()
+    path.write_text("{}")
+    kernel = kb.kernel()
+    assert kernel.probed is None and "not facts of a probed kernel" in kernel.problems[-1].reason

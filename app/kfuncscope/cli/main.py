@@ -239,6 +239,7 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
     asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")
     asked.add_argument("--out", help="folder to write to (default: the user's own facts)")
+    asked.add_argument("--differences", action="store_true", help="list every answer that the tables contradict")
     add_boot_options(asked)
     asked.set_defaults(run="knowledge:run_probe")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")

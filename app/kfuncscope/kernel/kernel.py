@@ -22,6 +22,7 @@ from kfuncscope.kernel.modules import Modules
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
+from kfuncscope.knowledge.probed import Probed, for_btf
 from kfuncscope.storage.files import KernelFiles, Problem
 
 WHOLE_KERNEL = 5_000  # functions; the smallest kernel with BTF has some ten thousand
@@ -186,10 +187,20 @@ class Kernel:
         return completed(found, self.vmlinux, self.knowledge, self.config) if self.vmlinux and found else None
 
     @cached_property
+    def probed(self) -> Probed | None:
+        """What this very kernel answered when it was booted (``knowledge probe``); above its image and every table."""
+        try:
+            return for_btf(self.files.btf) if self.files.btf else None
+        except InputError as error:
+            self.problems.append(Problem(error.source, error.reason, error.offset))
+            return None
+
+    @cached_property
     def lsm_hooks(self) -> LsmHooks:
         """From which LSM hooks BPF is shut out, and where it may sleep (R-7.12)."""
         tables = (self.knowledge, self.knowledge.older)
-        return LsmHooks(tables, self._from_image.hooks, lambda hook: bool(self.functions(PREFIX + hook, "vmlinux")))
+        present = lambda hook: bool(self.functions(PREFIX + hook, "vmlinux"))  # noqa: E731
+        return LsmHooks(tables, self._from_image.hooks, present, self.probed)
 
     def _module_sets(self, module: str, blob: Blob) -> list[KfuncSet] | None:
         try:

@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Facts that a kernel itself gave when it was booted and asked: above every table, valid for that one image.
+"""Facts that a kernel itself gave when it was booted and asked: above every table, valid for that one build.
 
-A file holds one kernel's answers as JSON, named after the SHA-256 of its image: the user's own below
-``$XDG_DATA_HOME/kfuncscope/probed``, those that are shipped below ``resources/probed`` (compressed with xz).
+A file holds one kernel's answers as JSON, named after the SHA-256 of its BTF, which no two builds share: the user's own
+below ``$XDG_DATA_HOME/kfuncscope/probed``, those that are shipped below ``resources/probed`` (compressed with xz).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.resources import resource, user_folder
 
+BY_HOOK = frozenset({"d_path", "override_return"})
+"""Helpers that depend on the function to which a program is attached."""
+
+_BY_TARGET = frozenset({"LSM", "STRUCT_OPS", "EXT"})
+_TRACED = {"TRACE_FENTRY": "fentry", "TRACE_FEXIT": "fexit", "TRACE_RAW_TP": "tp_btf"}
 FORMAT, VERSION = "kfuncscope-probed", 1
 _LIMIT = 64 << 20
 
@@ -31,9 +36,11 @@ class Probed:
     ``null_arguments``: tracepoint → arguments, from 0, that may be NULL; tracepoints without any are left out.
     ``instructions``: see prove.questions. ``attach_types``: program type → expected attach types it loads with.
     ``struct_ops``: type → members that a program may implement. ``maps``: map type → the bits of single flags it may
-    be created with, None where it cannot be created. ``failed``: questions that could not be asked.
+    be created with, None where it cannot be created. ``failed``: questions that could not be asked. ``asked_kfuncs``
+    and ``asked_hooks`` are the names that were asked about: of others nothing is known.
     """
 
+    btf_sha256: str
     image_sha256: str
     release: str
     arch: str
@@ -48,7 +55,40 @@ class Probed:
     struct_ops: dict[str, list[str]] = field(default_factory=dict)
     maps: dict[str, list[int] | None] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    asked_kfuncs: list[str] = field(default_factory=list)
+    asked_hooks: list[str] = field(default_factory=list)
     provenance: str = ""
+
+    def may_call_helper(self, name: str, prog_type: str, attach_type: str, sleepable: bool | None) -> bool | None:
+        """Whether the kernel let such a program call a helper; None where just this was not asked."""
+        label = self._label(prog_type, attach_type, sleepable)
+        if label is None or name in BY_HOOK:
+            return None
+        return name in self.helpers[label]
+
+    def may_call_kfunc(self, name: str, prog_type: str, attach_type: str) -> bool | None:
+        """Whether the kernel let such a program call a kfunc of vmlinux; None where just this was not asked."""
+        label = self._label(prog_type, attach_type, False)
+        return None if label is None or name not in self.asked_kfuncs else name in self.kfuncs.get(label, ())
+
+    def hook_closed(self, hook: str) -> bool | None:
+        """Whether BPF is shut out of an LSM hook; None where it was not asked about."""
+        return hook not in self.lsm if hook in self.asked_hooks else None
+
+    def hook_awake(self, hook: str) -> bool | None:
+        """Whether no program may sleep in an LSM hook; None where it was not asked about."""
+        return hook not in self.lsm_sleepable if hook in self.asked_hooks else None
+
+    def _label(self, prog_type: str, attach_type: str, sleepable: bool | None) -> str | None:
+        """The caller of the tables that stands for such programs. LSM, struct_ops and iterators differ by their target,
+        and a program that may sleep may call more."""
+        if prog_type == "TRACING":
+            label = f"TRACING/{_TRACED.get(attach_type, '')}"
+        else:
+            both = f"{prog_type}/{attach_type}"
+            label = both if both in self.helpers else prog_type
+        asked = prog_type not in _BY_TARGET and (not sleepable or prog_type == "SYSCALL")
+        return label if asked and label in self.helpers else None
 
 
 def dumps(probed: Probed) -> bytes:
@@ -76,9 +116,9 @@ def loads(data: bytes, source: str) -> Probed:
 
 
 def _fits(name: str, value: Any) -> bool:
-    if name in ("image_sha256", "release", "arch", "provenance"):
+    if name in ("btf_sha256", "image_sha256", "release", "arch", "provenance"):
         return isinstance(value, str)
-    if name in ("refused", "lsm", "lsm_sleepable", "failed"):
+    if name in ("refused", "lsm", "lsm_sleepable", "failed", "asked_kfuncs", "asked_hooks"):
         return _list_of(value, str)
     if not isinstance(value, dict):
         return False
@@ -97,17 +137,22 @@ def user_folder_of_facts() -> Path:
     return user_folder("XDG_DATA_HOME", ".local/share") / "kfuncscope" / "probed"
 
 
-def for_image(sha256: str | None) -> Probed | None:
-    """The facts of the image with this SHA-256, the user's own first; None where it was never asked."""
-    if not sha256 or not sha256.isalnum():
-        return None
-    return _read(user_folder_of_facts() / f"{sha256}.json") or _read(resource("probed") / f"{sha256}.json.xz")
+def roots() -> tuple[Path, ...]:
+    """The folders that hold facts, the user's own first."""
+    return user_folder_of_facts(), resource("probed")
 
 
-@cache
+def for_btf(btf: bytes) -> Probed | None:
+    """The facts of the kernel with this BTF, the user's own first; None where it was never asked."""
+    name = hashlib.sha256(btf).hexdigest()
+    own, shipped = roots()
+    return _read(own / f"{name}.json") or _read(shipped / f"{name}.json.xz")
+
+
 def _read(path: Path) -> Probed | None:
     try:
-        data = path.read_bytes()
-        return loads(lzma.decompress(data) if path.suffix == ".xz" else data[:_LIMIT], str(path))
+        with path.open("rb") as file:
+            data = file.read(_LIMIT)
+        return loads(lzma.decompress(data) if path.suffix == ".xz" else data, str(path))
     except (OSError, lzma.LZMAError):
         return None

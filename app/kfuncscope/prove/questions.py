@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ INSTRUCTIONS: dict[str, bytes] = {
     "smod": _program(_ONE_TO_R1, _insn(0x97, 1, off=1, imm=2)),
     "bswap64": _program(_ONE_TO_R1, _insn(0xD7, 1, imm=64)),
     "gotol": _program(_insn(0x06, imm=0)),
-    "may_goto": _program(_insn(0xE5, off=0)),
+    "may_goto": _program(_insn(0xE5, off=1), _insn(0xB7)),
     "load_acquire": _program(_STACK, _insn(0xDB, 1, 10, -8, 0x100)),
     "store_release": _program(_STACK, _ONE_TO_R1, _insn(0xDB, 10, 1, -8, 0x110)),
     "jump32": _program(_ONE_TO_R1, _insn(0x16, 1, imm=1)),
@@ -266,10 +267,13 @@ def names_of(bits: str, names: Sequence[str]) -> list[str]:
 
 def answers(asked: Questions, facts: Iterable[tuple[str, str, str]], kernel: Kernel, image_sha256: str) -> Probed:
     """The facts of one boot. Answers are kept only where they are to something that was asked."""
-    probed = Probed(image_sha256, kernel.release, kernel.arch)
+    blob = kernel.vmlinux
+    btf_sha256 = hashlib.sha256(blob.data).hexdigest() if blob is not None else ""
+    probed = Probed(btf_sha256, image_sha256, kernel.release, kernel.arch)
+    probed.asked_kfuncs, probed.asked_hooks = list(asked.kfuncs), list(asked.hooks)
     callers = {name for name, _ in asked.plan["callers"]}
     helpers = [kernel.helpers.get(n, "") for n in range(1, asked.plan["last_helper"] + 1)]
-    attach = {v: n for n, v in _enum(kernel.vmlinux, "bpf_attach_type", "").items()} if kernel.vmlinux else {}
+    attach = {v: n for n, v in _enum(blob, "bpf_attach_type", "").items()} if blob is not None else {}
     attach_names = [attach.get(n, "") for n in range(asked.plan["last_attach_type"] + 1)]
     tracepoints = {name for name, _, _ in asked.plan["tracepoints"]}
     map_names = {row[0] for row in asked.plan["maps"]}

@@ -345,6 +345,8 @@ def kernel_info(kernel: Kernel) -> KernelInfo:
         facts.append(("kfuncs", told))
     if kernel.release_source.startswith("types"):
         facts.append(("release", f"told by its {kernel.release_source}"))
+    if kernel.probed is not None:
+        facts.append(("asked", "booted: helpers, kfuncs, LSM hooks and NULL arguments as the kernel itself answered"))
     if kernel.knowledge.borrowed_for is not None:
         facts.append(("knowledge", f"borrowed from {kernel.knowledge.release}"))
     return KernelInfo(

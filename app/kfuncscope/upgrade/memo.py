@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kfuncscope.knowledge import tables
+from kfuncscope.knowledge import probed, tables
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.cache import default_cache
@@ -53,7 +53,7 @@ def key(session: Session, shard: Shard | None) -> str | None:
 def _code() -> str:
     """What the verdicts depend on beside the inputs: this package, its knowledge tables and the user's own."""
     package = Path(__file__).resolve().parents[1]
-    return "".join(line for root in (package, *tables.roots()) for line in _code_stats(root))
+    return "".join(line for root in (package, *tables.roots(), *probed.roots()) for line in _code_stats(root))
 
 
 def _code_stats(root: Path) -> Iterator[str]:

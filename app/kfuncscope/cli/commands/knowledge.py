@@ -29,6 +29,7 @@ def run_probe(arguments: argparse.Namespace) -> int:
     from kfuncscope.intake.kernels import named_kernels
     from kfuncscope.kernel.kernel import open_kernel
     from kfuncscope.knowledge import probed
+    from kfuncscope.prove.against import differences
     from kfuncscope.prove.probe import probe
     from kfuncscope.storage.files import Problem
     from kfuncscope.storage.writing import write_file
@@ -41,7 +42,7 @@ def run_probe(arguments: argparse.Namespace) -> int:
             kernel = open_kernel(parts)
             made = probe(kernel, packages_of(kernel, arguments.packages), options)
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{made.probed.image_sha256}.json"
+            path = folder / f"{made.probed.btf_sha256}.json"
             write_file(str(path), probed.dumps(made.probed))
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
@@ -52,6 +53,11 @@ def run_probe(arguments: argparse.Namespace) -> int:
         print(f"  {clean(str(path))}")
         for note in made.notes:
             print(f"  {clean(note)}")
+        differing = differences(made.probed, kernel)
+        print(f"  differs from the tables of {kernel.knowledge.release} in {len(differing)} answers")
+        for one in differing if arguments.differences else ():
+            whose = f"{one.caller}: " if one.caller else ""
+            print(f"    {one.kind}: {clean(whose + one.name)}: table {one.table}, kernel {one.kernel}")
     return tell(problems)
 
 

@@ -17,6 +17,7 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.binary.btfids import ids_section
 from kfuncscope.knowledge.facts import LsmHookFact
 from kfuncscope.knowledge.knowledge import Knowledge
+from kfuncscope.knowledge.probed import Probed
 
 PREFIX = "bpf_lsm_"
 _FEWEST = 4  # members of a set; in a whole image, less would be found by accident
@@ -49,21 +50,33 @@ def hook_sets(image: bytes, blob: Blob) -> HookSets:
 
 
 class LsmHooks:
-    """What is known of a kernel's LSM hooks: its own sets first, then the tables of its release or its neighbours'."""
+    """What is known of a kernel's LSM hooks: what it answered itself first (``probed``), then its own sets, then the
+    tables of its release or its neighbours'."""
 
-    def __init__(self, tables: Iterable[Knowledge | None], sets: HookSets, present: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        tables: Iterable[Knowledge | None],
+        sets: HookSets,
+        present: Callable[[str], bool],
+        probed: Probed | None = None,
+    ) -> None:
+        self._probed = probed
         self._tables = [table.lsm_hooks for table in tables if table is not None]
         self._closed = self._own(sets, lambda fact: fact.bpf_disabled, present)
         self._sleeping = self._own(sets, lambda fact: fact.sleepable, present)
 
     def closed(self, hook: str) -> bool | None:
         """Whether BPF is shut out of the hook; None where tables of two releases do not agree."""
+        if self._probed is not None and (answer := self._probed.hook_closed(hook)) is not None:
+            return answer
         if self._closed is not None:
             return hook in self._closed
         return self._told(hook, lambda fact: fact.bpf_disabled)
 
     def awake(self, hook: str) -> bool | None:
         """Whether no program may sleep in the hook; None where tables of two releases do not agree."""
+        if self._probed is not None and (answer := self._probed.hook_awake(hook)) is not None:
+            return answer
         if self._sleeping is not None:
             return hook not in self._sleeping
         return self._told(hook, lambda fact: not fact.sleepable)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kfuncscope.bpf.object import Program
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.facts import HelperAnswer
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.knowledge import Knowledge
@@ -66,13 +67,24 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
     given = [a for a in answers if a.allowed == "yes"]
     if given and all(a.might_sleep for a in given):
         return _Fault(cls, "R-6.2", f"{full} may sleep, where this program may not", full, awake=True)
-    if not answers or given:
+    seen = _seen(kernel, name, callers)
+    if seen is False:
+        return _Fault(cls, "R-6.2", f"{full}: the kernel refused it to such a program when it was asked", full)
+    if not answers or given or seen:
         return None
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])
     older = _answers(kernel.knowledge.older, name, callers) if kernel.knowledge.older else []
     if answer.allowed == "unknown" or kernel.outdated or any(a.allowed == "yes" for a in older):
         return None  # as nearly every helper of every program is allowed, doubt is no reason to call one broken
     return _Fault(cls, answer.rule, f"{full}: {answer.reason}", full)
+
+
+def _seen(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool | None:
+    """Whether the booted kernel let one of the callers have the helper; None where it was not asked about all."""
+    if kernel.probed is None:
+        return None
+    told = [kernel.probed.may_call_helper(name, c.prog_type, c.attach_type, c.sleepable) for c in callers]
+    return None if not told or None in told else any(told)
 
 
 def _answers(tables: Knowledge, name: str, callers: list[HelperCaller]) -> list[HelperAnswer]:

@@ -192,13 +192,16 @@ def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     kernel, name = ctx.kernel, program.section.target
     if not since(Fact.RAW_TP_NULL, kernel.version):
         return []
-    table = kernel.knowledge.raw_tp_null_args.get(name)
+    table, probed = kernel.knowledge.raw_tp_null_args.get(name), kernel.probed
     confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
     found = []
     for deref in unchecked_derefs(ctx.obj, program):
         if deref.slot >= len(hook.slots) or type_class(hook.blob, hook.slots[deref.slot].type) != "struct*":
             continue
-        if hook.module or (table is not None and deref.slot in table.nullable | table.is_err):
+        nullable = table is not None and deref.slot in table.nullable | table.is_err
+        if probed is not None and not (table is not None and deref.slot in table.is_err):
+            nullable = deref.slot in probed.null_arguments.get(name, ())
+        if hook.module or nullable:
             message = (
                 f"argument {deref.slot + 1} of {name} may be NULL, and the program reads through it without a test"
             )

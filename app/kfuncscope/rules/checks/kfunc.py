@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from kfuncscope.bpf.instructions import CALL, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
+from kfuncscope.kernel.kfuncs import Kfunc
 from kfuncscope.knowledge.kfunc_filters import Caller
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
@@ -89,6 +90,10 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
         return always, [problem]
     if kernel.symbols is not None and not kfunc.module and not kernel.symbols.is_function(name):
         always.append(_no_address(name))
+    seen = _seen(ctx, kfunc, callers)
+    if seen is not None:
+        refused = f"the kernel refused {name} to such a program when it was asked"
+        return always, [] if seen else [Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", ("R-4.1", "R-4.3"), refused)]
     answers = [kernel.kfunc_rules.allowed(kfunc, caller) for caller in callers]
     if any(a == "yes" for a, _ in answers) or not answers:
         return always, []
@@ -104,6 +109,15 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
         ]
     confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
     return always, [Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", rules, reason, confidence=confidence)]
+
+
+def _seen(ctx: Context, kfunc: Kfunc, callers: list[Caller]) -> bool | None:
+    """Whether the booted kernel let one of the callers have the kfunc; None where it was not asked about all."""
+    probed = ctx.kernel.probed
+    if probed is None or kfunc.module:
+        return None
+    told = [probed.may_call_kfunc(kfunc.name, c.prog_type, c.attach_type) for c in callers]
+    return None if not told or None in told else any(told)
 
 
 def _no_address(name: str) -> Problem:
