@@ -16,7 +16,22 @@ FILES = {
     "zsh": SHARE / "zsh" / "site-functions" / "_kfuncscope",
     "fish": SHARE / "fish" / "vendor_completions.d" / "kfuncscope.fish",
 }
-NOT_FILES = {"ARCH", "ASSUMPTION", "GLOB", "VERDICTS", "RELEASE", "KIND", "WORDS", "I/N", "N", "S", "NAMES", "SECTION=TYPE", "OBJECT:PROGRAM", "ID"}
+NOT_FILES = {
+    "ARCH",
+    "ASSUMPTION",
+    "GLOB",
+    "I/N",
+    "ID",
+    "KIND",
+    "N",
+    "NAMES",
+    "OBJECT:PROGRAM",
+    "RELEASE",
+    "S",
+    "SECTION=TYPE",
+    "VERDICTS",
+    "WORDS",
+}
 
 
 def parsers(top: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -209,6 +209,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build; and test $_s
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_kfuncscope_npos -eq 0' -a probe -d 'boot a kernel in a virtual machine and ask it for its facts'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'folder to write to (default: the user'"'"'s own facts)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l differences -d 'list every answer that the tables contradict'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l no-attach -d 'load the programs, do not attach them'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l accel -xka "auto kvm tcg" -d 'KVM, emulation (tcg), or KVM where it works (default: auto)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l timeout -x -d 'seconds for one object (default: 60)'
