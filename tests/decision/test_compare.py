@@ -150,6 +150,6 @@ def test_path_names_the_first_step_that_breaks() -> None:
     found = path.journeys([one(ok, late, label="6.12"), one(broken, late, label="7.2"), one(already, late)])
     by_name = {j.program: j for j in found}
     assert by_name["a"].first == 1 and by_name["a"].breaking is not None and by_name["a"].breaking.new == "7.2"
-    assert [f.name for f in by_name["a"].findings] == ["cfs_rq.nr_running"]
+    assert [f.name for f in by_name["a"].findings] == ["struct cfs_rq.nr_running"]
     assert by_name["b"].first is None and by_name["b"].breaking is None and len(by_name["b"].steps) == 3
     assert [j.program for j in path.worst_first(found)] == ["a", "b"]

@@ -135,7 +135,7 @@ def test_path_over_reports_of_steps(tmp_path: Path, capsysbinary: pytest.Capture
     assert main(["path", *steps, "--format", "csv"]) == 1
     rows = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
     first = next(r for r in rows if r["program"] == "do_sample")
-    assert first["breaks at"] == "6.12.107 → 7.3.4" and first["because of"] == "field cfs_rq.nr_running"
+    assert first["breaks at"] == "6.12.107 → 7.3.4" and first["because of"] == "field struct cfs_rq.nr_running"
 
 
 def test_path_over_kernels(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -166,7 +166,7 @@ def test_csv_has_one_row_a_finding(made: summary.Report) -> None:
     assert {r["decision"] for r in found} == {"blocks", "review", "tolerated", ""}
     others = [r["kind"] for r in read if not r["key"]]
     assert others == [*["not checked"] * len(made.unchecked), "decision"]
-    first = next(r for r in read if r["name"] == "cfs_rq.nr_running")
+    first = next(r for r in read if r["name"] == "struct cfs_rq.nr_running")
     assert first["file"] == "runqlen.bpf.c" and first["line"] == "31" and first["reachable"] == "yes"
 
 
@@ -264,10 +264,10 @@ def test_write_chooses_by_extension_and_refuses_others(made: summary.Report, tmp
 
 def test_members_of_one_struct_are_one_reason() -> None:
     analysis = cases.analysis(("x86_64",))
-    second = cases.replace(cases.FIELD, name="cfs_rq.h_nr_running")
+    second = cases.replace(cases.FIELD, name="struct cfs_rq.h_nr_running")
     objects = (cases.obj("o", "p", cases.program("x", "kprobe/x", cases.FIELD, second)),)
     one = summary.make(cases.replace(analysis, arches=(cases.replace(analysis.arches[0], objects=objects),)))
-    assert [(r.name, r.detail) for r in one.reasons] == [("cfs_rq", "2 members: h_nr_running, nr_running")]
+    assert [(r.name, r.detail) for r in one.reasons] == [("struct cfs_rq", "2 members: h_nr_running, nr_running")]
     assert one.reasons[0].programs == (("o", "x"),)
 
 

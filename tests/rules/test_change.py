@@ -395,7 +395,7 @@ def test_alternatives_take_each_others_place() -> None:
     verdict = upgrade(ob, hook("read_page"), hook("read_folio"))
     assert [p.verdict for p in verdict.programs] == [Verdict.BREAKS, Verdict.FIXED]
     assert verdict.verdict == Verdict.DEGRADES
-    assert verdict.reason == "page no longer works, folio takes its place"
+    assert verdict.reason == "page no longer works, but folio does the same job"
     strangers = ObjectBuilder().program("fentry/alpha", "a", END).program("fentry/beta", "b", END)
     assert upgrade(strangers, hook("alpha"), hook("beta")).verdict == Verdict.BREAKS
 

@@ -204,7 +204,7 @@ def test_r_1_12_names_that_a_module_shares_with_the_kernel() -> None:
 def test_r_4_3_a_function_is_no_kfunc() -> None:
     """FUNC of the name, but not tagged in a BTF that carries tags."""
     found = only(caller("bpf_plain"), kernel_with("bpf_plain", tagged=False))
-    assert classes(found) == ["kfunc_not_allowed"]
+    assert classes(found) == ["kfunc_not_registered"]
     assert "R-4.3" in rules(found)
 
 
@@ -216,7 +216,7 @@ def test_r_4_3_registration_counts_where_the_call_is_reached() -> None:
     ob.program("xdp", "p", [ld_sym(2, "bpf_absent"), jmp("==", 2, 0, "out"), kfunc("bpf_plain"), "out:", *END])
     assert only(ob, kernel).loads == Tri.YES
     guarded = only(caller("bpf_plain", weak=True, guarded=True, proto=(s32,)), kernel)
-    assert classes(guarded) == ["kfunc_not_allowed"]
+    assert classes(guarded) == ["kfunc_not_registered"]
 
 
 def test_r_3_12_no_address_fails_dead_code_too() -> None:
@@ -447,7 +447,7 @@ def test_r_11_10_variables_need_kallsyms_all() -> None:
     kb.btf.var("runqueues", kb.btf.struct("rq", [("nr", kb.s32)]))
     struct: Type = lambda w: w.struct("rq", [("nr", s32(w))])  # noqa: E731
     kernel = kb.kernel(config={**CONFIG, "KALLSYMS_ALL": "n"})
-    assert classes(only(variable("runqueues", struct), kernel)) == ["ksym_addr_not_found"]
+    assert classes(only(variable("runqueues", struct), kernel)) == ["ksym_no_address"]
     listed = kb.kernel(config={**CONFIG, "KALLSYMS_ALL": "n"}, symbols=["D runqueues"])
     assert only(variable("runqueues", struct), listed).loads == Tri.YES
 

@@ -47,7 +47,7 @@ def helper(number: int, section: str, k: Kernel, *, license: str = "GPL") -> lis
 
 # -- helpers
 
-NO = ["helper_unknown_or_not_allowed"]
+NO = ["helper_not_available"]
 
 
 def test_r_6_1_numbers() -> None:
@@ -263,7 +263,7 @@ def test_r_2_15_legacy_maps() -> None:
     ob = ObjectBuilder().legacy_map("m", type=1, key_size=4, value_size=4, max_entries=1).program("xdp", "prog", END)
     found = judged(ob, kernel())
     assert found.programs[0].loads == Tri.UNKNOWN
-    assert classes(found.programs[0]) == ["open_failed"]
+    assert classes(found.programs[0]) == ["object_refused"]
 
 
 @pytest.mark.parametrize("btf", [True, False])
@@ -272,7 +272,7 @@ def test_r_2_7_objects_that_are_not_linked(btf: bool) -> None:
     ob = ObjectBuilder(btf=btf).program("xdp", "prog", [kfunc("of_another_object"), *END])
     found = judged(ob, kernel())
     assert found.programs[0].loads == Tri.UNKNOWN
-    assert classes(found.programs[0]) == ["open_failed"]
+    assert classes(found.programs[0]) == ["object_refused"]
     assert libbpf.ask([(KernelBuilder("7.3").build(), ob.build())])[0].code != 0
 
 
@@ -430,11 +430,11 @@ def test_r_1_14_byte_order() -> None:
     """A little-endian object on a big-endian kernel, and the other way round."""
     for endian, arch in (("<", "s390x"), (">", "x86_64")):
         found = judged(ObjectBuilder(endian).program("xdp", "prog", END), kernel("7.3", arch))
-        assert classes(found.programs[0]) == ["wrong_endian_object"]
+        assert classes(found.programs[0]) == ["endianness"]
         assert found.loads == Tri.NO
 
 
 def test_r_2_1_static_programs() -> None:
     """A static function outside .text: libbpf does not open the object."""
     ob = ObjectBuilder().program("xdp", "prog", [mov(0, 0), ja(0), exit_()], linkage=0)
-    assert classes(only(ob, kernel())) == ["open_failed"]
+    assert classes(only(ob, kernel())) == ["object_refused"]

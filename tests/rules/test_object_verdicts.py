@@ -144,7 +144,7 @@ def test_reasons_count_what_they_do_not_name() -> None:
         return kb.kernel()
 
     verdict = compared(probes("aaa", "bbb", "ccc"), hooks("aaa", "bbb", "ccc"), hooks())
-    assert verdict.reason == "p0 no longer loads: aaa is not in the kernel's BTF (and 2 other programs break)"
+    assert verdict.reason == "p0 no longer loads: aaa is not in the BTF of this kernel (and 2 other programs break)"
     verdict = compared(probes("aaa", "bbb"), hooks("bbb"), hooks("bbb"))
     refused = "neither kernel loads the object: p0: aaa is not in the kernel's BTF"
     assert (verdict.verdict, verdict.reason) == (

@@ -77,7 +77,7 @@ def reached(code: list[Any], kernel: Kernel, ob: ObjectBuilder | None = None, **
         ob.subprogram(name, body, linkage=STATIC)
     ob.program("socket", "prog", code)
     found = only(ob, kernel)
-    assert classes(found) in ([], ["helper_unknown_or_not_allowed"])
+    assert classes(found) in ([], ["helper_not_available"])
     assert bool(found.problems) != bool(found.guarded)
     return bool(found.problems)
 
@@ -507,7 +507,7 @@ def test_a_call_with_either_of_two_pointers(kernel: Kernel) -> None:
     choose = [mov(1, Reg(10)), jmp("==", 6, 7, "second"), alu("+", 1, -8), ja("go"), "second:", alu("+", 1, -16)]
     code = ["go:", mov(2, 8), mov(3, 0), call(113), ldx(8, 3, 10, -8), jmp("==", 3, 0, "out"), BAD, "out:", *END]
     ob = ObjectBuilder().program("kprobe/f", "prog", [mov(6, Reg(1)), st(8, 10, -8, 0), *choose, *code])
-    assert classes(only(ob, kernel)) == ["helper_unknown_or_not_allowed", "attach"]
+    assert classes(only(ob, kernel)) == ["helper_not_available", "attach_failed"]
 
 
 def test_a_sign_extending_load_of_the_stack(kernel: Kernel) -> None:
@@ -543,7 +543,7 @@ def switch(*, table: bool = True, guard: bool = False) -> ObjectBuilder:
 def test_r_2_15_cases_of_a_jump_table_are_reached(table: bool, kernel: Kernel) -> None:
     """The table tells where a ``gotox`` leads; without one it may lead anywhere."""
     found = judged(switch(table=table), kernel).programs[1]
-    assert classes(found) == ["helper_unknown_or_not_allowed"]
+    assert classes(found) == ["helper_not_available"]
 
 
 def test_r_2_15_tests_behind_a_jump_table_fold(kernel: Kernel) -> None:

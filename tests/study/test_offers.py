@@ -9,6 +9,7 @@ import pytest
 
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Evidence, NeedKind, Verdict
 from kfuncscope.resources import sample
 from kfuncscope.study.lifecycle import OfferRow, Seen, State, from_analysis, release_key, with_users
@@ -64,11 +65,11 @@ def test_an_analysis_alone_tells_states() -> None:
     ("cls", "old", "new", "verdict", "states"),
     [
         ("kfunc_not_found", "void f(int);", "void f(long);", Verdict.BREAKS, "present present"),  # does not fit
-        ("attach", "void f(void)", "", Verdict.BREAKS, "present absent"),
+        ("attach_failed", "void f(void)", "", Verdict.BREAKS, "present absent"),
         ("", "", "void f(void)", Verdict.ALREADY_BROKEN, "absent present"),
-        ("kfunc_not_registered", "void f(void)", "void f(void)", Verdict.BREAKS, "present registered no more"),
+        ("kfunc_not_registered", "void f(void)", "void f(void)", Verdict.BREAKS, "present no longer registered"),
         ("kfunc_not_found", "", "", Verdict.BREAKS, "present absent"),
-        ("no_jit", "", "", Verdict.ALREADY_BROKEN, "unknown unknown"),
+        ("jit_no_kfunc", "", "", Verdict.ALREADY_BROKEN, "unknown unknown"),
         ("", "", "", Verdict.UNKNOWN, "unknown unknown"),
     ],
 )
@@ -76,7 +77,7 @@ def test_states_follow_the_declarations_that_a_finding_shows(
     cls: str, old: str, new: str, verdict: Verdict, states: str
 ) -> None:
     """A class says why a program fails; whether the name is there, only the kernels' declarations say."""
-    found = replace(handmade.DISPATCH, cls=cls, verdict=verdict, evidence=Evidence(old, new))
+    found = replace(handmade.DISPATCH, cls=Failure(cls), verdict=verdict, evidence=Evidence(old, new))
     demo = analyses.demo()
     one = handmade.obj("o", "p", handmade.program("x", "xdp", found))
     (row,) = from_analysis(replace(demo, arches=(replace(demo.arches[0], objects=(one,)),)))

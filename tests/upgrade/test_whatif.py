@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Reach, Verdict
 from kfuncscope.upgrade.whatif import Action, Change, apply, users
 from support import analyses
@@ -21,7 +22,7 @@ def test_a_removed_kfunc_takes_the_whole_object_down() -> None:
     changed = {n for n, v in after.items() if _verdicts(real)[n] is not v}
     assert changed == {"probe", "hid_events"}
     finding = next(f for o in made.arches[0].objects for p in o.programs if p.program == "probe" for f in p.findings)
-    assert finding.reach is Reach.OBJECT and "what-if" in finding.rules
+    assert finding.reach is Reach.OBJECT and finding.cls is Failure.WHAT_IF
     assert made.whatif == ("kfunc hid_bpf_get_data removed",) and real.whatif == ()
 
 
@@ -54,8 +55,8 @@ def test_kept_saves_what_broke_and_changed_asks_for_a_look() -> None:
 
 def test_a_type_takes_its_members_along_and_the_later_of_two_counts() -> None:
     real = analyses.demo()
-    kept = Change(NeedKind.TYPE, "cfs_rq", Action.KEPT)
-    gone = Change(NeedKind.TYPE, "cfs_rq", Action.REMOVED)
+    kept = Change(NeedKind.TYPE, "struct cfs_rq", Action.KEPT)
+    gone = Change(NeedKind.TYPE, "struct cfs_rq", Action.REMOVED)
     assert _verdicts(apply(real, [kept]))["do_sample"] is Verdict.OK
     assert _verdicts(apply(real, [kept, gone]))["do_sample"] is Verdict.BREAKS
     assert apply(real, []) is real

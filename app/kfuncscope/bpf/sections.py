@@ -42,6 +42,18 @@ def sec_defs(release: str | None = None) -> tuple[SecDef, ...]:
 
 
 @cache
+def program_types() -> tuple[str, ...]:
+    """Every program type of libbpf's table (``XDP``, ``SCHED_CLS`` ...), sorted."""
+    return tuple(sorted({row.prog_type for row in sec_defs()} - {""}))
+
+
+def program_type(word: str) -> str | None:
+    """The program type that a person means by ``xdp``, ``XDP`` or ``BPF_PROG_TYPE_XDP``; None where there is none."""
+    name = word.strip().upper().removeprefix("BPF_PROG_TYPE_")
+    return name if name in program_types() else None
+
+
+@cache
 def _by_head() -> dict[str, list[SecDef]]:
     """The rows by the part of their pattern before the first ``/``, which every section that fits shares."""
     found: dict[str, list[SecDef]] = {}

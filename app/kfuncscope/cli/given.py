@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kfuncscope.bpf.object import BpfObject
-from kfuncscope.bpf.sections import sec_defs
+from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.cli.output import clean, say
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError
@@ -67,10 +67,15 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
         section, equals, kind = text.rpartition("=")
         if not equals:
             raise UsageError("--section-type", f"{text!r} is not SECTION=TYPE")
-        found[section] = kind.upper().removeprefix("BPF_PROG_TYPE_")
-        if found[section] not in (known := {row.prog_type for row in sec_defs()}):
-            raise UsageError("--section-type", f"{kind!r} is none of {', '.join(sorted(known))}")
+        chosen = program_type(kind)
+        if chosen is None:
+            raise UsageError("--section-type", f"unknown program type {kind!r}; expected one of {_types()}")
+        found[section] = chosen
     return found
+
+
+def _types() -> str:
+    return ", ".join(program_types())
 
 
 def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[Problem]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
-from kfuncscope.model.unchecked import unchecked
+from kfuncscope.model.unchecked import Unchecked, unchecked
 from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict
 
 Ints = NDArray[np.int32]
@@ -133,7 +133,7 @@ class Index:
         self.steps = steps
         self.arches: tuple[ArchResult, ...] = (*analysis.arches, *steps)
         self.overall = len(analysis.arches)
-        self.unchecked: list[tuple[str, str]] = [(one.where, one.why) for one in unchecked(analysis)]
+        self.unchecked: list[Unchecked] = list(unchecked(analysis))
         self.lanes: tuple[str, ...] = (*lane_labels(analysis.arches), *(step_label(s) for s in steps))
         self.objects: list[str] = []
         self.packages: list[str] = []

@@ -14,6 +14,7 @@ class Failure(StrEnum):
 
     NONE = ""
     KFUNC_NOT_FOUND = "kfunc_not_found"
+    KFUNC_NOT_REGISTERED = "kfunc_not_registered"
     KFUNC_NOT_ALLOWED = "kfunc_not_allowed"
     KFUNC_ADDRESS = "kfunc_address"
     JIT_NO_KFUNC = "jit_no_kfunc"
@@ -31,6 +32,7 @@ class Failure(StrEnum):
     ATTACH_TARGET_REJECTED = "attach_target_rejected"
     CTX_ACCESS_REJECTED = "ctx_access_rejected"
     NULL_CHECK_MISSING = "null_check_missing"
+    TYPED_ACCESS_REJECTED = "typed_access_rejected"
     ATTACH_FAILED = "attach_failed"
     RUNTIME_TARGET = "runtime_target"
     FREPLACE_TARGET = "freplace_target"
@@ -60,12 +62,14 @@ class Failure(StrEnum):
 
 # Words of earlier versions. Keys of findings (waivers, notes, baselines) are still made of them.
 _FIRST_WORDS: dict[Failure, str] = {
+    Failure.KFUNC_NOT_REGISTERED: "kfunc_not_allowed",
     Failure.JIT_CAPABILITY: "jit",
     Failure.KSYM_NO_ADDRESS: "ksym_addr_not_found",
     Failure.HELPER_NOT_AVAILABLE: "helper_unknown_or_not_allowed",
     Failure.TYPE_UNSUPPORTED: "einval_empty_log",
     Failure.CTX_ACCESS_REJECTED: "verifier_other",
     Failure.NULL_CHECK_MISSING: "verifier_other",
+    Failure.TYPED_ACCESS_REJECTED: "verifier_other",
     Failure.ATTACH_FAILED: "attach",
     Failure.FREPLACE_TARGET: "needs_target_prog",
     Failure.STRUCT_OPS_MISMATCH: "struct_ops_type_or_member",

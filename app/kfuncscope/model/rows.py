@@ -68,7 +68,7 @@ def finding_key(arch: str, object_: str, program: str, finding: Finding) -> str:
     Made of what the finding is about, never of its wording, its verdict or the kernels' names: a finding that gets
     worse is still the same one. 20 hexadecimal digits.
     """
-    what = finding.cls or (finding.rules[0] if finding.rules else "")
+    what = finding.cls.key or (finding.rules[0] if finding.rules else "")
     parts = [arch, object_, program, finding.kind.value, finding.name, what]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 

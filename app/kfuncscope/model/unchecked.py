@@ -7,9 +7,11 @@ Table, reports, JSON and window all list and count from here, so that their numb
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kfuncscope.model.analysis import Analysis, ObjectInfo
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import ProgramVerdict
 
 NO_PROGRAM = "no program was found in it"
 
@@ -19,12 +21,14 @@ class Unchecked:
     """One thing that could not be read or judged in full: where, why, on which architectures (empty: on none or all).
 
     ``given`` marks an input that was not read, judged or compared at all: while there is one, nothing is clear.
+    ``section`` is the name of a section whose program type has to be chosen, empty where that is not the reason.
     """
 
     where: str
     why: str
     arches: tuple[str, ...] = ()
     given: bool = False
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def unchecked(analysis: Analysis) -> tuple[Unchecked, ...]:
             found[one.where, one.why] = one
         elif set(one.arches) - set(known.arches) or one.given > known.given:
             arches = tuple(dict.fromkeys((*known.arches, *one.arches)))
-            found[one.where, one.why] = Unchecked(one.where, one.why, arches, known.given or one.given)
+            found[one.where, one.why] = replace(known, arches=arches, given=known.given or one.given)
     return tuple(found.values())
 
 
@@ -70,7 +74,13 @@ def _judged(analysis: Analysis) -> Iterator[Unchecked]:
             yield from (Unchecked(obj.object, why, on) for why in obj.unchecked if (obj.object, why) not in notes)
             for program in obj.programs:
                 where = f"{obj.object} · {program.program}"
-                yield from (Unchecked(where, why, on) for why in program.unchecked)
+                section = _untyped(program)
+                yield from (Unchecked(where, why, on, section=section) for why in program.unchecked)
+
+
+def _untyped(program: ProgramVerdict) -> str:
+    """The section of a program whose type is not known (R-2.2), else nothing."""
+    return program.section if any(f.cls is Failure.UNKNOWN_SECTION for f in program.findings) else ""
 
 
 def incomplete(analysis: Analysis) -> tuple[Unchecked, ...]:

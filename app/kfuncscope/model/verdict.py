@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The words in which results are given: findings, outcomes and verdicts (design: Words; rules section 0 and 9)."""
+"""The words in which results are given: findings, outcomes and verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from kfuncscope.model.failure import Failure
 
 
 class Verdict(StrEnum):
@@ -119,10 +121,10 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One need held against a pair of kernels.
+    """What an upgrade does to one need.
 
-    ``rules`` are the ids it follows from (``R-2.8``); ``cls`` the failure class in the words of the oracle
-    (``kfunc_not_found`` ...), empty when nothing fails; ``reach`` how far the failure goes.
+    ``rules`` are the ids that it follows from (``R-2.8``, see model.catalogue); ``cls`` is the failure code, empty when
+    nothing fails; ``reach`` says how far the failure goes.
     """
 
     kind: NeedKind
@@ -130,7 +132,7 @@ class Finding:
     verdict: Verdict
     message: str
     rules: tuple[str, ...]
-    cls: str = ""
+    cls: Failure = Failure.NONE
     reach: Reach = Reach.NONE
     confidence: Confidence = Confidence.HIGH
     evidence: Evidence = Evidence()
@@ -140,7 +142,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one kernel does with one program: loads, attaches, and the class and reason of the first failure.
+    """What one kernel does with one program: loads, attaches, and the code and reason of the first failure.
 
     ``object_loads`` tells whether the whole object loads with every autoload program switched on.
     """
@@ -148,7 +150,7 @@ class Outcome:
     loads: Tri
     attaches: Tri
     object_loads: Tri
-    cls: str = ""
+    cls: Failure = Failure.NONE
     reason: str = ""
 
 

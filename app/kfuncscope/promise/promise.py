@@ -15,11 +15,11 @@ from kfuncscope.bpf.object import BpfObject, Program, read_object
 from kfuncscope.errors import InputError, SessionError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.flags import flag_words
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Tri
 from kfuncscope.promise.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
 from kfuncscope.rules.changes import change
 from kfuncscope.rules.changes.evidence import hook_declaration, kfunc_declaration, member_text
-from kfuncscope.rules.checks.attach import RUNTIME_TARGET
 from kfuncscope.rules.checks.struct_ops import kernel_type
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import ENUMVAL_BASED, EXISTENCE
@@ -80,7 +80,7 @@ class Broken:
 
     kind: NeedKind
     name: str
-    cls: str
+    cls: Failure
     rules: tuple[str, ...]
     message: str
     users: tuple[str, ...]
@@ -188,7 +188,7 @@ def _part(
 
 
 def _known(fault: Fault) -> Known:
-    return fault.kind.value, fault.name, fault.cls, fault.stage.value
+    return fault.kind.value, fault.name, fault.cls.key, fault.stage.value
 
 
 def _needs(
@@ -320,7 +320,7 @@ def _faults(
         certain = {_known(f) for f in faults if f.certain}
         for fault in faults:
             key = _known(fault)
-            if (owner, key) in had or fault.cls == RUNTIME_TARGET:
+            if (owner, key) in had or fault.cls == Failure.RUNTIME_TARGET:
                 continue
             if owner in part.load_only and fault.stage != Stage.LOAD:
                 continue

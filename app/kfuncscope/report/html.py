@@ -12,9 +12,10 @@ import jinja2
 from markupsafe import Markup, escape
 
 from kfuncscope.decision.policy import now
+from kfuncscope.model import catalogue
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
-from kfuncscope.report import diff, proof, svg
+from kfuncscope.report import diff, proof, rulebook, svg
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import CONFIDENCES, LOOKS, REACHES, SHORT_REACH, STATE_WORDS, plural, size
@@ -38,6 +39,7 @@ def render(report: Report) -> bytes:
         verdicts=[v for v in Verdict if any(g.finding.verdict is v for g in report.findings)],
         made=now().strftime("%Y-%m-%d"),
         worst_arch=svg.worst_arch(report.analysis),
+        cited=rulebook.of_findings(report.findings),
     )
     return page.encode("utf-8")
 
@@ -53,7 +55,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(v=visible, code=code, plural=plural, bytes=size, sign=_sign, css=_css, bar=_bar)
+    made.filters.update(v=visible, code=code, plural=plural, bytes=size, sign=_sign, css=_css, bar=_bar, prose=prose)
     made.globals.update(
         looks=LOOKS,
         reaches=REACHES,
@@ -65,6 +67,9 @@ def environment() -> jinja2.Environment:
         proof=proof,
         by_reason=by_reason,
         by_arches=by_arches,
+        rule_title=catalogue.title,
+        code_title=catalogue.code_title,
+        rule_verdicts=rulebook.verdicts,
         V=Verdict,
     )
     return made
@@ -80,6 +85,13 @@ def _content_policy(style: str, script: str) -> str:
         f"default-src 'none'; style-src 'sha256-{digest(style)}'; script-src 'sha256-{digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def prose(text: str) -> Markup:
+    """Text of the catalogue, in which words between backticks are code."""
+    parts = text.split("`")
+    made = [Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts)]
+    return Markup("").join(made)
 
 
 def _css(verdict: Verdict) -> str:

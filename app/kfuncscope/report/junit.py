@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from kfuncscope.decision.exits import Exit
+from kfuncscope.model.catalogue import title
 from kfuncscope.model.proof import Agreement, Proof
 from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict, Verdict
@@ -133,7 +134,8 @@ def _failure(rows: list[Row]) -> str:
     for row in rows:
         f = row.finding
         lines.append(f"{f.verdict.value} {f.kind.value} {visible(f.name)}: {visible(f.message, 1000)}")
-        lines.append(f"rules {visible(' '.join(f.rules))}; confidence {f.confidence.value}; key {row.key}")
+        lines += [visible(f"rule {one} {title(one)}".rstrip()) for one in f.rules]
+        lines.append(f"confidence {f.confidence.value}; key {row.key}")
         lines += [f"  at {visible(s.file or s.function)}:{s.line} instruction {s.insn}" for s in f.sites[:10]]
         lines += [
             f"  {label}: {visible(t, 600)}" for label, t in (("old", f.evidence.old), ("new", f.evidence.new)) if t

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 
 from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.analysis import ObjectInfo
+from kfuncscope.model.catalogue import code_title
 from kfuncscope.model.rows import Group
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import Finding, Verdict
-from kfuncscope.report import proof
+from kfuncscope.report import proof, rulebook
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import LOOKS, REACHES, STATE_WORDS, plural
@@ -84,6 +85,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _proof(report)
     yield from _unchecked(report)
     yield from _waivers(report)
+    yield from _rules(report)
     yield from _inputs(report)
 
 
@@ -162,7 +164,9 @@ def _finding(report: Report, group: Group) -> Iterator[str]:
     yield ""
     facts = [f"on {plain(', '.join(group.arches))}", f"confidence {finding.confidence.value}"]
     if finding.rules:
-        facts.insert(0, f"rule {plain(', '.join(finding.rules))}")
+        facts.insert(0, f"{'rule' if len(finding.rules) == 1 else 'rules'} {plain(', '.join(finding.rules))}")
+    if finding.cls:
+        facts.append(plain(code_title(finding.cls) or finding.cls))
     if finding.reach.value != "none":
         facts.append(REACHES[finding.reach])
     if row.package:
@@ -246,6 +250,17 @@ def _waivers(report: Report) -> Iterator[str]:
     body = ([said, span(w.scope.words(), 200), plain(w.owner), plain(w.reason), str(w.expires)] for said, w in lines)
     yield from table(["State", "Scope", "Owner", "Reason", "Until"], body)
     yield ""
+
+
+def _rules(report: Report) -> Iterator[str]:
+    """The text of the rules that the findings above cite."""
+    cited = rulebook.of_findings(report.findings[:_MOST])
+    if not cited:
+        return
+    yield "## Rules"
+    yield ""
+    for rule in cited:
+        yield from rulebook.markdown(rule, 3)
 
 
 def _inputs(report: Report) -> Iterator[str]:

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from kfuncscope.decision.policy import now
 from kfuncscope.model.verdict import SEVERITY
-from kfuncscope.report import html, svg
+from kfuncscope.report import html, rulebook, svg
 from kfuncscope.report.safe import visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import plural
@@ -97,7 +97,9 @@ def _page(report: Report) -> str:
     waivers += [("expired", w) for w in report.decision.expired]
     waivers += [("matches nothing", w) for w in report.decision.unused]
     grave = [g for g in report.findings if SEVERITY[g.finding.verdict]]
-    return environment.get_template("print.html.j2").render(r=report, most=_MOST, waivers=waivers, grave=grave)
+    cited = rulebook.of_findings(grave[:_MOST])
+    template = environment.get_template("print.html.j2")
+    return template.render(r=report, most=_MOST, waivers=waivers, grave=grave, cited=cited)
 
 
 def breakable(text: str) -> Markup:

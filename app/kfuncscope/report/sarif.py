@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 from kfuncscope.decision.exits import Exit
+from kfuncscope.model import catalogue
 from kfuncscope.model.analysis import ObjectInfo
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.proof import ProgramProof
 from kfuncscope.model.rows import Row, notable, rows
 from kfuncscope.model.verdict import Finding, Site, Verdict
-from kfuncscope.report import proof
+from kfuncscope.report import proof, rulebook
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.storage.files import Input
@@ -27,17 +29,24 @@ _LEVELS = {
 _KINDS = {Verdict.UNKNOWN: "open", Verdict.ALREADY_BROKEN: "informational", Verdict.FIXED: "pass"}
 _MOST_SITES = 20
 Answers = dict[tuple[str, str, str], list[tuple[str, ProgramProof]]]
+HELP = "urn:kfuncscope:rule:"  # the page of the rules has no address of its own: `kfuncscope rule ID` prints it
 
 
 def render(report: Report) -> bytes:
     """The whole log as ASCII JSON."""
     listed = list(notable(rows(report.analysis)))
-    names = sorted({_rule(row.finding) for row in listed})
+    cited: dict[str, dict[str, None]] = {}
+    codes: dict[str, Failure] = {}
+    for row in listed:
+        name = _rule(row.finding)
+        codes[name] = row.finding.cls
+        cited.setdefault(name, {}).update(dict.fromkeys(row.finding.rules))
+    names = sorted(cited)
     baseline = _baseline(report)
     index = {name: i for i, name in enumerate(names)}
     answers = proof.answers(report.analysis)
     run = {
-        "tool": {"driver": _driver(report, names)},
+        "tool": {"driver": _driver(report, [_descriptor(n, codes[n], tuple(cited[n])) for n in names])},
         "automationDetails": {"id": f"kfuncscope/{visible(report.title)}/"},
         "columnKind": "utf16CodeUnits",
         "artifacts": [
@@ -61,12 +70,27 @@ def _rule(finding: Finding) -> str:
     return visible(f"{finding.kind.value.replace(' ', '-')}/{finding.cls or finding.verdict.value.lower()}", 120)
 
 
-def _driver(report: Report, names: list[str]) -> dict[str, Any]:
-    rules = []
-    for name in names:
-        said = name.replace("/", ": ").replace("_", " ").replace("-", " ")
-        rules.append({"id": name, "shortDescription": {"text": said}})
+def _driver(report: Report, rules: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": "kfuncscope", "version": visible(report.analysis.version), "rules": rules}
+
+
+def _descriptor(name: str, failure: Failure, rule_ids: tuple[str, ...]) -> dict[str, Any]:
+    """What a viewer shows of a SARIF rule: the sentence of the failure code, and the text of the rules cited."""
+    made: dict[str, Any] = {"id": name}
+    code_, rules = catalogue.code(failure), catalogue.cited(rule_ids)
+    said = name.replace("/", ": ").replace("_", " ").replace("-", " ")
+    made["shortDescription"] = {"text": f"{name.partition('/')[0]}: {code_.title}" if code_ else said}
+    whole = [code_.statement] if code_ else []
+    whole += [rule.statement for rule in rules]
+    if whole:
+        made["fullDescription"] = {"text": visible(" ".join(whole), 2000)}
+    if rules:
+        made["help"] = {
+            "text": "\n\n".join("\n".join(rulebook.text(rule)) for rule in rules),
+            "markdown": "\n".join(line for rule in rules for line in rulebook.markdown(rule, 2)),
+        }
+        made["helpUri"] = f"{HELP}{rules[0].id}"
+    return made
 
 
 def _uri(path: str) -> str:

@@ -17,6 +17,7 @@ from kfuncscope.rules.core.compat import types_are_compat
 from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
 from kfuncscope.rules.flow.arith import NONZERO, Value
 from kfuncscope.rules.flow.reach import Reach, reachability
+from kfuncscope.rules.problem import Message
 
 # kconfig externs whose values libbpf makes up itself.
 VIRTUAL = frozenset({"LINUX_KERNEL_VERSION", "LINUX_HAS_BPF_COOKIE", "LINUX_HAS_SYSCALL_WRAPPER"})
@@ -47,7 +48,7 @@ class Context:
         self._externs: dict[str, Resolved] = {}
         self._reaches: dict[tuple[str, int], Reach] = {}
         self.typed: dict[tuple[str, int], Any] = {}  # see checks.typed_access
-        self.map_faults: dict[str, str] | None = None  # see rules.map
+        self.map_faults: dict[str, Message] | None = None  # see checks.map
 
     @property
     def release(self) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.helpers import HelperCaller
 from kfuncscope.knowledge.kfunc_filters import Caller
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 from kfuncscope.rules.checks.attach import attach_problems
 from kfuncscope.rules.checks.externs import users_of
@@ -28,7 +29,7 @@ from kfuncscope.rules.checks.typed_access import typed_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import ReloKind, SpecError, parse_spec, spec_text
 from kfuncscope.rules.flow.guard import find_guard
-from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 
 @dataclass(slots=True)
@@ -82,9 +83,9 @@ class ObjectJudgement:
         """The outcome of the program at a position."""
         judged = self.programs[index]
         first = judged.first
-        return Outcome(
-            judged.loads, judged.attaches, self.loads, first.cls if first else "", first.message if first else ""
-        )
+        if first is None:
+            return Outcome(judged.loads, judged.attaches, self.loads)
+        return Outcome(judged.loads, judged.attaches, self.loads, first.cls, first.message)
 
 
 def _tri(problems: list[Problem]) -> Tri:
@@ -106,8 +107,9 @@ def judge(obj: BpfObject, kernel: Kernel, targets: Targets | None = None) -> Obj
 
 def _foreign(ctx: Context) -> ObjectJudgement:
     order = {"<": "little", ">": "big"}
-    message = f"a {order[ctx.obj.endian]}-endian object on a {order[ctx.kernel.endian]}-endian kernel"
-    problem = Problem(NeedKind.OBJECT, "endianness", "wrong_endian_object", ("R-1.14",), message, reach=Reach.OBJECT)
+    text = "the object is {mine}-endian, {kernel} is {theirs}-endian"
+    message = say(text, mine=order[ctx.obj.endian], theirs=order[ctx.kernel.endian])
+    problem = Problem(NeedKind.OBJECT, "endianness", Failure.ENDIANNESS, ("R-1.14",), message, reach=Reach.OBJECT)
     return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
 
 
@@ -128,14 +130,14 @@ def _asks_for_btf(program: Program) -> bool:
 
 
 def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
-    message = f"this kernel has no BTF, and libbpf does not load the object without it: it has {need}"
+    message = say("{kernel} has no BTF, which libbpf needs to load this object: it has {need}", need=need)
     option = ctx.kernel.option("DEBUG_INFO_BTF")
     certain = option == "n" or (option is None and ctx.kernel.files.image is not None)
     if not certain:
-        built = "is built with BTF, but it" if option == "y" else "may have BTF, which"
-        message = f"this kernel {built} was not given: it decides about {need}"
+        built = "is built with" if option == "y" else "may have"
+        message = say("{kernel} {built} BTF, but it was not given: {need} cannot be judged", built=built, need=need)
     problem = Problem(
-        NeedKind.OBJECT, "BTF", "no_kernel_btf", ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT, certain=certain,
+        NeedKind.OBJECT, "BTF", Failure.NO_KERNEL_BTF, ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT, certain=certain,
         confidence=Confidence.HIGH if certain else Confidence.LOW,
     )  # fmt: skip
     return ObjectJudgement(ctx, [ProgramJudgement(p, [problem]) for p in ctx.obj.programs], [problem])
@@ -165,8 +167,9 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     obj = ctx.obj
     judged = ProgramJudgement(program)
     if not program.section.prog_type:
-        message = f'section "{program.section.name}" names no program type; choose one to have it judged'
-        judged.problems = [_unknown(program, "unknown_section", ("R-2.2",), message)]
+        text = 'unknown program type for section "{section}"; set it with --section-type {section}=TYPE'
+        message = say(text, section=program.section.name)
+        judged.problems = [_unknown(program, Failure.UNKNOWN_SECTION, ("R-2.2",), message)]
         return judged
     always = type_problems(ctx, program) or target_problems(ctx, program)
     if program.section.prog_type == "STRUCT_OPS":
@@ -185,13 +188,14 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     if placed:
         _weigh(ctx, program, placed, judged)
     if obj.loader_issue:
-        # Another loader than libbpf may take the object; what the kernel lacks is told all the same.
-        judged.problems.insert(0, _unknown(program, "open_failed", ("R-2.1", "R-2.7", "R-2.15"), obj.loader_issue))
+        # Another loader than libbpf may take the object; what the kernel lacks is reported all the same.
+        issue = say("{issue}", issue=obj.loader_issue)
+        judged.problems.insert(0, _unknown(program, Failure.OBJECT_REFUSED, ("R-2.1", "R-2.7", "R-2.15"), issue))
     judged.problems += attach_problems(ctx, program)
     return judged
 
 
-def _unknown(program: Program, cls: str, rules: tuple[str, ...], message: str) -> Problem:
+def _unknown(program: Program, cls: Failure, rules: tuple[str, ...], message: Message) -> Problem:
     return Problem(NeedKind.OBJECT, program.section.name, cls, rules, message, certain=False, confidence=Confidence.LOW)
 
 
@@ -210,14 +214,7 @@ def _weigh(ctx: Context, program: Program, placed: list[Problem], judged: Progra
         guard = find_guard(reach, program, *problem.place)
         if by_rodata:
             guard += " (a const volatile value that the loader may set)"
-        judged.guarded.append(_guarded(problem, guard, confidence))
-
-
-def _guarded(problem: Problem, guard: str, confidence: Confidence) -> Problem:
-    return Problem(
-        problem.kind, problem.name, problem.cls, problem.rules, problem.message, problem.stage, problem.reach,
-        confidence, problem.certain, problem.place, guard,
-    )  # fmt: skip
+        judged.guarded.append(replace(problem, guard=guard, confidence=confidence))
 
 
 def _core_problems(ctx: Context, program: Program) -> list[Problem]:
@@ -227,19 +224,19 @@ def _core_problems(ctx: Context, program: Program) -> list[Problem]:
             if reloc.outcome != "poisoned":
                 continue
             name = _spec_name(ctx, function, index)
-            if reloc.reason:
-                message = f"{name}: {reloc.reason}; the access is poisoned"
-            else:
-                message = f"{name} does not exist in this kernel"
+            text = (
+                "{name}: {reason}; libbpf poisons the access" if reloc.reason else "{name} does not exist in {kernel}"
+            )
             rules = ("R-3.8",) if reloc.reason else ("R-3.3", "R-3.5")
             value = function.relos[function.core[index]][1].kind == ReloKind.ENUMVAL_VALUE
             kind = NeedKind.ENUMVAL if value else NeedKind.FIELD
             certain = ctx.type_seen(function, index)
             if not certain:
-                message += ", unless a module has it whose BTF was not given"
+                text += ", unless it is in a module whose BTF was not given"
+            message = say(text, name=name, reason=reloc.reason)
             found.append(
-                Problem(kind, name, "core_reloc_poisoned", rules, message, certain=certain, place=(function, index),
-                        confidence=Confidence.HIGH if certain else Confidence.LOW)
+                Problem(kind, name, Failure.CORE_RELOC_POISONED, rules, message, certain=certain,
+                        place=(function, index), confidence=Confidence.HIGH if certain else Confidence.LOW)
             )  # fmt: skip
     return found
 
@@ -251,9 +248,9 @@ def _core_errors(ctx: Context, program: Program) -> list[Problem]:
         for index, reloc in ctx.relocs(function).items():
             if reloc.outcome == "error":
                 name = _spec_name(ctx, function, index)
-                message = f"{name}: {reloc.reason}: libbpf refuses the object"
-                rules = ("R-0.3", reloc.rule)
-                found.append(Problem(NeedKind.FIELD, name, "core_reloc_error", rules, message, reach=Reach.OBJECT))
+                message = say("{name}: {reason}; libbpf rejects the object", name=name, reason=reloc.reason)
+                rules, cls = ("R-0.3", reloc.rule), Failure.CORE_RELOC_ERROR
+                found.append(Problem(NeedKind.FIELD, name, cls, rules, message, reach=Reach.OBJECT))
     return found
 
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kfuncscope.bpf.object import Function
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
+
+THIS_KERNEL = "this kernel"
 
 
 class Stage(StrEnum):
@@ -16,24 +19,49 @@ class Stage(StrEnum):
     LOAD = "load"
     ATTACH = "attach"
     OBJECT = "object"
-    NOTE = "note"  # not judged, for want of tables of this release; told, and taken not to stand in the way
+    NOTE = "note"  # not judged, as this release has no tables; reported, and assumed to be harmless
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence and its values: ``{name}`` in ``template`` stands for a field, ``{kernel}`` for the kernel.
+
+    The text is made together with the finding, where it is known which kernel is meant. Use ``say`` to make one.
+    """
+
+    template: str
+    fields: tuple[tuple[str, object], ...] = ()
+
+    def text(self, kernel: str = THIS_KERNEL) -> str:
+        """The sentence."""
+        return self.template.format_map({"kernel": kernel, **dict(self.fields)})
+
+
+def say(template: str, /, **fields: object) -> Message:
+    """A message: ``say("kfunc {name} does not exist in {kernel}", name=name)``."""
+    return Message(template, tuple(fields.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``cls`` is the failure class in the oracle's words; ``certain`` False where the files cannot tell.
+    """``cls`` says what fails; ``certain`` is False where the files cannot tell.
 
     ``place`` is the instruction that fails, as (function, index); an unconditional problem has none.
     """
 
     kind: NeedKind
     name: str
-    cls: str
+    cls: Failure
     rules: tuple[str, ...]
-    message: str
+    said: Message
     stage: Stage = Stage.LOAD
     reach: Reach = Reach.PROGRAM
     confidence: Confidence = Confidence.HIGH
     certain: bool = True
     place: tuple[Function, int] | None = None
     guard: str = ""
+
+    @property
+    def message(self) -> str:
+        """The sentence about the kernel that was judged."""
+        return self.said.text()

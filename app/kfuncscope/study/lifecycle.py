@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Verdict
 
 Key = tuple[NeedKind, str]
+_GONE = frozenset({Failure.KFUNC_NOT_FOUND, Failure.ATTACH_BTF_NOT_FOUND, Failure.KSYM_NOT_FOUND})
 
 
 class State(StrEnum):
@@ -21,7 +23,7 @@ class State(StrEnum):
 
     PRESENT = "present"
     ABSENT = "absent"
-    UNREGISTERED = "registered no more"
+    UNREGISTERED = "no longer registered"
     UNKNOWN = "unknown"
 
 
@@ -121,13 +123,13 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
 
 def _states(verdict: Verdict, found: Finding | None) -> tuple[State, State]:
     """What a use of a name tells of both kernels: by the declarations that its finding shows, where it shows any."""
-    said, cls = (found.evidence, found.cls) if found is not None else (Evidence(), "")
-    unregistered = "not_registered" in cls or "not_a_kfunc" in cls
+    said, cls = (found.evidence, found.cls) if found is not None else (Evidence(), Failure.NONE)
+    unregistered = cls is Failure.KFUNC_NOT_REGISTERED
     if said.old or said.new:
         old = State.PRESENT if said.old else State.ABSENT
         new = State.PRESENT if said.new else State.ABSENT
         return old, State.UNREGISTERED if unregistered else new
     if verdict in (Verdict.ALREADY_BROKEN, Verdict.FIXED, Verdict.UNKNOWN):  # for whatever reason
         return State.UNKNOWN, State.UNKNOWN
-    gone = State.ABSENT if "not_found" in cls or "missing" in cls else State.PRESENT
+    gone = State.ABSENT if cls in _GONE else State.PRESENT
     return State.PRESENT, State.UNREGISTERED if unregistered else gone

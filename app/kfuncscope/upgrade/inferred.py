@@ -13,6 +13,7 @@ from kfuncscope.arch import inferred_arches
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.model.analysis import ArchResult, KernelInfo
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import (
     Confidence,
     Finding,
@@ -83,10 +84,10 @@ def _program(program: ProgramVerdict, old: ArchCaps, new: ArchCaps) -> ProgramVe
     if not before and not after:
         return None
     verdict = Verdict.FIXED if not after else Verdict.ALREADY_BROKEN if before else Verdict.BREAKS
-    lacks = f"the JIT of this architecture lacks {after or before}"
+    lacks = f"the JIT of this architecture does not support {after or before}"
     text = f"{lacks} in the old release only" if not after else lacks
-    reach = Reach.PROGRAM if after else Reach.NONE
-    finding = Finding(NeedKind.JIT, after or before, verdict, text, ("R-5.1",), "jit", reach, Confidence.MEDIUM)
+    reach, code = Reach.PROGRAM if after else Reach.NONE, Failure.JIT_CAPABILITY
+    finding = Finding(NeedKind.JIT, after or before, verdict, text, ("R-5.1",), code, reach, Confidence.MEDIUM)
     return replace(
         program,
         verdict=verdict,
@@ -102,4 +103,5 @@ def _program(program: ProgramVerdict, old: ArchCaps, new: ArchCaps) -> ProgramVe
 def _outcome(lacks: str) -> Outcome:
     if not lacks:
         return Outcome(Tri.UNKNOWN, Tri.UNKNOWN, Tri.UNKNOWN)
-    return Outcome(Tri.NO, Tri.NO, Tri.UNKNOWN, "jit", f"the JIT of this architecture lacks {lacks}")
+    text = f"the JIT of this architecture does not support {lacks}"
+    return Outcome(Tri.NO, Tri.NO, Tri.UNKNOWN, Failure.JIT_CAPABILITY, text)

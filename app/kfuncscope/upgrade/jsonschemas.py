@@ -17,6 +17,7 @@ from kfuncscope.decision.exits import Exit
 from kfuncscope.decision.gate import State
 from kfuncscope.decision.risk import Score
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.unchecked import Elsewhere, Unchecked
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.upgrade import jsonform
@@ -89,6 +90,8 @@ def _of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 def _definition(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     said = (kind.__doc__ or "").split("\n\n")[0]
     described = {"description": " ".join(said.split())}
+    if kind is Failure:  # open: codes are added from version to version, and reports of before have other words
+        return {**described, "type": "string"}
     if issubclass(kind, StrEnum):
         return {**described, "enum": [member.value for member in kind]}
     hints = typing.get_type_hints(kind)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import (
     Confidence,
     Finding,
@@ -87,7 +88,9 @@ def _object(obj: ObjectVerdict, changes: tuple[Change, ...]) -> ObjectVerdict:
     findings = tuple(f for f in obj.findings if not _kept(changes, f))
     if programs == obj.programs and findings == obj.findings:
         return obj
-    wide = sorted({f.name for p in programs for f in p.findings if f.rules == ("what-if", _RULE[True])})
+    wide = sorted(
+        {f.name for p in programs for f in p.findings if f.cls is Failure.WHAT_IF and f.reach is Reach.OBJECT}
+    )
     if wide:
         programs = tuple(_down(p, wide) for p in programs)
     elif findings != obj.findings:
@@ -107,7 +110,7 @@ def _down(program: ProgramVerdict, names: list[str]) -> ProgramVerdict:
     """A program that goes down with its object (R-0.1): an extern is resolved for the object as a whole."""
     if program.verdict in (Verdict.BREAKS, Verdict.ALREADY_BROKEN):
         return program
-    outcome = Outcome(Tri.NO, Tri.NO, Tri.NO, "", f"what if: the object needs {', '.join(names)}")
+    outcome = Outcome(Tri.NO, Tri.NO, Tri.NO, Failure.WHAT_IF, f"what if: the object needs {', '.join(names)}")
     return replace(program, verdict=Verdict.BREAKS, reach=Reach.OBJECT, new=outcome)
 
 
@@ -130,7 +133,7 @@ def _program(program: ProgramVerdict, changes: tuple[Change, ...]) -> ProgramVer
         verdict = program.verdict
     reach = next((f.reach for f in every if f.verdict is verdict), Reach.NONE)
     breaks = verdict is Verdict.BREAKS
-    new = Outcome(Tri.NO, Tri.NO, Tri.NO, "", "what if") if breaks else Outcome(Tri.YES, Tri.YES, Tri.YES)
+    new = Outcome(Tri.NO, Tri.NO, Tri.NO, Failure.WHAT_IF, "what if") if breaks else Outcome(Tri.YES, Tri.YES, Tri.YES)
     if verdict is program.verdict:
         new = program.new
     return replace(program, verdict=verdict, reach=reach, new=new, findings=every, needs=needs)
@@ -142,17 +145,17 @@ def _finding(need: NeedUse, change: Change, real: Finding | None) -> Finding | N
     guarded = real is not None and bool(real.sites) and all(s.guard or s.reachable is False for s in real.sites)
     wide = need.kind in _OBJECT_WIDE
     if change.action is Action.CHANGED:
-        verdict, said = Verdict.RISK, f"What if {need.kind} {need.name} changed: this use has to be looked at."
+        verdict, said = Verdict.RISK, f"What if {need.kind} {need.name} changed: this use has to be checked."
     elif guarded:
         verdict, said = (
             Verdict.DEGRADES,
-            f"What if {need.kind} {need.name} went away: the use is guarded, a feature is lost.",
+            f"What if {need.kind} {need.name} was removed: the use is guarded, so a feature is lost.",
         )
     else:
-        far = "libbpf would refuse the whole object" if wide else "this program would not load"
-        verdict, said = Verdict.BREAKS, f"What if {need.kind} {need.name} went away: {far}, unless the use is weak."
+        far = "libbpf would reject the whole object" if wide else "this program would not load"
+        verdict, said = Verdict.BREAKS, f"What if {need.kind} {need.name} was removed: {far}, unless the use is weak."
     breaks = verdict is Verdict.BREAKS
     reach = (Reach.OBJECT if wide else Reach.PROGRAM) if breaks else Reach.NONE
-    rules = ("what-if", _RULE[wide]) if breaks else ("what-if",)
+    rules = (_RULE[wide],) if breaks else ()
     sites = real.sites if real is not None else ()
-    return Finding(need.kind, need.name, verdict, said, rules, "", reach, Confidence.MEDIUM, sites=sites)
+    return Finding(need.kind, need.name, verdict, said, rules, Failure.WHAT_IF, reach, Confidence.MEDIUM, sites=sites)

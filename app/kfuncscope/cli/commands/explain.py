@@ -12,6 +12,7 @@ from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
 from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.catalogue import title
 from kfuncscope.model.unchecked import incomplete
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach
 from kfuncscope.upgrade.analyse import analyse
@@ -65,7 +66,8 @@ def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
         print(f"  old kernel: {_outcome(program.old)}")
     print(f"  new kernel: {_outcome(program.new)}")
     print(f"  object: {verdict_word(obj.verdict)}: {clean(obj.reason)}")
-    for finding in (*program.findings, *obj.findings):
+    told = {(f.kind, f.name, f.cls) for f in program.findings}
+    for finding in (*program.findings, *(f for f in obj.findings if (f.kind, f.name, f.cls) not in told)):
         _finding(finding)
     for text in program.unchecked:
         print(f"  could not check: {clean(text)}")
@@ -82,16 +84,18 @@ def _code(text: str) -> str:
 
 
 def _outcome(outcome: Outcome) -> str:
-    reason = ": ".join(clean(text) for text in (outcome.cls, outcome.reason) if text)
+    reason = clean(outcome.reason) + (f" [{clean(outcome.cls)}]" if outcome.cls else "")
     return f"loads {outcome.loads.value}, attaches {outcome.attaches.value}{'; ' if reason else ''}{reason}"
 
 
 def _finding(finding: Finding) -> None:
     print(f"  - {verdict_word(finding.verdict)} {finding.kind.value} {clean(finding.name)}: {clean(finding.message)}")
-    print(f"    rules {', '.join(finding.rules)} · confidence {finding.confidence.value}{_reach(finding.reach)}")
+    for one in finding.rules:
+        print(f"    rule {clean(one)}  {title(one)}".rstrip())
+    print(f"    confidence {finding.confidence.value}{_reach(finding.reach)}")
     for site in finding.sites[:8]:
         where = f"{site.file}:{site.line} " if site.file else ""
-        state = "" if site.reachable is None else ", reachable" if site.reachable else f", kept away by {site.guard}"
+        state = "" if site.reachable is None else ", reachable" if site.reachable else f", guarded at {site.guard}"
         print(f"    at {clean(where)}(insn {site.insn} of {clean(site.function)}{clean(state)})  {clean(site.text)}")
     for label, text in (("old", finding.evidence.old), ("new", finding.evidence.new)):
         if text or finding.evidence.old or finding.evidence.new:

@@ -21,6 +21,7 @@ from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.views.words import counted
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.storage.files import Problem
 
 
@@ -106,11 +107,11 @@ class Results(QObject):
 
     def _show(self, index: Index, filters: tuple[Token, ...]) -> None:
         self._context.store.set_index(index, filters)
-        self._show_problems(list(index.analysis.problems), list(index.unchecked))
+        self._show_problems(list(index.analysis.problems), index.unchecked)
         self.refresh_titles()
 
-    def _show_problems(self, problems: list[Problem], unjudged: list[tuple[str, str]]) -> None:
-        number = self._problems.show_problems(problems, unjudged)
+    def _show_problems(self, problems: list[Problem], unchecked: list[Unchecked]) -> None:
+        number = self._problems.show_problems(problems, unchecked)
         title = self.tr("Problems {0}").format(number) if number else self.tr("Problems")
         self._context.page_titled.emit("problems", title)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
+from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import ProblemsView
@@ -79,17 +80,26 @@ class Sources(QObject):
             self._context.inputs_changed.emit()
             self._context.analysis_wanted.emit()
 
-    def choose_type(self, where: str, _why: str) -> None:
-        """Give a program type to a section name that libbpf does not know."""
-        section = _why.partition("“")[2].partition("”")[0] or where
-        text, ok = QInputDialog.getText(
-            self._context.dialogs,
+    def choose_type(self, section: str) -> None:
+        """Give a program type to a section name that libbpf does not know (R-2.2), and analyse again."""
+        context, listed = self._context, list(program_types())
+        known = context.session.section_types.get(section, "")
+        text, ok = QInputDialog.getItem(
+            context.dialogs,
             self.tr("Program type"),
-            self.tr("Judge section “{0}” as (like xdp, kprobe/…, tc):").format(section),
+            self.tr("Program type of section “{0}”:").format(section),
+            listed,
+            listed.index(known) if known in listed else 0,
         )
-        if ok and text:
-            self._context.session.section_types[section] = text
-            self._context.analysis_wanted.emit()
+        if not ok or not text:
+            return
+        chosen = program_type(text)
+        if chosen is None:
+            context.say(self.tr("Unknown program type “{0}”").format(text), failed=True)
+            return
+        context.session.section_types[section] = chosen
+        context.touched.emit()
+        context.analysis_wanted.emit()
 
     def switch_infer(self) -> None:
         """Infer what other architectures would refuse, or no longer; kept with the session."""

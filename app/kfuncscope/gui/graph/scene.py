@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
 from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind, Verdict
 from kfuncscope.study import layout
 
@@ -25,21 +26,28 @@ BASE = sum(WIDTHS) + 2 * MIN_GAP + 2 * MARGIN
 CONTEXT_LIMIT = 70
 _PLAIN = frozenset({NeedKind.PROG_TYPE, NeedKind.MAP_TYPE, NeedKind.JIT, NeedKind.INSN})  # shown only when affected
 
-_CLASS_WORDS = {
-    "kfunc_not_found": "not found",
-    "kfunc_not_registered": "registered no more",
-    "attach_btf_not_found": "nothing to attach to",
-    "helper_unknown_or_not_allowed": "not allowed",
-    "core_relo_failed": "relocation fails",
-    "ksym_not_found": "not found",
-    "struct_ops_type_missing": "type is missing",
+_CODE_WORDS = {
+    Failure.KFUNC_NOT_FOUND: "not found",
+    Failure.KFUNC_NOT_REGISTERED: "no longer registered",
+    Failure.KFUNC_NOT_ALLOWED: "not allowed",
+    Failure.ATTACH_BTF_NOT_FOUND: "not in BTF",
+    Failure.ATTACH_TARGET_REJECTED: "target rejected",
+    Failure.ATTACH_FAILED: "cannot attach",
+    Failure.HELPER_NOT_AVAILABLE: "not available",
+    Failure.CORE_RELOC_POISONED: "not found",
+    Failure.CORE_RELOC_ERROR: "relocation fails",
+    Failure.KSYM_NOT_FOUND: "not found",
+    Failure.STRUCT_OPS_MISMATCH: "does not fit",
+    Failure.MAP_NOT_CREATED: "not created",
+    Failure.NULL_CHECK_MISSING: "may be NULL",
+    Failure.CTX_ACCESS_REJECTED: "argument missing",
 }
 _VERDICT_WORDS = {
     Verdict.BREAKS: "breaks",
     Verdict.SILENT: "silently different",
     Verdict.RISK: "changed",
     Verdict.DEGRADES: "feature lost",
-    Verdict.UNKNOWN: "cannot be told",
+    Verdict.UNKNOWN: "unknown",
     Verdict.ALREADY_BROKEN: "broken before",
     Verdict.FIXED: "fixed",
 }
@@ -303,7 +311,7 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
     if verdict is Verdict.OK:
         return kind
     told = found is not None and found.verdict is verdict and verdict is not Verdict.FIXED
-    word = _CLASS_WORDS.get(found.cls, "") if found is not None and told else ""
+    word = _CODE_WORDS.get(found.cls, "") if found is not None and told else ""
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 

@@ -13,7 +13,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.gui.views.words import counted
-from kfuncscope.model.unchecked import by_arches, elsewhere, shared
+from kfuncscope.model.unchecked import Unchecked, by_arches, elsewhere, shared
 from kfuncscope.model.verdict import Verdict, worst
 from kfuncscope.session.session import KernelRef, Session
 
@@ -134,13 +134,14 @@ class InputsModel(QAbstractItemModel):
         if told:
             head = self.root.add(Item(self.tr("Could not check  {0}").format(len(told)), heading=True))
             groups = grouped(told)
-            for why, wheres in groups[:MOST]:
-                if len(wheres) == 1:
-                    head.add(Item(f"{why} ({wheres[0]})", Verdict.UNKNOWN, tip=f"{wheres[0]}\n{why}"))
+            for same in groups[:MOST]:
+                where, why = same[0].where, same[0].why
+                if len(same) == 1:
+                    head.add(Item(f"{why} ({where})", Verdict.UNKNOWN, tip=f"{where}\n{why}"))
                     continue
-                group = head.add(Item(f"{len(wheres)}× {why}", Verdict.UNKNOWN, tip=why))
-                for where in wheres[:MOST]:
-                    group.add(Item(where, muted=True))
+                group = head.add(Item(f"{len(same)}× {why}", Verdict.UNKNOWN, tip=why))
+                for one in same[:MOST]:
+                    group.add(Item(one.where, muted=True))
             if len(groups) > MOST:
                 head.add(Item(self.tr("and {0} more").format(len(groups) - MOST), muted=True))
 
@@ -196,12 +197,12 @@ def ref_label(ref: KernelRef) -> str:
     return " ".join(x for x in (ref.arch or "", ref.label or ref.release or first) if x)
 
 
-def grouped(told: list[tuple[str, str]], least: int = 4) -> list[tuple[str, list[str]]]:
-    """Reasons, each with the places it holds for; a reason of fewer than ``least`` places is told for each alone."""
-    reasons: dict[str, list[str]] = {}
-    for where, why in told:
-        reasons.setdefault(why, []).append(where)
-    made: list[tuple[str, list[str]]] = []
-    for why, wheres in reasons.items():
-        made += [(why, wheres)] if len(wheres) >= least else [(why, [w]) for w in wheres]
+def grouped(listed: list[Unchecked], least: int = 4) -> list[list[Unchecked]]:
+    """What shares a reason together; a reason that holds for fewer than ``least`` places is listed for each alone."""
+    reasons: dict[tuple[str, str], list[Unchecked]] = {}
+    for one in listed:
+        reasons.setdefault((one.why, one.section), []).append(one)
+    made: list[list[Unchecked]] = []
+    for same in reasons.values():
+        made += [same] if len(same) >= least else [[one] for one in same]
     return made

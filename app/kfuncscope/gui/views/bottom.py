@@ -25,6 +25,7 @@ from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import nothing, plain_table
+from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.storage.files import Problem
 
@@ -33,12 +34,11 @@ class ProblemsView(QWidget):
     """Inputs that could not be used and things that could not be judged: where, why, and a way out."""
 
     remove_wanted = Signal(str)
-    type_wanted = Signal(str, str)
+    type_wanted = Signal(str)
 
     def __init__(self, _context: Context) -> None:
         super().__init__()
-        self._bad: list[bool] = []
-        self._told: list[tuple[str, str]] = []
+        self._listed: list[tuple[str, Unchecked | None]] = []  # path of an input, or what was not judged
         self.model = ListModel([self.tr("Input"), self.tr("Reason"), ""], self._verdict)
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -57,26 +57,22 @@ class ProblemsView(QWidget):
         self.show_problems([], [])
 
     def _verdict(self, row: int) -> Verdict:
-        return Verdict.BREAKS if self._bad[row] else Verdict.UNKNOWN
+        return Verdict.BREAKS if self._listed[row][1] is None else Verdict.UNKNOWN
 
-    def show_problems(self, problems: list[Problem], unjudged: list[tuple[str, str]]) -> int:
-        """List both; returns how many there are, those that share a line each by itself."""
+    def show_problems(self, problems: list[Problem], unchecked: list[Unchecked]) -> int:
+        """List what was not read or judged; returns how many there are, those that share a line each by itself."""
         rows: list[tuple[str, ...]] = []
-        self._bad, self._told = [], []
-        listed = set()
+        self._listed = []
         for problem in problems:
-            place = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
-            listed.add((f"{problem.path}{place}", problem.reason))
             at = f" ({self.tr('offset')} {problem.offset:#x})" if problem.offset is not None else ""
             rows.append((problem.path, problem.reason + at, ""))
-            self._bad.append("program type" not in problem.reason)
-            self._told.append((problem.path, problem.reason))
-        rest = [w for w in unjudged if w not in listed]
-        for why, wheres in grouped(rest):
-            where = wheres[0] if len(wheres) == 1 else f"{len(wheres)}×  {', '.join(wheres)}"
-            rows.append((where, why, ""))
-            self._bad.append(False)
-            self._told.append((wheres[0], why))
+            self._listed.append((problem.path, None))
+        told = {(f"{p.path}{f' at offset {p.offset:#x}' if p.offset is not None else ''}", p.reason) for p in problems}
+        rest = [one for one in unchecked if (one.where, one.why) not in told]
+        for same in grouped(rest):
+            wheres = ", ".join(one.where for one in same)
+            rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", same[0].why, ""))
+            self._listed.append(("", same[0]))
         self.model.set_rows(rows)
         self.table.setVisible(bool(rows))
         self.empty.setVisible(not rows)
@@ -84,16 +80,18 @@ class ProblemsView(QWidget):
             action = self._action(row)
             if action is not None:
                 self.table.setIndexWidget(self.model.index(row, 2), action)
-        return len(listed) + len(rest)
+        return len(problems) + len(rest)
 
     def _action(self, row: int) -> QWidget | None:
-        where, why = self._told[row]
-        if "program type" in why:
-            text, slot = self.tr("Choose type…"), lambda: self.type_wanted.emit(where, why)
-            tip = self.tr("Say which program type it is, and judge again")
-        elif self._bad[row]:
-            text, slot = self.tr("Remove"), lambda: self.remove_wanted.emit(where)
-            tip = self.tr("Take this input out of the session, and judge again")
+        path, one = self._listed[row]
+        where = path if one is None else one.where
+        if one is not None and one.section:
+            section = one.section
+            text, slot = self.tr("Choose type…"), lambda: self.type_wanted.emit(section)
+            tip = self.tr("Set the program type and re-analyse")
+        elif one is None:
+            text, slot = self.tr("Remove"), lambda: self.remove_wanted.emit(path)
+            tip = self.tr("Remove this input from the session and re-analyse")
         else:
             return None
         holder = QWidget()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The whole story of what is selected: verdict, how far it reaches, rules, both declarations, call sites, remedy."""
+"""Everything about the selection: verdict, how far it reaches, rules, both declarations, call sites, remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from kfuncscope.gui.context import Context
 from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views import words
+from kfuncscope.gui.views.rules import RuleDialog
 from kfuncscope.gui.views.story import NARROWEST, Story
+from kfuncscope.model import catalogue
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
 
 MOST = 8
@@ -36,7 +38,7 @@ def headline(finding: Finding) -> str:
         Verdict.SILENT: "Silently different",
         Verdict.RISK: "Meaning changed",
         Verdict.DEGRADES: "A feature is lost",
-        Verdict.UNKNOWN: "Cannot be told",
+        Verdict.UNKNOWN: "Unknown",
         Verdict.ALREADY_BROKEN: "Broken before",
         Verdict.FIXED: "Fixed by the upgrade",
     }.get(finding.verdict, "Works as before")
@@ -58,7 +60,8 @@ def as_text(finding: Finding, where: str) -> str:
     lines = [
         f"{headline(finding)}: {where}",
         finding.message,
-        f"Rule {', '.join(finding.rules)} · confidence {finding.confidence}",
+        *(f"Rule {rule} {catalogue.title(rule)}".rstrip() for rule in finding.rules),
+        f"Confidence {finding.confidence}",
     ]
     if finding.evidence.old:
         lines += ["Old kernel:", finding.evidence.old]
@@ -72,7 +75,7 @@ def as_text(finding: Finding, where: str) -> str:
 
 
 class DetailPanel(QScrollArea):
-    """The story of the selection, told anew whenever that changes; a handful of widgets each time."""
+    """What is known about the selection, made again whenever that changes; a handful of widgets each time."""
 
     note_wanted = Signal(Node, int)
     waive_wanted = Signal(Node, int)
@@ -145,7 +148,7 @@ class DetailPanel(QScrollArea):
         rows = rows[table.verdict[rows] == level]
         hit = _programs_hit(index, rows)
         self._story.title(self.tr("Where to begin"), SCALE[level])
-        self._story.muted(self.tr("What hits most programs ({0}):").format(theme.WORDS[SCALE[level]].lower()))
+        self._story.muted(self.tr("Most common causes ({0}):").format(theme.WORDS[SCALE[level]].lower()))
         for need, programs in sorted(hit.items(), key=lambda item: -item[1])[:10]:
             kind, name = index.needs[need]
             number = words.counted(programs, self.tr("program"), self.tr("programs"))
@@ -227,6 +230,15 @@ class DetailPanel(QScrollArea):
         question = self.tr("What if it stayed?") if broken else self.tr("What if it went away?")
         self._story.buttons([(question, lambda: self.whatif_wanted.emit(node))])
 
+    def open_rule(self, rule: str) -> None:
+        """Show the text of a rule beside the window, one dialog for all rules."""
+        known = self.window().findChild(RuleDialog)
+        if known is None:
+            known = RuleDialog(self.window(), rule)
+        known.show_rule(rule)
+        known.show()
+        known.raise_()
+
     # --- parts ---
     def _findings(self, index: Index, node: Node, lane: int, rows: list[int]) -> None:
         """The finding under study (or the worst) in full, the others below it."""
@@ -250,12 +262,14 @@ class DetailPanel(QScrollArea):
         self._story.title(headline(found), found.verdict)
         self._story.path(where)
         self._story.text(found.message)
-        facts = [f"Rule {', '.join(found.rules)}", f"confidence {found.confidence}"]
+        facts = [f"confidence {found.confidence}"]
         if found.reach in _REACH and found.verdict is Verdict.BREAKS:
             facts.insert(0, _REACH[found.reach])
         if found.cls:
-            facts.append(self.tr("class {0}").format(found.cls))
+            facts.append(catalogue.code_title(found.cls))
         self._story.muted(" · ".join(facts))
+        for rule in found.rules:
+            self._story.link(rule, catalogue.title(rule), partial(self.open_rule, rule))
         self._evidence(found)
         if found.sites:
             self._story.heading(self.tr("CALLED FROM"))
@@ -313,7 +327,7 @@ class DetailPanel(QScrollArea):
             ]
             if outcome.loads is Tri.YES and outcome.attaches is Tri.NO:
                 word = "loads, does not attach"
-            return word + (f" ({outcome.reason or outcome.cls})" if outcome.cls else "")
+            return word + (f" ({outcome.reason or catalogue.code_title(outcome.cls)})" if outcome.cls else "")
 
         self._story.heading(self.tr("THE PROGRAM AS A WHOLE"))
         self._story.muted(

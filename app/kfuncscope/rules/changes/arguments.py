@@ -7,6 +7,7 @@ The dangerous changes are those that load all the same: what moved, swapped or s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -102,13 +103,14 @@ def _compare(
     old, new = sides
     found = []
     has_return = program.section.attach_type in RETURN_SLOT
+    lsm = ("R-7.12",) if program.section.prog_type == "LSM" else ()
     for index in sorted({i for i, _ in used}):
         places = [x for i, x in used if i == index]
         if has_return and index == len(old.slots) and len(new.slots) != len(old.slots):
             verdict = Verdict.SILENT if index < len(new.slots) else Verdict.RISK
-            instead = f"argument {new.slots[index].name}" if index < len(new.slots) else "nothing"
-            text = f"{name}: the program reads the return value in slot {index}, which holds {instead} now"
-            found.append(_finding(name, verdict, text, (*rules, "R-7.12"), confidence, evidence(), places))
+            instead = f"argument `{new.slots[index].name}`" if index < len(new.slots) else "nothing"
+            text = f"{name}: the program reads slot {index} for the return value, but that slot now holds {instead}"
+            found.append(_finding(name, verdict, text, (*rules, *lsm), confidence, evidence(), places))
             continue
         if index >= len(old.slots) or index >= len(new.slots):
             continue
@@ -140,11 +142,12 @@ def _slot_change(old: Side, new: Side, index: int) -> tuple[Verdict, str] | None
     ordinal = f"argument {index + 1}"
     moved = [i for i, s in enumerate(new.slots) if s.name == was.name and was.name and s.part == was.part]
     if was.name != now.name and moved and index not in moved:
-        text = f"{ordinal} was {_text(old, was)} and is {_text(new, now)} now; {was.name} moved to place {moved[0] + 1}"
+        change = f"{ordinal} changed from `{_text(old, was)}` to `{_text(new, now)}`"
+        text = f"{change}; `{was.name}` is now argument {moved[0] + 1}"
         return (Verdict.SILENT if _passes_for(one, other, same_type) else Verdict.RISK), text
     if same_type:
         return None
-    text = f"{ordinal} was {_text(old, was)} and is {_text(new, now)} now"
+    text = f"{ordinal} changed from `{_text(old, was)}` to `{_text(new, now)}`"
     if one == other == "scalar":
         size, then = new.blob.size(now.type), old.blob.size(was.type)
         return None if size == then or (was.name == now.name and size > then) else (Verdict.RISK, text)
@@ -209,9 +212,9 @@ def _event_findings(old: Context, new: Context, program: Program) -> list[Findin
         was, now = before.at(then.offset), after.at(load.offset)
         if was is None or was.name == "ent" or _same_place(was, then, now, load) or was.name in found:
             continue
-        shown = f"{now.name} ({now.size} bytes)" if now else "padding"
-        how = "at fixed offset" if load.at not in load.function.core else "by a relocation, at offset"
-        text = f"{event}: the program reads {was.name} {how} {load.offset}, where {shown} is now"
+        shown = f"`{now.name}` ({now.size} bytes)" if now else "padding"
+        how = "at fixed offset" if load.at not in load.function.core else "by a CO-RE record, at offset"
+        text = f"{event}: the program reads `{was.name}` {how} {load.offset}, which now holds {shown}"
         rules = ("R-12.9", "R-7.8") if program.section.target.startswith("syscalls/") else ("R-7.8",)
         evidence = hook_evidence(old.kernel, new.kernel, program)
         found[was.name] = _finding(event, Verdict.SILENT, text, rules, Confidence.MEDIUM, evidence, [load])
@@ -236,8 +239,7 @@ def _callback_findings(old: Context, new: Context, program: Program) -> list[Fin
         used = [(x.offset // 8, x) for x in _used(new, program) if x.offset >= 0]
         evidence = partial(struct_ops_evidence, old, new, name)
         made = _compare(program, name, (sides[0], sides[1]), used, evidence, ("R-7.3", "R-7.10"), Confidence.HIGH)
-        found += [Finding(NeedKind.STRUCT_OPS, f.name, f.verdict, f.message, f.rules, f.cls, f.reach, f.confidence,
-                          f.evidence, f.sites, f.remedy) for f in made]  # fmt: skip
+        found += [replace(f, kind=NeedKind.STRUCT_OPS) for f in made]
     return found
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Old kernel against new kernel: findings of a program, its verdict, and the verdict of its object (§0, §9)."""
+"""Old kernel against new kernel: findings of a program, its verdict, and the verdict of its object (R-0.1..R-0.7)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import Program
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import (
     SEVERITY,
     Confidence,
@@ -36,12 +37,12 @@ from kfuncscope.rules.changes.evidence import (
 )  # fmt: skip
 from kfuncscope.rules.changes.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.changes.typed import typed_findings
-from kfuncscope.rules.checks.attach import RUNTIME_TARGET
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
 from kfuncscope.rules.problem import Problem, Stage
 
 MOST_REASONS = 3  # that a sentence about an object names
+OLD_KERNEL = "the old kernel"
 
 
 def compare(old: ObjectJudgement, new: ObjectJudgement, package: str, sha256: str) -> ObjectVerdict:
@@ -75,7 +76,9 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
     if verdict in (Verdict.BREAKS, Verdict.ALREADY_BROKEN):
         reaches = [f.reach for f in findings if f.verdict == verdict]
         reach = next((r for r in (Reach.OBJECT, Reach.PROGRAM, Reach.ATTACH) if r in reaches), Reach.PROGRAM)
-    unchecked = tuple(dict.fromkeys(p.message for p in after.problems if not p.certain or p.cls == RUNTIME_TARGET))
+    unchecked = tuple(
+        dict.fromkeys(p.message for p in after.problems if not p.certain or p.cls == Failure.RUNTIME_TARGET)
+    )
     section = program.section
     return ProgramVerdict(
         program.name, section.name, section.prog_type, section.autoload, verdict, reach, old.outcome(index),
@@ -89,7 +92,9 @@ def _one_sided(old: Context, new: Context, before: ProgramJudgement, after: Prog
         return False
     judged = after if old.kernel.symbols is None else before
     deciding = [
-        p for p in judged.problems if p.certain and p.cls != RUNTIME_TARGET and p.stage in (Stage.LOAD, Stage.ATTACH)
+        p
+        for p in judged.problems
+        if p.certain and p.cls != Failure.RUNTIME_TARGET and p.stage in (Stage.LOAD, Stage.ATTACH)
     ]
     name = judged.program.section.target.partition("+")[0].rpartition(":")[2]
     told = all(SYMBOL_RULES & set(p.rules) for p in deciding)
@@ -97,7 +102,7 @@ def _one_sided(old: Context, new: Context, before: ProgramJudgement, after: Prog
 
 
 def _doubted(finding: Finding) -> Finding:
-    text = f"{finding.message}; the other kernel came without symbols, so this may be no change"
+    text = f"{finding.message}; no symbols were given for the other kernel, so this may not be a change"
     return replace(finding, verdict=Verdict.UNKNOWN, message=text, confidence=Confidence.LOW, remedy=None)
 
 
@@ -109,7 +114,7 @@ def works_on(judged: ProgramJudgement) -> Tri:
     """Loads and attaches, targets that only the loader knows left aside."""
     if judged.loads != Tri.YES:
         return judged.loads
-    rest = [p for p in judged.problems if p.cls != RUNTIME_TARGET and p.stage != Stage.NOTE]
+    rest = [p for p in judged.problems if p.cls != Failure.RUNTIME_TARGET and p.stage != Stage.NOTE]
     if any(p.certain for p in rest):
         return Tri.NO
     return Tri.UNKNOWN if rest else Tri.YES
@@ -143,7 +148,7 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
     found = []
     for key, problems in groups.items():
         first = problems[0]
-        if first.cls == RUNTIME_TARGET or first.stage == Stage.NOTE:
+        if first.cls == Failure.RUNTIME_TARGET or first.stage == Stage.NOTE:
             continue
         verdict = Verdict.BREAKS
         if not any(p.certain for p in problems):
@@ -157,11 +162,11 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
 
 
 def _firsts(problems: list[Problem]) -> Iterable[Problem]:
-    return {_same(p): p for p in reversed(problems) if p.cls != RUNTIME_TARGET}.values()
+    return {_same(p): p for p in reversed(problems) if p.cls != Failure.RUNTIME_TARGET}.values()
 
 
 def _fixed(old: Context, new: Context, program: Program, problem: Problem) -> Finding:
-    text = f"the old kernel refused it: {problem.message.replace('this kernel', 'the old kernel')}"
+    text = f"it did not work on the old kernel: {problem.said.text(OLD_KERNEL)}"
     evidence = _evidence(old, new, program, problem)
     return Finding(problem.kind, problem.name, Verdict.FIXED, text, problem.rules, problem.cls, evidence=evidence)
 
@@ -212,7 +217,7 @@ def _guard_findings(old: Context, new: Context, before: ProgramJudgement, after:
     for problems in groups.values():
         first = problems[0]
         sites = tuple(site(*p.place, False, p.guard) for p in problems if p.place is not None)
-        text = f"{first.message}; the call is kept away by {first.guard}" if first.guard else first.message
+        text = f"{first.message}; guarded at {first.guard}" if first.guard else first.message
         found.append(
             Finding(first.kind, first.name, Verdict.DEGRADES, text, (*first.rules, "R-3.11"), first.cls,
                     confidence=first.confidence, evidence=_evidence(old, new, after.program, first), sites=sites)
@@ -285,9 +290,9 @@ def object_verdict(
     for one in breaking:
         other = alternatives.of(one, old.loads == Tri.NO) if alternatives is not None else None
         if other is not None and known[other].verdict in (Verdict.OK, Verdict.FIXED, Verdict.DEGRADES, Verdict.RISK):
-            reasons.append(f"{one.program} no longer works, {other} takes its place")
+            reasons.append(f"{one.program} no longer works, but {other} does the same job")
         elif not one.autoload:
-            reasons.append(f"{one.program} no longer works; it is switched off unless the loader asks for it")
+            reasons.append(f"{one.program} no longer works, but is off unless the loader switches it on")
         else:
             losses.append(one)
     if losses:
@@ -301,14 +306,14 @@ def object_verdict(
     if not SEVERITY[rest] and (settled := _settled(old, new, own, programs)) is not None:
         return settled
     if not programs:
-        return (Verdict.UNKNOWN if new.context.obj.notes else Verdict.OK), "the object holds no program"
+        return (Verdict.UNKNOWN if new.context.obj.notes else Verdict.OK), "the object has no programs"
     worst_program = next((p for p in programs if p.verdict == rest), None)
     why = worst_program.findings[0].message if worst_program and worst_program.findings else ""
     if not why and rest == Verdict.UNKNOWN and doubts:
         why = doubts[0].message
     if not why and worst_program and worst_program.unchecked:
         why = worst_program.unchecked[0]
-    return rest, why or "nothing that it needs has changed"
+    return rest, why or "nothing that the object needs has changed"
 
 
 def _settled(
@@ -328,8 +333,7 @@ def _settled(
     if old.loads == Tri.NO and new.loads == Tri.YES:
         before = next((p for p in old.problems if p.certain), None)
         if before is not None:
-            told = before.message.replace("this kernel", "the old kernel")
-            return Verdict.FIXED, f"the old kernel did not load the object: {told}"
+            return Verdict.FIXED, f"the old kernel did not load the object: {before.said.text(OLD_KERNEL)}"
     if broken and len(broken) == len(programs):
         return Verdict.ALREADY_BROKEN, "works on neither kernel"
     if broken:

@@ -62,6 +62,6 @@ def _same(one: int | None, other: int) -> bool:
 
 def _text(name: str, value: int, after: dict[str, int]) -> str:
     means = next((n for n, v in after.items() if _same(v, value)), "")
-    now = f"{name} is {after[name]} now" if name in after else f"{name} is gone"
-    stands = f"which now stands for {means}" if means else "which stands for nothing now"
+    now = f"{name} is now {after[name]}" if name in after else f"{name} no longer exists"
+    stands = f"which now means {means}" if means else "which no longer means anything"
     return f"the program compares with {value} for {name}, {stands}; {now}"

@@ -43,10 +43,10 @@ def kfunc_evidence(old: Kernel, new: Kernel, name: str) -> Evidence:
         if not found:
             sides.append(("", "absent", "", ""))
         elif kfunc is None:
-            sides.append((found[0][0] or "vmlinux", "a function, not registered as kfunc", "", ""))
+            sides.append((found[0][0] or "vmlinux", "a function, not registered as a kfunc", "", ""))
         else:
             types = ", ".join(sorted(kfunc.prog_types)) if kfunc.prog_types else "?"
-            where = f"{kfunc.module or 'vmlinux'}, told by {kfunc.source}"
+            where = f"{kfunc.module or 'vmlinux'}, according to {kfunc.source}"
             sides.append((where, "registered", flag_words(kfunc.flags, kernel.knowledge), types))
     for label, position in (("in", 0), ("as", 1), ("flags", 2), ("program types", 3)):
         one, other = sides[0][position], sides[1][position]
@@ -67,7 +67,7 @@ def kfunc_remedy(new: Kernel, name: str, weak: bool) -> Remedy | None:
             f"extern {head} __ksym __weak;\n\nif (bpf_ksym_exists({successor}))\n\t{successor}(...);\n"
             f"else if (bpf_ksym_exists({name}))\n\t{name}(...);"
         )
-        return Remedy(f"{name} is now {successor}: declare both weak and call the one that exists.", code)
+        return Remedy(f"{successor} replaces {name}: declare both weak and call the one that exists.", code)
     code = f"extern ... {name}(...) __ksym __weak;\n\nif (bpf_ksym_exists({name}))\n\t{name}(...);"
     text = "Test it with bpf_ksym_exists() before the call." if weak else "Declare it weak and test it before the call."
     return Remedy(f"No successor is known. {text}", code)
@@ -173,15 +173,18 @@ def remedy_for(kind: NeedKind, new: Kernel, name: str, weak: bool) -> Remedy | N
             f"{owner}___old {{\n\t/* the old declaration of {field} */\n}} __attribute__((preserve_access_index));\n\n"
             f"if (bpf_core_field_exists(x->{field}))\n\tvalue = BPF_CORE_READ(x, {field});"
         )
-        return Remedy("Ask with bpf_core_field_exists() before the access, and give the old layout a flavour.", code)
+        return Remedy(
+            "Test with bpf_core_field_exists() before the access; declare the old layout as a flavour of the struct.",
+            code,
+        )
     if kind == NeedKind.ENUMVAL:
-        return Remedy("Ask with bpf_core_enum_value_exists() before the value is used.")
+        return Remedy("Test with bpf_core_enum_value_exists() before using the value.")
     if kind == NeedKind.HOOK:
         return Remedy(
-            "Attach to the function or tracepoint that does the work now, and choose between both at load time."
+            "Attach to the function or tracepoint that now does the work, and choose between the two at load time."
         )
     if kind == NeedKind.STRUCT_OPS:
         return Remedy(
-            "Clear the member before the load where the kernel's type lacks it, or declare a flavour of the type."
+            "Clear the member before the load if the kernel's type lacks it, or declare a flavour of the type."
         )
     return None

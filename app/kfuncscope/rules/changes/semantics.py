@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What resolves on both kernels but is not the same: kfunc prototypes and flags, fields, tests that flip.
 
-R-3.13, R-4.4..R-4.7, decision table §9 rows 5..7, 9, 14, 15.
+R-3.5, R-3.13, R-4.4..R-4.7.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def kfunc_changes(old: Kernel, new: Kernel, before: Resolved, after: Resolved, p
     name = before.extern.lookup
     changes = _proto_changes(name, before.blob, before.type, after.blob, after.type)
     if not before.module and after.module:
-        text = f"{name} moved from vmlinux into module {after.module}: it needs that module loaded"
+        text = f"{name} moved from vmlinux to module {after.module}, which must be loaded before the program"
         changes.append((Verdict.DEGRADES, text, ("R-4.7",), Confidence.MEDIUM))
     if before.kfunc is not None and after.kfunc is not None:
         changes += _flag_changes(name, (before.kfunc, old), (after.kfunc, new), program)
@@ -73,11 +73,11 @@ def _flag_changes(name: str, was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel
     changes: list[Change] = []
     for flag in flag_names(after.flags & ~before.flags, new.knowledge):
         if flag in risky_flags("gained") and not (flag == SLEEPABLE and program.section.sleepable):
-            text = f"{name} is {flag} now: the verifier may refuse a caller that was not written for it"
+            text = f"{name} gained {flag}: the verifier may reject a caller that was not written for it"
             changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
     for flag in flag_names(before.flags & ~after.flags, old.knowledge):
         if flag in risky_flags("lost"):
-            text = f"{name} is no longer {flag}: the verifier may refuse a caller that relies on it"
+            text = f"{name} lost {flag}: the verifier may reject a caller that relies on it"
             changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
     return changes
 
@@ -93,15 +93,15 @@ def _proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int
         if doubt is None and not stricter:
             continue
         was, now = type_text(old, one.type, one.name), type_text(new, other.type, other.name)
-        text = f"argument {position} of {name} was {was}, is {now}"
+        text = f"argument {position} of {name} changed from `{was}` to `{now}`"
         if doubt is not None:
             changes.append((Verdict.RISK, text, ("R-4.7",), doubt))
         if stricter:
-            changes.append((Verdict.RISK, f"{text}: NULL may be refused now", ("R-4.6",), Confidence.MEDIUM))
+            changes.append((Verdict.RISK, f"{text}: NULL may now be rejected", ("R-4.6",), Confidence.MEDIUM))
     first, last = old.ref(old.ref(old_func)), new.ref(new.ref(new_func))
     doubt = _type_change(old, first, new, last)
     if doubt is not None:
-        text = f"{name} returned {type_text(old, first)}, returns {type_text(new, last)}"
+        text = f"{name} returned `{type_text(old, first)}` and now returns `{type_text(new, last)}`"
         changes.append((Verdict.RISK, text, ("R-4.7",), doubt))
     return changes
 
@@ -149,13 +149,13 @@ def core_findings(old: Context, new: Context, program: Program) -> list[Finding]
                 found[made.name, "width"] = made
             else:
                 name = spec_text(parse_spec(btf, relo))
-                text = f"the size of {name} is 0 now: the type is gone"
+                text = f"{name} no longer exists, so its size is 0"
                 found[name, "size"] = _field_finding(old, new, function, index, name, Verdict.RISK, text, ("R-3.5",))
     if not appeared:
         for function, index in gone:
             relo = function.relos[function.core[index]][1]
             name = spec_text(parse_spec(btf, relo))
-            text = f"{name} is gone: the program takes its other branch"
+            text = f"{name} no longer exists; the program takes the other branch"
             made = _field_finding(old, new, function, index, name, Verdict.DEGRADES, text, ("R-3.5", "R-3.11"))
             found.setdefault((name, "exists"), made)
     return list(found.values())
@@ -200,7 +200,8 @@ def _width(old: Context, new: Context, function: Function, index: int, was: Relo
     wrong = theirs < mine or new.obj.endian == ">"
     verdict = Verdict.SILENT if wrong else Verdict.RISK
     name = spec_text(local)
-    text = f"{name} had {mine} bytes and has {theirs} now; the program still reads {mine}"
+    became = "grew" if theirs > mine else "shrank"
+    text = f"{name} {became} from {mine} to {theirs} bytes; the program still reads {mine}"
     return _field_finding(old, new, function, index, name, verdict, text, ("R-3.13",))
 
 

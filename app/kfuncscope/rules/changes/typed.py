@@ -25,11 +25,11 @@ def typed_findings(old: Context, new: Context, program: Program) -> list[Finding
     for use in typed_uses(new, program):
         then = before.get(_place(use))
         if use.kind == "read" and then is None:
-            text = f"{use.origin} is `{use.detail}` now; the program reads memory at its value"
+            text = f"{use.origin} is now `{use.detail}`; the program reads memory at its value"
             rule = "R-12.4"
         elif use.kind == "root" and _strange(new, use) and (then is None or not _strange(old, then)):
             met = _name(new, use)
-            text = f"{use.origin} is a struct {met} now; the program reads it as struct {use.detail}"
+            text = f"{use.origin} is now a struct {met}; the program reads it as struct {use.detail}"
             rule = "R-12.5"
         else:
             continue

@@ -14,13 +14,14 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import FEW
 from kfuncscope.kernel.symbols import glob_expression
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.hook import TRAMPOLINE, find_hook, of_module_not_given
 from kfuncscope.rules.checks.records import SYSCALLS, record_of, relocated_loads
 from kfuncscope.rules.checks.replace import replace_attach_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
-from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 KPROBE = frozenset({"kprobe", "kretprobe"})
 KPROBE_MULTI = frozenset({"kprobe.multi", "kretprobe.multi", "kprobe.session"})
@@ -33,24 +34,21 @@ RAW_TP = frozenset({"raw_tp", "raw_tracepoint", "raw_tp.s", "raw_tracepoint.s", 
 ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"})
 
 
-RUNTIME_TARGET = "runtime_target"  # class of targets that only the loader knows: no fault of any kernel
-
-
 def _problem(
     program: Program,
     rules: tuple[str, ...],
-    message: str,
+    message: Message,
     certain: bool = True,
     confidence: Confidence = Confidence.HIGH,
-    cls: str = "attach",
+    cls: Failure = Failure.ATTACH_FAILED,
 ) -> Problem:
     name = program.section.target or program.section.kind
     return Problem(NeedKind.HOOK, name, cls, rules, message, Stage.ATTACH, Reach.ATTACH, confidence, certain)
 
 
-def _runtime(program: Program, rules: tuple[str, ...], message: str) -> Problem:
+def _runtime(program: Program, rules: tuple[str, ...], message: Message) -> Problem:
     """A target that only the loader knows: a plain attach fails on every kernel, and says nothing about any."""
-    return _problem(program, rules, message, cls=RUNTIME_TARGET)
+    return _problem(program, rules, message, cls=Failure.RUNTIME_TARGET)
 
 
 def attach_problems(ctx: Context, program: Program) -> list[Problem]:
@@ -72,28 +70,35 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
     if section.prog_type == "EXT":
         return replace_attach_problems(kernel, program)
     if section.prog_type == "STRUCT_OPS" and not (kernel.jit and kernel.caps.trampoline):
-        message = f"no BPF trampoline on {kernel.arch} as this kernel is built: the table cannot be registered"
+        message = say("{kernel} has no BPF trampolines on {arch}, so the table cannot be registered", arch=kernel.arch)
         return [_problem(program, ("R-5.1", "R-7.1"), message)]
     if section.attach_type == "TRACE_ITER" and section.target in ITER_NEEDS_LINK_INFO:
-        message = f"iterator {section.target} attaches only with a target that the loader gives"
+        message = say("iterator {name} needs a parameter from the loader to attach", name=section.target)
         return [_runtime(program, ("R-7.13",), message)]
     attach = section.attach_type
     if kind.startswith(LINKED_BY_TYPE) and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
-        return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
+        return [_problem(program, ("R-7.15", "R-11.13"), _unknown_type(attach))]
     return []
+
+
+def _unknown_type(attach: str) -> Message:
+    return say("{kernel} does not know attach type {attach}", attach=attach)
 
 
 def _trampoline(ctx: Context, program: Program) -> list[Problem]:
     """R-5: without a trampoline, or without direct calls in ftrace, such programs load but do not attach."""
     kernel, section = ctx.kernel, program.section
     if not kernel.caps.trampoline or not kernel.jit:
-        message = f"no BPF trampoline on {kernel.arch} as this kernel is built"
+        message = say("{kernel} has no BPF trampolines on {arch}", arch=kernel.arch)
         return [_problem(program, ("R-5.1", "R-5.2"), message)]
     direct = kernel.option("DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
     if direct is None:
         direct = "y" if kernel.caps.fentry_on_kernel_functions else "n"
     if direct != "y":
-        message = f"this {kernel.arch} kernel lacks DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached"
+        message = say(
+            "{kernel} ({arch}) lacks CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached",
+            arch=kernel.arch,
+        )
         return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
     if section.attach_type in TRAMPOLINE and (untraced := _untraced(kernel, program, section.target)):
         return untraced
@@ -102,7 +107,10 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
         return []
     hook = find_hook(kernel, program)
     if hook is not None and len(hook.slots) > limit:
-        message = f"{hook.name} has {len(hook.slots)} arguments; trampolines of this {kernel.arch} kernel pass {limit}"
+        message = say(
+            "{name} has {count} arguments; BPF trampolines of {kernel} ({arch}) pass {limit}",
+            name=hook.name, count=len(hook.slots), limit=limit, arch=kernel.arch,
+        )  # fmt: skip
         return [_problem(program, ("R-7.10",), message, confidence=Confidence.MEDIUM)]
     return []
 
@@ -110,16 +118,17 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
 def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
     target = program.section.target
     if not target:
-        return [_runtime(program, ("R-2.4",), "the probed function is set at run time")]
+        return [_runtime(program, ("R-2.4",), say("the probed function is set at run time"))]
     name, plus, _ = target.partition("+")
     module, colon, function = name.partition(":")
     found = _function(kernel, program, function if colon else module)
     at_entry = not plus and program.section.kind == "kprobe"
     if not found and at_entry and _entry_is_taken(kernel):
-        message = f"kprobes at the entry of a function need KPROBES_ON_FTRACE on {kernel.arch}, which this kernel lacks"
+        text = "on {arch} a kprobe at a function's entry needs CONFIG_KPROBES_ON_FTRACE, which {kernel} lacks"
+        message = say(text, arch=kernel.arch)
         return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
     if not found and plus:
-        message = f"{target}: whether an instruction begins at that offset is not in these files"
+        message = say("these files do not say whether an instruction starts at {target}", target=target)
         return [_problem(program, ("R-7.9",), message, certain=False)]
     return found
 
@@ -133,24 +142,30 @@ def _entry_is_taken(kernel: Kernel) -> bool:
 def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     """R-7.9: the symbol decides; without symbols a FUNC in the BTF is a strong hint."""
     if kernel.option("KPROBES") == "n":
-        return [_problem(program, ("R-5.2",), "this kernel is built without kprobes")]
+        return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_KPROBES"))]
     if not name.isidentifier() and not re.fullmatch(r"[\w.$]+", name):
-        return [_runtime(program, ("R-2.4",), f"{name} is no function name; it is set at run time")]
+        return [
+            _runtime(
+                program, ("R-2.4",), say("{name} is not a function name; the target is set at run time", name=name)
+            )
+        ]
     in_btf = kernel.functions(name)
     if kernel.symbols is not None:
         if kernel.symbols.is_function(name) or any(module for module, _, _ in in_btf):
             return _untraced(kernel, program, name)
         clones = kernel.symbols.clones(name)
         if clones:
-            message = f"{name} exists only as {', '.join(clones[:3])}: a probe on the plain name fails"
+            text = "{name} exists only as {clones} in {kernel}, so a probe on {name} fails"
+            message = say(text, name=name, clones=", ".join(clones[:3]))
         elif in_btf:
-            message = f"{name} is in the BTF but has no symbol: it was inlined"
+            message = say("{name} is in the BTF of {kernel} but has no symbol: the compiler inlined it", name=name)
         else:
-            message = f"there is no function {name} in this kernel"
+            message = say("{kernel} has no function {name}", name=name)
         return [_problem(program, ("R-7.9",), message)]
     if in_btf:
         return _untraced(kernel, program, name)
-    message = f"{name} is not in this kernel's BTF, so most likely gone; a list of symbols would settle it"
+    text = "{name} is not in the BTF of {kernel} and was probably removed; pass kallsyms or System.map to confirm"
+    message = say(text, name=name)
     known = kernel.vmlinux is not None
     return [_problem(program, ("R-7.9", "R-1.19"), message, certain=known, confidence=Confidence.MEDIUM)]
 
@@ -162,28 +177,27 @@ def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     anywhere = kernel.option("DYNAMIC_FTRACE") == "n" or kernel.option("KPROBE_EVENTS_ON_NOTRACE") == "y"
     if not path or (anywhere and program.section.kind in KPROBE | KSYSCALL):
         return []
-    message = f"{name} is compiled without tracing ({path}: inline, notrace or without ftrace's flags)"
+    message = say("{name} cannot be traced ({path}: inline, notrace or built without ftrace)", name=name, path=path)
     confidence = Confidence.LOW if kernel.outdated else Confidence.MEDIUM
     return [_problem(program, ("R-7.9", "R-7.10"), message, confidence=confidence)]
 
 
 def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
     if kernel.option("FPROBE") == "n":
-        return [_problem(program, ("R-5.2",), "this kernel is built without FPROBE, which kprobe.multi needs")]
+        return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_FPROBE, which kprobe.multi needs"))]
     attach = program.section.attach_type
     if attach and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
-        return [_problem(program, ("R-7.15", "R-11.13"), f"attach type {attach} is unknown to this kernel")]
+        return [_problem(program, ("R-7.15", "R-11.13"), _unknown_type(attach))]
     target = program.section.target
     if not target:
-        return [_runtime(program, ("R-2.4",), "the probed functions are set at run time")]
+        return [_runtime(program, ("R-2.4",), say("the probed functions are set at run time"))]
     if not set(target) & set("*?"):
         return _function(kernel, program, target)
     fits = _any_function_like(kernel, target)
     if fits:
         return []
-    message = f"no function of this kernel fits {target}"
-    if fits is None:
-        message += " as far as it was given"
+    text = "no function of {kernel} matches {target}"
+    message = say(text if fits is not None else f"{text}, but its modules or symbols were not given", target=target)
     return [_problem(program, ("R-7.9",), message, certain=fits is not None, confidence=Confidence.MEDIUM)]
 
 
@@ -208,7 +222,7 @@ def _tracepoint(ctx: Context, program: Program) -> list[Problem]:
     kernel = ctx.kernel
     system, slash, event = program.section.target.partition("/")
     if not slash:
-        return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
+        return [_runtime(program, ("R-2.4",), say("the tracepoint is set at run time"))]
     if system == SYSCALLS:
         return _syscall_event(kernel, program, event) or _past_the_end(ctx, program)
     if kernel.vmlinux is None or event_exists(kernel, system, event):
@@ -226,16 +240,17 @@ def _past_the_end(ctx: Context, program: Program) -> list[Problem]:
         return []
     last = max(x.offset + x.size for x in past)
     event = program.section.target.rpartition("/")[2]
-    message = f"{event}: the program reads up to byte {last} of a record that ends at byte {record.end} in this kernel"
+    text = "{event}: the program reads up to byte {last} of a record that ends at byte {end} in {kernel}"
+    message = say(text, event=event, last=last, end=record.end)
     return [_problem(program, ("R-12.8", "R-7.8"), message)]
 
 
 def _no_tracepoint(kernel: Kernel, program: Program, rules: tuple[str, ...], name: str) -> Problem:
     told = program.section.target
     if of_module_not_given(kernel, name):
-        message = f"tracepoint {told} is not in vmlinux; it may live in a module that was not given"
+        message = say("tracepoint {name} is not in vmlinux; it may be in a module that was not given", name=told)
         return _problem(program, rules, message, certain=False)
-    return _problem(program, rules, f"tracepoint {told} does not exist in this kernel")
+    return _problem(program, rules, say("tracepoint {name} does not exist in {kernel}", name=told))
 
 
 def event_exists(kernel: Kernel, system: str, event: str) -> bool:
@@ -250,22 +265,23 @@ def event_exists(kernel: Kernel, system: str, event: str) -> bool:
 def _syscall_event(kernel: Kernel, program: Program, event: str) -> list[Problem]:
     name = event.removeprefix("sys_enter_").removeprefix("sys_exit_")
     if name == event:
-        return [_problem(program, ("R-7.8",), f"there is no event syscalls/{event}")]
+        return [_problem(program, ("R-7.8",), say("there is no trace event syscalls/{event}", event=event))]
     if kernel.option("FTRACE_SYSCALLS") == "n":
-        return [_problem(program, ("R-5.2",), "this kernel is built without syscall tracepoints")]
+        return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_FTRACE_SYSCALLS"))]
     known = kernel.knowledge.syscalls(kernel.arch)
     if known is not None and not kernel.outdated:
         # A call has events only if the architecture's table gives it a number, wherever its function is.
         if name in known:
             return []
-        return [_problem(program, ("R-7.8",), f"{kernel.arch} has no system call {name} of its own")]
+        message = say("{arch} has no system call {name}", arch=kernel.arch, name=name)
+        return [_problem(program, ("R-7.8",), message)]
     wanted = [f"{kernel.syscall_prefix}sys_{name}", f"sys_{name}", f"__do_sys_{name}", f"__se_sys_{name}"]
     symbols = kernel.symbols
     if any(kernel.functions(w) for w in wanted):
         return []
     if symbols is not None and any(symbols.types(w) for w in (*wanted, f"event_enter__{name}")):
         return []
-    message = f"there is no system call {name} on {kernel.arch}"
+    message = say("{arch} has no system call {name}", arch=kernel.arch, name=name)
     return [_problem(program, ("R-7.8",), message, certain=symbols is not None, confidence=Confidence.MEDIUM)]
 
 
@@ -273,7 +289,7 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
     """R-7.6: the tracepoint must exist and have as many arguments as the program reads."""
     kernel, name = ctx.kernel, program.section.target
     if not name:
-        return [_runtime(program, ("R-2.4",), "the tracepoint is set at run time")]
+        return [_runtime(program, ("R-2.4",), say("the tracepoint is set at run time"))]
     if kernel.vmlinux is None or name in ("sys_enter", "sys_exit"):
         return []
     for _, blob, typedef in kernel.types(f"btf_trace_{name}", Kind.TYPEDEF):
@@ -284,7 +300,8 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
             loads = [x for x in loads if reach.is_reached(x.function, x.at)]
         used = max((x.offset // 8 + 1 for x in loads), default=0)
         if used:
-            message = f"tracepoint {name} has {count} arguments, the program reads number {used}"
+            text = "tracepoint {name} has {count} arguments in {kernel}, but the program reads argument {used}"
+            message = say(text, name=name, count=count, used=used)
             return [_problem(program, ("R-7.6",), message)]
         return []
     return [_no_tracepoint(kernel, program, ("R-7.6",), name)]

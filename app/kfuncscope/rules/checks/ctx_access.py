@@ -11,13 +11,14 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.versions import Fact, Version, since
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, type_class
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Message, Problem, say
 
 RETURN_SLOT = frozenset({"TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION", "LSM_MAC", "LSM_CGROUP"})
-RETURNED = "the returned value"  # named as a slot, after the arguments
+RETURNED = "the return value"  # named as a slot, after the arguments
 MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
 
 # Classes of arguments that some releases hand out and others refuse (R-11.15).
@@ -39,16 +40,19 @@ class Passed(NamedTuple):
     slots: list[Slot]
 
 
-def unsupported_prototype(hook: Passed, version: Version) -> str:
-    """Why a function cannot be wrapped by a trampoline at all; empty when it can (btf_distill_func_proto, R-7.10)."""
+def unsupported_prototype(hook: Passed, version: Version) -> Message | None:
+    """Why no trampoline can be built for a function; None when one can (btf_distill_func_proto, R-7.10)."""
     blob, params = hook.blob, hook.blob.params(hook.proto)
     returned = blob.skip(blob.ref(hook.proto))
     if returned and not _is_number(blob, returned):
-        return f"{hook.name} returns a {Kind(blob.kind(returned)).name.lower()}, which trampolines do not support"
+        what = Kind(blob.kind(returned)).name.lower()
+        return say("{name} returns a {kind}, which BPF trampolines do not support", name=hook.name, kind=what)
     if any(p.type == 0 for p in params):
-        return f"{hook.name} takes a variable number of arguments"
+        return say("{name} takes a variable number of arguments", name=hook.name)
     if len(params) > MOST_ARGS:
-        return f"{hook.name} takes {len(params)} arguments, more than {MOST_ARGS}"
+        return say(
+            "{name} takes {count} arguments, more than {most}", name=hook.name, count=len(params), most=MOST_ARGS
+        )
     unions = since(Fact.UNION_ARGS, version)
     for param in params:
         bare = blob.skip(param.type)
@@ -56,10 +60,12 @@ def unsupported_prototype(hook: Passed, version: Version) -> str:
         if kind == Kind.STRUCT or (kind == Kind.UNION and unions):
             size = blob.size(bare)
             if size > MAX_BY_VALUE or not size:
-                return f"argument {param.name} of {hook.name} is a struct of {size} bytes by value"
+                text = "argument {arg} of {name} is a struct of {size} bytes by value"
+                return say(text, arg=param.name, name=hook.name, size=size)
         elif not _is_number(blob, bare) and (kind != Kind.UNION or unions is False):
-            return f"argument {param.name} of {hook.name} is a {Kind(kind).name.lower()} by value"
-    return ""
+            text = "argument {arg} of {name} is a {kind} by value"
+            return say(text, arg=param.name, name=hook.name, kind=Kind(kind).name.lower())
+    return None
 
 
 def _is_number(blob: Blob, bare: int) -> bool:
@@ -79,7 +85,8 @@ def argument_problems(ctx: Context, program: Program, hook: Passed) -> list[Prob
         if index < count:
             found += _argument(ctx.kernel, program, hook, hook.slots[index], place)
         elif index > count or attach not in RETURN_SLOT:
-            message = f"{hook.name} has {count} arguments, the program reads number {index + 1}"
+            text = "{name} has {count} arguments in {kernel}, but the program reads argument {used}"
+            message = say(text, name=hook.name, count=count, used=index + 1)
             found.append(_problem(program, hook, "R-7.10", message, True, place))
         elif refused := _returned(hook, attach):
             found.append(_problem(program, hook, "R-7.10", refused, True, place))
@@ -97,25 +104,27 @@ def _argument(kernel: Kernel, program: Program, hook: Passed, slot: Slot, place:
     if not _withheld(kernel, told):
         return []
     what = slot.name if slot.name == RETURNED else f"argument {slot.name}"
-    message = f"{what} of {hook.name} is a {told}, which this kernel does not hand out"
+    text = "{what} of {name} is a {type}, which {kernel} does not pass to programs"
+    message = say(text, what=what, name=hook.name, type=told)
     return [_problem(program, hook, "R-11.15", message, True, place)]
 
 
-def _returned(hook: Passed, attach: str) -> str:
-    """Why the slot after the arguments cannot be read: there is nothing in it that a program may have."""
+def _returned(hook: Passed, attach: str) -> Message | None:
+    """Why the slot after the arguments cannot be read; None when it can."""
     returned = hook.blob.skip(hook.blob.ref(hook.proto))
     if not returned:
-        return f"{hook.name} returns nothing, the program reads what it returns"
+        return say("{name} returns nothing in {kernel}, but the program reads its return value", name=hook.name)
     kind = hook.blob.kind(returned)
     small = (kind == Kind.INT and hook.blob.size(returned) <= 8) or kind in ENUMS
     if attach == "MODIFY_RETURN" and (kind in ENUMS or not small):
-        return f"{hook.name} returns no integer, which is all that may be modified"
-    return ""
+        return say("{name} does not return an integer, so its return value cannot be modified", name=hook.name)
+    return None
 
 
-def _problem(program: Program, hook: Passed, rule: str, message: str, certain: bool, place: object) -> Problem:
+def _problem(program: Program, hook: Passed, rule: str, said: Message, certain: bool, place: object) -> Problem:
     name = program.section.target or hook.name
-    return Problem(NeedKind.HOOK, name, "verifier_other", (rule,), message, certain=certain, place=place)  # type: ignore[arg-type]
+    cls = Failure.CTX_ACCESS_REJECTED
+    return Problem(NeedKind.HOOK, name, cls, (rule,), said, certain=certain, place=place)  # type: ignore[arg-type]
 
 
 def _withheld(kernel: Kernel, told: str) -> bool:

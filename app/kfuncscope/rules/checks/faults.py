@@ -6,6 +6,7 @@ from __future__ import annotations
 from kfuncscope.btf.declare import prototype
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
 
 IMPLICIT_ARGS = 1 << 16
@@ -24,7 +25,7 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
     ]
     for name, kfunc in sorted(registry.kfuncs.items()):
         if kfunc.flags is not None and kfunc.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, kfunc.proto):
-            text = f"{name} takes implicit arguments, but its BTF still shows them: callers built for it do not fit"
+            text = f"{name} takes implicit arguments, but its BTF still shows them: programs built for it do not match"
             found.append(_fault(name, text, ("R-1.18",), kernel, name))
     by_reason: dict[str, list[str]] = {}
     for problem in kernel.modules.problems:
@@ -38,7 +39,7 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
 
 def _fault(name: str, text: str, rules: tuple[str, ...], kernel: Kernel, func: str) -> Finding:
     declaration = next((prototype(b, f) for _, b, f in kernel.functions(func)), "") if func else ""
-    return Finding(NeedKind.KFUNC if func else NeedKind.TYPE, name, Verdict.RISK, text, rules, "kernel_build",
+    return Finding(NeedKind.KFUNC if func else NeedKind.TYPE, name, Verdict.RISK, text, rules, Failure.KERNEL_FAULT,
                    confidence=Confidence.MEDIUM, evidence=Evidence(new=declaration))  # fmt: skip
 
 

@@ -11,10 +11,11 @@ from kfuncscope.knowledge.facts import HelperAnswer
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.knowledge.versions import first_with_instruction
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.rules.checks.sleep import awake
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Message, Problem, say
 
 # Instructions that not every JIT knows, and the capability that tells (R-5).
 JIT_CAPS = {
@@ -26,9 +27,9 @@ JIT_CAPS = {
 class _Fault(NamedTuple):
     """Why a helper cannot be called; ``awake`` only where the program cannot sleep."""
 
-    cls: str
+    cls: Failure
     rule: str
-    message: str
+    said: Message
     name: str
     awake: bool = False
 
@@ -46,37 +47,40 @@ def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller])
             if fault.awake and (function.section, function.start) not in inside:
                 continue
             place = (function, index)
-            found.append(Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.message, place=place))
+            found.append(Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.said, place=place))
     return found
 
 
 def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | None:
     kernel = ctx.kernel
     name = kernel.helpers.get(number)
-    cls = "helper_unknown_or_not_allowed"
+    cls = Failure.HELPER_NOT_AVAILABLE
     if name is None:
         if not kernel.helpers:
             return None
-        return _Fault(cls, "R-6.1", f"this kernel has no helper number {number}", f"#{number}")
+        return _Fault(cls, "R-6.1", say("{kernel} has no helper {number}", number=number), f"#{number}")
     full = f"bpf_{name}"
     if number == 0:
-        return _Fault(cls, "R-6.1", "helper number 0 cannot be called", "#0")
+        return _Fault(cls, "R-6.1", say("helper 0 cannot be called"), "#0")
     answers = _answers(kernel.knowledge, name, callers)
     if answers and all(a.gpl_only for a in answers) and not ctx.obj.gpl:
-        return _Fault("licence", "R-6.4", f"{full} may only be called from GPL compatible programs", full)
+        said = say("{name} may be called by GPL-compatible programs only", name=full)
+        return _Fault(Failure.LICENCE, "R-6.4", said, full)
     given = [a for a in answers if a.allowed == "yes"]
     if given and all(a.might_sleep for a in given):
-        return _Fault(cls, "R-6.2", f"{full} may sleep, where this program may not", full, awake=True)
+        said = say("{name} may sleep, but this program runs in a non-sleepable context", name=full)
+        return _Fault(cls, "R-6.2", said, full, awake=True)
     seen = _seen(kernel, name, callers)
     if seen is False:
-        return _Fault(cls, "R-6.2", f"{full}: the kernel refused it to such a program when it was asked", full)
+        said = say("{kernel} refused {name} to such a program when it was probed", name=full)
+        return _Fault(cls, "R-6.2", said, full)
     if not answers or given or seen:
         return None
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])
     older = _answers(kernel.knowledge.older, name, callers) if kernel.knowledge.older else []
     if answer.allowed == "unknown" or kernel.outdated or any(a.allowed == "yes" for a in older):
         return None  # as nearly every helper of every program is allowed, doubt is no reason to call one broken
-    return _Fault(cls, answer.rule, f"{full}: {answer.reason}", full)
+    return _Fault(cls, answer.rule, say("{name}: {reason}", name=full, reason=answer.reason), full)
 
 
 def _seen(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool | None:
@@ -101,9 +105,13 @@ def instruction_problems(ctx: Context, program: Program) -> list[Problem]:
             continue
         first = first_with_instruction(name)
         if any(kernel.version) and kernel.version < first:
-            message = f"{name} instructions are known from {'.'.join(map(str, first))} on"
-            found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-11.14",), message)
+            release = ".".join(map(str, first))
+            message = say("{name} instructions need Linux {release} or newer", name=name, release=release)
+            found[name] = Problem(NeedKind.INSN, name, Failure.INSN_UNSUPPORTED, ("R-11.14",), message)
         elif name in JIT_CAPS and kernel.jit and not getattr(kernel.caps, JIT_CAPS[name]):
-            message = f"the JIT of {kernel.arch} does not know {name} instructions"
-            found[name] = Problem(NeedKind.INSN, name, "insn_unsupported", ("R-5.1",), message, place=(function, index))
+            message = say(
+                "the JIT of {kernel} ({arch}) does not support {name} instructions", arch=kernel.arch, name=name
+            )
+            cls, place = Failure.INSN_UNSUPPORTED, (function, index)
+            found[name] = Problem(NeedKind.INSN, name, cls, ("R-5.1",), message, place=place)
     return list(found.values())

@@ -12,13 +12,14 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.flags import SLEEPABLE, flag_set
 from kfuncscope.knowledge.versions import Fact, since
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.ctx_access import Passed, argument_problems, unsupported_prototype
 from kfuncscope.rules.checks.options import PROG_TYPES, left_out
 from kfuncscope.rules.checks.replace import replace_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Message, Problem, say
 
 TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
 MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
@@ -85,7 +86,7 @@ def tracepoint_slots(blob: Blob, tracepoint: str, proto: int) -> list[Slot]:
     return slots(blob, blob.ref(named) if named else proto, skip_first=True)
 
 
-def _problem(program: Program, cls: str, rules: tuple[str, ...], message: str, **more: object) -> Problem:
+def _problem(program: Program, cls: Failure, rules: tuple[str, ...], message: Message, **more: object) -> Problem:
     return Problem(NeedKind.HOOK, program.section.target or program.section.kind, cls, rules, message, **more)  # type: ignore[arg-type]
 
 
@@ -93,23 +94,27 @@ def type_problems(ctx: Context, program: Program) -> list[Problem]:
     """Program type and expected attach type that the kernel does not know (R-7.15, R-11.13)."""
     kernel, section = ctx.kernel, program.section
     if left_out(kernel, ("BPF_SYSCALL",)):
-        message = "this kernel is built without CONFIG_BPF_SYSCALL: it loads no program at all"
-        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "no_bpf_syscall", ("R-5.2",), message)]
+        message = say("{kernel} is built without CONFIG_BPF_SYSCALL and loads no program")
+        return [Problem(NeedKind.PROG_TYPE, section.prog_type, Failure.NO_BPF_SYSCALL, ("R-5.2",), message)]
     if kernel.prog_types and section.prog_type not in kernel.prog_types:
-        message = f"program type {section.prog_type} is unknown to this kernel"
-        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-7.15", "R-11.13"), message)]
+        message = say("{kernel} does not know program type {type}", type=section.prog_type)
+        return [_unsupported(section.prog_type, ("R-7.15", "R-11.13"), message)]
     if section.prog_type == "LSM" and kernel.option("BPF_LSM") == "n":
-        message = "this kernel is built without BPF LSM"
-        return [Problem(NeedKind.PROG_TYPE, "LSM", "attach_btf_not_found", ("R-5.2", "R-7.12"), message)]
+        message = say("{kernel} is built without CONFIG_BPF_LSM")
+        return [Problem(NeedKind.PROG_TYPE, "LSM", Failure.ATTACH_BTF_NOT_FOUND, ("R-5.2", "R-7.12"), message)]
     if option := left_out(kernel, PROG_TYPES.get(section.prog_type, ())):
-        message = f"this kernel is built without {option}, which program type {section.prog_type} needs"
-        return [Problem(NeedKind.PROG_TYPE, section.prog_type, "einval_empty_log", ("R-5.2", "R-7.15"), message)]
+        text = "{kernel} is built without {option}, which program type {type} needs"
+        message = say(text, option=option, type=section.prog_type)
+        return [_unsupported(section.prog_type, ("R-5.2", "R-7.15"), message)]
     attach = section.attach_type
     known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
     if section.prog_type in CHECKED_AT_LOAD and attach and not known:
-        message = f"attach type {attach} is unknown to this kernel"
-        return [Problem(NeedKind.PROG_TYPE, attach, "einval_empty_log", ("R-11.13",), message)]
+        return [_unsupported(attach, ("R-11.13",), say("{kernel} does not know attach type {attach}", attach=attach))]
     return _sleeps_at_tracepoints(kernel, program)
+
+
+def _unsupported(name: str, rules: tuple[str, ...], message: Message) -> Problem:
+    return Problem(NeedKind.PROG_TYPE, name, Failure.TYPE_UNSUPPORTED, rules, message)
 
 
 def _sleeps_at_tracepoints(kernel: Kernel, program: Program) -> list[Problem]:
@@ -120,10 +125,19 @@ def _sleeps_at_tracepoints(kernel: Kernel, program: Program) -> list[Problem]:
     if not (late and section.sleepable) or known or not any(kernel.version):
         return []
     certain = known is False
-    message = "tracepoint programs that may sleep are unknown to this kernel"
+    message = say("{kernel} does not support sleepable tracepoint programs")
     if not certain:
-        message = "whether tracepoint programs may sleep in this release is not known"
-    return [_problem(program, "attach_target_rejected", ("R-2.3", "R-7.11"), message, certain=certain)]
+        message = say("it is not known whether {kernel} supports sleepable tracepoint programs")
+    return [_rejected(program, ("R-2.3", "R-7.11"), message, certain=certain)]
+
+
+def _rejected(program: Program, rules: tuple[str, ...], message: Message, **more: object) -> Problem:
+    """The target is there, and the kernel does not let the program attach to it."""
+    return _problem(program, Failure.ATTACH_TARGET_REJECTED, rules, message, **more)
+
+
+def _doubt(program: Program, rule: str, message: Message) -> Problem:
+    return _problem(program, Failure.NONE, (rule,), message, certain=False, confidence=Confidence.LOW)
 
 
 def target_problems(ctx: Context, program: Program) -> list[Problem]:
@@ -134,23 +148,22 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     if not section.attach_btf or section.attach_type in MULTI:
         return []
     if not section.target:
-        return [_problem(program, "", ("R-2.4",), "the attach target is set at run time", certain=False)]
+        return [_problem(program, Failure.NONE, ("R-2.4",), say("the attach target is set at run time"), certain=False)]
     kernel = ctx.kernel
     if kernel.vmlinux is None:
-        return [
-            _problem(program, "attach_btf_not_found", ("R-2.5",), "this kernel has no BTF to look the target up in")
-        ]
+        message = say("{kernel} has no BTF in which to look up the attach target")
+        return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, ("R-2.5",), message)]
     hook = find_hook(kernel, program)
     if hook is None:
         elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
         elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
-        message = f"{btf_name(program)} is not in the kernel's BTF"
-        if elsewhere:
-            message += "; it may live in a module that was not given"
-        certain = not elsewhere
+        text = "{name} is not in the BTF of {kernel}"
+        message = say(
+            f"{text}; it may be in a module that was not given" if elsewhere else text, name=btf_name(program)
+        )
         return [
-            _problem(program, "attach_btf_not_found", _not_found_rules(program), message, certain=certain,
-                     confidence=Confidence.HIGH if certain else Confidence.LOW)
+            _problem(program, Failure.ATTACH_BTF_NOT_FOUND, _not_found_rules(program), message, certain=not elsewhere,
+                     confidence=Confidence.LOW if elsewhere else Confidence.HIGH)
         ]  # fmt: skip
     found = _iter_target(program, hook) if section.attach_type == "TRACE_ITER" else []
     if section.attach_type in TRAMPOLINE:
@@ -174,16 +187,18 @@ def _passed(hook: Hook) -> Passed:
 
 def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     """R-11.17: LSM programs need a GPL compatible licence, and so does every read of a kernel struct by its BTF."""
-    told = f"this object has {ctx.obj.license or 'none'}"
+    licence, rules = ctx.obj.license or "none", ("R-11.17",)
     if program.section.prog_type == "LSM":
-        return [_problem(program, "licence", ("R-11.17",), f"LSM programs need a GPL compatible licence; {told}")]
+        message = say("LSM programs need a GPL-compatible licence; this object has {licence}", licence=licence)
+        return [_problem(program, Failure.LICENCE, rules, message)]
     found: list[Problem] = []
     if since(Fact.GPL_READS, ctx.kernel.version) is False:
         return found
     for deref in unchecked_derefs(ctx.obj, program):
         if deref.slot < len(hook.slots) and type_class(hook.blob, hook.slots[deref.slot].type) == "struct*":
-            message = f"reading argument {deref.slot + 1} of {hook.name} needs a GPL compatible licence; {told}"
-            found.append(_problem(program, "licence", ("R-11.17",), message, place=(deref.function, deref.at)))
+            text = "reading through argument {arg} of {name} needs a GPL-compatible licence; this object has {licence}"
+            message = say(text, arg=deref.slot + 1, name=hook.name, licence=licence)
+            found.append(_problem(program, Failure.LICENCE, rules, message, place=(deref.function, deref.at)))
     return found
 
 
@@ -202,11 +217,10 @@ def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
         if probed is not None and not (table is not None and deref.slot in table.is_err):
             nullable = deref.slot in probed.null_arguments.get(name, ())
         if hook.module or nullable:
-            message = (
-                f"argument {deref.slot + 1} of {name} may be NULL, and the program reads through it without a test"
-            )
-            found.append(_problem(program, "verifier_other", ("R-7.7",), message, place=(deref.function, deref.at),
-                                  confidence=confidence))  # fmt: skip
+            text = "argument {arg} of {name} may be NULL in {kernel}; the program dereferences it without a NULL check"
+            message = say(text, arg=deref.slot + 1, name=name)
+            found.append(_problem(program, Failure.NULL_CHECK_MISSING, ("R-7.7",), message,
+                                  place=(deref.function, deref.at), confidence=confidence))  # fmt: skip
     return found
 
 
@@ -220,7 +234,10 @@ def _iter_target(program: Program, hook: Hook) -> list[Problem]:
     name = "bpf_iter__" + program.section.target
     if hook.blob.find(name, Kind.STRUCT):
         return []
-    return [_problem(program, "attach_target_rejected", ("R-7.13",), f"struct {name} is missing: no iterator target")]
+    message = say(
+        "{target} is not an iterator: {kernel} has no struct {name}", target=program.section.target, name=name
+    )
+    return [_rejected(program, ("R-7.13",), message)]
 
 
 def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Problem]:
@@ -228,18 +245,20 @@ def _trampoline_target(kernel: Kernel, program: Program, hook: Hook) -> list[Pro
     section, found = program.section, []
     reason = unsupported_prototype(_passed(hook), kernel.version)
     if reason:
-        found.append(_problem(program, "attach_target_rejected", ("R-7.10",), reason))
+        found.append(_rejected(program, ("R-7.10",), reason))
     name = section.target
     if name in kernel.knowledge.btf_id_deny and _denied(kernel, name):
-        found.append(_problem(program, "attach_target_rejected", ("R-7.11",), f"{name} is on the kernel's deny list"))
+        found.append(_rejected(program, ("R-7.11",), say("{name} is on the deny list of {kernel}", name=name)))
     exits = section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION")
     if exits and since(Fact.NORETURN_DENY, kernel.version) and name in kernel.knowledge.noreturn_deny:
-        found.append(_problem(program, "attach_target_rejected", ("R-11.16",), f"{name} never returns"))
+        message = say("{name} never returns, so a program cannot be attached to its exit", name=name)
+        found.append(_rejected(program, ("R-11.16",), message))
     if kernel.symbols is not None and not hook.module and not kernel.symbols.is_function(name):
         clones = kernel.symbols.clones(name)
-        told = f"; the symbols list {', '.join(clones[:3])} instead" if clones else ""
-        message = f"the address of {name} cannot be found: it has BTF but no symbol{told}"
-        found.append(_problem(program, "attach_target_rejected", ("R-11.8",), message))
+        text = "{name} has BTF in {kernel} but no symbol, so its address cannot be found"
+        more = "; the symbols list {clones} instead" if clones else ""
+        message = say(text + more, name=name, clones=", ".join(clones[:3]))
+        found.append(_rejected(program, ("R-11.8",), message))
     if section.attach_type == "MODIFY_RETURN" and not section.sleepable:
         found += _modifiable(kernel, program)
     return found
@@ -258,11 +277,10 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
         return []
     allowed = _open_to_errors(kernel, name)
     if allowed is None:
-        return [_problem(program, "", ("R-11.7",), f"whether {name} may be overridden is not in these files",
-                         certain=False, confidence=Confidence.LOW)]  # fmt: skip
+        return [_doubt(program, "R-11.7", say("these files do not say whether {name} may be overridden", name=name))]
     if allowed:
         return []
-    return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name}() is not modifiable")]
+    return [_rejected(program, ("R-11.7",), say("the return value of {name} cannot be modified", name=name))]
 
 
 def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
@@ -287,7 +305,7 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     """Where a program that may sleep can hang (R-7.11, R-11.7, LSM: the kernel's set of sleepable hooks)."""
     name, section = program.section.target, program.section
     if section.prog_type == "LSM":
-        return _of_lsm(kernel, program, kernel.lsm_hooks.awake(name), f"LSM hook {name} is not sleepable")
+        return _of_lsm(kernel, program, kernel.lsm_hooks.awake(name), "LSM hook {name} is not sleepable")
     flags = kernel.knowledge.fmodret.get(name, 0)
     if since(Fact.FMODRET_FLAGS, kernel.version) and flag_set(flags, SLEEPABLE, kernel.knowledge):
         return []
@@ -295,25 +313,25 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     if allowed:
         return []
     if allowed is False:
-        return [_problem(program, "attach_target_rejected", ("R-11.7",), f"{name} is not sleepable")]
-    return [_problem(program, "", ("R-11.7",), f"whether {name} may sleep is not in these files", certain=False,
-                     confidence=Confidence.LOW)]  # fmt: skip
+        message = say("{name} is not a function to which sleepable programs may be attached", name=name)
+        return [_rejected(program, ("R-11.7",), message)]
+    return [_doubt(program, "R-11.7", say("these files do not say whether {name} may sleep", name=name))]
 
 
 def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
     name = program.section.target
     for _, blob, union in kernel.types("security_list_options", Kind.UNION):
         if all(m.name != name for m in blob.members(union)):
-            message = f"bpf_lsm_{name} is a function of the kernel, but there is no LSM hook {name}"
-            return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
-    return _of_lsm(kernel, program, kernel.lsm_hooks.closed(name), f"LSM hook {name} is closed to BPF")
+            message = say("bpf_lsm_{name} is a function of {kernel}, but there is no LSM hook {name}", name=name)
+            return [_rejected(program, ("R-7.12",), message)]
+    return _of_lsm(kernel, program, kernel.lsm_hooks.closed(name), "LSM hook {name} is closed to BPF programs")
 
 
-def _of_lsm(kernel: Kernel, program: Program, refused: bool | None, message: str) -> list[Problem]:
+def _of_lsm(kernel: Kernel, program: Program, refused: bool | None, text: str) -> list[Problem]:
     """A fault of a hook, where there is one; a doubt where two releases with tables do not agree about it."""
     if refused is False:
         return []
     if refused:
-        return [_problem(program, "attach_target_rejected", ("R-7.12",), message)]
-    doubt = f"{message} in {kernel.knowledge.release} or an older release; in this one that is not known"
-    return [_problem(program, "", ("R-7.12",), doubt, certain=False, confidence=Confidence.LOW)]
+        return [_rejected(program, ("R-7.12",), say(text, name=program.section.target))]
+    text += " in {release} or an older release; for {kernel} this is not known"
+    return [_doubt(program, "R-7.12", say(text, name=program.section.target, release=kernel.knowledge.release))]

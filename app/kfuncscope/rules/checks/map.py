@@ -6,27 +6,32 @@ from __future__ import annotations
 from kfuncscope.bpf.maps import ARENA_SECTION, MAP_TYPE_ARENA, OLDEST_FLAGS, Map
 from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Reach
 from kfuncscope.rules.checks.options import MAP_TYPES, left_out
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Message, Problem, say
 
 
-def map_fault(ctx: Context, one: Map) -> str:
-    """Why a kernel cannot create a map of this type with these flags; empty when it can."""
+def map_fault(ctx: Context, one: Map) -> Message | None:
+    """Why a kernel cannot create a map of this type with these flags; None when it can."""
     kernel = ctx.kernel
     if not kernel.map_types or not one.named or not one.type:
-        return ""
+        return None
     name = kernel.map_types.get(one.type)
     if name is None:
-        return f"map type {one.type} is unknown to this kernel"
+        return _message(one, "{kernel} does not know map type {number}", number=one.type)
     if option := left_out(kernel, MAP_TYPES.get(name.removeprefix("BPF_MAP_TYPE_"), ())):
-        return f"this kernel is built without {option}, which it needs"
+        return _message(one, "{kernel} is built without {option}, which this map type needs", option=option)
     if one.type == MAP_TYPE_ARENA and not (kernel.caps.arena and kernel.jit):
-        return f"the JIT of {kernel.arch} as this kernel is built has no arenas"
+        return _message(one, "the JIT of {kernel} ({arch}) does not support arenas", arch=kernel.arch)
     if unknown := unknown_flags(kernel, one.flags):
-        return f"map flags {unknown:#x} are unknown to this kernel"
-    return ""
+        return _message(one, "{kernel} does not know map flags {flags}", flags=f"{unknown:#x}")
+    return None
+
+
+def _message(one: Map, template: str, **fields: object) -> Message:
+    return say(f"map {{map}}: {template}", map=one.name, **fields)
 
 
 def unknown_flags(kernel: Kernel, flags: int) -> int:
@@ -35,7 +40,7 @@ def unknown_flags(kernel: Kernel, flags: int) -> int:
     return late & ~kernel.map_flags if late and kernel.map_flags else 0
 
 
-def _faults(ctx: Context) -> dict[str, str]:
+def _faults(ctx: Context) -> dict[str, Message]:
     """The maps of the object that this kernel cannot create, and why; worked out once."""
     if ctx.map_faults is None:
         ctx.map_faults = {m.name: fault for m in ctx.obj.maps.values() if (fault := map_fault(ctx, m))}
@@ -54,16 +59,9 @@ def map_problems(ctx: Context, program: Program) -> list[Problem]:
             name = ref.name if ref.kind == "map" else arena if ref.kind == "data" and ref.name == ARENA_SECTION else ""
             if name in faults:
                 kind = ctx.kernel.map_types.get(ctx.obj.maps[name].type, f"type {ctx.obj.maps[name].type}")
-                message = f"map {name} ({kind}): {faults[name]}"
+                rules, place = ("R-0.5", "R-7.15"), (function, index)
                 found.append(
-                    Problem(
-                        NeedKind.MAP_TYPE,
-                        kind,
-                        "map_not_created",
-                        ("R-0.5", "R-7.15"),
-                        message,
-                        place=(function, index),
-                    )
+                    Problem(NeedKind.MAP_TYPE, kind, Failure.MAP_NOT_CREATED, rules, faults[name], place=place)
                 )
     return found
 
@@ -73,6 +71,6 @@ def object_map_problems(ctx: Context) -> list[Problem]:
     found = []
     for name, fault in _faults(ctx).items():
         kind = ctx.kernel.map_types.get(ctx.obj.maps[name].type, f"type {ctx.obj.maps[name].type}")
-        message = f"map {name}: {fault}; libbpf refuses the whole object"
-        found.append(Problem(NeedKind.MAP_TYPE, kind, "map_not_created", ("R-0.5",), message, reach=Reach.OBJECT))
+        said = Message(fault.template + "; libbpf rejects the whole object", fault.fields)
+        found.append(Problem(NeedKind.MAP_TYPE, kind, Failure.MAP_NOT_CREATED, ("R-0.5",), said, reach=Reach.OBJECT))
     return found

@@ -14,9 +14,10 @@ from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 MOST_TARGETS = 64  # functions of one name that are looked at
 NOT_EXTENDED = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "TRACE_FSESSION"})
@@ -85,20 +86,21 @@ def replace_problems(ctx: Context, program: Program) -> list[Problem]:
     """Why a program cannot replace the function that its section names, in any object of the set."""
     name = program.section.target
     if not name:
-        return [_problem(program, "the function to be replaced is set at run time", certain=False)]
+        return [_problem(program, say("the function to replace is set at run time"), certain=False)]
     found = candidates(ctx, program)
     if not found:
-        message = f"replaces function {name} of another program, which is in none of the objects given"
+        message = say("the program replaces function {name} of another program, which was not given", name=name)
         return [_problem(program, message, certain=False)]
     reasons = [_mismatch(ctx, program, target) for target in found]
     if all(reasons):
-        return [_problem(program, f"cannot replace {name} of {found[0].object}: {reasons[0]}")]
+        text = "the program cannot replace {name} of {object}: {reason}"
+        return [_problem(program, say(text, name=name, object=found[0].object, reason=reasons[0]))]
     return []
 
 
-def _problem(program: Program, message: str, certain: bool = True) -> Problem:
+def _problem(program: Program, message: Message, certain: bool = True) -> Problem:
     name = program.section.target or program.section.kind
-    cls = "attach_target_rejected" if certain else "needs_target_prog"
+    cls = Failure.ATTACH_TARGET_REJECTED if certain else Failure.FREPLACE_TARGET
     return Problem(NeedKind.HOOK, name, cls, ("R-2.5", "R-12.18"), message, certain=certain,
                    confidence=Confidence.HIGH if certain else Confidence.LOW)  # fmt: skip
 
@@ -106,21 +108,21 @@ def _problem(program: Program, message: str, certain: bool = True) -> Problem:
 def _mismatch(ctx: Context, program: Program, target: Target) -> str:
     """Why the kernel does not let a program replace this function; empty where it does."""
     if target.prog_type == "EXT":
-        return "that is a replacement itself"
+        return "it is a replacement itself"
     if target.attach_type in NOT_EXTENDED:
         return "fentry and fexit programs cannot be replaced"
     if target.static:
         return "the function is static"
     mine = _shape_of(ctx.obj.btf, program.function)
     if not mine or not target.shape:
-        return "one of the two objects has no BTF of its functions"
+        return "one of the two objects has no BTF for its functions"
     if len(mine) != len(target.shape):
-        return f"it takes {len(target.shape) - 1} arguments, {program.name} takes {len(mine) - 1}"
+        return f"it takes {len(target.shape) - 1} arguments, but {program.name} takes {len(mine) - 1}"
     if mine[0][0] != target.shape[0][0]:
         return "they return different types"
     for number, (one, other) in enumerate(zip(mine[1:], target.shape[1:], strict=True), 1):
         if one != other:
-            return f"argument {number} is of another type"
+            return f"argument {number} has a different type"
     return ""
 
 
@@ -128,6 +130,6 @@ def replace_attach_problems(kernel: Kernel, program: Program) -> list[Problem]:
     """A replacement is attached by a trampoline (R-5.1)."""
     if kernel.caps.trampoline and kernel.jit:
         return []
-    message = f"no BPF trampoline on {kernel.arch} as this kernel is built: nothing can be replaced"
-    return [Problem(NeedKind.HOOK, program.section.target, "attach", ("R-5.1", "R-12.18"), message, Stage.ATTACH,
-                    Reach.ATTACH)]  # fmt: skip
+    message = say("{kernel} has no BPF trampolines on {arch}, so no function can be replaced", arch=kernel.arch)
+    name, cls = program.section.target, Failure.ATTACH_FAILED
+    return [Problem(NeedKind.HOOK, name, cls, ("R-5.1", "R-12.18"), message, Stage.ATTACH, Reach.ATTACH)]

@@ -10,12 +10,13 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.bpf.struct_ops import OpsMember, StructOps
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.checks.map import unknown_flags
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import slots
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Message, Problem, say
 
 
 class KernelType(NamedTuple):
@@ -40,7 +41,9 @@ def kernel_type(ctx: Context, name: str) -> KernelType | None:
     return None
 
 
-def _problem(name: str, rules: tuple[str, ...], message: str, cls: str = "struct_ops_type_or_member") -> Problem:
+def _problem(
+    name: str, rules: tuple[str, ...], message: Message, cls: Failure = Failure.STRUCT_OPS_MISMATCH
+) -> Problem:
     return Problem(NeedKind.STRUCT_OPS, name, cls, rules, message, reach=Reach.OBJECT)
 
 
@@ -48,11 +51,11 @@ def table_problems(ctx: Context, ops: StructOps) -> list[Problem]:
     """Why libbpf cannot fill in the kernel's table from the object's (R-7.1, R-7.2)."""
     found = kernel_type(ctx, ops.kernel_type)
     if found is None:
-        message = f"the kernel has no struct_ops type {ops.kernel_type} (struct bpf_struct_ops_{ops.kernel_type})"
+        message = say("{kernel} has no struct_ops type {type} (struct bpf_struct_ops_{type})", type=ops.kernel_type)
         return [_problem(ops.kernel_type, ("R-7.1",), message)]
     if ops.link and unknown_flags(ctx.kernel, FLAG_LINK):
-        message = f"table {ops.name} is attached by a link (BPF_F_LINK), which this kernel does not know"
-        return [_problem(ops.kernel_type, ("R-0.5", "R-7.15"), message, "map_not_created")]
+        message = say("{kernel} does not know BPF_F_LINK, by which table {table} is attached", table=ops.name)
+        return [_problem(ops.kernel_type, ("R-0.5", "R-7.15"), message, Failure.MAP_NOT_CREATED)]
     btf = ctx.obj.btf
     assert btf is not None
     theirs = {m.name: m for m in found.blob.members(found.type)}
@@ -62,21 +65,24 @@ def table_problems(ctx: Context, ops: StructOps) -> list[Problem]:
         other = theirs.get(mine.member.name)
         if other is None:
             if not mine.zero:
-                problems.append(_problem(name, ("R-7.2",), f"{name} is set by the object but missing in this kernel"))
+                message = say("the object sets {name}, which {kernel} does not have", name=name)
+                problems.append(_problem(name, ("R-7.2",), message))
             continue
         if mine.member.bit_size or other.bit_size:
-            problems.append(_problem(name, ("R-7.2",), f"{name} is a bitfield, which libbpf does not support"))
+            message = say("{name} is a bitfield, which libbpf does not support", name=name)
+            problems.append(_problem(name, ("R-7.2",), message))
             continue
         one, its = btf.skip(mine.member.type), found.blob.skip(other.type)
         if btf.kind(one) != found.blob.kind(its):
-            problems.append(_problem(name, ("R-7.2",), f"{name} is another kind of thing in this kernel"))
+            problems.append(_problem(name, ("R-7.2",), say("{name} has a different kind in {kernel}", name=name)))
         elif btf.kind(one) == Kind.PTR:
             target = found.blob.skip(found.blob.ref(its))
             if mine.program and found.blob.kind(target) != Kind.FUNC_PROTO:
-                problems.append(_problem(name, ("R-7.2",), f"{name} is no callback in this kernel"))
+                problems.append(_problem(name, ("R-7.2",), say("{name} is not a callback in {kernel}", name=name)))
         elif btf.size(one) != found.blob.size(its):
-            sizes = f"{btf.size(one)} bytes in the object, {found.blob.size(its)} in this kernel"
-            problems.append(_problem(name, ("R-7.2",), f"{name}: {sizes}"))
+            text = "{name} has {mine} bytes in the object and {theirs} in {kernel}"
+            message = say(text, name=name, mine=btf.size(one), theirs=found.blob.size(its))
+            problems.append(_problem(name, ("R-7.2",), message))
     return problems
 
 
@@ -84,8 +90,8 @@ def struct_ops_problems(ctx: Context, program: Program) -> list[Problem]:
     """Why a struct_ops program does not load: no table works in which it stands, or its member is closed to it."""
     places = uses(ctx, program)
     if not places:
-        message = "no struct_ops map refers to this program: libbpf refuses it"
-        return [Problem(NeedKind.STRUCT_OPS, program.name, "struct_ops_type_or_member", ("R-11.17",), message)]
+        message = say("no struct_ops map refers to this program, so libbpf rejects it")
+        return [Problem(NeedKind.STRUCT_OPS, program.name, Failure.STRUCT_OPS_MISMATCH, ("R-11.17",), message)]
     first: list[Problem] = []
     for ops, member in places:
         problems = table_problems(ctx, ops) + member_problems(ctx, program, ops, member)
@@ -117,17 +123,18 @@ def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsM
     confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
     fact = kernel.knowledge.struct_ops.get(ops.kernel_type)
     if not ctx.obj.gpl:
-        message = f"struct_ops programs need a GPL compatible licence; this object has {ctx.obj.license or 'none'}"
-        found.append(Problem(NeedKind.STRUCT_OPS, name, "licence", ("R-11.6",), message))
+        text = "struct_ops programs need a GPL-compatible licence; this object has {licence}"
+        message = say(text, licence=ctx.obj.license or "none")
+        found.append(Problem(NeedKind.STRUCT_OPS, name, Failure.LICENCE, ("R-11.6",), message))
     if fact is not None and not kernel.outdated:
-        why = ""
+        text = ""
         if member.member.name in fact.unsupported:
-            why = f"{name} cannot be implemented by a program"
+            text = "{kernel} does not let programs implement {name}"
         elif program.section.sleepable and member.member.name not in fact.sleepable:
-            why = f"attach to unsupported member: {name} must not sleep"
+            text = "{name} must not sleep, but the program is sleepable"
         elif not program.section.sleepable and member.member.name in fact.must_sleep:
-            why = f"{name} takes only programs that may sleep"
-        if why:
-            cls = "attach_target_rejected"
-            found.append(Problem(NeedKind.STRUCT_OPS, name, cls, ("R-7.3", "R-11.6"), why, confidence=confidence))
+            text = "{name} accepts sleepable programs only"
+        if text:
+            cls, said = Failure.ATTACH_TARGET_REJECTED, say(text, name=name)
+            found.append(Problem(NeedKind.STRUCT_OPS, name, cls, ("R-7.3", "R-11.6"), said, confidence=confidence))
     return found

@@ -16,11 +16,12 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Reach
 from kfuncscope.rules.checks.hook import find_hook
 from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Message, Problem, say
 
 TAIL_CALL, OVERRIDE_RETURN = 12, 58  # helper numbers
 WITH_PROGRAMS = frozenset({MAP_TYPE_PROG_ARRAY, 14, 16})  # prog array, devmap, cpumap: map_type_contains_progs()
@@ -53,13 +54,13 @@ def tail_call_problems(ctx: Context, program: Program) -> list[Problem]:
     kernel = ctx.kernel
     if not places or len(program.functions) < 2 or (kernel.jit and kernel.caps.subprog_tailcalls):
         return []
-    why = f"the JIT of {kernel.arch} in this release" if kernel.jit else "this kernel, built without a BPF JIT,"
-    message = f"{why} does not support tail calls in a program with subprograms"
+    text = "the JIT of {kernel} ({arch})" if kernel.jit else "{kernel}, which is built without a BPF JIT,"
+    message = say(text + " does not support tail calls in a program with subprograms", arch=kernel.arch)
+    name, cls, cited = "tail calls with subprograms", Failure.TAIL_CALL_IN_SUBPROGS, ("R-12.2", "R-5.1")
     return [
-        Problem(NeedKind.JIT, "tail calls with subprograms", "tail_call_in_subprogs", ("R-12.2", "R-5.1"), message,
-                place=(program.functions[position], index))
+        Problem(NeedKind.JIT, name, cls, cited, message, place=(program.functions[position], index))
         for position, index in places
-    ]  # fmt: skip
+    ]
 
 
 def sleeper_problems(ctx: Context, program: Program) -> list[Problem]:
@@ -69,9 +70,10 @@ def sleeper_problems(ctx: Context, program: Program) -> list[Problem]:
     kernel = ctx.kernel
     if not program.section.sleepable or not arrays or kernel.vmlinux is None or "sleepable" in compared_members(kernel):
         return []
-    message = f"{program.name} is sleepable, and sleepable programs of this kernel cannot use prog arrays ({arrays[0]})"
+    text = "{program} is sleepable, and {kernel} does not let sleepable programs use prog arrays ({map})"
+    message = say(text, program=program.name, map=arrays[0])
     name = kernel.map_types.get(MAP_TYPE_PROG_ARRAY, "prog array")
-    return [Problem(NeedKind.MAP_TYPE, name, "map_not_for_program", ("R-12.1", "R-7.15"), message)]
+    return [Problem(NeedKind.MAP_TYPE, name, Failure.MAP_NOT_FOR_PROGRAM, ("R-12.1", "R-7.15"), message)]
 
 
 def compared_members(kernel: Kernel) -> frozenset[str]:
@@ -104,35 +106,41 @@ def owner_problems(ctx: Context) -> list[tuple[Problem, frozenset[str]]]:
             continue  # cannot be created at all, which map_problems says
         users = [p for p in loaded if name in _maps_of(p)]
         message, in_slot = _conflict(ctx, one, users, members)
-        if message:
+        if message is not None:
             kind = ctx.kernel.map_types.get(one.type, f"type {one.type}")
-            problem = Problem(NeedKind.MAP_TYPE, kind, "prog_array_owner", ("R-12.1",), message, reach=Reach.OBJECT)
+            problem = Problem(
+                NeedKind.MAP_TYPE, kind, Failure.PROG_ARRAY_OWNER, ("R-12.1",), message, reach=Reach.OBJECT
+            )
             involved = {p.name for p in users} | {program for _, program in one.values}
             found.append((problem, frozenset(involved if in_slot else ())))
     return found
 
 
-def _conflict(ctx: Context, one: Map, users: list[Program], members: frozenset[str]) -> tuple[str, bool]:
-    """Why the load of the object fails at a map of programs, and whether at a slot; empty where it does not."""
+def _conflict(ctx: Context, one: Map, users: list[Program], members: frozenset[str]) -> tuple[Message | None, bool]:
+    """Why the load of the object fails at a map of programs, and whether at a slot; None where it does not."""
     owner: Program | None = None
     for program, slot in _entries(ctx, one, users):
         where = f"slot [{slot}] of map {one.name}" if slot is not None else f"map {one.name}"
         if program is None:
             continue
         if slot is not None and not program.autoload:
-            return f"{where} holds {program.name}, whose autoload is off: libbpf cannot fill the slot", True
+            text = "{where} holds {program}, whose autoload is off, so libbpf cannot fill the slot"
+            return say(text, where=where, program=program.name), True
         if slot is not None and one.max_entries and slot >= one.max_entries:
-            return f"{where} lies past its {one.max_entries} entries: libbpf cannot fill the slot", True
+            text = "{where} is beyond its {count} entries, so libbpf cannot fill the slot"
+            return say(text, where=where, count=one.max_entries), True
         if OVERRIDE_RETURN in program.helper_calls:
-            return f"{program.name} calls bpf_override_return() and so cannot be used with {where}", slot is not None
+            text = "{program} calls bpf_override_return(), so it cannot be used with {where}"
+            return say(text, program=program.name, where=where), slot is not None
         if owner is None:
             owner = program
             continue
         if differs := _difference(ctx, one, (owner, program), members):
             does = "is in" if slot is not None else "uses"
-            message = f"{program.name} {does} {where}, whose owner is {owner.name}: they differ in {differs}"
-            return f"{message}, which this kernel refuses", slot is not None
-    return "", False
+            text = "{program} {does} {where}, whose owner is {owner}: {kernel} rejects it, as they differ in {differs}"
+            names = {"program": program.name, "owner": owner.name}
+            return say(text, does=does, where=where, differs=differs, **names), slot is not None
+    return None, False
 
 
 def _entries(ctx: Context, one: Map, users: list[Program]) -> Iterator[tuple[Program | None, int | None]]:

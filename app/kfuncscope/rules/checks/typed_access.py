@@ -10,6 +10,7 @@ from kfuncscope.bpf.object import Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import ENUMS, Kind
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.hook import find_hook
 from kfuncscope.rules.checks.records import event_struct
@@ -19,7 +20,7 @@ from kfuncscope.rules.core.compat import essential
 from kfuncscope.rules.flow.ctx_args import Slot, slots
 from kfuncscope.rules.flow.typed import Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
 from kfuncscope.rules.flow.walk import struct_behind
-from kfuncscope.rules.problem import Problem
+from kfuncscope.rules.problem import Problem, say
 
 PROBED = frozenset({"kprobe", "kprobe.multi", "kprobe.session"})  # whose context is struct pt_regs, at the entry
 EVENTS = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
@@ -161,12 +162,13 @@ def typed_problems(ctx: Context, program: Program) -> list[Problem]:
     found = []
     for use in typed_uses(ctx, program):
         if use.kind == "deref":
-            message = f"{name}: {use.origin} is `{use.detail}`, and the program reads through it"
-            rule = "R-12.4"
+            text = "{name}: {what} is `{type}` in {kernel}, but the program dereferences it"
+            message, rule = say(text, name=name, what=use.origin, type=use.detail), "R-12.4"
         elif use.kind == "fault":
-            message, rule = f"{name}: {use.origin}: {use.detail}", "R-12.6"
+            message, rule = say("{name}: {what}: {fault}", name=name, what=use.origin, fault=use.detail), "R-12.6"
         else:
             continue
-        found.append(Problem(NeedKind.HOOK, name, "verifier_other", (rule,), message, place=(use.function, use.at),
+        cls = Failure.TYPED_ACCESS_REJECTED
+        found.append(Problem(NeedKind.HOOK, name, cls, (rule,), message, place=(use.function, use.at),
                              confidence=Confidence.MEDIUM))  # fmt: skip
     return found
