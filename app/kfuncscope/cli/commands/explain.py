@@ -12,14 +12,10 @@ from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
 from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.looks import REACHES
 from kfuncscope.model.unchecked import incomplete
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach
 from kfuncscope.upgrade.analyse import analyse
-
-_REACHES = {
-    Reach.OBJECT: "reaches the whole object", Reach.PROGRAM: "reaches this program",
-    Reach.ATTACH: "loads, and fails to attach",
-}  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,7 +69,7 @@ def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
 
 
 def _reach(reach: Reach) -> str:
-    return f" · {_REACHES[reach]}" if reach in _REACHES else ""
+    return f" · {REACHES[reach]}" if reach is not Reach.NONE else ""
 
 
 def _code(text: str) -> str:
