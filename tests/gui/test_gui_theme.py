@@ -15,7 +15,7 @@ def test_contrast_is_that_of_wcag() -> None:
 
 
 @pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK], ids=lambda p: p.name)
-def test_every_text_has_enough_contrast(look: theme.Look) -> None:
+def test_every_text_has_enough_contrast(look: theme.Palette) -> None:
     grounds = (look.window, look.panel, look.toolbar, look.code)
     pairs = [(ink, ground) for ink in (look.text, look.muted) for ground in grounds]
     pairs += [(look.text, look.selection), (look.on_accent, look.accent), (look.accent, look.panel)]

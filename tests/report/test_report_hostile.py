@@ -13,7 +13,7 @@ import unicodedata
 import html5lib
 import markdown_it
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfuncscope import report
@@ -103,6 +103,7 @@ def test_visible_text_can_be_seen_and_is_idempotent(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=80))
+@settings(deadline=None)
 def test_any_name_survives_html(text: str) -> None:
     analysis = cases.analysis(("x86_64",))
     finding = cases.replace(cases.DISPATCH, name=text, message=text)

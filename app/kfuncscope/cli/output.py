@@ -12,23 +12,20 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
+from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.storage.writing import write_file
 
-GLYPHS = {
-    Verdict.BREAKS: "■", Verdict.SILENT: "✖", Verdict.RISK: "▲", Verdict.DEGRADES: "◆", Verdict.UNKNOWN: "?",
-    Verdict.OK: "●", Verdict.ALREADY_BROKEN: "□", Verdict.FIXED: "✔",
-}  # fmt: skip
-_COLOURS = {
-    Verdict.BREAKS: "31", Verdict.SILENT: "35", Verdict.RISK: "33", Verdict.DEGRADES: "34", Verdict.UNKNOWN: "90",
-    Verdict.OK: "32", Verdict.ALREADY_BROKEN: "90", Verdict.FIXED: "32",
-}  # fmt: skip
-
 
 class Painted(str):
-    """A text of our own with colours in it; names from inputs are never of this class."""
+    """A text of our own in a colour of the terminal, an SGR parameter; names from inputs are never of this class."""
 
-    __slots__ = ()
+    plain: str
+
+    def __new__(cls, text: str, colour: str) -> Painted:
+        made = super().__new__(cls, f"\033[{colour}m{text}\033[0m")
+        made.plain = text
+        return made
 
 
 def clean(text: str) -> str:
@@ -93,8 +90,8 @@ def coloured() -> bool:
 
 def verdict_word(verdict: Verdict) -> str:
     """Glyph and word, coloured on a terminal."""
-    text = f"{GLYPHS[verdict]} {verdict.value}"
-    return Painted(f"\033[{_COLOURS[verdict]}m{text}\033[0m") if coloured() else text
+    text = f"{LOOKS[verdict].glyph} {verdict.value}"
+    return Painted(text, LOOKS[verdict].ansi) if coloured() else text
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -108,7 +105,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _width(text: str) -> int:
-    return len(text) - (9 if isinstance(text, Painted) else 0)
+    return len(text.plain if isinstance(text, Painted) else text)
 
 
 def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -104,4 +104,4 @@ def print_proof(proof: Proof, everything: bool = False) -> None:
 
 
 def _word(agreement: Agreement) -> str:
-    return Painted(f"\033[{_COLOURS[agreement]}m{agreement.value}\033[0m") if coloured() else agreement.value
+    return Painted(agreement.value, _COLOURS[agreement]) if coloured() else agreement.value

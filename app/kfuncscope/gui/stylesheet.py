@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from kfuncscope.gui.theme import Look, look
+from kfuncscope.gui.theme import Palette, look
 from kfuncscope.resources import resource
 
 
-def stylesheet(c: Look) -> str:
+def stylesheet(c: Palette) -> str:
     """The style sheet of the window and its dialogs."""
     return "".join(part(c) for part in (_frames, _controls, _views, _bars))
 
@@ -19,7 +19,7 @@ def toolbar_style() -> str:
     return f"QToolBar {{ background: {c.toolbar}; {edge} }}"
 
 
-def _frames(c: Look) -> str:
+def _frames(c: Palette) -> str:
     """Windows, cards, labels."""
     return f"""
 QMainWindow, QDialog {{ background: {c.window}; }}
@@ -36,7 +36,7 @@ QLabel#brand {{ font-weight: 700; background: transparent; }}
 """
 
 
-def _controls(c: Look) -> str:
+def _controls(c: Palette) -> str:
     """Buttons, boxes and fields: every one shows the keyboard's focus."""
     chevron = resource("icons", f"chevron-{c.name}.svg").as_posix()
     check = resource("icons", f"check-{c.name}.svg").as_posix()
@@ -71,7 +71,7 @@ QCheckBox::indicator:focus {{ border: 2px solid {c.accent}; }}
 """
 
 
-def _views(c: Look) -> str:
+def _views(c: Palette) -> str:
     """Tabs, trees, tables and lists."""
     return f"""
 QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
@@ -97,7 +97,7 @@ QHeaderView::section {{ background: {c.panel}; color: {c.muted}; border: 0; bord
 """
 
 
-def _bars(c: Look) -> str:
+def _bars(c: Palette) -> str:
     """Scroll bars, menus, progress."""
     return f"""
 QScrollBar:vertical {{ background: transparent; width: 11px; margin: 0; }}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Colours, shapes and words of the window: own light and dark palettes, every text at 4.5:1 or better.
+"""Palettes and shapes of the window: own light and dark palettes, every text at 4.5:1 or better.
 
 A verdict is always told by shape and word as well as by colour. The style is Fusion with an own QPalette, because
 QStyleHints.setColorScheme has no effect on bare X11 and offscreen; the system's scheme only chooses between the two.
@@ -27,11 +27,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication
 
+from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Palette:
     """One palette by role, colours as ``#rrggbb``."""
 
     name: str
@@ -58,48 +59,30 @@ class Look:
 
 
 V = Verdict
-LIGHT = Look(
+# What is fine has no tint of its own: it stands on the panel's ground.
+LIGHT = Palette(
     "light", "#f5f6f8", "#ffffff", "#eceff3", "#d9dde3", "#aab3bf", "#1c2430", "#566476", "#2a62d9", "#ffffff",
     "#e4edff", "#f3f5f8", "#fbd5cd", "#cdeed9",
-    {V.BREAKS: "#c6321c", V.SILENT: "#8e2a8b", V.RISK: "#a85400", V.DEGRADES: "#1f6fb2", V.UNKNOWN: "#626b76",
-     V.OK: "#1a7558", V.ALREADY_BROKEN: "#7a5230", V.FIXED: "#1a7558"},
-    {V.BREAKS: "#fdeae6", V.SILENT: "#f6e8f6", V.RISK: "#fdf1e0", V.DEGRADES: "#e5f1fb", V.UNKNOWN: "#eef0f2",
-     V.OK: "#ffffff", V.ALREADY_BROKEN: "#f5efe8", V.FIXED: "#e6f5ef"},
+    {v: look.light[0] for v, look in LOOKS.items()},
+    {v: look.light[1] for v, look in LOOKS.items()} | {V.OK: "#ffffff"},
 )  # fmt: skip
-DARK = Look(
+DARK = Palette(
     "dark", "#171b21", "#1f252d", "#1b2027", "#333c48", "#576373", "#e6eaf0", "#9aa7b8", "#7aa5ff", "#10151c",
     "#263a5e", "#161a20", "#5c2a22", "#1d4a36",
-    {V.BREAKS: "#ff7d66", V.SILENT: "#e08be0", V.RISK: "#ffb45c", V.DEGRADES: "#6db7f2", V.UNKNOWN: "#9aa3ae",
-     V.OK: "#5fd0a6", V.ALREADY_BROKEN: "#d3ab84", V.FIXED: "#5fd0a6"},
-    {V.BREAKS: "#3a211d", V.SILENT: "#352235", V.RISK: "#3a2b17", V.DEGRADES: "#1b2f40", V.UNKNOWN: "#272d35",
-     V.OK: "#1f252d", V.ALREADY_BROKEN: "#332a20", V.FIXED: "#1a322a"},
+    {v: look.dark[0] for v, look in LOOKS.items()},
+    {v: look.dark[1] for v, look in LOOKS.items()} | {V.OK: "#1f252d"},
 )  # fmt: skip
 
-WORDS: dict[Verdict, str] = {
-    V.BREAKS: "Breaks", V.SILENT: "Silent", V.RISK: "Risk", V.DEGRADES: "Degrades", V.UNKNOWN: "Unknown",
-    V.OK: "OK", V.ALREADY_BROKEN: "Broken before", V.FIXED: "Fixed",
-}  # fmt: skip
-SHORT: dict[Verdict, str] = {**WORDS, V.ALREADY_BROKEN: "Before"}
-MEANING: dict[Verdict, str] = {
-    V.BREAKS: "does not load or attach any more",
-    V.SILENT: "loads, but reads or does the wrong thing",
-    V.RISK: "meaning changed: may be rejected, or behave differently",
-    V.DEGRADES: "a guarded feature is lost",
-    V.UNKNOWN: "cannot be told from these files",
-    V.OK: "works as before",
-    V.ALREADY_BROKEN: "fails on the old kernel too",
-    V.FIXED: "failed on the old kernel, works on the new one",
-}
-SHOWN: tuple[Verdict, ...] = (V.BREAKS, V.SILENT, V.RISK, V.DEGRADES, V.UNKNOWN, V.OK, V.ALREADY_BROKEN, V.FIXED)
-GLYPHS: dict[Verdict, str] = {
-    V.BREAKS: "■", V.SILENT: "✖", V.RISK: "▲", V.DEGRADES: "◆", V.UNKNOWN: "?", V.OK: "●",
-    V.ALREADY_BROKEN: "□", V.FIXED: "✔",
-}  # fmt: skip
+WORDS: dict[Verdict, str] = {v: look.word for v, look in LOOKS.items()}
+SHORT: dict[Verdict, str] = {v: look.short or look.word for v, look in LOOKS.items()}
+MEANING: dict[Verdict, str] = {v: look.meaning for v, look in LOOKS.items()}
+SHOWN: tuple[Verdict, ...] = tuple(LOOKS)
+GLYPHS: dict[Verdict, str] = {v: look.glyph for v, look in LOOKS.items()}
 
 _current = LIGHT
 
 
-def look() -> Look:
+def look() -> Palette:
     """The palette in use."""
     return _current
 
@@ -247,7 +230,7 @@ def choose_font(app: QApplication) -> None:
         app.setFont(font)
 
 
-def qpalette(use: Look) -> QPalette:
+def qpalette(use: Palette) -> QPalette:
     """The Qt palette of a look."""
     palette = QPalette()
     role = QPalette.ColorRole
@@ -266,7 +249,7 @@ def qpalette(use: Look) -> QPalette:
     return palette
 
 
-def apply(app: QApplication, dark: bool | None = None) -> Look:
+def apply(app: QApplication, dark: bool | None = None) -> Palette:
     """Dress the application light or dark (None: as the system asks).
 
     The style sheet is the window's own: set once it is built, it is worked through once and not at every step.

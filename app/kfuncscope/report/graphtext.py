@@ -8,9 +8,9 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.report.safe import visible
-from kfuncscope.report.words import LOOKS
 from kfuncscope.study.graph import build
 
 _SHAPES = {"object": "folder", "program": "box"}

@@ -13,12 +13,13 @@ from markupsafe import Markup, escape
 
 from kfuncscope.decision.policy import now
 from kfuncscope.model import catalogue
+from kfuncscope.model.looks import CONFIDENCES, LOOKS, REACHES, SHORT_REACH
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
 from kfuncscope.report import diff, proof, rulebook, svg
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
-from kfuncscope.report.words import CONFIDENCES, LOOKS, REACHES, SHORT_REACH, STATE_WORDS, plural, size
+from kfuncscope.report.words import STATE_WORDS, plural, size
 from kfuncscope.resources import resource
 
 _SCALE = (Verdict.BREAKS, Verdict.SILENT, Verdict.RISK, Verdict.DEGRADES, Verdict.UNKNOWN)

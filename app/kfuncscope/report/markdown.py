@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.analysis import ObjectInfo
 from kfuncscope.model.catalogue import code_title
+from kfuncscope.model.looks import LOOKS, REACHES
 from kfuncscope.model.rows import Group
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import Finding, Verdict
 from kfuncscope.report import proof, rulebook
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
-from kfuncscope.report.words import LOOKS, REACHES, STATE_WORDS, plural
+from kfuncscope.report.words import STATE_WORDS, plural
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~@&$]|(?<![^\W_])_|_(?![^\W_])|(?<=:)/(?=/)|(?<=www)\.|^[-+#=])", re.IGNORECASE)
 _NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")

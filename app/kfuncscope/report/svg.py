@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import SEVERITY, Verdict
 from kfuncscope.report.safe import visible
-from kfuncscope.report.words import LOOKS
 from kfuncscope.study.graph import Node, affected, build
 
 if TYPE_CHECKING:

@@ -13,14 +13,10 @@ from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.catalogue import title
+from kfuncscope.model.looks import REACHES
 from kfuncscope.model.unchecked import incomplete
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach
 from kfuncscope.upgrade.analyse import analyse
-
-_REACHES = {
-    Reach.OBJECT: "reaches the whole object", Reach.PROGRAM: "reaches this program",
-    Reach.ATTACH: "loads, and fails to attach",
-}  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,7 +71,7 @@ def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
 
 
 def _reach(reach: Reach) -> str:
-    return f" · {_REACHES[reach]}" if reach in _REACHES else ""
+    return f" · {REACHES[reach]}" if reach is not Reach.NONE else ""
 
 
 def _code(text: str) -> str:

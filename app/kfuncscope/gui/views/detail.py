@@ -20,14 +20,10 @@ from kfuncscope.gui.views import words
 from kfuncscope.gui.views.rules import RuleDialog
 from kfuncscope.gui.views.story import NARROWEST, Story
 from kfuncscope.model import catalogue
+from kfuncscope.model.looks import REACHES
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
 
 MOST = 8
-_REACH = {
-    Reach.OBJECT: "the whole object does not load",
-    Reach.PROGRAM: "this program does not load",
-    Reach.ATTACH: "loads, but does not attach",
-}
 
 
 def headline(finding: Finding) -> str:
@@ -39,7 +35,7 @@ def headline(finding: Finding) -> str:
         Verdict.RISK: "Meaning changed",
         Verdict.DEGRADES: "A feature is lost",
         Verdict.UNKNOWN: "Unknown",
-        Verdict.ALREADY_BROKEN: "Broken before",
+        Verdict.ALREADY_BROKEN: theme.WORDS[Verdict.ALREADY_BROKEN],
         Verdict.FIXED: "Fixed by the upgrade",
     }.get(finding.verdict, "Works as before")
 
@@ -263,8 +259,8 @@ class DetailPanel(QScrollArea):
         self._story.path(where)
         self._story.text(found.message)
         facts = [f"confidence {found.confidence}"]
-        if found.reach in _REACH and found.verdict is Verdict.BREAKS:
-            facts.insert(0, _REACH[found.reach])
+        if found.reach is not Reach.NONE and found.verdict is Verdict.BREAKS:
+            facts.insert(0, REACHES[found.reach])
         if found.cls:
             facts.append(catalogue.code_title(found.cls))
         self._story.muted(" · ".join(facts))
