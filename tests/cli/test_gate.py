@@ -222,6 +222,25 @@ def test_objects_of_another_architecture_are_named(given: Path, capsys: pytest.C
         assert "big.bpf.o" in text
 
 
+def test_builds_for_other_architectures_in_a_folder_are_named_and_do_not_fail(
+    given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of builds for both byte orders, and kernels of one: what is meant for them was judged."""
+    (given / "builds").mkdir()
+    for name, order in (("little", "<"), ("big", ">")):
+        (given / "builds" / f"{name}.bpf.o").write_bytes(fine(order))
+    assert main(["check", *PAIR, "--report", "r.json", "builds"]) == 0
+    told = capsys.readouterr()
+    assert "of another architecture than x86_64 (1): big.bpf.o" in told.out and not told.err
+    found = json.loads((given / "r.json").read_text())["summary"]
+    assert found["elsewhere"] == [{"object": "big.bpf.o", "arches": ["x86_64"]}] and not found["unchecked"]
+    (given / "builds" / "little.bpf.o").unlink()
+    (given / "more").mkdir()
+    (given / "more" / "little.bpf.o").write_bytes(fine())
+    assert main(["check", *PAIR, "builds", "more"]) == 3
+    assert "builds: of another architecture" in capsys.readouterr().err
+
+
 def test_an_architecture_on_which_nothing_was_judged_is_not_clear(
     given: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

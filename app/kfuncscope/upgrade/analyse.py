@@ -35,7 +35,7 @@ from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.replaced import replaced_functions
 
 Progress = Callable[[int, int, str], None]
-NOT_JUDGED = "judged on no architecture: no kernel of its byte order was given"
+NOT_JUDGED = "of another architecture: no kernel given has the byte order of the objects in it"
 CHUNK = 12  # objects that a worker takes at once
 
 
@@ -154,15 +154,24 @@ def _path_of(kernel: Kernel) -> str:
 
 
 def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
-    """The pairs of kernels for which no object is meant: nothing is judged on them, which is not the same as clear."""
-    orders = {"<" if file.data[5:6] == b"\x01" else ">" for file in files}
-    if not orders:
-        return []
-    return [
-        Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
-        for pair in pairs
-        if pair.new.endian not in orders
-    ]
+    """Pairs of kernels for which no object is meant, and inputs none of whose objects is meant for any pair.
+
+    Nothing was judged of them, which is not the same as clear.
+    """
+    orders = {file.sha256: "<" if file.data[5:6] == b"\x01" else ">" for file in files}
+    judged = {pair.new.endian for pair in pairs}
+    inputs: dict[str, set[str]] = {}
+    for file in files:
+        for given in file.given:
+            inputs.setdefault(given, set()).add(orders[file.sha256])
+    found = [Problem(given, NOT_JUDGED) for given, has in inputs.items() if not has & judged]
+    if files:
+        found += [
+            Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
+            for pair in pairs
+            if pair.new.endian not in orders.values()
+        ]
+    return found
 
 
 # -- objects
@@ -291,7 +300,6 @@ def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Proble
     """
     found = [r for r in results if r.info is not None]
     problems = [*problems, *(r.problem for r in results if r.problem is not None)]
-    problems += [Problem(r.info.name, NOT_JUDGED) for r in results if r.info is not None and not r.info.judged_on]
     arches = []
     for index, pair in enumerate(pairs):
         verdicts = weigh_variants([v for r in found if (v := r.verdicts[index]) is not None])
