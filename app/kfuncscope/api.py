@@ -75,7 +75,8 @@ def analyse(
     """What the upgrade does to each program: ``old`` and ``new`` are the files of the kernels of each side.
 
     Kernels are paired by architecture. ``section_types`` gives a program type to section names that libbpf does not
-    know. ``infer`` adds what the JITs of other architectures would refuse, which decides nothing. Raises InputError where a whole side cannot be opened; anything else that cannot be read is listed in
+    know. ``infer`` adds what the JITs of other architectures would refuse, which decides nothing. Raises
+    InputError where a whole side cannot be opened; anything else that cannot be read is listed in
     ``Analysis.problems``.
     """
     session = Session(
