@@ -69,12 +69,14 @@ def analyse(
     *,
     arch: str | None = None,
     section_types: dict[str, str] | None = None,
+    infer: bool = False,
     progress: Progress | None = None,
 ) -> Analysis:
     """What the upgrade does to each program: ``old`` and ``new`` are the files of the kernels of each side.
 
     Kernels are paired by architecture. ``section_types`` gives a program type to section names that libbpf does not
-    know. Raises InputError where a whole side cannot be opened; anything else that cannot be read is listed in
+    know. ``infer`` adds what the JITs of other architectures would refuse, which decides nothing. Raises
+    InputError where a whole side cannot be opened; anything else that cannot be read is listed in
     ``Analysis.problems``.
     """
     session = Session(
@@ -82,6 +84,7 @@ def analyse(
         new=[KernelRef([str(f) for f in new], arch=arch)],
         objects=[str(o) for o in objects],
         section_types=dict(section_types or {}),
+        infer=infer,
     )
     return _analyse(session, progress)
 
@@ -91,9 +94,13 @@ def load(file: PathLike) -> Analysis:
     return _jsonform.load(str(file))[0]
 
 
-def decide(analysis: Analysis, policy: PathLike | None = None) -> Decision:
-    """The decision that reports print and ``kfuncscope check`` exits with, by a policy file or the built-in policy."""
-    return _gate.decide(analysis, _policy.DEFAULT if policy is None else _policy.load(policy))
+def decide(analysis: Analysis, policy: PathLike | None = None, fail_on: Sequence[str] = ()) -> Decision:
+    """The decision that reports print and ``kfuncscope check`` exits with, by a policy file or the built-in policy.
+
+    ``fail_on`` are the words of ``--fail-on``, which replace what the policy blocks and wants reviewed.
+    """
+    words = _gate.fail_words(",".join(fail_on)) if fail_on else ()
+    return _gate.decide(analysis, _policy.DEFAULT if policy is None else _policy.load(policy), fail_on=words)
 
 
 def report(analysis: Analysis, file: PathLike, policy: PathLike | None = None) -> None:

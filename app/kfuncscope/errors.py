@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class InputError(Exception):
     """An input that cannot be used: which file, where in it, and why.
@@ -20,6 +22,31 @@ class InputError(Exception):
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, int | None]]:
         """Keep the three parts when the error crosses a process boundary."""
         return type(self), (self.source, self.reason, self.offset)
+
+
+class SeveralInputsError(InputError):
+    """Several inputs that cannot be used, so that nothing is left to work on; source, reason and offset are those of the first."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        super().__init__(errors[0].source, errors[0].reason, errors[0].offset)
+        self.errors = tuple(one for error in errors for one in each(error))
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.errors))
+
+    def __reduce__(self) -> tuple[type[SeveralInputsError], tuple[tuple[InputError, ...]]]:  # type: ignore[override]
+        """Keep all errors when they cross a process boundary."""
+        return type(self), (self.errors,)
+
+
+def all_of(errors: Sequence[InputError]) -> InputError:
+    """Errors as one: the only one as it is, else all in one that holds them."""
+    return errors[0] if len(errors) == 1 else SeveralInputsError(errors)
+
+
+def each(error: InputError) -> tuple[InputError, ...]:
+    """The single errors that an error holds; itself where it holds no others."""
+    return error.errors if isinstance(error, SeveralInputsError) else (error,)
 
 
 class BtfError(InputError):

@@ -222,6 +222,25 @@ def test_objects_of_another_architecture_are_named(given: Path, capsys: pytest.C
         assert "big.bpf.o" in text
 
 
+def test_builds_for_other_architectures_in_a_folder_are_named_and_do_not_fail(
+    given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of builds for both byte orders, and kernels of one: what is meant for them was judged."""
+    (given / "builds").mkdir()
+    for name, order in (("little", "<"), ("big", ">")):
+        (given / "builds" / f"{name}.bpf.o").write_bytes(fine(order))
+    assert main(["check", *PAIR, "--report", "r.json", "builds"]) == 0
+    told = capsys.readouterr()
+    assert "of another architecture than x86_64 (1): big.bpf.o" in told.out and not told.err
+    found = json.loads((given / "r.json").read_text())["summary"]
+    assert found["elsewhere"] == [{"object": "big.bpf.o", "arches": ["x86_64"]}] and not found["unchecked"]
+    (given / "builds" / "little.bpf.o").unlink()
+    (given / "more").mkdir()
+    (given / "more" / "little.bpf.o").write_bytes(fine())
+    assert main(["check", *PAIR, "builds", "more"]) == 3
+    assert "builds: of another architecture" in capsys.readouterr().err
+
+
 def test_an_architecture_on_which_nothing_was_judged_is_not_clear(
     given: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -331,3 +350,57 @@ def test_the_statuses_are_documented_once(capsys: pytest.CaptureFixture[str]) ->
     for code, meaning in MEANINGS.items():
         assert meaning in said and f".B {code.value}\n{meaning}\n" in manual
         assert f"| {code.value} | {meaning.partition(':')[0].partition(',')[0]}" in readme
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["object", "one.o", "two.o"],
+        ["usage", "one.o", "two.o"],
+        ["judge", "--kernel", "new", "--", "one.o", "two.o"],
+        ["judge", "--kernel", "one.o", "two.o", "--", "fine.bpf.o"],
+        ["relocate", "--kernel", "new", "one.o", "two.o"],
+        ["relocate", "--kernel", "one.o", "--kernel", "two.o", "fine.bpf.o"],
+        ["check", *PAIR, "--", "one.o", "two.o"],
+        ["check", "--old", "one.o", "two.o", "--new", "new", "--", "fine.bpf.o"],
+        ["diff", "--old", "old", "--new", "one.o", "two.o"],
+        ["kernel", "one.o", "two.o"],
+        ["promise", "make", "--kernel", "new", "one.o", "two.o"],
+        ["promise", "make", "--kernel", "one.o", "--kernel", "two.o", "fine.bpf.o"],
+        ["path", "--step", "old", "--step", "new", "--", "one.o", "two.o"],
+    ],
+    ids=" ".join,
+)
+def test_where_nothing_can_be_read_every_input_is_named(
+    command: list[str], given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 3
+    told = capsys.readouterr().err
+    assert "one.o" in told and "two.o" in told
+
+
+def test_named_parts_and_old_reports_that_cannot_be_read(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reports, policies and promises are inputs, too."""
+    (given / "bad.json").write_text("{")
+    for command in (["merge", "bad.json"], ["compare", "bad.json", "bad.json"], ["path", "bad.json", "bad.json"],
+                    ["check", *PAIR, "--baseline", "bad.json", "fine.bpf.o"],
+                    ["check", *PAIR, "--policy", "bad.json", "fine.bpf.o"],
+                    ["promise", "check", "--kernel", "new", "bad.json"]):  # fmt: skip
+        assert main(command) == 3, command
+        assert "bad.json" in capsys.readouterr().err
+
+
+def test_a_bad_kernel_among_several_of_a_side_hides_none(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its file can be read and its BTF cannot: those given after it are opened all the same."""
+    damaged = bytearray((given / "old" / "vmlinux.btf").read_bytes())
+    damaged[24:28] = b"\xff\xff\xff\xff"  # the first type
+    (given / "bad").mkdir()
+    (given / "bad" / "vmlinux.btf").write_bytes(damaged)
+    sides = ["--old", "bad", "old", "--new", "new", "bad"]
+    assert main(["check", *sides, "--", "fine.bpf.o"]) == 3
+    told = capsys.readouterr()
+    assert told.err.count("bad/vmlinux.btf") >= 1 and "pass" not in told.err
+    assert "x86_64: 6.12" in told.out
+    assert main(["kernel", "bad", "old"]) == 3
+    told = capsys.readouterr()
+    assert told.out.startswith("6.12: x86_64") and "bad/vmlinux.btf" in told.err

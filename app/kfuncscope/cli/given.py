@@ -16,7 +16,7 @@ from kfuncscope.bpf.object import BpfObject
 from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.cli.output import clean, say
 from kfuncscope.decision.exits import Exit, status
-from kfuncscope.errors import InputError, UsageError
+from kfuncscope.errors import InputError, UsageError, all_of
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
@@ -84,7 +84,7 @@ def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[Problem]]:
         raise UsageError("command line", "no object was given")
     files, problems = object_files(given)
     if not files and problems:
-        raise first_problem(problems)
+        raise as_error(problems)
     return files, problems
 
 
@@ -93,9 +93,9 @@ def without_program(obj: BpfObject, paths: Sequence[str]) -> list[Problem]:
     return [Problem(path, obj.no_program) for path in paths if obj.no_program]
 
 
-def first_problem(problems: Sequence[Problem]) -> InputError:
-    """The first problem as the error it was."""
-    return InputError(problems[0].path, problems[0].reason, problems[0].offset)
+def as_error(problems: Sequence[Problem]) -> InputError:
+    """Problems as the errors they were, where nothing is left to go on with."""
+    return all_of([InputError(one.path, one.reason, one.offset) for one in dict.fromkeys(problems)])
 
 
 def tell(problems: Iterable[Problem], failed: bool = False) -> Exit:
@@ -105,5 +105,5 @@ def tell(problems: Iterable[Problem], failed: bool = False) -> Exit:
     """
     listed = list(dict.fromkeys(problems))
     for problem in listed:
-        say(f"kfuncscope: {clean(str(first_problem([problem])))}")
+        say(f"kfuncscope: {clean(str(as_error([problem])))}")
     return status(failed, bool(listed))

@@ -17,7 +17,7 @@ from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, a
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
-from kfuncscope.errors import InputError, UsageError
+from kfuncscope.errors import InputError, UsageError, each
 
 _FORM = "form of the output (default table)"
 
@@ -278,7 +278,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        say(f"kfuncscope: {clean(str(error))}")
+        for one in each(error):
+            say(f"kfuncscope: {clean(str(one))}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.INCOMPLETE
     except BrokenPipeError:
         silence(sys.stdout)

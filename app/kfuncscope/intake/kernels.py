@@ -12,7 +12,7 @@ from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.unpack import peel
-from kfuncscope.errors import InputError, KernelError
+from kfuncscope.errors import InputError, KernelError, all_of
 from kfuncscope.intake import blobs, identity, package
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
@@ -30,7 +30,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     A path is raw BTF (also compressed), a kernel image, config, symbol file, package or archive; a folder with any of
     these or with ``boot`` and ``lib/modules``; the word ``running``; or ``btf=F,config=F,modules=D,symbols=F``. Parts
     of one release and architecture become one kernel. What cannot be read becomes a Problem of the first kernel; when
-    no kernel is left at all, the first InputError is raised.
+    no kernel is left at all, the errors of all are raised as one.
     """
     found: list[KernelFiles] = []
     failed: list[InputError] = []
@@ -43,7 +43,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
         except InputError as error:
             failed.append(error)
     if not found:
-        raise failed[0] if failed else KernelError("kernel", "no file was given")
+        raise all_of(failed) if failed else KernelError("kernel", "no file was given")
     merged = _merged(found)
     kernels = [k for k in merged if _holds_something(k)]
     if not kernels:

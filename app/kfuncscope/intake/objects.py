@@ -29,6 +29,7 @@ class _Object:
 
     data: bytes
     places: dict[Place, str] = field(default_factory=dict)
+    given: dict[str, None] = field(default_factory=dict)
 
 
 def object_files(
@@ -57,7 +58,9 @@ def object_files(
             problems.append(Problem(shown(path), "named like a BPF object, but no BPF object was found in it"))
         for item in found.objects:
             digest = hashlib.sha256(item.data).hexdigest()
-            objects.setdefault(digest, _Object(item.data)).places.setdefault(item.place, item.name)
+            one = objects.setdefault(digest, _Object(item.data))
+            one.places.setdefault(item.place, item.name)
+            one.given[shown(given)] = None
     if progress:
         progress(len(files), len(files), "")
     told = [Path(problem.path) for problem in problems]
@@ -144,7 +147,7 @@ def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
         while name in taken:
             name = f"{name}#{digest[:8]}"
         taken.add(name)
-        named.append(ObjectFile(name, data, digest, places))
+        named.append(ObjectFile(name, data, digest, places, tuple(sorted(objects[digest].given))))
     return sorted(named, key=lambda o: o.name)
 
 

@@ -89,15 +89,15 @@ def incomplete(analysis: Analysis) -> tuple[Unchecked, ...]:
 
 
 def elsewhere(analysis: Analysis) -> tuple[Elsewhere, ...]:
-    """The objects that were judged on some of the architectures and have another byte order than the rest, by name.
-
-    Objects that were judged on none are problems of the analysis instead.
-    """
+    """The objects that took no part on some of the architectures, as they have another byte order, by name."""
     arches = list(dict.fromkeys(arch.arch for arch in analysis.arches if not arch.inferred))
+    present = {obj.object for arch in analysis.arches for obj in arch.objects}
     found = []
     for info in analysis.objects:
+        if not info.judged_on and (info.name in present or not info.programs):
+            continue  # not told by an earlier version; or in the list of what could not be checked
         missing = tuple(arch for arch in arches if arch not in info.judged_on)
-        if info.judged_on and missing:
+        if missing:
             found.append(Elsewhere(info.name, missing))
     return tuple(found)
 

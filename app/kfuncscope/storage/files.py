@@ -100,9 +100,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFile:
-    """One BPF ELF object, once however often it occurs. ``name`` is short and unique within the analysis."""
+    """One BPF ELF object, once however often it occurs. ``name`` is short and unique within the analysis.
+
+    ``given`` are the paths, as a person gave them, of the files, folders and packages in which it was found.
+    """
 
     name: str
     data: bytes
     sha256: str
     places: tuple[Place, ...]
+    given: tuple[str, ...] = ()

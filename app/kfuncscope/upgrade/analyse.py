@@ -15,7 +15,7 @@ from multiprocessing import connection
 from kfuncscope import __version__
 from kfuncscope.arch import arch_order
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.errors import InputError, SessionError
+from kfuncscope.errors import InputError, SessionError, all_of, each
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
@@ -27,7 +27,7 @@ from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.rules.checks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import KernelFiles, ObjectFile, Problem
 from kfuncscope.upgrade import memo
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
@@ -35,7 +35,7 @@ from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.replaced import replaced_functions
 
 Progress = Callable[[int, int, str], None]
-NOT_JUDGED = "judged on no architecture: no kernel of its byte order was given"
+NOT_JUDGED = "of another architecture: no kernel given has the byte order of the objects in it"
 CHUNK = 12  # objects that a worker takes at once
 
 
@@ -100,26 +100,39 @@ def analyse_keeping_kernels(
 
 def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
     """Open every kernel of a list; what cannot be opened is a problem."""
-    opened, problems = [], []
+    opened: list[Kernel] = []
+    problems: list[Problem] = []
     for ref in refs:
         try:
-            for files in kernel_files(ref.files):
-                kernel = open_kernel(files, ref.arch, ref.release)
-                kernel.label = ref.label or kernel.release or kernel.label
-                opened.append(kernel)
-                problems += kernel.problems
+            parts = kernel_files(ref.files)
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems += [Problem(one.source, one.reason, one.offset) for one in each(error)]
+            continue
+        for files in parts:
+            try:
+                kernel = open_kernel(files, ref.arch, ref.release)
+            except InputError as error:
+                problems += [*files.problems, Problem(_shown(files, error), error.reason, error.offset)]
+                continue
+            kernel.label = ref.label or kernel.release or kernel.label
+            opened.append(kernel)
+            problems += kernel.problems
     return opened, problems
 
 
+def _shown(files: KernelFiles, error: InputError) -> str:
+    """The file of a kernel that an error is about: the readers of BTF know a label only."""
+    return files.inputs[0].path if files.inputs and error.source.startswith(files.label) else error.source
+
+
 def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], list[Problem]]:
-    """The kernels of both sides; the first InputError where a whole side cannot be opened."""
-    sides, problems = [], []
+    """The kernels of both sides, and what cannot be opened. Raises InputError where a whole side cannot."""
+    sides: list[list[Kernel]] = []
+    problems: list[Problem] = []
     for refs in (session.old, session.new):
         opened, bad = open_refs(refs)
         if not opened and bad:
-            raise InputError(bad[0].path, bad[0].reason, bad[0].offset)
+            raise all_of([InputError(one.path, one.reason, one.offset) for one in [*problems, *bad]])
         sides.append(opened)
         problems += bad
     return (sides[0], sides[1]), problems
@@ -154,15 +167,24 @@ def _path_of(kernel: Kernel) -> str:
 
 
 def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
-    """The pairs of kernels for which no object is meant: nothing is judged on them, which is not the same as clear."""
-    orders = {"<" if file.data[5:6] == b"\x01" else ">" for file in files}
-    if not orders:
-        return []
-    return [
-        Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
-        for pair in pairs
-        if pair.new.endian not in orders
-    ]
+    """Pairs of kernels for which no object is meant, and inputs none of whose objects is meant for any pair.
+
+    Nothing was judged of them, which is not the same as clear.
+    """
+    orders = {file.sha256: "<" if file.data[5:6] == b"\x01" else ">" for file in files}
+    judged = {pair.new.endian for pair in pairs}
+    inputs: dict[str, set[str]] = {}
+    for file in files:
+        for given in file.given:
+            inputs.setdefault(given, set()).add(orders[file.sha256])
+    found = [Problem(given, NOT_JUDGED) for given, has in inputs.items() if not has & judged]
+    if files:
+        found += [
+            Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
+            for pair in pairs
+            if pair.new.endian not in orders.values()
+        ]
+    return found
 
 
 # -- objects
@@ -291,7 +313,6 @@ def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Proble
     """
     found = [r for r in results if r.info is not None]
     problems = [*problems, *(r.problem for r in results if r.problem is not None)]
-    problems += [Problem(r.info.name, NOT_JUDGED) for r in results if r.info is not None and not r.info.judged_on]
     arches = []
     for index, pair in enumerate(pairs):
         verdicts = weigh_variants([v for r in found if (v := r.verdicts[index]) is not None])

@@ -7,7 +7,7 @@ import argparse
 from dataclasses import replace
 
 from kfuncscope.cli.conclude import tell_missing
-from kfuncscope.cli.given import first_problem, session
+from kfuncscope.cli.given import as_error, session
 from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
 from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         path, wanted = arguments.target, ""
     analysis = analyse(session(arguments, [path]))
     if not analysis.objects and analysis.problems:
-        raise first_problem(analysis.problems)
+        raise as_error(analysis.problems)
     judged = [(a, o, p) for a in analysis.arches if not a.inferred for o in a.objects for p in o.programs]
     chosen = [one for one in judged if wanted in ("", one[2].program)]
     missing = incomplete(analysis)

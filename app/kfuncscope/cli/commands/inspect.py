@@ -9,7 +9,7 @@ from typing import Any
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.summary import summarize
-from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell, without_program
+from kfuncscope.cli.given import as_error, objects_of, section_types, shown_paths, tell, without_program
 from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError
@@ -26,7 +26,7 @@ def run_kernel(arguments: argparse.Namespace) -> int:
     """What each kernel of the files offers."""
     kernels, problems = open_refs([KernelRef(list(arguments.files), arch=arguments.arch, release=arguments.release)])
     if not kernels:
-        raise first_problem(problems)
+        raise as_error(problems)
     for kernel in kernels:
         kernel.modules.read_all()
     told = [describe_kernel(k) for k in kernels]
@@ -102,7 +102,7 @@ def run_object(arguments: argparse.Namespace) -> int:
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
     if not told and problems:
-        raise first_problem(problems)
+        raise as_error(problems)
     if arguments.format == "json":
         write_json(told)
     else:

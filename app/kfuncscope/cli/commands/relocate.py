@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.cli.given import first_problem, objects_of, section_types, shown_paths, tell, without_program
+from kfuncscope.cli.given import as_error, objects_of, section_types, shown_paths, tell, without_program
 from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.kernel.kernel import Kernel
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     ref = KernelRef(list(arguments.kernel), arch=arguments.arch, release=arguments.release)
     kernels, bad = open_refs([ref])
     if not kernels:
-        raise first_problem(bad)
+        raise as_error(bad)
     if len(kernels) > 1:
         raise UsageError("--kernel", f"one kernel is needed, these files make {len(kernels)}")
     problems += bad
