@@ -66,6 +66,11 @@ def test_each_class_has_a_line_that_leads_to_it(cls: str) -> None:
     assert failure_of(["some other line", LINES[cls]], -99).cls == cls
 
 
+def test_libbpfs_marks_are_explained() -> None:
+    line = failure_of(["invalid func unknown#2002000001"], -22, log=True).line
+    assert line == "invalid func unknown#2002000001 (libbpf's mark of a kfunc that was not found)"
+
+
 def test_every_class_of_the_table_is_tried_here() -> None:
     rows = json.loads(resource("prove", "failures.json").read_text())["rows"]
     assert {cls for _, cls, _ in rows} == LINES.keys()

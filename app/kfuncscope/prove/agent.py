@@ -43,6 +43,7 @@ MOUNTS = (
     ("tracefs", "/sys/kernel/tracing"), ("debugfs", "/sys/kernel/debug"), ("cgroup2", "/sys/fs/cgroup"),
 )  # fmt: skip
 # Map types that take no size (enum bpf_map_type): the local storages and struct_ops.
+TOTALS = ("verification time", "stack depth", "processed ", "insns_", "peak_states", "mark_read", "subprog ")
 NO_SIZE = frozenset({19, 21, 23, 24, 26, 28, 29, 32, 33})
 STACK_TRACE, ARRAY_OF_MAPS, HASH_OF_MAPS, RINGBUFS = 7, 12, 13, frozenset({27, 31})
 
@@ -116,7 +117,8 @@ class Libbpf:
             text = ctypes.create_string_buffer(LINE * 4)
             self.libc.vsnprintf(text, len(text), form, ctypes.c_void_p(arguments))
             said = text.value.decode("utf-8", "replace").strip()
-            self.said += [line.removeprefix("libbpf: ")[:LINE] for line in said.splitlines()]
+            lines = [line.removeprefix("libbpf: ")[:LINE] for line in said.splitlines()]
+            self.said += [line for line in lines if not line.startswith(TOTALS) and "PROG LOAD LOG --" not in line]
         return 0
 
     def call(self, name: str, *arguments: object) -> int:
@@ -177,8 +179,7 @@ def blamed(said: list[str]) -> tuple[str, str]:
 def errors_of(log: str) -> list[str]:
     """The verifier's lines without the totals that follow them."""
     lines = [line.strip()[:LINE] for line in log.splitlines() if line.strip()]
-    totals = ("verification time", "stack depth", "processed ", "insns_", "peak_states", "mark_read", "subprog ")
-    return [line for line in lines if not line.startswith(totals)][-LINES:]
+    return [line for line in lines if not line.startswith(TOTALS)][-LINES:]
 
 
 # -- one object

@@ -44,12 +44,23 @@ def failure_of(lines: Sequence[str], error: int, log: bool = False) -> Failure:
     for pattern, cls, decidable in rows:
         for line in lines:
             if pattern.search(line):
-                return Failure(cls, decidable, line[:_LINE])
+                return Failure(cls, decidable, _read(line)[:_LINE])
     last = lines[-1][:_LINE] if lines else f"errno {-error}"
     if log:
         return Failure("verifier_other", False, last)
     cls, decidable = numbers.get(str(-error), ("not_known", False))
     return Failure(cls, decidable, last)
+
+
+@cache
+def _marks() -> dict[str, str]:
+    found: dict[str, str] = json.loads(resource("prove", "failures.json").read_text())["marks"]
+    return found
+
+
+def _read(line: str) -> str:
+    """A line with what libbpf's marks in it mean: it puts numbers that no helper has where something was not found."""
+    return next((f"{line} ({meaning})" for mark, meaning in _marks().items() if mark in line), line)
 
 
 def compared(predicted: Tri, seen: Tri, failure: Failure | None = None) -> Agreement:
