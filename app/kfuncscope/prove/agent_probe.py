@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kfuncscope.prove.agent import Plan, Wire
 
 MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
+KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"device-bound")
+KFUNC_UNCLEAR = (b"requires a program with an associated arena", b"pointer type UNKNOWN")
 LOG_STATS, LOG_SIZE = 4, 4096  # BPF_LOG_STATS: errors without a line for each instruction
 
 
@@ -99,16 +101,19 @@ def helpers(kernel: Kernel, plan: Plan, wire: Wire) -> None:
 
 
 def kfuncs(kernel: Kernel, plan: Plan, wire: Wire) -> None:
-    """Which kfuncs of vmlinux each caller may call."""
+    """Which kfuncs of vmlinux each caller may call.
+
+    The verifier looks at a kfunc's parameters before it asks who calls; of those that fail there nothing is known.
+    """
+    unclear = [False] * len(plan["kfuncs"])
     for name, caller in plan["callers"]:
         bits = []
-        for btf_id in plan["kfuncs"]:
+        for at, btf_id in enumerate(plan["kfuncs"]):
             rc = kernel.load(caller, insn(kernel.order, 0x85, src=2, imm=btf_id) + kernel.exit)
-            refused = kernel.said(
-                b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call kernel"
-            )
-            bits.append(rc == 0 or (not refused and bool(kernel.log.value)))
+            bits.append(rc == 0 or (bool(kernel.log.value) and not kernel.said(*KFUNC_REFUSED)))
+            unclear[at] = unclear[at] or kernel.said(*KFUNC_UNCLEAR)
         wire.send("fact", k="kfuncs", n=name, v=bitmap(bits))
+    wire.send("fact", k="kfuncs_unclear", n="", v=bitmap(unclear))
 
 
 def hooks(kernel: Kernel, plan: Plan, wire: Wire) -> None:

@@ -282,6 +282,9 @@ def answers(asked: Questions, facts: Iterable[tuple[str, str, str]], kernel: Ker
             probed.helpers[name] = [n for n in names_of(value, helpers) if n]
         elif kind == "kfuncs" and name in callers:
             probed.kfuncs[name] = names_of(value, asked.kfuncs)
+        elif kind == "kfuncs_unclear":
+            unclear = set(names_of(value, asked.kfuncs))
+            probed.asked_kfuncs = [n for n in probed.asked_kfuncs if n not in unclear]
         elif kind == "caller_refused" and name in callers:
             probed.refused.append(name)
         elif kind in ("lsm", "lsm_sleepable") and name.isdecimal():
