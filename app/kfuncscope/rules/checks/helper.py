@@ -69,7 +69,9 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         return _Fault(cls, "R-6.2", f"{full} may sleep, where this program may not", full, awake=True)
     seen = _seen(kernel, name, callers)
     if seen is False:
-        return _Fault(cls, "R-6.2", f"{full}: the kernel refused it to such a program when it was asked", full)
+        refused = next((a for a in answers if a.allowed == "no"), None)
+        reason = refused.reason if refused else "the kernel refused it to such a program when it was asked"
+        return _Fault(cls, refused.rule if refused else "R-6.2", f"{full}: {reason}", full)
     if not answers or given or seen:
         return None
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])

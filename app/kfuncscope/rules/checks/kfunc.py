@@ -91,10 +91,13 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     if kernel.symbols is not None and not kfunc.module and not kernel.symbols.is_function(name):
         always.append(_no_address(name))
     seen = _seen(ctx, kfunc, callers)
-    if seen is not None:
-        refused = f"the kernel refused {name} to such a program when it was asked"
-        return always, [] if seen else [Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", ("R-4.1", "R-4.3"), refused)]
+    if seen:
+        return always, []
     answers = [kernel.kfunc_rules.allowed(kfunc, caller) for caller in callers]
+    if seen is False:
+        refused = f"the kernel refused {name} to such a program when it was asked"
+        reason = next((r for a, r in answers if a == "no"), refused)
+        return always, [Problem(NeedKind.KFUNC, name, "kfunc_not_allowed", ("R-4.1", "R-4.3", "R-11.1"), reason)]
     if any(a == "yes" for a, _ in answers) or not answers:
         return always, []
     newest = kernel.kfunc_rules
