@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kfuncscope.prove.agent import Plan, Wire
 
 MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
-KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call")
+KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"reserved fields")
 KFUNC_UNCLEAR = (b"requires a program with an associated arena", b"pointer type UNKNOWN", b"device-bound")
 LOG_STATS, LOG_SIZE = 4, 4096  # BPF_LOG_STATS: errors without a line for each instruction
 
