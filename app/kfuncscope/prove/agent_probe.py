@@ -14,11 +14,16 @@ import os
 import struct
 import sys
 
+if __name__ == "__main__":
+    sys.path.insert(0, "/")
+
+from kfuncscope.prove.agent import Wire, described, main
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kfuncscope.prove.agent import Plan, Wire
+    from kfuncscope.prove.agent import Plan
 
 MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
 KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"reserved fields")
@@ -197,8 +202,6 @@ STEPS: tuple[Callable[[Kernel, Plan, Wire], None], ...] = (
 
 def probe(wire: Wire, plan: Plan) -> None:
     """Ask everything; each step in turn, and one that fails is reported while the others go on."""
-    from kfuncscope.prove.agent import described
-
     wire.send("ready", libbpf="")
     kernel = Kernel(plan["bpf"])
     for step in STEPS:
@@ -209,13 +212,5 @@ def probe(wire: Wire, plan: Plan) -> None:
     wire.send("fact", k="tried", n="", v=str(kernel.tried))
 
 
-def start() -> None:
-    """Find the agent beside this file and run."""
-    sys.path.insert(0, "/")
-    from kfuncscope.prove import agent
-
-    agent.main(probe)
-
-
 if __name__ == "__main__" and os.getpid() == 1:
-    start()
+    main(probe)

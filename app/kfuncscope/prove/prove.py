@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError, KernelError
@@ -15,7 +14,7 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import keep
 from kfuncscope.prove.boot import BootRun, Guest, boot, initramfs
 from kfuncscope.prove.compare import compare
-from kfuncscope.prove.guest import HostSource, Source, package_source, user_space
+from kfuncscope.prove.guest import HostSource, Source, agent_files, package_source, user_space
 from kfuncscope.prove.kernels import BootKernel, boot_kernels, modules_digest, need_image
 from kfuncscope.prove.plan import Task, task
 from kfuncscope.prove.qemu import Limits, command, find_qemu, machine_for
@@ -28,7 +27,7 @@ from kfuncscope.storage.files import ObjectFile, Problem
 MODELLED_LIBBPF = (1, 4)
 """Below this version libbpf itself refuses some objects that the rules, which follow libbpf 1.7, take."""
 
-_AGENT = "agent.py"
+AGENT = "agent_load.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,6 @@ class Subject:
     tasks: list[Task]
     base: str
     notes: list[str]
-
-
-def agent_files() -> dict[str, bytes]:
-    """The guest's own programs by the names that they have there."""
-    return {"init": Path(__file__).with_name(_AGENT).read_bytes()}
 
 
 def guest_source(options: Options, arch: str) -> Source:
@@ -122,7 +116,7 @@ def prepare(
         task(index, one.context.obj, file.data, file.sha256, options.setup.of(file.name), options.attach)
         for index, (file, one) in enumerate(judged)
     ]
-    agents = agent_files()
+    agents = agent_files(AGENT)
     space = user_space(guest_source(options, mine.arch), agents)
     names = options.modules if options.modules is not None else kernel.modules.answering()
     modules, missing = mine.closure(names)
