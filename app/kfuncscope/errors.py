@@ -25,7 +25,7 @@ class InputError(Exception):
 
 
 class SeveralInputsError(InputError):
-    """Several inputs that cannot be used, so that nothing is left to work on; source, reason and offset are those of the first."""
+    """Several inputs that cannot be used, so that nothing is left to work on; the first one speaks for all."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:
         super().__init__(errors[0].source, errors[0].reason, errors[0].offset)

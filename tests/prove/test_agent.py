@@ -12,7 +12,7 @@ import pytest
 
 from kfuncscope.bpf.elf import STB_WEAK
 from kfuncscope.bpf.object import read_object
-from kfuncscope.prove import agent, agent_probe, plan, wire
+from kfuncscope.prove import agent, agent_load, agent_probe, plan, wire
 from kfuncscope.prove.seen import BootSeen, ObjectSeen
 from kfuncscope.prove.setup import ObjectSetup
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
@@ -69,7 +69,7 @@ def answers(
     reading, writing = os.pipe()
     fake = FakeLibbpf(data, refuses)
     try:
-        agent.Object(fake, agent.Wire(writing), task.form).run()  # type: ignore[arg-type]
+        agent_load.Object(fake, agent.Wire(writing), task.form).run()  # type: ignore[arg-type]
     finally:
         os.close(writing)
     seen = BootSeen()
@@ -141,7 +141,7 @@ def test_weakened_changes_the_named_undefined_symbols_alone() -> None:
     builder = (
         ObjectBuilder().extern_func("one").extern_func("two").program("xdp", "p", [kfunc("one"), kfunc("two"), *CODE])
     )
-    changed = read_object(agent.weakened(builder.build(), {"one", "p"}), "x")
+    changed = read_object(agent_load.weakened(builder.build(), {"one", "p"}), "x")
     assert changed.externs["one"].weak and not changed.externs["two"].weak
     assert next(s for s in changed.elf.symbols if s.name == "p").bind != STB_WEAK
 
@@ -157,13 +157,13 @@ def test_weakened_changes_the_named_undefined_symbols_alone() -> None:
     ],
 )
 def test_blamed_reads_libbpfs_first_line_that_names_something(said: list[str], blamed: tuple[str, str]) -> None:
-    assert agent.blamed(said) == blamed
+    assert agent_load.blamed(said) == blamed
 
 
 def test_totals_of_the_verifier_are_no_errors() -> None:
     totals = "verification time 9 usec\nstack depth 0\nprocessed 1 insns (limit 1000000) max_states_per_insn 0\n"
     totals += "subprog 7 (restore_data) static insns_self 575 insns_total 575 stack 72\n"
-    assert agent.errors_of("R0 !read_ok\n" + totals) == ["R0 !read_ok"]
+    assert agent_load.errors_of("R0 !read_ok\n" + totals) == ["R0 !read_ok"]
 
 
 def test_bitmaps_of_the_probe_begin_with_the_lowest_bit() -> None:

@@ -13,6 +13,7 @@ import pytest
 from junitparser import JUnitXml
 
 from kfuncscope import report
+from kfuncscope.decision.compare import compare
 from kfuncscope.decision.exits import Exit
 from kfuncscope.decision.gate import decide, fail_words
 from kfuncscope.errors import SessionError
@@ -20,6 +21,7 @@ from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.resources import resource
+from kfuncscope.study.tabular import comparison
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.merge import merge
@@ -75,6 +77,19 @@ def test_proofs_of_different_images_stay_apart() -> None:
     other = replace(proof(), image_sha256="ee" * 32)
     parts = [(replace(analysis(proof()), objects=()), Shard(1, 2)), (replace(analysis(other), objects=()), Shard(2, 2))]
     assert len(merge(parts).proof) == 2
+
+
+def test_a_comparison_lists_answers_that_changed() -> None:
+    better = proof(("runqlen",))
+    fixed = replace(better.objects[0].programs[0], agreement=Agreement.AGREE)
+    after = replace(better, objects=(replace(better.objects[0], programs=(fixed, *better.objects[0].programs[1:])),))
+    found = compare(analysis(better), analysis(after))
+    assert [(c.release, c.object, c.program, c.before, c.after) for c in found.proof] == [
+        ("7.3.4", "runqlen", "do_sample", "DISAGREE", "agree")
+    ]
+    (row,) = [row for row in comparison(found).body if row[0] == "proof"]
+    assert row[1:6] == ("DISAGREE", "agree", "x86_64", "runqlen", "do_sample")
+    assert compare(reportcases.analysis(), analysis()).proof == ()
 
 
 def test_the_gate_counts_objects_and_programs() -> None:

@@ -66,6 +66,21 @@ def test_each_class_has_a_line_that_leads_to_it(cls: str) -> None:
     assert failure_of(["some other line", LINES[cls]], -99).cls == cls
 
 
+def test_what_an_old_libbpf_refuses_by_itself_is_beyond_the_files() -> None:
+    builder = ObjectBuilder().program("socket", "fine", [mov(0, 0), exit_()])
+    loader = ObjectSeen(-524, ("failed to load object 'x'",), {"fine": ProgramSeen(-524, None, ("failed to load",))})
+    assert compare(judged(builder), loader, "aa").agreement == DISAGREE
+    old = compare(judged(builder), loader, "aa", old_loader=True)
+    assert (old.agreement, old.programs[0].agreement) == (BEYOND, BEYOND)
+    verifier = ObjectSeen(-22, (), {"fine": ProgramSeen(-22, None, ("unknown opcode 06",), True)})
+    assert compare(judged(builder), verifier, "aa", old_loader=True).programs[0].agreement == DISAGREE
+
+
+def test_libbpfs_marks_are_explained() -> None:
+    line = failure_of(["invalid func unknown#2002000001"], -22, log=True).line
+    assert line == "invalid func unknown#2002000001 (libbpf's mark of a kfunc that was not found)"
+
+
 def test_every_class_of_the_table_is_tried_here() -> None:
     rows = json.loads(resource("prove", "failures.json").read_text())["rows"]
     assert {cls for _, cls, _ in rows} == LINES.keys()

@@ -26,6 +26,7 @@ from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.model.proof import Agreement, Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
+from kfuncscope.prove.guest import agent_files
 from kfuncscope.prove.probe import probe
 from kfuncscope.prove.prove import Options
 from kfuncscope.prove.qemu import Limits
@@ -137,9 +138,9 @@ def test_a_guest_that_panics_loses_one_object(folder: Path, monkeypatch: pytest.
     """The agent of this boot brings its own kernel down at the first object, as a bad program might."""
     crash = b'open("/proc/sysrq-trigger", "w").write("c") if task["index"] == 0 else None\n        '
     mark = b'in_child(wire, plan["seconds"]'
-    agents = {name: text.replace(mark, crash + mark) for name, text in prove.agent_files().items()}
+    agents = {name: text.replace(mark, crash + mark) for name, text in agent_files(prove.AGENT).items()}
     assert crash in agents["init"]
-    monkeypatch.setattr(prove, "agent_files", lambda: agents)
+    monkeypatch.setattr(prove, "agent_files", lambda name: agents)
     files, _ = object_files([sample("objects", name) for name in ("xdp_count.bpf.o", "packet_peek.bpf.o")])
     proof = proved(folder, "7.3-amd64", files)
     broken, fine = sorted(proof.objects, key=lambda o: o.seen != Tri.UNKNOWN)

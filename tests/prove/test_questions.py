@@ -100,6 +100,7 @@ def test_answers_become_facts() -> None:
         ("helpers", "XDP", agent_probe.bitmap([True, False, True])),
         ("helpers", "NOT_ASKED", "ff"),
         ("kfuncs", "XDP", "02"),
+        ("kfuncs_unclear", "", "01"),
         ("caller_refused", "LIRC_MODE2", ""),
         ("lsm", "0", "02"), ("lsm_sleepable", "0", "00"), ("lsm", "x", "ff"),
         ("null", "sched_switch", "02"), ("null", "unknown", "01"),
@@ -111,6 +112,7 @@ def test_answers_become_facts() -> None:
     ]  # fmt: skip
     got = questions.answers(found, facts, made, "ab")  # type: ignore[arg-type]
     assert got.helpers == {"XDP": ["map_lookup_elem", "map_delete_elem"]} and got.kfuncs == {"XDP": ["bpf_b"]}
+    assert got.asked_kfuncs == ["bpf_b"] and got.asked_hooks == ["bpf", "file_open"]
     assert got.refused == ["LIRC_MODE2"] and got.lsm == ["file_open"] and got.lsm_sleepable == []
     assert got.null_arguments == {"sched_switch": [1]}
     assert got.instructions == {"gotol": False, "plain": True} and got.struct_ops == {"my_ops": ["init"]}

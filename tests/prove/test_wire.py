@@ -7,7 +7,7 @@ import json
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfuncscope.prove import agent, wire
@@ -28,6 +28,7 @@ def test_what_the_agent_writes_is_read() -> None:
     assert record == wire.Record("prog", {k: v for k, v in PROG.items() if k != "r"})
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
@@ -91,6 +92,7 @@ def test_a_guest_that_writes_without_end_is_full_at_the_limit(monkeypatch: pytes
     assert reader.full
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300) | st.sampled_from([b"@kfs ", b"\n", agent.line_of(PROG)]), max_size=40))
 def test_nothing_that_a_guest_writes_raises(pieces: list[bytes]) -> None:
     reader = wire.Wire()

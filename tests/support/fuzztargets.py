@@ -47,8 +47,11 @@ from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.kernel.config import parse_config
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.kernel.symbols import Symbols
+from kfuncscope.knowledge import probed
+from kfuncscope.knowledge.probed import Probed
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.promise import promise, promisefile
+from kfuncscope.prove.setup import read_setup
 from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
@@ -57,6 +60,7 @@ from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.cache import Cache
 from kfuncscope.upgrade import jsonform
 from support import archivewriter as write
+from support import guestwire
 from support import kernelfiles as make
 from support.bpfwriter import exit_, mov, object_bytes
 from support.btfwriter import BtfWriter
@@ -299,6 +303,17 @@ expires = 2030-01-01
 object = "a*"
 """
 
+SETUP = b"""
+[object."*"]
+autoload = { p = true }
+[object."*".map.m]
+max_entries = 2
+inner = { type = 1, key_size = 4 }
+programs = { 0 = "p" }
+[object."*".rodata]
+v = "hex:00ff"
+"""
+
 
 def _objects() -> list[bytes]:
     return [path.read_bytes() for path in sorted(sample("objects").rglob("*.bpf.o"))]
@@ -336,6 +351,9 @@ def targets(folder: Path) -> dict[str, Target]:
         "policy": Target(policy.parse, lambda: [POLICY]),
         "promise": Target(_promise, lambda: [_promise_seed()]),
         "session": Target(disk.session, lambda: [disk.saved()]),
+        "setup": Target(lambda data: read_setup(str(disk.written(data))), lambda: [SETUP]),
+        "probed": Target(lambda data: probed.loads(data, "f"), lambda: [probed.dumps(Probed("a", "b", "7", "arm"))]),
+        "wire": Target(guestwire.read, guestwire.seeds),
         "report": Target(
             lambda data: jsonform.loads(data, "f"),
             lambda: [jsonform.dumps(Analysis("0.1.0", (), ())), jsonform.dumps(analysis(("x86_64",)))],

@@ -15,10 +15,24 @@ NOT_COMPARED = "the earlier report judged this architecture and the later one do
 
 
 @dataclass(frozen=True, slots=True)
+class ProofChange:
+    """A program whose booted kernel answered otherwise than before beside its prediction; empty where not asked."""
+
+    arch: str
+    release: str
+    object: str
+    program: str
+    before: str
+    after: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Findings that need attention, before and after. ``worse`` and ``better`` hold (before, after) of one finding.
 
-    ``missing`` names the architectures that only the earlier analysis judged: theirs were not compared.
+    ``missing`` names the architectures that only the earlier analysis judged: theirs were not compared. ``proof`` are
+    programs for which the agreement of prediction and booted kernel changed.
     """
 
     new: tuple[Row, ...]
@@ -27,6 +41,7 @@ class Comparison:
     gone: tuple[Row, ...]
     unchanged: tuple[Row, ...]
     missing: tuple[Unchecked, ...] = ()
+    proof: tuple[ProofChange, ...] = ()
 
     def fresh(self) -> frozenset[str]:
         """Keys of what the later analysis adds: new findings, and those that got worse."""
@@ -51,7 +66,28 @@ def compare(before: Analysis, after: Analysis) -> Comparison:
         gone=tuple(by_severity(row for key, row in old.items() if key not in new)),
         unchanged=tuple(by_severity(same)),
         missing=tuple(Unchecked(arch, NOT_COMPARED, (), given=True) for arch in _only_before(before, after)),
+        proof=tuple(_proof_changes(before, after)),
     )
+
+
+def _proof_changes(before: Analysis, after: Analysis) -> Iterable[ProofChange]:
+    """By kernel release, object and program; nothing where either analysis was not proved at all."""
+    old, new = _agreements(before), _agreements(after)
+    if not old or not new:
+        return
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key, ("", "")), new.get(key, ("", ""))
+        if was[0] != now[0]:
+            yield ProofChange(*key, was[0], now[0], now[1])
+
+
+def _agreements(analysis: Analysis) -> dict[tuple[str, str, str, str], tuple[str, str]]:
+    return {
+        (proof.arch, proof.release, one.object, p.program): (p.agreement.value, p.line)
+        for proof in analysis.proof
+        for one in proof.objects
+        for p in one.programs
+    }
 
 
 def _only_before(before: Analysis, after: Analysis) -> list[str]:

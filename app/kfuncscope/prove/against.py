@@ -11,6 +11,7 @@ from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.kfunc_filters import Caller
 from kfuncscope.knowledge.probed import BY_HOOK, Probed
 from kfuncscope.knowledge.versions import Fact, since
+from kfuncscope.prove.questions import tracepoints
 
 _ATTACH = {"fentry": "TRACE_FENTRY", "fexit": "TRACE_FEXIT", "tp_btf": "TRACE_RAW_TP"}
 
@@ -81,12 +82,12 @@ def _hooks(probed: Probed, kernel: Kernel) -> Iterator[Difference]:
 
 
 def _arguments(probed: Probed, kernel: Kernel) -> Iterator[Difference]:
-    if not since(Fact.RAW_TP_NULL, kernel.version):
+    if not since(Fact.RAW_TP_NULL, kernel.version) or kernel.vmlinux is None:
         return
     table = kernel.knowledge.raw_tp_null_args
-    for name in sorted(table.keys() | probed.null_arguments.keys()):
+    for name, _, places in tracepoints(kernel.vmlinux):  # those of modules were not asked
         fact, seen = table.get(name), set(probed.null_arguments.get(name, ()))
-        told = set(fact.nullable - fact.is_err) if fact is not None else set()
+        told = set(fact.nullable - fact.is_err) & set(places) if fact is not None else set()
         for argument in sorted(told ^ seen):
             yield Difference("NULL argument", name, str(argument), *_words(argument in told, argument in seen))
 

@@ -14,13 +14,20 @@ import os
 import struct
 import sys
 
+if __name__ == "__main__":
+    sys.path.insert(0, "/")
+
+from kfuncscope.prove.agent import Wire, described, main
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kfuncscope.prove.agent import Plan, Wire
+    from kfuncscope.prove.agent import Plan
 
 MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
+KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"reserved fields")
+KFUNC_UNCLEAR = (b"requires a program with an associated arena", b"pointer type UNKNOWN", b"device-bound")
 LOG_STATS, LOG_SIZE = 4, 4096  # BPF_LOG_STATS: errors without a line for each instruction
 
 
@@ -99,16 +106,19 @@ def helpers(kernel: Kernel, plan: Plan, wire: Wire) -> None:
 
 
 def kfuncs(kernel: Kernel, plan: Plan, wire: Wire) -> None:
-    """Which kfuncs of vmlinux each caller may call."""
+    """Which kfuncs of vmlinux each caller may call.
+
+    The verifier looks at a kfunc's parameters before it asks who calls; of those that fail there nothing is known.
+    """
+    unclear = [False] * len(plan["kfuncs"])
     for name, caller in plan["callers"]:
         bits = []
-        for btf_id in plan["kfuncs"]:
+        for at, btf_id in enumerate(plan["kfuncs"]):
             rc = kernel.load(caller, insn(kernel.order, 0x85, src=2, imm=btf_id) + kernel.exit)
-            refused = kernel.said(
-                b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call kernel"
-            )
-            bits.append(rc == 0 or (not refused and bool(kernel.log.value)))
+            bits.append(rc == 0 or (bool(kernel.log.value) and not kernel.said(*KFUNC_REFUSED)))
+            unclear[at] = unclear[at] or kernel.said(*KFUNC_UNCLEAR)
         wire.send("fact", k="kfuncs", n=name, v=bitmap(bits))
+    wire.send("fact", k="kfuncs_unclear", n="", v=bitmap(unclear))
 
 
 def hooks(kernel: Kernel, plan: Plan, wire: Wire) -> None:
@@ -192,8 +202,6 @@ STEPS: tuple[Callable[[Kernel, Plan, Wire], None], ...] = (
 
 def probe(wire: Wire, plan: Plan) -> None:
     """Ask everything; each step in turn, and one that fails is reported while the others go on."""
-    from kfuncscope.prove.agent import described
-
     wire.send("ready", libbpf="")
     kernel = Kernel(plan["bpf"])
     for step in STEPS:
@@ -204,13 +212,5 @@ def probe(wire: Wire, plan: Plan) -> None:
     wire.send("fact", k="tried", n="", v=str(kernel.tried))
 
 
-def start() -> None:
-    """Find the agent beside this file and run."""
-    sys.path.insert(0, "/")
-    from kfuncscope.prove import agent
-
-    agent.main(probe)
-
-
 if __name__ == "__main__" and os.getpid() == 1:
-    start()
+    main(probe)

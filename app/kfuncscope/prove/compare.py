@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from kfuncscope.bpf.object import Program
@@ -44,12 +44,23 @@ def failure_of(lines: Sequence[str], error: int, log: bool = False) -> Failure:
     for pattern, cls, decidable in rows:
         for line in lines:
             if pattern.search(line):
-                return Failure(cls, decidable, line[:_LINE])
+                return Failure(cls, decidable, _read(line)[:_LINE])
     last = lines[-1][:_LINE] if lines else f"errno {-error}"
     if log:
         return Failure("verifier_other", False, last)
     cls, decidable = numbers.get(str(-error), ("not_known", False))
     return Failure(cls, decidable, last)
+
+
+@cache
+def _marks() -> dict[str, str]:
+    found: dict[str, str] = json.loads(resource("prove", "failures.json").read_text())["marks"]
+    return found
+
+
+def _read(line: str) -> str:
+    """A line with what libbpf's marks in it mean: it puts numbers that no helper has where something was not found."""
+    return next((f"{line} ({meaning})" for mark, meaning in _marks().items() if mark in line), line)
 
 
 def compared(predicted: Tri, seen: Tri, failure: Failure | None = None) -> Agreement:
@@ -65,13 +76,18 @@ def compared(predicted: Tri, seen: Tri, failure: Failure | None = None) -> Agree
     return Agreement.DISAGREE
 
 
-def compare(judged: ObjectJudgement, seen: ObjectSeen | None, sha256: str, cached: bool = False) -> ObjectProof:
-    """One object: what ``judge`` says of it on this kernel beside what the kernel did."""
+def compare(
+    judged: ObjectJudgement, seen: ObjectSeen | None, sha256: str, cached: bool = False, old_loader: bool = False
+) -> ObjectProof:
+    """One object: what ``judge`` says of it on this kernel beside what the kernel did.
+
+    With ``old_loader`` libbpf is older than the rules model: what it refuses by itself is beyond the files.
+    """
     seen = seen or ObjectSeen()
-    programs = tuple(_program(one.program, one.loads, one.attaches, seen) for one in judged.programs)
+    programs = tuple(_program(one.program, one.loads, one.attaches, seen, old_loader) for one in judged.programs)
     obj = judged.context.obj
     whole = Tri.UNKNOWN if seen.load is None else Tri.YES if seen.load == 0 else Tri.NO
-    failure = _whole_failure(seen) if whole == Tri.NO else None
+    failure = _whole_failure(seen, old_loader) if whole == Tri.NO else None
     agreement = compared(judged.loads, whole, failure)
     if agreement == Agreement.DISAGREE and whole == Tri.NO and _explained(programs, failure):
         agreement = Agreement.BEYOND
@@ -81,13 +97,20 @@ def compare(judged: ObjectJudgement, seen: ObjectSeen | None, sha256: str, cache
     )
 
 
-def _whole_failure(seen: ObjectSeen) -> Failure:
+def _whole_failure(seen: ObjectSeen, old_loader: bool) -> Failure:
     """Why the whole object was refused. The verifier's text stands in the answer for the program that failed."""
     assert seen.load is not None
-    failure = failure_of(seen.lines, seen.load)
+    failure = _by_loader(failure_of(seen.lines, seen.load), old_loader)
     blamed = re.search(r"prog '([^']*)': (?:BPF program load failed|failed to load)", "\n".join(seen.lines))
     one = seen.programs.get(blamed[1]) if blamed else None
-    return failure_of(one.lines, one.load, one.log) if one is not None and one.load else failure
+    if one is None or not one.load:
+        return failure
+    return _by_loader(failure_of(one.lines, one.load, one.log), old_loader and not one.log)
+
+
+def _by_loader(failure: Failure, old_loader: bool) -> Failure:
+    """The same failure, not for the files to show where an old libbpf refused before the kernel was asked."""
+    return replace(failure, decidable=False) if old_loader else failure
 
 
 def _explained(programs: Sequence[ProgramProof], failure: Failure | None) -> bool:
@@ -95,13 +118,15 @@ def _explained(programs: Sequence[ProgramProof], failure: Failure | None) -> boo
     return failure is not None and not failure.decidable and any(p.agreement == Agreement.BEYOND for p in programs)
 
 
-def _program(program: Program, loads: Tri, attaches: Tri, seen: ObjectSeen) -> ProgramProof:
+def _program(program: Program, loads: Tri, attaches: Tri, seen: ObjectSeen, old_loader: bool) -> ProgramProof:
     name, section = program.name, program.section.name
     one = seen.programs.get(name)
     if one is None:
         return ProgramProof(name, section, Agreement.NOT_SEEN, loads, Tri.UNKNOWN, attaches, line=seen.broken[:_LINE])
     lacking = _lacking(program, seen)
     failure = _load_failure(one, lacking)
+    if failure is not None:
+        failure = _by_loader(failure, old_loader and not one.log)
     seen_loads = Tri.NO if failure else Tri.YES
     agreement = compared(loads, seen_loads, failure)
     if failure is not None or one.attach is None:

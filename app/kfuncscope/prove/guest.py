@@ -337,6 +337,17 @@ def _lacking(what: str, arch: str) -> str:
     return f"Debian packages{where}: {names}"
 
 
+def agent_files(init: str) -> dict[str, bytes]:
+    """The guest's own programs by the names that they have there: ``init`` is the file that runs as process 1."""
+    folder = Path(__file__).parent
+    return {
+        "init": (folder / init).read_bytes(),
+        "kfuncscope/prove/agent.py": (folder / "agent.py").read_bytes(),
+        "kfuncscope/__init__.py": b"",
+        "kfuncscope/prove/__init__.py": b"",
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class UserSpace:
     """The guest's files, and how the agent finds libbpf. ``libbpf_sha256`` is for the cache's key."""

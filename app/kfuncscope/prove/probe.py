@@ -11,15 +11,12 @@ from kfuncscope.errors import KernelError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.probed import Probed
 from kfuncscope.prove.boot import BootRun, Guest, boot
-from kfuncscope.prove.guest import user_space
+from kfuncscope.prove.guest import agent_files, user_space
 from kfuncscope.prove.prove import Options, bootable, guest_source
 from kfuncscope.prove.questions import answers, questions
 from kfuncscope.prove.wire import Record
 
-_FILES = {
-    "init": "agent_probe.py", "kfuncscope/prove/agent.py": "agent.py", "kfuncscope/__init__.py": "",
-    "kfuncscope/prove/__init__.py": "",
-}  # fmt: skip
+AGENT = "agent_probe.py"
 
 
 @dataclass(slots=True)
@@ -32,19 +29,13 @@ class ProbeRun:
     notes: list[str] = field(default_factory=list)
 
 
-def agent_files() -> dict[str, bytes]:
-    """The guest's own programs by the names that they have there."""
-    folder = Path(__file__).parent
-    return {name: (folder / file).read_bytes() if file else b"" for name, file in _FILES.items()}
-
-
 def probe(
     kernel: Kernel, packages: Sequence[str], options: Options, on_record: Callable[[Record], None] = lambda record: None
 ) -> ProbeRun:
     """Ask the kernel of the packages. Raises InputError where it cannot be booted or gave no answer."""
     mine = bootable(kernel, packages)
     asked = questions(kernel)
-    space = user_space(guest_source(options, mine.arch), agent_files())
+    space = user_space(guest_source(options, mine.arch), agent_files(AGENT))
     modules, missing = mine.closure(options.modules or ())
     guest = Guest(mine, space, tuple(modules), options.accel, options.limits, options.seconds, asked.plan)
     run = boot(guest, [], on_record)

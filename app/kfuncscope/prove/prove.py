@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError, KernelError
@@ -15,7 +14,7 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import keep
 from kfuncscope.prove.boot import BootRun, Guest, boot, initramfs
 from kfuncscope.prove.compare import compare
-from kfuncscope.prove.guest import HostSource, Source, package_source, user_space
+from kfuncscope.prove.guest import HostSource, Source, agent_files, package_source, user_space
 from kfuncscope.prove.kernels import BootKernel, boot_kernels, modules_digest, need_image
 from kfuncscope.prove.plan import Task, task
 from kfuncscope.prove.qemu import Limits, command, find_qemu, machine_for
@@ -28,7 +27,7 @@ from kfuncscope.storage.files import ObjectFile, Problem
 MODELLED_LIBBPF = (1, 4)
 """Below this version libbpf itself refuses some objects that the rules, which follow libbpf 1.7, take."""
 
-_AGENT = "agent.py"
+AGENT = "agent_load.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,6 @@ class Subject:
     tasks: list[Task]
     base: str
     notes: list[str]
-
-
-def agent_files() -> dict[str, bytes]:
-    """The guest's own programs by the names that they have there."""
-    return {"init": Path(__file__).with_name(_AGENT).read_bytes()}
 
 
 def guest_source(options: Options, arch: str) -> Source:
@@ -122,7 +116,7 @@ def prepare(
         task(index, one.context.obj, file.data, file.sha256, options.setup.of(file.name), options.attach)
         for index, (file, one) in enumerate(judged)
     ]
-    agents = agent_files()
+    agents = agent_files(AGENT)
     space = user_space(guest_source(options, mine.arch), agents)
     names = options.modules if options.modules is not None else kernel.modules.answering()
     modules, missing = mine.closure(names)
@@ -155,25 +149,25 @@ def run(
     proofs: dict[int, ObjectProof] = {}
     kept = {t.index: found for t in subject.tasks if (found := keep.load(subject.base, t)) is not None}
 
-    def done(index: int, seen: ObjectSeen | None, cached: bool) -> None:
+    def done(index: int, seen: ObjectSeen | None, libbpf: str, cached: bool = False) -> None:
         file, judged = by_index[index]
-        proofs[index] = compare(judged, seen, file.sha256, cached)
+        proofs[index] = compare(judged, seen, file.sha256, cached, is_old(libbpf))
         on_object(proofs[index])
 
     for index, one in kept.items():
-        done(index, one.seen, True)
+        done(index, one.seen, one.libbpf, cached=True)
     left = [t for t in subject.tasks if t.index not in kept]
     result = BootRun()
 
     def on_record(record: Record) -> None:
         if record.kind in ("done", "broken"):
-            done(record.fields["o"], result.seen.objects.get(record.fields["o"]), False)
+            done(record.fields["o"], result.seen.objects.get(record.fields["o"]), result.seen.libbpf)
 
     if left:
         result = boot(subject.guest, left, on_record, cancelled, result.seen)
         for one_task in left:
             if one_task.index not in proofs:
-                done(one_task.index, result.seen.objects.get(one_task.index), False)
+                done(one_task.index, result.seen.objects.get(one_task.index), result.seen.libbpf)
             keep.store(subject.base, one_task, result.seen, result.boots[-1].accel)
     return _proof(subject, result, kept, tuple(proofs[t.index] for t in subject.tasks))
 
@@ -197,12 +191,17 @@ def _proof(subject: Subject, result: BootRun, kept: dict[int, keep.Kept], object
     )  # fmt: skip
 
 
+def is_old(version: str) -> bool:
+    """Whether a libbpf (``v1.3``) is older than the one that the rules model; not where the version is not known."""
+    numbers = tuple(int(n) for n in version.removeprefix("v").split(".")[:2] if n.isdecimal())
+    return len(numbers) == 2 and numbers < MODELLED_LIBBPF
+
+
 def _libbpf_note(version: str) -> list[str]:
-    numbers = [int(n) for n in version.removeprefix("v").split(".")[:2] if n.isdecimal()]
-    if len(numbers) == 2 and tuple(numbers) < MODELLED_LIBBPF:
-        wanted = ".".join(map(str, MODELLED_LIBBPF))
-        return [f"libbpf {version} is older than {wanted}: it refuses objects by itself; give a newer one with --guest"]
-    return []
+    if not is_old(version):
+        return []
+    wanted = ".".join(map(str, MODELLED_LIBBPF))
+    return [f"libbpf {version} is older than {wanted}: it refuses objects by itself; give a newer one with --guest"]
 
 
 def plan_lines(subject: Subject) -> list[str]:

@@ -115,7 +115,7 @@ def questions(kernel: Kernel) -> Questions:
         "hooks": [i for _, i in hooks] if "LSM" in types else [],
         "lsm": [types.get("LSM", 0), attach.get("BPF_LSM_MAC", 0), SLEEPABLE],
         "tracing": [types.get("TRACING", 0), attach.get("BPF_TRACE_RAW_TP", 0)],
-        "tracepoints": _tracepoints(blob) if "TRACING" in types else [],
+        "tracepoints": tracepoints(blob) if "TRACING" in types else [],
         "instructions": [[n, (c if kernel.endian == "<" else _swapped(c)).hex()] for n, c in INSTRUCTIONS.items()],
         "types": [[name, number] for name, number in types.items() if name not in _NOT_PLAIN],
         "last_attach_type": max((v for n, v in attach.items() if not n.startswith("__")), default=0),
@@ -214,7 +214,7 @@ def _struct_ops(kernel: Kernel, blob: Blob, asked: Questions) -> list[list[Any]]
     return found
 
 
-def _tracepoints(blob: Blob) -> list[list[Any]]:
+def tracepoints(blob: Blob) -> list[list[Any]]:
     """[name, id of typedef btf_trace_NAME, places of arguments that point to a struct]; the first argument is data."""
     found: list[list[Any]] = []
     for type_id in blob.own_ids(Kind.TYPEDEF):
@@ -282,6 +282,9 @@ def answers(asked: Questions, facts: Iterable[tuple[str, str, str]], kernel: Ker
             probed.helpers[name] = [n for n in names_of(value, helpers) if n]
         elif kind == "kfuncs" and name in callers:
             probed.kfuncs[name] = names_of(value, asked.kfuncs)
+        elif kind == "kfuncs_unclear":
+            unclear = set(names_of(value, asked.kfuncs))
+            probed.asked_kfuncs = [n for n in probed.asked_kfuncs if n not in unclear]
         elif kind == "caller_refused" and name in callers:
             probed.refused.append(name)
         elif kind in ("lsm", "lsm_sleepable") and name.isdecimal():

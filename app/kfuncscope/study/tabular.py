@@ -38,7 +38,10 @@ def usage(uses: Sequence[Use], most: int | None = None) -> Table:
 
 
 def comparison(found: Comparison, with_unchanged: bool = True) -> Table:
-    """What is new, worse, better and gone between two analyses, and what is unchanged if that is wanted."""
+    """What is new, worse, better and gone between two analyses, and what is unchanged if that is wanted.
+
+    Rows with the change "proof" are answers of booted kernels; before and verdict are their agreement there.
+    """
     head = ("change", "before", "verdict", "arch", "object", "program", "kind", "name", "message", "key")
     listed: list[tuple[str, str, Row]] = [("new", "", row) for row in found.new]
     listed += [("worse", before.verdict.value, row) for before, row in found.worse]
@@ -52,6 +55,9 @@ def comparison(found: Comparison, with_unchanged: bool = True) -> Table:
         after = "" if change == "gone" else f.verdict.value
         place = (row.arch, row.object, row.program)
         body.append((change, before, after, *place, f.kind.value, f.name, f.message, row.key))
+    for one in found.proof:
+        where = (one.arch, one.object, one.program)
+        body.append(("proof", one.before, one.after, *where, "booted kernel", one.release, one.line, ""))
     counts = (
         f"{len(found.new)} new, {len(found.worse)} worse, {len(found.better)} better, {len(found.gone)} gone, "
         f"{len(found.unchanged)} unchanged"

@@ -72,8 +72,11 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         return _Fault(cls, "R-6.2", said, full, awake=True)
     seen = _seen(kernel, name, callers)
     if seen is False:
+        refused = next((a for a in answers if a.allowed == "no"), None)
         said = say("{kernel} refused {name} to such a program when it was probed", name=full)
-        return _Fault(cls, "R-6.2", said, full)
+        if refused is not None:
+            said = say("{name}: {reason}", name=full, reason=refused.reason)
+        return _Fault(cls, refused.rule if refused else "R-6.2", said, full)
     if not answers or given or seen:
         return None
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])

@@ -89,17 +89,21 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     if kernel.symbols is not None and not kfunc.module and not kernel.symbols.is_function(name):
         always.append(_no_address(name))
     seen = _seen(ctx, kfunc, callers)
-    if seen is not None:
-        cls, cited = Failure.KFUNC_NOT_ALLOWED, ("R-4.1", "R-4.3")
-        refused = say("{kernel} refused {name} to such a program when it was probed", name=name)
-        return always, [] if seen else [Problem(NeedKind.KFUNC, name, cls, cited, refused)]
+    if seen:
+        return always, []
     answers = [kernel.kfunc_rules.allowed(kfunc, caller) for caller in callers]
+    rules = ("R-4.1", "R-4.3", "R-11.1")
+    if seen is False:
+        reason = next((r for a, r in answers if a == "no"), "")
+        said = say("{kernel} refused {name} to such a program when it was probed", name=name)
+        if reason:
+            said = say("{reason}", reason=reason)
+        return always, [Problem(NeedKind.KFUNC, name, Failure.KFUNC_NOT_ALLOWED, rules, said)]
     if any(a == "yes" for a, _ in answers) or not answers:
         return always, []
     newest = kernel.kfunc_rules
     disputed = any(older.disputes(newest, kfunc, c) for older in kernel.older_kfunc_rules for c in callers)
     answer, reason = next(((a, r) for a, r in answers if a == "unknown"), answers[0])
-    rules = ("R-4.1", "R-4.3", "R-11.1")
     if answer == "unknown" or disputed or (kernel.outdated and kfunc.types_source != "binary"):
         text = "{reason}" if answer == "unknown" else "{reason}, according to the tables of {release}"
         told = say(text, reason=reason, release=kernel.knowledge.release)
