@@ -45,7 +45,7 @@ UPROBES = (1, 2)  # BPF_PERF_EVENT_UPROBE, _URETPROBE: their name is a path
 MOST_TARGETS, MOST_LINES, MOST_TEXT = 64, 500, 200
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The census cannot be collected here; one sentence says why."""
 
 
@@ -406,7 +406,7 @@ class Census:
     def name_all(self, btf: bytes) -> None:
         """Give names to addresses and BTF ids."""
         symbols = read_symbols(self.addresses())
-        base = symbols.get("__bpf_call_base")
+        base = int(symbols["__bpf_call_base"])
         vmlinux = Btf(btf) if btf else None
         wanted = {i for o, i in self.attach_ids.values() if self.blob(o)[0] == "vmlinux"}
         wanted |= {imm for calls in self.calls.values() for src, off, imm in calls if src == 2 and not off}
@@ -487,7 +487,7 @@ def read_symbols(wanted: Set[int]) -> Dict[str, Any]:
     start = [line for line in lines if line.endswith(b" __bpf_call_base")]
     base = int(start[0].split()[0], 16) if start else 0
     if not base:
-        raise Refused(
+        raise RefusedError(
             "addresses of kernel symbols are hidden (kptr_restrict, or no CAP_SYSLOG), so calls cannot be named"
         )
     digits = len(start[0].split()[0])
@@ -549,14 +549,14 @@ def release_of(text: str) -> Tuple[int, int]:
 
 
 def refuse_unfit(user: int, release: str, btf: bool) -> None:
-    """Refused where this cannot work: not root, or a kernel whose bpf(2) does not tell enough.
+    """RefusedError where this cannot work: not root, or a kernel whose bpf(2) does not tell enough.
 
     Distributions that add BPF to an older release (RHEL 8 to 4.18) are told by the BTF that they add with it.
     """
     if user:
-        raise Refused("needs root: the kernel lists BPF programs to CAP_SYS_ADMIN only")
+        raise RefusedError("needs root: the kernel lists BPF programs to CAP_SYS_ADMIN only")
     if release_of(release) < (5, 0) and not btf:
-        raise Refused("kernel %s is too old: programs say what they call from 5.0 on" % release)
+        raise RefusedError("kernel %s is too old: programs say what they call from 5.0 on" % release)
 
 
 def head(btf: bytes, host: str, level: str) -> Dict[str, Any]:
@@ -595,7 +595,7 @@ def distribution() -> str:
 
 
 def collect(host: str = "", with_lines: bool = False) -> Iterator[Dict[str, Any]]:
-    """The lines of a census of this host; Refused where none can be made."""
+    """The lines of a census of this host; RefusedError where none can be made."""
     btf = kernel_btf()
     refuse_unfit(os.geteuid(), platform.release(), bool(btf))
     read_symbols(set())
@@ -605,7 +605,7 @@ def collect(host: str = "", with_lines: bool = False) -> Iterator[Dict[str, Any]
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOSYS):
             raise
-        raise Refused("the kernel does not list BPF programs here: %s" % error.strerror)
+        raise RefusedError("the kernel does not list BPF programs here: %s" % error.strerror) from error
     census.read_links()
     census.read_owners()
     census.name_all(btf)
@@ -625,7 +625,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         for line in collect(given.host, given.source_lines):
             sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
-    except Refused as why:
+    except RefusedError as why:
         sys.stderr.write("census: %s\n" % why)
         return 3
     return 0

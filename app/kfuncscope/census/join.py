@@ -21,7 +21,7 @@ from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core.tag import Undecided, program_code
+from kfuncscope.rules.core.tag import UndecidedError, program_code
 from kfuncscope.storage.files import ObjectFile, Problem
 
 Progress = Callable[[int, int, str], None]
@@ -117,7 +117,7 @@ def _tags(obj: BpfObject, program: Program, ctx: Context | None) -> set[str]:
     for old in (False, True) if weak else (False,):
         try:
             code = program_code(obj, program, ctx, old)
-        except Undecided:
+        except UndecidedError:
             continue
         found |= set(code.tags)
         modules |= code.modules
@@ -178,17 +178,18 @@ class Joiner:
         if running.functions:
             return set(running.functions) == {f.name for f in program.functions[1:]}
         # The kernel tells neither functions nor, perhaps, the whole name: the target has to speak for it.
-        return len(running.name) < KERNEL_NAME or fits_target(running, program) is True
+        return len(running.name) != KERNEL_NAME or fits_target(running, program) is True
 
     def _best(self, running: Running, arch: str, found: list[Candidate]) -> tuple[Candidate, ...]:
         """Those whose target fits, of these the objects of which most other programs run too."""
         fitting = [c for c in found if fits_target(running, self.objects.program(c)) is not False] or found
 
-        def order(one: Candidate) -> tuple[object, ...]:
+        def order(one: Candidate) -> tuple[bool, int, str, int]:
             votes = self._votes.get((running.tag, arch, one.object), 0)
-            return (fits_target(running, self.objects.program(one)) is not True, -votes, self.objects.files[one.object])
+            elsewhere = fits_target(running, self.objects.program(one)) is not True
+            return elsewhere, -votes, self.objects.files[one.object].name, one.program
 
-        return tuple(sorted(fitting, key=lambda c: (*order(c)[:2], self.objects.files[c.object].name, c.program)))
+        return tuple(sorted(fitting, key=order))
 
     def _count_votes(self) -> dict[tuple[str, str, int], int]:
         """(tag, architecture, object) → how many programs that came together with that tag the object holds."""
@@ -199,9 +200,9 @@ class Joiner:
             for one in host.programs:
                 if one.group:
                     together[one.group].add(one.program)
-            for members in together.values():
-                if len(members) > 1:
-                    key = tuple(sorted(members))
+            for group in together.values():
+                if len(group) > 1:
+                    key = tuple(sorted(group))
                     groups[key], arches[key] = None, host.kernel.arch
         votes: dict[tuple[str, str, int], int] = {}
         for members in groups:

@@ -120,7 +120,9 @@ def _read(path: Path, seen: dict[Running, int]) -> tuple[Host, str, str]:
     if end is None:
         return host, top.text("host_id"), f"cut off after {len(programs)} programs: the last line is missing"
     said = end.get("programs")
-    differs = f"its last line says {said!r:.40} programs, but there are {len(programs)}" if said != len(programs) else ""
+    differs = (
+        f"its last line says {said!r:.40} programs, but there are {len(programs)}" if said != len(programs) else ""
+    )
     return host, top.text("host_id"), differs
 
 
@@ -254,5 +256,5 @@ def _attachment(line: _Line, value: object) -> Attachment:
         owner=one.text("btf") if kind == "btf" else "",
         target=one.text("target"),
         targets=one.texts("targets"),
-        count=one.number("count"),
+        places=one.number("count"),
     )

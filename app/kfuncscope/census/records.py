@@ -24,6 +24,7 @@ class Attachment(NamedTuple):
     ``kind``: ``link`` (``number`` is the link's type), ``event`` (a perf event without a link; ``number`` is the type
     of BPF_TASK_FD_QUERY), ``btf`` (the target that the program was loaded for; ``owner`` is vmlinux, a module, or
     ``program``). ``perf`` is the perf event's type of a link. ``attach_type`` is -1 where the kernel does not tell it.
+    A link to many functions has ``places`` of them, of which ``targets`` names the first.
     """
 
     kind: str
@@ -33,7 +34,7 @@ class Attachment(NamedTuple):
     owner: str = ""
     target: str = ""
     targets: tuple[str, ...] = ()
-    count: int = 0
+    places: int = 0
 
 
 class RunningMap(NamedTuple):

@@ -14,6 +14,7 @@ from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
+from kfuncscope.cli import census
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
@@ -243,6 +244,8 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     add_boot_options(asked)
     asked.set_defaults(run="knowledge:run_probe")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
+
+    census.add_parser(commands)
 
     cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")

@@ -18,13 +18,15 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.core.relocate import Reloc
 
-KFUNC_POISON = 2002000000  # helper number that libbpf 1.2 and later puts for a weak kfunc that is absent, plus its place
+KFUNC_POISON = (
+    2002000000  # helper number that libbpf 1.2 and later puts for a weak kfunc that is absent, plus its place
+)
 PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, PSEUDO_BTF_ID, PSEUDO_FUNC, PSEUDO_KFUNC = 1, 2, 3, 4, 2
 MOST_INSNS = 1_000_000  # the kernel's own limit (BPF_COMPLEXITY_LIMIT_INSNS)
 _SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}  # bytes → size bits of a load or store
 
 
-class Undecided(Exception):
+class UndecidedError(Exception):
     """The instructions hang on something that only the running kernel or the loader knows."""
 
 
@@ -43,9 +45,9 @@ class Code(NamedTuple):
 
 
 def program_code(obj: BpfObject, program: Program, ctx: Context | None, old_libbpf: bool = False) -> Code:
-    """The instructions of a program as libbpf loads it on the kernel of ``ctx``; Undecided where that is not certain.
+    """The instructions of a program as libbpf loads it on the kernel of ``ctx``; UndecidedError where this is unsure.
 
-    Without a kernel Undecided for programs with CO-RE records or externs of the kernel.
+    Without a kernel UndecidedError for programs with CO-RE records or externs of the kernel.
     ``old_libbpf``: before 1.2, which calls kfunc 0 where a weak kfunc is absent, and looks for full names (R-2.8).
     """
     made = _Linker(obj, ctx, old_libbpf)
@@ -131,13 +133,14 @@ class _Linker:
 
     def _place(self, function: Function) -> None:
         if len(self.insns) + len(function.insns) > MOST_INSNS:
-            raise Undecided(f"more than {MOST_INSNS} instructions")
+            raise UndecidedError(f"more than {MOST_INSNS} instructions")
         self.at[self.key(function)] = len(self.insns)
         code = list(function.insns)
         if function.relos and self.ctx is None:
-            raise Undecided("its CO-RE records need a kernel")
-        for index, reloc in self.ctx.relocs(function).items() if self.ctx is not None else ():
-            self._core(code, index, reloc, self.ctx)
+            raise UndecidedError("its CO-RE records need a kernel")
+        if self.ctx is not None:
+            for index, reloc in self.ctx.relocs(function).items():
+                self._core(code, index, reloc, self.ctx)
         for index, ref in function.refs.items():
             self._ref(code, index, ref)
         self.insns += code
@@ -154,7 +157,7 @@ class _Linker:
     def _core(self, code: list[Insn], index: int, reloc: Reloc, ctx: Context) -> None:
         """What a CO-RE record makes of its instruction (R-3.8)."""
         if reloc.outcome == "error":
-            raise Undecided(f"libbpf rejects a CO-RE record: {reloc.reason}")
+            raise UndecidedError(f"libbpf rejects a CO-RE record: {reloc.reason}")
         here = (ctx.kernel.vmlinux, self.obj.btf)
         self.modules |= reloc.target is not None and reloc.target.blob not in here
         insn = code[index]
@@ -181,7 +184,7 @@ class _Linker:
             return
         found = self.ctx.extern(ref.name) if self.ctx is not None else None
         if found is None:
-            raise Undecided(f"{ref.name} cannot be resolved from these files")
+            raise UndecidedError(f"{ref.name} cannot be resolved from these files")
         if self.old_libbpf and found.extern.name != found.extern.lookup:
             found = Resolved(found.extern, "missing")
         # An extern that may lie in a module which was not given is taken for absent: a tag that fits proves it.
@@ -191,9 +194,9 @@ class _Linker:
         elif found.status != "found":
             code[index], code[index + 1] = insn._replace(imm=0), code[index + 1]._replace(imm=0)
         elif not found.extern.typed:
-            raise Undecided(f"the address of {ref.name} is in it")
+            raise UndecidedError(f"the address of {ref.name} is in it")
         elif found.module:
-            raise Undecided(f"a descriptor of module {found.module} is in it")
+            raise UndecidedError(f"a descriptor of module {found.module} is in it")
         else:
             code[index] = insn._replace(src=PSEUDO_BTF_ID, imm=found.type)
             code[index + 1] = code[index + 1]._replace(imm=0)
