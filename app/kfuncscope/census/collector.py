@@ -563,7 +563,7 @@ def head(btf: bytes, host: str, level: str) -> Dict[str, Any]:
     """The first line: which kernel, distribution and host, when, by which version of this format."""
     line = {
         "format": FORMAT, "version": VERSION, "privacy": level, "time": int(time.time()),
-        "release": platform.release(), "machine": platform.machine(),
+        "release": platform.release(), "machine": platform.machine(), "byteorder": sys.byteorder,
         "btf_sha256": hashlib.sha256(btf).hexdigest() if btf else "", "distribution": distribution(),
         "host_id": host_id(),
     }  # type: Dict[str, Any]  # fmt: skip

@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kfuncscope.arch import arch_of_uname
 from kfuncscope.census.collector import FORMAT, VERSION
 from kfuncscope.census.records import Attachment, Census, Host, Instance, KernelKey, Running, RunningMap
 from kfuncscope.errors import InputError, SessionError
-from kfuncscope.intake.identity import arch_of_rpm
 from kfuncscope.storage.files import Problem
 from kfuncscope.storage.read import read_bounded, shown
 
@@ -30,7 +30,6 @@ MOST_ITEMS = 10_000  # in one list
 MOST_TEXT = 512
 _TAG = re.compile(r"[0-9a-f]{16}\Z")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?\Z")
-_UNAME = {"armv7l": "arm", "armv6l": "arm", "armv8l": "arm"}  # words of uname that no package uses
 
 
 def read_census(paths: Sequence[str | Path]) -> Census:
@@ -152,7 +151,7 @@ def _host(top: _Line, programs: tuple[Instance, ...], cut: bool) -> Host:
         raise top.wrong("machine", "a text expected")
     if not _SHA256.match(sha256):
         raise top.wrong("btf_sha256", "not a SHA-256")
-    arch = arch_of_rpm(machine) or _UNAME.get(machine, machine)
+    arch = arch_of_uname(machine, top.text("byteorder", "little") != "big") or machine
     label = top.text("host") or top.text("host_id") or Path(top.source).name
     kernel = KernelKey(arch, top.text("release"), sha256)
     return Host(label, kernel, top.text("distribution"), top.number("time"), top.text("privacy"), programs, cut)

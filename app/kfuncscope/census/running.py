@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 from kfuncscope import __version__
 from kfuncscope.bpf.object import BpfObject
+from kfuncscope.bpf.sections import Section
+from kfuncscope.census import names
 from kfuncscope.census.count import Row, rows, summary, user, uses
 from kfuncscope.census.join import Joiner, Objects, Progress, TagIndex
 from kfuncscope.census.records import Census, Host, Join
-from kfuncscope.census.seen import PARTLY, Seen
+from kfuncscope.census.seen import PARTLY, Seen, system_of
 from kfuncscope.errors import SessionError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, CensusInfo, HostUse, KernelInfo, ObjectInfo, RunsOn
@@ -28,6 +31,7 @@ from kfuncscope.model.verdict import (
     NeedKind,
     ObjectVerdict,
     ProgramVerdict,
+    Reach,
     Verdict,
     worst,
 )
@@ -35,6 +39,14 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.analyse import kernel_info
+
+# Sections whose programs loaders often attach to something else than the section says.
+RETARGETED = frozenset(
+    {"kprobe", "kretprobe", "tp", "tracepoint", "raw_tp", "raw_tracepoint", "fentry", "fexit", "fmod_ret", "fentry.s",
+     "fexit.s", "fmod_ret.s", "tp_btf"}
+)  # fmt: skip
+ATTACHED_LATER = frozenset({"KPROBE", "TRACEPOINT", "RAW_TRACEPOINT", "PERF_EVENT"})
+MOST_TARGETS = 8  # of one program that are judged one by one
 
 
 @dataclass(slots=True)
@@ -167,7 +179,8 @@ def _verdicts(
     for at, of_it in by_object.items():
         file, obj = joiner.objects.files[at], joiner.objects.read[at]
         package = file.places[0].package if file.places else ""
-        verdict = _narrowed(_compared(obj, side, package, file.sha256), of_it, side)
+        variants = [_compared(one, side, package, file.sha256) for one in retargeted(obj, of_it)]
+        verdict = _narrowed(variants, of_it, side)
         known = infos.get(file.name)
         arches = (*(known.judged_on if known else ()), side.new.arch)
         infos[file.name] = ObjectInfo(
@@ -185,14 +198,50 @@ def _compared(obj: BpfObject, side: Side, package: str, sha256: str) -> ObjectVe
     return compare(judge(obj, side.old) if side.old is not None else after, after, package, sha256)
 
 
-def _narrowed(verdict: ObjectVerdict, listed: Sequence[Row], side: Side) -> ObjectVerdict:
-    """The verdict of an object by those of its programs that run."""
+def _by_program(listed: Sequence[Row]) -> dict[int, list[Row]]:
     wanted: dict[int, list[Row]] = defaultdict(list)
     for row in listed:
         wanted[row.joined.candidates[0].program].append(row)
-    programs = tuple(as_running(verdict.programs[at], side, wanted[at]) for at in sorted(wanted))
-    own = tuple(_finding_as_running(f, side) for f in verdict.findings)
-    return _whole(replace(verdict, programs=programs, findings=own))
+    return wanted
+
+
+def retargeted(obj: BpfObject, listed: Sequence[Row]) -> list[BpfObject]:
+    """An object with the targets that its programs really have on hosts, which loaders often set at run time.
+
+    More than one where a program has several targets: each is in one of them.
+    """
+    sections: dict[int, list[Section]] = {}
+    for at, of_it in _by_program(listed).items():
+        section = obj.programs[at].section
+        found = {target for row in of_it for target in names.targets(row.program)}
+        if found and section.kind in RETARGETED:
+            sections[at] = [_with_target(section, target) for target in sorted(found)[:MOST_TARGETS]]
+    variants = []
+    for turn in range(max((len(s) for s in sections.values()), default=1)):
+        one = copy(obj)
+        one.programs = [
+            replace(p, section=s[min(turn, len(s) - 1)]) if (s := sections.get(at)) else p
+            for at, p in enumerate(obj.programs)
+        ]
+        variants.append(one)
+    return variants
+
+
+def _with_target(section: Section, target: str) -> Section:
+    if section.target.rpartition("/")[2] == target:
+        return section
+    system = f"{system_of(target)}/" if section.prog_type == "TRACEPOINT" else ""
+    return replace(section, name=f"{section.kind}/{system}{target}", target=system + target)
+
+
+def _narrowed(variants: Sequence[ObjectVerdict], listed: Sequence[Row], side: Side) -> ObjectVerdict:
+    """The verdict of an object by those of its programs that run, each with the worst of its targets."""
+    programs = []
+    for at, of_it in sorted(_by_program(listed).items()):
+        ways = [as_running(variant.programs[at], side, of_it) for variant in variants]
+        programs.append(max(ways, key=lambda p: SEVERITY[p.verdict]))
+    own = tuple(_finding_as_running(f, side) for f in variants[0].findings)
+    return _whole(replace(variants[0], programs=tuple(programs), findings=own))
 
 
 def _whole(verdict: ObjectVerdict) -> ObjectVerdict:
@@ -212,8 +261,15 @@ def as_running(program: ProgramVerdict, side: Side, listed: Sequence[Row]) -> Pr
     hosts = set().union(*(row.hosts for row in listed))
     kinds = {row.joined.join for row in listed}
     findings = tuple(_finding_as_running(f, side) for f in program.findings)
+    loose = not any(row.program.attach for row in listed)
+    if loose:  # what cannot be attached there is not attached now either
+        findings = tuple(f for f in findings if f.reach != Reach.ATTACH)
+        if program.reach == Reach.ATTACH:
+            program = replace(program, verdict=Verdict.OK, reach=Reach.NONE)
     verdict = worst([_verdict_as_running(program.verdict, side), *(f.verdict for f in findings if SEVERITY[f.verdict])])
     told = [f"runs on {_count(len(hosts), 'host')} ({', '.join(sorted(kinds))})"] if kinds != {Join.EXACT} else []
+    if loose and program.prog_type in ATTACHED_LATER:
+        told.append("loaded but not attached, as far as the kernel tells: whether it can be attached is not judged")
     if Join.LIKELY in kinds:
         told.append("joined by its names: the running build may differ from this object")
     return replace(
@@ -244,9 +300,7 @@ def _seen(row: Row, joiner: Joiner, side: Side, infos: dict[str, ObjectInfo], ru
     base = side.old if side.old is not None else side.new
     obj = Seen(row.program, name, base)
     made = _compared(obj, side, " ".join(sorted(row.owners)), "")
-    unknown = Finding(
-        NeedKind.FIELD, "fields", Verdict.UNKNOWN, PARTLY, ("R-0.4",), "seen_in_kernel_only", confidence=Confidence.LOW
-    )
+    unknown = Finding(NeedKind.FIELD, "fields", Verdict.UNKNOWN, PARTLY, ("R-0.4",), confidence=Confidence.LOW)
     programs = tuple(
         replace(p, verdict=worst([p.verdict, Verdict.UNKNOWN]), findings=(*p.findings, unknown))
         for p in (as_running(p, side, [row]) for p in made.programs)

@@ -7,10 +7,11 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kfuncscope.cli.output import ProgressLine, clean, patient, say, table, write_csv, write_json
+from kfuncscope.cli.output import ProgressLine, clean, patient, table, write_csv, write_json
 from kfuncscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kfuncscope.census.join import Joiner, Objects
     from kfuncscope.census.records import Census, Join
     from kfuncscope.kernel.kernel import Kernel
+    from kfuncscope.model.analysis import Analysis, CensusInfo
     from kfuncscope.storage.files import Problem
 
 HEAD = ("join", "hosts", "running", "arch", "type", "name", "attached", "object", "owner", "tag", "seen")
@@ -103,14 +105,10 @@ def opened(
 ) -> tuple[Census, Objects, Joiner, list[Row], list[Problem]]:
     """A census, the objects, how its programs are joined to them, its rows, and what could not be read."""
     from kfuncscope.census.join import read_objects
-    from kfuncscope.census.reader import read_census
     from kfuncscope.census.running import joined
     from kfuncscope.intake.objects import object_files
 
-    census = read_census(given)
-    problems = list(census.problems)
-    if not census.hosts:
-        raise InputError(problems[0].path, problems[0].reason) if problems else InputError(given[0], "no census")
+    census, problems = _read(given)
     files, bad = object_files(objects) if objects else ([], [])
     read, more = read_objects(files, types)
     progress = ProgressLine()
@@ -209,8 +207,63 @@ def _json(census: Census, listed: Sequence[Row], joiner: Joiner, problems: Seque
     }  # fmt: skip
 
 
-def note_partly(listed: Sequence[Row]) -> None:
-    """Say on standard error how many programs could only be seen in part."""
-    partly = sum(row.running for row in listed if row.partly)
-    if partly:
-        say(f"kfuncscope: {partly} running programs could be seen only in part (hidden instructions or unnamed calls)")
+# -- for other commands
+
+
+def on_hosts(info: CensusInfo) -> str:
+    """What a census says, in one line."""
+    partly = f"; {info.partly} seen in part" if info.partly else ""
+    return (
+        f"census: {info.hosts} host{'s' if info.hosts != 1 else ''}, {info.running} running programs: {info.exact} "
+        f"exact, {info.likely} likely, {info.kernel_only} kernel only{partly}"
+    )
+
+
+def _kernels(files: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Kernel], list[Problem]]:
+    from kfuncscope.session.session import KernelRef
+    from kfuncscope.upgrade.analyse import open_refs
+
+    if not files:
+        return [], []
+    return open_refs([KernelRef(list(files), arch=arguments.arch, release=arguments.release)])
+
+
+def check_running(arguments: argparse.Namespace, progress: ProgressLine) -> Analysis:
+    """``check --running``: the analysis of what runs, against new kernels."""
+    from kfuncscope.census import running
+    from kfuncscope.census.join import read_objects
+    from kfuncscope.cli.given import section_types, split
+    from kfuncscope.intake.objects import object_files
+
+    new, given = split(arguments.new, arguments.objects, needed=False)
+    census, problems = _read(arguments.running)
+    old_kernels, bad = _kernels(arguments.old or [], arguments)
+    new_kernels, worse = _kernels(new, arguments)
+    if not new_kernels:
+        raise InputError(new[0], worse[0].reason if worse else "not a kernel")
+    files, unread = object_files(given) if given else ([], [])
+    objects, damaged = read_objects(files, section_types(arguments))
+    found = running.check(census, objects, old_kernels, new_kernels, progress)
+    listed = sorted({*found.problems, *problems, *bad, *worse, *unread, *damaged}, key=lambda p: (p.path, p.reason))
+    return replace(found, problems=tuple(listed))
+
+
+def with_census(analysis: Analysis, arguments: argparse.Namespace, progress: ProgressLine) -> Analysis:
+    """``check --census``: an analysis that knows on how many hosts things are used."""
+    from kfuncscope.census.running import census_info
+    from kfuncscope.cli.given import section_types, split
+
+    new, given = split(arguments.new, arguments.objects)
+    kernels, _ = _kernels([*arguments.old, *new], arguments)
+    census, _, joiner, listed, problems = opened(arguments.census, given, kernels, section_types(arguments))
+    told = [p for p in problems if p not in analysis.problems]
+    return replace(analysis, census=census_info(census, joiner, listed), problems=(*analysis.problems, *told))
+
+
+def _read(given: Sequence[str]) -> tuple[Census, list[Problem]]:
+    from kfuncscope.census.reader import read_census
+
+    census = read_census(given)
+    if not census.hosts:
+        raise InputError(*((census.problems[0].path, census.problems[0].reason) if census.problems else (given[0], "")))
+    return census, list(census.problems)

@@ -42,8 +42,9 @@ def parser() -> argparse.ArgumentParser:
 Subparsers = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def _sides(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--old", nargs="+", action="extend", required=True, metavar="F", help="files of old kernels")
+def _sides(command: argparse.ArgumentParser, old_needed: bool = True) -> None:
+    command.add_argument("--old", nargs="+", action="extend", required=old_needed, metavar="F",
+                         help="files of old kernels")  # fmt: skip
     command.add_argument("--new", nargs="+", action="extend", required=True, metavar="F", help="files of new kernels")
     _kernel_words(command)
 
@@ -79,8 +80,16 @@ def _objects(command: argparse.ArgumentParser) -> None:
 
 def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser("check", help="judge an upgrade: which programs break, and why")
-    _sides(check)
+    _sides(check, old_needed=False)
     _objects(check)
+    check.add_argument(
+        "--running", metavar="CENSUS", nargs="+", action="extend", default=[],
+        help=f"{census.RUNNING_HELP}: judge only what runs there; --old and objects may be left out",
+    )  # fmt: skip
+    check.add_argument(
+        "--census", metavar="CENSUS", nargs="+", action="extend", default=[],
+        help=f"{census.RUNNING_HELP}: judge all objects, and count on how many hosts things are used",
+    )  # fmt: skip
     check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
