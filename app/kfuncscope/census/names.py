@@ -7,7 +7,6 @@ own functions: the verifier replaces helpers by faster ones of their family, and
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from kfuncscope.census.records import Attachment, Running
@@ -17,17 +16,21 @@ from kfuncscope.knowledge import knowledge
 NOT_VISIBLE = ("bpf_cast_to_kern_ctx", "bpf_rdonly_cast")
 # Builds of a kfunc that the verifier calls in its place (specialize_kfunc), by what is added to the name.
 _SPECIAL = ("_rdonly", "_locked", "_sleepable", "_non_sleepable")
-_MAP_HELPERS = ("map_lookup_percpu_elem", "map_lookup_elem", "map_update_elem", "map_delete_elem", "map_push_elem",
-                "map_pop_elem", "map_peek_elem", "map_redirect", "redirect_map", "for_each_map_elem")  # fmt: skip
-# Kernel functions behind helpers under another name, from the get_func_proto functions of 7.3 and older.
+# Endings of the functions by which map types serve the helpers for maps.
+_OF_MAPS = {
+    "_lookup_percpu_elem": "bpf_map_lookup_percpu_elem", "_lookup_elem": "bpf_map_lookup_elem",
+    "_update_elem": "bpf_map_update_elem", "_delete_elem": "bpf_map_delete_elem", "_push_elem": "bpf_map_push_elem",
+    "_pop_elem": "bpf_map_pop_elem", "_peek_elem": "bpf_map_peek_elem", "_map_redirect": "bpf_redirect_map",
+}  # fmt: skip
+# Functions behind helpers whose names neither end nor begin as the helper's (get_func_proto functions up to 7.3).
 _VARIANTS = {
     "bpf_get_socket_ptr_cookie": "bpf_get_socket_cookie", "bpf_get_netns_cookie_sock": "bpf_get_netns_cookie",
-    "bpf_user_rnd_u32": "bpf_get_prandom_u32", "bpf_sk_base_setsockopt": "bpf_setsockopt",
-    "bpf_unlocked_sk_setsockopt": "bpf_setsockopt", "bpf_unlocked_sk_getsockopt": "bpf_getsockopt",
-    "bpf_skb_event_output": "bpf_perf_event_output", "bpf_xdp_event_output": "bpf_perf_event_output",
-    "bpf_sk_ancestor_cgroup_id": "bpf_sk_ancestor_cgroup_id", "bpf_event_output_data": "bpf_perf_event_output",
-    "bpf_cgroup_storage_get": "bpf_get_local_storage", "____bpf_trace_printk": "bpf_trace_printk",
+    "bpf_user_rnd_u32": "bpf_get_prandom_u32", "bpf_skb_event_output": "bpf_perf_event_output",
+    "bpf_xdp_event_output": "bpf_perf_event_output", "bpf_event_output_data": "bpf_perf_event_output",
+    "bpf_flow_dissector_load_bytes": "bpf_skb_load_bytes", "bpf_cgroup_storage_get": "bpf_get_local_storage",
 }  # fmt: skip
+# Calls that the verifier makes for its own purposes.
+INTERNAL = frozenset({"arch_bpf_timed_may_goto", "bpf_check_timed_may_goto"})
 _PLAIN_LINKS = ("unspec", "raw_tracepoint", "tracing", "cgroup", "iter", "netns", "xdp", "perf_event", "kprobe_multi",
                 "struct_ops", "netfilter", "tcx", "uprobe_multi", "netkit", "sockmap", "tracing_multi")  # fmt: skip
 PERF_TYPES = {1: "uprobe", 2: "uretprobe", 3: "kprobe", 4: "kretprobe", 5: "tracepoint", 6: "perf_event"}
@@ -36,25 +39,8 @@ EVENT_TYPES = {0: "raw_tp", 1: "tracepoint", 2: "kprobe", 3: "kretprobe", 4: "up
 
 @cache
 def numbered(table: str) -> dict[int, str]:
-    """An enumeration of the UAPI by number; of several names of a number the first."""
-    known = knowledge.for_release(knowledge.releases()[-1]).uapi[table]
-    found: dict[int, str] = {}
-    by_name: dict[str, int] = {}
-    following = 0
-    for entry in known:
-        name, _, value = (part.strip() for part in entry.partition("="))
-        if value:
-            following = by_name[value] if value in by_name else eval_number(value, following)
-        by_name[name] = following
-        found.setdefault(following, name)
-        following += 1
-    return {n: name for n, name in found.items() if not name.startswith("__")}
-
-
-def eval_number(text: str, otherwise: int) -> int:
-    """A number as C writes it, also shifted; ``otherwise`` where it is something else."""
-    found = re.fullmatch(r"(\d+)(?:U?L*)?(?:\s*<<\s*(\d+))?", text)
-    return int(found[1]) << int(found[2] or 0) if found else otherwise
+    """An enumeration of the UAPI by number, from the newest tables."""
+    return knowledge.for_release(knowledge.releases()[-1]).numbered(table)
 
 
 def prog_type(number: int) -> str:
@@ -91,16 +77,15 @@ def helper(symbol: str) -> str:
         return name
     if name in _VARIANTS:
         return _VARIANTS[name]
-    for part in _MAP_HELPERS:
-        if name.endswith(part):
-            return f"bpf_{part}" if part != "map_redirect" else "bpf_redirect_map"
-    # bpf_perf_event_output_tp, bpf_skb_load_helper_8 …: the helper with an ending.
+    for ending, helper_of_maps in _OF_MAPS.items():
+        if name.endswith(ending):
+            return helper_of_maps
     words = name.split("_")
-    for size in range(len(words) - 1, 1, -1):
-        head = "_".join(words[:size])
-        if head in known:
-            return head
-    return ""
+    # bpf_perf_event_output_tp, bpf_skb_load_helper_8 …: the helper with an ending.
+    endings = ["_".join(words[:size]) for size in range(len(words) - 1, 1, -1)]
+    # bpf_sock_ops_setsockopt, bpf_xdp_fib_lookup …: the helper of one program type.
+    inner = ["_".join(["bpf", *words[start:]]) for start in range(2, len(words))] if words[0] == "bpf" else []
+    return next((one for one in (*endings, *inner) if one in known), "")
 
 
 @cache

@@ -46,7 +46,7 @@ class Uses(NamedTuple):
 def uses_of(running: Running) -> Uses:
     """Kfuncs and helpers of a running program; map functions and variants count as the helper they stand for."""
     named = [names.kfunc(symbol) for symbol, _ in running.kfuncs]
-    helpers = {symbol: names.helper(symbol) for symbol, _ in running.helpers}
+    helpers = {symbol: names.helper(symbol) for symbol, _ in running.helpers if symbol not in names.INTERNAL}
     unnamed = len(running.kfunc_ids) + sum(not h for h in helpers.values())
     return Uses(
         tuple(sorted({k for k, _ in named})),
