@@ -26,6 +26,8 @@ import time
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 FORMAT, VERSION = "kfuncscope-census", 1
+PROC, KALLSYMS, BTF_FOLDER, MACHINE_ID = "/proc", "/proc/kallsyms", "/sys/kernel/btf", "/etc/machine-id"
+DPKG_LISTS = "/var/lib/dpkg/info"
 # Number of bpf(2); 280 on every architecture that came after asm-generic/unistd.h.
 SYSCALLS = {
     "x86_64": 321, "i686": 357, "s390x": 351, "ppc64le": 361, "ppc64": 361, "ppc": 361, "sparc64": 349,
@@ -104,8 +106,9 @@ class Info:
     def block(self, pointer: int, size: int, *more: Tuple[str, int, int]) -> bytes:
         """Bytes that the kernel writes where the pointer at an offset leads."""
         room = ctypes.create_string_buffer(max(size, 1))
-        self.ask(("=Q", pointer, ctypes.addressof(room)), *more)
-        return room.raw[:size]
+        answer = self.ask(("=Q", pointer, ctypes.addressof(room)), *more)
+        # A kernel that does not show something puts 0 in the place of the pointer.
+        return room.raw[:size] if struct.unpack_from("=Q", answer, pointer)[0] else b""
 
     def u32(self, at: int) -> int:
         """A field of 4 bytes."""
@@ -190,7 +193,7 @@ class Btf:
 def kernel_btf(name: str = "vmlinux") -> bytes:
     """The BTF of the kernel or of a module; empty where there is none."""
     try:
-        with open("/sys/kernel/btf/" + name, "rb") as file:
+        with open(os.path.join(BTF_FOLDER, name), "rb") as file:
             return file.read()
     except OSError:
         return b""
@@ -355,11 +358,11 @@ class Census:
         """Which executables hold programs or links open, and what their perf events run."""
         own = str(os.getpid())
         owners = {}  # type: Dict[int, Set[str]]
-        for process in os.listdir("/proc"):
+        for process in os.listdir(PROC):
             if not process.isdigit() or process == own:
                 continue
             try:
-                descriptors = os.listdir("/proc/%s/fd" % process)
+                descriptors = os.listdir(os.path.join(PROC, process, "fd"))
             except OSError:
                 continue
             for descriptor in descriptors:
@@ -375,12 +378,12 @@ class Census:
     def held(self, process: str, descriptor: str) -> Set[int]:
         """Programs that a descriptor stands for."""
         try:
-            target = os.readlink("/proc/%s/fd/%s" % (process, descriptor))
+            target = os.readlink(os.path.join(PROC, process, "fd", descriptor))
             if "perf_event" in target:
                 return self.queried(int(process), int(descriptor))
             if "bpf" not in target or "map" in target or not target.startswith("anon_inode:"):
                 return set()
-            with open("/proc/%s/fdinfo/%s" % (process, descriptor)) as file:
+            with open(os.path.join(PROC, process, "fdinfo", descriptor)) as file:
                 return {int(line.split()[1]) for line in file if line.startswith("prog_id:")}
         except (OSError, ValueError, IndexError):
             return set()
@@ -482,7 +485,7 @@ def source_lines(info: Info, blob: Btf) -> List[str]:
 
 def read_symbols(wanted: Set[int]) -> Dict[str, Any]:
     """``at``: address → (symbol, module) of wanted addresses, absolute or from __bpf_call_base; and that base."""
-    with open("/proc/kallsyms", "rb") as file:
+    with open(KALLSYMS, "rb") as file:
         lines = file.read().split(b"\n")
     start = [line for line in lines if line.endswith(b" __bpf_call_base")]
     base = int(start[0].split()[0], 16) if start else 0
@@ -509,14 +512,14 @@ def read_symbols(wanted: Set[int]) -> Dict[str, Any]:
 def executable(process: str) -> str:
     """The path of a process's executable, as the process sees it; empty for those of the kernel."""
     try:
-        return os.readlink("/proc/%s/exe" % process).replace(" (deleted)", "")
+        return os.readlink(os.path.join(PROC, process, "exe")).replace(" (deleted)", "")
     except OSError:
         return ""
 
 
 def packages_of(paths: Set[str]) -> Dict[str, str]:
     """Debian packages that own executables; nothing where dpkg keeps no lists."""
-    folder, found = "/var/lib/dpkg/info", {}  # type: str, Dict[str, str]
+    folder, found = DPKG_LISTS, {}  # type: str, Dict[str, str]
     spelled = {}  # type: Dict[bytes, str]
     for path in paths - {""}:
         for one in {path, path[4:] if path.startswith("/usr/") else "/usr" + path}:
@@ -575,7 +578,7 @@ def head(btf: bytes, host: str, level: str) -> Dict[str, Any]:
 def host_id() -> str:
     """A keyed hash of the machine id, which tells hosts apart and leads nowhere else; empty where there is none."""
     try:
-        with open("/etc/machine-id", "rb") as file:
+        with open(MACHINE_ID, "rb") as file:
             key = file.read().strip()
     except OSError:
         return ""
