@@ -113,7 +113,9 @@ def test_of_equal_programs_the_one_whose_companions_run_too(tmp_path: Path) -> N
 def test_of_equal_programs_the_one_with_the_same_target(tmp_path: Path) -> None:
     one, other = passing("probe", "kprobe/a_first"), passing("probe", "kprobe/b_second")
     found = objects(a=one, b=other)
-    file = CensusFile().program("probe", type=KPROBE, tag=tag_of(one, "probe"), attach=[{"event": 2, "target": "b_second"}])
+    file = CensusFile().program(
+        "probe", type=KPROBE, tag=tag_of(one, "probe"), attach=[{"event": 2, "target": "b_second"}]
+    )
     candidates = joined(tmp_path, file, found)[1].candidates
     assert [found.files[c.object].name for c in candidates] == ["b.bpf.o"]
 

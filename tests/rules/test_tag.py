@@ -64,8 +64,8 @@ def everything() -> ObjectBuilder:
         ld_sym(2, "bpf_absent"), jmp("==", 2, 0, "out"), kfunc("bpf_absent"), "out:",
         core(ldx(4, 1, 6, 4), task, "0:1", FIELD_BYTE_OFFSET), core(mov(3, 1), task, "0:1", FIELD_EXISTS),
         core(ld_imm64(4, 3), word, "0", ENUMVAL_VALUE), core(mov(5, task), task, "0", TYPE_ID_LOCAL),
-        ld_sym(1, "counts"), ld_sym(2, "total"), subprog("outer"), subprog("helped"), ld_sym(2, "callback", static=True),
-        call(164), subprog("outer"), exit_(),
+        ld_sym(1, "counts"), ld_sym(2, "total"), subprog("outer"), subprog("helped"),
+        ld_sym(2, "callback", static=True), call(164), subprog("outer"), exit_(),
     ])  # fmt: skip
     ob.program("tc", "plain", [ld_sym(1, "counts"), call(1), subprog("helped"), mov(0, 0), exit_()])
     ob.subprogram("helped", [mov(0, 1), exit_()])

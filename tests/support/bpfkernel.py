@@ -30,7 +30,7 @@ _NEXT = {collector.PROG_NEXT: PROG, collector.LINK_NEXT: LINK}
 
 @dataclass
 class Thing:
-    """A structure, and blocks that the kernel writes where its pointers lead: pointer → (count's offset, unit, data)."""
+    """A structure, and blocks that the kernel writes where pointers lead: pointer → (count's offset, unit, data)."""
 
     data: bytes
     blocks: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)

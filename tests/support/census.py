@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Census files for tests: heads, programs and ends as the collector writes them.
 
-    host = CensusFile(release="6.12", btf=kernel_btf)
-    host.program("watch", type=26, tag=tag, attach=[{"btf": "vmlinux", "target": "do_exit"}])
-    path.write_bytes(host.build())
+host = CensusFile(release="6.12", btf=kernel_btf)
+host.program("watch", type=26, tag=tag, attach=[{"btf": "vmlinux", "target": "do_exit"}])
+path.write_bytes(host.build())
 """
 
 from __future__ import annotations

@@ -50,8 +50,7 @@ def read_census(paths: Sequence[str | Path]) -> Census:
             census.problems.append(Problem(shown(path), problem))
         if id_ in by_id:
             at, other = by_id[id_]
-            both = f"the same host as {other}; only the newer of the two counts"
-            census.problems.append(Problem(shown(path), both))
+            census.notes.append(f"{shown(path)}: the same host as {other}; only the newer of the two counts")
             if host.time > census.hosts[at].time:
                 census.hosts[at] = host
             continue

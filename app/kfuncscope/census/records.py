@@ -101,11 +101,12 @@ class Host:
 
 @dataclass(slots=True)
 class Census:
-    """Hosts in the order of their labels, the different programs on them, and what could not be read."""
+    """Hosts in the order of their labels, the different programs on them, what could not be read, and remarks."""
 
     hosts: list[Host] = field(default_factory=list)
     programs: list[Running] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def instances(self) -> int:

@@ -24,6 +24,7 @@ from kfuncscope.census.seen import PARTLY, Seen, system_of
 from kfuncscope.errors import SessionError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, CensusInfo, HostUse, KernelInfo, ObjectInfo, RunsOn
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import (
     SEVERITY,
     Confidence,
@@ -36,7 +37,8 @@ from kfuncscope.model.verdict import (
     worst,
 )
 from kfuncscope.rules.changes.change import compare
-from kfuncscope.rules.judge import judge
+from kfuncscope.rules.judge import ObjectJudgement, judge
+from kfuncscope.rules.problem import Problem as Fault
 from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade.analyse import kernel_info
 
@@ -85,7 +87,8 @@ def check(
 ) -> Analysis:
     """The analysis of what runs; SessionError where no host has an architecture of a new kernel."""
     problems = list(census.problems)
-    sides = _sides(census, old, new, problems)
+    notes = list(census.notes)
+    sides = _sides(census, old, new, problems, notes)
     if not sides:
         raise SessionError("--new", "no host of the census has an architecture of these kernels")
     joiner, listed = joined(census, objects, [*old, *new], progress)
@@ -98,7 +101,7 @@ def check(
         shown = tuple(sorted(verdicts, key=lambda v: v.object))
         results.append(ArchResult(arch, was, kernel_info(side.new), shown))
     judged = [r for r in listed if r.arch in sides]
-    info = replace(census_info(census, joiner, judged), programs=tuple(runs))
+    info = replace(census_info(census, joiner, judged), programs=tuple(runs), notes=tuple(notes))
     named = tuple(infos[name] for name in sorted(infos))
     return Analysis(__version__, tuple(results), named, tuple(problems), census=info)
 
@@ -112,7 +115,7 @@ def census_info(census: Census, joiner: Joiner, listed: Sequence[Row]) -> Census
         len(census.hosts), sum(counts.values()), counts[Join.EXACT], counts[Join.LIKELY], counts[Join.KERNEL_ONLY],
         sum(r.running for r in listed if r.partly),
         tuple(HostUse(u.kind, u.name, len(u.hosts), u.running) for u in found),
-        tuple(sorted(runs, key=lambda r: (r.object, r.program, r.join))),
+        tuple(sorted(runs, key=lambda r: (r.object, r.program, r.join))), tuple(census.notes),
     )  # fmt: skip
 
 
@@ -125,7 +128,10 @@ def _runs_on(joiner: Joiner, row: Row) -> RunsOn:
 # -- kernels
 
 
-def _sides(census: Census, old: Sequence[Kernel], new: Sequence[Kernel], problems: list[Problem]) -> dict[str, Side]:
+def _sides(
+    census: Census, old: Sequence[Kernel], new: Sequence[Kernel], problems: list[Problem], notes: list[str]
+) -> dict[str, Side]:
+    """The kernels of each architecture of the hosts; what is missing is a problem, what limits the result a note."""
     by_arch: dict[str, list[Host]] = defaultdict(list)
     for host in census.hosts:
         by_arch[host.kernel.arch].append(host)
@@ -138,10 +144,9 @@ def _sides(census: Census, old: Sequence[Kernel], new: Sequence[Kernel], problem
         found[arch] = Side(_old_kernel([k for k in old if k.arch == arch], hosts), later[-1], hosts)
         if found[arch].old is None:
             told = "the kernel of its hosts was not given (--old): changes of meaning (SILENT, RISK) cannot be seen"
-            problems.append(Problem(arch, told))
+            notes.append(f"{arch}: {told}")
         elif not found[arch].same:
-            told = "some hosts run another kernel than the old one that was given"
-            problems.append(Problem(arch, told))
+            notes.append(f"{arch}: some hosts run another kernel than the old one that was given")
     strange = [k for k in (*old, *new) if k.arch not in by_arch]
     problems += [Problem(k.label, f"no host of the census is {k.arch}") for k in strange]
     return found
@@ -194,8 +199,32 @@ def _verdicts(
 
 
 def _compared(obj: BpfObject, side: Side, package: str, sha256: str) -> ObjectVerdict:
-    after = judge(obj, side.new)
-    return compare(judge(obj, side.old) if side.old is not None else after, after, package, sha256)
+    after = judged_as_seen(judge(obj, side.new))
+    before = judged_as_seen(judge(obj, side.old)) if side.old is not None else after
+    return compare(before, after, package, sha256)
+
+
+def judged_as_seen(judged: ObjectJudgement) -> ObjectJudgement:
+    """Without what the kernel does not show of a program: which member of a struct_ops table it is, for one."""
+    obj = judged.context.obj
+    if isinstance(obj, Seen):
+        untold = not any(a.attach_type >= 0 for a in obj.running.attach)
+        for one in judged.programs:
+            member = (NeedKind.STRUCT_OPS, one.program.name)
+            one.problems = [_as_seen(p, untold) for p in one.problems if (p.kind, p.name) != member]
+        judged.problems = []  # those of its externs, which are the program's too
+    return judged
+
+
+def _as_seen(problem: Fault, untold: bool) -> Fault:
+    """A problem with a kfunc is less certain where tests are not seen; without an attach type (``untold``) who may call
+    a kfunc is in doubt."""
+    if problem.kind != NeedKind.KFUNC or not problem.certain:
+        return problem
+    if untold and problem.cls == Failure.KFUNC_NOT_ALLOWED and "R-4.1" in problem.rules:
+        return replace(problem, certain=False, confidence=Confidence.LOW)
+    message = f"{problem.message}; whether the program tests for it first is not seen"
+    return replace(problem, message=message, confidence=Confidence.MEDIUM)
 
 
 def _by_program(listed: Sequence[Row]) -> dict[int, list[Row]]:

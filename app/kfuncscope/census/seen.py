@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kfuncscope.bpf.externs import Extern
 from kfuncscope.bpf.instructions import CALL, EXIT, LD_IMM64, Insn
 from kfuncscope.bpf.maps import Map
-from kfuncscope.bpf.object import BpfObject, Function, Program, Ref
+from kfuncscope.bpf.object import BpfObject, CtxUse, Function, Program, Ref
 from kfuncscope.bpf.sections import Section, read_section, sec_defs
 from kfuncscope.bpf.struct_ops import OpsMember, StructOps
 from kfuncscope.btf.blob import Blob
@@ -59,9 +59,9 @@ def uses_of(running: Running) -> Uses:
 def section_name(running: Running) -> str:
     """The section name under which libbpf would load and attach a running program as it is; empty if there is none."""
     kind = names.prog_type(running.type)
-    for one in running.attach:
+    for one in sorted(running.attach, key=lambda a: a.kind != "btf"):
         found = _section_of(kind, one, running)
-        if found:
+        if found and read_section(found).prog_type == kind:
             return found
     types = [names.attach_type(a.attach_type) for a in running.attach if a.attach_type >= 0]
     for row in sec_defs():
@@ -113,6 +113,7 @@ class Seen(BpfObject):
 
     def __init__(self, running: Running, name: str, kernel: Kernel) -> None:
         self.name = name
+        self.running = running
         self.notes = [PARTLY]
         self.loader_issue = ""
         self.endian = kernel.endian
@@ -161,7 +162,7 @@ class Seen(BpfObject):
             function.insns += [Insn(LD_IMM64, 0, 0, 0, 0), Insn(0, 0, 0, 0, 0)]
         function.insns.append(Insn(EXIT, 0, 0, 0, 0))
         # How arguments go from register to register is not seen.
-        return Program(running.name, function, section, (function,), ctx_use=([], []))
+        return Program(running.name, function, section, (function,), ctx_use=CtxUse([], []))
 
     def callee(self, function: Function, index: int) -> Function | None:
         """None: calls of subprograms are not seen one by one."""

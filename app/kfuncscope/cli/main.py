@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
+from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
-from kfuncscope.cli import census
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
@@ -84,11 +84,11 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     _objects(check)
     check.add_argument(
         "--running", metavar="CENSUS", nargs="+", action="extend", default=[],
-        help=f"{census.RUNNING_HELP}: judge only what runs there; --old and objects may be left out",
+        help=f"{RUNNING_HELP}: judge only what runs there; --old and objects may be left out",
     )  # fmt: skip
     check.add_argument(
         "--census", metavar="CENSUS", nargs="+", action="extend", default=[],
-        help=f"{census.RUNNING_HELP}: judge all objects, and count on how many hosts things are used",
+        help=f"{RUNNING_HELP}: judge all objects, and count on how many hosts things are used",
     )  # fmt: skip
     check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
@@ -179,9 +179,14 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
 
     usage = commands.add_parser(
         "usage", help="which packages, objects and programs use each kfunc, helper and hook",
-        description="Count who uses what; no kernel is needed. Evidence for those who decide what to keep.",
+        description="Count who uses what; no kernel is needed. With --running it counts hosts and running programs, "
+        "joined to the objects. Evidence for those who decide what to keep.",
     )  # fmt: skip
-    usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="*", help="objects, packages, archives, folders")
+    add_running_option(usage)
+    usage.add_argument(
+        "--page", metavar="FILE", help="with --running: write a page of evidence to publish, as .html or .md"
+    )
     usage.add_argument(
         "--kind", action="append", metavar="KIND", default=[],
         help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
@@ -201,6 +206,7 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make = actions.add_parser("make", help="write a promise file")
     make.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    add_running_option(make, kernel=False)
     make.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
     make.set_defaults(run="promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")
@@ -254,7 +260,7 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     asked.set_defaults(run="knowledge:run_probe")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
 
-    census.add_parser(commands)
+    add_census_parser(commands)
 
     cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")

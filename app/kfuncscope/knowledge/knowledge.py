@@ -355,7 +355,6 @@ def first_release(kind: str, name: str) -> str | None:
 def presence(name: str) -> tuple[str, ...]:
     """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
     return tuple(common_table("kfunc_presence")["kfuncs"].get(name, ()))
-    return tuple(_common("kfunc_presence")["kfuncs"].get(name, ()))
 
 
 def _c_number(text: str, otherwise: int) -> int:

@@ -85,7 +85,7 @@ class RunsOn:
 class CensusInfo:
     """What a census says about an analysis: hosts, running programs by the kind of their join (exact, likely, kernel
     only), what they use, and where the programs of the analysed objects run. ``partly`` counts those of which
-    something could not be seen."""
+    something could not be seen; ``notes`` say what limits the whole."""
 
     hosts: int
     running: int
@@ -95,6 +95,7 @@ class CensusInfo:
     partly: int
     uses: tuple[HostUse, ...] = ()
     programs: tuple[RunsOn, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

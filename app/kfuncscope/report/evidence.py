@@ -21,9 +21,10 @@ from kfuncscope.decision.risk import known_since
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.report import markdown
 from kfuncscope.report.html import environment
-from kfuncscope.report.tables import Cell, render
+from kfuncscope.report.tables import render
 from kfuncscope.resources import resource
 
+Cell = str | int | float
 HEAD = ("kind", "name", "since", "hosts", "running", "programs", "exact", "likely", "kernel only", "used by")
 MOST_USERS = 12
 METHOD = (

@@ -12,15 +12,15 @@ import hashlib
 import struct
 from typing import NamedTuple
 
-from kfuncscope.bpf.instructions import CALL, CORE_POISON, LD_IMM64, PSEUDO_CALL, Insn
+from kfuncscope.bpf.instructions import CALL, LD_IMM64, PSEUDO_CALL, Insn
 from kfuncscope.bpf.object import BpfObject, Function, Program, Ref
 from kfuncscope.btf.layout import Kind
 from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.core.relocate import Reloc
 
-KFUNC_POISON = (
-    2002000000  # helper number that libbpf 1.2 and later puts for a weak kfunc that is absent, plus its place
-)
+# Helper numbers that libbpf puts where a CO-RE record has no target, and from 1.2 on, plus the extern's place,
+# where a weak kfunc is absent.
+CORE_POISON, KFUNC_POISON = 195896080, 2002000000
 PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, PSEUDO_BTF_ID, PSEUDO_FUNC, PSEUDO_KFUNC = 1, 2, 3, 4, 2
 MOST_INSNS = 1_000_000  # the kernel's own limit (BPF_COMPLEXITY_LIMIT_INSNS)
 _SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}  # bytes → size bits of a load or store

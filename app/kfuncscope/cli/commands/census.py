@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kfuncscope.cli.output import ProgressLine, clean, patient, table, write_csv, write_json
+from kfuncscope.cli.output import ProgressLine, clean, patient, say, table, write_csv, write_json
 from kfuncscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -24,32 +24,6 @@ if TYPE_CHECKING:
 
 HEAD = ("join", "hosts", "running", "arch", "type", "name", "attached", "object", "owner", "tag", "seen")
 _WORDS = ("script", "run")
-RUNNING_HELP = "a census file, or a folder of them (see census); may be given again"
-
-
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The parser of ``census``."""
-    parser = commands.add_parser(
-        "census",
-        help="which BPF programs run on hosts, and which objects they came from",
-        description="census script prints the collector: one Python file to copy to hosts, where root runs it. census "
-        "run collects here. census HOST.jsonl... lists what runs, joined to the objects that are given.",
-    )
-    parser.add_argument("inputs", metavar="script|run|HOST.jsonl", nargs="+", help="what to do, or census files")
-    parser.add_argument(
-        "--objects", metavar="F", nargs="+", action="extend", default=[], help="objects, packages, folders"
-    )
-    parser.add_argument(
-        "--kernel", metavar="K", nargs="+", action="extend", default=[],
-        help="kernels of the hosts: programs with CO-RE records or kfuncs are recognised exactly only with them",
-    )  # fmt: skip
-    parser.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help="output format (default: table)"
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="with script and run: write there")
-    parser.add_argument("--host", metavar="NAME", help="with run: name for this host")
-    parser.add_argument("--source-lines", action="store_true", help="with run: add source lines")
-    parser.set_defaults(run="census:run")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -121,10 +95,8 @@ def opened(
 
 def _list(arguments: argparse.Namespace) -> int:
     from kfuncscope.cli.given import tell
-    from kfuncscope.session.session import KernelRef
-    from kfuncscope.upgrade.analyse import open_refs
 
-    kernels, bad = open_refs([KernelRef([k]) for k in arguments.kernel])
+    kernels, bad = kernels_of(arguments.kernel)
     census, _, joiner, listed, problems = opened(arguments.inputs, arguments.objects, kernels)
     body = [_row(row, joiner) for row in listed]
     if arguments.format == "csv":
@@ -135,6 +107,8 @@ def _list(arguments: argparse.Namespace) -> int:
         table(HEAD, [[str(cell) for cell in line] for line in body])
         with patient():
             print(headline(census, listed))
+    for note in census.notes:
+        say(f"kfuncscope: {clean(note)}")
     return tell([*bad, *problems])
 
 
@@ -216,7 +190,16 @@ def on_hosts(info: CensusInfo) -> str:
     return (
         f"census: {info.hosts} host{'s' if info.hosts != 1 else ''}, {info.running} running programs: {info.exact} "
         f"exact, {info.likely} likely, {info.kernel_only} kernel only{partly}"
+        + "".join(f"\n  {clean(note)}" for note in info.notes)
     )
+
+
+def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[Problem]]:
+    """Kernels of hosts, each given by itself."""
+    from kfuncscope.session.session import KernelRef
+    from kfuncscope.upgrade.analyse import open_refs
+
+    return open_refs([KernelRef([k]) for k in given])
 
 
 def _kernels(files: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Kernel], list[Problem]]:
