@@ -26,6 +26,7 @@ from kfuncscope.bpf.sections import Section, read_section
 from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo, Ext, LineInfo, read_ext
+from kfuncscope.elf.write import NOTE
 from kfuncscope.errors import InputError, ObjectError
 
 GPL_COMPATIBLE = frozenset(
@@ -174,6 +175,8 @@ class BpfObject:
         self.externs: dict[str, Extern] = read_externs(self.elf, self.btf) if self.btf else {}
         self.maps: dict[str, Map] = read_maps(self.elf, self.btf)
         self._note_refusals()
+        if (told := self._text(NOTE)) is not None:
+            self.notes.append(told[:1000])
         self.functions: dict[tuple[str, int], Function] = {}
         self._read_functions()
         self.struct_ops: list[StructOps] = read_struct_ops(self.elf, self.btf) if self.btf else []

@@ -23,14 +23,17 @@ from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import ObjectFile, Problem
 
 
-def split(given: Sequence[str], objects: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Kernels and objects: as written where objects were told apart, else sorted by what each file is."""
+def split(given: Sequence[str], objects: Sequence[str], needed: bool = True) -> tuple[list[str], list[str]]:
+    """Kernels and objects: as written where objects were told apart, else sorted by what each file is.
+
+    ``needed``: UsageError where there is no object.
+    """
     if objects:
         return list(given), list(objects)
     kernels, rest = list(given[:1]), list[str]()
     for one in given[1:]:
         (kernels if is_kernel(one) else rest).append(one)
-    if not rest:
+    if needed and not rest:
         raise UsageError("command line", "no object was given")
     return kernels, rest
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
+from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
@@ -41,8 +42,9 @@ def parser() -> argparse.ArgumentParser:
 Subparsers = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def _sides(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--old", nargs="+", action="extend", required=True, metavar="F", help="files of old kernels")
+def _sides(command: argparse.ArgumentParser, old_needed: bool = True) -> None:
+    command.add_argument("--old", nargs="+", action="extend", required=old_needed, metavar="F",
+                         help="files of old kernels")  # fmt: skip
     command.add_argument("--new", nargs="+", action="extend", required=True, metavar="F", help="files of new kernels")
     _kernel_words(command)
 
@@ -78,8 +80,16 @@ def _objects(command: argparse.ArgumentParser) -> None:
 
 def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser("check", help="judge an upgrade: which programs break, and why")
-    _sides(check)
+    _sides(check, old_needed=False)
     _objects(check)
+    check.add_argument(
+        "--running", metavar="CENSUS", nargs="+", action="extend", default=[],
+        help=f"{RUNNING_HELP}: judge only what runs there; --old and objects may be left out",
+    )  # fmt: skip
+    check.add_argument(
+        "--census", metavar="CENSUS", nargs="+", action="extend", default=[],
+        help=f"{RUNNING_HELP}: judge all objects, and count on how many hosts things are used",
+    )  # fmt: skip
     check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
@@ -169,9 +179,14 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
 
     usage = commands.add_parser(
         "usage", help="which packages, objects and programs use each kfunc, helper and hook",
-        description="Count who uses what; no kernel is needed. Evidence for those who decide what to keep.",
+        description="Count who uses what; no kernel is needed. With --running it counts hosts and running programs, "
+        "joined to the objects. Evidence for those who decide what to keep.",
     )  # fmt: skip
-    usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="*", help="objects, packages, archives, folders")
+    add_running_option(usage)
+    usage.add_argument(
+        "--page", metavar="FILE", help="with --running: write a page of evidence to publish, as .html or .md"
+    )
     usage.add_argument(
         "--kind", action="append", metavar="KIND", default=[],
         help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
@@ -191,6 +206,7 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make = actions.add_parser("make", help="write a promise file")
     make.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    add_running_option(make, kernel=False)
     make.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
     make.set_defaults(run="promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")
@@ -243,6 +259,8 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     add_boot_options(asked)
     asked.set_defaults(run="knowledge:run_probe")
     actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
+
+    add_census_parser(commands)
 
     cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")

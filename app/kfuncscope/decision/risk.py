@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from kfuncscope.knowledge import knowledge
-from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.analysis import Analysis, CensusInfo
 from kfuncscope.model.rows import Row, rows
 from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
 
@@ -34,6 +34,7 @@ _TABLES = {
 }  # fmt: skip
 Since = Callable[[NeedKind, str], str | None]
 _Value = tuple[float | None, str]
+_NO_CENSUS = CensusInfo(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,27 @@ class _Users:
                 for finding in obj.findings:
                     self.needs[finding.kind, finding.name].add((obj.package, obj.object))
         self.objects = len(objects)
+        self.census = analysis.census
+        seen = analysis.census.uses if analysis.census else ()
+        self.hosts = {(use.kind, use.name): (use.hosts, use.programs) for use in seen}
+        self.runs_on = {(one.object, one.program): one.hosts for one in (analysis.census or _NO_CENSUS).programs}
+
+    def usage(self, row: Row) -> _Value:
+        """How widely the subject of a finding is used: on hosts where a census was given, else by objects."""
+        finding = row.finding
+        if self.census is not None and self.census.hosts:
+            return self._on_hosts(finding, self.census.hosts, self.runs_on.get((row.object, row.program), 0))
+        return _usage(self.needs.get((finding.kind, finding.name), set()), self.objects)
+
+    def _on_hosts(self, finding: Finding, hosts: int, of_program: int) -> _Value:
+        """Of a field no census tells who reads it: then it is as widely used as the program that was found to."""
+        used, running = self.hosts.get((finding.kind, finding.name), (0, 0))
+        value = math.log2(1 + max(used, of_program)) / math.log2(1 + hosts)
+        if used >= of_program:
+            said = f"used on {used} of {hosts} hosts of the census, by {running} running programs"
+        else:
+            said = f"the program runs on {of_program} of {hosts} hosts of the census"
+        return min(1.0, value), said
 
     def _count(self, arch: str, object_: str, package: str, program: str) -> None:
         for subject in ((arch, object_, program), (arch, object_), (package,), (arch,)):
@@ -127,9 +149,8 @@ class _Users:
 def _score(row: Row, weights: Mapping[str, float], users: _Users, since: Since | None) -> Score:
     finding = row.finding
     base = SEVERITY_WEIGHT[finding.verdict] * CONFIDENCE_WEIGHT[finding.confidence]
-    used_by = users.needs.get((finding.kind, finding.name), set())
     values: dict[str, _Value] = {
-        "usage": _usage(used_by, users.objects),
+        "usage": users.usage(row),
         "age": _age(finding, since, row.new),
         "alternative": _alternative(finding),
         "support": _support(finding),

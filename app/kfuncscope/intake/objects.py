@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kfuncscope.errors import InputError
-from kfuncscope.intake.scan import Found, scan_file
+from kfuncscope.intake.bpftrace import as_object, is_script
+from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
 from kfuncscope.storage.files import ObjectFile, Place, Problem
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, shown
@@ -37,8 +38,8 @@ def object_files(
 ) -> tuple[list[ObjectFile], list[Problem]]:
     """The BPF objects in ``paths``, sorted by name, and what could not be read.
 
-    A path is an object, a program or library with objects inside, a package or archive, each also compressed, or a
-    folder of these, read recursively. Equal objects are one ObjectFile with all their places.
+    A path is an object, a program or library with objects inside, a bpftrace script (``.bt``), a package or archive,
+    each also compressed, or a folder of these, read recursively. Equal objects are one ObjectFile with all places.
     """
     problems: list[Problem] = []
     empty = dict.fromkeys(map(Path, paths))  # what was named, unlike a file of a folder, is meant to hold something
@@ -57,8 +58,13 @@ def object_files(
         elif not found.problems and path != given and path.name.endswith(_OBJECT_NAME):
             problems.append(Problem(shown(path), "named like a BPF object, but no BPF object was found in it"))
         for item in found.objects:
-            digest = hashlib.sha256(item.data).hexdigest()
-            one = objects.setdefault(digest, _Object(item.data))
+            try:
+                data = _object_of(item)
+            except InputError as error:
+                problems.append(Problem(error.source, error.reason, error.offset))
+                continue
+            digest = hashlib.sha256(data).hexdigest()
+            one = objects.setdefault(digest, _Object(data))
             one.places.setdefault(item.place, item.name)
             one.given[shown(given)] = None
     if progress:
@@ -68,6 +74,14 @@ def object_files(
         Problem(shown(p), "no BPF object was found in it") for p in empty if not any(t.is_relative_to(p) for t in told)
     ]
     return _named(objects), sorted(set(problems), key=lambda p: (p.path, p.offset or 0, p.reason))
+
+
+def _object_of(item: FoundObject) -> bytes:
+    """The object's bytes; those of a script as bpftrace compiles it, or with its hooks alone."""
+    if is_bpf(item.data) or not is_script(item.place.path, item.data):
+        return item.data
+    package = f"{item.place.package}: " if item.place.package else ""
+    return as_object(item.data, f"{package}{item.place.path}")
 
 
 def _files_below(

@@ -15,11 +15,12 @@ from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detec
 from kfuncscope.containers.stream import Budget
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError
+from kfuncscope.intake.bpftrace import is_script
 from kfuncscope.storage.cache import Cache, default_cache
 from kfuncscope.storage.files import Place, Problem
 from kfuncscope.storage.read import input_of, read_file, shown
 
-VERSION = 1
+VERSION = 2
 """Part of the cache key; raised whenever what is found or stored changes."""
 
 _OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
@@ -28,7 +29,7 @@ _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """One object: its bytes, its place, and a short name for it."""
+    """One object: its bytes, or the text of a bpftrace script, its place, and a short name for it."""
 
     data: bytes
     place: Place
@@ -76,8 +77,8 @@ def is_bpf(data: bytes) -> bool:
 
 
 def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:
-    """Add ``data`` if it is an object as a whole, else what can be carved out of it."""
-    if is_bpf(data):
+    """Add ``data`` if it is an object, or a script of bpftrace, as a whole; else what can be carved out of it."""
+    if is_bpf(data) or is_script(place.path, data):
         # Taken whole even when it is damaged, so that its reader can tell what is wrong with it.
         found.objects.append(FoundObject(data, place, name))
         return

@@ -7,6 +7,7 @@ next newer release's (R-11, last table); ``Knowledge.borrowed_for`` says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -204,6 +205,21 @@ class Knowledge:
         table = self._read("uapi")
         return {name: tuple(rows) for name, rows in table.items() if name != "provenance"}
 
+    def numbered(self, enum: str) -> dict[int, str]:
+        """A uapi enum by number, as its entries count (``NAME``, ``NAME = OTHER`` or a number); of several names of a
+        number the first. The kernel's own ends of enums (``__MAX_…``) are left out."""
+        found: dict[int, str] = {}
+        values: dict[str, int] = {}
+        number = 0
+        for entry in self.uapi[enum]:
+            name, _, value = (part.strip() for part in entry.partition("="))
+            number = values.get(value, _c_number(value, number))
+            values[name] = number
+            if not name.startswith("__"):
+                found.setdefault(number, name)
+            number += 1
+        return found
+
     @cached_property
     def sec_defs(self) -> tuple[tuple[str, str, str, frozenset[str]], ...]:
         """libbpf's section table in its order (R-2.3): pattern, program type, attach type, flags."""
@@ -339,3 +355,9 @@ def first_release(kind: str, name: str) -> str | None:
 def presence(name: str) -> tuple[str, ...]:
     """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
     return tuple(common_table("kfunc_presence")["kfuncs"].get(name, ()))
+
+
+def _c_number(text: str, otherwise: int) -> int:
+    """A number as C writes it, also shifted; ``otherwise`` where it is something else."""
+    found = re.fullmatch(r"(\d+)(?:U?L*)?(?:\s*<<\s*(\d+))?", text)
+    return int(found[1]) << int(found[2] or 0) if found else otherwise

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from kfuncscope.model.proof import Proof
-from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict, worst
+from kfuncscope.model.verdict import Finding, NeedKind, ObjectVerdict, Verdict, worst
 from kfuncscope.storage.files import Input, Place, Problem
 
 
@@ -61,10 +61,49 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class HostUse:
+    """One thing that kernels provide, and on how many hosts how many running programs use it."""
+
+    kind: NeedKind
+    name: str
+    hosts: int
+    programs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunsOn:
+    """A program of an analysed object that runs on hosts; ``join`` says how it was recognised there."""
+
+    object: str
+    program: str
+    hosts: int
+    running: int
+    join: str
+
+
+@dataclass(frozen=True, slots=True)
+class CensusInfo:
+    """What a census says about an analysis: hosts, running programs by the kind of their join (exact, likely, kernel
+    only), what they use, and where the programs of the analysed objects run. ``partly`` counts those of which
+    something could not be seen; ``notes`` say what limits the whole."""
+
+    hosts: int
+    running: int
+    exact: int
+    likely: int
+    kernel_only: int
+    partly: int
+    uses: tuple[HostUse, ...] = ()
+    programs: tuple[RunsOn, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything one run found. ``whatif`` lists the hypothetical changes that are in it; empty for a real result.
 
     ``proof`` holds what the kernels themselves answered, where they were booted.
+    ``census`` is there where one was given: how widely things are used is then counted on hosts.
     """
 
     version: str
@@ -73,6 +112,7 @@ class Analysis:
     problems: tuple[Problem, ...] = ()
     whatif: tuple[str, ...] = ()
     proof: tuple[Proof, ...] = ()
+    census: CensusInfo | None = None
 
     @property
     def verdict(self) -> Verdict:

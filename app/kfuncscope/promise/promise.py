@@ -8,7 +8,7 @@ names as broken exactly what the analysis of the same objects calls broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from kfuncscope.bpf.object import BpfObject, Program, read_object
@@ -112,16 +112,26 @@ class Kept:
 
 
 def make(
-    files: Iterable[ObjectFile], kernel: Kernel, section_types: dict[str, str] | None = None
+    files: Iterable[ObjectFile],
+    kernel: Kernel,
+    section_types: dict[str, str] | None = None,
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[Promise, list[Problem]]:
-    """A promise of what the objects rely on from a kernel, and the objects that could not be read."""
+    """A promise of what the objects rely on from a kernel, and the objects that could not be read.
+
+    ``only``: object → programs; others are left alone. Without it every program counts.
+    """
     found: dict[Key, _Wanted] = {}
     parts: list[Part] = []
     left_out: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for file in files:
+        if only is not None and file.name not in only:
+            continue
         try:
             obj = read_object(file.data, file.name, section_types)
+            if only is not None:
+                obj.programs = [p for p in obj.programs if p.name in only[file.name]]
             part = _part(obj, file, kernel, found, left_out)
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))

@@ -47,7 +47,7 @@ def helper_names() -> dict[int, str]:
 def map_type_names() -> dict[str, str]:
     """Map type number as text → its name, from the newest kernel's enumeration."""
     newest = knowledge.for_release(knowledge.releases()[-1])
-    return {str(number): name for number, name in enumerate(newest.uapi["bpf_map_type"])}
+    return {str(number): name for number, name in newest.numbered("bpf_map_type").items()}
 
 
 def collect(

@@ -7,12 +7,14 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 
+from kfuncscope.cli.commands import census
 from kfuncscope.cli.conclude import conclude, decided
 from kfuncscope.cli.given import session
 from kfuncscope.cli.options import check_report_options, shard_of
 from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
 from kfuncscope.cli.part import check_part_options, part_of
 from kfuncscope.decision.gate import Decision, all_unchecked, decide
+from kfuncscope.errors import UsageError
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     shard = shard_of(arguments)
     progress = ProgressLine()
     try:
-        analysis = analyse(session(arguments), progress, arguments.workers, shard)
+        analysis = _analysis(arguments, progress, shard)
     finally:
         progress.end()
     if arguments.prove:
@@ -46,6 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print_analysis(analysis, decision, everything=arguments.all)
     return conclude(analysis, decision, arguments, found, shard)
+
+
+def _analysis(arguments: argparse.Namespace, progress: ProgressLine, shard: jsonform.Shard | None) -> Analysis:
+    """The analysis of what was given: of an upgrade, with a census beside it, or of what runs."""
+    if arguments.running:
+        if shard is not None or arguments.census or arguments.prove:
+            raise UsageError("--running", "goes with none of --shard, --census and --prove")
+        return census.check_running(arguments, progress)
+    if not arguments.old:
+        raise UsageError("--old", "needed, unless --running tells what runs on the old kernel")
+    found = analyse(session(arguments), progress, arguments.workers, shard)
+    return census.with_census(found, arguments, progress) if arguments.census else found
 
 
 def print_analysis(analysis: Analysis, decision: Decision | None = None, everything: bool = False) -> None:
@@ -66,6 +80,8 @@ def print_analysis(analysis: Analysis, decision: Decision | None = None, everyth
 
         for proof in analysis.proof:
             print_proof(proof, everything)
+    if analysis.census is not None:
+        print(census.on_hosts(analysis.census))
     _print_elsewhere(analysis)
     _print_unchecked(all_unchecked(analysis, decision))
     _print_decision(decision)

@@ -20,14 +20,34 @@ def run_make(args: argparse.Namespace) -> int:
     """The file, and on standard error what could not be promised."""
     kernel = _kernel(args.kernel)
     files, problems = object_files(args.objects)
-    made, more = promise.make(files, kernel)
+    only, unknown, unread = _running(args, kernel) if args.running else (None, [], [])
+    made, more = promise.make(files, kernel, only=only)
     out(promisefile.write(made), args.output)
     names = {file.name for file in files}
-    for program, why in made.left_out:
+    for program, why in (*made.left_out, *unknown):
         if program not in names:
             say(f"not promised: {clean(program)}: {clean(why)}")
     whole = [Problem(name, f"not promised: {why}") for name, why in made.left_out if name in names]
-    return tell([*kernel.problems, *kernel.modules.read_all(), *problems, *more, *whole])
+    return tell([*kernel.problems, *kernel.modules.read_all(), *problems, *more, *whole, *unread])
+
+
+def _running(
+    args: argparse.Namespace, kernel: Kernel
+) -> tuple[dict[str, set[str]], list[tuple[str, str]], list[Problem]]:
+    """The programs of objects that run on the hosts of a census; those without an object; what could not be read."""
+    from kfuncscope.census.count import user
+    from kfuncscope.cli.commands.census import opened
+
+    _, objects, joiner, listed, problems = opened(args.running, args.objects, [kernel])
+    found: dict[str, set[str]] = {}
+    unknown = []
+    for row in listed:
+        if row.joined.candidates:
+            best = row.joined.candidates[0]
+            found.setdefault(objects.files[best.object].name, set()).add(objects.program(best).name)
+        else:
+            unknown.append((user(row, joiner), "it runs, but no object was given that it could have come from"))
+    return found, unknown, problems
 
 
 def run_check(args: argparse.Namespace) -> int:
