@@ -16,14 +16,16 @@ from kfuncscope.storage.files import Input
 LARGEST = 4 << 30
 """Largest file that is read at all, in bytes."""
 
-_READ_WHOLE = 1 << 30
+READ_WHOLE = 1 << 30
+"""Largest file that is read into memory, in bytes."""
+
 _REMEMBERED = 4 << 20
 
 Progress = Callable[[int, int, str], None]
 """Told (done, total, label) as work goes on; it cancels by raising, and its exception goes through unchanged."""
 
 
-def read_file(path: Path, limit: int = _READ_WHOLE) -> bytes:
+def read_file(path: Path, limit: int = READ_WHOLE) -> bytes:
     """The bytes of a regular file. Raises InputError when it cannot be read or is larger than ``limit``."""
     try:
         # Asked before opening, because opening a FIFO would wait for a writer.
@@ -39,13 +41,21 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
     """The bytes of a file, or of a pipe as shells give for ``<(command)``; else as ``read_file``."""
     try:
         with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            if stat.S_ISREG(state.st_mode) and state.st_size > limit:
+                raise too_large(path, limit)
             # Files of /sys and /proc tell the size 0 or a page; so read one byte more than allowed and look.
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         raise InputError(shown(path), getattr(error, "strerror", "") or str(error)) from error
     if len(data) > limit:
-        raise InputError(shown(path), f"larger than the limit of {limit} bytes")
+        raise too_large(path, limit)
     return data
+
+
+def too_large(path: str | Path, limit: int) -> InputError:
+    """The error of a file over a limit."""
+    return InputError(shown(path), f"larger than the limit of {limit} bytes")
 
 
 def shown(path: str | Path) -> str:
@@ -68,7 +78,7 @@ def input_of(path: Path) -> Input:
         if not stat.S_ISREG(state.st_mode):
             raise InputError(shown(path), "not a regular file")
         if state.st_size > LARGEST:
-            raise InputError(shown(path), f"larger than the limit of {LARGEST} bytes")
+            raise too_large(path, LARGEST)
         if state.st_size <= _REMEMBERED:
             return Input(shown(path), file_digest(os.fspath(path)), state.st_size)
     except (OSError, ValueError) as error:
