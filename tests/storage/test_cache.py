@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
+import zstandard
 
+from kfuncscope.storage import cache as cache_module
 from kfuncscope.storage.cache import Cache, default_cache
 
 
@@ -112,13 +118,126 @@ def test_entries_and_clear(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_drafts_of_dead_processes_go_after_a_day(tmp_path: Path) -> None:
+def test_drafts_of_dead_processes_go_with_the_next_entry(tmp_path: Path) -> None:
+    """A living process has its draft locked."""
+    cache = Cache(tmp_path)
+    living = cache.writer("b")
+    (tmp_path / "draft-dead").write_bytes(b"x")
+    cache.put("a", b"a")
+    assert len(list(tmp_path.glob("draft-*"))) == 1
+    living.close({})
+    assert list(tmp_path.glob("draft-*")) == []
+    assert {entry.key for entry in cache.entries()} == {"a", "b"}
+
+
+def test_without_locks_drafts_go_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", flock)
     cache = Cache(tmp_path)
     for name, age in (("draft-old", 90_000), ("draft-new", 10)):
         (tmp_path / name).write_bytes(b"x")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     cache.put("a", b"a")
     assert [p.name for p in tmp_path.glob("draft-*")] == ["draft-new"]
+    monkeypatch.setattr("kfuncscope.storage.cache._PATIENCE", 0.01)
+    cache.merge("pack", {"x": b"1"}, 5)
+    found = cache.pack("pack")
+    assert found is not None and found.read("x") == b"1"
+
+
+def test_parts_are_merged_and_the_newest_stay(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.merge("key", {"a": b"1", "b": b"2"}, 3)
+    cache.merge("key", {"a": b"3", "c": b"4" * 1000}, 3)
+    pack = cache.pack("key")
+    assert pack is not None and pack.read_all(pack.names()) == {"b": b"2", "a": b"3", "c": b"4" * 1000}
+    cache.merge("key", {"d": b""}, 3)
+    pack = cache.pack("key")
+    assert pack is not None and pack.read_all(pack.names()) == {"a": b"3", "c": b"4" * 1000, "d": b""}
+    cache.merge("key", {str(n): b"x" for n in range(5)}, 3)
+    pack = cache.pack("key")
+    assert pack is not None and pack.names() == [str(n) for n in range(5)]
+
+
+def test_a_damaged_pack_is_merged_without_what_it_held(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.merge("key", {"a": b"1" * 500}, 9)
+    (path,) = files(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[18] ^= 1  # in the part: the table at the end is sound
+    path.write_bytes(data)
+    Cache(tmp_path).merge("key", {"b": b"2"}, 9)
+    pack = cache.pack("key")
+    assert pack is not None and pack.read("b") == b"2" and pack.names() == ["b"]
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])
+def test_a_folder_that_others_can_write_is_not_used(
+    mode: int, own_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They could write verdicts into it. It is named, with what to do, and nothing in it is read."""
+    from kfuncscope.cli.main import main
+
+    default_cache().put("key", b"planted")
+    own_cache.chmod(mode)
+    cache_module._cache_at.cache_clear()
+    assert default_cache().root != own_cache and default_cache().get("key") is None
+    assert main(["cache"]) == 0
+    told = capsys.readouterr()
+    assert "can be written by others" in told.out and f"chmod 700 {own_cache}" in told.out
+    assert f"cache {own_cache} is not used: it can be written by others" in told.err
+    own_cache.chmod(0o755)
+    cache_module._cache_at.cache_clear()
+    assert default_cache().get("key") == b"planted"
+
+
+def test_a_folder_of_another_user_is_not_used(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    default_cache().put("key", b"planted")
+    cache_module._cache_at.cache_clear()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert default_cache().get("key") is None
+    assert cache_module.refusal(own_cache) == "belongs to another user"
+
+
+def test_the_folder_is_made_for_its_user_alone(own_cache: Path) -> None:
+    before = os.umask(0)
+    try:
+        default_cache().put("key", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(own_cache.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) for p in own_cache.iterdir()} == {0o600}
+
+
+def test_an_entry_that_claims_gigabytes_costs_nothing(tmp_path: Path) -> None:
+    """A frame's own header says how much room its content takes."""
+    cache = Cache(tmp_path)
+    huge = zstandard.ZstdCompressor().compress(b"x" * 100)
+    huge = b"\x28\xb5\x2f\xfd\xe0" + (1 << 45).to_bytes(8, "little") + huge[6:]
+    writer = cache.writer("key")
+    writer.take("", huge, cache_module._Slot(0, len(huge), 1 << 45, zlib.crc32(huge), True))
+    writer.close({})
+    assert cache.get("key") is None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [{"meta": [], "parts": []}, {"meta": {}, "parts": [["", 1]]}, {"meta": {}, "parts": [["", -1, 1, 1, 1, 1]]},
+     {"meta": {}, "parts": [["", "a", 1, 1, 1, 1]]}, {"meta": {}, "parts": [[1, 1, 1, 1, 1, 1]]}, {"meta": {}},
+     {"parts": {"a": 1}, "meta": {}}, [], "text", {"meta": {}, "parts": [["", 1e99, 1, 1, 1, 1]]}],
+    ids=str,
+)  # fmt: skip
+def test_a_table_of_another_form_is_no_entry(table: object, tmp_path: Path) -> None:
+    """Sound by its checksum, as one that somebody else wrote."""
+    packed = zstandard.ZstdCompressor().compress(json.dumps(table).encode())
+    head = b"kfscope1" + struct.pack("<I", 3) + b"key"
+    foot = struct.pack("<QII8s", len(head), len(packed), zlib.crc32(packed), b"kfscope1")
+    cache = Cache(tmp_path)
+    cache._path("key").write_bytes(head + packed + foot)
+    assert cache.get("key") is None
+    assert files(tmp_path) == []
 
 
 _WRITER = """

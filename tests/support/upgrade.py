@@ -17,7 +17,8 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import KernelInfo, ObjectInfo
 from kfuncscope.model.verdict import Finding, ObjectVerdict
 from kfuncscope.storage.files import Input, ObjectFile, Place, Problem
-from kfuncscope.upgrade.analyse import Pair, judge_pair, kernel_info
+from kfuncscope.upgrade.analyse import Pair, judge_pair
+from kfuncscope.upgrade.known import kernel_info
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
     FIELD_EXISTS,

@@ -8,7 +8,7 @@ What a blob holds was checked when it was opened: every id and name that a type 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -34,9 +34,14 @@ __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "e
 
 
 class Blob:
-    """A parsed BTF blob. ``source`` names it in errors. Type 0 is void and belongs to no blob."""
+    """A parsed BTF blob. ``source`` names it in errors. Type 0 is void and belongs to no blob.
 
-    def __init__(self, data: bytes, source: str = "BTF", base: Blob | None = None) -> None:
+    ``known`` is what ``derived`` gave of these very bytes; it saves walking and checking them once more.
+    """
+
+    def __init__(
+        self, data: bytes, source: str = "BTF", base: Blob | None = None, known: Mapping[str, bytes] | None = None
+    ) -> None:
         self.source = source
         self.base: Blob | None = base
         self.data = data
@@ -50,11 +55,13 @@ class Blob:
         self._strings = Strings(data[start:end], base.str_end if base else 0)
         self._strings.check(source, start, split=base is not None)
         self.str_end: int = self._strings.end
-        columns = read_columns(data, header, source)
+        starts = np.frombuffer(known["starts"], "<i4") if known and "starts" in known else None
+        columns = read_columns(data, header, source, starts)
         self.end_id: int = self.start_id + len(columns.starts)
         if self.end_id - 1 > MAX_TYPE:
             raise BtfError(source, f"{self.end_id - 1} types are more than the format allows ({MAX_TYPE})")
-        Checker(columns, header, source, self.start_id, self.str_end).check()
+        if starts is None or columns.starts is not starts:
+            Checker(columns, header, source, self.start_id, self.str_end).check()
         self.columns = columns
         # Plain buffers: reading one number from them is several times quicker than from a numpy array.
         self._kinds = columns.kinds.tobytes()
@@ -64,6 +71,7 @@ class Blob:
         self._info = columns.info.data
         self._third = columns.third.data
         self._index: NameIndex | None = None
+        self._known = known
         self._own_found: dict[tuple[str, Kind | None], list[int]] = {}
         self._text: dict[int, str] = {0: ""}
         self._members: dict[int, tuple[Member, ...]] = {}
@@ -197,18 +205,26 @@ class Blob:
         found = self._own_found.get((name, kind))
         if found is None:
             if kind is None:
-                if self._index is None:
-                    sections, blob = [self._strings], self.base
-                    while blob is not None:
-                        sections.insert(0, blob._strings)
-                        blob = blob.base
-                    self._index = NameIndex(self.columns.names, sections)
                 start = self.start_id
-                found = [start + i for i in self._index.find(name.encode("utf-8", "surrogateescape"))]
+                found = [start + i for i in self._name_index.find(name.encode("utf-8", "surrogateescape"))]
             else:
                 found = [i for i in self._found(name, None) if self.kind(i) == kind]
             self._own_found[name, kind] = found
         return found
+
+    @property
+    def _name_index(self) -> NameIndex:
+        if self._index is None:
+            sections, blob = [self._strings], self.base
+            while blob is not None:
+                sections.insert(0, blob._strings)
+                blob = blob.base
+            self._index, self._known = NameIndex(self.columns.names, sections, self._known), None
+        return self._index
+
+    def derived(self) -> dict[str, bytes]:
+        """What took long to find out, as bytes by name, for the next opening of the same bytes on the same base."""
+        return {"starts": self.columns.starts.astype("<i4").tobytes(), **self._name_index.parts()}
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""

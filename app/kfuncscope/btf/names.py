@@ -8,6 +8,8 @@ are found like any other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -84,11 +86,42 @@ def key(text: bytes) -> int:
     return (first * _FIRST + last * _LAST + len(text) * _LENGTH) & _MASK
 
 
+_PARTS = {"order": "<i4", "groups": "<i4", "offsets": "<i4", "by_key": "<i4", "keys": "<u8"}
+
+
 class NameIndex:
     """From a name to the indexes (ids less the first id) of one blob's types. ``sections`` are base first."""
 
-    def __init__(self, names: npt.NDArray[np.uint32], sections: list[Strings]) -> None:
+    def __init__(
+        self, names: npt.NDArray[np.uint32], sections: list[Strings], known: Mapping[str, bytes] | None = None
+    ) -> None:
         self._sections = sections
+        self._crowds: dict[int, dict[bytes, list[int]]] = {}
+        if known is None or not self._take(known, len(names)):
+            self._make(names)
+
+    def parts(self) -> dict[str, bytes]:
+        """The index as bytes, from which the next reading of the same blob makes it again."""
+        return {name: getattr(self, f"_{name}").astype(kind).tobytes() for name, kind in _PARTS.items()}
+
+    def _take(self, known: Mapping[str, bytes], count: int) -> bool:
+        """Take the index from its bytes; False where they are not one of ``count`` types and these strings."""
+        try:
+            arrays = {name: np.frombuffer(known[name], kind) for name, kind in _PARTS.items()}
+        except (KeyError, ValueError):
+            return False
+        order, groups, offsets, by_key = (arrays[name] for name in ("order", "groups", "offsets", "by_key"))
+        bounds = ((order, count), (groups, len(order) + 1), (offsets, self._sections[-1].end), (by_key, len(offsets)))
+        if not len(offsets) == len(groups) - 1 == len(by_key) == len(arrays["keys"]):
+            return False
+        if any(len(a) and not 0 <= int(a.min()) <= int(a.max()) < end for a, end in bounds):
+            return False
+        for name, array in arrays.items():
+            setattr(self, f"_{name}", array)
+        return True
+
+    def _make(self, names: npt.NDArray[np.uint32]) -> None:
+        sections = self._sections
         order = np.argsort(names, kind="stable")
         column = names[order]
         anonymous = int(np.searchsorted(column, 1))
@@ -102,7 +135,6 @@ class NameIndex:
         keys = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
         self._by_key = np.argsort(keys)
         self._keys = keys[self._by_key]
-        self._crowds: dict[int, dict[bytes, list[int]]] = {}
 
     def find(self, text: bytes) -> list[int]:
         """Indexes of the types with this name, ascending."""

@@ -59,20 +59,41 @@ class Columns:
     kinds: npt.NDArray[np.uint8]
 
 
-def read_columns(data: bytes, header: Header, source: str) -> Columns:
-    """Find all records of the type section; BtfError where they do not fill it exactly."""
+def read_columns(data: bytes, header: Header, source: str, starts: npt.NDArray[np.int32] | None = None) -> Columns:
+    """Find all records of the type section; BtfError where they do not fill it exactly.
+
+    ``starts`` are the records' first words as an earlier reading found them; they are followed up, not believed.
+    """
     start, end = header.types
     words = np.frombuffer(data, dtype=header.endian + "u4", offset=start, count=(end - start) // 4)
     if (header.endian == "<") != (sys.byteorder == "little") or not words.flags.aligned:
         words = words.astype(np.uint32)  # a header of odd length leaves words that no memoryview reads
     if len(words) > MAX_WORDS:
         raise BtfError(source, f"{end - start} bytes of types are more than any kernel has", start)
-    starts = _record_starts(words, *record_words(data, header, source)) if len(words) > FEW_WORDS else None
+    sizes = record_words(data, header, source)
+    if starts is not None and not _fills(words, starts, *sizes):
+        starts = None
+    if starts is None and len(words) > FEW_WORDS:
+        starts = _record_starts(words, *sizes)
     if starts is None:
         starts = _walk(words, data, header, source)
     info = words[starts + 1]
     kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
     return Columns(words, starts, words[starts], info, words[starts + 2], kinds)
+
+
+def _fills(words: Words, starts: npt.NDArray[np.int32], fixed: list[int], per: list[int]) -> bool:
+    """Whether records that begin at these words are of known kinds, follow each other and fill the section exactly."""
+    n = len(words)
+    if not len(starts) or starts[0] != 0 or starts.min() < 0 or starts.max() > n - 3:
+        return False
+    info = words[starts + 1]
+    kinds = (info >> 24) & KIND_MASK
+    size = np.array(fixed, dtype=np.int64)[kinds]
+    if size.min() < 0:
+        return False
+    ends = starts + 3 + size + np.array(per, dtype=np.int64)[kinds] * (info & VLEN_MASK)
+    return bool(ends[-1] == n and (ends[:-1] == starts[1:]).all())
 
 
 def _following(words: Words, fixed: list[int], per: list[int]) -> npt.NDArray[np.int32]:

@@ -41,7 +41,7 @@ from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Message
 from kfuncscope.rules.problem import Problem as Fault
 from kfuncscope.storage.files import Problem
-from kfuncscope.upgrade.analyse import kernel_info
+from kfuncscope.upgrade.known import kernel_info
 
 # Sections whose programs loaders often attach to something else than the section says.
 RETARGETED = frozenset(

@@ -19,6 +19,7 @@ from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError, each
+from kfuncscope.storage.cache import refused
 
 _FORM = "form of the output (default table)"
 
@@ -293,6 +294,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _refuse_empty(arguments)
         code = _carried_out(arguments)
+        for line in refused():
+            say(f"kfuncscope: {clean(line)}")
         sys.stdout.flush()
         return code
     except InputError as error:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.stream import Budget, Stream
+from kfuncscope.containers.stream import SMALL, Budget, Stream
 from kfuncscope.containers.tar import TarEntry, read_cpio, read_tar
 from kfuncscope.containers.xzblocks import decode_blocks, find_blocks
 from kfuncscope.errors import ArchiveError
@@ -97,7 +97,19 @@ def _members(entries: Iterator[TarEntry], budget: Budget) -> Iterator[Member]:
         budget.enter(entry.name, entry.size)
         path = safe_path(entry.name, budget.source)
         if entry.regular and path:
-            yield Member(path, entry.size, entry.read)
+            yield Member(path, entry.size, _Admitted(entry, budget))
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """Reads an entry for which there is room."""
+
+    entry: TarEntry
+    budget: Budget
+
+    def __call__(self) -> bytes:
+        self.budget.admit(self.entry.name, self.entry.size)
+        return self.entry.read()
 
 
 class _Part(io.RawIOBase):
@@ -157,7 +169,8 @@ def _ar(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, int, int]]:
 def _tar_part(file: BinaryIO, start: int, size: int, budget: Budget) -> Iterator[TarEntry]:
     file.seek(start)
     kind = detect(file.read(min(HEAD, size)))
-    if kind is Kind.XZ and (blocks := find_blocks(file, start, size)):
+    # Blocks side by side take memory each; a small package is quickly read without.
+    if kind is Kind.XZ and budget.compressed > SMALL and (blocks := find_blocks(file, start, size)):
         return read_tar(Stream(file, kind, budget, decode_blocks(file, start, blocks)), budget)
     return read_tar(Stream(_part(file, start, size), kind, budget), budget)
 
@@ -166,6 +179,7 @@ def _control(entries: Iterator[TarEntry], budget: Budget) -> Package:
     for entry in entries:
         if safe_path(entry.name, budget.source) == "control" and entry.regular:
             budget.enter(entry.name, entry.size)
+            budget.admit(entry.name, entry.size)
             text = entry.read()[: 1 << 20].decode("utf-8", "replace")
             pairs = (line.partition(":") for line in text.splitlines() if not line.startswith((" ", "\t")))
             fields = {key.strip().lower(): value.strip() for key, _, value in pairs}
@@ -210,14 +224,24 @@ def _rpm_header(file: BinaryIO, budget: Budget) -> dict[int, tuple[str, ...]]:
     tags: dict[int, tuple[str, ...]] = {}
     for row in range(count):
         tag, kind, offset, length = struct.unpack_from(">IIII", index, 16 * row)
-        if kind in (6, 8, 9) and offset < size and tag in (_NAME, _VERSION, _RELEASE, _ARCH, _REQUIRES):
+        # Once each: 65,000 rows that all point to one store of megabytes would be cut out of it one by one.
+        wanted = tag in (_NAME, _VERSION, _RELEASE, _ARCH, _REQUIRES) and tag not in tags
+        if kind in (6, 8, 9) and offset < size and wanted:
             most = min(length, _MOST_REQUIRES) if tag == _REQUIRES else 1
             texts = store[offset:].split(b"\0", most)[:most]
             tags[tag] = tuple(text.decode("utf-8", "replace") for text in texts)
     return tags
 
 
+_ZIP_ROW = b"PK\1\2"
+_MOST_IN_ZIP = 60_000  # each takes a kilobyte before the first is read
+_ZIP_STEP = 1 << 20
+_UNBOUNDED_STEP = 4096  # zipfile's decoders of bzip2 and lzma give all that they make of what they read
+
+
 def _zip(file: BinaryIO, budget: Budget) -> Iterator[Member]:
+    if _rows(file) > _MOST_IN_ZIP:
+        raise ArchiveError(budget.source, f"holds more than {_MOST_IN_ZIP} files")
     try:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
@@ -232,6 +256,17 @@ def _zip(file: BinaryIO, budget: Budget) -> Iterator[Member]:
         raise ArchiveError(budget.source, f"damaged zip archive: {error}") from error
 
 
+def _rows(file: BinaryIO) -> int:
+    """How many rows the table of a zip file has at most: told from their marks, before it is read into memory."""
+    count, before = 0, b""
+    file.seek(0)
+    while piece := file.read(_ZIP_STEP):
+        count += (before + piece).count(_ZIP_ROW)
+        before = piece[-len(_ZIP_ROW) + 1 :]
+    file.seek(0)
+    return count
+
+
 @dataclass(frozen=True, slots=True)
 class _ZipReader:
     archive: zipfile.ZipFile
@@ -239,12 +274,19 @@ class _ZipReader:
     budget: Budget
 
     def __call__(self) -> bytes:
+        info, out = self.info, io.BytesIO()
+        self.budget.admit(info.filename, info.file_size)
+        bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        step = _ZIP_STEP if bounded else _UNBOUNDED_STEP
         try:
-            with self.archive.open(self.info) as file:
-                data = file.read(self.info.file_size + 1)
+            with self.archive.open(info) as file:
+                while out.tell() <= info.file_size and (piece := file.read(step)):
+                    self.budget.spend(len(piece))
+                    out.write(piece)
+        except ArchiveError:
+            raise
         except Exception as error:  # whatever zipfile and its decoders raise
-            raise ArchiveError(self.budget.source, f"damaged zip member {self.info.filename}: {error}") from error
-        self.budget.spend(len(data))
-        if len(data) != self.info.file_size:
-            raise ArchiveError(self.budget.source, f"{self.info.filename} is not of the size that the archive says")
-        return data
+            raise ArchiveError(self.budget.source, f"damaged zip member {info.filename}: {error}") from error
+        if out.tell() != info.file_size:
+            raise ArchiveError(self.budget.source, f"{info.filename} is not of the size that the archive says")
+        return out.getvalue()

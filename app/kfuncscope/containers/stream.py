@@ -20,6 +20,14 @@ from kfuncscope.errors import ArchiveError
 
 XZ_MEMORY = 256 << 20
 ZSTD_WINDOW = 128 << 20
+SMALL = 10 << 20
+"""Files of up to so many bytes must not cost more than 300 MB of memory, whatever they say of themselves."""
+
+_SMALL_ROOM = 112 << 20
+_LARGEST_ROOM = 1 << 30
+_PER_BYTE = 24
+_SMALL_XZ_MEMORY = 80 << 20  # as xz -9 needs it
+_SMALL_WINDOW = 64 << 20
 _STEP = 1 << 20
 DAMAGE = (
     lzma.LZMAError,
@@ -35,22 +43,53 @@ DAMAGE = (
 """What the decoders raise on damaged data."""
 
 
+class TooLargeError(ArchiveError):
+    """A member for which there is no room; the others can still be read."""
+
+
+def room(compressed: int) -> int:
+    """Most bytes that a file of so many compressed bytes may take in memory at once when it is unpacked.
+
+    What is shipped becomes at most some ten times larger; 24 times is allowed beyond the first megabytes.
+    """
+    return min(_LARGEST_ROOM, max(_SMALL_ROOM, _PER_BYTE * (compressed - (SMALL >> 1))))
+
+
 @dataclass(slots=True)
 class Budget:
     """What one file may turn into, with everything nested in it: bytes, their ratio to the file, members, depth.
 
-    A ratio is only held against it above 64 MB: small files of zeros are no bombs.
+    Only above 64 MB does the ratio count: small files of zeros are harmless. ``held`` are the bytes that stay in
+    memory, of objects that were found and of archives whose members are being read; ``member`` is how many there may
+    be together with the member that is read.
     """
 
     source: str
     compressed: int
     total: int = 12 << 30
-    member: int = 1 << 30
+    member: int = 0
     ratio: int = 250
     members: int = 500_000
     depth: int = 4
+    held: int = 0
     _bytes: int = 0
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.member = self.member or room(self.compressed)
+
+    def hold(self, size: int) -> None:
+        """Count bytes that stay in memory. Raises ArchiveError over the limits."""
+        self.held += size
+        if self.held > self.member:
+            raise ArchiveError(
+                self.source,
+                f"what is in it takes more than {self.member} bytes of memory; unpack it and give the files",
+            )
+
+    def left(self) -> int:
+        """How many more bytes there is room for."""
+        return max(0, self.member - self.held)
 
     def spend(self, size: int) -> None:
         """Count uncompressed bytes. Raises ArchiveError over the limits."""
@@ -65,18 +104,26 @@ class Budget:
         self._count += 1
         if self._count > self.members:
             raise ArchiveError(self.source, f"holds more than {self.members} files")
-        if size > self.member:
-            raise ArchiveError(self.source, f"{name} is larger than the limit of {self.member} bytes")
+        if size > _LARGEST_ROOM:
+            raise ArchiveError(self.source, f"{name} is larger than the limit of {_LARGEST_ROOM} bytes")
 
-    def nested(self, source: str) -> Budget:
-        """The same account one level deeper. Raises ArchiveError when that is too deep."""
+    def admit(self, name: str, size: int) -> None:
+        """Make sure that a member can be read into memory. Raises ArchiveError over the limits."""
+        if size > self.left():
+            why = f"too large for an archive of {self.compressed} bytes: {size} bytes, {self.left()} allowed"
+            raise TooLargeError(f"{self.source}:{name}", why)
+
+    def nested(self, source: str, size: int) -> Budget:
+        """The same account one level deeper, in an archive of ``size`` bytes. Raises ArchiveError over the limits."""
         if self.depth <= 0:
             raise ArchiveError(source, "archives nested too deeply")
+        self.hold(size)
         self.depth -= 1
         return self
 
-    def leave(self) -> None:
+    def leave(self, size: int) -> None:
         """Come back from ``nested``."""
+        self.held -= size
         self.depth += 1
 
 
@@ -111,13 +158,24 @@ class _Gzip:
         return out
 
 
-STEPPERS: dict[Kind, Callable[[], _Stepper]] = {
-    Kind.XZ: lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
-    Kind.LZMA: lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
-    Kind.GZIP: _Gzip,
-    Kind.BZIP2: bz2.BZ2Decompressor,
-    Kind.LZ4: lz4.frame.LZ4FrameDecompressor,
+STEPPERS: dict[Kind, Callable[[int], _Stepper]] = {
+    Kind.XZ: lambda memory: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory),
+    Kind.LZMA: lambda memory: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=memory),
+    Kind.GZIP: lambda memory: _Gzip(),
+    Kind.BZIP2: lambda memory: bz2.BZ2Decompressor(),
+    Kind.LZ4: lambda memory: lz4.frame.LZ4FrameDecompressor(),
 }
+"""Decoders by kind, each made with the memory that it may take."""
+
+
+def xz_memory(compressed: int) -> int:
+    """How much memory the decoder of so many bytes may take: of large ones any that xz itself asks for."""
+    return _SMALL_XZ_MEMORY if compressed <= SMALL else XZ_MEMORY
+
+
+def zstd_window(compressed: int) -> int:
+    """How far back zstd data of so many bytes may reach."""
+    return _SMALL_WINDOW if compressed <= SMALL else ZSTD_WINDOW
 
 
 class Stream:
@@ -137,10 +195,10 @@ class Stream:
         self._pending = b""
         self._zstd = None
         if kind is Kind.ZSTD:
-            context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+            context = zstandard.ZstdDecompressor(max_window_size=zstd_window(budget.compressed))
             self._zstd = context.stream_reader(file, read_across_frames=True, read_size=_STEP, closefd=False)
         elif kind in STEPPERS:
-            self._decoder = STEPPERS[kind]()
+            self._decoder = STEPPERS[kind](xz_memory(budget.compressed))
 
     def read(self, size: int) -> bytes:
         """``size`` bytes, fewer only at the end. Raises ArchiveError on damaged data and over the limits."""
@@ -195,7 +253,8 @@ class Stream:
                 rest = (self._decoder.unused_data or b"").lstrip(b"\0") or self._file.read(_STEP).lstrip(b"\0")
                 if not rest or detect(rest[:HEAD]) is not self._kind:
                     return b""
-                self._decoder, self._pending = STEPPERS[self._kind](), rest
+                self._decoder = STEPPERS[self._kind](xz_memory(self._budget.compressed))
+                self._pending = rest
             piece = self._decoder.decompress(self._pending, _STEP)
             self._pending = b""
             if piece or self._decoder.eof:

@@ -13,7 +13,7 @@ import lz4.frame
 import zstandard
 
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.stream import DAMAGE, STEPPERS, ZSTD_WINDOW
+from kfuncscope.containers.stream import DAMAGE, STEPPERS, room, xz_memory, zstd_window
 from kfuncscope.errors import ArchiveError
 
 LIMIT = 768 << 20
@@ -51,7 +51,7 @@ def _stepped(data: bytes | memoryview, kind: Kind, source: str, limit: int, tail
     # BytesIO hands its buffer over without a copy, which a list of pieces would need at the end.
     out = io.BytesIO()
     while True:
-        decoder = STEPPERS[kind]()
+        decoder = STEPPERS[kind](xz_memory(len(data)))
         rest = data
         while not decoder.eof:
             piece = decoder.decompress(rest, min(_STEP * 16, limit + 1 - out.tell()))
@@ -83,7 +83,7 @@ def _zstd(data: bytes | memoryview, source: str, limit: int, tail: bool) -> byte
         if tail:
             break
     out = io.BytesIO()
-    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+    decoder = zstandard.ZstdDecompressor(max_window_size=zstd_window(len(data)))
     with decoder.stream_reader(io.BytesIO(memoryview(data)[:at]), read_across_frames=True) as reader:
         while piece := reader.read(_STEP * 4):
             out.write(piece)
@@ -142,9 +142,9 @@ def _lz4_legacy(data: bytes | memoryview, source: str, limit: int) -> bytes:
 def peel(data: bytes, source: str, limit: int = LIMIT) -> bytes:
     """Take off every layer of compression, or return ``data`` as it is when it is not compressed.
 
-    What becomes more than 250 times as large (and over 64 MB) is taken for a bomb, as in archives.
+    What becomes larger than ``room`` is taken for a bomb, as in archives.
     """
-    limit = min(limit, (64 << 20) + 250 * len(data))
+    limit = min(limit, room(len(data)))
     for _ in range(_LAYERS):
         kind = detect(data[:HEAD])
         if kind not in COMPRESSED:

@@ -21,6 +21,7 @@ _SMALLEST = 1 << 20
 _LARGEST_BLOCK = 64 << 20
 _MOST_BLOCKS = 4096
 _MEMORY = 256 << 20
+_MOST_AHEAD = 160 << 20  # bytes of blocks that are decoded before they are asked for
 
 Blocks = list[tuple[int, int, int]]
 """(offset in the file, stored size, uncompressed size) of each block."""
@@ -79,15 +80,18 @@ def decode_blocks(file: BinaryIO, start: int, blocks: Blocks) -> Iterator[bytes]
     header = file.read(_HEADER)
     workers = min(4, os.cpu_count() or 1)
     pool = ThreadPoolExecutor(workers)
-    waiting: deque[Future[bytes]] = deque()
+    waiting: deque[tuple[int, Future[bytes]]] = deque()
+    ahead = 0
     try:
         for at, stored, size in blocks:
+            while waiting and (len(waiting) > workers or ahead + size > _MOST_AHEAD):
+                ahead -= waiting[0][0]
+                yield waiting.popleft()[1].result()
             file.seek(at)
-            waiting.append(pool.submit(_decode, header + file.read(stored), size))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
+            waiting.append((size, pool.submit(_decode, header + file.read(stored), size)))
+            ahead += size
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[1].result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

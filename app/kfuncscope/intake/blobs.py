@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kfuncscope.arch import arch_of_config
-from kfuncscope.containers.detect import HEAD, Kind, detect
+from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
 from kfuncscope.intake.modules import ModuleFile, module_name
+from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
-from kfuncscope.storage.read import as_input, read_file
+from kfuncscope.storage.read import as_input, input_of, read_file, shown
 
+_LARGEST_KEPT = 32 << 20
+_LARGEST = 1 << 30
+_KEY = "uncompressed:1:"
 _PART_NAMES = frozenset({"btf", "config", "modules", "symbols"})
 
 
@@ -32,12 +38,59 @@ def _sibling(path: Path, name: str) -> Path | None:
     return None
 
 
-def from_blob(path: Path, data: bytes, blob: bytes) -> KernelFiles:
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A file's record, what it holds when every compression is off, and SHA-256 of that in hex."""
+
+    given: Input
+    data: bytes
+    sha256: str
+
+
+def known_blob(path: Path) -> KernelFiles | None:
+    """A kernel from compressed BTF that was opened before: uncompressing it takes longer than judging an object."""
+    found = _kept(path) if _is_compressed(path) else None
+    return from_blob(path, found) if found is not None and detect(found.data[:HEAD]) is Kind.BTF else None
+
+
+def unpacked(path: Path, limit: int = _LARGEST) -> Unpacked:
+    """What a file holds. Raises InputError."""
+    if _is_compressed(path) and (found := _kept(path)) is not None:
+        return found
+    data = read_file(path, limit)
+    given, plain = as_input(path, data), peel(data, shown(path))
+    if plain is data:
+        return Unpacked(given, data, given.sha256)
+    digest = hashlib.sha256(plain).hexdigest()
+    if len(data) <= _LARGEST_KEPT:
+        default_cache().put(_KEY + given.sha256, plain, {"sha256": digest}, compress=False)
+    return Unpacked(given, plain, digest)
+
+
+def _is_compressed(path: Path) -> bool:
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_KEPT:
+            return False
+        with path.open("rb") as file:
+            return detect(file.read(HEAD)) in COMPRESSED
+    except (OSError, ValueError):
+        return False
+
+
+def _kept(path: Path) -> Unpacked | None:
+    given = input_of(path)
+    pack = default_cache().pack(_KEY + given.sha256)
+    plain = pack.read("") if pack is not None and "" in pack else None
+    digest = pack.meta.get("sha256") if pack is not None else None
+    return Unpacked(given, plain, digest) if plain is not None and isinstance(digest, str) else None
+
+
+def from_blob(path: Path, blob: Unpacked) -> KernelFiles:
     """A kernel from raw BTF and what stands beside it: ``config``, ``symbols`` (also compressed) and ``modules/``."""
     parts: dict[str, Path | None] = {"config": _sibling(path, "config"), "symbols": _sibling(path, "symbols")}
     modules = path.parent / "modules"
     parts["modules"] = modules if modules.is_dir() else None
-    return _assemble(path, (as_input(path, data),), blob, parts)
+    return _assemble(path, blob, parts)
 
 
 def named_parts(given: str) -> dict[str, Path] | None:
@@ -61,30 +114,23 @@ def named_parts(given: str) -> dict[str, Path] | None:
 
 def from_named(given: str, parts: Mapping[str, Path]) -> KernelFiles:
     """A kernel from parts named one by one."""
-    blob: bytes | None = None
-    inputs: tuple[Input, ...] = ()
+    blob: Unpacked | None = None
     label = parts.get("btf", parts.get("config", next(iter(parts.values()))))
     if "btf" in parts:
-        data = read_file(parts["btf"])
-        blob = peel(data, str(parts["btf"]))
-        inputs = (as_input(parts["btf"], data),)
-        if detect(blob[:HEAD]) is not Kind.BTF:
+        blob = unpacked(parts["btf"])
+        if detect(blob.data[:HEAD]) is not Kind.BTF:
             raise KernelError(str(parts["btf"]), "no BTF: the file does not begin with BTF's magic")
-    return _assemble(label, inputs, blob, {k: v for k, v in parts.items() if k != "btf"})
+    return _assemble(label, blob, {k: v for k, v in parts.items() if k != "btf"})
 
 
-def _assemble(
-    path: Path, inputs: tuple[Input, ...], blob: bytes | None, parts: Mapping[str, Path | None]
-) -> KernelFiles:
-    texts: dict[str, bytes] = {}
+def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None]) -> KernelFiles:
+    found = {"btf": blob} if blob is not None else {}
     problems: list[Problem] = []
     for name in ("config", "symbols"):
         if (part := parts.get(name)) is None:
             continue
         try:
-            data = read_file(part)
-            texts[name] = peel(data, str(part))
-            inputs += (as_input(part, data),)
+            found[name] = unpacked(part)
         except InputError as error:
             problems.append(Problem(error.source, error.reason, error.offset))
     modules: dict[str, Callable[[], ModuleSections]] = {}
@@ -93,15 +139,17 @@ def _assemble(
             modules = split_btf_folder(folder)
         except OSError as error:
             problems.append(Problem(str(folder), error.strerror or str(error)))
+    texts = {name: one.data for name, one in found.items()}
     config = texts.get("config")
     return KernelFiles(
         label=f"{path.parent.name}/{path.name}" if path.parent.name else path.name,
         arch=arch_of_config(config) if config else None,
         release=identity.release_of_config(config) if config else None,
-        btf=blob,
+        btf=texts.get("btf"),
         config=config,
         modules=modules,
         symbols=texts.get("symbols"),
-        inputs=inputs,
+        inputs=tuple(one.given for one in found.values()),
         problems=tuple(problems),
+        digests={name: (one.data, one.sha256) for name, one in found.items()},
     )

@@ -68,9 +68,9 @@ def from_folder(
     Raises KernelError when there is nothing of a kernel in it.
     """
     for name in ("vmlinux.btf", "vmlinux.btf.xz", "vmlinux.btf.zst", "vmlinux.btf.gz"):
-        if (folder / name).is_file():
-            data = read_file(folder / name)
-            return [blobs.from_blob(folder / name, data, peel(data, str(folder / name)))]
+        path = folder / name
+        if path.is_file():
+            return [blobs.from_blob(path, blobs.unpacked(path))]
     if folder == _SYS_BTF:
         return [running_system(progress, read)]
     found: list[KernelFiles] = []

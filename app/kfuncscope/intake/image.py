@@ -11,6 +11,7 @@ from kfuncscope.arch import arch_of_elf
 from kfuncscope.btf.layout import STARTS
 from kfuncscope.btf.scan import btf_end
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.stream import room
 from kfuncscope.containers.unpack import decompress, peel
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import ArchiveError, ImageError, InputError
@@ -88,9 +89,13 @@ def _stated_payload(data: bytes, kind: Kind, source: str) -> bytes | None:
     return None
 
 
+def _limit(data: bytes) -> int:
+    return min(_LARGEST, room(len(data)))
+
+
 def _decoded(payload: bytes, source: str) -> bytes | None:
     try:
-        return decompress(payload, detect(payload[:HEAD]), source, _LARGEST, tail=True)
+        return decompress(payload, detect(payload[:HEAD]), source, _limit(payload), tail=True)
     except ArchiveError:
         return None
 
@@ -115,7 +120,7 @@ def _payloads(data: bytes, source: str) -> Iterator[bytes]:
         while at >= 0 and tries < _TRIES:
             tries += 1
             try:
-                payload = decompress(memoryview(data)[at:], kind, source, _LARGEST, tail=True)
+                payload = decompress(memoryview(data)[at:], kind, source, _limit(data), tail=True)
             except ArchiveError:
                 payload = b""
             if len(payload) >= _SMALLEST:

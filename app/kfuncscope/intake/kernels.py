@@ -11,13 +11,13 @@ from pathlib import Path
 from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.unpack import peel
 from kfuncscope.errors import InputError, KernelError, all_of
 from kfuncscope.intake import blobs, identity, package
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
+from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
-from kfuncscope.storage.read import Progress, read_file, shown
+from kfuncscope.storage.read import Progress, shown
 
 _LARGEST_BLOB = 256 << 20
 _STEPS = 1000
@@ -121,9 +121,10 @@ def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles
 def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
     if str(path) == "/sys/kernel/btf/vmlinux":
         return [running_system(progress, _from_file)]
+    if (known := blobs.known_blob(path)) is not None:
+        return [known]
     if _is_blob(path):
-        data = read_file(path, _LARGEST_BLOB)
-        return [blobs.from_blob(path, data, peel(data, str(path)))]
+        return [blobs.from_blob(path, blobs.unpacked(path, _LARGEST_BLOB))]
     return package.from_file(path, progress)
 
 
@@ -182,24 +183,29 @@ def _finish(kernel: KernelFiles) -> None:
     if kernel.arch is None and kernel.config:
         kernel.arch = arch_of_config(kernel.config)
     if kernel.modules:
-        index = ModuleIndex(_content_key(kernel), kernel.modules, kernel.btf, kernel.label)
+        kernel.modules_sha256 = _content_key(kernel)
+        index = ModuleIndex(kernel.modules_sha256, kernel.modules, kernel.btf, kernel.label)
         kernel.module_search = index
         kernel.modules = IndexedModules(index, kernel.modules)
 
 
 def _content_key(kernel: KernelFiles) -> str:
-    """What an index of the modules depends on: inputs, names, and the state of module files on disk."""
-    digest = hashlib.sha256(kernel.btf or b"")
+    """What an index of the modules depends on: BTF, inputs, names, and what the module files on disk hold."""
+    digest = hashlib.sha256(kernel.part_digest("btf").encode())
     for entry in kernel.inputs:
         digest.update(entry.sha256.encode())
-    for name, reader in _sorted(kernel.modules):
+    readers = _sorted(kernel.modules)
+    loose = [reader.path for _, reader in readers if isinstance(reader, ModuleFile)]
+    digests = Digests(f"modules in {os.path.dirname(loose[0])}") if loose else None
+    for name, reader in readers:
         digest.update(name.encode() + b"\0")
-        if isinstance(reader, ModuleFile):
+        if digests is not None and isinstance(reader, ModuleFile):
             try:
-                state = os.stat(reader.path)
-            except OSError:
-                continue
-            digest.update(f"{reader.path}:{state.st_size}:{state.st_mtime_ns}".encode())
+                digest.update(digests.of(reader.path).encode())
+            except OSError as error:
+                digest.update(str(error.strerror).encode())
+    if digests is not None:
+        digests.keep()
     return digest.hexdigest()
 
 

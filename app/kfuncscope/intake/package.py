@@ -16,8 +16,8 @@ from typing import Any
 
 from kfuncscope.arch import arch_named, arch_of_config, arch_of_release
 from kfuncscope.containers.archive import Member, Package, read_archive
-from kfuncscope.containers.detect import HEAD, Kind, detect
-from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.stream import Budget, TooLargeError
 from kfuncscope.containers.unpack import peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
@@ -28,7 +28,7 @@ from kfuncscope.intake.slim import slim_module, slim_vmlinux
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
 from kfuncscope.storage.cache import Pack, PackWriter, default_cache
 from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
-from kfuncscope.storage.read import Progress, input_of, read_file
+from kfuncscope.storage.read import READ_WHOLE, Progress, input_of, read_file, shown, too_large
 
 VERSION = 3
 """Part of every cache key here; raised whenever what is stored changes."""
@@ -136,6 +136,7 @@ class PackedModules(Mapping[str, Callable[[], ModuleSections]]):
 
 def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]:
     """The kernels, or parts of kernels, in one file, one for each release. Raises InputError when there are none."""
+    _ask_its_size(path)
     store = Store(input_of(path), str(path))
     pack = store.parts(progress)
     problems = tuple(Problem(*row) for row in pack.meta["problems"])
@@ -149,6 +150,17 @@ def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]
         raise _nothing(store, pack)
     found[0].problems += problems
     return found
+
+
+def _ask_its_size(path: Path) -> None:
+    """Refuse what can only be read whole and is too large for that, before it is hashed. Raises InputError."""
+    try:
+        if path.is_file() and path.stat().st_size > READ_WHOLE:
+            with path.open("rb") as file:
+                if detect(file.read(HEAD)) not in ARCHIVES | COMPRESSED:
+                    raise too_large(path, READ_WHOLE)
+    except OSError as error:
+        raise InputError(shown(path), error.strerror or str(error)) from error
 
 
 def _nothing(store: Store, pack: Pack) -> KernelError:
@@ -257,7 +269,10 @@ class _Builder:
                 if progress:
                     progress(min(file.tell(), self._input.size), self._input.size, self._input.path)
                 if (part := part_of(member.path)) is not None:
-                    self._member(member, part, parts, modules)
+                    try:
+                        self._member(member, part, parts, modules)
+                    except TooLargeError as error:
+                        self._problems.append((error.source, error.reason, None))
 
     def _single(self, path: Path, parts: PackWriter) -> None:
         data = read_file(path)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from kfuncscope.containers.archive import inner_kind, read_archive
 from kfuncscope.containers.carve import EM_BPF, carve
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.stream import Budget, TooLargeError
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
@@ -131,20 +131,27 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
     if archive is None:
         return False
     package, members = archive
+    before = len(found.objects)
     title, short = package.title or known_as, package.name or known_as
     for member in members:
-        data = member.read()
         source = f"{budget.source}:{member.path}"
         try:
+            data = member.read()
+        except TooLargeError as error:
+            found.problems.append(Problem(source, error.reason))
+            continue
+        try:
             if _nested(data, member.path):
-                _scan_nested(data, budget.nested(source), member.path.rpartition("/")[2], source, found)
+                _scan_nested(data, budget.nested(source, len(data)), member.path.rpartition("/")[2], source, found)
                 continue
             if detect(data[:HEAD]) in COMPRESSED and bare_name(member.path).endswith(_OBJECT_ENDINGS):
-                data = peel(data, source)
+                data = peel(data, source, budget.left())
         except InputError as error:
             found.problems.append(Problem(error.source, error.reason, error.offset))
             continue
         _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found)
+        budget.hold(sum(len(item.data) for item in found.objects[before:]))
+        before = len(found.objects)
     return True
 
 
@@ -164,6 +171,6 @@ def _scan_nested(data: bytes, budget: Budget, known_as: str, source: str, found:
         _scan_archive(io.BytesIO(data), budget, known_as, inner)
     finally:
         budget.source = outer
-        budget.leave()
+        budget.leave(len(data))
     found.objects += inner.objects
     found.problems += inner.problems

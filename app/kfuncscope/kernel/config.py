@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import re
+
 from kfuncscope.errors import KernelError
 
 MAX_CONFIG = 8 << 20
+_SETTING = re.compile(r"^(CONFIG_[^=\n]*)=(.*)", re.MULTILINE)
 
 # Options that the kernel's own functions tell: each function is built exactly where its option is set.
 TOLD_BY_FUNCTION = {
@@ -25,11 +28,7 @@ def parse_config(data: bytes, source: str = "config") -> dict[str, str]:
     """
     if len(data) > MAX_CONFIG:
         raise KernelError(source, f"a kernel config of {len(data)} bytes is not plausible")
-    options = {}
-    for line in data.decode("utf-8", "replace").splitlines():
-        name, equals, value = line.partition("=")
-        if equals and name.startswith("CONFIG_"):
-            options[name] = value.strip()
+    options = {name: value.strip() for name, value in _SETTING.findall(data.decode("utf-8", "replace"))}
     if not options:
         raise KernelError(source, "not a kernel config: no line sets an option")
     return options

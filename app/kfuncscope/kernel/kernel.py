@@ -19,6 +19,7 @@ from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
+from kfuncscope.kernel.opening import open_vmlinux
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
@@ -36,7 +37,7 @@ class Kernel:
         self.files = files
         self.label = files.label
         self.problems: list[Problem] = list(files.problems)
-        self.vmlinux = Blob(files.btf, files.label) if files.btf else None
+        self.vmlinux = open_vmlinux(files)
         self.config = parse_config(files.config, f"{files.label} config") if files.config else None
         told = identify_arch(self.vmlinux) if self.vmlinux else None
         if arch and arch_named(arch) is None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -132,6 +133,10 @@ class Modules:
         vmlinux = self._vmlinux
         if vmlinux is None:
             return b""
+        if self._search is not None:
+            # All of them are read now; the next run finds what was read in the index.
+            with contextlib.suppress(InputError):
+                self._search.prepare()
         used = {offset for module in self.names for offset in self._names_in_base(module).tolist()}
         return b"".join(b"\0" + vmlinux.strings[at : vmlinux.strings.index(b"\0", at)] for at in sorted(used))
 

@@ -9,14 +9,14 @@ as well as own ones.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import io
-import marshal
 import os
 import platform
+import py_compile
 import re
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -275,6 +275,16 @@ def _absolute(node: ast.ImportFrom, name: str, package: bool) -> str:
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
+def bytecode(text: bytes, name: str) -> bytes:
+    """What an interpreter of this very version runs in place of a source file, whatever the times of files."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder, "module.py"), Path(folder, "module.pyc")
+        source.write_bytes(text)
+        how = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(source), str(made), name, doraise=True, invalidation_mode=how)
+        return made.read_bytes()
+
+
 @dataclass(slots=True)
 class _Closure:
     source: Source
@@ -305,8 +315,7 @@ class _Closure:
         full = f"{self.source.stdlib}/{path}"
         if self.compile:
             # Bytecode in place of the source: compiling in the guest costs seconds of emulation.
-            code = marshal.dumps(compile(text, "/" + full, "exec", dont_inherit=True))
-            self.entries[path] = newc.file(full + "c", importlib.util.MAGIC_NUMBER + bytes(12) + code)
+            self.entries[path] = newc.file(full + "c", bytecode(text, "/" + full))
         else:
             self.entries[path] = newc.file(full, text)
 

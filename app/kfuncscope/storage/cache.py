@@ -2,24 +2,27 @@
 """What was derived from inputs, kept between runs: under the XDG cache directory, by content, bounded in size.
 
 An entry is written beside its place and renamed into it, so two processes may work at once; the loser's file replaces
-an equal one. Entries carry checksums: a damaged one counts as absent and is made anew. When the directory cannot be
-written, a private temporary one serves for the life of the process.
+an equal one. Entries carry checksums: one that is damaged, or of another form, counts as absent and is made again. An
+entry is data: JSON and bytes that their readers check. The directory belongs to its user alone; where it cannot be
+written, or others can write into it, a private temporary one serves for the life of the process.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import struct
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +36,11 @@ _FOOT = struct.Struct("<QII8s")
 _STALE = 24 * 3600
 _TOUCH = 60
 _LEVEL = 3
+_LARGEST_TABLE = 256 << 20
+_LARGEST_PART = 1 << 30
+_UNWRITABLE = "cannot be written"
+_PATIENCE = 5.0  # seconds that one waits for another who writes the same entry
+_BROKEN = (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError, struct.error, zstandard.ZstdError)
 DEFAULT_LIMIT = 4 << 30
 """Bytes the cache may hold; KFUNCSCOPE_CACHE_MB sets another bound."""
 
@@ -74,17 +82,23 @@ class Pack:
 
     def read(self, name: str) -> bytes | None:
         """The part's bytes, or None when the file has gone or is damaged (it is then removed)."""
-        slot = self._slots[name]
+        found = self.read_all([name])
+        return found[name] if found is not None else None
+
+    def read_all(self, names: Collection[str]) -> dict[str, bytes] | None:
+        """Several parts at once; None when any of them is damaged (the file is then removed)."""
         try:
             with self._path.open("rb") as file:
-                file.seek(slot.offset)
-                stored = file.read(slot.stored)
-            if len(stored) == slot.stored and zlib.crc32(stored) == slot.crc:
-                return _unzstd(stored, slot.size) if slot.packed else stored
-        except (OSError, zstandard.ZstdError):
-            pass
-        _remove(self._path)
-        return None
+                return {name: _plain(_stored(file, self._slots[name]), self._slots[name]) for name in names}
+        except _BROKEN:
+            _remove(self._path)
+            return None
+
+    def copy(self, names: Collection[str], writer: PackWriter) -> None:
+        """Hand parts on as they are stored. Raises where one is damaged."""
+        with self._path.open("rb") as file:
+            for name in names:
+                writer.take(name, _stored(file, self._slots[name]), self._slots[name])
 
 
 class PackWriter:
@@ -102,7 +116,11 @@ class PackWriter:
         if name in self._slots:
             return
         stored = self._zstd.compress(data) if compress else data
-        self._slots[name] = _Slot(self._file.tell(), len(stored), len(data), zlib.crc32(stored), compress)
+        self.take(name, stored, _Slot(0, len(stored), len(data), zlib.crc32(stored), compress))
+
+    def take(self, name: str, stored: bytes, slot: _Slot) -> None:
+        """Append a part as it is stored in another pack."""
+        self._slots[name] = replace(slot, offset=self._file.tell())
         self._file.write(stored)
 
     def close(self, meta: dict[str, Any]) -> Pack:
@@ -112,14 +130,16 @@ class PackWriter:
         at = self._file.tell()
         self._file.write(table)
         self._file.write(_FOOT.pack(at, len(table), zlib.crc32(table), _MAGIC))
-        self._file.close()
+        self._file.flush()
         self._draft.replace(self._target)
+        self._file.close()  # which gives up the lock that keeps the draft from being swept away
         return Pack(self._target, meta, self._slots)
 
     def drop(self) -> None:
         """Forget what was written."""
-        self._file.close()
         _remove(self._draft)
+        with contextlib.suppress(OSError):  # a full disk, once more
+            self._file.close()
 
 
 class Cache:
@@ -135,17 +155,61 @@ class Cache:
         pack = self.pack(key)
         return pack.read("") if pack is not None and "" in pack else None
 
-    def put(self, key: str, data: bytes) -> None:
-        """Keep ``data`` under ``key``."""
+    def put(self, key: str, data: bytes, meta: dict[str, Any] | None = None, *, compress: bool = True) -> None:
+        """Keep ``data`` under ``key``, with what JSON can hold of notes on it."""
+        self._write(key, {"": data}, meta or {}, compress)
+
+    def note(self, key: str, meta: dict[str, Any]) -> None:
+        """Keep what JSON can hold under ``key``: a pack's ``meta``."""
+        self._write(key, {}, meta, True)
+
+    def put_parts(self, key: str, parts: Mapping[str, bytes]) -> None:
+        """Keep a pack of parts that are read as they are: numbers, which hardly get smaller by compression."""
+        self._write(key, parts, {}, False)
+
+    def _write(self, key: str, parts: Mapping[str, bytes], meta: dict[str, Any], compress: bool) -> None:
+        """A whole pack. A cache that cannot be written only means that the next run is as slow as this one."""
         with contextlib.suppress(OSError):
             writer = self.writer(key)
             try:
-                writer.add("", data)
+                for name, data in parts.items():
+                    writer.add(name, data, compress=compress)
+                writer.close(meta)
+            except BaseException:
+                writer.drop()
+                raise
+            self.trim()
+
+    def merge(self, key: str, parts: Mapping[str, bytes], most: int) -> None:
+        """Add parts to the pack of ``key``, which keeps the ``most`` newest; several processes may do so at once."""
+        with contextlib.suppress(OSError), self._locked():
+            known = self.pack(key)
+            rest = [name for name in known.names() if name not in parts] if known is not None else []
+            writer = self.writer(key)
+            try:
+                if known is not None:
+                    with contextlib.suppress(*_BROKEN):
+                        known.copy(rest[max(0, len(rest) + len(parts) - most) :], writer)
+                for name, data in parts.items():
+                    writer.add(name, data)
                 writer.close({})
             except BaseException:
                 writer.drop()
                 raise
             self.trim()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone with other processes that merge. Who waits too long, or has no locks, goes on: parts may get lost."""
+        self._make()
+        folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            end = time.monotonic() + _PATIENCE
+            while not _lock(folder) and time.monotonic() < end:
+                time.sleep(0.01)
+            yield
+        finally:
+            os.close(folder)
 
     def pack(self, key: str) -> Pack | None:
         """The pack written under ``key``, or None."""
@@ -164,7 +228,7 @@ class Cache:
                 state = path.stat()
             if found is not None and "" not in found:
                 self._open[key] = (state.st_ino, state.st_size, state.st_ctime_ns), found
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, struct.error, zstandard.ZstdError):
+        except _BROKEN:
             found = None
         if found is None:
             _remove(path)
@@ -172,12 +236,38 @@ class Cache:
 
     def writer(self, key: str) -> PackWriter:
         """Begin a pack for ``key``; call ``trim`` once it is closed."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="draft-", dir=self.root)
-        file = os.fdopen(handle, "wb")
+        self._make()
+        file, name = self._draft()
         head = key.encode()
         file.write(_MAGIC + struct.pack("<I", len(head)) + head)
         return PackWriter(file, Path(name), self._path(key))
+
+    def _make(self) -> None:
+        if not self.root.is_dir():
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, exist_ok=True)
+
+    def _draft(self) -> tuple[BinaryIO, str]:
+        """A new file that is locked while it is written, so that one without a lock is known to be left over."""
+        while True:
+            handle, name = tempfile.mkstemp(prefix="draft-", dir=self.root)
+            _lock(handle, wait=True)
+            with contextlib.suppress(OSError):
+                # Between making and locking it may have been taken for one that was left over.
+                if os.stat(name).st_ino == os.fstat(handle).st_ino:
+                    return os.fdopen(handle, "wb"), name
+            os.close(handle)
+
+    def sweep(self) -> None:
+        """Remove drafts of processes that died: those that nobody has locked; where there are no locks, after a day."""
+        for draft in self.root.glob("draft-*") if self.root.is_dir() else ():
+            with contextlib.suppress(OSError):
+                handle = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW)
+                try:
+                    if _lock(handle) or time.time() - os.fstat(handle).st_mtime > _STALE:
+                        _remove(draft)
+                finally:
+                    os.close(handle)
 
     def remove(self, key: str) -> None:
         """Forget what is under ``key``."""
@@ -194,7 +284,7 @@ class Cache:
             _remove(path)
 
     def trim(self) -> None:
-        """Remove the least recently used entries until the bound holds, and drafts older than a day."""
+        """Remove the least recently used entries until the bound holds, and what died processes left."""
         files = sorted(self._files(), key=lambda f: f[2])
         total = sum(size for _, size, _ in files)
         # The newest entry stays even if it alone is over the bound: its reader is about to use it.
@@ -203,10 +293,7 @@ class Cache:
                 break
             _remove(path)
             total -= size
-        for draft in self.root.glob("draft-*"):
-            with contextlib.suppress(OSError):
-                if time.time() - draft.stat().st_mtime > _STALE:
-                    _remove(draft)
+        self.sweep()
 
     def _files(self) -> Iterator[tuple[Path, int, float]]:
         if not self.root.is_dir():
@@ -220,8 +307,24 @@ class Cache:
         return self.root / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".kfs")
 
 
-def _unzstd(stored: bytes, size: int) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(stored, max_output_size=size, allow_extra_data=False)
+def _stored(file: BinaryIO, slot: _Slot) -> bytes:
+    """A part as it lies in the file. Raises ValueError where it is not what was written."""
+    file.seek(slot.offset)
+    stored = file.read(slot.stored)
+    if len(stored) != slot.stored or zlib.crc32(stored) != slot.crc:
+        raise ValueError("damaged")
+    return stored
+
+
+def _plain(stored: bytes, slot: _Slot) -> bytes:
+    return _unzstd(stored, slot.size, _LARGEST_PART) if slot.packed else stored
+
+
+def _unzstd(stored: bytes, size: int, most: int) -> bytes:
+    """Uncompressed bytes. The frame itself tells how much room is made for it, so that is looked at first."""
+    if zstandard.frame_content_size(stored) != size or size > most:
+        raise ValueError("not of the size that was noted")
+    return zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False) if size else b""
 
 
 def _read_table(file: BinaryIO, path: Path, key: str) -> Pack | None:
@@ -234,9 +337,14 @@ def _read_table(file: BinaryIO, path: Path, key: str) -> Pack | None:
     stored = file.read(size)
     if magic != _MAGIC or zlib.crc32(stored) != crc:
         return None
-    table = json.loads(zstandard.ZstdDecompressor().decompress(stored))
-    slots = {row[0]: _Slot(row[1], row[2], row[3], row[4], bool(row[5])) for row in table["parts"]}
-    return Pack(path, table["meta"], slots)
+    table = json.loads(_unzstd(stored, zstandard.frame_content_size(stored), _LARGEST_TABLE))
+    slots = {}
+    for name, *numbers in table["parts"]:
+        if not isinstance(name, str) or len(numbers) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
+            return None
+        offset, stored_size, plain_size, checksum, packed = numbers
+        slots[name] = _Slot(offset, stored_size, plain_size, checksum, bool(packed))
+    return Pack(path, table["meta"], slots) if isinstance(table["meta"], dict) else None
 
 
 def _key_of(path: Path) -> str:
@@ -250,26 +358,57 @@ def _key_of(path: Path) -> str:
 
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
-        path.unlink()
+        try:
+            path.unlink()
+        except IsADirectoryError:
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def _usable(root: Path) -> bool:
+def _lock(handle: int, *, wait: bool = False) -> bool:
+    """Lock an open file for this process; False where another has it, or the file system has no locks."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="draft-", dir=root)
-        os.close(handle)
-        os.unlink(name)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True
 
 
+def refusal(root: Path) -> str:
+    """Why a folder is not used as cache; empty when it can be, or can be made. Whoever writes there writes verdicts."""
+    try:
+        Cache(root)._make()
+        state = root.stat()
+        if state.st_uid != os.geteuid():
+            return "belongs to another user"
+        if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return f"can be written by others; chmod 700 {root} makes it yours"
+        handle, name = tempfile.mkstemp(prefix="draft-", dir=root)
+        os.close(handle)
+        os.unlink(name)
+    except OSError:
+        return _UNWRITABLE
+    return ""
+
+
+_refused: dict[Path, str] = {}
+
+
+def refused() -> list[str]:
+    """Folders that this process did not use because others could write into them, once each, to be told."""
+    lines = [f"cache {root} is not used: it {why}" for root, why in _refused.items() if why != _UNWRITABLE]
+    _refused.clear()
+    return lines
+
+
 @cache
 def _cache_at(root: Path, limit: int) -> Cache:
-    if not _usable(root):
+    if why := refusal(root):
+        _refused[root] = why
         root = Path(tempfile.mkdtemp(prefix="kfuncscope-"))
         atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return Cache(root, limit)
+    found = Cache(root, limit)
+    found.sweep()
+    return found
 
 
 def default_root() -> Path:

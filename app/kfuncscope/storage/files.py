@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +33,7 @@ class KernelFiles:
 
     ``arch`` is the kernel community's word (x86_64, arm64, ...) where a package or path tells it, else None.
     ``modules`` maps a module name to a function that reads its ``.BTF`` (and ``.BTF.base``, ``.BTF_ids``) sections.
+    ``modules_sha256`` tells by their content whether all of them are the same as at another time; None where unknown.
     ``symbols`` is text as in kallsyms or System.map, or lines of "type name", where a file with it was given.
     ``image`` reads the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
     It takes up to a second and 100 MB, so what is derived from it belongs into the cache under ``image_sha256``.
@@ -47,12 +49,27 @@ class KernelFiles:
     config: bytes | None = None
     modules: Mapping[str, Callable[[], ModuleSections]] = field(default_factory=dict)
     module_search: ModuleSearch | None = None
+    modules_sha256: str | None = None
     symbols: bytes | None = None
     image: Callable[[], bytes] | None = None
     image_sha256: str | None = None
     kallsyms: Callable[[], bytes] | None = None
     inputs: tuple[Input, ...] = ()
     problems: tuple[Problem, ...] = ()
+    digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+    def part_digest(self, part: str) -> str:
+        """SHA-256 in hex of ``btf``, ``config`` or ``symbols``, empty where that was not given.
+
+        ``digests`` holds what is known of some parts: the very bytes, and their hash.
+        """
+        data: bytes | None = getattr(self, part)
+        if not data:
+            return ""
+        known = self.digests.get(part)
+        if known is None or known[0] is not data:
+            known = self.digests[part] = data, hashlib.sha256(data).hexdigest()
+        return known[1]
 
 
 class ModuleSearch(Protocol):

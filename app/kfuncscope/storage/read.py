@@ -6,26 +6,26 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from kfuncscope.errors import InputError
-from kfuncscope.storage.cache import default_cache
+from kfuncscope.storage.digests import Digests, file_digest
 from kfuncscope.storage.files import Input
 
 LARGEST = 4 << 30
 """Largest file that is read at all, in bytes."""
 
-_READ_WHOLE = 1 << 30
+READ_WHOLE = 1 << 30
+"""Largest file that is read into memory, in bytes."""
+
 _REMEMBERED = 4 << 20
-_STEP = 4 << 20
 
 Progress = Callable[[int, int, str], None]
 """Told (done, total, label) as work goes on; it cancels by raising, and its exception goes through unchanged."""
 
 
-def read_file(path: Path, limit: int = _READ_WHOLE) -> bytes:
+def read_file(path: Path, limit: int = READ_WHOLE) -> bytes:
     """The bytes of a regular file. Raises InputError when it cannot be read or is larger than ``limit``."""
     try:
         # Asked before opening, because opening a FIFO would wait for a writer.
@@ -41,13 +41,21 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
     """The bytes of a file, or of a pipe as shells give for ``<(command)``; else as ``read_file``."""
     try:
         with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            if stat.S_ISREG(state.st_mode) and state.st_size > limit:
+                raise too_large(path, limit)
             # Files of /sys and /proc tell the size 0 or a page; so read one byte more than allowed and look.
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         raise InputError(shown(path), getattr(error, "strerror", "") or str(error)) from error
     if len(data) > limit:
-        raise InputError(shown(path), f"larger than the limit of {limit} bytes")
+        raise too_large(path, limit)
     return data
+
+
+def too_large(path: str | Path, limit: int) -> InputError:
+    """The error of a file over a limit."""
+    return InputError(shown(path), f"larger than the limit of {limit} bytes")
 
 
 def shown(path: str | Path) -> str:
@@ -63,29 +71,19 @@ def as_input(path: Path, data: bytes) -> Input:
 def input_of(path: Path) -> Input:
     """The record of an input that is read as a stream.
 
-    The hash of a large file is remembered by device, inode, size and times, as hashing 100 MB takes longer than
-    everything else of a second opening.
+    The hash of a large file is remembered, as hashing 100 MB takes longer than everything else of a second opening.
     """
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
             raise InputError(shown(path), "not a regular file")
         if state.st_size > LARGEST:
-            raise InputError(shown(path), f"larger than the limit of {LARGEST} bytes")
-        key = f"sha256:{state.st_dev}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
-        # A file changed within the clock's step may change again without new times: such a hash is not remembered.
-        large = state.st_size > _REMEMBERED and time.time() - state.st_ctime > 5
-        known = default_cache().get(key) if large else None
-        if known is not None and len(known) == 64:
-            return Input(shown(path), known.decode("ascii", "replace"), state.st_size)
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while piece := file.read(_STEP):
-                digest.update(piece)
-    except OSError as error:
-        raise InputError(shown(path), error.strerror or str(error)) from error
-    except ValueError as error:
-        raise InputError(shown(path), str(error)) from error
-    if large:
-        default_cache().put(key, digest.hexdigest().encode())
-    return Input(shown(path), digest.hexdigest(), state.st_size)
+            raise too_large(path, LARGEST)
+        if state.st_size <= _REMEMBERED:
+            return Input(shown(path), file_digest(os.fspath(path)), state.st_size)
+    except (OSError, ValueError) as error:
+        raise InputError(shown(path), getattr(error, "strerror", "") or str(error)) from error
+    digests = Digests(shown(path.absolute()))
+    found = Input(shown(path), digests.of(path), state.st_size)
+    digests.keep()
+    return found

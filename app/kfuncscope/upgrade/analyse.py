@@ -7,10 +7,12 @@ import gc
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing import connection
+from typing import TypeVar
 
 from kfuncscope import __version__
 from kfuncscope.arch import arch_order
@@ -19,24 +21,25 @@ from kfuncscope.errors import InputError, SessionError, all_of, each
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
+from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.rules.changes.alternatives import variant_key
 from kfuncscope.rules.changes.change import compare
-from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.rules.checks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import KernelFiles, ObjectFile, Problem
-from kfuncscope.upgrade import memo
+from kfuncscope.storage.files import ObjectFile, Problem
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
+from kfuncscope.upgrade.known import KnownKernel, known_kernels, shown
+from kfuncscope.upgrade.memo import Kept, Late, Verdicts
 from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.replaced import replaced_functions
 
 Progress = Callable[[int, int, str], None]
 NOT_JUDGED = "of another architecture: no kernel given has the byte order of the objects in it"
 CHUNK = 12  # objects that a worker takes at once
+K = TypeVar("K", Kernel, KnownKernel)
 
 
 @dataclass(slots=True)
@@ -45,6 +48,20 @@ class Pair:
 
     old: Kernel
     new: Kernel
+
+
+class KnownPair:
+    """Two kernels of one architecture as results name them, with what is kept of objects on them."""
+
+    def __init__(self, old: KnownKernel, new: KnownKernel, section_types: dict[str, str]) -> None:
+        self.old = old
+        self.new = new
+        self.verdicts = Verdicts((old.digest, new.digest), section_types)
+
+    @cached_property
+    def opened(self) -> Pair:
+        """Both kernels themselves. Raises InputError where their files do not make them any more."""
+        return Pair(self.old.opened, self.new.opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +79,25 @@ def analyse(
     """Analyse a session, or one shard of its objects. ``progress`` gets (done, total, what) and may raise to cancel.
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
+    What an earlier run judged is not judged again, and its kernels are not opened.
     """
-    key = memo.key(session, shard)
-    known = memo.load(key)
-    if known is None:
-        known = analyse_keeping_kernels(session, progress, workers, shard)[0]
-        memo.store(key, known)
-    return known
-
-
-def analyse_keeping_kernels(
-    session: Session, progress: Progress | None = None, workers: int | None = None, shard: Shard | None = None
-) -> tuple[Analysis, list[Pair]]:
-    """As ``analyse``; the pairs of open kernels come along, for those who want to ask them more."""
     report = progress or (lambda done, total, what: None)
     report(0, 1, "opening kernels")
-    kernels, problems = open_kernels(session)
-    pairs = pair_up(kernels[0], kernels[1])
+    kernels, problems = known_sides(session, report)
+    pairs = [KnownPair(old, new, session.section_types) for old, new in paired(*kernels)]
     if not pairs:
         raise SessionError("session", "no architecture has both an old and a new kernel")
     problems += unpaired(kernels, pairs)
     for pair in pairs:
-        for kernel in (pair.old, pair.new):
-            problems += kernel.modules.read_all(report)
+        problems += [*pair.old.facts.unreadable, *pair.new.facts.unreadable]
     report(0, 1, "reading objects")
     files, bad = object_files(session.objects)
     problems += [*bad, *_idle(files, pairs)]
     targets = replaced_functions(files, session.section_types)
     if shard is not None:
         files = select(files, shard)
-    results = list(judged(files, pairs, session.section_types, report, workers, targets))
-    return gather(pairs, results, problems, session.infer), pairs
+    results = judged(files, pairs, session.section_types, report, workers, targets)
+    return gather(pairs, results, problems, session.infer)
 
 
 # -- kernels
@@ -112,7 +117,7 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
             try:
                 kernel = open_kernel(files, ref.arch, ref.release)
             except InputError as error:
-                problems += [*files.problems, Problem(_shown(files, error), error.reason, error.offset)]
+                problems += [*files.problems, Problem(shown(files, error), error.reason, error.offset)]
                 continue
             kernel.label = ref.label or kernel.release or kernel.label
             opened.append(kernel)
@@ -120,32 +125,48 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
     return opened, problems
 
 
-def _shown(files: KernelFiles, error: InputError) -> str:
-    """The file of a kernel that an error is about: the readers of BTF know a label only."""
-    return files.inputs[0].path if files.inputs and error.source.startswith(files.label) else error.source
-
-
 def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], list[Problem]]:
     """The kernels of both sides, and what cannot be opened. Raises InputError where a whole side cannot."""
-    sides: list[list[Kernel]] = []
+    return _sides(session, open_refs)
+
+
+def known_sides(
+    session: Session, progress: Progress | None = None
+) -> tuple[tuple[list[KnownKernel], list[KnownKernel]], list[Problem]]:
+    """As ``open_kernels``, without opening those that are known."""
+    return _sides(session, lambda refs: known_kernels(refs, progress))
+
+
+def _sides(
+    session: Session, opened: Callable[[list[KernelRef]], tuple[list[K], list[Problem]]]
+) -> tuple[tuple[list[K], list[K]], list[Problem]]:
+    sides: list[list[K]] = []
     problems: list[Problem] = []
     for refs in (session.old, session.new):
-        opened, bad = open_refs(refs)
-        if not opened and bad:
-            raise all_of([InputError(one.path, one.reason, one.offset) for one in [*problems, *bad]])
-        sides.append(opened)
-        problems += bad
+        found, bad = opened(refs)
+        refused: list[Problem] = bad
+        if not found and refused:
+            raise all_of([InputError(one.path, one.reason, one.offset) for one in [*problems, *refused]])
+        sides.append(found)
+        problems += refused
     return (sides[0], sides[1]), problems
 
 
 def pair_up(old: list[Kernel], new: list[Kernel]) -> list[Pair]:
+    """Open kernels as pairs; see ``paired``."""
+    return [Pair(*both) for both in paired(old, new)]
+
+
+def paired(old: list[K], new: list[K]) -> list[tuple[K, K]]:
     """Pairs by architecture, in the order of the old kernels; the last kernel given of an architecture counts."""
     newest = {k.arch: k for k in new}
     oldest = {k.arch: k for k in old}
-    return [Pair(k, newest[a]) for a, k in sorted(oldest.items(), key=lambda x: arch_order(x[0])) if a in newest]
+    return [(k, newest[a]) for a, k in sorted(oldest.items(), key=lambda x: arch_order(x[0])) if a in newest]
 
 
-def unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> list[Problem]:
+def unpaired(
+    kernels: tuple[Sequence[Kernel | KnownKernel], Sequence[Kernel | KnownKernel]], pairs: Sequence[Pair | KnownPair]
+) -> list[Problem]:
     """The kernels that are compared with none, and why."""
     used = {id(k) for p in pairs for k in (p.old, p.new)}
     paired = {p.new.arch for p in pairs}
@@ -162,17 +183,17 @@ def unpaired(kernels: tuple[list[Kernel], list[Kernel]], pairs: list[Pair]) -> l
     return found
 
 
-def _path_of(kernel: Kernel) -> str:
+def _path_of(kernel: Kernel | KnownKernel) -> str:
     return kernel.files.inputs[0].path if kernel.files.inputs else kernel.label
 
 
-def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
+def _idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[Problem]:
     """Pairs of kernels for which no object is meant, and inputs none of whose objects is meant for any pair.
 
     Nothing was judged of them, which is not the same as clear.
     """
     orders = {file.sha256: "<" if file.data[5:6] == b"\x01" else ">" for file in files}
-    judged = {pair.new.endian for pair in pairs}
+    judged = {pair.new.facts.endian for pair in pairs}
     inputs: dict[str, set[str]] = {}
     for file in files:
         for given in file.given:
@@ -182,7 +203,7 @@ def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
         found += [
             Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
             for pair in pairs
-            if pair.new.endian not in orders.values()
+            if pair.new.facts.endian not in orders.values()
         ]
     return found
 
@@ -190,35 +211,88 @@ def _idle(files: list[ObjectFile], pairs: list[Pair]) -> list[Problem]:
 # -- objects
 
 
-_shared: tuple[list[Pair], dict[str, str], Targets] | None = None  # what forked workers inherit
+_shared: tuple[list[KnownPair], dict[str, str], Targets] | None = None  # what forked workers inherit
+
+Made = tuple[list[dict[int, Kept]], list[Late]]
+"""What was judged of each object, by index of the pair; and what it showed of the kernels, old and new of each pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One object, and the indexes of the pairs on which it is not known."""
+
+    file: ObjectFile
+    pairs: tuple[int, ...]
 
 
 def judged(
     files: list[ObjectFile],
-    pairs: list[Pair],
+    pairs: list[KnownPair],
     section_types: dict[str, str],
     progress: Progress,
     workers: int | None,
     targets: Targets,
-) -> Iterator[ObjectResult]:
-    """Results in the order of ``files``; over processes where there is enough to do."""
+) -> list[ObjectResult]:
+    """Results in the order of ``files``: what is kept of earlier runs, and the rest judged and kept now."""
+    kept = [pair.verdicts.known(files, targets) for pair in pairs]
+    work = [Work(file, missing) for file in files if (missing := _missing(file, pairs, kept))]
+    made, late = _judged(work, pairs, section_types, progress, workers, targets)
+    for one, rows in zip(work, made, strict=True):
+        for index, found in rows.items():
+            kept[index][one.file.name] = found
+    for index, pair in enumerate(pairs):
+        new = [(one.file, kept[index][one.file.name]) for one in work if index in one.pairs]
+        pair.verdicts.keep(new, len(files), targets)
+        for kernel, learnt in zip((pair.old, pair.new), late[2 * index : 2 * index + 2], strict=True):
+            kernel.learn(learnt)
+    progress(len(files), len(files), "")
+    return [_result(file, pairs, [known[file.name] for known in kept]) for file in files]
+
+
+def _missing(file: ObjectFile, pairs: list[KnownPair], kept: list[dict[str, Kept]]) -> tuple[int, ...]:
+    """On which pairs an object is to be judged."""
+    return tuple(index for index in range(len(pairs)) if file.name not in kept[index])
+
+
+def _result(file: ObjectFile, pairs: list[KnownPair], rows: list[Kept]) -> ObjectResult:
+    first = rows[0]
+    if first.problem is not None:
+        return ObjectResult(None, (), first.problem)
+    arches = tuple(pair.new.arch for pair, row in zip(pairs, rows, strict=True) if row.verdict is not None)
+    info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, first.programs, first.notes, arches)
+    return ObjectResult(info, tuple(row.verdict for row in rows))
+
+
+def _judged(
+    work: list[Work],
+    pairs: list[KnownPair],
+    section_types: dict[str, str],
+    progress: Progress,
+    workers: int | None,
+    targets: Targets,
+) -> Made:
+    """The work done; over processes where there is enough of it."""
     count = workers if workers is not None else min(os.cpu_count() or 1, 8)
-    if count < 2 or len(files) < 2 * CHUNK:
-        for done, file in enumerate(files):
-            progress(done, len(files), file.name)
-            yield judge_file(file, pairs, section_types, targets)
-        progress(len(files), len(files), "")
-        return
+    if count < 2 or len(work) < 2 * CHUNK:
+        made = []
+        for done, one in enumerate(work):
+            progress(done, len(work), one.file.name)
+            made.append(judge_file(one, pairs, section_types, targets))
+        return made, _late(pairs)
     global _shared
     _shared = pairs, section_types, targets
     try:
-        for pair in pairs:
-            for kernel in (pair.old, pair.new):
+        for index in sorted({index for one in work for index in one.pairs}):
+            for kernel in (pairs[index].opened.old, pairs[index].opened.new):
                 warm(kernel, progress)
-        yield from _in_processes(files, count, progress)
+        return _in_processes(work, pairs, count, progress)
     finally:
         gc.unfreeze()
         _shared = None
+
+
+def _late(pairs: list[KnownPair]) -> list[Late]:
+    return [kernel.shown() for pair in pairs for kernel in (pair.old, pair.new)]
 
 
 def warm(kernel: Kernel, progress: Progress) -> None:
@@ -238,28 +312,29 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     gc.freeze()
 
 
-def _in_processes(files: list[ObjectFile], count: int, progress: Progress) -> Iterator[ObjectResult]:
-    chunks = [files[i : i + CHUNK] for i in range(0, len(files), CHUNK)]
-    made: dict[int, list[ObjectResult]] = {}
+def _in_processes(work: list[Work], pairs: list[KnownPair], count: int, progress: Progress) -> Made:
+    chunks = [work[i : i + CHUNK] for i in range(0, len(work), CHUNK)]
+    made: dict[int, list[dict[int, Kept]]] = {}
+    late = _late(pairs)
     # Workers are forked, as they share the open kernels; the caller must not hold other threads that matter to them.
     forked = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(count, mp_context=forked, initializer=_end_with_parent) as pool:
-        futures: dict[Future[list[ObjectResult]], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
+        futures: dict[Future[Made], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
         pending = set(futures)
         try:
             while pending:
                 done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in done:
-                    made[futures[future]] = future.result()
+                    made[futures[future]], shown = future.result()
+                    late = [one.with_more(more) for one, more in zip(late, shown, strict=True)]
                 finished = sum(len(m) for m in made.values())
-                progress(finished, len(files), "analysing")
+                progress(finished, len(work), "analysing")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.terminate()
             raise
-    for i in range(len(chunks)):
-        yield from made[i]
+    return [row for i in range(len(chunks)) for row in made[i]], late
 
 
 def _end_with_parent() -> None:
@@ -274,27 +349,27 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _judge_chunk(files: list[ObjectFile]) -> list[ObjectResult]:
+def _judge_chunk(work: list[Work]) -> Made:
     assert _shared is not None
-    return [judge_file(f, *_shared) for f in files]
+    return [judge_file(one, *_shared) for one in work], _late(_shared[0])
 
 
 def judge_file(
-    file: ObjectFile, pairs: list[Pair], section_types: dict[str, str], targets: Targets | None = None
-) -> ObjectResult:
-    """Read one object and judge it on every pair of its byte order."""
+    work: Work, pairs: list[KnownPair], section_types: dict[str, str], targets: Targets | None = None
+) -> dict[int, Kept]:
+    """Read one object and judge it on the pairs of its byte order on which it is not known."""
+    file = work.file
     try:
         obj = read_object(file.data, file.name, section_types)
-        meant = [pair.new.endian == obj.endian for pair in pairs]
-        verdicts = tuple(
-            judge_pair(obj, file, pair, targets) if fits else None for pair, fits in zip(pairs, meant, strict=True)
-        )
+        bare = Kept(len(obj.programs), tuple(dict.fromkeys(obj.notes)), None, None)
+        made = {}
+        for index in work.pairs:
+            fits = pairs[index].new.facts.endian == obj.endian
+            made[index] = replace(bare, verdict=judge_pair(obj, file, pairs[index].opened, targets)) if fits else bare
+        return made
     except InputError as error:
-        return ObjectResult(None, (), Problem(error.source, error.reason, error.offset))
-    notes = tuple(dict.fromkeys(obj.notes))
-    arches = tuple(p.new.arch for p, fits in zip(pairs, meant, strict=True) if fits)
-    info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, len(obj.programs), notes, arches)
-    return ObjectResult(info, verdicts)
+        problem = Problem(error.source, error.reason, error.offset)
+        return dict.fromkeys(work.pairs, Kept(0, (), problem, None))
 
 
 def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | None = None) -> ObjectVerdict:
@@ -306,7 +381,9 @@ def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | 
 # -- the whole
 
 
-def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Problem], infer: bool = False) -> Analysis:
+def gather(
+    pairs: list[KnownPair], results: list[ObjectResult], problems: list[Problem], infer: bool = False
+) -> Analysis:
     """Put the results of all objects together, sorted, with alternatives between objects weighed.
 
     With ``infer`` and one pair, other architectures follow that are told from their JITs (see ``inferred``).
@@ -316,9 +393,9 @@ def gather(pairs: list[Pair], results: list[ObjectResult], problems: list[Proble
     arches = []
     for index, pair in enumerate(pairs):
         verdicts = weigh_variants([v for r in found if (v := r.verdicts[index]) is not None])
-        arches.append(ArchResult(pair.new.arch, kernel_info(pair.old), kernel_info(pair.new), tuple(verdicts)))
+        arches.append(ArchResult(pair.new.arch, pair.old.info, pair.new.info, tuple(verdicts)))
     # Some parts of a kernel are read when first asked for, and found to be bad then.
-    problems += [problem for pair in pairs for kernel in (pair.old, pair.new) for problem in kernel.problems]
+    problems += [problem for pair in pairs for kernel in (pair.old, pair.new) for problem in kernel.late.problems]
     if infer and len(pairs) == 1:
         arches += inferred_results(arches[0], pairs[0].old, pairs[0].new)
     infos = tuple(r.info for r in found if r.info is not None)
@@ -346,30 +423,3 @@ def weigh_variants(verdicts: list[ObjectVerdict]) -> list[ObjectVerdict]:
 
 def _serves(one: ObjectVerdict) -> bool:
     return one.verdict in (Verdict.OK, Verdict.FIXED, Verdict.RISK, Verdict.DEGRADES)
-
-
-def kernel_info(kernel: Kernel) -> KernelInfo:
-    """A kernel as results name it."""
-    facts = []
-    if kernel.vmlinux is not None:
-        facts.append(("BTF", f"{len(kernel.vmlinux.data) / 1e6:.1f} MB, {kernel.vmlinux.own_count} types"))
-    facts.append(("config", f"{len(kernel.config)} options" if kernel.config else "not given"))
-    facts.append(("modules", str(len(kernel.modules)) if len(kernel.modules) else "not given"))
-    facts.append(("symbols", "given" if kernel.symbols else "not given"))
-    registry = kernel.kfuncs
-    count = len(registry.kfuncs) if registry else 0
-    if registry is not None:
-        callable_ = kernel.jit and kernel.caps.kfunc_call
-        told = f"{count}, told by {registry.source}" + (
-            "" if callable_ else "; this build has no JIT that can call them"
-        )
-        facts.append(("kfuncs", told))
-    if kernel.release_source.startswith("types"):
-        facts.append(("release", f"told by its {kernel.release_source}"))
-    if kernel.probed is not None:
-        facts.append(("asked", "booted: helpers, kfuncs, LSM hooks and NULL arguments as the kernel itself answered"))
-    if kernel.knowledge.borrowed_for is not None:
-        facts.append(("knowledge", f"borrowed from {kernel.knowledge.release}"))
-    return KernelInfo(
-        kernel.label, kernel.arch, kernel.release, count, tuple(facts), kernel.files.inputs, kernel_faults(kernel)
-    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kfuncscope.arch import inferred_arches
-from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.model.analysis import ArchResult, KernelInfo
 from kfuncscope.model.failure import Failure
@@ -26,21 +25,22 @@ from kfuncscope.model.verdict import (
     Verdict,
     worst,
 )  # fmt: skip
+from kfuncscope.upgrade.known import KnownKernel
 
 TRAMPOLINE_KINDS = frozenset({"fentry", "fexit", "fmod_ret", "fsession", "lsm"})
 
 
-def inferred_results(known: ArchResult, old: Kernel, new: Kernel) -> list[ArchResult]:
+def inferred_results(known: ArchResult, old: KnownKernel, new: KnownKernel) -> list[ArchResult]:
     """One result for each other architecture, with the programs that its JITs refuse or begin to take.
 
     None are derived from kernels without BTF or without JIT.
     """
-    if any(kernel.vmlinux is None or not kernel.jit for kernel in (old, new)):
+    if any(not kernel.facts.has_btf or not kernel.facts.jit for kernel in (old, new)):
         return []
     return [_result(known, arch, old, new) for arch in inferred_arches() if arch != known.arch]
 
 
-def _result(known: ArchResult, arch: str, old: Kernel, new: Kernel) -> ArchResult:
+def _result(known: ArchResult, arch: str, old: KnownKernel, new: KnownKernel) -> ArchResult:
     caps = old.knowledge.caps(arch), new.knowledge.caps(arch)
     objects = tuple(made for one in known.objects if (made := _object(one, *caps)) is not None)
     infos = [

@@ -1,115 +1,220 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Results kept from earlier runs: the same session over the same files, judged by the same code, is not judged again.
+"""Verdicts and facts kept from earlier runs: by what the inputs hold, never by where or how old they are.
 
-Files are told by path, size, inode and time of change, as build tools do; the code by the files of the package and its
-knowledge tables. KFUNCSCOPE_NO_MEMO=1 turns it off.
+A verdict depends on the object, on every part of both kernels, on the program types that a person gave to sections,
+and on the engine: its code and its tables. Their SHA-256 is the key. What is kept is MessagePack of the records of
+``model``; whatever does not decode to these is judged again. KFUNCSCOPE_NO_MEMO=1 turns it off.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import pickle
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from kfuncscope import __version__
 from kfuncscope.knowledge import probed, tables
-from kfuncscope.model.analysis import Analysis
-from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.model.verdict import Finding, ObjectVerdict
+from kfuncscope.rules.checks.replace import Targets
 from kfuncscope.storage.cache import default_cache
-from kfuncscope.upgrade.jsonform import Shard
+from kfuncscope.storage.digests import Digests
+from kfuncscope.storage.files import KernelFiles, ObjectFile, Problem
+from kfuncscope.upgrade.replaced import SECTION
 
-MAX_DEPTH = 64
-MAX_FILES = 50_000  # below one path; a larger tree is not remembered
+VERSION = 1
+"""Part of every key here; raised whenever the stored form changes without the code of the engine."""
+
+_NOT_ENGINE = ("gui", "cli", "report")  # rooms that no verdict depends on
+_MOST_LATE = 16
+_FEWEST_KEPT = 5_000
+_SPARE = 2  # so many times the objects of a run are kept of each pair
 
 
-def key(session: Session, shard: Shard | None) -> str | None:
-    """The name under which a result is kept; None where it cannot be kept."""
-    if os.environ.get("KFUNCSCOPE_NO_MEMO"):
-        return None
-    digest = hashlib.sha256(_code().encode())
-    words = {"types": session.section_types, "shard": asdict(shard) if shard else None, "infer": session.infer}
-    digest.update(repr(sorted(words.items(), key=str)).encode())
-    try:
-        for side in (session.old, session.new, session.path):
-            digest.update(b"side")
-            for ref in side:
-                digest.update(repr((ref.arch, ref.release, ref.label)).encode())
-                for line in _kernel_stats(ref):
-                    digest.update(line.encode("utf-8", "surrogateescape"))
-        for given in session.objects:
-            for line in _stats(Path(given)):
-                digest.update(line.encode("utf-8", "surrogateescape"))
-    except OSError:
-        return None
-    return f"analysis:{digest.hexdigest()}"
+@dataclass(frozen=True, slots=True)
+class KernelFacts:
+    """What results say of a kernel, and what pairing it and inferring from it needs; known without opening it."""
+
+    arch: str
+    release: str
+    endian: str
+    has_btf: bool
+    jit: bool
+    kfuncs: int
+    facts: tuple[tuple[str, str], ...]
+    faults: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    unreadable: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What showed of a kernel only while objects were judged: its own problems, and modules whose BTF does not fit."""
+
+    problems: tuple[Problem, ...] = ()
+    modules: tuple[Problem, ...] = ()
+
+    def with_more(self, other: Late) -> Late:
+        """Both together, each once."""
+        both = (self.problems + other.problems, self.modules + other.modules)
+        return Late(*(tuple(dict.fromkeys(each)) for each in both))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One object on one pair of kernels: what its reader found, and its verdict; None where it is not meant for them.
+
+    ``problem`` is the reason why the object cannot be read; then nothing else counts.
+    """
+
+    programs: int
+    notes: tuple[str, ...]
+    problem: Problem | None
+    verdict: ObjectVerdict | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @cache
-def _code() -> str:
-    """What the verdicts depend on beside the inputs: this package, its knowledge tables and the user's own."""
-    package = Path(__file__).resolve().parents[1]
-    return "".join(line for root in (package, *tables.roots(), *probed.roots()) for line in _code_stats(root))
+def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(kind)
 
 
-def _code_stats(root: Path) -> Iterator[str]:
-    if root.is_dir():
-        yield from (line for line in _stats(root) if "__pycache__" not in line)
-
-
-def _kernel_stats(ref: KernelRef) -> Iterator[str]:
-    """A kernel's files, and what stands beside them: config, modules and symbols are found there."""
-    for given in ref.files:
-        for piece in given.split(",") if "=" in given else [given]:
-            path = Path(piece.partition("=")[2] if "=" in piece else piece)
-            yield from _stats(path)
-            if path.is_file():
-                for beside in sorted(path.parent.iterdir()):
-                    if beside.name.startswith(("config", "symbols", "modules", "System.map")):
-                        yield from _stats(beside)
-
-
-def _stats(path: Path, depth: int = MAX_DEPTH) -> Iterator[str]:
-    """One line for each file at or below a path: what tells that it is still the same."""
-    pending, seen = [(path, depth)], 0
-    while pending:
-        one, left = pending.pop()
-        if one.is_dir() and left:
-            pending += sorted(((p, left - 1) for p in one.iterdir()), reverse=True)
-            continue
-        seen += 1
-        if seen > MAX_FILES:
-            raise OSError(f"{path} holds too many files to look at each")
-        facts = one.stat()
-        yield f"{one}|{facts.st_size}|{facts.st_mtime_ns}|{facts.st_ino}\n"
-
-
-class _Unpickler(pickle.Unpickler):
-    """Reads back our own records and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.startswith("kfuncscope.") or (module, name) == ("pathlib", "PosixPath"):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a result")
-
-
-def load(name: str | None) -> Analysis | None:
-    """The result kept under a name; None where there is none, or it cannot be used."""
-    data = default_cache().get(name) if name else None
-    if data is None:
-        return None
+def _decoded(kind: Any, data: bytes | None) -> Any:
+    """The record that ``data`` holds; None where it is of another form."""
     try:
-        found = _Unpickler(io.BytesIO(data)).load()
-    except Exception:  # a damaged entry may fail in any way; the result is made anew
+        return None if data is None else _decoder(kind).decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError):
         return None
-    return found if isinstance(found, Analysis) else None
 
 
-def store(name: str | None, analysis: Analysis) -> None:
-    """Keep a result."""
-    if name:
-        default_cache().put(name, pickle.dumps(analysis, protocol=5))
+# -- keys
+
+
+def _hash(*words: object) -> str:
+    return hashlib.sha256(repr(words).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@cache
+def engine_digest() -> str:
+    """What verdicts depend on beside the inputs: the engine's code, its tables, and the user's own tables."""
+    package = Path(__file__).resolve().parents[1]
+    digests = Digests("the engine")
+    words = [f"{path.relative_to(package)} {digests.of(path)}" for path in sorted(_code(package))]
+    for root in (*tables.roots(), *probed.roots()):
+        words += [f"{p.relative_to(root)} {digests.of(p)}" for p in sorted(root.rglob("*")) if p.is_file()]
+    digests.keep()
+    return _hash(__version__, words)
+
+
+def _code(package: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(package):
+        if Path(folder) == package:
+            folders[:] = [f for f in folders if f not in _NOT_ENGINE]
+        yield from (Path(folder, name) for name in names if name.endswith(".py"))
+
+
+def _off() -> bool:
+    return bool(os.environ.get("KFUNCSCOPE_NO_MEMO"))
+
+
+def content_digest(files: KernelFiles) -> str | None:
+    """SHA-256 over every part of a kernel; None where a part cannot be known by its content."""
+    if (files.image is not None and not files.image_sha256) or (files.modules and not files.modules_sha256):
+        return None
+    parts = [files.part_digest(part) for part in ("btf", "config", "symbols")]
+    return _hash(parts, files.image_sha256, files.modules_sha256)
+
+
+# -- kernels
+
+
+def facts_key(files: KernelFiles, content: str | None, *words: str | None) -> str:
+    """Under which name the facts of a kernel are kept; ``words`` are architecture and release as they were given.
+
+    Empty where nothing can be kept, as its content is not known.
+    """
+    if content is None or _off():
+        return ""
+    # Problems name paths, and the label may hold the release.
+    named = _hash(files.label, files.arch, files.release, files.problems, words)
+    return f"kernel-facts:{VERSION}:{_hash(engine_digest(), content, named)}"
+
+
+def load_facts(key: str) -> KernelFacts | None:
+    """What is known of a kernel that was opened before."""
+    found = _decoded(KernelFacts, default_cache().get(key)) if key else None
+    return found if isinstance(found, KernelFacts) else None
+
+
+def store_facts(key: str, facts: KernelFacts) -> None:
+    """Keep what is known of a kernel."""
+    if key:
+        default_cache().put(key, _encode(facts))
+
+
+def load_late(key: str) -> Late:
+    """What showed of a kernel in earlier runs."""
+    pack = default_cache().pack(_late_key(key)) if key else None
+    parts = pack.read_all(pack.names()) if pack is not None else None
+    found = Late()
+    for data in (parts or {}).values():
+        more = _decoded(Late, data)
+        found = found.with_more(more) if isinstance(more, Late) else found
+    return found
+
+
+def store_late(key: str, late: Late) -> None:
+    """Keep what showed of a kernel, beside what other runs keep of it."""
+    if key and (late.problems or late.modules):
+        data = _encode(late)
+        default_cache().merge(_late_key(key), {hashlib.sha256(data).hexdigest(): data}, _MOST_LATE)
+
+
+def _late_key(key: str) -> str:
+    return key.replace("kernel-facts", "kernel-problems", 1)
+
+
+# -- verdicts
+
+
+class Verdicts:
+    """What is kept of objects on one pair of kernels. ``kernels`` are the two digests, None where one is not known."""
+
+    def __init__(self, kernels: Iterable[str | None], section_types: Mapping[str, str]) -> None:
+        parts = list(kernels)
+        known = None not in parts and not _off()
+        self._key = _hash(engine_digest(), parts, sorted(section_types.items())) if known else ""
+        self._key = self._key and f"verdicts:{VERSION}:{self._key}"
+
+    def known(self, files: Iterable[ObjectFile], targets: Targets) -> dict[str, Kept]:
+        """What is kept of these objects, by their names. ``targets`` are functions of the set that they may replace."""
+        pack = default_cache().pack(self._key) if self._key else None
+        if pack is None:
+            return {}
+        names = {file.name: part for file in files if (part := _part(file, targets)) in pack}
+        found = pack.read_all(names.values())
+        if found is None:
+            return {}
+        kept = {name: _decoded(Kept, found[part]) for name, part in names.items()}
+        return {name: one for name, one in kept.items() if isinstance(one, Kept)}
+
+    def keep(self, made: Iterable[tuple[ObjectFile, Kept]], count: int, targets: Targets) -> None:
+        """Keep what was judged in a run of ``count`` objects."""
+        parts = {_part(file, targets): _encode(kept) for file, kept in made}
+        if self._key and parts:
+            default_cache().merge(self._key, parts, max(_FEWEST_KEPT, _SPARE * count))
+
+
+def _part(file: ObjectFile, targets: Targets) -> str:
+    """The name under which an object is kept: what findings say of it counts, too, and what it may replace."""
+    package = file.places[0].package if file.places else ""
+    # Only a program that replaces functions is judged by what other objects hold.
+    others = sorted(targets.items()) if targets and SECTION in file.data else None
+    return _hash(file.sha256, file.name, package, others)

@@ -7,14 +7,14 @@ import argparse
 from datetime import datetime
 
 from kfuncscope.cli.output import clean, table
-from kfuncscope.storage.cache import default_cache, default_root
+from kfuncscope.storage.cache import default_cache, default_root, refusal
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the entries, newest first, with their sizes, or remove them all."""
     cache = default_cache()
     if cache.root != default_root():
-        print(f"nothing is kept between runs: {clean(str(default_root()))} cannot be written")
+        print(f"nothing is kept between runs: {clean(str(default_root()))} {clean(refusal(default_root()))}")
         return 0
     entries = cache.entries()
     if arguments.action == "clear":

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kfuncscope.btf.declare import prototype
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
+from kfuncscope.storage.files import Problem
 
 IMPLICIT_ARGS = 1 << 16
 MOST_MODULES = 8  # that are named one by one for the same fault
@@ -27,18 +30,24 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
         if kfunc.flags is not None and kfunc.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, kfunc.proto):
             text = f"{name} takes implicit arguments, but its BTF still shows them: programs built for it do not match"
             found.append(_fault(name, text, ("R-1.18",), kernel, name))
+    return (*found, *module_faults(kernel.modules.problems))
+
+
+def module_faults(problems: Iterable[Problem]) -> tuple[Finding, ...]:
+    """What is wrong with the BTF of modules; each is found when a program first asks for the module."""
+    found = []
     by_reason: dict[str, list[str]] = {}
-    for problem in kernel.modules.problems:
+    for problem in problems:
         by_reason.setdefault(problem.reason, []).append(problem.path)
     for reason, modules in sorted(by_reason.items()):
         # A kernel built without BTF in its modules has thousands of them.
         named = modules if len(modules) <= MOST_MODULES else [f"{len(modules)} modules ({modules[0]} and others)"]
-        found += [_fault(name, f"module {name}: {reason}", ("R-1.12",), kernel, "") for name in named]
+        found += [_fault(name, f"module {name}: {reason}", ("R-1.12",)) for name in named]
     return tuple(found)
 
 
-def _fault(name: str, text: str, rules: tuple[str, ...], kernel: Kernel, func: str) -> Finding:
-    declaration = next((prototype(b, f) for _, b, f in kernel.functions(func)), "") if func else ""
+def _fault(name: str, text: str, rules: tuple[str, ...], kernel: Kernel | None = None, func: str = "") -> Finding:
+    declaration = next((prototype(b, f) for _, b, f in kernel.functions(func)), "") if kernel and func else ""
     return Finding(NeedKind.KFUNC if func else NeedKind.TYPE, name, Verdict.RISK, text, rules, Failure.KERNEL_FAULT,
                    confidence=Confidence.MEDIUM, evidence=Evidence(new=declaration))  # fmt: skip
 

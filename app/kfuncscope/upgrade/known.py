@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The kernels of a session as results name them, opened only where an object must be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from kfuncscope.errors import InputError, each
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.knowledge.knowledge import Knowledge, for_release
+from kfuncscope.model.analysis import KernelInfo
+from kfuncscope.rules.checks.faults import kernel_faults, module_faults
+from kfuncscope.session.session import KernelRef
+from kfuncscope.storage.files import KernelFiles, Problem
+from kfuncscope.storage.read import Progress
+from kfuncscope.upgrade import memo
+from kfuncscope.upgrade.memo import KernelFacts, Late
+
+
+class KnownKernel:
+    """One kernel: what results say of it, from an earlier run where it was the same, else from opening it now.
+
+    ``digest`` is what verdicts depend on: every part, and what it is taken for; None where that cannot be known.
+    """
+
+    def __init__(self, files: KernelFiles, ref: KernelRef, progress: Progress | None = None) -> None:
+        self.files = files
+        self._ref = ref
+        content = memo.content_digest(files)
+        self._key = memo.facts_key(files, content, ref.arch, ref.release)
+        known = memo.load_facts(self._key)
+        if known is None:
+            known = facts_of(self.opened, progress)
+            memo.store_facts(self._key, known)
+        self.facts: KernelFacts = known
+        self.digest = content and f"{content} {known.arch} {known.release}"
+        self.label = ref.label or known.release or files.label
+        self.late: Late = memo.load_late(self._key)
+
+    @cached_property
+    def opened(self) -> Kernel:
+        """The kernel itself. Raises InputError where the files do not make one."""
+        kernel = open_kernel(self.files, self._ref.arch, self._ref.release)
+        kernel.label = self._ref.label or kernel.release or kernel.label
+        return kernel
+
+    def shown(self) -> Late:
+        """What showed of the kernel while objects were judged in this process, beside its facts."""
+        if "opened" not in self.__dict__:
+            return Late()
+        problems = tuple(p for p in dict.fromkeys(self.opened.problems) if p not in self.facts.problems)
+        return Late(problems, tuple(self.opened.modules.problems))
+
+    def learn(self, late: Late) -> None:
+        """Take in what showed of the kernel, and keep it for results that judge nothing again."""
+        more = self.late.with_more(late)
+        if more != self.late:
+            memo.store_late(self._key, late)
+        self.late = more
+
+    @property
+    def release(self) -> str:
+        """Release as its files tell it, or as it was given."""
+        return self.facts.release
+
+    @property
+    def arch(self) -> str:
+        """Architecture, in the kernel community's word."""
+        return self.facts.arch
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """The tables of its release."""
+        return for_release(self.facts.release or None)
+
+    @property
+    def info(self) -> KernelInfo:
+        """The kernel as results name it."""
+        known = self.facts
+        faults = (*known.faults, *module_faults(self.late.modules))
+        return KernelInfo(self.label, known.arch, known.release, known.kfuncs, known.facts, self.files.inputs, faults)
+
+
+def known_kernels(
+    refs: Iterable[KernelRef], progress: Progress | None = None
+) -> tuple[list[KnownKernel], list[Problem]]:
+    """Every kernel of a list; what cannot be opened is a problem."""
+    found: list[KnownKernel] = []
+    problems: list[Problem] = []
+    for ref in refs:
+        try:
+            parts = kernel_files(ref.files)
+        except InputError as error:
+            problems += [Problem(one.source, one.reason, one.offset) for one in each(error)]
+            continue
+        for files in parts:
+            try:
+                found.append(KnownKernel(files, ref, progress))
+            except InputError as error:
+                problems += [*files.problems, Problem(shown(files, error), error.reason, error.offset)]
+                continue
+            problems += found[-1].facts.problems
+    return found, problems
+
+
+def shown(files: KernelFiles, error: InputError) -> str:
+    """The file of a kernel that an error is about: the readers of BTF know a label only."""
+    return files.inputs[0].path if files.inputs and error.source.startswith(files.label) else error.source
+
+
+def kernel_info(kernel: Kernel) -> KernelInfo:
+    """An open kernel as results name it, with the faults that have shown so far."""
+    facts, count = _facts(kernel)
+    return KernelInfo(
+        kernel.label, kernel.arch, kernel.release, count, facts, kernel.files.inputs, kernel_faults(kernel)
+    )
+
+
+def facts_of(kernel: Kernel, progress: Progress | None = None) -> KernelFacts:
+    """What results say of a kernel. Every module is read for it: which cannot be is said, whatever programs ask for."""
+    facts, count = _facts(kernel)
+    faults, unreadable = kernel_faults(kernel), tuple(kernel.modules.read_all(progress))
+    return KernelFacts(
+        kernel.arch, kernel.release, kernel.endian, kernel.vmlinux is not None, kernel.jit, count, facts,
+        faults, tuple(kernel.problems), unreadable,
+    )  # fmt: skip
+
+
+def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
+    """The lines that results show of a kernel, and how many kfuncs it has."""
+    facts = []
+    if kernel.vmlinux is not None:
+        facts.append(("BTF", f"{len(kernel.vmlinux.data) / 1e6:.1f} MB, {kernel.vmlinux.own_count} types"))
+    facts.append(("config", f"{len(kernel.config)} options" if kernel.config else "not given"))
+    facts.append(("modules", str(len(kernel.modules)) if len(kernel.modules) else "not given"))
+    facts.append(("symbols", "given" if kernel.symbols else "not given"))
+    registry = kernel.kfuncs
+    count = len(registry.kfuncs) if registry else 0
+    if registry is not None:
+        callable_ = kernel.jit and kernel.caps.kfunc_call
+        told = f"{count}, told by {registry.source}" + (
+            "" if callable_ else "; this build has no JIT that can call them"
+        )
+        facts.append(("kfuncs", told))
+    if kernel.release_source.startswith("types"):
+        facts.append(("release", f"told by its {kernel.release_source}"))
+    if kernel.probed is not None:
+        facts.append(("asked", "booted: helpers, kfuncs, LSM hooks and NULL arguments as the kernel itself answered"))
+    if kernel.knowledge.borrowed_for is not None:
+        facts.append(("knowledge", f"borrowed from {kernel.knowledge.release}"))
+    return tuple(facts), count
