@@ -38,7 +38,7 @@ def test_each_factor_moves_the_score_the_right_way() -> None:
 
 
 def test_factors_are_shown_also_those_that_are_not_known() -> None:
-    made = {f.name: f for f in score(cases.KPROBE).factors}
+    made = {f.name: f for f in score(replace(cases.KPROBE, evidence=Evidence())).factors}
     assert set(made) == {"severity", "usage", "age", "alternative", "support"}
     assert made["age"].value is None and made["support"].value is None
     assert "1 object in 1 package of 2 objects" in made["usage"].said
@@ -61,7 +61,7 @@ def test_roll_up_covers_programs_objects_packages_architectures() -> None:
     top = next(s for s in found.objects if s.subject == ("x86_64", "scx_simple"))
     worst = max(s.score for s in found.programs if s.subject[:2] == top.subject)
     breadth = next(f for f in top.factors if f.name == "breadth")
-    assert breadth.said == "1 of 2 programs hit" and top.score <= worst <= 100
+    assert breadth.said == "2 of 3 programs hit" and top.score <= worst <= 100
     assert ("legacy 0.1",) not in {s.subject for s in found.packages}
 
 

@@ -103,7 +103,7 @@ def test_visible_text_can_be_seen_and_is_idempotent(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=80))
-@settings(deadline=None)
+@settings(deadline=None)  # the first call has the upgrade judged
 def test_any_name_survives_html(text: str) -> None:
     analysis = cases.analysis(("x86_64",))
     finding = cases.replace(cases.DISPATCH, name=text, message=text)

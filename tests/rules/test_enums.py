@@ -83,7 +83,7 @@ def test_r_12_10_a_number_that_stood_for_an_enumerator(ob: ObjectBuilder, change
     assert found.verdict == (Verdict.SILENT if changed else Verdict.OK)
     if changed:
         one = next(f for f in found.findings if f.rules == ("R-12.10",))
-        assert one.name == "enum reason.CSUM" and one.message.endswith("now stands for BUSY; CSUM is 10 now")
+        assert one.name == "enum reason.CSUM" and one.message.endswith("now means BUSY; CSUM is now 10")
 
 
 def test_r_12_10_what_is_certain_of_it() -> None:
@@ -93,7 +93,7 @@ def test_r_12_10_what_is_certain_of_it() -> None:
     found = upgrade(compares(*ARG, value=70), new)
     assert (found.verdict, found.findings[0].message) == (
         Verdict.SILENT,
-        "the program compares with 70 for LOST, which stands for nothing now; LOST is gone",
+        "the program compares with 70 for LOST, which no longer means anything; LOST no longer exists",
     )
     assert upgrade(compares(*ARG), OLD).verdict == Verdict.OK
     assert upgrade(compares(*ARG), {"CSUM": 11}, {"CSUM": 10}).verdict == Verdict.OK

@@ -78,7 +78,7 @@ def test_r_12_8_and_r_7_8_what_an_upgrade_does() -> None:
     assert (found.verdict, found.reach, found.new.loads) == (Verdict.BREAKS, "attach", Tri.YES)
     found = verdict(reads(12), old, new)
     assert (found.verdict, found.findings[0].rules) == (Verdict.SILENT, ("R-7.8",))
-    assert "reads comm at fixed offset 12, where pid (4 bytes) is now" in found.findings[0].message
+    assert "reads `comm` at fixed offset 12, which now holds `pid` (4 bytes)" in found.findings[0].message
     assert verdict(reads(12), new, new).verdict == Verdict.OK
     assert verdict(reads(24), new, new).verdict == Verdict.ALREADY_BROKEN
 

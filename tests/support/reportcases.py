@@ -14,7 +14,7 @@ from support import upgrade
 from support.handmade import ARCHES, DISPATCH, FIELD, WQ, infos, kernel, obj, program
 from support.upgrade import sha
 
-__all__ = ["FIELD", "WQ", "infos", "obj", "program", "replace"]  # as tests of reports use them, too
+__all__ = ["FIELD", "WQ", "infos", "obj", "program", "replace", "upgrade"]  # as tests of reports use them, too
 
 NAMES = ("XPPen__ACK05", "biolatency", "ksnoop", "old_tool", "runqlen", "scx_simple", "tasks")
 ARGUMENT = replace(upgrade.finding("biolatency"), confidence=Confidence.LOW)

@@ -21,7 +21,9 @@ def test_a_removed_kfunc_takes_the_whole_object_down() -> None:
     assert after["probe"] is Verdict.BREAKS and after["hid_events"] is Verdict.BREAKS
     changed = {n for n, v in after.items() if _verdicts(real)[n] is not v}
     assert changed == {"probe", "hid_events"}
-    finding = next(f for o in made.arches[0].objects for p in o.programs if p.program == "probe" for f in p.findings)
+    finding = next(
+        f for o in made.arches[0].objects for p in o.programs if p.program == "hid_events" for f in p.findings
+    )
     assert finding.reach is Reach.OBJECT and finding.cls is Failure.WHAT_IF
     assert made.whatif == ("kfunc hid_bpf_get_data removed",) and real.whatif == ()
 
