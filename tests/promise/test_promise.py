@@ -152,6 +152,7 @@ def test_another_architecture_is_refused(made: promise.Promise) -> None:
         ('sites = ["', 'sites = ["+ core 6 0:4:0 0 b70200 8", "', "no instruction"),
         ('endian = "<"', 'endian = "="', "endian"),
         ("externs = [", "externs = [[1], ", "damaged"),
+        ("externs = [", 'externs = [["n", "magic", 1, true, true, "n"], ', "not a kind of extern"),
     ],
 )
 def test_damaged_files_say_what_is_wrong(made: promise.Promise, old: str, new: str, says: str) -> None:

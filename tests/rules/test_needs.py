@@ -186,6 +186,28 @@ def test_r_11_14_instructions_by_release(insn: Insn, since: tuple[int, int]) -> 
         assert classes(found) == ([] if version >= since else ["insn_unsupported"]), release
 
 
+@pytest.mark.parametrize(
+    ("insn", "name", "before", "first"),
+    [
+        (ldsx(4, 2, 10, -8), "sign-extending load", "6.5", "6.6"),
+        (alu("=", 2, Reg(1), off=8), "sign-extending move", "6.5", "6.6"),
+        (alu("/", 2, 3, off=1), "signed division", "6.5", "6.6"),
+        (alu("end", 2, 32), "bswap", "6.5", "6.6"),
+        (Insn(0x06, imm=0), "gotol", "6.5", "6.6"),
+        (Insn(0xE5), "may_goto", "6.8", "6.9"),
+        (alu("=", 2, Reg(1), off=1), "addr_space_cast", "6.8", "6.9"),
+        (atomic(8, 10, -8, 1, 0x100), "load-acquire or store-release", "6.14", "6.15"),
+        (atomic(1, 10, -8, 1, 0x110), "byte or half-word atomic or load-acquire", "6.14", "6.15"),
+    ],
+)
+def test_r_11_14_both_sides_of_each_release(insn: Insn, name: str, before: str, first: str) -> None:
+    """Refused by the release before, taken by the first; stable updates of either change nothing."""
+    code = [mov(2, 7), mov(3, 0), jmp("==", 3, 0, "out"), insn, "out:", *END]
+    for release, refused in ((before, True), (f"{before}.9", True), (first, False), (f"{first}.1", False)):
+        found = only(ObjectBuilder().program("xdp", "prog", code), kernel(release))
+        assert [p.name for p in found.problems if p.rules == ("R-11.14",)] == [name] * refused, release
+
+
 def test_r_5_1_load_acquire_by_architecture() -> None:
     """In 7.3 the JIT of s390x knows load-acquire, that of arm 32 does not."""
     code = [atomic(8, 10, -8, 1, 0x110), *END]

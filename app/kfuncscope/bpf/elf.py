@@ -8,11 +8,19 @@ from typing import NamedTuple
 
 from kfuncscope.arch import arch_of_elf
 from kfuncscope.elf import tables
+from kfuncscope.elf.tables import (
+    EM_BPF,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
+    SHT_NOBITS,
+    SHT_NULL,
+    SHT_PROGBITS,
+    SHT_REL,
+    SHT_RELA,
+    SHT_SYMTAB,
+)
 from kfuncscope.errors import InputError, ObjectError
 
-EM_BPF = 247
-SHF_ALLOC, SHF_EXECINSTR = 2, 4
-SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS, SHT_REL = 0, 1, 2, 4, 8, 9
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION = 0, 1, 2, 3
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 MAX_SECTIONS = 20_000

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kfuncscope.bpf.elf import STB_WEAK, Elf
 from kfuncscope.btf.blob import Blob, essential_name
 from kfuncscope.btf.layout import Kind
+
+ExternKind = Literal["kfunc", "ksym", "kconfig"]
 
 
 class Extern(NamedTuple):
@@ -18,7 +20,7 @@ class Extern(NamedTuple):
     """
 
     name: str
-    kind: str
+    kind: ExternKind
     type: int
     weak: bool
     typed: bool

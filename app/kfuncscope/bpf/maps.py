@@ -6,9 +6,10 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from kfuncscope.bpf.elf import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_FUNC, STT_SECTION, Elf, ElfSection
+from kfuncscope.bpf.elf import STT_FUNC, STT_SECTION, Elf, ElfSection
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.elf.tables import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS
 
 MAP_TYPE_ARRAY = 2
 MAP_TYPE_PROG_ARRAY = 3

@@ -7,16 +7,17 @@ from typing import NamedTuple
 
 from kfuncscope.bpf.instructions import LD_IMM64
 from kfuncscope.bpf.object import BpfObject, Function, Program
+from kfuncscope.model.verdict import NeedKind
 
 
 class Need(NamedTuple):
-    """One need: kind (in the words of model.verdict.NeedKind), name, and its places as (function, instruction).
+    """One need: kind, name, and its places as (function, instruction).
 
     ``strong`` is None where binding plays no role. ``tested`` tells that the program takes the address of a weak
     symbol, which is how it asks whether the symbol exists.
     """
 
-    kind: str
+    kind: NeedKind
     name: str
     places: tuple[tuple[Function, int], ...]
     strong: bool | None = None
@@ -26,12 +27,12 @@ class Need(NamedTuple):
 def program_needs(obj: BpfObject, program: Program, helper_names: dict[int, str] | None = None) -> list[Need]:
     """Needs in a stable order: program type, hook, struct_ops, kfuncs, ksyms, kconfig, helpers, map types."""
     section = program.section
-    found = [Need("program type", section.prog_type or "unknown", ())]
+    found = [Need(NeedKind.PROG_TYPE, section.prog_type or "unknown", ())]
     if section.target and section.prog_type not in ("STRUCT_OPS", "SYSCALL"):
-        found.append(Need("hook", section.target, ()))
+        found.append(Need(NeedKind.HOOK, section.target, ()))
     for ops in obj.struct_ops:
         found += [
-            Need("struct_ops", f"{ops.kernel_type}.{m.member.name}", ())
+            Need(NeedKind.STRUCT_OPS, f"{ops.kernel_type}.{m.member.name}", ())
             for m in ops.members
             if m.program == program.name
         ]
@@ -39,7 +40,7 @@ def program_needs(obj: BpfObject, program: Program, helper_names: dict[int, str]
     names = helper_names or {}
     for number, places in sorted(program.helper_calls.items()):
         at = tuple((program.functions[position], index) for position, index in places)
-        found.append(Need("helper", f"bpf_{names[number]}" if number in names else f"#{number}", at))
+        found.append(Need(NeedKind.HELPER, f"bpf_{names[number]}" if number in names else f"#{number}", at))
     return found + _maps(obj, program)
 
 
@@ -57,7 +58,7 @@ def _externs(obj: BpfObject, program: Program) -> list[Need]:
         extern = obj.externs.get(name)
         strong = not extern.weak if extern else None
         lookup = extern.lookup if extern else name
-        found.append(Need(kind, lookup, tuple(at), strong, kind == "kfunc" and name in tested))
+        found.append(Need(NeedKind(kind), lookup, tuple(at), strong, kind == "kfunc" and name in tested))
     return found
 
 
@@ -67,4 +68,4 @@ def _maps(obj: BpfObject, program: Program) -> list[Need]:
         for index, ref in function.refs.items():
             if ref.kind == "map" and ref.name in obj.maps:
                 places.setdefault(obj.maps[ref.name].type, []).append((function, index))
-    return [Need("map type", str(kind), tuple(at)) for kind, at in sorted(places.items())]
+    return [Need(NeedKind.MAP_TYPE, str(kind), tuple(at)) for kind, at in sorted(places.items())]

@@ -7,10 +7,10 @@ import struct
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
-from kfuncscope.bpf.externs import Extern, read_externs
+from kfuncscope.bpf.externs import Extern, ExternKind, read_externs
 from kfuncscope.bpf.instructions import (
     CALL,
     LATER_OPS,
@@ -36,6 +36,9 @@ MAX_INSNS = 8_000_000
 KERNEL_READS = frozenset({4, 45, 113, 115})  # bpf_probe_read, _read_str, _read_kernel, _read_kernel_str
 
 
+RefKind = Literal[ExternKind, "map", "data", "func", "unknown"]
+
+
 class Ref(NamedTuple):
     """What the relocation of an instruction names.
 
@@ -44,7 +47,7 @@ class Ref(NamedTuple):
     instruction within section ``name``), ``unknown``.
     """
 
-    kind: str
+    kind: RefKind
     name: str
     offset: int = 0
 

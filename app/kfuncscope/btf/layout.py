@@ -7,12 +7,14 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kfuncscope.errors import BtfError
 
+Endian = Literal["<", ">"]
+"""Byte order, as struct and numpy write it."""
 VERSION = 1
-MAGICS = {b"\x9f\xeb": "<", b"\xeb\x9f": ">"}
+MAGICS: dict[bytes, Endian] = {b"\x9f\xeb": "<", b"\xeb\x9f": ">"}
 """The first two bytes of a blob by its byte order."""
 STARTS = tuple(magic + bytes([VERSION]) for magic in MAGICS)
 """Magic and version, as BTF begins in a file or inside another one."""
@@ -78,7 +80,7 @@ LONG = frozenset(
 class Header:
     """Where the sections of a blob lie, as absolute byte ranges (start, end); ``endian`` is ``<`` or ``>``."""
 
-    endian: str
+    endian: Endian
     hdr_len: int
     types: tuple[int, int]
     strings: tuple[int, int]
@@ -93,7 +95,7 @@ class Header:
 class Fields(NamedTuple):
     """The fields of a header as they stand, unchecked: offsets are from the header's end."""
 
-    endian: str
+    endian: Endian
     version: int
     flags: int
     hdr_len: int
@@ -119,7 +121,7 @@ def header_fields(data: bytes | memoryview, at: int = 0) -> Fields | None:
     )  # fmt: skip
 
 
-def endianness(data: bytes | memoryview, source: str) -> str:
+def endianness(data: bytes | memoryview, source: str) -> Endian:
     """``<`` or ``>`` by the magic (R-1.1)."""
     magic = bytes(data[:2])
     found = MAGICS.get(magic)

@@ -40,9 +40,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Subparsers = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
 def _sides(command: argparse.ArgumentParser, old_needed: bool = True) -> None:
     command.add_argument("--old", nargs="+", action="extend", required=old_needed, metavar="F",
                          help="files of old kernels")  # fmt: skip

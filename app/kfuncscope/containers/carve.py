@@ -10,9 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from kfuncscope.elf.tables import NOBITS
+from kfuncscope.elf.tables import EM_BPF, SHT_NOBITS, SHT_NULL
 
-EM_BPF = 247
 _MAGIC = b"\x7fELF\x02"
 _HEADER = 64
 _MOST_SECTIONS = 20_000
@@ -43,7 +42,7 @@ def bpf_end(data: bytes, at: int) -> int | None:
         return None
     row = struct.Struct(order + "4xI16xQQ24x")
     for kind, offset, length in row.iter_unpack(data[at + table : end]):
-        if kind not in (0, NOBITS):
+        if kind not in (SHT_NULL, SHT_NOBITS):
             if at + offset + length > len(data):
                 return None
             end = max(end, at + offset + length)

@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 from kfuncscope.errors import InputError
 
-SYMTAB, NOBITS = 2, 8
+EM_BPF = 247
+SHF_ALLOC, SHF_EXECINSTR = 2, 4
+SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS, SHT_REL = 0, 1, 2, 4, 8, 9
 _HEADER_64 = 64
 _MOST_SECTIONS = 0xFF00
 _MOST_SYMBOLS = 1 << 20
@@ -62,13 +64,13 @@ class Elf:
     def section(self, name: str) -> bytes:
         """Bytes of the first section of that name, empty when there is none."""
         for section in self.sections:
-            if section.name == name and section.type != NOBITS:
+            if section.name == name and section.type != SHT_NOBITS:
                 return self.data[section.offset : section.offset + section.size]
         return b""
 
     def symbols(self, prefix: bytes) -> list[Symbol]:
         """Symbols of .symtab whose name begins with ``prefix``, in file order."""
-        table = next((s for s in self.sections if s.type == SYMTAB), None)
+        table = next((s for s in self.sections if s.type == SHT_SYMTAB), None)
         if table is None or table.link >= len(self.sections):
             return []
         names = self.sections[table.link]
@@ -98,7 +100,7 @@ def string_at(strings: bytes, at: int) -> str:
 
 def elf_machine(data: bytes) -> int | None:
     """The e_machine of a 64-bit ELF file, for which 64 bytes of it are enough; None for anything else."""
-    if data[:5] != b"\x7fELF\x02" or len(data) < _HEADER_64:
+    if data[:5] != b"\x7fELF\x02" or data[5:6] not in (b"\1", b"\2") or len(data) < _HEADER_64:
         return None
     return int.from_bytes(data[18:20], "little" if data[5] == 1 else "big")
 
@@ -131,7 +133,7 @@ def _read(data: bytes, source: str) -> Elf:
         raise InputError(source, "section table reaches out of the file", table)
     rows = [fields.unpack_from(data, table + entry * index) for index in range(count)]
     for index, row in enumerate(rows):
-        if row[1] not in (0, NOBITS) and row[4] + row[5] > len(data):
+        if row[1] not in (SHT_NULL, SHT_NOBITS) and row[4] + row[5] > len(data):
             raise InputError(source, f"section {index} reaches out of the file", row[4])
     names = b""
     if names_at < count:

@@ -145,7 +145,6 @@ class Index:
         self._object_ids: dict[str, int] = {}
         self._program_ids: dict[tuple[int, str, str], int] = {}
         self._need_ids: dict[tuple[NeedKind, str], int] = {}
-        self._findings_of: dict[tuple[int, int], Ints] | None = None
         rows = _Rows()
         raw = [self._read_lane(lane, arch, rows) for lane, arch in enumerate(self.arches)]
         self.edges: list[Edges] = [self._edges(pairs) for pairs in raw]

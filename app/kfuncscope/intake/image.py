@@ -13,7 +13,7 @@ from kfuncscope.btf.scan import btf_end
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.stream import room
 from kfuncscope.containers.unpack import decompress, peel
-from kfuncscope.elf.tables import read_elf
+from kfuncscope.elf.tables import EM_BPF, read_elf
 from kfuncscope.errors import ArchiveError, ImageError, InputError
 
 _BANNER = re.compile(rb"Linux version \d")
@@ -128,9 +128,6 @@ def _payloads(data: bytes, source: str) -> Iterator[bytes]:
             at = data.find(magic, at + 1)
 
 
-_EM_BPF = 247
-
-
 def image_arch(image: bytes, source: str) -> str | None:
     """The architecture that an uncompressed image's own header tells."""
     kind = detect(image[:HEAD])
@@ -140,7 +137,7 @@ def image_arch(image: bytes, source: str) -> str | None:
         return "riscv64"
     if kind is Kind.ELF:
         elf = read_elf(image, source)
-        if elf.machine == _EM_BPF:
+        if elf.machine == EM_BPF:
             raise ImageError(source, "a BPF object, not a kernel")
         return arch_of_elf(elf.machine, elf.bits, elf.little)
     return None

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kfuncscope.containers.archive import inner_kind, read_archive
-from kfuncscope.containers.carve import EM_BPF, carve
+from kfuncscope.containers.carve import carve
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.stream import Budget, TooLargeError
 from kfuncscope.containers.unpack import bare_name, peel
+from kfuncscope.elf.tables import EM_BPF, elf_machine
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
 from kfuncscope.storage.cache import Cache, default_cache
@@ -71,9 +72,7 @@ def _head(path: Path) -> bytes:
 
 def is_bpf(data: bytes) -> bool:
     """Whether ``data`` begins as a 64-bit ELF file for BPF, of either byte order."""
-    if data[:5] != b"\x7fELF\x02" or data[5:6] not in (b"\x01", b"\x02"):
-        return False
-    return int.from_bytes(data[18:20], "little" if data[5] == 1 else "big") == EM_BPF
+    return elf_machine(data) == EM_BPF
 
 
 def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:

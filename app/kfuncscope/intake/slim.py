@@ -6,12 +6,11 @@ from __future__ import annotations
 import io
 import struct
 
-from kfuncscope.elf.tables import NOBITS, Elf, Section, read_elf
+from kfuncscope.elf.tables import SHF_ALLOC, SHT_NOBITS, Elf, Section, read_elf
 from kfuncscope.errors import InputError
 from kfuncscope.intake.modules import module_sections
 
 _DWARF = (".debug_", ".zdebug_", ".rel.debug_", ".rela.debug_")
-_ALLOC = 2
 _WORTH = 1 << 20
 _ALIGN = 16
 
@@ -35,8 +34,8 @@ def slim_vmlinux(data: bytes, source: str) -> bytes:
     except InputError:
         return data
     start = min((s.offset for s in elf.sections if _is_dwarf(s)), default=len(data))
-    kept = [s for s in elf.sections if s.type not in (0, NOBITS) and not _is_dwarf(s)]
-    if any(s.offset + s.size > start and (s.offset < start or s.flags & _ALLOC) for s in kept):
+    kept = [s for s in elf.sections if s.type not in (0, SHT_NOBITS) and not _is_dwarf(s)]
+    if any(s.offset + s.size > start and (s.offset < start or s.flags & SHF_ALLOC) for s in kept):
         return data
     # Also a table whose sections share bytes, which would be copied once for each, saves nothing.
     if len(data) - start - sum(s.size + _ALIGN for s in kept if s.offset >= start) < _WORTH:
@@ -45,7 +44,7 @@ def slim_vmlinux(data: bytes, source: str) -> bytes:
 
 
 def _is_dwarf(section: Section) -> bool:
-    return section.name.startswith(_DWARF) and section.type != NOBITS and not section.flags & _ALLOC
+    return section.name.startswith(_DWARF) and section.type != SHT_NOBITS and not section.flags & SHF_ALLOC
 
 
 def _without_dwarf(elf: Elf, start: int) -> bytes:
@@ -62,7 +61,7 @@ def _without_dwarf(elf: Elf, start: int) -> bytes:
         place = entry * index + offset_at
         if _is_dwarf(section):
             struct.pack_into(order + word * 2, rows, place, start, 0)
-        elif section.offset >= start and section.type not in (0, NOBITS):
+        elif section.offset >= start and section.type not in (0, SHT_NOBITS):
             out.write(bytes(-out.tell() % _ALIGN))
             struct.pack_into(order + word, rows, place, out.tell())
             out.write(memoryview(elf.data)[section.offset : section.offset + section.size])

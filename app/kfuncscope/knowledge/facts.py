@@ -104,15 +104,6 @@ class HelperAllow:
         caps = [w for a in self.alternatives for kind, _, words in a.conditions if kind == "cap" for w in words]
         return caps[0] if caps else "base"
 
-    @property
-    def ifdef(self) -> tuple[str, ...]:
-        """Config options that every way of getting the helper needs."""
-        sets = [
-            {w for kind, negated, words in a.conditions if kind == "config" and not negated for w in words}
-            for a in self.alternatives
-        ]
-        return tuple(sorted(set.intersection(*sets))) if sets else ()
-
 
 @dataclass(frozen=True, slots=True)
 class HelperFact:
@@ -208,7 +199,7 @@ class ArchCaps:
     """
 
     arch: str
-    jit: str
+    jit: Literal["ebpf", "cbpf", "none"]
     kfunc_call: bool = False
     far_kfunc_call: bool = False
     trampoline: bool = False

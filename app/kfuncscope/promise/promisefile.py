@@ -11,9 +11,9 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from kfuncscope.bpf.externs import Extern
+from kfuncscope.bpf.externs import Extern, ExternKind
 from kfuncscope.errors import SessionError
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.promise.promise import Item, Part, Promise
@@ -23,6 +23,7 @@ from kfuncscope.promise.skeleton import (
     ProgramSkeleton,
     Question,
     Site,
+    SiteKind,
     TableSkeleton,
     pack,
     unpack,
@@ -32,7 +33,8 @@ from kfuncscope.storage.read import read_bounded, shown
 FORMAT, VERSION = "kfuncscope-promise", 1
 _LIMIT = 256 << 20
 _MOST_TYPES = 32 << 20
-_WHATS = ("core", "call", "addr", "helper", "map", "arena", "ctx", "deref", "insn")
+_EXTERN_KINDS: dict[str, ExternKind] = {kind: kind for kind in get_args(ExternKind)}
+_WHATS: dict[str, SiteKind] = {kind: kind for kind in get_args(SiteKind)}
 _HEAD = """\
 # What BPF programs rely on from a kernel. Hold a later kernel of the same architecture against it with
 #   kfuncscope promise check --kernel KERNEL THIS_FILE
@@ -214,9 +216,15 @@ def _read_item(entry: dict[str, Any]) -> Item:
     )
 
 
+def _extern_kind(word: str) -> ExternKind:
+    if word not in _EXTERN_KINDS:
+        raise ValueError(f"{word[:80]!r} is not a kind of extern")
+    return _EXTERN_KINDS[word]
+
+
 def _read_part(entry: dict[str, Any]) -> Part:
     externs = tuple(
-        Extern(_str(n), _str(k), _int(t), _bool(w), _bool(d), _str(lookup))
+        Extern(_str(n), _extern_kind(_str(k)), _int(t), _bool(w), _bool(d), _str(lookup))
         for n, k, t, w, d, lookup in entry["externs"]
     )
     # The first of these files hold neither the flags of maps nor which tables are for a link.
@@ -287,7 +295,7 @@ def _read_site(text: str, externs: list[str], maps: list[str], questions: int) -
     code = tuple(unpack(w) for w in words)
     if (what in ("core", "insn")) != bool(code) or len(code) > 2:
         raise ValueError(f"site {text[:60]!r}")
-    return Site(what, live == "+", name, number, size, relo, code, flips)
+    return Site(_WHATS[what], live == "+", name, number, size, relo, code, flips)
 
 
 def _unsqueezed(text: str) -> bytes:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from kfuncscope.bpf.externs import Extern
 from kfuncscope.bpf.instructions import CALL, EXIT, JA32, LD_IMM64, Insn
@@ -40,6 +41,9 @@ Content = tuple[object, ...]
 MapSkeleton = tuple[str, int, bool, int]  # name, type, whether it has a definition of its own, flags
 
 
+SiteKind = Literal["core", "call", "addr", "helper", "map", "arena", "ctx", "deref", "insn"]
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One instruction that needs something. ``what`` is core, call, addr, helper, map, arena, ctx, deref or insn.
@@ -50,7 +54,7 @@ class Site:
     on the kernel of the promise; ``flips`` are the questions whose other answer turns that round.
     """
 
-    what: str
+    what: SiteKind
     live: bool
     name: str = ""
     number: int = 0
@@ -140,18 +144,14 @@ def reduce_program(ctx: Context, program: Program) -> ProgramSkeleton:
     for content, site in made.items():
         live, *rest = together[content]
         flips = tuple(i for i, one in enumerate(rest) if one != live)
-        sites.append(_with(site, live, flips))
+        sites.append(replace(site, live=live, flips=flips))
     used = sorted({i for site in sites for i in site.flips})
     places = {old: new for new, old in enumerate(used)}
-    kept = tuple(_with(s, s.live, tuple(places[i] for i in s.flips)) for s in sites)
+    kept = tuple(replace(s, flips=tuple(places[i] for i in s.flips)) for s in sites)
     name = section.name if section.autoload else f"?{section.name}"
     told = "" if read_section(name).prog_type else section.prog_type
     questions = tuple(asked[i][0] for i in used)
     return ProgramSkeleton(program.name, name, told, kept, questions, tuple(asked[i][1] for i in used))
-
-
-def _with(site: Site, live: bool, flips: tuple[int, ...]) -> Site:
-    return Site(site.what, live, site.name, site.number, site.size, site.relo, site.code, flips)
 
 
 def _sites(obj: BpfObject, program: Program) -> Iterator[tuple[Content, Site, Function, int]]:
@@ -182,7 +182,7 @@ def _sites(obj: BpfObject, program: Program) -> Iterator[tuple[Content, Site, Fu
 
 def _reference(function: Function, index: int, ref: Ref) -> Site | None:
     if ref.kind in ("kfunc", "ksym"):
-        what = "call" if function.insns[index].op == CALL else "addr"
+        what: SiteKind = "call" if function.insns[index].op == CALL else "addr"
         return Site(what, True, ref.name)
     if ref.kind == "map":
         return Site("map", True, ref.name)
@@ -371,7 +371,7 @@ def _emit(function: Function, site: Site, externs: Mapping[str, Extern]) -> None
         function.refs[at] = Ref("kfunc", site.name)
     elif site.what in ("addr", "map", "arena"):
         function.insns += [Insn(LD_IMM64, 0, 0, 0, 0), Insn(0, 0, 0, 0, 0)]
-        function.refs[at] = Ref(*_target(site, externs))
+        function.refs[at] = _target(site, externs)
     else:
         function.insns += site.code
     if site.relo is not None:
@@ -379,12 +379,12 @@ def _emit(function: Function, site: Site, externs: Mapping[str, Extern]) -> None
         function.relos.append((len(function.relos), CoreRelo(at * 8, *site.relo)))
 
 
-def _target(site: Site, externs: Mapping[str, Extern]) -> tuple[str, str]:
+def _target(site: Site, externs: Mapping[str, Extern]) -> Ref:
     if site.what == "arena":
-        return "data", ARENA_SECTION
+        return Ref("data", ARENA_SECTION)
     if site.what == "map":
-        return "map", site.name
-    return (externs[site.name].kind if site.name in externs else "unknown"), site.name
+        return Ref("map", site.name)
+    return Ref(externs[site.name].kind if site.name in externs else "unknown", site.name)
 
 
 def pack(insn: Insn) -> str:

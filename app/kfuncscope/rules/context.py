@@ -23,11 +23,14 @@ from kfuncscope.rules.problem import Message
 VIRTUAL = frozenset({"LINUX_KERNEL_VERSION", "LINUX_HAS_BPF_COOKIE", "LINUX_HAS_SYSCALL_WRAPPER"})
 
 
+ExternStatus = Literal["found", "missing", "incompatible", "unknown"]
+
+
 class Resolved(NamedTuple):
     """What libbpf finds for an extern. ``status``: found, missing, incompatible, or unknown (modules not given)."""
 
     extern: Extern
-    status: str
+    status: ExternStatus
     module: str = ""
     blob: Blob | None = None
     type: int = 0
@@ -170,7 +173,7 @@ class Context:
             return Resolved(extern, "unknown")
         return Resolved(extern, "missing")
 
-    def _kconfig_status(self, extern: Extern) -> str:
+    def _kconfig_status(self, extern: Extern) -> ExternStatus:
         """How libbpf takes a ``.kconfig`` extern (R-2.13): found, missing, or incompatible: refused though weak."""
         name = extern.name
         if name in VIRTUAL:

@@ -73,7 +73,7 @@ def collect(
             problems.append(Problem(file.name, obj.no_program))
         for program in obj.programs:
             for need in program_needs(obj, program, names):
-                kind = NeedKind(need.kind)
+                kind = need.kind
                 if kind not in kinds:
                     continue
                 key = (kind, map_types.get(need.name, need.name) if kind is NeedKind.MAP_TYPE else need.name)

@@ -250,7 +250,7 @@ def _needs(ctx: Context, program: Program, findings: list[Finding]) -> tuple[Nee
     for need in program_needs(ctx.obj, program, ctx.kernel.helpers):
         name = ctx.kernel.map_types.get(int(need.name), need.name) if need.kind == "map type" else need.name
         if need.kind != "program type":  # every program has one; it is worth showing only where it is lacking
-            uses.setdefault((NeedKind(need.kind), name), Verdict.OK)
+            uses.setdefault((need.kind, name), Verdict.OK)
     return tuple(NeedUse(kind, name, verdict) for (kind, name), verdict in sorted(uses.items()))
 
 

@@ -37,7 +37,7 @@ def fields_are_compat(local: Blob, local_id: int, target: Blob, target_id: int) 
             one, other = essential(local.name(local_id)), essential(target.name(target_id))
             return not one or not other or one == other
         if mine == Kind.INT:
-            return local.int_(local_id).offset == 0 == target.int_(target_id).offset
+            return not local.int_(local_id).offset and not target.int_(target_id).offset
         if mine != Kind.ARRAY:
             return False
         local_id, target_id = local.array(local_id).type, target.array(target_id).type
@@ -64,7 +64,7 @@ def _compat(
         if kind in COMPOSITES or kind in ENUMS or kind in (Kind.VOID, Kind.FWD):
             return True
         if kind == Kind.INT:
-            return local.int_(local_id).offset == 0 == target.int_(target_id).offset
+            return not local.int_(local_id).offset and not target.int_(target_id).offset
         if kind == Kind.PTR:
             local_id, target_id = local.ref(local_id), target.ref(target_id)
         elif kind == Kind.ARRAY:

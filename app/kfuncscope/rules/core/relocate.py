@@ -9,7 +9,7 @@ without a target is no error but a value: poison, which matters only where it ca
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from kfuncscope.bpf.instructions import ALU, ALU64, LD_IMM64, LDX, ST, STX, Insn
 from kfuncscope.btf.blob import Blob
@@ -39,13 +39,17 @@ class Value(NamedTuple):
     validate: bool = True
 
 
+PLAIN_SIGNED = 1  # encoding of an integer: signed, and neither char nor bool
+RelocOutcome = Literal["patched", "absent", "poisoned", "error"]
+
+
 class Reloc(NamedTuple):
     """What a record becomes. ``outcome``: ``patched``, ``absent``, ``poisoned`` or ``error`` (a hard error, R-0.3).
 
     ``size`` is the new access size in bytes where it changes, else 0.
     """
 
-    outcome: str
+    outcome: RelocOutcome
     old: int
     new: int
     reason: str = ""
@@ -64,7 +68,6 @@ class Matcher:
         self.targets = list(targets)
         self.modules = modules
         self._candidates: dict[int, list[tuple[Blob, int]]] = {}
-        self._specs: dict[tuple[int, str, int], Spec | SpecError] = {}
         self._found: dict[tuple[int, str, int], Found | SpecError] = {}
 
     def candidates(self, root: int) -> list[tuple[Blob, int]]:
@@ -231,7 +234,7 @@ def relocate(matcher: Matcher, relo: CoreRelo, insn: Insn, following: Insn | Non
     if found.new is None:
         return Reloc("poisoned", old.value, 0, "", "R-3.5")
     new = found.new
-    outcome = "patched" if found.target is not None else "absent"
+    outcome: RelocOutcome = "patched" if found.target is not None else "absent"
     shown = Reloc(outcome, old.value, new.value, target=found.target)
     cls = insn.op & 7
     if cls in (ALU, ALU64):
@@ -281,4 +284,6 @@ def _resizable(local: Blob, old: int, target: Blob, new: int) -> bool:
     kinds = local.kind(old), target.kind(new)
     if kinds == (Kind.PTR, Kind.PTR):
         return True
-    return kinds == (Kind.INT, Kind.INT) and local.int_(old).encoding != 1 != target.int_(new).encoding
+    if kinds != (Kind.INT, Kind.INT):
+        return False
+    return local.int_(old).encoding != PLAIN_SIGNED and target.int_(new).encoding != PLAIN_SIGNED
