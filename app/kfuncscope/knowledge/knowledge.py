@@ -352,6 +352,12 @@ def first_release(kind: str, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def module_of_prefix(prefix: str) -> tuple[str, str] | None:
+    """(config option, module) of the functions whose names begin with this word; None where no table tells."""
+    found = _common("module_functions")["prefixes"].get(prefix)
+    return (found[0], found[1]) if found else None
+
+
 def presence(name: str) -> tuple[str, ...]:
     """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
     return tuple(common_table("kfunc_presence")["kfuncs"].get(name, ()))

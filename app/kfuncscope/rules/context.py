@@ -112,6 +112,10 @@ class Context:
             return True
         return bool(self._matcher.candidates(function.relos[function.core[index]][1].type_id))
 
+    def candidates(self, root: int) -> list[tuple[Blob, int]]:
+        """Types of the kernel that may stand for a root type of the object's records."""
+        return self._matcher.candidates(root) if self._matcher is not None else []
+
     # -- externs
 
     def extern(self, name: str) -> Resolved | None:

@@ -27,7 +27,8 @@ from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_proble
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
 from kfuncscope.rules.checks.typed_access import typed_problems
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core.spec import ReloKind, SpecError, parse_spec, spec_text
+from kfuncscope.rules.core.changed import changed_type
+from kfuncscope.rules.core.spec import FIELD_BASED, ReloKind, SpecError, parse_spec, spec_text
 from kfuncscope.rules.flow.guard import find_guard
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
@@ -224,21 +225,35 @@ def _core_problems(ctx: Context, program: Program) -> list[Problem]:
             if reloc.outcome != "poisoned":
                 continue
             name = _spec_name(ctx, function, index)
-            text = (
-                "{name}: {reason}; libbpf poisons the access" if reloc.reason else "{name} does not exist in {kernel}"
-            )
-            rules = ("R-3.8",) if reloc.reason else ("R-3.3", "R-3.5")
+            text, changed = "{name} does not exist in {kernel}", ""
+            rules: tuple[str, ...] = ("R-3.3", "R-3.5")
+            if reloc.reason:
+                text, rules = "{name}: {reason}; libbpf poisons the access", ("R-3.8",)
+            elif changed := _changed_type(ctx, function, index):
+                text, rules = "{name} {changed}", ("R-12.17", "R-3.4", *rules)
             value = function.relos[function.core[index]][1].kind == ReloKind.ENUMVAL_VALUE
             kind = NeedKind.ENUMVAL if value else NeedKind.FIELD
             certain = ctx.type_seen(function, index)
             if not certain:
                 text += ", unless it is in a module whose BTF was not given"
-            message = say(text, name=name, reason=reloc.reason)
+            message = say(text, name=name, reason=reloc.reason, changed=changed)
             found.append(
                 Problem(kind, name, Failure.CORE_RELOC_POISONED, rules, message, certain=certain,
                         place=(function, index), confidence=Confidence.HIGH if certain else Confidence.LOW)
             )  # fmt: skip
     return found
+
+
+def _changed_type(ctx: Context, function: Function, index: int) -> str:
+    """What became of a field that is there under its name and does not match (R-12.17)."""
+    relo, btf = function.relos[function.core[index]][1], ctx.obj.btf
+    if btf is None or relo.kind not in FIELD_BASED:
+        return ""
+    try:
+        local = parse_spec(btf, relo)
+    except SpecError:
+        return ""
+    return next((text for blob, at in ctx.candidates(relo.type_id) if (text := changed_type(local, blob, at))), "")
 
 
 def _core_errors(ctx: Context, program: Program) -> list[Problem]:

@@ -26,6 +26,7 @@ from kfuncscope.model.verdict import (
 )  # fmt: skip
 from kfuncscope.rules.changes.alternatives import Alternatives
 from kfuncscope.rules.changes.arguments import argument_findings
+from kfuncscope.rules.changes.clones import clone_findings
 from kfuncscope.rules.changes.enums import enum_findings
 from kfuncscope.rules.changes.evidence import (
     field_evidence,
@@ -238,6 +239,7 @@ def _meaning_findings(old: Context, new: Context, program: Program) -> list[Find
         *argument_findings(old, new, program),
         *typed_findings(old, new, program),
         *enum_findings(old, new, program),
+        *clone_findings(old, new, program),
     ]
 
 

@@ -46,6 +46,9 @@ TYPE_BASED = frozenset(
     {ReloKind.TYPE_ID_LOCAL, ReloKind.TYPE_ID_TARGET, ReloKind.TYPE_EXISTS, ReloKind.TYPE_SIZE, ReloKind.TYPE_MATCHES}
 )
 ENUMVAL_BASED = frozenset({ReloKind.ENUMVAL_EXISTS, ReloKind.ENUMVAL_VALUE})
+FIELD_BASED = frozenset(
+    {ReloKind.BYTE_OFF, ReloKind.BYTE_SZ, ReloKind.FIELD_EXISTS, ReloKind.SIGNED, ReloKind.LSHIFT, ReloKind.RSHIFT}
+)
 EXISTENCE = frozenset({ReloKind.FIELD_EXISTS, ReloKind.TYPE_EXISTS, ReloKind.ENUMVAL_EXISTS, ReloKind.TYPE_MATCHES})
 
 
@@ -167,6 +170,12 @@ def _match_field(local: Spec, target: Blob, target_id: int) -> Spec | None:
         steps.append(Accessor(target_id, step.place, ""))
         bits += step.place * target.size(target_id) * 8
     return Spec(target, root, tuple(steps), bits)
+
+
+def find_member(local: Blob, step: Accessor, target: Blob, target_id: int) -> int | None:
+    """Type of the member that matches a named step of a local spec; None where none does."""
+    found = _match_member(local, step, target, target_id, [MAX_MEMBER_STEPS], 0)
+    return found[2] if found is not None else None
 
 
 def _match_member(
