@@ -18,6 +18,7 @@ number = int(counter.read_text()) if counter.exists() else 0
 counter.write_text(str(number + 1))
 script.with_suffix(f".args{number}").write_text("\n".join(sys.argv[1:]))
 wire = next((int(a.partition("fd=")[2]) for a in sys.argv if a.startswith("socket,id=wire")), 1)
+script.with_suffix(".pid").write_text(str(os.getpid()))
 runs = eval(script.read_text())
 for what, value in runs[min(number, len(runs) - 1)]:
     if what == "wire":

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +160,31 @@ def test_qemu_that_is_missing_is_named_with_the_line_to_type(
     monkeypatch.setenv("PATH", str(place.folder))
     assert place.run("--", place.fine) == 3
     assert "sudo apt-get install --no-install-recommends qemu-system-arm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_ending_the_program_ends_the_guest(place: Place, number: int) -> None:
+    """Nothing is left behind; after SIGKILL only the temporary files are."""
+    place.script.write_text(repr([[("console", b"x\n"), ("sleep", 60)]]))
+    line = [sys.executable, "-m", "kfuncscope", "prove", "--kernel", place.image, "--guest", place.guest,
+            "--accel", "tcg", "--", place.fine]  # fmt: skip
+    env = {**os.environ, "TMPDIR": str(place.folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(line, env=env, stderr=subprocess.DEVNULL) as process:
+        running = place.script.with_suffix(".pid")
+        for _ in range(600):
+            if running.exists() and running.read_text():
+                break
+            time.sleep(0.05)
+        process.send_signal(number)
+        process.wait(30)
+    for _ in range(100):
+        if not Path(f"/proc/{running.read_text()}/status").exists():
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the guest is still running")
+    if number != signal.SIGKILL:
+        assert not list(place.folder.glob("kfuncscope-*"))
 
 
 def test_check_proves_both_kernels(place: Place, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

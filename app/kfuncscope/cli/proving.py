@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 from collections.abc import Sequence
 
 from kfuncscope.cli.given import section_types
@@ -49,11 +50,18 @@ def proved(subject: prove.Subject) -> Proof:
         count += 1
         progress(count, len(subject.tasks), one.object)
 
+    before = signal.signal(signal.SIGTERM, _ended)
     try:
         progress(0, len(subject.tasks), f"booting {subject.kernel.release}")
         return prove.run(subject, on_object)
     finally:
+        signal.signal(signal.SIGTERM, before)
         progress.end()
+
+
+def _ended(number: int, frame: object) -> None:
+    """SIGTERM unwinds as Ctrl+C does, so that neither the guest nor its files stay behind."""
+    raise SystemExit(128 + number)
 
 
 def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Namespace) -> Analysis:

@@ -8,6 +8,7 @@ goes through sockets and pipes that this process reads within bounds, never into
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
 import shutil
@@ -28,7 +29,9 @@ _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=d
 _COMMAND_LINE = "panic=-1 mitigations=off random.trust_cpu=on nokaslr LD_LIBRARY_PATH=/lib"
 _TAIL = 40  # lines of the console that are kept
 _STDERR = 8000
-CONSOLE_FD, POLL = 3, 0.2
+POLL = 0.2
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Boot:
             line = command(self.arch, self.qemu, self.kernel, self.initrd, self.accel, theirs.fileno(), self.limits)
             process = subprocess.Popen(
                 line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                pass_fds=() if one_port else (theirs.fileno(),), start_new_session=True,
+                pass_fds=() if one_port else (theirs.fileno(),), start_new_session=True, preexec_fn=_end_with_parent,
             )  # fmt: skip
             try:
                 theirs.close()
@@ -252,6 +255,11 @@ class Boot:
             how = f"signal {-status}" if status < 0 else f"exit status {status}"
             return f"QEMU ended with {how}" + (f": {said[-1][:300]}" if said else "")
         return "the guest switched itself off before its last record"
+
+
+def _end_with_parent() -> None:
+    """In the new process: QEMU gets SIGKILL when this program ends, however that happens (prctl(2))."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
