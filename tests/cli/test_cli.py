@@ -108,7 +108,8 @@ def test_check_gives_json(files: Files, capfdbinary: pytest.CaptureFixture[bytes
 def test_usage_errors(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2: no command, unknown options, missing kernels."""
     assert main([]) == 2
-    assert main(["check", "--new", files.new, files.fine]) == 2  # neither --old nor --running
+    assert main(["check", "--new", files.new, files.fine]) == 2
+    assert "--old" in capsys.readouterr().err
     for command in (["check", "--old", files.old, files.fine], ["nonsense"], ["diff", "--old", files.old]):
         with pytest.raises(SystemExit) as ended:
             main(command)

@@ -24,6 +24,7 @@ NOT_FILES = {
     "ID",
     "KIND",
     "N",
+    "NAME",
     "NAMES",
     "OBJECT:PROGRAM",
     "RELEASE",

@@ -29,6 +29,10 @@ from kfuncscope.btf.ext import read_ext
 from kfuncscope.btf.layout import Kind
 from kfuncscope.btf.scan import base_name_offsets
 from kfuncscope.btf.summary import summarize
+from kfuncscope.census.count import rows, uses
+from kfuncscope.census.join import Joiner, Objects, TagIndex
+from kfuncscope.census.reader import read_census
+from kfuncscope.census.seen import Seen
 from kfuncscope.containers.archive import read_archive
 from kfuncscope.containers.carve import carve
 from kfuncscope.containers.stream import Budget
@@ -36,6 +40,9 @@ from kfuncscope.containers.unpack import peel
 from kfuncscope.containers.xzblocks import decode_blocks, find_blocks
 from kfuncscope.decision import policy
 from kfuncscope.elf.tables import read_elf
+from kfuncscope.elf.write import renamed
+from kfuncscope.errors import InputError
+from kfuncscope.intake import bpftrace
 from kfuncscope.intake.image import find_btf, image_arch, unpack_image
 from kfuncscope.intake.kallsyms import decode_kallsyms
 from kfuncscope.intake.kernels import kernel_files
@@ -50,8 +57,10 @@ from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge import probed
 from kfuncscope.knowledge.probed import Probed
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import NeedKind
 from kfuncscope.promise import promise, promisefile
 from kfuncscope.prove.setup import read_setup
+from kfuncscope.report import evidence
 from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
@@ -224,6 +233,34 @@ def _promise_seed() -> bytes:
     return promisefile.write(promise.make(few, _kernels()[0])[0])
 
 
+def _census(path: Path) -> None:
+    """A census that can be read is joined, counted, published and judged; one that cannot has one error."""
+    census = read_census([path])
+    assert len(census.problems) <= 1
+    joiner = Joiner(census, TagIndex(Objects([], []), []))
+    listed = rows(census, joiner)
+    found = uses(listed, joiner, list(NeedKind))
+    evidence.page(census, listed, found, "html")
+    evidence.page(census, listed, found, "md")
+    for one in census.programs[:20]:
+        judge(Seen(one, "f", _kernels()[1]), _kernels()[1])
+    if census.problems:
+        raise InputError(census.problems[0].path, census.problems[0].reason)
+
+
+def _script(data: bytes) -> None:
+    read_object(bpftrace.hooks_object(bpftrace.probes(data.decode("utf-8", "replace"))), "f")
+
+
+SCRIPT = b"""#!/usr/bin/env bpftrace
+#include <linux/sched.h>
+BEGIN { printf("{%s}", "tracing // not a comment"); }
+kprobe:vfs_read, kprobe:vfs_write /pid == 1/ { @[comm] = count(); } // one
+tracepoint:sched:sched_switch { if (1) { @a = 1; } } /* two */
+uprobe:/bin/bash:readline { } fentry:vmlinux:vfs_open { } interval:s:1 { exit(); }
+"""
+
+
 def _symbols(data: bytes) -> None:
     found = Symbols(data)
     found.clones("tcp_v4_connect")
@@ -247,6 +284,9 @@ class _OnDisk:
                 reader()
             if kernel.module_search is not None:
                 kernel.module_search.find(["probe"])
+
+    def census(self, data: bytes) -> None:
+        _census(self.written(data))
 
     def objects(self, data: bytes) -> None:
         object_files([self.written(data)])
@@ -345,6 +385,9 @@ def targets(folder: Path) -> dict[str, Target]:
         "ext": Target(lambda data: read_ext(data, "f", _with_ext()[1]), lambda: [_with_ext()[0]]),
         "sets": Target(_sets, lambda: [_built().image.build(named) for named in (True, False)]),
         "hooks": Target(_hooks, lambda: [_hooks_seed()]),
+        "census": Target(disk.census, lambda: [p.read_bytes() for p in sorted(sample("census").glob("*.jsonl"))]),
+        "script": Target(_script, lambda: [SCRIPT]),
+        "renamed": Target(lambda data: renamed(data, {"xdp": "tc/x"}, {"license": b"GPL"}, "f"), lambda: [OBJECT]),
         "config": Target(parse_config, lambda: [make.config()]),
         "symbols": Target(_symbols, lambda: [b"T tcp_v4_connect\nt tcp_v4_connect.isra.0\nd init_net\n" * 50]),
         "object": Target(_object, _objects),

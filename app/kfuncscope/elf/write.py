@@ -57,7 +57,7 @@ def renamed(data: bytes, names: Mapping[str, str], added: Mapping[str, bytes], s
     """An object with other names for some sections, and sections added that it lacks; everything else as it is."""
     try:
         return _renamed(data, names, added)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, ValueError) as error:
         raise InputError(source, f"damaged ELF object: {error}") from error
 
 

@@ -30,8 +30,8 @@ COMPILED = (
 )
 _SECONDS = 60
 _RETURN_0 = bytes.fromhex("b700000000000000 9500000000000000")
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*", re.DOTALL | re.MULTILINE)
-_STRING = re.compile(r'"(?:\\.|[^"\\\n])*"')
+# Strings before comments: either may hold what begins the other, and the first wins.
+_ASIDE = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*', re.DOTALL | re.MULTILINE)
 _PROBE = re.compile(r"(?:^|,)\s*([A-Za-z]\w*(?::[^\s,{}]*)?)")
 _NO_PROBE = re.compile(r"\s*(?:struct|union|enum|config|fn|macro|import|typedef)\b")
 _SHORT = {
@@ -58,7 +58,7 @@ def is_script(path: str, data: bytes) -> bool:
 
 def probes(script: str) -> list[Probe]:
     """The probes in a script's headers, each once, in its order."""
-    text = _STRING.sub('""', _COMMENT.sub(" ", script))
+    text = _ASIDE.sub(lambda found: '""' if found[0].startswith('"') else " ", script)
     found: dict[str, None] = {}
     for header in _headers(text):
         # A filter stands between slashes after the probes; slashes of paths follow a colon.
@@ -114,6 +114,11 @@ def as_object(data: bytes, source: str) -> bytes:
     made = compiled(data)
     if made is not None:
         return _translated(made, found, source)
+    return hooks_object(found)
+
+
+def hooks_object(found: list[Probe]) -> bytes:
+    """An object with an empty program for each probe that names a hook; the others are named in its note."""
     left_out = [p.text for p in found if not p.section]
     note = HOOKS_ONLY + (f"; not judged: {', '.join(left_out[:20])}" if left_out else "")
     programs = [(p.section, re.sub(r"\W+", "_", p.text)[:100], _RETURN_0) for p in found if p.section]

@@ -354,7 +354,7 @@ def first_release(kind: str, name: str) -> str | None:
 
 def module_of_prefix(prefix: str) -> tuple[str, str] | None:
     """(config option, module) of the functions whose names begin with this word; None where no table tells."""
-    found = _common("module_functions")["prefixes"].get(prefix)
+    found = common_table("module_functions")["prefixes"].get(prefix)
     return (found[0], found[1]) if found else None
 
 

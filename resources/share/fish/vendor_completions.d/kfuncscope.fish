@@ -50,8 +50,8 @@ function _shtab_kfuncscope_using
   test "$_shtab_kfuncscope_cmdpath" = "$argv"
 end
 
-set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge list' cache
-set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --fail-on --format --guest --kernel --kind --modules --new --object --old --only --out --output --picture --policy --program --release --report --section-type --setup --shard --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge list' census cache
+set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -65,6 +65,8 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l new -xka "(__fish_c
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l arch -x -d 'architecture, where the files do not tell; in the words of any distribution'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l release -x -d 'release, where the files do not tell'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); may be given again: judge only what runs there; --old and objects may be left out'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l census -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); may be given again: judge all objects, and count on how many hosts things are used'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l format -xka "table json" -d 'form of the output (default table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l all -d 'list programs that are OK too'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l workers -x -d 'processes to work with'
@@ -173,8 +175,11 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using path' -l step -xka "(__fish_c
 complete -c kfuncscope -n '_shtab_kfuncscope_using path' -l format -xka "md csv json" -d 'output format (default: md)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using path' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of to standard output'
 complete -c kfuncscope -n '_shtab_kfuncscope_using path; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, or JSON reports in order'
-complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a usage -d 'Count who uses what; no kernel is needed. Evidence for those who decide what to keep.'
+complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a usage -d 'Count who uses what; no kernel is needed. With --running it counts hosts and running programs, joined to the objects. Evidence for those who decide what to keep.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); may be given again'
+complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'with --running: a kernel of the hosts, for which programs are recognised exactly; may be given again'
+complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l page -xka "(__fish_complete_path (commandline -ct))" -d 'with --running: write a page of evidence to publish, as .html or .md'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kind -x -d 'kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, '"'"'map type'"'"', '"'"'program type'"'"''
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l format -xka "md csv json" -d 'output format (default: md)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of to standard output'
@@ -184,6 +189,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using promise' -s h -l help -d 'sho
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise; and test $_shtab_kfuncscope_npos -eq 0' -a make -d 'write a promise file'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a file, folder or named parts of one kernel; give it again for more files of the same kernel'
+complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); may be given again'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there instead of to standard output'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, packages, archives, folders'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise; and test $_shtab_kfuncscope_npos -eq 0' -a check -d 'check a kernel against a promise file'
@@ -219,6 +225,15 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l setup -xk
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'packages of kernels: image, modules, config'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_kfuncscope_npos -eq 0' -a list -d 'which releases have tables'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge list' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a census -d 'census script prints the collector: one Python file to copy to hosts, where root runs it. census run collects here. census HOST.jsonl... lists what runs, joined to the objects that are given.'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l objects -xka "(__fish_complete_path (commandline -ct))" -d 'objects, packages, folders'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'kernels of the hosts: programs with CO-RE records or kfuncs are recognised exactly only with them'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l format -xka "table csv json" -d 'output format (default: table)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'with script and run: write there'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l host -x -d 'with run: name for this host'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l source-lines -d 'with run: add source lines'
+complete -c kfuncscope -n '_shtab_kfuncscope_using census; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'what to do, or census files'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a cache -d 'show or clear what was kept from earlier runs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using cache' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using cache; and test $_shtab_kfuncscope_npos -eq 0' -ka "show clear" -d 'default show'
