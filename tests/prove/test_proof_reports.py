@@ -98,6 +98,10 @@ def test_the_gate_counts_objects_and_programs() -> None:
     assert decision.exit is Exit.FAILED and decision.reasons == ("4 answers of booted kernels disagree",)
     assert decide(replace(whole, proof=()), fail_on=fail_words("disagree")).exit is Exit.CLEAR
     assert decide(whole, fail_on=fail_words("never")).exit is Exit.CLEAR
+    clear = replace(whole, arches=tuple(replace(arch, objects=()) for arch in whole.arches))
+    assert decide(replace(clear, proof=())).exit is Exit.CLEAR
+    told = decide(clear)  # by the policy, a kernel that refuses what was predicted to load is not clear either
+    assert told.exit is Exit.FAILED and told.reasons == ("4 answers of booted kernels disagree",)
     with pytest.raises(SessionError, match="disagree"):
         fail_words("disagrees")
 

@@ -23,6 +23,7 @@ def _session(folder: Path) -> Session:
         notes={"abc": "ask upstream"},
         policy=str(folder / "policy.toml"),
         filters=["affected", "arch:x86_64"],
+        infer=True,
     )
 
 
@@ -46,6 +47,7 @@ def test_read_back_and_moved(tmp_path: Path) -> None:
         ('{"format": "kfuncscope session", "version": 2}', "version 2"),
         ('{"format": "kfuncscope session", "version": 1, "extra": 1}', "unknown entry 'extra'"),
         ('{"format": "kfuncscope session", "version": 1, "objects": "x"}', "objects must be"),
+        ('{"format": "kfuncscope session", "version": 1, "infer": 1}', "infer must be"),
         ('{"format": "kfuncscope session", "version": 1, "notes": {"a": 1}}', "notes must be"),
         ('{"format": "kfuncscope session", "version": 1, "old": [{"label": "x"}]}', "old must be"),
         ('{"format": "kfuncscope session", "version": 1, "old": [{"files": [1]}]}', "old must be"),
@@ -94,3 +96,8 @@ def test_a_device_is_written_into_and_not_replaced(tmp_path: Path) -> None:
 def test_version_is_written(tmp_path: Path) -> None:
     save(Session(), tmp_path / "s.kfs")
     assert json.loads((tmp_path / "s.kfs").read_text())["version"] == 1
+
+
+def test_sessions_of_before_infer_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old.kfs").write_text('{"format": "kfuncscope session", "version": 1, "objects": ["a.o"]}')
+    assert load(tmp_path / "old.kfs") == Session(objects=[str(tmp_path / "a.o")])

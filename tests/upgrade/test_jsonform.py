@@ -39,6 +39,24 @@ def test_reports_validate_and_read_back(make: object) -> None:
     assert data.isascii()
 
 
+def test_reports_of_before_validate_and_are_decided_anew() -> None:
+    """The form only grows: without what was added since, a report is still one, and its inputs still count."""
+    form = jsonform.encode(cases.analysis(), gate.decide(cases.analysis(), policy.DEFAULT, DAY))
+    for later in ("unchecked", "elsewhere"):
+        del form["summary"][later]
+    for later in ("headline", "exit", "fail_on", "reasons", "missing"):
+        del form["summary"]["decision"][later]
+    for arch in form["summary"]["arches"]:
+        del arch["inferred"]
+    for later in ("proof", "census"):
+        del form["analysis"][later]
+    jsonschema.Draft202012Validator(jsonschemas.schema()).validate(form)
+    analysis, _ = jsonform.loads(json.dumps(form).encode(), "old.json")
+    decision = gate.decide(analysis, policy.DEFAULT, DAY)
+    assert decision.state is gate.State.BLOCKED and decision.unread == len(analysis.problems) == 1
+    assert {row.arch for row in decision.blocking} == {"x86_64", "arm64", "ppc64le", "s390x"}
+
+
 def test_schema_refuses_what_is_not_a_report() -> None:
     validator = jsonschema.Draft202012Validator(jsonschemas.schema())
     form = jsonform.encode(cases.analysis(("x86_64",)))

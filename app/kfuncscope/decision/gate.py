@@ -198,7 +198,7 @@ def _sort(
             found.hits[word] = found.hits.get(word, 0) + 1
         fails = bool(hit) and "never" not in words if words else blocks
         (found.blocking if fails else found.review).append(row)
-    if "disagree" in words and (count := sum(proof.disagreements for proof in analysis.proof)):
+    if count := sum(proof.disagreements for proof in analysis.proof):
         found.hits["disagree"] = count
     return found
 
@@ -235,6 +235,8 @@ def _state(
         said.append(_said(len(found.blocking), "finding", "blocks by the policy", "block by the policy"))
     if found.review:
         said.append(_said(len(found.review), "finding", "needs work by the policy", "need work by the policy"))
+    if disagree := found.hits.get("disagree"):
+        said.append(_hit_sentence("disagree", disagree))  # what a kernel refused is not clear, whatever was predicted
     if said:
         return State.BLOCKED if found.blocking else State.NEEDS_WORK, [*said, *unread]
     return State.INCOMPLETE if missing else State.CLEAR, unread

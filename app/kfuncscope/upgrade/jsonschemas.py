@@ -28,6 +28,8 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     float: {"type": "number"},
 }
+_LATER: dict[str, frozenset[str]] = {"Analysis": frozenset({"proof", "census"})}
+"""Fields that reports of this format's first version do not have, by record: the form only grows."""
 
 
 def schema() -> dict[str, Any]:
@@ -96,7 +98,8 @@ def _definition(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
         return {**described, "enum": [member.value for member in kind]}
     hints = typing.get_type_hints(kind)
     names = [f.name for f in dataclasses.fields(kind)]
-    return {**described, **_record({n: _of(hints[n], definitions) for n in names}, names)}
+    required = [name for name in names if name not in _LATER.get(kind.__name__, ())]
+    return {**described, **_record({n: _of(hints[n], definitions) for n in names}, required)}
 
 
 def _summary_definitions(scores: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
