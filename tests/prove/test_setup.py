@@ -67,7 +67,7 @@ def test_the_first_pattern_that_matches_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("nonsense", "not TOML"),
+        ("nonsense", "not a TOML file"),
         ("[other]", "unknown entry 'other'"),
         ('[object."x"]\nodd = 1', "unknown entry 'odd'"),
         ('[object."x"]\nautoload = { p = 1 }', "true or false expected"),

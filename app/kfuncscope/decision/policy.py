@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +20,7 @@ from kfuncscope.errors import SessionError
 from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
 from kfuncscope.storage.read import read_bounded, shown
+from kfuncscope.storage.text import read_toml
 
 _GLOBS = ("arch", "object", "package", "program", "name", "rule", "key")
 _WORDS: dict[str, type[StrEnum]] = {"verdict": Verdict, "confidence": Confidence, "kind": NeedKind}
@@ -124,10 +124,7 @@ def load(path: str | Path) -> Policy:
 
 def parse(data: bytes, source: str = "policy") -> Policy:
     """A policy from the bytes of its file; unknown words are errors, for a misspelt rule would never block."""
-    try:
-        top = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as bad:
-        raise SessionError(source, f"not a TOML file: {bad}") from bad
+    top = read_toml(data, source)
     reader = _Reader(source)
     reader.known("policy", top, {"version", "name", "block", "review", "waiver", "risk"})
     if top.get("version", 1) != 1:

@@ -7,7 +7,6 @@ import base64
 import binascii
 import json
 import lzma
-import tomllib
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from kfuncscope.promise.skeleton import (
     unpack,
 )
 from kfuncscope.storage.read import read_bounded, shown
+from kfuncscope.storage.text import read_toml
 
 FORMAT, VERSION = "kfuncscope-promise", 1
 _LIMIT = 256 << 20
@@ -159,10 +159,7 @@ def load(path: str | Path) -> Promise:
 
 def read(data: bytes, source: str) -> Promise:
     """A promise from the bytes of its file."""
-    try:
-        top = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as bad:
-        raise SessionError(source, f"not a TOML file: {bad}") from bad
+    top = read_toml(data, source)
     if top.get("format") != FORMAT or top.get("version") != VERSION:
         raise SessionError(source, f"not a promise file of format version {VERSION}")
     try:

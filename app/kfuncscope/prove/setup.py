@@ -14,7 +14,6 @@ variable = 5                           # a global variable by its name: number, 
 from __future__ import annotations
 
 import fnmatch
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from kfuncscope.bpf.object import BpfObject
 from kfuncscope.errors import InputError
 from kfuncscope.storage.read import read_file
+from kfuncscope.storage.text import read_toml
 
 _LIMIT = 1 << 20
 _SIZES = ("max_entries", "key_size", "value_size")
@@ -73,10 +73,7 @@ class Setup:
 
 def read_setup(path: str) -> Setup:
     """Read a set-up file. Raises InputError naming the entry that is wrong."""
-    try:
-        top = tomllib.loads(read_file(Path(path), _LIMIT).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not TOML: {error}") from error
+    top = read_toml(read_file(Path(path), _LIMIT), path)
     objects = _table(top.pop("object", {}), path, "object")
     if top:
         raise InputError(path, f'unknown entry {next(iter(top))!r}; expected [object."NAME"]')

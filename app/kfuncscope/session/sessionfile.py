@@ -14,6 +14,7 @@ from kfuncscope.errors import SessionError
 from kfuncscope.intake.blobs import named_parts
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.read import read_bounded, shown
+from kfuncscope.storage.text import read_json
 from kfuncscope.storage.writing import write_file
 
 FORMAT, VERSION = "kfuncscope session", 1
@@ -33,10 +34,7 @@ def save(session: Session, path: str | Path) -> None:
 def load(path: str | Path) -> Session:
     """Read a session. Raises InputError saying what is wrong; unknown entries of later versions are refused."""
     source = shown(path)
-    try:
-        data = json.loads(read_bounded(path, _LIMIT).decode())
-    except (ValueError, RecursionError) as bad:
-        raise SessionError(source, f"not a session file: {bad}") from bad
+    data = read_json(read_bounded(path, _LIMIT), source, "not a session file")
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise SessionError(source, "not a session file: no format entry")
     version = data.pop("version", None)

@@ -27,6 +27,7 @@ from kfuncscope.model.rows import finding_key
 from kfuncscope.model.unchecked import elsewhere
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict
 from kfuncscope.storage.read import read_bounded, shown
+from kfuncscope.storage.text import read_json
 
 FORMAT = "kfuncscope-analysis"
 VERSION = 1
@@ -101,10 +102,7 @@ def _text(value: Any, levels: int, before: str = "\n") -> str:
 
 def loads(data: bytes, source: str) -> tuple[Analysis, Shard | None]:
     """An analysis from bytes of its JSON form. Raises SessionError naming the source and the entry at fault."""
-    try:
-        top = json.loads(data)
-    except (ValueError, RecursionError) as bad:
-        raise SessionError(source, f"not JSON: {bad}") from bad
+    top = read_json(data, source)
     if not isinstance(top, dict) or top.get("format") != FORMAT:
         raise SessionError(source, f"not a report of kfuncscope: no format {FORMAT!r}")
     if top.get("format_version") != VERSION:
