@@ -4,23 +4,30 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QModelIndex, QPoint, QStringListModel, Qt
+from PySide6.QtCore import QModelIndex, QPoint, QStringListModel, Qt, QUrl
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QMenu, QProxyStyle, QPushButton, QStyle, QTableView
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.store import PROGRAM, Node
 from kfuncscope.gui.views.choice import on_choice
+from kfuncscope.gui.views.rules import RuleDialog
+from kfuncscope.gui.views.story import Link
 from kfuncscope.knowledge.flags import flag_meaning
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.study.lifecycle import OfferRow, Seen, State
 from support import windows
+from support.bpfwriter import ObjectBuilder, exit_, mov
+
+SOURCES = "kfuncscope.gui.controllers.sources"
 
 
 @pytest.fixture
@@ -125,19 +132,73 @@ def test_ok_needs_button_hides_and_shows_context(win: MainWindow, qtbot: QtBot) 
     assert "bpf_map_lookup_elem" in win.graph.canvas.scene.labels
 
 
-def test_problems_offer_a_way_out(win: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_was_not_read_can_be_removed(
+    win: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs: list[int] = []
     monkeypatch.setattr(win.results, "analyse", lambda: runs.append(1))
+    win.context.analysis_wanted.connect(lambda: runs.append(1))
     win.context.session.objects = ["/x/broken.bpf.o", "/x/other.o"]
-    table = win.problems.table
-    holder = table.indexWidget(win.problems.model.index(1, 2))
-    qtbot.mouseClick(holder.findChild(QPushButton), Qt.MouseButton.LeftButton)
+    press(win, qtbot, "broken.bpf.o")
     assert win.context.session.objects == ["/x/other.o"] and runs
-    answer = ("xdp", True)
-    monkeypatch.setattr("kfuncscope.gui.controllers.sources.QInputDialog.getText", lambda *a: answer)
-    holder = table.indexWidget(win.problems.model.index(0, 2))
+
+
+def press(win: MainWindow, qtbot: QtBot, text: str) -> None:
+    """The button beside a problem."""
+    row = next(i for i, r in enumerate(win.problems.model.rows) if text in r[0])
+    holder = win.problems.table.indexWidget(win.problems.model.index(row, 2))
     qtbot.mouseClick(holder.findChild(QPushButton), Qt.MouseButton.LeftButton)
-    assert win.context.session.section_types == {"loadbalancer": "xdp"}
+
+
+def test_a_program_type_that_is_chosen_has_the_program_judged(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """R-2.2, from the file to the verdict: unknown section, button, type, verdict; checked as on the command line."""
+    file = tmp_path / "lb.bpf.o"
+    file.write_bytes(ObjectBuilder().program("loadbalancer", "lb_main", [mov(0, 2), exit_()]).build())
+    kernels = [[str(sample("kernels", name, "vmlinux.btf.xz"))] for name in ("6.12-x86_64", "7.3-x86_64")]
+    with windows.window() as window:
+        context = window.context
+        context.session = Session(old=[KernelRef(kernels[0])], new=[KernelRef(kernels[1])], objects=[str(file)])
+        context.inputs_changed.emit()
+
+        def judged(verdict: Verdict, prog_type: str) -> None:
+            window.results.analyse()
+            qtbot.waitUntil(lambda: context.real is not None and not context.jobs.running(), timeout=90_000)
+            assert context.real is not None
+            (program,) = context.real.analysis.arches[0].objects[0].programs
+            assert (program.verdict, program.prog_type) == (verdict, prog_type)
+
+        judged(Verdict.UNKNOWN, "")
+        monkeypatch.setattr(f"{SOURCES}.QInputDialog.getItem", lambda *a: ("no such type", True))
+        press(window, qtbot, "lb.bpf.o")
+        assert context.session.section_types == {} and "no such type" in window.state_text.text()
+        monkeypatch.setattr(f"{SOURCES}.QInputDialog.getItem", lambda *a: ("xdp", True))
+        press(window, qtbot, "lb.bpf.o")
+        assert context.session.section_types == {"loadbalancer": "XDP"}
+        judged(Verdict.OK, "XDP")
+        assert not any("loadbalancer" in " ".join(row) for row in window.problems.model.rows)
+
+
+def test_the_id_of_a_rule_opens_its_text(win: MainWindow, qtbot: QtBot) -> None:
+    index = win.store.index
+    assert index is not None
+    win.store.select(Node(PROGRAM, index.program_id("scx_simple", "simple_enqueue")))
+    settle()
+    link = next(x for x in win.detail.widget().findChildren(Link) if x.toolTip().startswith("R-2.11"))
+    qtbot.mouseClick(link, Qt.MouseButton.LeftButton)
+    dialog = win.findChild(RuleDialog)
+    assert dialog is not None and dialog.windowTitle() == "R-2.11 Weak externs that are missing"
+    assert "bpf_ksym_exists" in dialog.text.toPlainText() and "Leads to" in dialog.text.toPlainText()
+    dialog.show_rule("R-3.8b")
+    assert '<a href="rule:R-3.5">' in dialog.text.toHtml()
+    dialog.text.anchorClicked.emit(QUrl("rule:R-3.5"))
+    assert dialog.windowTitle().startswith("R-3.5 ") and win.findChildren(RuleDialog) == [dialog]
+    dialog.text.anchorClicked.emit(QUrl("https://example.org"))
+    assert dialog.windowTitle().startswith("R-3.5 ")
+    dialog.show_rule("R-99.1")
+    assert "This version has no rule R-99.1." in dialog.text.toPlainText()
+    dialog.close()
 
 
 def test_jobs_are_listed_and_cancelled(win: MainWindow, qtbot: QtBot) -> None:

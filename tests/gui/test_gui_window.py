@@ -18,6 +18,7 @@ from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.pages import TABS
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM
+from kfuncscope.gui.views.story import Link
 from support import analyses, windows
 
 
@@ -79,9 +80,11 @@ def test_click_on_a_node_tells_its_story(win: MainWindow, qtbot: QtBot) -> None:
     assert win.store.selected.column == PROGRAM
     assert index.programs[win.store.selected.id].name == "simple_enqueue"
     text = story(win)
-    for part in ("Breaks at load", "R-2.8", "confidence high", "scx_simple.bpf.c:58", "insn 21", "reachable",
-                 "OLD KERNEL", "NEW KERNEL", "bpf_ksym_exists", "SEC(\"struct_ops/enqueue\")"):  # fmt: skip
+    for part in ("Breaks at load", "confidence high", "kfunc not found", "scx_simple.bpf.c:58", "insn 1", "reachable",
+                 "OLD KERNEL", "NEW KERNEL", "bpf_ksym_exists", "SEC(\"struct_ops/simple_enqueue\")"):  # fmt: skip
         assert part in text, part
+    links = [link.toolTip() for link in win.detail.widget().findChildren(Link)]
+    assert "R-2.8   How libbpf finds a kfunc" in links
     assert "simple_enqueue" in canvas.accessibleDescription() and "Breaks" in canvas.accessibleDescription()
 
 
@@ -170,8 +173,8 @@ def test_matrix_click_narrows_to_architecture_and_program(win: MainWindow, qtbot
 
 def test_problems_list_each_with_its_reason(win: MainWindow) -> None:
     texts = [r[0] + r[1] for r in win.problems.model.rows]
-    assert any("broken.bpf.o" in t and "offset 0x40" in t for t in texts)
-    assert "Problems 3" in win.docks["problems"].windowTitle()
+    assert any("broken.bpf.o" in t and "offset 0x2f8" in t for t in texts)
+    assert "Problems 2" in win.docks["problems"].windowTitle()
 
 
 def test_results_with_little_in_them(qapp: object, qtbot: QtBot) -> None:

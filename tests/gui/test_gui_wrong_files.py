@@ -72,7 +72,9 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
         index = context.real
         assert "fine.bpf.o" in index.objects, (index.objects, time.monotonic() - start)
         assert not dog.stalls
-        told = dict([*index.unchecked, *((p.path, p.reason) for p in index.analysis.problems)])
+        told = dict(
+            [*((u.where, u.why) for u in index.unchecked), *((p.path, p.reason) for p in index.analysis.problems)]
+        )
         assert all(told.values())
         kernels = {Path(f).name for r in (*context.session.old, *context.session.new) for f in r.files}
         for path in wrong:

@@ -33,7 +33,7 @@ def demo() -> Analysis:
     for i, arch in enumerate(ARCHES):
         here = tuple(upgrade.judged(n, arch) for n in names if i < 2 or n in EVERYWHERE)
         arches.append(ArchResult(arch, kernel(arch, False), kernel(arch, True), here, inferred=i == 3))
-    listed = tuple(upgrade.object_info(n) for n in names)
+    listed = tuple(upgrade.object_info(n, ARCHES) for n in names)
     return Analysis(__version__, tuple(arches), listed, (upgrade.damaged(),))
 
 

@@ -31,7 +31,7 @@ def analysis(arches: tuple[str, ...] = ARCHES) -> Analysis:
     for arch in arches:
         listed = tuple(upgrade.judged(name, arch, arch != "s390x") for name in NAMES)
         results.append(ArchResult(arch, kernel(arch, False), kernel(arch, True), listed, inferred=arch == "riscv64"))
-    listed_infos = tuple(upgrade.object_info(name) for name in NAMES)
+    listed_infos = tuple(upgrade.object_info(name, arches) for name in NAMES)
     return Analysis(__version__, tuple(results), listed_infos, (upgrade.damaged(),))
 
 

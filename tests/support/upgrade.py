@@ -62,7 +62,6 @@ def kernel(arch: str, new: bool, jit: bool = True) -> Kernel:
         kb.tracepoint("xdp_redirect_map", [("prog", kb.u64)])
         kb.tracepoint("xdp_redirect_map_err", [("prog", kb.u64)])
     kb.tracepoint("xdp_cpumap_enqueue", [("map_id", kb.s32)])
-    kb.hook("migrate_misplaced_folio", [("folio", kb.u64)])
     kb.hook("blk_update_request", [("now", kb.u64)])
     status = [("error", kb.s32), ("nr_bytes", kb.s32)]
     kb.tracepoint("block_rq_insert", [("rq", kb.u64)])
@@ -93,7 +92,8 @@ def _kfuncs(kb: KernelBuilder, new: bool) -> None:
 def _types(kb: KernelBuilder, new: bool) -> None:
     load = [("load", kb.u64)]
     kb.btf.struct("cfs_rq", load if new else [*load, ("nr_running", kb.u32), ("h_nr_running", kb.u32)])
-    kb.btf.struct("page", [("flags", kb.u64)] if new else [("flags", kb.u64), ("index", kb.u64)])
+    page = kb.btf.struct("page", [("flags", kb.u64)] if new else [("flags", kb.u64), ("index", kb.u64)])
+    kb.hook("migrate_misplaced_folio", [("page", kb.btf.ptr(page))])
     kb.btf.struct("tcp_sock", [("pad", kb.u64), ("srtt_us", kb.u32 if new else kb.u64)])
     callback = kb.callback()
     kb.ops("sched_ext_ops", [(m, callback) for m in ("enqueue", "dispatch", "init")])
@@ -277,10 +277,11 @@ def info(arch: str, new: bool) -> KernelInfo:
     return KernelInfo(label, arch, made.release, made.kfuncs, made.facts, inputs, made.faults)
 
 
-def object_info(name: str) -> ObjectInfo:
-    """An object as results name it."""
+def object_info(name: str, arches: tuple[str, ...]) -> ObjectInfo:
+    """An object as results name it, judged on some architectures."""
     one = file(name)
-    return ObjectInfo(name, one.sha256, len(one.data), one.places, len(judged(name, "x86_64").programs))
+    programs = len(judged(name, "x86_64").programs)
+    return ObjectInfo(name, one.sha256, len(one.data), one.places, programs, judged_on=arches)
 
 
 @cache

@@ -366,10 +366,6 @@ class BpfObject:
             if section.prog_type == "STRUCT_OPS" and function.name in tables:
                 # libbpf switches on what its tables need, whatever the section says, and nothing else of them.
                 section = replace(section, autoload=tables[function.name])
-            if not section.prog_type:
-                self.notes.append(
-                    f'section "{section.name}" names no program type that libbpf knows (program {function.name})'
-                )
             programs.append(Program(function.name, function, section, self._closure(function)))
         return programs
 
