@@ -29,10 +29,11 @@ class Arch:
     Programs: ``pt_regs_member`` is only in this architecture's struct pt_regs (``pt_regs_size`` in bytes where that
     tells two apart), ``argument_offsets`` the places in it of a function's argument registers in order (R-7.9),
     ``syscall_prefix`` what stands before ``sys_`` in the names of system calls, ``compat_syscall_prefix`` the same of
-    the 32-bit calls that error injection reaches too (R-11.7). ``trampoline_args`` are argument slots that a BPF
-    trampoline passes on, each from a release on (R-7.10). ``entry_kprobes_by_ftrace``: ftrace takes a function's first
-    instruction, and no kprobe lies there without KPROBES_ON_FTRACE (R-7.9). ``inferred``: it is judged from another
-    architecture's kernels where it has none of its own.
+    the 32-bit calls that error injection reaches too (R-11.7), ``bpf_syscall`` the number of bpf(2).
+    ``trampoline_args`` are argument slots that a BPF trampoline passes on, each from a release on (R-7.10).
+    ``entry_kprobes_by_ftrace``: ftrace takes a function's first instruction, and no kprobe lies there without
+    KPROBES_ON_FTRACE (R-7.9). ``inferred``: it is judged from another architecture's kernels where it has none of its
+    own.
 
     For the table builder: ``syscall_table`` and the words of its ABI column for native programs; ``generic_syscalls``
     where it shares the common table.
@@ -56,6 +57,7 @@ class Arch:
     argument_offsets: tuple[int, ...] = ()
     syscall_prefix: str = ""
     compat_syscall_prefix: str = ""
+    bpf_syscall: int = 280  # of all that came after asm-generic/unistd.h
     trampoline_args: tuple[tuple[tuple[int, ...], int], ...] = ()
     entry_kprobes_by_ftrace: bool = False
     inferred: bool = False
@@ -96,7 +98,7 @@ ARCHES: tuple[Arch, ...] = (
         kconfig=_X86, options=("X86_64",), machine=(62,), pt_regs_member="orig_ax", pt_regs_size=168,
         argument_offsets=(112, 104, 96, 88, 72, 64), syscall_prefix="__x64_", compat_syscall_prefix="__ia32_",
         trampoline_args=(((0,), 6), ((6, 6), MOST_ARGS)), inferred=True,
-        syscall_table="arch/x86/entry/syscalls/syscall_64.tbl", syscall_abis=("common", "64"),
+        syscall_table="arch/x86/entry/syscalls/syscall_64.tbl", syscall_abis=("common", "64"), bpf_syscall=321,
     ),
     Arch(
         name="arm64", folder="arm64", deb=("arm64",), rpm=("aarch64",), uname=("aarch64",), kconfig=("arm64",),
@@ -107,7 +109,7 @@ ARCHES: tuple[Arch, ...] = (
         name="ppc64le", folder="powerpc", tables="ppc64", deb=("ppc64el",), rpm=("ppc64le",), uname=("ppc64le",),
         flavours=("powerpc64le",), kconfig=("powerpc",), options=("PPC64", "CPU_LITTLE_ENDIAN"), machine=(21,),
         pt_regs_member="nip", argument_offsets=tuple(range(24, 88, 8)), inferred=True,
-        syscall_table=_POWERPC, syscall_abis=("common", "nospu", "64"),
+        syscall_table=_POWERPC, syscall_abis=("common", "nospu", "64"), bpf_syscall=361,
     ),
     Arch(
         name="riscv64", folder="riscv", deb=("riscv64",), rpm=("riscv64",), uname=("riscv64",), also=("riscv",),
@@ -120,7 +122,7 @@ ARCHES: tuple[Arch, ...] = (
         name="s390x", big=True, folder="s390", deb=("s390x",), rpm=("s390x",), uname=("s390x",), also=("s390",),
         kconfig=("s390",), machine=(22,), pt_regs_member="psw", argument_offsets=tuple(range(40, 80, 8)),
         syscall_prefix="__s390x_", inferred=True,
-        syscall_table="arch/s390/kernel/syscalls/syscall.tbl", syscall_abis=("common", "64"),
+        syscall_table="arch/s390/kernel/syscalls/syscall.tbl", syscall_abis=("common", "64"), bpf_syscall=351,
     ),
     Arch(
         name="loongarch64", folder="loongarch", deb=("loong64",), rpm=("loongarch64",), uname=("loongarch64",),
@@ -132,24 +134,24 @@ ARCHES: tuple[Arch, ...] = (
         name="arm", bits=32, folder="arm", deb=("armhf", "armel"), rpm=("armv7hl", "armv7hnl", "armv6hl", "armv5tel"),
         uname=("armv7l", "armv8l", "armv6l", "armv5tel", "armv5tejl"), flavours=("armmp", "marvell"),
         kconfig=("arm",), machine=(40,), pt_regs_member="uregs", inferred=True,
-        syscall_table="arch/arm/tools/syscall.tbl", syscall_abis=("common", "eabi"),
+        syscall_table="arch/arm/tools/syscall.tbl", syscall_abis=("common", "eabi"), bpf_syscall=386,
     ),
     Arch(
         name="i386", bits=32, folder="x86", deb=("i386",), rpm=("i386", "i486", "i586", "i686"),
         uname=("i386", "i486", "i586", "i686"), flavours=("686",), kconfig=_X86, options=("!X86_64",), machine=(3,),
         pt_regs_member="orig_ax", syscall_prefix="__ia32_", inferred=True,
-        syscall_table="arch/x86/entry/syscalls/syscall_32.tbl", syscall_abis=("i386",),
+        syscall_table="arch/x86/entry/syscalls/syscall_32.tbl", syscall_abis=("i386",), bpf_syscall=357,
     ),
     Arch(
         name="ppc64", big=True, folder="powerpc", deb=("ppc64",), rpm=("ppc64", "ppc64p7"), uname=("ppc64",),
         flavours=("powerpc64",), kconfig=("powerpc",), options=("PPC64", "!CPU_LITTLE_ENDIAN"), machine=(21,),
         pt_regs_member="nip", argument_offsets=tuple(range(24, 88, 8)),
-        syscall_table=_POWERPC, syscall_abis=("common", "nospu", "64"),
+        syscall_table=_POWERPC, syscall_abis=("common", "nospu", "64"), bpf_syscall=361,
     ),
     Arch(
         name="ppc", bits=32, big=True, folder="powerpc", tables="ppc32", deb=("powerpc",), rpm=("ppc",), uname=("ppc",),
         also=("ppc32",), kconfig=("powerpc",), options=("!PPC64",), machine=(20,), pt_regs_member="nip",
-        syscall_table=_POWERPC, syscall_abis=("common", "nospu", "32"),
+        syscall_table=_POWERPC, syscall_abis=("common", "nospu", "32"), bpf_syscall=361,
     ),
     Arch(
         name="riscv32", bits=32, folder="riscv", rpm=("riscv32",), uname=("riscv32",), kconfig=("riscv",),
@@ -164,40 +166,41 @@ ARCHES: tuple[Arch, ...] = (
         name="mips64el", folder="mips", tables="mips64", deb=("mips64el",), rpm=("mips64el",),
         flavours=("mips64r2el", "mips64r6el", "loongson"), also=("mips64le",), kconfig=_MIPS,
         options=("64BIT", "CPU_LITTLE_ENDIAN"), machine=(8,), pt_regs_member=_MIPS_REGS,
-        syscall_table="arch/mips/kernel/syscalls/syscall_n64.tbl", syscall_abis=("n64",),
+        syscall_table="arch/mips/kernel/syscalls/syscall_n64.tbl", syscall_abis=("n64",), bpf_syscall=5315,
     ),
     Arch(
         name="mips64", big=True, folder="mips", deb=("mips64",), rpm=("mips64",), uname=("mips64",), kconfig=_MIPS,
         options=("64BIT", "!CPU_LITTLE_ENDIAN"), machine=(8,), pt_regs_member=_MIPS_REGS,
-        syscall_table="arch/mips/kernel/syscalls/syscall_n64.tbl", syscall_abis=("n64",),
+        syscall_table="arch/mips/kernel/syscalls/syscall_n64.tbl", syscall_abis=("n64",), bpf_syscall=5315,
     ),
     Arch(
         name="mipsel", bits=32, folder="mips", tables="mips32", deb=("mipsel",), rpm=("mipsel",),
         flavours=("mips32r2el",), also=("mips32el",), kconfig=_MIPS, options=("!64BIT", "CPU_LITTLE_ENDIAN"),
-        machine=(8,), pt_regs_member=_MIPS_REGS,
+        machine=(8,), pt_regs_member=_MIPS_REGS, bpf_syscall=4355,
     ),
     Arch(
         name="mips", bits=32, big=True, folder="mips", tables="mips32", deb=("mips",), rpm=("mips",), uname=("mips",),
         also=("mips32",), kconfig=_MIPS, options=("!64BIT", "!CPU_LITTLE_ENDIAN"), machine=(8,),
-        pt_regs_member=_MIPS_REGS,
+        pt_regs_member=_MIPS_REGS, bpf_syscall=4355,
     ),
     Arch(
         name="sparc64", big=True, folder="sparc", deb=("sparc64",), rpm=("sparc64",), uname=("sparc64",),
         kconfig=_SPARC, options=("64BIT",), machine=(43,), pt_regs_member="tstate",
-        syscall_table="arch/sparc/kernel/syscalls/syscall.tbl", syscall_abis=("common", "64"),
+        syscall_table="arch/sparc/kernel/syscalls/syscall.tbl", syscall_abis=("common", "64"), bpf_syscall=349,
     ),
     Arch(
         name="sparc32", bits=32, big=True, folder="sparc", deb=("sparc",), rpm=("sparc",), uname=("sparc",),
-        kconfig=_SPARC, options=("!64BIT",), machine=(2, 18), pt_regs_member="npc",
+        kconfig=_SPARC, options=("!64BIT",), machine=(2, 18), pt_regs_member="npc", bpf_syscall=349,
     ),
     Arch(
         name="parisc64", big=True, folder="parisc", uname=("parisc64",), flavours=("parisc64",),
         kconfig=("parisc", "parisc64"), options=("64BIT",), machine=(15,), pt_regs_member="iaoq",
-        syscall_table="arch/parisc/kernel/syscalls/syscall.tbl", syscall_abis=("common", "64"),
+        syscall_table="arch/parisc/kernel/syscalls/syscall.tbl", syscall_abis=("common", "64"), bpf_syscall=341,
     ),
     Arch(
         name="parisc32", bits=32, big=True, folder="parisc", deb=("hppa",), uname=("parisc",),
         flavours=("parisc",), kconfig=("parisc", "parisc64"), options=("!64BIT",), machine=(15,), pt_regs_member="iaoq",
+        bpf_syscall=341,
     ),
     Arch(
         name="arc", bits=32, folder="arc", deb=("arc",), uname=("arc",), kconfig=("arc",), machine=(93, 195),

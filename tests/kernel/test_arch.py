@@ -9,6 +9,7 @@ import pytest
 
 from kfuncscope import arch
 from kfuncscope.arch import ARCHES, Arch, arch_named, arch_of_config, arch_of_elf, arch_of_release, arch_of_uname
+from kfuncscope.census import collector
 from kfuncscope.cli.main import main
 from kfuncscope.decision.policy import parse
 from kfuncscope.errors import KernelError
@@ -94,6 +95,13 @@ def test_the_machine_that_runs(word: str, little: bool, name: str | None) -> Non
 )  # fmt: skip
 def test_releases_that_name_one(release: str, name: str | None) -> None:
     assert arch_of_release(release) == name
+
+
+def test_numbers_of_bpf() -> None:
+    """The collector is copied to hosts and runs alone: its table is the rows' by ``uname -m``."""
+    told = {word: row.bpf_syscall for row in ARCHES for word in row.uname}
+    assert {word: collector.SYSCALLS.get(word, 280) for word in told} == told
+    assert set(collector.SYSCALLS) <= set(told)
 
 
 # -- files

@@ -28,10 +28,12 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 FORMAT, VERSION = "kfuncscope-census", 1
 PROC, KALLSYMS, BTF_FOLDER, MACHINE_ID = "/proc", "/proc/kallsyms", "/sys/kernel/btf", "/etc/machine-id"
 DPKG_LISTS = "/var/lib/dpkg/info"
-# Number of bpf(2); 280 on every architecture that came after asm-generic/unistd.h.
+# Number of bpf(2) by uname -m, as kfuncscope.arch has it (this file runs alone, so it has its own; a test holds both
+# together); 280 on every architecture that came after asm-generic/unistd.h.
 SYSCALLS = {
-    "x86_64": 321, "i686": 357, "s390x": 351, "ppc64le": 361, "ppc64": 361, "ppc": 361, "sparc64": 349,
-    "armv7l": 386, "armv6l": 386, "mips64": 5315, "mips": 4355,
+    "x86_64": 321, "i386": 357, "i486": 357, "i586": 357, "i686": 357, "s390x": 351, "ppc64le": 361, "ppc64": 361,
+    "ppc": 361, "sparc64": 349, "sparc": 349, "armv7l": 386, "armv8l": 386, "armv6l": 386, "armv5tel": 386,
+    "armv5tejl": 386, "mips64": 5315, "mips": 4355, "parisc64": 341, "parisc": 341,
 }  # fmt: skip
 PROG_NEXT, PROG_FD, MAP_FD, INFO, BTF_FD, FD_QUERY, LINK_FD, LINK_NEXT = 11, 13, 14, 15, 19, 20, 30, 31
 NEXT_ATTR = 12

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kfuncscope.btf.layout import MAGICS
 from kfuncscope.containers.archive import read_archive
 from kfuncscope.containers.stream import Budget
 from kfuncscope.containers.unpack import peel
@@ -20,7 +21,6 @@ from kfuncscope.intake.package import Store
 from kfuncscope.storage.cache import Pack, default_cache
 from kfuncscope.storage.read import Progress, input_of
 
-_BTF_MAGIC = (b"\x9f\xeb", b"\xeb\x9f")
 _DEEPEST = 64
 MOST_MODULES = 200
 """Most modules that one boot inserts."""
@@ -45,7 +45,7 @@ class BootKernel:
         """The whole uncompressed ELF file of a module. Raises InputError where the package does not hold it."""
         store, path = self.modules[name]
         data = peel(store.read("modules", path), path)
-        return _whole(store, path) if data[:2] in _BTF_MAGIC else data
+        return _whole(store, path) if data[:2] in MAGICS else data
 
     def closure(self, wanted: Iterable[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         """(name, content) of the wanted modules and what they depend on, each after what it needs; and what is missing.

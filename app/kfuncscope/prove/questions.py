@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kfuncscope.arch import arch_record, known_arches
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import KernelError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.probed import Probed
 
-SYSCALL_BPF = {"x86_64": 321, "arm64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
 MOST_ARGUMENTS = 12  # MAX_BPF_FUNC_ARGS
 MAP_FLAGS = 20  # single bits of map_flags that are tried
@@ -99,7 +99,7 @@ def questions(kernel: Kernel) -> Questions:
     blob = kernel.vmlinux
     if blob is None:
         raise KernelError(kernel.label, "no BTF: what to ask is worked out from it")
-    if kernel.arch not in SYSCALL_BPF:
+    if kernel.arch not in known_arches():
         raise KernelError(kernel.label, f"the number of bpf() on {kernel.arch} is not known")
     types = _enum(blob, "bpf_prog_type", "BPF_PROG_TYPE_")
     attach = _enum(blob, "bpf_attach_type", "")
@@ -108,7 +108,7 @@ def questions(kernel: Kernel) -> Questions:
     asked = Questions({}, [name for name, _ in kfuncs], [name for name, _ in hooks])
     ops = _struct_ops(kernel, blob, asked)
     asked.plan = {
-        "bpf": SYSCALL_BPF[kernel.arch],
+        "bpf": arch_record(kernel.arch).bpf_syscall,
         "callers": _callers(blob, types, attach, ops),
         "last_helper": max(kernel.helpers, default=0),
         "kfuncs": [i for _, i in kfuncs],
