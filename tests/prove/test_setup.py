@@ -11,6 +11,7 @@ from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError
 from kfuncscope.prove.plan import task
 from kfuncscope.prove.setup import ObjectSetup, read_setup
+from kfuncscope.resources import resource
 from support.bpfwriter import ObjectBuilder, exit_, mov
 
 WHOLE = """
@@ -48,7 +49,9 @@ def written(tmp_path: Path, text: str) -> str:
 
 def test_a_setup_reaches_the_agents_plan(tmp_path: Path) -> None:
     setup = read_setup(written(tmp_path, WHOLE))
-    form = task(0, read_object(obj(), "x"), obj(), "", setup.of("pkg/lsm.bpf.o")).form
+    given = read_object(obj(), "x")
+    setup.of("pkg/lsm.bpf.o").switch(given)
+    form = task(0, given, obj(), "", setup.of("pkg/lsm.bpf.o")).form
     assert {p["name"]: p["autoload"] for p in form["programs"]} == {"main": True, "extra": True}
     assert form["maps"]["outer"]["max_entries"] == 16
     assert form["maps"]["outer"]["inner"]["type"] == 1
@@ -62,6 +65,17 @@ def test_the_first_pattern_that_matches_counts(tmp_path: Path) -> None:
     setup = read_setup(written(tmp_path, WHOLE))
     assert setup.of("pkg/lsm.bpf.o").autoload == {"extra": True}
     assert setup.of("other.bpf.o") == ObjectSetup()
+
+
+@pytest.mark.parametrize("path", sorted(resource("prove", "setups").iterdir()), ids=lambda p: p.name)
+def test_the_examples_are_read(path: Path) -> None:
+    assert read_setup(str(path)).objects
+
+
+def test_programs_are_switched_by_pattern() -> None:
+    given = read_object(obj(), "x")
+    ObjectSetup({"ex*": True, "*": False}).switch(given)
+    assert {p.name: p.autoload for p in given.programs} == {"main": False, "extra": True}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def task(index: int, obj: BpfObject, data: bytes, sha256: str, setup: ObjectSetu
     programs = [
         {
             "name": p.name,
-            "autoload": setup.autoload.get(p.name, p.autoload),
+            "autoload": p.autoload,
             "attach": attach_way(p) if attach else "",
             "tables": sorted(set(users.get(p.name, []))),
         }

@@ -80,6 +80,7 @@ def judge_all(
     for file in files:
         try:
             obj = read_object(file.data, file.name, options.section_types)
+            options.setup.of(file.name).switch(obj)
             if obj.endian == kernel.endian:
                 judged.append((file, judge(obj, kernel)))
         except InputError as error:

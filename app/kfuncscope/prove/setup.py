@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,13 @@ class ObjectSetup:
     autoload: Mapping[str, bool] = field(default_factory=dict)
     maps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, bytes | int] = field(default_factory=dict)
+
+    def switch(self, obj: BpfObject) -> None:
+        """Switch programs of the object on and off, so that what is predicted is of the same set-up."""
+        for program in obj.programs:
+            told = [on for name, on in self.autoload.items() if fnmatch.fnmatchcase(program.name, name)]
+            if told:
+                program.section = replace(program.section, autoload=told[0])
 
     def maps_form(self, obj: BpfObject) -> dict[str, Any]:
         """Map name → what the agent sets. Raises InputError for a variable that the object does not have."""
