@@ -7,6 +7,7 @@ import ast
 import json
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from kfuncscope.census.collector import RefusedError
 from support.bpfkernel import BASE, BpfKernel
 from support.btfwriter import BtfWriter
 
+VERMIN = Path(sys.executable).with_name("vermin")
 SOURCE = Path(collector.__file__).read_text(encoding="utf-8")
 
 
@@ -51,6 +53,13 @@ def test_the_file_is_for_python_3_6_and_needs_the_standard_library_alone() -> No
     assert not strings  # `=` and nested quotes in them came later, and are easily written
     with pytest.raises(SyntaxError):
         ast.parse("(x := 1)", feature_version=(3, 6))  # the check can fail
+
+
+def test_vermin_finds_nothing_newer_than_python_3_6() -> None:
+    """It knows from which version on each name of the standard library is there; CLOCK_BOOTTIME came with 3.7."""
+    for wanted, status in (("-t=3.6-", 0), ("-t=3.5-", 1)):
+        run = subprocess.run([VERMIN, wanted, "--no-tips", collector.__file__], capture_output=True, text=True)
+        assert run.returncode == status, run.stdout
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,13 @@ def test_a_promise_of_what_runs(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     # What runs and has no object is named: nothing is promised to it.
     main(["promise", "make", "--running", RAN, "--kernel", OLD, f"{OBJECTS}/rstat_bare.bpf.o", "-o", str(out)])
     assert "no object was given that it could have come from" in capsys.readouterr().err
+
+
+def test_reports_say_what_the_census_says(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = [str(tmp_path / name) for name in ("r.html", "r.md")]
+    main(["check", "--running", RAN, "--new", NEW, *(word for path in out for word in ("--report", path))])
+    capsys.readouterr()
+    for path in out:
+        text = Path(path).read_text()
+        assert "1 host, 27 running programs: 0 exact, 0 likely, 27 kernel only" in text
+        assert "the kernel of its hosts was not given" in text

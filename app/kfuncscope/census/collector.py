@@ -27,6 +27,7 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 FORMAT, VERSION = "kfuncscope-census", 1
 PROC, KALLSYMS, BTF_FOLDER, MACHINE_ID = "/proc", "/proc/kallsyms", "/sys/kernel/btf", "/etc/machine-id"
+BOOTTIME = 7  # CLOCK_BOOTTIME, which Python names from 3.7 on
 DPKG_LISTS = "/var/lib/dpkg/info"
 # Number of bpf(2) by uname -m, as kfuncscope.arch has it (this file runs alone, so it has its own; a test holds both
 # together); 280 on every architecture that came after asm-generic/unistd.h.
@@ -233,7 +234,7 @@ class Census:
 
     def program(self, number: int, info: Info) -> Dict[str, Any]:
         """One program: its facts, its maps, its calls kept for later."""
-        boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        boot = time.time() - time.clock_gettime(BOOTTIME)
         loaded = struct.unpack_from("=Q", info.data, 40)[0] / 1e9
         line = {
             "line": "program", "id": number, "type": info.u32(0), "name": info.text(64), "tag": info.data[8:16].hex(),

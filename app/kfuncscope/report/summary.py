@@ -16,7 +16,7 @@ from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.rows import Group, Row, groups, notable, rows
 from kfuncscope.model.unchecked import Elsewhere, Unchecked, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
-from kfuncscope.report.words import STATES, plural
+from kfuncscope.report.words import STATES, census_words, plural
 from kfuncscope.storage.files import Input
 from kfuncscope.upgrade.jsonform import Shard
 
@@ -241,6 +241,9 @@ def _sentences(
         yield f"{plural(not_checked, 'thing')} could not be checked in full."
     if foreign := len(elsewhere(analysis)):
         yield f"{plural(foreign, 'object is', 'objects are')} of another architecture than some of the kernels."
+    if analysis.census is not None:
+        yield f"Census: {census_words(analysis.census)}."
+        yield from (f"{note}." for note in analysis.census.notes)
     if decision.fail_on:
         yield f"Decided by {decision.by}."
     if decision.tolerated:

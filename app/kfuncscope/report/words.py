@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.decision.gate import State
+from kfuncscope.model.analysis import CensusInfo
 from kfuncscope.model.verdict import Verdict
 
 STATES: dict[State, Verdict] = {
@@ -25,6 +26,13 @@ STATE_WORDS: dict[State, str] = {
 def plural(count: int, one: str, many: str = "") -> str:
     """A count with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def census_words(info: CensusInfo) -> str:
+    """What a census says, in one line: hosts, running programs by the kind of their join, and what was seen in part."""
+    partly = f"; {info.partly:,} could be seen only in part" if info.partly else ""
+    joins = f"{info.exact:,} exact, {info.likely:,} likely, {info.kernel_only:,} kernel only"
+    return f"{plural(info.hosts, 'host')}, {plural(info.running, 'running program')}: {joins}{partly}"
 
 
 def size(count: int) -> str:

@@ -185,13 +185,10 @@ def _json(census: Census, listed: Sequence[Row], joiner: Joiner, problems: Seque
 
 
 def on_hosts(info: CensusInfo) -> str:
-    """What a census says, in one line."""
-    partly = f"; {info.partly} seen in part" if info.partly else ""
-    return (
-        f"census: {info.hosts} host{'s' if info.hosts != 1 else ''}, {info.running} running programs: {info.exact} "
-        f"exact, {info.likely} likely, {info.kernel_only} kernel only{partly}"
-        + "".join(f"\n  {clean(note)}" for note in info.notes)
-    )
+    """What a census says, in a line, and what limits it."""
+    from kfuncscope.report.words import census_words
+
+    return "\n  ".join([f"census: {census_words(info)}", *map(clean, info.notes)])
 
 
 def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[Problem]]:
