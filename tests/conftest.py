@@ -20,7 +20,7 @@ def _corpus() -> Path | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the marked tests whose inputs or time were not given; asked for by ``-m``, they run and fail loudly."""
     asked = config.getoption("-m") or ""
-    left_out = {m for m in ("fuzz", "atheris", "packages", "qemu") if m not in asked}
+    left_out = {m for m in ("fuzz", "atheris", "packages", "qemu", "qt") if m not in asked}
     if _corpus() is None and "corpus" not in asked:
         left_out.add("corpus")
     out = [i for i in items if left_out & {m.name for m in i.iter_markers()}]

@@ -26,6 +26,7 @@ _MARGIN_MM, _FOOT_MM = 14.0, 9.0
 _MOST = 400
 _LONG = re.compile(r"[^\s\u200b]{24}")
 _DATE = re.compile(rb"/(?:Creation|Mod)Date\s*\(D:(\d{14}[^)]*)\)")
+_OPEN_END, _CLOSED_END = b"/Trapped /False\n2\nendobj", b"/Trapped /False\n>>endobj"
 _SIDE = 16_000  # pixels; larger pictures are scaled down
 
 
@@ -128,7 +129,8 @@ def _dated(data: bytes) -> bytes:
         rest = b"Z".ljust(len(found[1]) - 14)
         return found[0].replace(found[1], day + rest[: len(found[1]) - 14])
 
-    return _DATE.sub(replace, data)
+    # Qt 6.8.0 ends this dictionary with a number; of the same length, too.
+    return _DATE.sub(replace, data).replace(_OPEN_END, _CLOSED_END, 1)
 
 
 def _draw(writer: QPdfWriter, text: str, report: Report) -> None:
@@ -171,7 +173,8 @@ def _graphs(painter: QPainter, writer: QPdfWriter, report: Report, page: int, he
         drawing = svg.draw(report.analysis, arch.result.arch, most=40)
         if not drawing.drawn:
             continue
-        renderer = QSvgRenderer(QByteArray(drawing.svg.encode()))
+        shapes, texts = svg.shapes_and_texts(drawing.svg)
+        renderer = QSvgRenderer(QByteArray(shapes))
         size = renderer.defaultSize()
         scale = min(writer.width() / max(size.width(), 1), (height - head) / max(size.height(), 1))
         tall = size.height() * scale
@@ -184,7 +187,25 @@ def _graphs(painter: QPainter, writer: QPdfWriter, report: Report, page: int, he
         title = f"Graph of what is affected: {visible(arch.result.arch, 40)}{more}"
         _text(painter, title, 12.5, QRectF(0, y, writer.width(), head), bold=True)
         renderer.render(painter, QRectF(0, y + head, size.width() * scale, tall))
+        for one in texts:
+            _graph_text(painter, one, y + head, scale)
         y += head + tall + gap
+
+
+def _graph_text(painter: QPainter, one: svg.Text, top: float, scale: float) -> None:
+    """A text of a graph as text: Qt's SVG renderer (6.8) draws the outline of each letter, megabytes of curves."""
+    from PySide6.QtCore import QPointF
+    from PySide6.QtGui import QColor, QFont, QFontMetricsF
+
+    font = QFont(one.family)
+    font.setPointSizeF(one.size * scale / _DPI * 72)
+    font.setWeight(QFont.Weight(one.weight))
+    painter.setFont(font)
+    painter.setPen(QColor(one.colour))
+    left = one.x * scale
+    if one.middle:
+        left -= QFontMetricsF(font, painter.device()).horizontalAdvance(one.text) / 2
+    painter.drawText(QPointF(left, top + one.y * scale), one.text)
 
 
 def _footer(painter: QPainter, writer: QPdfWriter, report: Report, page: int) -> None:

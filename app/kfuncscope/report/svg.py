@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from kfuncscope.model.analysis import Analysis
@@ -121,6 +122,38 @@ def _body(graph: Graph, version: str, arch: str, alone: bool) -> str:
     return "\n".join(out)
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text of a drawing: where its baseline begins (or, ``middle``, has its middle), in units of the drawing."""
+
+    text: str
+    x: float
+    y: float
+    family: str
+    size: float
+    weight: int
+    colour: str
+    middle: bool
+
+
+def shapes_and_texts(drawing: str) -> tuple[bytes, list[Text]]:
+    """A drawing without its texts, and the texts, for painters that draw letters better than an SVG renderer does."""
+    root = ElementTree.fromstring(drawing)
+    texts = []
+    for parent in list(root.iter()):
+        for child in [c for c in parent if c.tag == f"{_SVG}text"]:
+            has = child.attrib
+            texts.append(
+                Text(
+                    child.text or "", float(has["x"]), float(has["y"]), has["font-family"], float(has["font-size"]),
+                    int(has.get("font-weight", "400")), has["fill"], has.get("text-anchor") == "middle",
+                )
+            )  # fmt: skip
+            parent.remove(child)
+    return ElementTree.tostring(root), texts
+
+
+_SVG = "{http://www.w3.org/2000/svg}"
 _FONT_HEAD = 'font-family="sans-serif" font-size="11" font-weight="600" fill="#5d6b7d"'
 _FONT_NAME = 'font-family="monospace" font-size="12" fill="#1c2430"'
 _FONT_SMALL = 'font-family="sans-serif" font-size="10.5" fill="#5d6b7d"'
