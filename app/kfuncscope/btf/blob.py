@@ -59,7 +59,7 @@ class Blob:
         columns = read_columns(data, header, source, starts)
         self.end_id: int = self.start_id + len(columns.starts)
         if self.end_id - 1 > MAX_TYPE:
-            raise BtfError(source, f"{self.end_id - 1} types are more than the format allows ({MAX_TYPE})")
+            raise BtfError(source, f"{self.end_id - 1} types exceed the limit of the format ({MAX_TYPE})")
         if starts is None or columns.starts is not starts:
             Checker(columns, header, source, self.start_id, self.str_end).check()
         self.columns = columns

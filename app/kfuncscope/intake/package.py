@@ -171,7 +171,8 @@ def _nothing(store: Store, pack: Pack) -> KernelError:
     if not others:
         return KernelError(store.input.path, f"no kernel in it ({pack.meta['kind']})")
     names = ", ".join(sorted({name.removesuffix("-uname-r") for name in others}))
-    error = NeedsOthersError(store.input.path, f"no kernel in it: it stands for the packages that it needs: {names}")
+    reason = f"no kernel in it: it is a metapackage; pass the packages that it depends on: {names}"
+    error = NeedsOthersError(store.input.path, reason)
     releases = {found[1] for found in known.values()} or {f"{package.version}.{package.arch}"}
     error.release, error.input = min(releases), store.input
     return error
@@ -301,7 +302,7 @@ class _Builder:
             elif part.role is Role.BTF:
                 blob = peel(data, source)
                 if detect(blob[:HEAD]) is not Kind.BTF:
-                    raise KernelError(source, "no BTF: the file does not begin with BTF's magic")
+                    raise KernelError(source, "not BTF: the file does not start with the BTF magic number")
                 parts.add(f"btf/{self._known(part.release)}", blob)
             elif part.role is Role.CONFIG:
                 self._config(part, peel(data, source), parts)

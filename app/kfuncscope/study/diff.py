@@ -167,5 +167,5 @@ def _note(kind: str, name: str, new: Kernel) -> str:
     successor = knowledge.renames().get(name, "")
     parts = [f"now {successor}"] if successor else []
     if new.functions(name):
-        parts.append("still a function, but registered no more")
+        parts.append("still a function, but no longer registered")
     return "; ".join(parts)
