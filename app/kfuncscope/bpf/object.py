@@ -206,7 +206,7 @@ class BpfObject:
         return blob, parsed
 
     def _note_refusals(self) -> None:
-        """What libbpf refuses when it opens the object, on every kernel: symbols of other objects, maps of old."""
+        """What libbpf refuses when it opens the object, on every kernel: symbols of other objects, legacy maps."""
         outside = [s.name for s in self.elf.symbols if s.extern and s.name not in self.externs]
         if outside:
             self.loader_issue = (

@@ -21,7 +21,7 @@ STARTS = tuple(magic + bytes([VERSION]) for magic in MAGICS)
 MAX_TYPE = 0x000F_FFFF
 HEADER_MIN = 24
 HEADER_FULL = 32
-HEADER_MAX = 256  # more is no BTF header that anyone has written
+HEADER_MAX = 256  # no BTF header is longer
 VLEN_MASK = 0xFF_FFFF
 KIND_MASK = 0x7F
 

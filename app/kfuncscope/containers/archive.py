@@ -50,7 +50,7 @@ class Member:
 
 
 def read_archive(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]] | None:
-    """What the archive says of itself and its regular files in order, or None when ``file`` is no archive.
+    """What the archive says of itself and its regular files in order, or None when ``file`` is not an archive.
 
     ``file`` is at its start and stays open while the members are read. Raises ArchiveError, also while iterating.
     """

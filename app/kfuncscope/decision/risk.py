@@ -3,7 +3,7 @@
 
 The factors are those that the kernel's kfunc documentation (Documentation/bpf/kfuncs.rst, "kfunc lifecycle
 expectations") names for how stable a kfunc is treated: how widely it is used, how long it has been there, whether there
-is an alternative, what it costs to support. Together they scale severity × confidence (section 9 of the rules).
+is an alternative, what it costs to support. Together they scale severity × confidence.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
 def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], list[Problem]]:
     """Each kernel with the path by which it was given; and what cannot be read.
 
-    Every path is a kernel of its own, also where two are of one build; only what is no whole kernel (the packages of
+    Every path is a kernel of its own, also where two are of one build; only what is not a whole kernel (the packages of
     a split build) is put together, under the first path of it.
     """
     found: list[tuple[str, KernelFiles]] = []

@@ -85,7 +85,7 @@ class Store:
         """One part's bytes from the pack ``parts`` or ``modules``. Raises InputError when they cannot be had."""
         for _ in range(2):
             pack = self._pack(which)
-            # A damaged pack removes itself when read, so the second turn makes it anew.
+            # A damaged pack removes itself when read, so the second turn makes it again.
             data = pack.read(name) if name in pack else None
             if data is not None:
                 return data
@@ -295,7 +295,7 @@ class _Builder:
             self._part(part, member.read(), f"{self._input.path}:{member.path}", parts)
 
     def _part(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
-        """Keep one part that is no module; what is wrong with it becomes a problem, and the others go on."""
+        """Keep one part other than a module; what is wrong with it becomes a problem, and the others go on."""
         try:
             if part.role is Role.IMAGE:
                 self._image(part, data, source, parts)

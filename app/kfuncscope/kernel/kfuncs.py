@@ -2,7 +2,7 @@
 """The kfunc registry of one kernel: which functions are kfuncs, with what flags, for which programs (R-1.17, R-4.x).
 
 Order of evidence: id sets read from the binary, declaration tags of the BTF, knowledge of the release (R-1.17). The
-source of each fact is kept. A FUNC of the name alone proves nothing (design, "a name is not enough").
+source of each fact is kept. A FUNC of the name alone proves nothing.
 """
 
 from __future__ import annotations

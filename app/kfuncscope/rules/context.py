@@ -119,7 +119,7 @@ class Context:
     # -- externs
 
     def extern(self, name: str) -> Resolved | None:
-        """How libbpf resolves an extern on this kernel; None for names that are no externs."""
+        """How libbpf resolves an extern on this kernel; None for names that are not externs."""
         if name not in self._externs:
             extern = self.obj.externs.get(name)
             if extern is None:

@@ -259,7 +259,7 @@ class Cache:
             os.close(handle)
 
     def sweep(self) -> None:
-        """Remove drafts of processes that died: those that nobody has locked; where there are no locks, after a day."""
+        """Remove drafts of processes that died: those that are not locked; where there are no locks, after a day."""
         for draft in self.root.glob("draft-*") if self.root.is_dir() else ():
             with contextlib.suppress(OSError):
                 handle = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW)

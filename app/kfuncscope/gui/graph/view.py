@@ -36,7 +36,7 @@ class Overview(QWidget):
         canvas.view_changed.connect(self.update)
 
     def forget(self) -> None:
-        """Paint the strip anew for another scene."""
+        """Repaint the strip for another scene."""
         self._picture = None
         self.update()
 
@@ -196,7 +196,7 @@ class GraphView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Make the scene anew from index and filters; large ones off the GUI thread."""
+        """Rebuild the scene from index and filters; large ones off the GUI thread."""
         index = self._store.index
         self._serial += 1
         if index is None:

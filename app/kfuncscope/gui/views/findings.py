@@ -101,7 +101,7 @@ class FindingsView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Filter anew."""
+        """Apply the filters again."""
         self._quiet = True
         self.model.set_filters(self._store.filters)
         self._quiet = False

@@ -245,7 +245,7 @@ class KfuncsView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Search anew; the name under study stays where the search still finds it."""
+        """Search again; the name under study stays where the search still finds it."""
         kept = (self.current.kind.value, self.current.name) if self.current is not None else None
         self.model.show(self.rows, self.search.text(), str(self.kind.currentData()), self.used.isChecked())
         place = self._place(*kept) if kept is not None else -1

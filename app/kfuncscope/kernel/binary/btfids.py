@@ -162,7 +162,7 @@ def _set(offset: int, flags: int, ids: _Words, kf_flags: _Words, name: str = "")
 
 
 def _is_func(ids: Any, funcs: npt.NDArray[np.bool_]) -> Any:
-    # The last entry of the table stands for every id beyond it; it is no FUNC.
+    # The last entry of the table stands for every id beyond it; it is not a FUNC.
     return funcs[np.minimum(ids, np.uint32(len(funcs) - 1))]
 
 

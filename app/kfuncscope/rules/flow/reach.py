@@ -102,7 +102,7 @@ class Reachable:
         self.obj, self.env = obj, env
         self.reached: dict[Key, bytearray] = {}
         self.folded: dict[tuple[Key, int], int] = {}
-        self.guards: dict[Key, dict[int, int]] = {}  # see rules.guard
+        self.guards: dict[Key, dict[int, int]] = {}  # see flow.guard
         self.call_guards: dict[Key, str] = {}
         self.gave_up = False
         self.hangs_on_rodata = False  # set by those who know what the environment read
