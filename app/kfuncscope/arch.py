@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Architectures, one row each: what others call them, how their files look, and what BPF programs meet on them.
 
-Everything that differs by architecture and is no code stands here, and every room asks here. What a JIT can do
+Everything that differs by architecture and is not code stands here, and every room asks here. What a JIT can do
 changes with each release and is in the knowledge tables (``arch.json``), under the word ``tables``.
 """
 

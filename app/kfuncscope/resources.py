@@ -22,8 +22,8 @@ def resource(*parts: str) -> Path:
 def user_folder(variable: str, below_home: str) -> Path:
     """A folder of the user's by the XDG base directory specification: as the variable says, else below the home folder.
 
-    A relative path in the variable is to be ignored. Who has no home (an arbitrary user of a container) gets a folder
-    that cannot be made.
+    A relative path in the variable is ignored. Without a home directory (an arbitrary user of a container) this returns
+    a path that cannot be created.
     """
     given = os.environ.get(variable, "")
     if os.path.isabs(given):

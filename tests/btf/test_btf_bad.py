@@ -86,7 +86,7 @@ def test_every_truncation_is_refused(endian: str) -> None:
         (patch(sample(), TYPES + 28 + 16, 99), "type 3 refers to a type that does not exist", TYPES + 28),
         (
             patch(sample(), TYPES + 28 + 4, 4 << 24 | 0xFFFFFF),
-            "a STRUCT record reaches past the type section",
+            "a STRUCT record extends past the type section",
             TYPES + 28,
         ),
         (patch(sample(), TYPES + 4, 0), "unknown kind 0", TYPES),

@@ -76,7 +76,7 @@ def test_a_full_disk_is_said_and_is_no_breakage(command: list[str], given: Path)
     with open("/dev/full", "w") as full:
         done = run(*command, stdout=full)
     assert done.returncode == 3
-    assert done.stderr == "kfuncscope: cannot go on: No space left on device\n"
+    assert done.stderr == "kfuncscope: No space left on device\n"
 
 
 def _with_a_reader_that_left(*command: str, stream: str = "stdout") -> subprocess.CompletedProcess[str]:
@@ -153,7 +153,7 @@ def test_a_cache_that_cannot_be_written_is_none(
     (given / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(given / "file"))
     assert main(["cache", action]) == 0
-    assert capsys.readouterr().out == f"nothing is kept between runs: {given}/file/kfuncscope cannot be written\n"
+    assert capsys.readouterr().out == f"the cache is not used: {given}/file/kfuncscope cannot be written\n"
 
 
 def test_what_may_not_be_read_is_named_and_the_rest_goes_on(

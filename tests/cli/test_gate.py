@@ -231,7 +231,7 @@ def test_builds_for_other_architectures_in_a_folder_are_named_and_do_not_fail(
         (given / "builds" / f"{name}.bpf.o").write_bytes(fine(order))
     assert main(["check", *PAIR, "--report", "r.json", "builds"]) == 0
     told = capsys.readouterr()
-    assert "of another architecture than x86_64 (1): big.bpf.o" in told.out and not told.err
+    assert "built for another architecture than x86_64 (1): big.bpf.o" in told.out and not told.err
     found = json.loads((given / "r.json").read_text())["summary"]
     assert found["elsewhere"] == [{"object": "big.bpf.o", "arches": ["x86_64"]}] and not found["unchecked"]
     (given / "builds" / "little.bpf.o").unlink()

@@ -162,7 +162,7 @@ def test_what_is_wrong_inside_an_archive_is_told_again_from_the_cache(tmp_path: 
         objects, problems = object_files([path])
         assert [o.name for o in objects] == ["all.tar/x.o"]
         assert [p.path for p in problems] == [f"{path}:cut.deb"]
-        assert problems[0].reason == "the package is cut short"
+        assert problems[0].reason == "the package is truncated"
 
 
 def test_a_damaged_object_is_kept_for_its_reader(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_the_types_of_another_architecture_are_refused() -> None:
     assert open_kernel(files, "aarch64").arch == "arm64"
     with pytest.raises(KernelError, match="unknown architecture 'vax'"):
         open_kernel(files, "vax")
-    with pytest.raises(KernelError, match="given as x86_64, but its types are those of arm64"):
+    with pytest.raises(KernelError, match="given as x86_64, but its types are of arm64"):
         open_kernel(files, "amd64")
 
 

@@ -140,7 +140,7 @@ def test_a_boot_that_ends_early_keeps_what_came(place: Place, capsys: pytest.Cap
     [
         ({"kernel": "bare"}, 3, "no kernel image to boot; also give the package that holds vmlinuz"),
         ({"guest": None}, 3, "give packages of arm64 with Python and libbpf as --guest"),
-        ({"more": ["--timeout", "0"]}, 2, "a number of seconds from 1 to 3600 expected"),
+        ({"more": ["--timeout", "0"]}, 2, "expected a number of seconds from 1 to 3600"),
         ({"more": ["--modules", "a/b"]}, 3, "not a module name"),
         ({"more": ["--setup", "/nonexistent"]}, 3, "No such file"),
     ],

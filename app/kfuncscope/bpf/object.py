@@ -206,7 +206,7 @@ class BpfObject:
         return blob, parsed
 
     def _note_refusals(self) -> None:
-        """What libbpf refuses when it opens the object, on every kernel: symbols of other objects, maps of old."""
+        """What libbpf refuses when it opens the object, on every kernel: symbols of other objects, legacy maps."""
         outside = [s.name for s in self.elf.symbols if s.extern and s.name not in self.externs]
         if outside:
             self.loader_issue = (
@@ -215,7 +215,7 @@ class BpfObject:
             )
         for section in legacy_sections(self.elf):
             self.loader_issue = (
-                f'map definitions of the old style in section "{section.name}", which libbpf 1.0 and later refuses'
+                f'legacy map definitions in section "{section.name}", which libbpf 1.0 and later rejects'
             )
             self.notes.append(self.loader_issue)
 
@@ -281,7 +281,7 @@ class BpfObject:
     def _add_function(self, section: ElfSection, symbol: Symbol, insns: list[Insn], refs: dict[int, Ref]) -> None:
         start, count = symbol.value // 8, symbol.size // 8
         if symbol.value % 8 or start + count > len(insns):
-            raise ObjectError(self.name, f"function {symbol.name} lies outside its section {section.name}")
+            raise ObjectError(self.name, f"function {symbol.name} is outside its section {section.name}")
         if symbol.bind == STB_LOCAL and section.name != ".text":
             self.loader_issue = f"program {symbol.name} is static and outside .text (R-2.1)"
         if (section.name, start) in self.functions:
@@ -371,12 +371,12 @@ class BpfObject:
 
     def _why_no_program(self, functions: bool) -> str:
         if functions:
-            return "only .text holds code: libbpf takes its functions as subprograms, and finds no program"
+            return "only .text has code: libbpf treats its functions as subprograms and finds no program"
         if not self.elf.symbols:
             return "it has no symbol table (stripped?): programs are found by their symbols, by libbpf too"
         if any(section.executable and section.size for section in self.elf.sections):
-            return "no symbol of its symbol table names a program in its code"
-        return "it holds no code, so no program"
+            return "no symbol in its symbol table names a program"
+        return "it has no code, so no program"
 
     def _closure(self, entry: Function) -> tuple[Function, ...]:
         """The entry and every subprogram that it calls or hands on as a callback, in order of first use."""

@@ -59,7 +59,7 @@ class Blob:
         columns = read_columns(data, header, source, starts)
         self.end_id: int = self.start_id + len(columns.starts)
         if self.end_id - 1 > MAX_TYPE:
-            raise BtfError(source, f"{self.end_id - 1} types are more than the format allows ({MAX_TYPE})")
+            raise BtfError(source, f"{self.end_id - 1} types exceed the limit of the format ({MAX_TYPE})")
         if starts is None or columns.starts is not starts:
             Checker(columns, header, source, self.start_id, self.str_end).check()
         self.columns = columns
@@ -78,7 +78,7 @@ class Blob:
         self._params: dict[int, tuple[Param, ...]] = {}
         self._enumerators: dict[int, tuple[Enumerator, ...]] = {}
         self._essential: dict[str, list[str]] | None = None
-        self.texts: dict[int, tuple[str, str]] = {}  # kept for declare: a type's text before and after a name
+        self.texts: dict[int, tuple[str, str]] = {}  # cache of btf.declare: a type's text before and after a name
         # Kept for declare: levels of anonymous structs, and members through them; None where there are too many.
         self.flat: dict[int, tuple[int, tuple[Member, ...]] | None] = {}
         self.flat_total = 0
@@ -274,7 +274,7 @@ class Blob:
         """The words that follow the first three of a record, which must be of this kind."""
         blob, index = self._own(type_id)
         if blob._kinds[index] != kind:
-            raise BtfError(self.source, f"type {type_id} is no {kind.name}")
+            raise BtfError(self.source, f"type {type_id} is not a {kind.name}")
         return blob._tail(index, words)
 
     def members(self, type_id: int) -> tuple[Member, ...]:

@@ -318,7 +318,7 @@ class _Printer:
         lines = [f'/* section "{name}", {self.blob.ref(type_id)} bytes */']
         for entry in self.blob.secvars(type_id):
             if self.blob.kind(entry.type) not in (Kind.VAR, Kind.FUNC):
-                lines.append(f"/* type {entry.type} is no variable */")
+                lines.append(f"/* type {entry.type} is not a variable */")
                 continue
             place = f" /* {entry.offset:#x}: {entry.size} bytes */" if self.offsets else ""
             lines.append(self.declaration(entry.type) + place)

@@ -36,9 +36,9 @@ def _check_distilled(base: Blob) -> None:
     for type_id in base:
         kind = base.kind(type_id)
         if kind not in DISTILLED:
-            raise BtfError(base.source, f"type {type_id} of kind {kind} has no place in a distilled base")
+            raise BtfError(base.source, f"type {type_id} of kind {kind} is not allowed in a distilled base")
         if not base.name(type_id):
-            raise BtfError(base.source, f"type {type_id} is anonymous, which no type of a distilled base may be")
+            raise BtfError(base.source, f"type {type_id} is anonymous, which is not allowed in a distilled base")
 
 
 def _maps(module: Blob, base: Blob, vmlinux: Blob) -> tuple[Map, Map]:
@@ -53,7 +53,7 @@ def _maps(module: Blob, base: Blob, vmlinux: Blob) -> tuple[Map, Map]:
         name = base.name(type_id)
         found = _equals(base, type_id, vmlinux, type_id in embedded)
         if len(found) != 1:
-            what = "has no equal" if not found else f"has {len(found)} equals"
+            what = "is not found" if not found else f"has {len(found)} equals"
             size = "" if base.kind(type_id) == Kind.FWD else f" of {base.ref(type_id)} bytes"
             keyword = Kind(base.kind(type_id)).name.lower()
             raise BtfError(module.source, f"{keyword} {name}{size}, which the module was built on, {what} in vmlinux")
@@ -133,7 +133,7 @@ def _rewrite(module: Blob, ids: Map, strings: Map) -> bytes:
         moved = strings[words[places]]
         if len(moved) and int(moved.min()) < 0:
             offset = module.header.types[0] + 4 * int(places[int(np.argmin(moved))])
-            raise BtfError(module.source, "a name is taken from the distilled base that names no type there", offset)
+            raise BtfError(module.source, "a name in the distilled base belongs to no type there", offset)
         words[places] = moved
     start, end = module.header.types
     return module.data[:start] + words.astype(module.endian + "u4").tobytes() + module.data[end:]

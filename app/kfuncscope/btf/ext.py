@@ -117,12 +117,12 @@ class Ext:
         """Absolute start and end of the three subsections."""
         data, source = self._data, self.source
         if len(data) < 8:
-            raise BtfError(source, f"truncated: {len(data)} bytes are too few for a .BTF.ext header", len(data))
+            raise BtfError(source, f"truncated: {len(data)} bytes are not enough for a .BTF.ext header", len(data))
         version, flags, hdr_len = struct.unpack_from(f"{self.endian}BBI", data, 2)
         if version != 1:
-            raise BtfError(source, f".BTF.ext version {version} is not known (only 1 is)", 2)
+            raise BtfError(source, f".BTF.ext version {version} is not supported (only 1 is)", 2)
         if flags:
-            raise BtfError(source, f".BTF.ext header flags {flags:#x} are not known", 3)
+            raise BtfError(source, f".BTF.ext header flags {flags:#x} are not supported", 3)
         if not HEADER_MIN <= hdr_len <= min(len(data), HEADER_MAX):
             raise BtfError(source, f".BTF.ext header length {hdr_len} is out of range", 4)
         if any(data[HEADER_FULL:hdr_len]):
@@ -134,10 +134,10 @@ class Ext:
             start = hdr_len + offset
             if length and start + length > len(data):
                 raise BtfError(
-                    source, f"truncated: {length} bytes of {what} end past the section", min(start, len(data))
+                    source, f"truncated: {length} bytes of {what} extend past the section", min(start, len(data))
                 )
             if length and (length % 4 or offset % 4):
-                raise BtfError(source, f"{what} is not made of aligned 4-byte words", start)
+                raise BtfError(source, f"{what} is not a sequence of aligned 4-byte words", start)
             spans.append((start, start + length))
         return spans
 
@@ -155,11 +155,11 @@ class Ext:
         while at < last:
             offset = start + 4 * at
             if last - at < 2:
-                raise BtfError(self.source, f"truncated: a {what} block lacks its header", offset)
+                raise BtfError(self.source, f"truncated: a {what} block has no header", offset)
             name, count = all_words[at], all_words[at + 1]
             at += 2
             if count > (last - at) // step:
-                raise BtfError(self.source, f"truncated: {count} {what} records reach past the end", offset)
+                raise BtfError(self.source, f"truncated: {count} {what} records extend past the end", offset)
             stop = at + count * step
             columns = [all_words[at + i : stop : step] if count else () for i in range(words)]
             if count:
@@ -182,7 +182,7 @@ class Ext:
                 raise BtfError(self.source, f"{what} record names a string outside the BTF", start + bad * size)
         if reduce(or_, columns[0]) % INSN_SIZE:
             i, insn = next((i, insn) for i, insn in enumerate(columns[0]) if insn % INSN_SIZE)
-            reason = f"{what} record is at byte {insn} of the code, which is no multiple of {INSN_SIZE}"
+            reason = f"{what} record is at byte {insn} of the code, which is not a multiple of {INSN_SIZE}"
             raise BtfError(self.source, reason, start + i * size)
 
     def _name(self, offset: int, at: int) -> str:

@@ -21,7 +21,7 @@ STARTS = tuple(magic + bytes([VERSION]) for magic in MAGICS)
 MAX_TYPE = 0x000F_FFFF
 HEADER_MIN = 24
 HEADER_FULL = 32
-HEADER_MAX = 256  # more is no BTF header that anyone has written
+HEADER_MAX = 256  # no BTF header is longer
 VLEN_MASK = 0xFF_FFFF
 KIND_MASK = 0x7F
 
@@ -139,13 +139,13 @@ def read_header(data: bytes | memoryview, source: str) -> Header:
         raise BtfError(source, f"truncated: {len(data)} bytes are too few for a BTF header of {HEADER_MIN}", len(data))
     endian, version, flags, hdr_len = fields[:4]
     if version != VERSION:
-        raise BtfError(source, f"BTF version {version} is not known (only {VERSION} is)", 2)
+        raise BtfError(source, f"BTF version {version} is not supported (only {VERSION} is)", 2)
     if flags:
-        raise BtfError(source, f"BTF header flags {flags:#x} are not known", 3)
+        raise BtfError(source, f"BTF header flags {flags:#x} are not supported", 3)
     if not HEADER_MIN <= hdr_len <= min(len(data), HEADER_MAX):
         raise BtfError(source, f"header length {hdr_len} is out of range", 4)
     if any(data[HEADER_FULL:hdr_len]):
-        raise BtfError(source, f"header of {hdr_len} bytes holds fields that are not known", HEADER_FULL)
+        raise BtfError(source, f"header of {hdr_len} bytes has unknown fields that are not zero", HEADER_FULL)
     type_off, type_len, str_off, str_len, layout_off, layout_len = fields[4:]
     ranges = {}
     for name, off, length in (("type", type_off, type_len), ("string", str_off, str_len),
@@ -156,7 +156,7 @@ def read_header(data: bytes | memoryview, source: str) -> Header:
             raise BtfError(source, reason, min(start, len(data)))
         ranges[name] = (start, end)
     if type_len % 4 or type_off % 4:
-        raise BtfError(source, "type section is not made of aligned 4-byte words", ranges["type"][0])
+        raise BtfError(source, "type section is not a sequence of aligned 4-byte words", ranges["type"][0])
     used = sorted(r for r in ranges.values() if r[0] != r[1])
     for (_, end), (start, _) in pairwise(used):
         if start < end:

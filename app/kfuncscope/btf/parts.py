@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Member(NamedTuple):
-    """Struct or union member; offsets and sizes in bits, ``bit_size`` 0 where it is no bitfield."""
+    """Struct or union member; offsets and sizes in bits, ``bit_size`` 0 where it is not a bitfield."""
 
     name: str
     type: int

@@ -152,15 +152,15 @@ def _walk(words: Words, data: bytes, header: Header, source: str) -> npt.NDArray
         info = word[at + 1]
         kind = info >> 24 & KIND_MASK
         if fixed[kind] < 0:
-            reason = f"type of unknown kind {kind}, and no layout section tells its size"
+            reason = f"type of unknown kind {kind}, and no layout section gives its size"
             raise BtfError(source, reason, header.types[0] + 4 * at)
         at += 3 + fixed[kind] + per[kind] * (info & VLEN_MASK)
     if at > n:
         name = Kind(kind).name if kind < NR_KINDS else f"kind {kind}"
-        reason = f"truncated: a {name} record reaches past the type section"
+        reason = f"truncated: a {name} record extends past the type section"
         raise BtfError(source, reason, header.types[0] + 4 * starts[-1])
     if at < n:
-        raise BtfError(source, "truncated: the last type record is cut off", header.types[0] + 4 * at)
+        raise BtfError(source, "truncated: the last type record is incomplete", header.types[0] + 4 * at)
     return np.array(starts, dtype=np.int32)
 
 

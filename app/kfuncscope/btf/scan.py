@@ -18,7 +18,7 @@ _SMALLEST_TYPE = 12  # bytes of a record that has nothing behind it
 
 
 def btf_end(data: bytes, at: int) -> int | None:
-    """Where the BTF blob whose header is at ``at`` ends, or None when it is no sound blob (R-1.1).
+    """Where the BTF blob whose header is at ``at`` ends, or None when it is not a valid blob (R-1.1).
 
     A blob has version 1, a header of 24 to 256 bytes, a type section of whole words, and a string section that begins
     and ends with NUL and lies in the data.

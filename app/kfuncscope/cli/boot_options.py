@@ -10,7 +10,7 @@ def add_prove_parser(commands: argparse._SubParsersAction[argparse.ArgumentParse
     """The command and its options."""
     parser = commands.add_parser(
         "prove",
-        help="load the programs into the kernel itself, in a virtual machine, beside what is predicted",
+        help="load the programs into the kernel in a virtual machine and compare with the prediction",
         description="Boot the kernel of a package in QEMU, load every program of the objects through libbpf, attach it "
         "for a moment where that harms nothing, and put what the kernel did beside what its files predict.",
     )

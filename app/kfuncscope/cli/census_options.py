@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-RUNNING_HELP = "a census file, or a folder of them (see census); may be given again"
+RUNNING_HELP = "a census file, or a folder of them (see census); repeatable"
 
 
 def add_census_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +22,7 @@ def add_census_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
     )
     parser.add_argument(
         "--kernel", metavar="K", nargs="+", action="extend", default=[],
-        help="kernels of the hosts: programs with CO-RE records or kfuncs are recognised exactly only with them",
+        help="kernels of the hosts: needed to recognise programs with CO-RE records or kfuncs exactly",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("table", "csv", "json"), default="table", help="output format (default: table)"
@@ -39,5 +39,5 @@ def add_running_option(parser: argparse.ArgumentParser, kernel: bool = True) -> 
     if kernel:
         parser.add_argument(
             "--kernel", metavar="K", action="append", default=[],
-            help="with --running: a kernel of the hosts, for which programs are recognised exactly; may be given again",
+            help="with --running: a kernel of the hosts, for which programs are recognised exactly; repeatable",
         )  # fmt: skip

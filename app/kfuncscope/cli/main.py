@@ -21,7 +21,7 @@ from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError, each
 from kfuncscope.storage.cache import refused
 
-_FORM = "form of the output (default table)"
+_FORM = "output format (default: table)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,15 +48,15 @@ def _sides(command: argparse.ArgumentParser, old_needed: bool = True) -> None:
 
 
 def _kernel_words(command: argparse.ArgumentParser) -> None:
-    words = "architecture, where the files do not tell; in the words of any distribution"
+    words = "architecture, if it cannot be detected; any distribution's name for it"
     command.add_argument("--arch", type=_arch, help=words)
-    command.add_argument("--release", help="release, where the files do not tell")
+    command.add_argument("--release", help="release, if it cannot be detected")
 
 
 def _count(text: str) -> int:
     """A number of things of which one at least is needed."""
     if not (text.isdecimal() and text.isascii() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
@@ -77,7 +77,7 @@ def _objects(command: argparse.ArgumentParser) -> None:
 
 
 def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    check = commands.add_parser("check", help="judge an upgrade: which programs break, and why")
+    check = commands.add_parser("check", help="analyse an upgrade: which programs break, and why")
     _sides(check, old_needed=False)
     _objects(check)
     check.add_argument(
@@ -93,20 +93,22 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     check.add_argument(
         "--infer", action="store_true",
-        help="with one pair of kernels, also say what the JITs of other architectures would refuse; decides nothing",
+        help="with one pair of kernels, also list what the JITs of other architectures do not support; this does not "
+        "affect the decision",
     )  # fmt: skip
     add_report_options(check)
     add_part_options(check)
     add_shard_option(check)
-    check.add_argument("--prove", action="store_true", help="boot both kernels and put what they do beside it")
+    prove_help = "boot both kernels and compare what they do with the prediction"
+    check.add_argument("--prove", action="store_true", help=prove_help)
     add_boot_options(check)
     check.set_defaults(run="check:run")
 
-    judge = commands.add_parser("judge", help="what single kernels do with objects")
+    judge = commands.add_parser("judge", help="whether each program loads and attaches on each kernel")
     judge.add_argument(
         "--kernel", nargs="+", action="extend", required=True, metavar="K",
-        help="a BTF file (config, modules and symbols are found beside it), btf=F,config=F,modules=D,symbols=F, an "
-        "image, a package, or a folder; any number of kernels",
+        help="a BTF file (config, modules, symbols: from its folder), btf=F,config=F,modules=D,symbols=F, "
+        "an image, a package, or a folder; any number of kernels",
     )  # fmt: skip
     _kernel_words(judge)
     _objects(judge)
@@ -115,10 +117,10 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
 
     add_prove_parser(commands)
 
-    relocate = commands.add_parser("relocate", help="what each CO-RE record becomes on a kernel")
+    relocate = commands.add_parser("relocate", help="how each CO-RE record is relocated on a kernel")
     relocate.add_argument(
         "--kernel", action="append", required=True, metavar="K",
-        help="a file, folder or named parts of one kernel; give it again for more files of the same kernel",
+        help="a file, folder or named parts of one kernel; repeat for more files of the same kernel",
     )  # fmt: skip
     _kernel_words(relocate)
     _objects(relocate)
@@ -131,7 +133,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     _sides(explain)
     explain.set_defaults(run="explain:run")
 
-    diff = commands.add_parser("diff", help="what went, came or changed between two kernels")
+    diff = commands.add_parser("diff", help="what was removed, added or changed between two kernels")
     _sides(diff)
     diff.add_argument("--kind", action="append", default=[], help="kfunc, kfunc_flags, helper, tracepoint, lsm, iter, "
                       "struct_ops, map_type, prog_type, attach_type, function, type; by default all but the "
@@ -142,11 +144,11 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
 
 def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     merge = commands.add_parser(
-        "merge", help="put the JSON reports of all shards together",
-        description="Put the JSON reports that --shard 1/N .. N/N made together, as if one run had made them.",
+        "merge", help="merge the JSON reports of all shards",
+        description="Merge the JSON reports of --shard 1/N to N/N into the report that a single run would have made.",
     )  # fmt: skip
     merge.add_argument("parts", metavar="PART.json", nargs="+", help="the JSON report of one shard")
-    merge.add_argument("-o", "--output", metavar="FILE", help="write the whole JSON report there")
+    merge.add_argument("-o", "--output", metavar="FILE", help="output file for the whole JSON report")
     add_report_options(merge)
     merge.set_defaults(run="merge:run")
 
@@ -169,7 +171,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     )  # fmt: skip
     path.add_argument(
         "--step", metavar="K", nargs="+", action="append", default=[],
-        help="kernels of one step, one for each architecture; give it again for each step, oldest first",
+        help="kernels of one step, one per architecture; repeat for each step, oldest first",
     )  # fmt: skip
     path.add_argument("inputs", metavar="OBJECT_OR_REPORT", nargs="*", help="objects, or JSON reports in order")
     add_table_options(path)
@@ -182,9 +184,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     )  # fmt: skip
     usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="*", help="objects, packages, archives, folders")
     add_running_option(usage)
-    usage.add_argument(
-        "--page", metavar="FILE", help="with --running: write a page of evidence to publish, as .html or .md"
-    )
+    usage.add_argument("--page", metavar="FILE", help="with --running: write a page of evidence, as .html or .md")
     usage.add_argument(
         "--kind", action="append", metavar="KIND", default=[],
         help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
@@ -196,7 +196,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
 
 def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     promise = commands.add_parser(
-        "promise", help="write down what objects rely on, and check later kernels against it",
+        "promise", help="record what objects rely on, and check later kernels against it",
         description="A promise file lists what a set of objects relies on from a kernel; a later kernel can be checked "
         "against it without the objects and without the old kernel.",
     )  # fmt: skip
@@ -205,7 +205,7 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
     add_running_option(make, kernel=False)
-    make.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+    make.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
     make.set_defaults(run="promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")
     check.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
@@ -215,7 +215,7 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    kernel = commands.add_parser("kernel", help="what a kernel offers")
+    kernel = commands.add_parser("kernel", help="what a kernel provides")
     kernel.add_argument("files", nargs="+", metavar="F", help="files, folders or named parts of kernels")
     _kernel_words(kernel)
     kernel.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
@@ -234,7 +234,7 @@ def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.Argument
 
 
 def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    demo = commands.add_parser("demo", help="open the main job on the sample data")
+    demo = commands.add_parser("demo", help="open the window with the sample data")
     demo.add_argument("--picture", metavar="PNG", help="draw the window into a picture instead of opening it")
     demo.add_argument("--dark", action="store_true", help="draw it dark")
     demo.set_defaults(run="demo:run")
@@ -248,7 +248,7 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build = actions.add_parser("build", help="make the tables of a release from its source tree")
     build.add_argument("tree", metavar="LINUX_TREE", help="a kernel source tree, unpacked")
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
-    build.add_argument("--release", help="release, where the tree's Makefile does not tell")
+    build.add_argument("--release", help="release, if the tree's Makefile does not name it")
     build.set_defaults(run="knowledge:run_build")
     asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
     asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")
@@ -256,11 +256,11 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     asked.add_argument("--differences", action="store_true", help="list every answer that the tables contradict")
     add_boot_options(asked)
     asked.set_defaults(run="knowledge:run_probe")
-    actions.add_parser("list", help="which releases have tables").set_defaults(run="knowledge:run_list")
+    actions.add_parser("list", help="list the releases that have tables").set_defaults(run="knowledge:run_list")
 
     add_census_parser(commands)
 
-    cache = commands.add_parser("cache", help="show or clear what was kept from earlier runs")
+    cache = commands.add_parser("cache", help="show or clear the cache")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")
     cache.set_defaults(run="cache:run")
 
@@ -274,7 +274,7 @@ def _refuse_empty(arguments: argparse.Namespace) -> None:
     """Refuse empty words, as unset shell variables give them: as paths they would be the working directory."""
     for name, value in vars(arguments).items():
         if _has_empty(value):
-            raise UsageError(name.replace("_", "-"), "an empty word was given; is a variable of the shell unset?")
+            raise UsageError(name.replace("_", "-"), "empty argument; is a shell variable unset?")
 
 
 def _has_empty(value: object) -> bool:
@@ -305,14 +305,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk under standard output, for one
         silence(sys.stdout)
         where = f"{error.filename}: " if error.filename else ""
-        say(f"kfuncscope: cannot go on: {clean(where)}{error.strerror or error}")
+        say(f"kfuncscope: {clean(where)}{error.strerror or error}")
         return Exit.INCOMPLETE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception:
         # Python's own status for this is 1, which a gate would take for programs that break.
         say(traceback.format_exc().rstrip())
-        say("kfuncscope: a defect of kfuncscope itself; nothing was decided. Please report it with the lines above.")
+        say("kfuncscope: internal error; no verdict was reached. Please report it with the lines above.")
         return Exit.DEFECT
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kfuncscope.decision.policy import Policy
     from kfuncscope.upgrade.jsonform import Shard
 
-KERNEL_HELP = "a file, folder or named parts of one kernel; give it again for more files of the same kernel"
+KERNEL_HELP = "a file, folder or named parts of one kernel; repeat for more files of the same kernel"
 FAIL_HELP = (
     "what makes the exit status 1 instead of what the policy blocks and wants reviewed, separated by commas: breaks, "
     "silent, risk, degrades, unknown, unread (inputs), blocked, needs-work (by the policy), new (not in the baseline, "
@@ -33,7 +33,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--report", metavar="FILE", action="append", default=[],
         help="write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, "
-        "graphml; may be given again",
+        "graphml; repeatable",
     )  # fmt: skip
     group.add_argument("--policy", metavar="FILE", help="policy in TOML: what blocks, waivers, weights of risk")
     group.add_argument("--baseline", metavar="OLD.json", help="an earlier JSON report to compare with")
@@ -48,14 +48,14 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 def add_shard_option(parser: argparse.ArgumentParser) -> None:
     """``--shard i/n`` for the command that runs an analysis."""
     parser.add_argument(
-        "--shard", metavar="I/N", help="judge only part I of N of the objects; put JSON reports together with merge"
+        "--shard", metavar="I/N", help="judge only part I of N of the objects; combine the JSON reports with merge"
     )
 
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """``--format`` and ``-o`` of the commands that print one table."""
     parser.add_argument("--format", choices=("md", "csv", "json"), default="md", help="output format (default: md)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+    parser.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
 
 
 def shard_of(args: argparse.Namespace) -> Shard | None:
@@ -112,5 +112,5 @@ def annotation(text: str) -> tuple[str, str]:
     """Kind and file of ``--annotate``. Raises SessionError on anything but github and gitlab[=FILE]."""
     kind, _, path = text.partition("=")
     if kind not in ("github", "gitlab") or (kind == "github" and path):
-        raise SessionError("--annotate", f"{text[:80]!r} is neither github nor gitlab[=FILE]")
+        raise SessionError("--annotate", f"{text[:80]!r} is not github or gitlab[=FILE]")
     return kind, path or "gl-code-quality-report.json"

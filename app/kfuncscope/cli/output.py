@@ -146,7 +146,7 @@ def out(data: bytes, path: str | None = None) -> None:
 
 
 class ProgressLine:
-    """One line on standard error that is written over; silent where that is no terminal."""
+    """One line on standard error that is written over; silent where that is not a terminal."""
 
     def __init__(self) -> None:
         self.on = sys.stderr.isatty()

@@ -23,7 +23,7 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--what-if", metavar="ASSUMPTION", action="append", default=[],
         help="assume a change: 'KIND NAME removed', 'KIND NAME changed' or 'KIND NAME kept', for example "
-        "'kfunc bpf_dynptr_slice removed'; may be given again; the result says that it is hypothetical",
+        "'kfunc bpf_dynptr_slice removed'; repeatable; the result says that it is hypothetical",
     )  # fmt: skip
     group.add_argument(
         "--only", metavar="VERDICTS",

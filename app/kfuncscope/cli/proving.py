@@ -31,7 +31,7 @@ _COLOURS = {Agreement.AGREE: "32", Agreement.DISAGREE: "31", Agreement.BEYOND: "
 def options_of(arguments: argparse.Namespace) -> prove.Options:
     """The options as the engine takes them. Raises InputError for a set-up file that cannot be read."""
     if not 1 <= arguments.timeout <= 3600:
-        raise UsageError("--timeout", "a number of seconds from 1 to 3600 expected")
+        raise UsageError("--timeout", "expected a number of seconds from 1 to 3600")
     modules = None if arguments.modules == "auto" else tuple(wanted_names(arguments.modules.replace("none", "")))
     return prove.Options(
         accel=arguments.accel, seconds=arguments.timeout, guest=tuple(arguments.guest), modules=modules,
@@ -83,7 +83,7 @@ def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Na
                     if one.seen == Tri.UNKNOWN
                 ]
             except InputError as error:
-                problems.append(Problem(error.source, f"not proved: {error.reason}", error.offset))
+                problems.append(Problem(error.source, f"not booted: {error.reason}", error.offset))
     return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems))
 
 

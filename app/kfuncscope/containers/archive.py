@@ -50,7 +50,7 @@ class Member:
 
 
 def read_archive(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]] | None:
-    """What the archive says of itself and its regular files in order, or None when ``file`` is no archive.
+    """What the archive says of itself and its regular files in order, or None when ``file`` is not an archive.
 
     ``file`` is at its start and stays open while the members are read. Raises ArchiveError, also while iterating.
     """
@@ -142,7 +142,7 @@ def _deb(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]]:
             package = _control(_tar_part(file, start, size, budget), budget)
         elif name.startswith("data.tar"):
             return package, _members(_tar_part(file, start, size, budget), budget)
-    raise ArchiveError(budget.source, "an ar archive without data.tar: no Debian package")
+    raise ArchiveError(budget.source, "not a Debian package: an ar archive without data.tar")
 
 
 def _ar(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, int, int]]:
@@ -157,13 +157,13 @@ def _ar(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, int, int]]:
             raise ArchiveError(budget.source, "damaged ar header", at)
         size = int(head[48:58])
         if at + 60 + size > end:
-            raise ArchiveError(budget.source, "the package is cut short", at)
+            raise ArchiveError(budget.source, "the package is truncated", at)
         name = head[:16].decode("ascii", "replace").strip().rstrip("/")
         budget.enter(name, 0)
         yield name, at + 60, size
         at += 60 + size + (size & 1)
     if at < end:
-        raise ArchiveError(budget.source, "the package is cut short", at)
+        raise ArchiveError(budget.source, "the package is truncated", at)
 
 
 def _tar_part(file: BinaryIO, start: int, size: int, budget: Budget) -> Iterator[TarEntry]:
@@ -220,7 +220,7 @@ def _rpm_header(file: BinaryIO, budget: Budget) -> dict[int, tuple[str, ...]]:
         raise ArchiveError(budget.source, "rpm header over the limits", at)
     index, store = file.read(16 * count), file.read(size)
     if len(index) < 16 * count or len(store) < size:
-        raise ArchiveError(budget.source, "the package is cut short", at)
+        raise ArchiveError(budget.source, "the package is truncated", at)
     tags: dict[int, tuple[str, ...]] = {}
     for row in range(count):
         tag, kind, offset, length = struct.unpack_from(">IIII", index, 16 * row)
@@ -288,5 +288,5 @@ class _ZipReader:
         except Exception as error:  # whatever zipfile and its decoders raise
             raise ArchiveError(self.budget.source, f"damaged zip member {info.filename}: {error}") from error
         if out.tell() != info.file_size:
-            raise ArchiveError(self.budget.source, f"{info.filename} is not of the size that the archive says")
+            raise ArchiveError(self.budget.source, f"{info.filename} does not have the size in the archive header")
         return out.getvalue()

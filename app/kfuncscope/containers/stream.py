@@ -84,7 +84,7 @@ class Budget:
         if self.held > self.member:
             raise ArchiveError(
                 self.source,
-                f"what is in it takes more than {self.member} bytes of memory; unpack it and give the files",
+                f"its contents take more than {self.member} bytes of memory; unpack it and pass the files",
             )
 
     def left(self) -> int:
@@ -95,9 +95,9 @@ class Budget:
         """Count uncompressed bytes. Raises ArchiveError over the limits."""
         self._bytes += size
         if self._bytes > self.total:
-            raise ArchiveError(self.source, f"grows over the limit of {self.total} bytes")
+            raise ArchiveError(self.source, f"exceeds the limit of {self.total} bytes")
         if self._bytes > (64 << 20) + self.ratio * self.compressed:
-            raise ArchiveError(self.source, f"grows to over {self.ratio} times its size")
+            raise ArchiveError(self.source, f"expands to more than {self.ratio} times its size")
 
     def enter(self, name: str, size: int) -> None:
         """Count a member of ``size`` bytes. Raises ArchiveError over the limits."""
@@ -263,4 +263,4 @@ class Stream:
                 continue
             self._pending = self._file.read(_STEP)
             if not self._pending:
-                raise EOFError("the data is cut short")
+                raise EOFError("the data is truncated")

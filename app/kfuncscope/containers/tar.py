@@ -45,14 +45,14 @@ class _Body:
             self._data = self._stream.read(self._size)
             self._left -= len(self._data)
             if len(self._data) < self._size:
-                raise ArchiveError(self._source, "the archive is cut short")
+                raise ArchiveError(self._source, "the archive is truncated")
         return self._data
 
     def finish(self) -> None:
         """Go behind the entry, read or not."""
         self._data = None
         if self._stream.skip(self._left) < self._left:
-            raise ArchiveError(self._source, "the archive is cut short")
+            raise ArchiveError(self._source, "the archive is truncated")
 
 
 def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
@@ -62,7 +62,7 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
     while True:
         block = stream.read(_BLOCK)
         if len(block) < _BLOCK:
-            raise ArchiveError(budget.source, "the archive is cut short: it has no end mark")
+            raise ArchiveError(budget.source, "the archive is truncated: it has no end marker")
         if block == _ZEROS:
             return
         size = _number(block[124:136], budget.source)
@@ -129,7 +129,7 @@ def read_cpio(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
     while True:
         head = stream.read(110)
         if len(head) < 110 or head[:6] not in (b"070701", b"070702"):
-            raise ArchiveError(budget.source, "damaged cpio header or the archive is cut short")
+            raise ArchiveError(budget.source, "damaged cpio header or the archive is truncated")
         try:
             fields = [int(head[at : at + 8], 16) for at in range(6, 110, 8)]
         except ValueError:

@@ -31,7 +31,7 @@ def decompress(data: bytes | memoryview, kind: Kind, source: str, limit: int = L
     the data is damaged, cut short, or larger than ``limit`` when uncompressed.
     """
     if kind not in COMPRESSED:
-        raise ArchiveError(source, f"{kind.value} is no compression")
+        raise ArchiveError(source, f"{kind.value} is not a compression format")
     try:
         if kind is Kind.ZSTD:
             return _zstd(data, source, limit, tail)
@@ -43,7 +43,7 @@ def decompress(data: bytes | memoryview, kind: Kind, source: str, limit: int = L
 
 
 def _over(source: str, kind: Kind, limit: int) -> ArchiveError:
-    return ArchiveError(source, f"{kind.value} data grows over the limit of {limit} bytes")
+    return ArchiveError(source, f"{kind.value} data exceeds the limit of {limit} bytes")
 
 
 def _stepped(data: bytes | memoryview, kind: Kind, source: str, limit: int, tail: bool) -> bytes:
@@ -60,12 +60,12 @@ def _stepped(data: bytes | memoryview, kind: Kind, source: str, limit: int, tail
             if out.tell() > limit:
                 raise _over(source, kind, limit)
             if not piece and not decoder.eof:
-                raise ArchiveError(source, f"{kind.value} data is cut short", len(data))
+                raise ArchiveError(source, f"{kind.value} data is truncated", len(data))
         data = (decoder.unused_data or b"").lstrip(b"\0")
         if not data or tail:
             break
         if detect(data[:HEAD]) is not kind:
-            raise ArchiveError(source, f"bytes that are no {kind.value} data follow the stream")
+            raise ArchiveError(source, f"bytes that are not {kind.value} data follow the stream")
     return out.getvalue()
 
 
@@ -78,7 +78,7 @@ def _zstd(data: bytes | memoryview, source: str, limit: int, tail: bool) -> byte
     while at < len(data):
         end = zstd_frame_end(data, at)
         if end is None:
-            raise ArchiveError(source, "zstd data is cut short or damaged", at)
+            raise ArchiveError(source, "zstd data is truncated or damaged", at)
         at = end
         if tail:
             break
@@ -135,7 +135,7 @@ def _lz4_legacy(data: bytes | memoryview, source: str, limit: int) -> bytes:
         if len(piece) < 8 << 20:
             break
     if not out.tell():
-        raise ArchiveError(source, "lz4 data is cut short", at)
+        raise ArchiveError(source, "lz4 data is truncated", at)
     return out.getvalue()
 
 

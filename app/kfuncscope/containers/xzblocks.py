@@ -103,5 +103,5 @@ def _decode(data: bytes, size: int) -> bytes:
     if not decoder.needs_input:
         out += decoder.decompress(b"", 1)
     if len(out) != size:
-        raise lzma.LZMAError("a block is not of the size that the index tells")
+        raise lzma.LZMAError("the size of a block does not match the index")
     return out

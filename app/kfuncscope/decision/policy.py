@@ -197,7 +197,7 @@ class _Reader:
         """A text that must not be empty."""
         value = table.get(part, default)
         if not isinstance(value, str) or not value.strip():
-            raise self.fail(where, f"{part} must be given in words")
+            raise self.fail(where, f"{part} must be a non-empty text")
         return value
 
     def waiver(self, where: str, table: dict[str, Any]) -> Waiver:

@@ -3,7 +3,7 @@
 
 The factors are those that the kernel's kfunc documentation (Documentation/bpf/kfuncs.rst, "kfunc lifecycle
 expectations") names for how stable a kfunc is treated: how widely it is used, how long it has been there, whether there
-is an alternative, what it costs to support. Together they scale severity × confidence (section 9 of the rules).
+is an alternative, what it costs to support. Together they scale severity × confidence.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _alternative(finding: Finding) -> _Value:
 def _support(finding: Finding) -> _Value:
     declared = finding.evidence.old or finding.evidence.new
     if not declared:
-        return None, "no declaration to tell what supporting it would cost"
+        return None, "no declaration from which to estimate the cost of supporting it"
     types = sorted(set(_STRUCT.findall(declared)))
     listed = f": {', '.join(types[:6])}" if types else ""
     said = f"its declaration ties {len(types)} kernel type{'s' if len(types) != 1 else ''}{listed}"

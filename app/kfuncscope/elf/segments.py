@@ -32,7 +32,7 @@ def loaded_segments(image: bytes, source: str) -> list[Segment]:
     Headers behind the end of the file, and segments that reach out of it, are left out.
     """
     if image[:4] != b"\x7fELF" or image[4:5] not in (b"\1", b"\2") or image[5:6] not in (b"\1", b"\2"):
-        raise InputError(source, "no ELF file", 0)
+        raise InputError(source, "not an ELF file", 0)
     structs = ELFStructs(little_endian=image[5] == 1, elfclass=32 * image[4])
     structs.create_basic_structs()
     file = io.BytesIO(image)

@@ -115,7 +115,7 @@ def read_elf(data: bytes, source: str) -> Elf:
 
 def _read(data: bytes, source: str) -> Elf:
     if data[:4] != b"\x7fELF" or data[4] not in (1, 2) or data[5] not in (1, 2):
-        raise InputError(source, "no ELF file", 0)
+        raise InputError(source, "not an ELF file", 0)
     bits, little = 32 * data[4], data[5] == 1
     order = "<" if little else ">"
     kind, machine = struct.unpack_from(order + "HH", data, 16)
@@ -130,11 +130,11 @@ def _read(data: bytes, source: str) -> Elf:
     if table == 0 or count == 0:
         return Elf(source, data, bits, little, kind, machine, flags, ())
     if entry < fields.size or count > _MOST_SECTIONS or table + entry * count > len(data):
-        raise InputError(source, "section table reaches out of the file", table)
+        raise InputError(source, "section table extends past the end of the file", table)
     rows = [fields.unpack_from(data, table + entry * index) for index in range(count)]
     for index, row in enumerate(rows):
         if row[1] not in (SHT_NULL, SHT_NOBITS) and row[4] + row[5] > len(data):
-            raise InputError(source, f"section {index} reaches out of the file", row[4])
+            raise InputError(source, f"section {index} extends past the end of the file", row[4])
     names = b""
     if names_at < count:
         names = data[rows[names_at][4] : rows[names_at][4] + rows[names_at][5]]

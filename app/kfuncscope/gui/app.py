@@ -59,7 +59,7 @@ def application(argv: Sequence[str] = ()) -> QApplication:
 
 
 def dress(window: MainWindow | None, dark: bool | None) -> None:
-    """Light, dark, or as the system asks (None); everything that caches colours is told to paint anew."""
+    """Light, dark, or as the system asks (None); everything that caches colours is told to repaint."""
     app = application()
     theme.apply(app, dark)
     if window is not None:

@@ -22,7 +22,7 @@ class Context(QObject):
     """
 
     session_opened = Signal()  # another session: whatever was derived from the last one is to be forgotten
-    inputs_changed = Signal()  # kernels or objects of this session were added, removed or paired anew
+    inputs_changed = Signal()  # kernels or objects of this session were added, removed or paired again
     result_shown = Signal(object)  # Index: a real result is on screen
     touched = Signal()  # something that a session file keeps has changed
     analysis_wanted = Signal()

@@ -122,7 +122,7 @@ class Index:
 
     ``steps`` are the upgrades between the kernels of a longer path, one lane each after those of the analysis: they
     stand in the matrix and can be chosen, but the whole upgrade alone (the first ``overall`` lanes) decides.
-    Architectures that were only inferred are no lanes: ``inferred`` says all of them in one line, ``whole`` has them.
+    Architectures that were only inferred are not lanes: ``inferred`` says all of them in one line, ``whole`` has them.
     """
 
     def __init__(self, analysis: Analysis, steps: tuple[ArchResult, ...] = ()) -> None:

@@ -55,7 +55,7 @@ def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session)
     send(("progress", 0, 2, "opening kernels"))
     kernels, problems = open_refs([*session.old, *session.path, *session.new])
     send(("part", problems))
-    send(("progress", 1, 2, "reading what they offer"))
+    send(("progress", 1, 2, "reading what they provide"))
     rows = offers(kernels)
     for start in range(0, len(rows), 100):
         send(("part", rows[start : start + 100]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The pictures of the README, made anew from the demo: ``python -m kfuncscope.gui.screenshots [FOLDER]``."""
+"""The pictures of the README, made from the demo: ``python -m kfuncscope.gui.screenshots [FOLDER]``."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Store(QObject):
         self.undo = QUndoStack(self)
 
     def set_index(self, index: Index | None, filters: Filters | None = None) -> None:
-        """Show another analysis. Filters are kept where they still mean something, unless given; undo starts anew."""
+        """Show another analysis. Filters are kept where they still mean something, unless given; undo starts over."""
         keep = self._key(self.selected)
         self.index = index
         self.selected = None

@@ -105,7 +105,7 @@ def named_parts(given: str) -> dict[str, Path] | None:
         name, equals, value = piece.partition("=")
         if name not in _PART_NAMES or not equals or not value:
             known = ", ".join(sorted(_PART_NAMES))
-            raise KernelError(given, f"{piece!r} is no part of a kernel; parts are NAME=FILE with NAME one of {known}")
+            raise KernelError(given, f"{piece!r} is not a part of a kernel; expected NAME=FILE, NAME one of {known}")
         if name in parts:
             raise KernelError(given, f"part {name!r} is given twice")
         parts[name] = Path(value)
@@ -119,7 +119,7 @@ def from_named(given: str, parts: Mapping[str, Path]) -> KernelFiles:
     if "btf" in parts:
         blob = unpacked(parts["btf"])
         if detect(blob.data[:HEAD]) is not Kind.BTF:
-            raise KernelError(str(parts["btf"]), "no BTF: the file does not begin with BTF's magic")
+            raise KernelError(str(parts["btf"]), "not BTF: the file does not start with the BTF magic number")
     return _assemble(label, blob, {k: v for k, v in parts.items() if k != "btf"})
 
 

@@ -21,7 +21,7 @@ from kfuncscope.storage.read import Progress, shown
 
 _LARGEST_BLOB = 256 << 20
 _STEPS = 1000
-_NOTHING = "no kernel, and nothing that belongs to one of those given"
+_NOTHING = "not a kernel, nor a part of any kernel given"
 
 
 def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) -> list[KernelFiles]:
@@ -47,7 +47,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     merged = _merged(found)
     kernels = [k for k in merged if _holds_something(k)]
     if not kernels:
-        raise KernelError(str(paths[0]), "no kernel, and nothing that belongs to one")
+        raise KernelError(str(paths[0]), "not a kernel, nor a part of one")
     empty = [entry.path for k in merged if not _holds_something(k) for entry in k.inputs]
     kernels[0].problems += tuple(package.problems_of(failed, kernels))
     kernels[0].problems += tuple(Problem(path, _NOTHING) for path in empty)
@@ -61,7 +61,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
 def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], list[Problem]]:
     """Each kernel with the path by which it was given; and what cannot be read.
 
-    Every path is a kernel of its own, also where two are of one build; only what is no whole kernel (the packages of
+    Every path is a kernel of its own, also where two are of one build; only what is not a whole kernel (the packages of
     a split build) is put together, under the first path of it.
     """
     found: list[tuple[str, KernelFiles]] = []

@@ -45,7 +45,7 @@ def module_sections(data: bytes, source: str) -> ModuleSections:
     if data[:3] in STARTS:
         start, end = read_header(data, source).types
         if start == end:
-            raise InputError(source, f"BTF of {len(data)} bytes with a header and no types")
+            raise InputError(source, f"BTF of {len(data)} bytes with a header but no types")
         return ModuleSections(btf=data)
     elf = read_elf(data, source)
     sets = tuple(

@@ -123,7 +123,7 @@ def _unreadable(error: OSError, path: Path | None = None) -> Problem:
 
 
 def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputError]]:
-    """Every file's objects in order, read by threads (decompression and reading let go of the interpreter lock)."""
+    """Every file's objects in order, read by threads (decompression and reading release the GIL)."""
 
     def scan(pair: tuple[Path, str]) -> tuple[Path, Found | InputError]:
         try:

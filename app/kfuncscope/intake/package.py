@@ -85,7 +85,7 @@ class Store:
         """One part's bytes from the pack ``parts`` or ``modules``. Raises InputError when they cannot be had."""
         for _ in range(2):
             pack = self._pack(which)
-            # A damaged pack removes itself when read, so the second turn makes it anew.
+            # A damaged pack removes itself when read, so the second turn makes it again.
             data = pack.read(name) if name in pack else None
             if data is not None:
                 return data
@@ -171,7 +171,8 @@ def _nothing(store: Store, pack: Pack) -> KernelError:
     if not others:
         return KernelError(store.input.path, f"no kernel in it ({pack.meta['kind']})")
     names = ", ".join(sorted({name.removesuffix("-uname-r") for name in others}))
-    error = NeedsOthersError(store.input.path, f"no kernel in it: it stands for the packages that it needs: {names}")
+    reason = f"no kernel in it: it is a metapackage; pass the packages that it depends on: {names}"
+    error = NeedsOthersError(store.input.path, reason)
     releases = {found[1] for found in known.values()} or {f"{package.version}.{package.arch}"}
     error.release, error.input = min(releases), store.input
     return error
@@ -294,14 +295,14 @@ class _Builder:
             self._part(part, member.read(), f"{self._input.path}:{member.path}", parts)
 
     def _part(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
-        """Keep one part that is no module; what is wrong with it becomes a problem, and the others go on."""
+        """Keep one part other than a module; what is wrong with it becomes a problem, and the others go on."""
         try:
             if part.role is Role.IMAGE:
                 self._image(part, data, source, parts)
             elif part.role is Role.BTF:
                 blob = peel(data, source)
                 if detect(blob[:HEAD]) is not Kind.BTF:
-                    raise KernelError(source, "no BTF: the file does not begin with BTF's magic")
+                    raise KernelError(source, "not BTF: the file does not start with the BTF magic number")
                 parts.add(f"btf/{self._known(part.release)}", blob)
             elif part.role is Role.CONFIG:
                 self._config(part, peel(data, source), parts)

@@ -45,9 +45,9 @@ class Kernel:
         arch = arch_named(arch) if arch else None
         self.arch = arch or told or files.arch or ""
         if not self.arch:
-            raise KernelError(files.label, "the architecture cannot be told from these files; name it")
+            raise KernelError(files.label, "the architecture cannot be detected from these files; set it with --arch")
         if self.vmlinux and arch and told and told != arch:
-            raise KernelError(files.label, f"given as {arch}, but its types are those of {told}")
+            raise KernelError(files.label, f"given as {arch}, but its types are of {told}")
         self.modules = Modules(files.modules, self.vmlinux, files.module_search)
         self.release = release or files.release or self._release_from_label() or ""
         self.release_source = "given" if release else "files" if self.release else ""

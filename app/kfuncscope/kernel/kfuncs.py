@@ -2,7 +2,7 @@
 """The kfunc registry of one kernel: which functions are kfuncs, with what flags, for which programs (R-1.17, R-4.x).
 
 Order of evidence: id sets read from the binary, declaration tags of the BTF, knowledge of the release (R-1.17). The
-source of each fact is kept. A FUNC of the name alone proves nothing (design, "a name is not enough").
+source of each fact is kept. A FUNC of the name alone proves nothing.
 """
 
 from __future__ import annotations
@@ -223,9 +223,9 @@ class KfuncRules:
     def allowed(self, kfunc: Kfunc, caller: Caller) -> tuple[Answer, str]:
         """Whether the verifier lets the caller reach this kfunc, and a reason."""
         if caller.prog_type == "EXT":
-            return "unknown", "a replacement may call what its target may"
+            return "unknown", "what a replacement may call depends on its target"
         if kfunc.prog_types is None:
-            return "unknown", f"nothing tells for which program types {kfunc.name} is registered"
+            return "unknown", f"the program types for which {kfunc.name} is registered are not known"
         if not kfunc.prog_types:
             return "no", f"{kfunc.name} is in a set that is never registered for programs"
         if not self.asked(kfunc, caller):
@@ -236,5 +236,5 @@ class KfuncRules:
             return "yes", ""
         name = against[-1][0]
         if all(answer == "unknown" for _, answer in against):
-            return "unknown", f"the filter {name} decides"
+            return "unknown", f"filter {name} decides"
         return "no", f"the filter {name} keeps {caller.prog_type} programs of this kind from {kfunc.name}"

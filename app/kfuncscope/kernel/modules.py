@@ -85,7 +85,7 @@ class Modules:
         sections = self.sections(name)
         if not sections.btf or self._vmlinux is None:
             if not sections.btf and name not in self._failed:
-                self.problems.append(Problem(name, "the module has an empty BTF, or none"))
+                self.problems.append(Problem(name, "the BTF of the module is missing or empty"))
             return None
         try:
             if sections.btf_base:

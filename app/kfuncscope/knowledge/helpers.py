@@ -40,18 +40,18 @@ def helper_allowed(knowledge: Knowledge, helper: str, caller: HelperCaller) -> H
     """Decide as the kernel's get_func_proto does for the program; unknown only where the files do not tell."""
     fact = knowledge.helpers.get(helper)
     if fact is None:
-        return HelperAnswer("unknown", f"no table tells who may call {helper}")
+        return HelperAnswer("unknown", f"no table says who may call {helper}")
     if caller.prog_type == "STRUCT_OPS":
         return _struct_ops(knowledge, fact, caller)
     if caller.prog_type == "EXT":
-        return HelperAnswer("unknown", "a replacement may call what its target program may")
+        return HelperAnswer("unknown", "what a replacement may call depends on its target program")
     if caller.attach_type == "TRACE_ITER" and caller.hook and helper in knowledge.iter_helpers.get(caller.hook, ()):
         return HelperAnswer("yes", f"given to iterator {caller.hook}", "R-11.3")
     allow = fact.prog_types.get(caller.prog_type)
     if allow is None:
         if caller.prog_type not in knowledge.helper_prog_types:
             return HelperAnswer("unknown", f"no helper list for program type {caller.prog_type}")
-        return HelperAnswer("no", f"{helper} is not given to program type {caller.prog_type}")
+        return HelperAnswer("no", f"not available to program type {caller.prog_type}")
     caps = knowledge.caps(caller.arch) if caller.arch else None
     return _any_of(helper, allow, caller, caps)
 
@@ -65,17 +65,17 @@ def _struct_ops(knowledge: Knowledge, fact: HelperFact, caller: HelperCaller) ->
     if ops is None:
         return HelperAnswer("yes" if base else "unknown", f"no table for struct_ops type {caller.struct_ops}", "R-11.2")
     if ops.helpers is None:
-        return HelperAnswer("no", f"{ops.name} gives no helper at all", "R-11.2")
+        return HelperAnswer("no", f"{ops.name} provides no helpers", "R-11.2")
     if fact.name in ops.helpers:
         if not caller.member and ops.helpers[fact.name]:
             return HelperAnswer("unknown", f"the member of {ops.name} decides", "R-11.2")
         if caller.member in ops.helpers[fact.name]:
-            return HelperAnswer("no", f"{ops.name}.{caller.member} is not given {fact.name}", "R-11.2")
+            return HelperAnswer("no", f"not available in {ops.name}.{caller.member}", "R-11.2")
         return HelperAnswer("yes", f"given to {ops.name}", "R-11.2")
     if base and ops.base_helpers:
         caps = knowledge.caps(caller.arch) if caller.arch else None
         return replace(_any_of(fact.name, knowledge.base_helpers[fact.name], caller, caps), rule="R-11.2")
-    return HelperAnswer("no", f"{ops.name} is not given {fact.name}", "R-11.2")
+    return HelperAnswer("no", f"not available to {ops.name}", "R-11.2")
 
 
 def _any_of(helper: str, allow: HelperAllow, caller: HelperCaller, caps: ArchCaps | None) -> HelperAnswer:
@@ -91,7 +91,7 @@ def _any_of(helper: str, allow: HelperAllow, caller: HelperCaller, caps: ArchCap
         else:
             unsure = unsure or told
     state = "unknown" if unsure else "no"
-    return HelperAnswer(state, f"{allow.via} gives {helper} only if {unsure or failed}", "R-11.4")
+    return HelperAnswer(state, f"{allow.via} provides {helper} only if {unsure or failed}", "R-11.4")
 
 
 def _holds(way: Alternative, caller: HelperCaller, caps: ArchCaps | None) -> tuple[Answer, str]:
@@ -162,9 +162,9 @@ def _config(words: tuple[str, ...], caller: HelperCaller, caps: ArchCaps | None)
 _TOLD = {
     "attach": "the expected attach type is one of",
     "config": "the kernel has",
-    "hook": "it hangs on one of",
-    "unlike": "the name of what it hangs on does not begin with",
-    "sleepable": "the program may sleep",
+    "hook": "the target is one of",
+    "unlike": "the target does not start with",
+    "sleepable": "the program is sleepable",
     "lockdown": "the kernel is locked down:",
     "text": "the kernel's code agrees:",
 }

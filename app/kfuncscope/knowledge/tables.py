@@ -62,7 +62,7 @@ class Table(dict[str, Any]):
         self.path = path
 
     def __missing__(self, key: str) -> Any:
-        raise KnowledgeError(str(self.path), f"has no {key!r}: made by another version, build it again")
+        raise KnowledgeError(str(self.path), f"has no {key!r}: made by another version; build it again")
 
 
 def read(folder: Path, table: str) -> Table:

@@ -46,7 +46,7 @@ class Since:
 
 
 def version_of(text: str) -> Version:
-    """``(6, 12, 107)`` of ``6.12.107``. Raises ValueError where the text is no release."""
+    """``(6, 12, 107)`` of ``6.12.107``. Raises ValueError where the text is not a release."""
     return tuple(int(part) for part in text.split("."))
 
 

@@ -31,7 +31,7 @@ class Look:
 LOOKS: dict[Verdict, Look] = {
     Verdict.BREAKS: Look(
         word="Breaks", glyph="■", light=("#c6321c", "#fdeae6"), dark=("#ff7d66", "#3a211d"), ansi="31",
-        meaning="does not load or attach any more",
+        meaning="no longer loads or attaches",
     ),
     Verdict.SILENT: Look(
         word="Silent", glyph="✖", light=("#8e2a8b", "#f6e8f6"), dark=("#e08be0", "#352235"), ansi="35",
@@ -47,7 +47,7 @@ LOOKS: dict[Verdict, Look] = {
     ),
     Verdict.UNKNOWN: Look(
         word="Unknown", glyph="?", light=("#626b76", "#eef0f2"), dark=("#9aa3ae", "#272d35"), ansi="90",
-        meaning="cannot be told from these files",
+        meaning="cannot be decided from these files",
     ),
     Verdict.OK: Look(
         word="OK", glyph="●", light=("#1a7558", "#e6f5ef"), dark=("#5fd0a6", "#1a322a"), ansi="32",

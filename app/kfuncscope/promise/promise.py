@@ -217,7 +217,7 @@ def _needs(
     for site in sites:
         item = _item(ctx, program, site)
         if item is not None:
-            # A test for something is no use of it.
+            # A test for something does not use it.
             asks = (site.what == "addr" and obj.externs[site.name].weak) or (site.relo and site.relo[2] in EXISTENCE)
             yield item[0], item[1], bool(asks or not site.live or site.flips)
 

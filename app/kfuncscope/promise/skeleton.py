@@ -396,6 +396,6 @@ def unpack(text: str) -> Insn:
     """An instruction from ``pack``; ValueError where the text is none."""
     data = bytes.fromhex(text)
     if len(data) != 8:
-        raise ValueError(f"{text[:40]!r} is no instruction")
+        raise ValueError(f"{text[:40]!r} is not an instruction")
     op, registers, off, imm = struct.unpack("<BBhi", data)
     return Insn(op, registers & 15, registers >> 4, off, imm)

@@ -21,7 +21,7 @@ _CELL = 32_000  # spreadsheets take at most 32,767 characters in a cell
 
 
 NOT_CHECKED, ELSEWHERE, EQUAL, DECISION = "not checked", "other architecture", "equal object", "decision"
-"""What stands in the column ``kind`` of rows that are no findings."""
+"""What stands in the column ``kind`` of rows that are not findings."""
 
 
 def render(report: Report) -> bytes:

@@ -111,7 +111,7 @@ def _arches(report: Report) -> Iterator[str]:
 def _reasons(report: Report) -> Iterator[str]:
     if not report.reasons:
         return
-    yield "## Mend first"
+    yield "## Fix first"
     yield ""
     head = ["Verdict", "Need", "What happened, and what to do", "Programs", "Architectures", "Risk"]
     body = (
@@ -135,7 +135,7 @@ def _comparison(found: Comparison) -> Iterator[str]:
     pairs = ((row, f"{LOOKS[before.verdict].word} before") for before, row in (*found.worse, *found.better))
     listed = [*((row, "new") for row in found.new), *pairs, *((row, "gone") for row in found.gone)]
     if not listed:
-        yield "Nothing new, nothing gone."
+        yield "Nothing new, nothing removed."
         yield ""
         return
     body = (
@@ -230,7 +230,7 @@ def _unchecked(report: Report) -> Iterator[str]:
     if len(reasons) > _MOST:
         yield f"- and {len(reasons) - _MOST} more reasons in the JSON report"
     if not report.unchecked:
-        yield "Everything given was read and judged."
+        yield "All inputs were read and judged."
     yield ""
     if report.elsewhere:
         yield f"## Of another architecture ({len(report.elsewhere)})"

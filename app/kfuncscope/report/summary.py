@@ -240,7 +240,8 @@ def _sentences(
     if not_checked:
         yield f"{plural(not_checked, 'thing')} could not be checked in full."
     if foreign := len(elsewhere(analysis)):
-        yield f"{plural(foreign, 'object is', 'objects are')} of another architecture than some of the kernels."
+        objects = plural(foreign, "object is", "objects are")
+        yield f"{objects} built for another architecture than some of the kernels."
     if analysis.census is not None:
         yield f"Census: {census_words(analysis.census)}."
         yield from (f"{note}." for note in analysis.census.notes)

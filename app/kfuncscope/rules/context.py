@@ -16,7 +16,7 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.rules.core.compat import types_are_compat
 from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
 from kfuncscope.rules.flow.arith import NONZERO, Value
-from kfuncscope.rules.flow.reach import Reach, reachability
+from kfuncscope.rules.flow.reach import Reachable, reachability
 from kfuncscope.rules.problem import Message
 
 # kconfig externs whose values libbpf makes up itself (R-2.13).
@@ -49,7 +49,7 @@ class Context:
         self._matcher: Matcher | None = None
         self._relocs: dict[tuple[str, int], dict[int, Reloc]] = {}
         self._externs: dict[str, Resolved] = {}
-        self._reaches: dict[tuple[str, int], Reach] = {}
+        self._reaches: dict[tuple[str, int], Reachable] = {}
         self.typed: dict[tuple[str, int], Any] = {}  # see checks.typed_access
         self.map_faults: dict[str, Message] | None = None  # see checks.map
 
@@ -63,7 +63,7 @@ class Context:
         """The object."""
         return self.obj
 
-    def reach(self, program: Program) -> Reach:
+    def reach(self, program: Program) -> Reachable:
         """What of a program can run here; worked out once."""
         key = (program.function.section, program.function.start)
         known = self._reaches.get(key)
@@ -119,7 +119,7 @@ class Context:
     # -- externs
 
     def extern(self, name: str) -> Resolved | None:
-        """How libbpf resolves an extern on this kernel; None for names that are no externs."""
+        """How libbpf resolves an extern on this kernel; None for names that are not externs."""
         if name not in self._externs:
             extern = self.obj.externs.get(name)
             if extern is None:

@@ -58,7 +58,7 @@ def side_for(session: Session) -> str:
 
 def _place(session: Session, paths: list[str]) -> None:
     """Put kernels on sides by the releases that their paths tell, for each architecture: the oldest is the old one, the
-    newest the new one, others are steps between. A pair that is there stays; a kernel without another is sorted anew.
+    newest the new one, others are steps between. A pair that is there stays; a kernel without another is sorted again.
     """
     builds = {path: build_of(path) for path in paths}
     named = {arch for _, arch in builds.values()} | {_arch(ref) for ref in session.old + session.new}

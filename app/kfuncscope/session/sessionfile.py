@@ -27,7 +27,7 @@ def save(session: Session, path: str | Path) -> None:
     target = Path(path)
     data = {"format": FORMAT, "version": VERSION, **_mapped(asdict(session), target.parent, _relative)}
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    # Bytes of a path that are no UTF-8 become the escapes that JSON reads back as the same.
+    # Bytes of a path that are not UTF-8 become the escapes that JSON reads back as the same.
     write_file(target, text.encode("utf-8", "backslashreplace"))
 
 

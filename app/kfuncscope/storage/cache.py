@@ -259,7 +259,7 @@ class Cache:
             os.close(handle)
 
     def sweep(self) -> None:
-        """Remove drafts of processes that died: those that nobody has locked; where there are no locks, after a day."""
+        """Remove drafts of processes that died: those that are not locked; where there are no locks, after a day."""
         for draft in self.root.glob("draft-*") if self.root.is_dir() else ():
             with contextlib.suppress(OSError):
                 handle = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW)
@@ -323,7 +323,7 @@ def _plain(stored: bytes, slot: _Slot) -> bytes:
 def _unzstd(stored: bytes, size: int, most: int) -> bytes:
     """Uncompressed bytes. The frame itself tells how much room is made for it, so that is looked at first."""
     if zstandard.frame_content_size(stored) != size or size > most:
-        raise ValueError("not of the size that was noted")
+        raise ValueError("its size differs from the recorded one")
     return zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False) if size else b""
 
 

@@ -59,7 +59,7 @@ def too_large(path: str | Path, limit: int) -> InputError:
 
 
 def shown(path: str | Path) -> str:
-    """A path as text that can be written anywhere: bytes of a name that are no UTF-8 become escapes."""
+    """A path as text that can be written anywhere: bytes of a name that are not UTF-8 become escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

@@ -14,7 +14,7 @@ from kfuncscope.knowledge import knowledge
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.changes.evidence import tracepoint_text
 
-# `bpf_lsm_*` functions that are no hooks (spec of kernels, §7).
+# `bpf_lsm_*` functions that are not hooks.
 NOT_HOOKS = frozenset(
     {"get_retval_range", "is_trusted", "has_d_inode_locked", "hook_returns_errno", "is_sleepable_hook"}
 )
@@ -167,5 +167,5 @@ def _note(kind: str, name: str, new: Kernel) -> str:
     successor = knowledge.renames().get(name, "")
     parts = [f"now {successor}"] if successor else []
     if new.functions(name):
-        parts.append("still a function, but registered no more")
+        parts.append("still a function, but no longer registered")
     return "; ".join(parts)

@@ -32,7 +32,7 @@ def parse_shard(text: str) -> Shard:
     """``i/n`` as on the command line: part i of n, counted from 1."""
     first, _, second = text.partition("/")
     if not (first.isascii() and first.isdecimal() and second.isascii() and second.isdecimal() and len(text) < 20):
-        raise SessionError("--shard", f"{text[:40]!r} is not of the form i/n, such as 2/8")
+        raise SessionError("--shard", f"{text[:40]!r} is not of the form i/n, for example 2/8")
     shard = Shard(int(first), int(second))
     if not 1 <= shard.index <= shard.count <= _MOST:
         raise SessionError("--shard", f"{text}: the part must lie between 1 and the count, the count below {_MOST}")

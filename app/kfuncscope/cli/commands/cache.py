@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""``kfuncscope cache``: show or clear what was kept from earlier runs."""
+"""``kfuncscope cache``: show or clear the cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the entries, newest first, with their sizes, or remove them all."""
     cache = default_cache()
     if cache.root != default_root():
-        print(f"nothing is kept between runs: {clean(str(default_root()))} {clean(refusal(default_root()))}")
+        print(f"the cache is not used: {clean(str(default_root()))} {clean(refusal(default_root()))}")
         return 0
     entries = cache.entries()
     if arguments.action == "clear":

@@ -54,10 +54,10 @@ def _analysis(arguments: argparse.Namespace, progress: ProgressLine, shard: json
     """The analysis of what was given: of an upgrade, with a census beside it, or of what runs."""
     if arguments.running:
         if shard is not None or arguments.census or arguments.prove:
-            raise UsageError("--running", "goes with none of --shard, --census and --prove")
+            raise UsageError("--running", "cannot be combined with --shard, --census or --prove")
         return census.check_running(arguments, progress)
     if not arguments.old:
-        raise UsageError("--old", "needed, unless --running tells what runs on the old kernel")
+        raise UsageError("--old", "required, unless --running says what runs on the old kernel")
     found = analyse(session(arguments), progress, arguments.workers, shard)
     return census.with_census(found, arguments, progress) if arguments.census else found
 
@@ -100,7 +100,7 @@ def place(one: Place) -> str:
 
 def _print_elsewhere(analysis: Analysis) -> None:
     for arches, names in by_arches(elsewhere(analysis)):
-        print(f"of another architecture than {', '.join(arches)} ({len(names)}): {clean(', '.join(names))}")
+        print(f"built for another architecture than {', '.join(arches)} ({len(names)}): {clean(', '.join(names))}")
 
 
 def _print_unchecked(listed: Sequence[Unchecked]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""``kfuncscope merge``: put the JSON reports of all shards together, as if one run had made them."""
+"""``kfuncscope merge``: merge the JSON reports of all shards, as if one run had made them."""
 
 from __future__ import annotations
 

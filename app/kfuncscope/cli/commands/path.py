@@ -36,10 +36,10 @@ def run(args: argparse.Namespace) -> int:
 def _steps(args: argparse.Namespace) -> list[Analysis]:
     if not args.step:
         if len(args.inputs) < 2:
-            raise UsageError("path", "give two steps or more with --step, or two JSON reports or more")
+            raise UsageError("path", "pass at least two steps with --step, or at least two JSON reports")
         return [jsonform.load(path)[0] for path in args.inputs]
     if len(args.step) == 1:
-        raise UsageError("--step", "a path needs two steps or more")
+        raise UsageError("--step", "a path needs at least two steps")
     last, objects = split(args.step[-1], args.inputs)
     return [
         analyse(Session(old=[KernelRef(old)], new=[KernelRef(new)], objects=objects))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""``kfuncscope promise``: write down what objects rely on, and check later kernels against it."""
+"""``kfuncscope promise``: record what objects rely on, and check later kernels against it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _running(
             best = row.joined.candidates[0]
             found.setdefault(objects.files[best.object].name, set()).add(objects.program(best).name)
         else:
-            unknown.append((user(row, joiner), "it runs, but no object was given that it could have come from"))
+            unknown.append((user(row, joiner), "it is running, but none of the given objects matches it"))
     return found, unknown, problems
 
 
@@ -64,5 +64,5 @@ def _kernel(paths: list[str]) -> Kernel:
     found = kernel_files(paths)
     if len(found) != 1:
         names = ", ".join(k.label for k in found)
-        raise KernelError(paths[0], f"one kernel is needed, these files make {len(found)}: {names[:300]}")
+        raise KernelError(paths[0], f"expected one kernel, but these files make {len(found)}: {names[:300]}")
     return open_kernel(found[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""``kfuncscope prove``: load the programs into the kernel itself, in a virtual machine, beside what is predicted."""
+"""``kfuncscope prove``: load the programs into the kernel in a virtual machine and compare with the prediction."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not kernels:
         raise as_error(bad)
     if len(kernels) > 1:
-        raise UsageError("--kernel", f"one kernel is needed, these files make {len(kernels)}")
+        raise UsageError("--kernel", f"expected one kernel, but these files make {len(kernels)}")
     problems += bad
     if arguments.no_modules:
         kernels[0].modules = Modules({}, kernels[0].vmlinux)

@@ -41,7 +41,7 @@ def _running(args: argparse.Namespace, kinds: list[NeedKind]) -> int:
 
     ending = Path(args.page).suffix.lower().lstrip(".") if args.page else ""
     if args.page and ending not in ("html", "md"):
-        raise UsageError("--page", f"{args.page!r} ends neither in .html nor in .md")
+        raise UsageError("--page", f"{args.page!r} must end in .html or .md")
     kernels, bad = kernels_of(args.kernel)
     census, _, joiner, listed, problems = opened(args.running, args.objects, kernels)
     found = count.uses(listed, joiner, kinds or count.USUAL)

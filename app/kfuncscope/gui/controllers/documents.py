@@ -149,7 +149,7 @@ class Documents(QObject):
             self._autosave.start()
 
     def autosave(self) -> None:
-        """Keep the session now. Never in the way: a disk that cannot be written is no reason to stop."""
+        """Keep the session now. Never in the way: a disk that cannot be written does not stop anything."""
         path, session = self.autosave_path(), self._context.session
         if path and (session.old or session.new or session.objects):
             with contextlib.suppress(InputError, OSError):

@@ -80,7 +80,7 @@ class Explorer(QObject):
             (session,),
             done,
             "offers",
-            self.tr("Read what the kernels offer"),
+            self.tr("Read what the kernels provide"),
             list,
             self._failed,
         )
@@ -94,7 +94,7 @@ class Explorer(QObject):
         self._timeline.show_rows(rows)
 
     def _failed(self, error: str) -> None:
-        self._context.say(self.tr("What the kernels offer is not known: {0}").format(error), failed=True)
+        self._context.say(self.tr("Could not read what the kernels provide: {0}").format(error), failed=True)
 
     # --- comparing ---
     def open_compare(self) -> None:

@@ -151,7 +151,7 @@ class ExportDialog(QDialog):
         assert index is not None
         passing = int(flt.program_mask(index, store.filters).sum())
         self.scope.addItem(self.tr("everything ({0})").format(self._programs(len(index.programs))), ALL)
-        self.scope.addItem(self.tr("what the filters leave ({0})").format(self._programs(passing)), FILTERED)
+        self.scope.addItem(self.tr("only what the filters show ({0})").format(self._programs(passing)), FILTERED)
         if store.selected is not None:
             name = (index.objects, [p.name for p in index.programs], [n for _, n in index.needs])[store.selected.column]
             kind = (self.tr("object"), self.tr("program"), self.tr("users of"))[store.selected.column]

@@ -147,8 +147,8 @@ class WhatIfDialog(QDialog):
         self.setWindowTitle(self.tr("What if…"))
         self._hypotheses = hypotheses
         self._known = {f"{kind.value} {name}": (kind, name) for kind, name in known}
-        text = QLabel(self.tr("Mark a kfunc, helper, hook, type or member as removed, changed or kept: who breaks? "
-                              "Nothing here is mixed into exported results without saying so."))  # fmt: skip
+        text = QLabel(self.tr("Mark a kfunc, helper, hook, type or member as removed, changed or kept, and see which "
+                              "programs break. Exported results say that they are hypothetical."))  # fmt: skip
         text.setWordWrap(True)
         self.name = QLineEdit()
         self.name.setPlaceholderText(self.tr("for example: kfunc bpf_dynptr_slice, or type task_struct"))
@@ -203,7 +203,7 @@ class WhatIfDialog(QDialog):
         typed = self.name.text().strip()
         found = self._known.get(typed) or self._guess(typed)
         if found is None:
-            self.said.setText(self.tr("Nothing here is called “{0}”. Write the kind and the name.").format(typed))
+            self.said.setText(self.tr("Unknown name “{0}”. Enter the kind and the name.").format(typed))
             return
         self._hypotheses.assume(*found, self.action.currentData())
         self.name.clear()
@@ -228,7 +228,5 @@ class WhatIfDialog(QDialog):
         self.list.clear()
         self.list.addItems([str(c) for c in self._hypotheses.changes])
         self.list.setCurrentRow(self.list.count() - 1)
-        self.said.setText(
-            "" if self._hypotheses.changes else self.tr("Nothing is assumed: the result is the real one.")
-        )
+        self.said.setText("" if self._hypotheses.changes else self.tr("No assumptions: this is the real result."))
         self.remove.setEnabled(bool(self._hypotheses.changes))

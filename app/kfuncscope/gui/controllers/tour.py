@@ -61,7 +61,7 @@ def steps(w: Stops) -> list[Step]:
             lambda: w.graph.step(True),
         ),
         Step(
-            tr("The whole story"),
+            tr("All about one finding"),
             tr("Verdict, how far it reaches, the rule, both declarations, the source line, and C to copy."),
             lambda: w.detail,
         ),
@@ -79,7 +79,7 @@ def steps(w: Stops) -> list[Step]:
         Step(
             tr("What if?"),
             tr(
-                "Right-click what a program needs and ask what would break if it went away. Ctrl+K finds "
+                "Right-click what a program needs and ask what would break if it were removed. Ctrl+K finds "
                 "every command and name."
             ),
             lambda: w.whatif,
@@ -88,7 +88,7 @@ def steps(w: Stops) -> list[Step]:
         Step(
             tr("Nothing is skipped silently"),
             tr(
-                "What could not be read or judged stands here with its reason. "
+                "What could not be read or judged is listed here with the reason. "
                 "Now drop your own kernels and objects on the window."
             ),
             lambda: w.problems,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The edges of a large graph as one image, made anew by a worker thread shortly after the view has come to rest."""
+"""The edges of a large graph as one image, made again by a worker thread shortly after the view has come to rest."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class EdgeLayer(QObject):
         self._made = None
 
     def outdate(self) -> None:
-        """The view has changed: make the picture anew once it has come to rest."""
+        """The view has changed: make the picture again once it has come to rest."""
         self._serial += 1
         self._rest.start()
 

@@ -36,7 +36,7 @@ class Overview(QWidget):
         canvas.view_changed.connect(self.update)
 
     def forget(self) -> None:
-        """Paint the strip anew for another scene."""
+        """Repaint the strip for another scene."""
         self._picture = None
         self.update()
 
@@ -155,7 +155,7 @@ class GraphView(QWidget):
         foot.setSpacing(5)
         self.legend = Legend()
         foot.addWidget(self.legend, 1)
-        self.ok_needs = self._button(self.tr("OK needs"), self.tr("Show needs that nothing happens to"), self._context)
+        self.ok_needs = self._button(self.tr("OK needs"), self.tr("Show needs that are not affected"), self._context)
         self.ok_needs.setCheckable(True)
         foot.addWidget(self.ok_needs)
         self.zoom_label = QLabel()
@@ -196,11 +196,11 @@ class GraphView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Make the scene anew from index and filters; large ones off the GUI thread."""
+        """Rebuild the scene from index and filters; large ones off the GUI thread."""
         index = self._store.index
         self._serial += 1
         if index is None:
-            self.canvas.empty_text = self.tr("Nothing is judged yet: F5 analyses what was given.")
+            self.canvas.empty_text = self.tr("No results yet. Press F5 to analyse.")
             self.canvas.set_scene(None)
             return
         filters = self._store.filters
@@ -297,7 +297,7 @@ class GraphView(QWidget):
         kind, _, value = store.name_of(node).partition(":")
         menu.addAction(self.tr("Only this {0}").format(kind), lambda: store.add(kind, value))
         if node.column == NEED:
-            menu.addAction(self.tr("What if it went away?"), lambda: self.whatif_wanted.emit(node))
+            menu.addAction(self.tr("What if it were removed?"), lambda: self.whatif_wanted.emit(node))
         menu.addAction(self.tr("Add a note…"), lambda: self.note_wanted.emit(node))
         return menu
 

@@ -24,7 +24,18 @@ class FindingsModel(TableModel):
         super().__init__()
         self.headers = [
             self.tr(t)
-            for t in ("Verdict", "Arch", "Object", "Program", "What", "What happens", "Kind", "Where", "Rules", "Sure")
+            for t in (
+                "Verdict",
+                "Arch",
+                "Object",
+                "Program",
+                "What",
+                "What happens",
+                "Kind",
+                "Where",
+                "Rules",
+                "Confidence",
+            )
         ]
         self.index_: Index | None = None
         self.rows: Ints = np.empty(0, np.int32)

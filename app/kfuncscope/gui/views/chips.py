@@ -50,7 +50,7 @@ class ChipBar(QScrollArea):
         self.refresh()
 
     def refresh(self) -> None:
-        """Make the chips anew."""
+        """Rebuild the chips."""
         holder = QWidget()
         holder.setObjectName("clear")
         row = QHBoxLayout(holder)

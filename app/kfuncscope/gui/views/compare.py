@@ -162,7 +162,7 @@ class CompareView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Search anew."""
+        """Search again."""
         self.model.show(
             self.all, self.search.text(), str(self.kind.currentData() or ""), str(self.change.currentData())
         )

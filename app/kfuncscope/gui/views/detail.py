@@ -106,7 +106,7 @@ class DetailPanel(QScrollArea):
         self._story = Story(self.viewport().width())
         index, node = self._store.index, self._store.selected
         if index is None:
-            self._story.muted(self.tr("Select something in the graph, the matrix or the findings to read why."))
+            self._story.muted(self.tr("Select something in the graph, the matrix or the findings to see why."))
         elif node is None:
             self._tell_lane(index)
         elif node.column == OBJECT:
@@ -149,7 +149,7 @@ class DetailPanel(QScrollArea):
             kind, name = index.needs[need]
             number = words.counted(programs, self.tr("program"), self.tr("programs"))
             self._story.link(name, f"{kind.value} · {number}", partial(self._store.select, Node(NEED, need)))
-        self._story.muted(self.tr("Select anything in the graph, the matrix or the findings to read why."))
+        self._story.muted(self.tr("Select anything in the graph, the matrix or the findings to see why."))
 
     def _tell_object(self, index: Index, node: Node) -> None:
         lane = self._lane(index, index.obj_verdict, node.id)
@@ -213,7 +213,7 @@ class DetailPanel(QScrollArea):
             code = int(index.need_verdict[node.id, lane]) if lane >= 0 else 0
             self._story.title(theme.WORDS[SCALE[max(code, 0)]], SCALE[max(code, 0)])
             self._story.path(f"{kind.value} {name}")
-            self._story.text(self.tr("Nothing happens to it."))
+            self._story.text(self.tr("The upgrade does not affect it."))
         edges = index.edges_of(self._store.lane)
         users = edges.program[edges.need == node.id]
         verdicts = index.worst(index.prog_verdict, self._store.lane)
@@ -221,9 +221,9 @@ class DetailPanel(QScrollArea):
             (int(p), index.programs[p].name, SCALE[int(verdicts[p])], index.objects[index.programs[p].object])
             for p in users
         ]
-        self._links(self.tr("WHO USES IT"), sorted(rows_of, key=lambda r: (-SCALE.index(r[2]), r[1])), PROGRAM)
+        self._links(self.tr("USED BY"), sorted(rows_of, key=lambda r: (-SCALE.index(r[2]), r[1])), PROGRAM)
         broken = bool((index.need_verdict[node.id] == SCALE.index(Verdict.BREAKS)).any())
-        question = self.tr("What if it stayed?") if broken else self.tr("What if it went away?")
+        question = self.tr("What if it were kept?") if broken else self.tr("What if it were removed?")
         self._story.buttons([(question, lambda: self.whatif_wanted.emit(node))])
 
     def open_rule(self, rule: str) -> None:
@@ -318,7 +318,7 @@ class DetailPanel(QScrollArea):
         def said(outcome: Outcome | None) -> str:
             if outcome is None:
                 return self.tr("not judged")
-            word = {Tri.YES: "loads", Tri.NO: "does not load", Tri.UNKNOWN: "cannot tell whether it loads"}[
+            word = {Tri.YES: "loads", Tri.NO: "does not load", Tri.UNKNOWN: "it is not known whether it loads"}[
                 outcome.loads
             ]
             if outcome.loads is Tri.YES and outcome.attaches is Tri.NO:

@@ -101,7 +101,7 @@ class FindingsView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Filter anew."""
+        """Apply the filters again."""
         self._quiet = True
         self.model.set_filters(self._store.filters)
         self._quiet = False
@@ -179,5 +179,6 @@ class FindingsView(QWidget):
             self.tr("Only object {0}").format(index.objects[table.object[row]]),
             lambda: store.add("object", index.objects[table.object[row]]),
         )
-        menu.addAction(self.tr("What if {0} stayed or went?").format(found.name), lambda: self.whatif_wanted.emit(need))
+        asked = self.tr("What if {0} were kept or removed?").format(found.name)
+        menu.addAction(asked, lambda: self.whatif_wanted.emit(need))
         return menu

@@ -191,8 +191,8 @@ class KfuncsView(QWidget):
         self.story.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.compare = CompareView()
         self.explore_button, self.compare_button = QPushButton(self.tr("Explore")), QPushButton(self.tr("Compare"))
-        self.explore_button.setToolTip(self.tr("What the kernels offer, one name at a time"))
-        self.compare_button.setToolTip(self.tr("What went, came or changed between any two kernels"))
+        self.explore_button.setToolTip(self.tr("What the kernels provide, by name"))
+        self.compare_button.setToolTip(self.tr("What was removed, added or changed between two kernels"))
         self.used.setToolTip(self.tr("Only what the programs of this session use"))
         self._build()
         self.search.textChanged.connect(self.refresh)
@@ -245,7 +245,7 @@ class KfuncsView(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Search anew; the name under study stays where the search still finds it."""
+        """Search again; the name under study stays where the search still finds it."""
         kept = (self.current.kind.value, self.current.name) if self.current is not None else None
         self.model.show(self.rows, self.search.text(), str(self.kind.currentData()), self.used.isChecked())
         place = self._place(*kept) if kept is not None else -1
@@ -320,7 +320,7 @@ class KfuncsView(QWidget):
             story.muted(self.tr("and {0} more").format(len(row.users) - 12))
         _, who = story.buttons(
             [
-                (self.tr("What if it went away?"), lambda: self.whatif_wanted.emit(row.kind.value, row.name)),
+                (self.tr("What if it were removed?"), lambda: self.whatif_wanted.emit(row.kind.value, row.name)),
                 (self.tr("Show in graph"), lambda: self.who_wanted.emit(row.kind.value, row.name)),
             ]
         )

@@ -64,7 +64,7 @@ class StatusCounts(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Count anew."""
+        """Count again."""
         index = self._store.index
         counts = index.counts(self._store.lane) if index is not None else {}
         for verdict, button in self.buttons.items():

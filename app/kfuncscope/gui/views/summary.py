@@ -217,7 +217,7 @@ class SummaryStrip(QFrame):
         store.filters_changed.connect(self._mark)
 
     def refresh(self) -> None:
-        """Make the cards anew from the index."""
+        """Rebuild the cards from the index."""
         index = self._store.index
         holder = QWidget()
         row = QHBoxLayout(holder)

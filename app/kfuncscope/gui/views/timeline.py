@@ -166,7 +166,7 @@ class TimelineView(QWidget):
             self.refresh()
 
     def refresh(self) -> None:
-        """Fill the table anew."""
+        """Fill the table again."""
         self.model.show(self._rows, self.affected.isChecked(), self._arch)
         self.table.setColumnWidth(0, 210)
         self.table.horizontalHeader().setFixedHeight(self.fontMetrics().height() * 2 + 14)

@@ -18,7 +18,7 @@ def words(text: str) -> list[str]:
 def marked(old: str, new: str, removed: str, added: str, width: int = 0) -> tuple[str, str]:
     """Both texts as HTML with the words that differ on the background colours ``removed`` and ``added``.
 
-    ``width`` breaks long lines first (0: not at all). Only words count: a line broken elsewhere is no difference.
+    ``width`` breaks long lines first (0: not at all). Only words count: a line broken elsewhere is not a difference.
     """
     left, right = ([w for w in words(text) if not w.isspace()] for text in (old, new))
     flags: tuple[list[bool], list[bool]] = ([], [])
@@ -31,7 +31,7 @@ def marked(old: str, new: str, removed: str, added: str, width: int = 0) -> tupl
 
 
 def _spans(text: str, flags: list[bool], colour: str) -> str:
-    """Text as HTML; ``flags`` says of every letter that is no blank whether it is marked."""
+    """Text as HTML; ``flags`` says of every letter that is not blank whether it is marked."""
     out: list[str] = []
     letters = iter(flags)
     on = False

@@ -162,7 +162,7 @@ def _set(offset: int, flags: int, ids: _Words, kf_flags: _Words, name: str = "")
 
 
 def _is_func(ids: Any, funcs: npt.NDArray[np.bool_]) -> Any:
-    # The last entry of the table stands for every id beyond it; it is no FUNC.
+    # The last entry of the table stands for every id beyond it; it is not a FUNC.
     return funcs[np.minimum(ids, np.uint32(len(funcs) - 1))]
 
 
@@ -206,13 +206,13 @@ def _named_sets(
     for name, offset, _ in sorted(places, key=lambda p: p[1]):
         start = offset // 4
         if offset % 4 or not 0 <= start < len(words) - 1:
-            raise KernelError(source, f"{name} lies outside .BTF_ids", offset)
+            raise KernelError(source, f"{name} is outside .BTF_ids", offset)
         count = int(words[start])
         if start + 2 + 2 * count > len(words):
-            raise KernelError(source, f"{name} reaches past the end of .BTF_ids", offset)
+            raise KernelError(source, f"{name} extends past the end of .BTF_ids", offset)
         ids, flags = _rows(words, start + 2, count)
         known = ids != 0
         if not _is_func(ids[known], funcs).all():
-            raise KernelError(source, f"{name} has a member that is no function in the BTF", offset)
+            raise KernelError(source, f"{name} has a member that is not a function in the BTF", offset)
         found.append(_set(offset, int(words[start + 1]), ids[known], flags[known], name.removeprefix(_PREFIX)))
     return found

@@ -41,7 +41,7 @@ def sets_of_kernel(files: KernelFiles, blob: Blob) -> ImageSets:
             return sets
     image = files.image()
     if not _holds(image, blob.data):
-        raise KernelError(files.label, "id sets are not read from the image, for it holds another BTF")
+        raise KernelError(files.label, "id sets are not read from the image, because its BTF differs")
     kfuncs = registered(image, blob, sets_in_image(image, blob, blob.tags("bpf_kfunc")))
     sets = ImageSets(kfuncs, hook_sets(image, blob))
     if key:

@@ -4,7 +4,7 @@
 A set is registered by ``register_btf_kfunc_id_set(type, &kset)`` in an init function, where kset is a constant
 ``struct btf_kfunc_id_set {owner, set, filter}`` whose owner is 0 in built-in code. No symbol is needed: ksets are found
 by the addresses of the sets, code by the addresses of the ksets, and the function by being the one that most of these
-calls go to. ``register_btf_fmodret_id_set(&kset)`` takes the kset first; its sets are no kfuncs for programs (R-7.11).
+calls go to. ``register_btf_fmodret_id_set(&kset)`` takes the kset first; its sets are not kfuncs for programs (R-7.11).
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class Step:
         self._load = load
 
     def run(self, insn: Insn, after: int) -> None:
-        """Apply an instruction that is no jump; ``after`` is the address that follows it."""
+        """Apply an instruction other than a jump; ``after`` is the address that follows it."""
         op, registers = insn.op, self.registers
         if 0xB8 <= op < 0xC0:
             self._put(insn.reg, insn.imm, insn)

@@ -90,12 +90,12 @@ def build(tree: Path, out: Path, release: str | None = None, source: str = "") -
     """Read the source tree and write ``out/<release>/*.json``.
 
     ``release`` names the folder (default: ``major.minor`` of the tree's Makefile); ``source`` is said in each table
-    as its origin (default: the tree's version). Raises KnowledgeError where the tree is no kernel source.
+    as its origin (default: the tree's version). Raises KnowledgeError where the tree is not a kernel source.
     """
     kernel = Tree(tree)
     name = release or ".".join(kernel.version.split(".")[:2])
     if tables.series(name) is None or "/" in name:
-        raise KnowledgeError(str(tree), f"{name!r} is no release name")
+        raise KnowledgeError(str(tree), f"{name!r} is not a release name")
     folder = out / name
     provenance = {"source": source or f"Linux {kernel.version}", "made": "kfuncscope knowledge build"}
     counts, problems = [], []

@@ -88,7 +88,7 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
 
 
 def _one_sided(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> bool:
-    """Only one kernel came with symbols, and only they tell that a function which both BTFs have is no target."""
+    """Only one kernel came with symbols, and only they tell that a function which both BTFs have is not a target."""
     if (old.kernel.symbols is None) == (new.kernel.symbols is None):
         return False
     judged = after if old.kernel.symbols is None else before

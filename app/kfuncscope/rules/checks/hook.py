@@ -44,7 +44,7 @@ class Hook(NamedTuple):
 
 
 def btf_name(program: Program) -> str:
-    """The BTF name that libbpf looks for (R-2.5); empty where the target is set at run time or is no kernel type."""
+    """The BTF name that libbpf looks for (R-2.5); empty where the target is set at run time or is not a kernel type."""
     section = program.section
     if not section.attach_btf or not section.target or section.prog_type == "EXT" or section.attach_type in MULTI:
         return ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Which program and map types a kernel's config compiles in: an enumerator in the BTF is no proof (R-5.2, R-7.15).
+"""Which program and map types a kernel's config compiles in: an enumerator in the BTF proves nothing (R-5.2, R-7.15).
 
 The options are those around the entries of include/linux/bpf_types.h.
 """

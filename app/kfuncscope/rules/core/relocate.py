@@ -3,7 +3,7 @@
 
 Written from the rules of libbpf's relo_core.c (libbpf 1.7). An access like ``0:1:2`` is first spelled out on the
 program's own types (root, member, member ...), then looked for by name on every candidate type of the kernel. A record
-without a target is no error but a value: poison, which matters only where it can be reached (R-3.11).
+without a target is not an error but a value: poison, which matters only where it can be reached (R-3.11).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from kfuncscope.bpf.object import ArgDeref, BpfObject, CtxLoad, CtxUse, Function
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.rules.flow.arith import Value
-from kfuncscope.rules.flow.reach import SIZES, Reach, State
+from kfuncscope.rules.flow.reach import SIZES, Reachable, State
 
 MOST_PARTS = 4096  # slots of one argument: more than a program can read with the offset of a load
 
@@ -49,7 +49,7 @@ class _Plain:
         return None
 
 
-class _CtxReach(Reach):
+class _CtxReach(Reachable):
     """Follows the context pointer and notes what is read through it."""
 
     loads: dict[tuple[str, int, int], CtxLoad]

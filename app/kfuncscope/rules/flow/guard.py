@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kfuncscope.bpf.instructions import CALL, CALLX, EXIT, GOTOX, JA, JA32, JMP, JMP32, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
-from kfuncscope.rules.flow.reach import Reach
+from kfuncscope.rules.flow.reach import Reachable
 
 
 def successors(function: Function, at: int) -> Sequence[int]:
@@ -29,7 +29,7 @@ def successors(function: Function, at: int) -> Sequence[int]:
     return [at + 1]
 
 
-def find_guard(reach: Reach, program: Program, function: Function, index: int, depth: int = 0) -> str:
+def find_guard(reach: Reachable, program: Program, function: Function, index: int, depth: int = 0) -> str:
     """``file:line text`` of the test that keeps an instruction away; a plain word where no line is known."""
     key = (function.section, function.start)
     if key not in reach.reached:
@@ -42,7 +42,7 @@ def find_guard(reach: Reach, program: Program, function: Function, index: int, d
     return "code that no path reaches" if branch is None else describe(function, branch)
 
 
-def _guards(reach: Reach, function: Function) -> dict[int, int]:
+def _guards(reach: Reachable, function: Function) -> dict[int, int]:
     """For each instruction behind folded branches the nearest of them; one walk for the whole function."""
     key = (function.section, function.start)
     found: dict[int, int] = {}
@@ -59,7 +59,7 @@ def _guards(reach: Reach, function: Function) -> dict[int, int]:
     return found
 
 
-def _guard_of_call(reach: Reach, program: Program, function: Function, depth: int) -> str:
+def _guard_of_call(reach: Reachable, program: Program, function: Function, depth: int) -> str:
     """A function that is never called: what keeps its calls away."""
     if depth > 8:
         return "a function that is never called"

@@ -92,7 +92,7 @@ def _registers(args: list[Value]) -> list[Value]:
     return [None, *args, None, None, None, None, ("fp", 0), None, None, None, None, None]
 
 
-class Reach:
+class Reachable:
     """The reachable instructions of one program: ``reached[function key]`` is one byte per instruction.
 
     ``folded`` maps (function key, index of a branch) to the target index of the side that is never taken.
@@ -102,7 +102,7 @@ class Reach:
         self.obj, self.env = obj, env
         self.reached: dict[Key, bytearray] = {}
         self.folded: dict[tuple[Key, int], int] = {}
-        self.guards: dict[Key, dict[int, int]] = {}  # see rules.guard
+        self.guards: dict[Key, dict[int, int]] = {}  # see flow.guard
         self.call_guards: dict[Key, str] = {}
         self.gave_up = False
         self.hangs_on_rodata = False  # set by those who know what the environment read
@@ -361,12 +361,12 @@ class KernelEnvironment(Environment, Protocol):
         """The object whose code is followed."""
 
 
-def reachability(ctx: KernelEnvironment, program: Program) -> Reach:
+def reachability(ctx: KernelEnvironment, program: Program) -> Reachable:
     """What of a program can run on the context's kernel; older ones verify every global subprogram (R-3.12b)."""
     also: tuple[Function, ...] = ()
     if since(Fact.LAZY_GLOBALS, ctx.release) is False:
         also = tuple(f for f in program.functions[1:] if not f.static)
-    return Reach(ctx.bpf_object, program.function, ctx, also)
+    return Reachable(ctx.bpf_object, program.function, ctx, also)
 
 
 def _passes(value: Value) -> bool:

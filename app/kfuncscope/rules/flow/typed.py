@@ -16,7 +16,7 @@ from kfuncscope.bpf.object import BpfObject, Function
 from kfuncscope.btf.blob import Blob
 from kfuncscope.rules.core.spec import ReloKind
 from kfuncscope.rules.flow.arith import Value
-from kfuncscope.rules.flow.reach import SIZES, Environment, Reach, State
+from kfuncscope.rules.flow.reach import SIZES, Environment, Reachable, State
 from kfuncscope.rules.flow.walk import walk
 
 PROBE_READS = frozenset({4, 113})  # bpf_probe_read, bpf_probe_read_kernel: (where to, bytes, from where)
@@ -73,7 +73,7 @@ class Typing(NamedTuple):
     checked: bool  # the verifier checks what is read
 
 
-class TypedReach(Reach):
+class TypedReach(Reachable):
     """Values: ("btf", module, struct, origin, offset), ("num", origin, module, enum, text), ("core", root, offset).
 
     What ends in a text is not changed by arithmetic: a number stays one, wherever it is moved.
