@@ -62,9 +62,9 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
         # Found or not, the call cannot work; only a test that keeps it away helps.
         return [], [_no_jit(ctx)]
     if resolved.status == "unknown":
-        reason = unseen(kernel, name) or Unseen("R-2.8", "it may be in a module whose BTF was not given")
-        message = say("{name} is not in vmlinux; {reason}", name=name, reason=reason.reason)
-        rules = tuple(dict.fromkeys((reason.rule, "R-2.8")))
+        doubted = unseen(kernel, name) or Unseen("R-2.8", "it may be in a module whose BTF was not given")
+        message = say("{name} is not in vmlinux; {reason}", name=name, reason=doubted.reason)
+        rules = tuple(dict.fromkeys((doubted.rule, "R-2.8")))
         doubt = Problem(NeedKind.KFUNC, name, Failure.NONE, rules, message, certain=False)
         return [], [replace(doubt, confidence=Confidence.LOW)]
     if resolved.status == "missing":
