@@ -279,7 +279,7 @@ def kfunc_of(name: str, *params: tuple[str, str]) -> Setup:
     def setup(kb: KernelBuilder) -> None:
         rows = [
             (n, kb.btf.ptr(kb.btf.once("struct", t[1:], [("x", kb.s32)])) if t[0] == "*" else
-             kb.btf.once("int_", f"u{t}", int(t)))
+             kb.btf.once("int_", t, int(t[-1]), signed=t[0] == "s"))
             for n, t in params
         ]  # fmt: skip
         kb.btf.kfunc(name, kb.s32, rows)
@@ -290,7 +290,8 @@ def kfunc_of(name: str, *params: tuple[str, str]) -> Setup:
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [
-        (("n", "4"), ("n", "8"), "R-4.7"),
+        (("n", "8"), ("n", "4"), "R-4.7"),
+        (("n", "s4"), ("n", "s8"), "R-4.7"),
         (("p", "*task"), ("p", "*other"), "R-4.7"),
         (("p__nullable", "*task"), ("p", "*task"), "R-4.6"),
         (("p__opt", "*task"), ("p", "*task"), "R-4.6"),

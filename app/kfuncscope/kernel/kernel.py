@@ -159,6 +159,11 @@ class Kernel:
         return found
 
     @cached_property
+    def partial(self) -> bool:
+        """The BTF holds only what some program asked for (``bpftool gen min_core_btf``): fields, and no functions."""
+        return self.vmlinux is not None and not self.vmlinux.kind_counts().get(Kind.FUNC) and not self.prog_types
+
+    @cached_property
     def kfuncs(self) -> Registry | None:
         """Kfuncs of vmlinux; None for a kernel without BTF."""
         if self.vmlinux is None:

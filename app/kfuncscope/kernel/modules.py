@@ -19,6 +19,16 @@ from kfuncscope.storage.files import ModuleSearch, ModuleSections, Problem
 FEW = 64  # so many modules are searched one by one
 
 
+def misfit(blob: Blob, vmlinux: Blob) -> str:
+    """Why split BTF was made for another vmlinux: its names do not begin where strings of this one begin (R-12.12)."""
+    strings, wrong = vmlinux.strings, 0
+    for type_id in blob.own_ids():
+        offset = blob.name_offset(type_id)
+        if 0 < offset < len(strings) and strings[offset - 1]:
+            wrong += 1
+    return "its BTF was built with another vmlinux: names do not begin where strings of this one do" if wrong else ""
+
+
 class Modules:
     """The modules of one kernel by name.
 
@@ -92,10 +102,24 @@ class Modules:
                 from kfuncscope.btf.distill import relocate
 
                 return relocate(sections.btf, sections.btf_base, self._vmlinux, name)
-            return Blob(sections.btf, name, self._vmlinux)
+            made = Blob(sections.btf, name, self._vmlinux)
+            fault = misfit(made, self._vmlinux) if made.own_count else "its BTF is a header without types"
+            if fault:
+                self.problems.append(Problem(name, fault))
+                return None
+            return made
         except InputError as error:
             self.problems.append(Problem(name, error.reason, error.offset))
             return None
+
+    def refused(self, name: str) -> str:
+        """A module that may have this name and whose BTF cannot be used, with the reason; empty where there is none."""
+        self.holding(name)
+        for module in self._holding[name]:
+            if self.blob(module) is None:
+                reason = next((p.reason for p in self.problems if p.path == module), "its BTF cannot be read")
+                return f"module {module}: {reason}"
+        return ""
 
     def holding(self, name: str) -> list[Blob]:
         """Blobs that may name something ``name`` (or a flavour of it): told from bytes before anything is parsed."""

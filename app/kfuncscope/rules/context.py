@@ -142,6 +142,8 @@ class Context:
 
     def _all_seen(self, name: str) -> bool:
         """Whether "not in these BTFs" means "not in the kernel": some kfuncs live in modules that were not given."""
+        if self.kernel.partial or self.kernel.modules.refused(name):
+            return False
         if len(self.kernel.modules) or self.kernel.vmlinux is None:
             return True
         fact = self.kernel.knowledge.kfuncs.get(name)
@@ -157,7 +159,7 @@ class Context:
             return self._symbol(extern)
         found = self.kernel.types(extern.name, Kind.VAR)
         if not found:
-            return Resolved(extern, "missing" if len(self.kernel.modules) else "unknown")
+            return Resolved(extern, "missing" if len(self.kernel.modules) and not self.kernel.partial else "unknown")
         module, blob, var = found[0]
         btf = self.obj.btf
         assert btf is not None

@@ -18,6 +18,7 @@ from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 from kfuncscope.rules.checks.attach import attach_problems
 from kfuncscope.rules.checks.externs import users_of
+from kfuncscope.rules.checks.global_context import global_context_problems, lacks_btf
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.hook import target_problems, type_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
@@ -132,10 +133,9 @@ def _asks_for_btf(program: Program) -> bool:
 
 def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
     message = say("{kernel} has no BTF, which libbpf needs to load this object: it has {need}", need=need)
-    option = ctx.kernel.option("DEBUG_INFO_BTF")
-    certain = option == "n" or (option is None and ctx.kernel.files.image is not None)
+    certain = bool(lacks_btf(ctx.kernel))
     if not certain:
-        built = "is built with" if option == "y" else "may have"
+        built = "is built with" if ctx.kernel.option("DEBUG_INFO_BTF") == "y" else "may have"
         message = say("{kernel} {built} BTF, but it was not given: {need} cannot be judged", built=built, need=need)
     problem = Problem(
         NeedKind.OBJECT, "BTF", Failure.NO_KERNEL_BTF, ("R-0.1", "R-3.1"), message, reach=Reach.OBJECT, certain=certain,
@@ -180,7 +180,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     always += kfunc_always
     placed += _core_problems(ctx, program)
     placed += helper_problems(ctx, program, _helper_callers(ctx, program))
-    placed += typed_problems(ctx, program)
+    placed += typed_problems(ctx, program) + global_context_problems(ctx, program)
     placed += map_problems(ctx, program) + tail_call_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]

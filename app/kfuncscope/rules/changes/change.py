@@ -27,7 +27,7 @@ from kfuncscope.model.verdict import (
 from kfuncscope.rules.changes.alternatives import Alternatives
 from kfuncscope.rules.changes.arguments import argument_findings
 from kfuncscope.rules.changes.clones import clone_findings
-from kfuncscope.rules.changes.enums import enum_findings
+from kfuncscope.rules.changes.enums import cut_findings, enum_findings
 from kfuncscope.rules.changes.evidence import (
     field_evidence,
     hook_evidence,
@@ -239,6 +239,7 @@ def _meaning_findings(old: Context, new: Context, program: Program) -> list[Find
         *argument_findings(old, new, program),
         *typed_findings(old, new, program),
         *enum_findings(old, new, program),
+        *cut_findings(old, new, program),
         *clone_findings(old, new, program),
     ]
 

@@ -14,8 +14,10 @@ from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Re
 from kfuncscope.rules.changes.evidence import site
 from kfuncscope.rules.checks.typed_access import typed_uses
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.core.spec import ReloKind
 
 M32 = 0xFFFFFFFF
+CUT = 8  # bytes of an enum whose record has room for 4
 
 
 def enum_findings(old: Context, new: Context, program: Program) -> list[Finding]:
@@ -43,6 +45,27 @@ def enum_findings(old: Context, new: Context, program: Program) -> list[Finding]
                         evidence=Evidence(f"{one} = {before[one]}", f"{one} = {after[one]}" if one in after else ""),
                         sites=(site(use.function, use.at, True),), remedy=Remedy(fix)),
             )  # fmt: skip
+    return list(found.values())
+
+
+def cut_findings(old: Context, new: Context, program: Program) -> list[Finding]:
+    """R-12.12: relocated enumerators of 64 bits whose values the new kernel's BTF cuts to 32."""
+    found: dict[str, Finding] = {}
+    for function in program.functions:
+        before = old.relocs(function)
+        for index, now in new.relocs(function).items():
+            was, relo = before.get(index), function.relos[function.core[index]][1]
+            if relo.kind != ReloKind.ENUMVAL_VALUE or now.target is None or was is None or was.new == now.new:
+                continue
+            blob, root = now.target.blob, now.target.blob.skip(now.target.root)
+            cut = blob.kind(root) == Kind.ENUM and blob.size(root) == CUT
+            if not cut or not new.reach(program).is_reached(function, index):
+                continue
+            name = f"enum {blob.name(root)}.{now.target.steps[0].name}"
+            text = f"{name} had the value {was.new:#x}; the new kernel's BTF cuts it to {now.new:#x}"
+            found[name] = Finding(NeedKind.ENUMVAL, name, Verdict.SILENT, text, ("R-12.12", "R-3.5"),
+                                  evidence=Evidence(f"{was.new:#x}", f"{now.new:#x}"),
+                                  sites=(site(function, index, True),))  # fmt: skip
     return list(found.values())
 
 

@@ -110,7 +110,7 @@ def _type_change(old: Blob, one: int, new: Blob, other: int) -> Confidence | Non
     """R-4.7: integers of another width are a risk to meaning, another struct one of refusal; None for no change."""
     mine, theirs = type_class(old, one), type_class(new, other)
     if mine == theirs == "scalar" and old.size(one) != new.size(other):
-        return Confidence.LOW
+        return None if _only_wider(old, one, new, other) else Confidence.LOW
     if mine == theirs == "struct*":
         was = old.name(old.skip(old.ref(old.skip(one))))
         now = new.name(new.skip(new.ref(new.skip(other))))
@@ -118,6 +118,13 @@ def _type_change(old: Blob, one: int, new: Blob, other: int) -> Confidence | Non
         if was != now and not (was.startswith("bpf_dynptr") and now.startswith("bpf_dynptr")):
             return Confidence.MEDIUM
     return None
+
+
+def _only_wider(old: Blob, one: int, new: Blob, other: int) -> bool:
+    """R-12.19: compilers zero-extend an unsigned number, so a wider one means the same; a signed one may not."""
+    bare = old.skip(one)
+    unsigned = old.kind(bare) != Kind.INT or not old.int_(bare).signed
+    return unsigned and new.size(other) > old.size(bare)
 
 
 def core_findings(old: Context, new: Context, program: Program) -> list[Finding]:

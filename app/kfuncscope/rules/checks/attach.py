@@ -17,7 +17,7 @@ from kfuncscope.kernel.symbols import glob_expression
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.hook import TRAMPOLINE, find_hook, of_module_not_given
-from kfuncscope.rules.checks.in_module import module_not_given
+from kfuncscope.rules.checks.in_module import Unseen, unseen
 from kfuncscope.rules.checks.records import SYSCALLS, record_of, relocated_loads
 from kfuncscope.rules.checks.replace import replace_attach_problems
 from kfuncscope.rules.context import Context
@@ -160,25 +160,24 @@ def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
             message = say(text, name=name, clones=", ".join(clones[:3]))
         elif in_btf:
             message = say("{name} is in the BTF of {kernel} but has no symbol: the compiler inlined it", name=name)
-        elif module := module_not_given(kernel, name):
-            return [_in_module(program, name, module)]
+        elif (doubt := unseen(kernel, name)) is not None:
+            return [_unseen(program, name, doubt)]
         else:
             message = say("{kernel} has no function {name}", name=name)
         return [_problem(program, ("R-7.9",), message)]
     if in_btf:
         return _untraced(kernel, program, name)
-    if module := module_not_given(kernel, name):
-        return [_in_module(program, name, module)]
+    if (doubt := unseen(kernel, name)) is not None:
+        return [_unseen(program, name, doubt)]
     text = "{name} is not in the BTF of {kernel} and was probably removed; pass kallsyms or System.map to confirm"
     message = say(text, name=name)
     known = kernel.vmlinux is not None
     return [_problem(program, ("R-7.9", "R-1.19"), message, certain=known, confidence=Confidence.MEDIUM)]
 
 
-def _in_module(program: Program, name: str, module: str) -> Problem:
-    text = "{name} is not in vmlinux; it may be in module {module}, whose BTF was not given"
-    message = say(text, name=name, module=module)
-    return _problem(program, ("R-12.13", "R-7.9"), message, certain=False, confidence=Confidence.LOW)
+def _unseen(program: Program, name: str, doubt: Unseen) -> Problem:
+    message = say("{name} is not in the BTF of vmlinux; {reason}", name=name, reason=doubt.reason)
+    return _problem(program, (doubt.rule, "R-7.9"), message, certain=False, confidence=Confidence.LOW)
 
 
 def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:

@@ -22,7 +22,11 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
     registry = kernel.kfuncs
     if registry is None:
         return ()
-    found = [
+    if kernel.partial:
+        text = "the BTF is partial: it holds no functions, so only fields of types can be judged"
+        return (_fault(kernel.label, text, ("R-12.12",)), *module_faults(kernel.modules.problems))
+    found = [*_cut_enums(kernel)]
+    found += [
         _fault(name, f"{name} is registered as a kfunc but its BTF lacks the bpf_kfunc tag", ("R-1.17",), kernel, name)
         for name in sorted(set(registry.untagged))
     ]
@@ -31,6 +35,18 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
             text = f"{name} takes implicit arguments, but its BTF still shows them: programs built for it do not match"
             found.append(_fault(name, text, ("R-1.18",), kernel, name))
     return (*found, *module_faults(kernel.modules.problems))
+
+
+def _cut_enums(kernel: Kernel) -> list[Finding]:
+    """Enums of 8 bytes in records for 4: pahole before 1.24 cut their values (R-12.12)."""
+    blob = kernel.vmlinux
+    assert blob is not None
+    cut = sorted({blob.name(i) or "an enum without a name" for i in blob.own_ids(Kind.ENUM) if blob.size(i) == 8})
+    if not cut:
+        return []
+    named = ", ".join(cut[:MOST_MODULES]) + (" and others" if len(cut) > MOST_MODULES else "")
+    text = f"enumerators of 64 bits are cut to 32 ({named}): pahole before 1.24 made this BTF"
+    return [_fault(cut[0], text, ("R-12.12",))]
 
 
 def module_faults(problems: Iterable[Problem]) -> tuple[Finding, ...]:

@@ -15,7 +15,7 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.ctx_access import Passed, argument_problems, unsupported_prototype
-from kfuncscope.rules.checks.in_module import module_not_given
+from kfuncscope.rules.checks.in_module import unseen
 from kfuncscope.rules.checks.options import PROG_TYPES, left_out
 from kfuncscope.rules.checks.replace import replace_problems
 from kfuncscope.rules.context import Context
@@ -158,10 +158,9 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     if hook is None:
         elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
         elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
-        if section.attach_type in TRAMPOLINE and (module := module_not_given(kernel, section.target)):
-            message = say("{name} is not in the BTF of {kernel}; it may be in module {module}, whose BTF was not given",
-                          name=btf_name(program), module=module)  # fmt: skip
-            return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, ("R-12.13", *_not_found_rules(program)), message,
+        if (doubt := unseen(kernel, btf_name(program))) is not None:
+            message = say("{name} is not in the BTF of {kernel}; {reason}", name=btf_name(program), reason=doubt.reason)
+            return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, (doubt.rule, *_not_found_rules(program)), message,
                              certain=False, confidence=Confidence.LOW)]  # fmt: skip
         text = "{name} is not in the BTF of {kernel}"
         message = say(

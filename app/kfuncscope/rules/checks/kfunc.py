@@ -12,6 +12,7 @@ from kfuncscope.knowledge.kfunc_filters import Caller
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
+from kfuncscope.rules.checks.in_module import Unseen, unseen
 from kfuncscope.rules.checks.sleep import awake, may_sleep
 from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.problem import Message, Problem, Stage, say
@@ -61,8 +62,10 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
         # Found or not, the call cannot work; only a test that keeps it away helps.
         return [], [_no_jit(ctx)]
     if resolved.status == "unknown":
-        message = say("{name} is not in vmlinux; it may be in a module whose BTF was not given", name=name)
-        doubt = Problem(NeedKind.KFUNC, name, Failure.NONE, ("R-2.8",), message, certain=False)
+        doubted = unseen(kernel, name) or Unseen("R-2.8", "it may be in a module whose BTF was not given")
+        message = say("{name} is not in vmlinux; {reason}", name=name, reason=doubted.reason)
+        rules = tuple(dict.fromkeys((doubted.rule, "R-2.8")))
+        doubt = Problem(NeedKind.KFUNC, name, Failure.NONE, rules, message, certain=False)
         return [], [replace(doubt, confidence=Confidence.LOW)]
     if resolved.status == "missing":
         message = say("kfunc {name} does not exist in {kernel}", name=name)
