@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,10 @@ CODE = [mov(0, 0), exit_()]
 class FakeLibbpf:
     """Loads an object as ``refuses`` says: given the programs that are on, (errno, what libbpf says)."""
 
+    last: FakeLibbpf
+
     def __init__(self, data: bytes, refuses: Callable[[set[str], set[str]], tuple[int, list[str]]]) -> None:
+        FakeLibbpf.last = self
         self.names = [p.name for p in read_object(data, "x").programs]
         self.refuses = refuses
         self.said: list[str] = []
@@ -32,17 +36,23 @@ class FakeLibbpf:
         self.loads = 0
         self.loaded = False
         self.data = b""
+        self.tables = [ops.name for ops in read_object(data, "x").struct_ops]
+        self.members = ctypes.create_string_buffer(64)  # of the one struct_ops map, as its user sees them
 
     def walk(self, name: str, obj: int) -> list[int]:
-        return [100 + i for i in range(len(self.names))] if name.endswith("program") else []
+        return [100 + i for i in range(len(self.names))] if name.endswith("program") else [900] * len(self.tables)
 
     def text(self, name: str, pointer: int) -> str:
-        return self.names[pointer - 100]
+        return self.names[pointer - 100] if pointer < 900 else self.tables[0]
 
     def call(self, name: str, *arguments: Any) -> int:
         if name == "bpf_object__open_mem":
             self.on, self.data, self.loaded = set(), bytes(arguments[0]), False
+            self.members[:] = b"\1" * 64
             return 1 << 40
+        if name == "bpf_map__initial_value":
+            ctypes.cast(arguments[1], ctypes.POINTER(ctypes.c_size_t))[0] = 64
+            return ctypes.addressof(self.members)
         if name == "bpf_program__set_autoload" and arguments[1].value:
             self.on.add(self.names[arguments[0] - 100])
         if name == "bpf_object__load":
@@ -130,6 +140,24 @@ def test_a_strong_extern_that_is_missing_is_made_weak_for_the_trial(tmp_path: Pa
     seen, _ = answers(tmp_path, builder.build(), refuses)
     assert seen.load == -3 and seen.weak == ("bpf_gone",)
     assert {n: p.load for n, p in seen.programs.items()} == {"plain": 0, "uses": -22}
+
+
+def test_a_member_that_fails_is_taken_out_of_its_table(tmp_path: Path) -> None:
+    """libbpf loads every program that a struct_ops map refers to, whatever is switched on."""
+    builder = ObjectBuilder()
+    callback = builder.btf.ptr(builder.btf.proto(builder.s32))
+    ops = builder.btf.struct("my_ops", [("good", callback), ("bad", callback)])
+    builder.struct_ops("table", ops, 16, {0: "good", 8: "bad"})
+    for name in ("good", "bad"):
+        builder.program(f"struct_ops/{name}", name, CODE)
+
+    def refuses(on: set[str], weak: set[str]) -> tuple[int, list[str]]:
+        members = FakeLibbpf.last.members.raw
+        referred = {name for name, at in (("good", 0), ("bad", 8)) if any(members[at : at + 8])}
+        return (-22, ["prog 'bad': failed to load: -22"]) if "bad" in referred else (0, [])
+
+    seen, _ = answers(tmp_path, builder.build(), refuses)
+    assert {name: p.load for name, p in seen.programs.items()} == {"good": 0, "bad": -22}
 
 
 def test_an_attach_that_fails_is_told_with_its_errno(tmp_path: Path) -> None:

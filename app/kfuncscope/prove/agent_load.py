@@ -246,11 +246,11 @@ class Object:
                 self.logs[name] = ctypes.create_string_buffer(LOG_SIZE)
                 bpf.call("bpf_program__set_log_buf", program, self.logs[name], ctypes.c_size_t(LOG_SIZE))
                 bpf.call("bpf_program__set_log_level", program, LOG_STATS)
-        self._prepare_maps(tables)
+        self._prepare_maps(tables, wanted)
         self.rc = bpf.call("bpf_object__load", self.obj)
         return self.rc, bpf.said[-LINES:]
 
-    def _prepare_maps(self, tables: set[str]) -> None:
+    def _prepare_maps(self, tables: set[str], wanted: set[str]) -> None:
         bpf, setup = self.bpf, self.task["maps"]
         for one in bpf.walk("bpf_object__next_map", self.obj):
             name, kind = bpf.text("bpf_map__name", one), bpf.call("bpf_map__type", one)
@@ -259,6 +259,10 @@ class Object:
             if (name in self.task["tables"] and name not in tables) or name in self.no_map:
                 bpf.call("bpf_map__set_autocreate", one, ctypes.c_bool(False))
                 continue
+            for other in self.programs.keys() - wanted if name in tables else ():
+                # libbpf loads every program that a table refers to; a member that was set to NULL refers to none.
+                for offset in self.programs[other]["tables"].get(name, ()):
+                    self._preset(one, offset, bytes(8))
             entries = given.get("max_entries") or bpf.call("bpf_map__max_entries", one)
             if not entries and kind not in NO_SIZE:
                 entries = os.sysconf("SC_PAGE_SIZE") if kind in RINGBUFS else 1

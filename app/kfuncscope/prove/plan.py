@@ -56,17 +56,18 @@ class Task:
 def task(index: int, obj: BpfObject, data: bytes, sha256: str, setup: ObjectSetup, attach: bool = True) -> Task:
     """The task for one object, as the agent reads it."""
     tables = {ops.name: ops.optional for ops in obj.struct_ops}
-    users: dict[str, list[str]] = {}
+    users: dict[str, dict[str, list[int]]] = {}  # program → struct_ops map → offsets of the members that hold it
     for ops in obj.struct_ops:
         for member in ops.members:
             if member.program:
-                users.setdefault(member.program, []).append(ops.name)
+                places = users.setdefault(member.program, {}).setdefault(ops.name, [])
+                places.append(member.member.bit_offset // 8)
     programs = [
         {
             "name": p.name,
             "autoload": p.autoload,
             "attach": attach_way(p) if attach else "",
-            "tables": sorted(set(users.get(p.name, []))),
+            "tables": users.get(p.name, {}),
         }
         for p in obj.programs
     ]
