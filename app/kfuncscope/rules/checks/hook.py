@@ -20,7 +20,7 @@ from kfuncscope.rules.checks.options import PROG_TYPES, left_out
 from kfuncscope.rules.checks.replace import replace_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
-from kfuncscope.rules.problem import Message, Problem, say
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
 MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
@@ -211,22 +211,24 @@ def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
 def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     """R-7.7: tracepoint arguments that may be NULL must be compared with NULL before they are read through."""
     kernel, name = ctx.kernel, program.section.target
-    if not since(Fact.RAW_TP_NULL, kernel.version):
-        return []
-    table, probed = kernel.knowledge.raw_tp_null_args.get(name), kernel.probed
-    confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
+    told = kernel.maybe_null(name)
     found = []
     for deref in unchecked_derefs(ctx.obj, program):
         if deref.slot >= len(hook.slots) or type_class(hook.blob, hook.slots[deref.slot].type) != "struct*":
             continue
-        nullable = table is not None and deref.slot in table.nullable | table.is_err
-        if probed is not None and not (table is not None and deref.slot in table.is_err):
-            nullable = deref.slot in probed.null_arguments.get(name, ())
-        if hook.module or nullable:
-            text = "argument {arg} of {name} may be NULL in {kernel}; the program dereferences it without a NULL check"
+        nullable = deref.slot in told.arguments or (bool(hook.module) and told.modules)
+        if not nullable and deref.slot not in told.disputed:
+            continue
+        text = "argument {arg} of {name} may be NULL in {kernel}; the program dereferences it without a NULL check"
+        place = (deref.function, deref.at)
+        if nullable:
             message = say(text, arg=deref.slot + 1, name=name)
-            found.append(_problem(program, Failure.NULL_CHECK_MISSING, ("R-7.7",), message,
-                                  place=(deref.function, deref.at), confidence=confidence))  # fmt: skip
+            found.append(_problem(program, Failure.NULL_CHECK_MISSING, ("R-7.7",), message, place=place))
+        else:
+            message = say(text + ", if that is as in some of Linux {levels}", arg=deref.slot + 1, name=name,
+                          levels=kernel.knowledge.told_by)  # fmt: skip
+            found.append(_problem(program, Failure.NONE, ("R-7.7", "R-12.22"), message, stage=Stage.NOTE, place=place,
+                                  certain=False, confidence=Confidence.LOW))  # fmt: skip
     return found
 
 
@@ -339,5 +341,5 @@ def _of_lsm(kernel: Kernel, program: Program, refused: bool | None, text: str) -
         return []
     if refused:
         return [_rejected(program, ("R-7.12",), say(text, name=program.section.target))]
-    text += " in {release} or an older release; for {kernel} this is not known"
-    return [_doubt(program, "R-7.12", say(text, name=program.section.target, release=kernel.knowledge.release))]
+    text += " in one of Linux {levels}; for {kernel} this is not known"
+    return [_doubt(program, "R-7.12", say(text, name=program.section.target, levels=kernel.knowledge.told_by))]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.knowledge import module_of_prefix
+from kfuncscope.knowledge.names import module_of_prefix
 
 
 def module_not_given(kernel: Kernel, function: str) -> str:
