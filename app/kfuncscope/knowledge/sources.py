@@ -60,11 +60,11 @@ class Histories:
 
 def sources(extra: Path | None = None) -> Mapping[str, Source]:
     """Level → its tables, oldest first; user's own before the shipped ones, those in ``extra`` before both."""
-    return _sources(tables.roots(extra))
+    return sources_in(tables.roots(extra))
 
 
 @cache
-def _sources(roots: tuple[Path, ...]) -> dict[str, Source]:
+def sources_in(roots: tuple[Path, ...]) -> dict[str, Source]:
     found: dict[str, Source] = {}
     for root in roots:
         if tables.exists(root, MAIN):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-from kfuncscope.elf.tables import NOBITS, read_elf
+from kfuncscope.elf.tables import SHT_NOBITS, read_elf
 from kfuncscope.kernel.binary.memory import Memory
 
 NullMasks = dict[str, frozenset[int]]
@@ -58,7 +58,7 @@ def null_args(image: bytes, blob: Blob, likely: Iterable[str]) -> NullMasks | No
 def _read_only(image: bytes, source: str) -> list[tuple[int, int]]:
     """Where constants lie in an ELF image (ppc64 puts those with pointers into relocated data)."""
     sections = read_elf(image, source).sections
-    named = [s for s in sections if s.name in (".rodata", ".data.rel.ro") and s.type != NOBITS]
+    named = [s for s in sections if s.name in (".rodata", ".data.rel.ro") and s.type != SHT_NOBITS]
     return [(s.offset, min(s.offset + s.size, len(image))) for s in named]
 
 
