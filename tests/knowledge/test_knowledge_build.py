@@ -223,5 +223,5 @@ def test_no_source_tree(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError, match="not a Linux source tree"):
         build(tmp_path, tmp_path / "out")
     tree = write_tree(tmp_path / "linux")
-    with pytest.raises(KnowledgeError, match="no release name"):
+    with pytest.raises(KnowledgeError, match="is not the name of a release"):
         build(tree, tmp_path / "out", "../elsewhere")

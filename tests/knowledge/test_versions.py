@@ -14,14 +14,16 @@ from kfuncscope.bpf import instructions, sections
 from kfuncscope.bpf.instructions import Insn, later_instruction
 from kfuncscope.bpf.sections import read_section
 from kfuncscope.errors import KnowledgeError
-from kfuncscope.knowledge import common, flags, knowledge, tables, versions
+from kfuncscope.knowledge import common, flags, knowledge, names, sources, tables, versions
 from kfuncscope.knowledge.flags import flag_meaning, flag_names, flag_set, flag_words, risky_flags
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.knowledge.versions import Fact, dated_enumerators, facts, first_with_instruction, since, version_of
+from support.levels import one_level
 
 CACHED: tuple[Callable[..., Any], ...] = (
     common._merged, versions.facts, versions.since, versions.first_with_instruction, versions.dated_enumerators,
     sections.sec_defs, sections._by_head, knowledge._for_release, flags._of_all_releases, flags.risky_flags,
+    sources.sources_in, names._last_levels,
 )  # fmt: skip
 
 
@@ -133,7 +135,6 @@ def test_changes_that_are_a_risk_r_4_5() -> None:
 def test_a_release_of_ones_own_brings_its_section_names(own: Path) -> None:
     """SEC names were read from the packaged folder alone."""
     one_level(own / "9.9", "7.3.4")
-    forget()
     table = tables.read(own / "9.9", "sec_defs")
     table["rows"].append(["newhook+", "XDP", "XDP", ["ATTACHABLE"], ""])
     tables.write(own / "9.9", "sec_defs", dict(table))
@@ -143,7 +144,6 @@ def test_a_release_of_ones_own_brings_its_section_names(own: Path) -> None:
 
 def test_an_older_release_of_ones_own_adds_names_and_changes_none(own: Path) -> None:
     one_level(own / "6.0", "6.1.4")
-    forget()
     rows = [["xdp+", "KPROBE", "", [], ""], ["newhook+", "XDP", "XDP", [], ""]]
     tables.write(own / "6.0", "sec_defs", {"provenance": {}, "rows": rows})
     assert read_section("newhook").prog_type == "XDP"
