@@ -115,6 +115,8 @@ def _pooled(values: list[Any], pool: dict[str, Any]) -> list[str]:
 
 
 def _split_helpers(content: dict[str, Any]) -> dict[str, Any]:
+    if POOL in content:  # a level that was taken out of a history
+        return content
     pool: dict[str, Any] = {}
     keys = _pooled(content["ways"], pool)
     types = {t: {helper: keys[n] for helper, n in rows.items()} for t, rows in content["types"].items()}
@@ -124,6 +126,8 @@ def _split_helpers(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_events(content: dict[str, Any]) -> dict[str, Any]:
+    if POOL in content:
+        return content
     pool: dict[str, Any] = {}
     keys, files = _pooled(content["classes"], pool), content["files"]
     events = {

@@ -66,7 +66,7 @@ def _runs(image: bytes, start: int, end: int, endian: str) -> Iterator[tuple[lis
     """(pointers, masks) of each run of pairs long enough."""
     start = (start + 7) & ~7
     words = np.frombuffer(image, dtype=np.dtype(f"{endian}u8"), count=max(0, end - start) // 8, offset=start)
-    mask_like = (words - np.uint64(1) < _LARGEST) & ((words & _NEVER) == 0)
+    mask_like = (words - np.uint64(1) < _LARGEST - np.uint64(1)) & ((words & _NEVER) == 0)
     for phase in (0, 1):
         good = mask_like[phase + 1 :: 2]
         pointers = words[phase::2][: len(good)]
