@@ -111,7 +111,28 @@ def type_problems(ctx: Context, program: Program) -> list[Problem]:
     known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
     if section.prog_type in CHECKED_AT_LOAD and attach and not known:
         return [_unsupported(attach, ("R-11.13",), say("{kernel} does not know attach type {attach}", attach=attach))]
-    return _sleeps_at_tracepoints(kernel, program)
+    if section.prog_type == "LSM" and attach and not known:
+        return [_unsupported(attach, ("R-12.23",), say("{kernel} does not know attach type {attach}", attach=attach))]
+    return _sleeps_at_tracepoints(kernel, program) or _later_flags(kernel, program)
+
+
+def _later_flags(kernel: Kernel, program: Program) -> list[Problem]:
+    """Flags of sections that came after 5.10: XDP in fragments, uprobes that sleep (R-12.23)."""
+    section = program.section
+    flags = (
+        (Fact.XDP_FRAGS, section.kind.startswith("xdp.frags"), "XDP programs that take fragments"),
+        (Fact.SLEEPABLE_UPROBES, section.sleepable and section.prog_type == "KPROBE", "sleepable uprobe programs"),
+    )
+    found = []
+    for fact, asked, what in flags:
+        known = since(fact, kernel.version)
+        if not asked or known or not any(kernel.version):
+            continue
+        message = say("{kernel} does not support {what}", what=what)
+        if known is None:
+            message = say("it is not known whether {kernel} supports {what}", what=what)
+        found.append(_rejected(program, ("R-12.23",), message, certain=known is False))
+    return found
 
 
 def _unsupported(name: str, rules: tuple[str, ...], message: Message) -> Problem:
