@@ -48,7 +48,7 @@ def test_wheel_carries_resources_sample_data_and_share(wheel: zipfile.ZipFile) -
     names = set(wheel.namelist())
     share = f"kfuncscope-{__version__}.data/data/share"
     for wanted in (
-        "kfuncscope/resources/knowledge/7.3/kfuncs.json",
+        "kfuncscope/resources/knowledge/kfuncs.json",
         "kfuncscope/sample_data/kernels/6.12-x86_64/vmlinux.btf.xz",
         "kfuncscope/sample_data/objects/s390x/xdp_count.bpf.o",
         "kfuncscope/py.typed",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import InputError
 from kfuncscope.kernel.binary.btfids import KfuncSet, sets_in_image
-from kfuncscope.kernel.binary.image_facts import sets_of_kernel
+from kfuncscope.kernel.binary.image_facts import image_facts
 from kfuncscope.kernel.binary.registration import completed, registered
 from kfuncscope.kernel.binary.x86 import decode
 from kfuncscope.kernel.kernel import Kernel
@@ -397,14 +397,14 @@ def test_sets_are_kept_between_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return built.image.build()
 
     files = KernelFiles("k", btf=built.blob.data, image=image, image_sha256="ab" * 32)
-    first = sets_of_kernel(files, built.blob)
-    assert sets_of_kernel(files, built.blob) == first
+    first = image_facts(files, built.blob, ())
+    assert image_facts(files, built.blob, ()) == first
     assert len(reads) == 1
     assert first.kfuncs[0].prog_types == {"UNSPEC", "XDP"}
     key = cache.default_cache().entries()[0].key
     for damaged in (b"{}x", b"[[1]]", b"7"):
         cache.default_cache().put(key, damaged)
-        assert sets_of_kernel(files, built.blob) == first
+        assert image_facts(files, built.blob, ()) == first
     assert len(reads) == 4
 
 

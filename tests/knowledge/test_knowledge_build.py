@@ -22,7 +22,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Knowledge]:
     root = tmp_path_factory.mktemp("linux")
     out = tmp_path_factory.mktemp("tables")
     report = build(write_tree(root), out, source="toy source 9.4.2-1")
-    assert report.release == "9.4" and report.version == "9.4.2"
+    assert report.release == "9.4.2" and report.version == "9.4.2"
     assert report.problems == ()
     assert dict(report.counts)["helpers"] == 8
     yield for_release("9.4.2-toy", out)
@@ -30,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Knowledge]:
 
 
 def test_provenance_names_the_source(built: Knowledge) -> None:
-    assert built.release == "9.4" and built.borrowed_for is None
+    assert built.release == "9.4.2" and built.borrowed_for is None
     assert built.provenance.source == "toy source 9.4.2-1"
 
 
@@ -214,7 +214,7 @@ def test_filter_that_is_not_understood_is_said(tmp_path: Path) -> None:
 def test_absurd_source_ends_in_tables_or_one_error(tmp_path: Path, path: str, text: str) -> None:
     tree = write_tree(tmp_path / "linux", {path: text})
     try:
-        assert build(tree, tmp_path / "out").release == "9.4"
+        assert build(tree, tmp_path / "out").release == "9.4.2"
     except KnowledgeError as error:
         assert "nested too deeply" in error.reason
 
@@ -223,5 +223,5 @@ def test_no_source_tree(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError, match="not a Linux source tree"):
         build(tmp_path, tmp_path / "out")
     tree = write_tree(tmp_path / "linux")
-    with pytest.raises(KnowledgeError, match="no release name"):
+    with pytest.raises(KnowledgeError, match="is not the name of a release"):
         build(tree, tmp_path / "out", "../elsewhere")

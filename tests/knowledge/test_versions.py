@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,16 @@ from kfuncscope.bpf import instructions, sections
 from kfuncscope.bpf.instructions import Insn, later_instruction
 from kfuncscope.bpf.sections import read_section
 from kfuncscope.errors import KnowledgeError
-from kfuncscope.knowledge import common, flags, knowledge, tables, versions
+from kfuncscope.knowledge import common, flags, knowledge, names, sources, tables, versions
 from kfuncscope.knowledge.flags import flag_meaning, flag_names, flag_set, flag_words, risky_flags
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.knowledge.versions import Fact, dated_enumerators, facts, first_with_instruction, since, version_of
-from kfuncscope.resources import resource
+from support.levels import one_level
 
 CACHED: tuple[Callable[..., Any], ...] = (
     common._merged, versions.facts, versions.since, versions.first_with_instruction, versions.dated_enumerators,
     sections.sec_defs, sections._by_head, knowledge._for_release, flags._of_all_releases, flags.risky_flags,
+    sources.sources_in, names._last_levels,
 )  # fmt: skip
 
 
@@ -75,11 +75,11 @@ def test_every_late_instruction_has_its_release() -> None:
     """Names that the decoder gives and rows of the table are the same."""
     found = {
         later_instruction(Insn(op, 0, src, off, imm))
-        for op in range(256) for src in (0, 1) for off in (0, 1, 8) for imm in (0, 0x100, 0x110)
+        for op in range(256) for src in (0, 1) for off in (0, 1, 8) for imm in (0, 1, 0x100, 0x110)
     }  # fmt: skip
     rows = common.common_table("versions")["instructions"]
     assert found - {None} == set(rows)
-    assert all(first_with_instruction(name) > (6, 1) for name in rows)
+    assert all(first_with_instruction(name) > (5, 10) for name in rows)
     assert {op for op in range(256) if any(later_instruction(Insn(op, 0, 0, off, 0x100)) for off in (0, 1))} == set(
         instructions.LATER_OPS
     )
@@ -134,7 +134,7 @@ def test_changes_that_are_a_risk_r_4_5() -> None:
 
 def test_a_release_of_ones_own_brings_its_section_names(own: Path) -> None:
     """SEC names were read from the packaged folder alone."""
-    shutil.copytree(resource("knowledge", "7.3"), own / "9.9")
+    one_level(own / "9.9", "7.3.4")
     table = tables.read(own / "9.9", "sec_defs")
     table["rows"].append(["newhook+", "XDP", "XDP", ["ATTACHABLE"], ""])
     tables.write(own / "9.9", "sec_defs", dict(table))
@@ -143,7 +143,7 @@ def test_a_release_of_ones_own_brings_its_section_names(own: Path) -> None:
 
 
 def test_an_older_release_of_ones_own_adds_names_and_changes_none(own: Path) -> None:
-    shutil.copytree(resource("knowledge", "6.1"), own / "6.0")
+    one_level(own / "6.0", "6.1.4")
     rows = [["xdp+", "KPROBE", "", [], ""], ["newhook+", "XDP", "XDP", [], ""]]
     tables.write(own / "6.0", "sec_defs", {"provenance": {}, "rows": rows})
     assert read_section("newhook").prog_type == "XDP"
@@ -162,8 +162,8 @@ def test_common_tables_of_ones_own(own: Path) -> None:
     tables.write(own, "kfunc_flags", {"flags": {"KF_MINE": {"means": "a vendor's own", "risk": ["gained"]}}})
     assert since(Fact.LAZY_GLOBALS, (6, 7)) is True
     assert since(Fact.UNION_ARGS, (6, 18)) is True
-    assert knowledge.renames()["my_old"] == "my_new"
-    assert "scx_bpf_consume" in knowledge.renames()
+    assert names.renames()["my_old"] == "my_new"
+    assert "scx_bpf_consume" in names.renames()
     assert flag_meaning("KF_MINE") == "a vendor's own"
     assert "KF_MINE" in risky_flags("gained") and "KF_ACQUIRE" in risky_flags("gained")
 

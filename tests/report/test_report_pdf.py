@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The PDF of the demo: small, sound by qpdf and poppler, its text text; with Qt as installed, and with others (-m qt)."""
+"""The PDF of the demo: small, sound by qpdf and poppler, its text text; with Qt as installed and others (-m qt)."""
 
 from __future__ import annotations
 

@@ -197,6 +197,8 @@ def test_r_11_14_instructions_by_release(insn: Insn, since: tuple[int, int]) -> 
         (Insn(0xE5), "may_goto", "6.8", "6.9"),
         (alu("=", 2, Reg(1), off=1), "addr_space_cast", "6.8", "6.9"),
         (atomic(8, 10, -8, 1, 0x100), "load-acquire or store-release", "6.14", "6.15"),
+        (atomic(8, 10, -8, 3, 0x01), "atomic", "5.11", "5.12"),
+        (atomic(4, 10, -8, 3, 0xF1), "atomic", "5.11", "5.12"),
         (atomic(1, 10, -8, 1, 0x110), "byte or half-word atomic or load-acquire", "6.14", "6.15"),
     ],
 )
@@ -206,6 +208,20 @@ def test_r_11_14_both_sides_of_each_release(insn: Insn, name: str, before: str, 
     for release, refused in ((before, True), (f"{before}.9", True), (first, False), (f"{first}.1", False)):
         found = only(ObjectBuilder().program("xdp", "prog", code), kernel(release))
         assert [p.name for p in found.problems if p.rules == ("R-11.14",)] == [name] * refused, release
+
+
+def test_r_12_23_what_5_10_does_not_know() -> None:
+    """Adding is the only atomic of 5.10; it knows no fragments of XDP, no uprobes that sleep, no LSM by cgroup."""
+    add = [mov(3, 0), atomic(8, 10, -8, 3, 0), *END]
+    assert classes(only(ObjectBuilder().program("socket", "p", add), kernel("5.10.223"))) == []
+    for section in ("xdp.frags", "uprobe.s"):
+        told = [only(ObjectBuilder().program(section, "p", END), kernel(r)).loads for r in ("5.10.223", "5.15", "6.1")]
+        assert told == [Tri.NO, Tri.UNKNOWN, Tri.YES], section
+    for release, loads in (("5.10.223", Tri.NO), ("6.1.192", Tri.YES)):
+        kb = KernelBuilder(release)
+        kb.lsm("socket_create")
+        ob = ObjectBuilder().program("lsm_cgroup/socket_create", "p", END)
+        assert only(ob, kb.kernel()).loads == loads, release
 
 
 def test_r_5_1_load_acquire_by_architecture() -> None:

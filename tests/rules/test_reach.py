@@ -279,7 +279,7 @@ def test_rodata_with_offsets_and_byte_order() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "held"),
     [("CONFIG_HZ", 250, True), ("CONFIG_HZ", 1000, False), ("CONFIG_BPF_JIT", 1, True), ("CONFIG_NOT_THERE", 0, True),
-     ("LINUX_KERNEL_VERSION", 7 << 16 | 3 << 8, True), ("LINUX_HAS_BPF_COOKIE", 1, True)],
+     ("LINUX_HAS_BPF_COOKIE", 1, True)],
 )  # fmt: skip
 def test_kconfig_values_fold(name: str, value: int, held: bool, kernel: Kernel) -> None:
     """R-2.13: .kconfig values are constants of the kernel at hand."""
@@ -289,6 +289,21 @@ def test_kconfig_values_fold(name: str, value: int, held: bool, kernel: Kernel) 
     size = 4
     code = [ld_sym(1, name), ldx(size, 2, 1, 0), jmp("==", 2, value, "out"), BAD, "out:", *END]
     assert reached(code, kernel, ob) == (not held)
+
+
+@pytest.mark.parametrize(
+    ("release", "value", "held"),
+    [("7.3.4", 7 << 16 | 3 << 8 | 4, True), ("7.3.4", 7 << 16 | 3 << 8, False), ("7.3", 7 << 16 | 3 << 8, False),
+     ("5.10.0-32-amd64", 5 << 16 | 10 << 8, False), ("6.1.300", 6 << 16 | 1 << 8 | 255, True)],
+)  # fmt: skip
+def test_the_version_of_a_kernel_is_no_abi_name_r_12_21(release: str, value: int, held: bool) -> None:
+    """Its x.y.z is a constant where that is known, and nothing folds where only the series is."""
+    builder = KernelBuilder("7.3")
+    builder.release = release
+    ob = ObjectBuilder()
+    ob.extern_kconfig("LINUX_KERNEL_VERSION", weak=True)
+    code = [ld_sym(1, "LINUX_KERNEL_VERSION"), ldx(4, 2, 1, 0), jmp("==", 2, value, "out"), BAD, "out:", *END]
+    assert reached(code, builder.kernel(), ob) == (not held)
 
 
 def test_kconfig_without_a_config_is_not_known() -> None:

@@ -52,7 +52,7 @@ def decode(code: bytes, endian: str) -> list[Insn]:
     return list(map(_insn, zip(code[::8], dst, src, offs, imms, strict=True)))
 
 
-# Opcodes of the instructions that came after 6.1, all or with certain operands; see later_instruction.
+# Opcodes of the instructions that came after 5.10, all or with certain operands; see later_instruction.
 LATER_OPS = frozenset(
     {0x81, 0x89, 0x91, JA32, GOTOX, 0xD7, 0xBC, 0xBF, 0xE5, 0xC3, 0xDB, 0xD3, 0xCB}
     | {code | source | cls for code in (0x30, 0x90) for source in (0, 8) for cls in (ALU, ALU64)}
@@ -60,7 +60,7 @@ LATER_OPS = frozenset(
 
 
 def later_instruction(insn: Insn) -> str | None:
-    """Name of an instruction newer than 6.1 (R-11.14), as knowledge.versions has it; None for the old ones."""
+    """Name of an instruction newer than 5.10 (R-11.14, R-12.23), as knowledge.versions has it; None for old ones."""
     op, cls = insn.op, insn.op & 7
     if op in (0x81, 0x89, 0x91):
         return "sign-extending load"
@@ -78,6 +78,8 @@ def later_instruction(insn: Insn) -> str | None:
         return "may_goto"
     if op in (0xC3, 0xDB) and insn.imm in (0x100, 0x110):
         return "load-acquire or store-release"
+    if op in (0xC3, 0xDB) and insn.imm:
+        return "atomic"  # all but the oldest, which only adds
     if op in (0xD3, 0xCB):
         return "byte or half-word atomic or load-acquire"
     return None

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from kfuncscope.knowledge.knowledge import for_release, releases
+from kfuncscope.knowledge.knowledge import for_release
+from kfuncscope.knowledge.names import landmarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def sec_defs(release: str | None = None) -> tuple[SecDef, ...]:
     Where no release is named: the newest, then what others have beside it, as tables of a user's own may.
     """
     found: dict[str, SecDef] = {}
-    for name in [release] if release else reversed(releases()):
+    for name in [release] if release else reversed(landmarks()):
         for row in for_release(name).sec_defs:
             found.setdefault(row[0], SecDef(*row))
     return tuple(found.values())

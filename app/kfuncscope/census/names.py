@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from kfuncscope.census.records import Attachment, Running
-from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge import knowledge, names
 
 # Kfuncs that the verifier turns into plain moves: no call of them is left in a loaded program.
 NOT_VISIBLE = ("bpf_cast_to_kern_ctx", "bpf_rdonly_cast")
@@ -40,7 +40,7 @@ EVENT_TYPES = {0: "raw_tp", 1: "tracepoint", 2: "kprobe", 3: "kretprobe", 4: "up
 @cache
 def numbered(table: str) -> dict[int, str]:
     """An enumeration of the UAPI by number, from the newest tables."""
-    return knowledge.for_release(knowledge.releases()[-1]).numbered(table)
+    return knowledge.for_release(None).numbered(table)
 
 
 def prog_type(number: int) -> str:
@@ -65,7 +65,7 @@ def link_type(number: int) -> str:
 
 @cache
 def _helper_names() -> frozenset[str]:
-    return frozenset(f"bpf_{name}" for name in knowledge.for_release(knowledge.releases()[-1]).uapi["helpers"])
+    return frozenset(f"bpf_{name}" for name in knowledge.for_release(None).uapi["helpers"])
 
 
 @cache
@@ -92,10 +92,10 @@ def helper(symbol: str) -> str:
 def kfunc(symbol: str) -> tuple[str, str]:
     """A kfunc and the module that it lies in, from its symbol; special builds count as the kfunc itself."""
     name, _, module = symbol.partition(" ")
-    if not knowledge.first_release("kfunc", name):
+    if not names.first_release("kfunc", name):
         for ending in _SPECIAL:
             plain = name.removesuffix(ending)
-            if plain != name and knowledge.first_release("kfunc", plain):
+            if plain != name and names.first_release("kfunc", plain):
                 return plain, module.strip("[]")
     return name, module.strip("[]")
 

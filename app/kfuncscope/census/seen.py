@@ -102,7 +102,7 @@ def system_of(event: str) -> str:
     """The system of a trace event, which the kernel does not tell; ``events`` where no table knows it."""
     if event.startswith(("sys_enter_", "sys_exit_")):
         return "syscalls"
-    fact = knowledge.for_release(knowledge.releases()[-1]).tracepoints.get(event)
+    fact = knowledge.for_release(None).tracepoints.get(event)
     if fact is None:
         fact = next((f for r in knowledge.releases() if (f := knowledge.for_release(r).tracepoints.get(event))), None)
     return fact.system if fact is not None else "events"

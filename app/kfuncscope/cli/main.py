@@ -249,6 +249,7 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument("tree", metavar="LINUX_TREE", help="a kernel source tree, unpacked")
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, if the tree's Makefile does not name it")
+    build.add_argument("--source", default="", help="where the tree comes from, recorded in the tables")
     build.set_defaults(run="knowledge:run_build")
     asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
     asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")
@@ -256,6 +257,10 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     asked.add_argument("--differences", action="store_true", help="list every answer that the tables contradict")
     add_boot_options(asked)
     asked.set_defaults(run="knowledge:run_probe")
+    pack = actions.add_parser("pack", help="put the tables of many levels into histories, as they are shipped")
+    pack.add_argument("levels", nargs="+", metavar="FOLDER", help="the tables of one level, as build made them")
+    pack.add_argument("--out", required=True, help="folder to write to")
+    pack.set_defaults(run="knowledge:run_pack")
     actions.add_parser("list", help="list the releases that have tables").set_defaults(run="knowledge:run_list")
 
     add_census_parser(commands)

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge import names
 from kfuncscope.model.analysis import Analysis, CensusInfo
 from kfuncscope.model.rows import Row, rows
 from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
@@ -94,7 +94,7 @@ def known_since(kind: NeedKind, name: str) -> str | None:
     if table is None:
         return None
     prefix = {"prog_type": "BPF_PROG_TYPE_"}.get(table, "")
-    return knowledge.first_release(table, name if name.startswith(prefix) else prefix + name)
+    return names.first_release(table, name if name.startswith(prefix) else prefix + name)
 
 
 def _program_of(row: Row) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from kfuncscope.errors import InputError, KernelError, all_of
 from kfuncscope.intake import blobs, identity, package
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
+from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
 from kfuncscope.storage.read import Progress, shown
@@ -175,6 +176,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
         kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
     if part.modules:
         kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
+    kernel.tell_version(part.version, part.version_source)
     kernel.inputs += tuple(i for i in part.inputs if i not in kernel.inputs)
     kernel.problems += part.problems
 
@@ -182,6 +184,8 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
 def _finish(kernel: KernelFiles) -> None:
     if kernel.arch is None and kernel.config:
         kernel.arch = arch_of_config(kernel.config)
+    if kernel.config and (heading := identity.release_of_config(kernel.config)):
+        kernel.tell_version(linux_version(heading), "config")
     if kernel.modules:
         kernel.modules_sha256 = _content_key(kernel)
         index = ModuleIndex(kernel.modules_sha256, kernel.modules, kernel.btf, kernel.label)

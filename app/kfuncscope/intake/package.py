@@ -30,7 +30,7 @@ from kfuncscope.storage.cache import Pack, PackWriter, default_cache
 from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
 from kfuncscope.storage.read import READ_WHOLE, Progress, input_of, read_file, shown, too_large
 
-VERSION = 3
+VERSION = 4
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _NO_RELEASE = ""
@@ -186,7 +186,7 @@ def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
     def part(name: str) -> bytes | None:
         return store.read("parts", f"{name}/{release}") if f"{name}/{release}" in pack else None
 
-    return KernelFiles(
+    kernel = KernelFiles(
         label=release or store.input.path.rpartition("/")[2],
         arch=facts.get("arch"),
         release=release or None,
@@ -199,6 +199,9 @@ def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
         kallsyms=Kallsyms(reader, facts["image_sha256"], store.input.path) if reader else None,
         inputs=(store.input,),
     )
+    kernel.tell_version(facts.get("version"), "image")
+    kernel.tell_version(identity.version_of_package(*pack.meta["package"][:2]), "package")
+    return kernel
 
 
 @dataclass(slots=True)
@@ -206,6 +209,7 @@ class _Facts:
     """What was found for one release while the file is streamed."""
 
     arch: str | None = None
+    version: str | None = None
     image_sha256: str | None = None
     config: bytes | None = None
     modules: dict[str, str] = field(default_factory=dict)
@@ -250,7 +254,7 @@ class _Builder:
 
     def _meta(self) -> dict[str, Any]:
         releases = {
-            name: {"arch": f.arch, "image_sha256": f.image_sha256, "modules": f.modules}
+            name: {"arch": f.arch, "version": f.version, "image_sha256": f.image_sha256, "modules": f.modules}
             for name, f in sorted(self._releases.items())
         }
         package = [self._package.name, self._package.version, self._package.arch, self._package.needs]
@@ -327,6 +331,7 @@ class _Builder:
         release = self._known(part.release or identity.release_of_image(image))
         facts = self._releases[release]
         facts.arch = arch or facts.arch
+        facts.version = facts.version or identity.version_of_image(image)
         if (btf := find_btf(image, source)) is not None:
             parts.add(f"btf/{release}", btf)
         if facts.image_sha256 is None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from functools import cached_property, reduce
 from operator import or_
+from typing import NamedTuple
 
 from kfuncscope.arch import arch_named, arch_record, known_arches
 from kfuncscope.btf.blob import Blob
@@ -13,7 +14,7 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
-from kfuncscope.kernel.binary.image_facts import ImageSets, sets_of_kernel
+from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_facts
 from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
@@ -23,11 +24,25 @@ from kfuncscope.kernel.opening import open_vmlinux
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
+from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.knowledge.probed import Probed, for_btf
 from kfuncscope.storage.files import KernelFiles, Problem
 
 WHOLE_KERNEL = 5_000  # functions; the smallest kernel with BTF has some ten thousand
 _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")
+
+
+class MaybeNull(NamedTuple):
+    """Arguments of a tracepoint that may be NULL or an error pointer, from 0 (R-7.7), and by what.
+
+    ``disputed`` are those of which levels that speak for this kernel do not agree; ``modules`` tells whether every
+    argument of a module's tracepoint may be NULL, as it is where the verifier has such a list.
+    """
+
+    arguments: frozenset[int]
+    disputed: frozenset[int]
+    modules: bool
+    source: str
 
 
 class Kernel:
@@ -51,16 +66,29 @@ class Kernel:
         self.modules = Modules(files.modules, self.vmlinux, files.module_search)
         self.release = release or files.release or self._release_from_label() or ""
         self.release_source = "given" if release else "files" if self.release else ""
+        self.linux, self.linux_source = self._linux_version(release)
         if not self.release and self.vmlinux:
             bracket = bracket_release(self.vmlinux, set(self.attach_types) | set(self.map_types.values()))
             if bracket:
                 self.release, self.release_source = bracket[0], f"types (below {bracket[1] or 'any later'})"
-        self.knowledge: Knowledge = for_release(self.release or None)
+                self.linux, self.linux_source = bracket[0], "types"
+        self.knowledge: Knowledge = for_release(self.linux or None)
         self._module_registries: dict[str, Registry] = {}
 
     def _release_from_label(self) -> str | None:
         found = _RELEASE.search(self.label)
         return found[1] if found else None
+
+    def _linux_version(self, given: str | None) -> tuple[str, str]:
+        """The version of Linux that this kernel was made from, and where that is told (R-12.21).
+
+        x.y.z, or only x.y where all that is known is a release that names an ABI.
+        """
+        if given is None and self.files.version:
+            return self.files.version, self.files.version_source
+        told = linux_version(self.release)
+        series = re.match(r"\d+\.\d+", self.release)
+        return (told or series[0], "release") if series else ("", "")
 
     @cached_property
     def symbols(self) -> Symbols | None:
@@ -77,8 +105,8 @@ class Kernel:
 
     @cached_property
     def version(self) -> tuple[int, int]:
-        """Release as (major, minor); (0, 0) when it is not known."""
-        found = re.match(r"(\d+)\.(\d+)", self.release)
+        """Version of Linux as (major, minor); (0, 0) when it is not known."""
+        found = re.match(r"(\d+)\.(\d+)", self.linux)
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     @property
@@ -177,15 +205,19 @@ class Kernel:
         return self.knowledge.borrowed_for is None and bool(self.release)
 
     @cached_property
-    def _from_image(self) -> ImageSets:
+    def _from_image(self) -> ImageFacts:
         """What the kernel's binary holds; nothing where none was given, or it cannot be read."""
         if self.vmlinux is None:
-            return ImageSets([], [])
+            return NOTHING
         try:
-            return sets_of_kernel(self.files, self.vmlinux)
+            return image_facts(self.files, self.vmlinux, self._likely_null_args())
         except InputError as error:
             self.problems.append(Problem(error.source, error.reason, error.offset))
-            return ImageSets([], [])
+            return NOTHING
+
+    def _likely_null_args(self) -> list[str]:
+        tables = (self.knowledge, *self.knowledge.others)
+        return sorted({name for table in tables for name in table.raw_tp_null_args})
 
     def _image_sets(self) -> list[KfuncSet] | None:
         """Kfunc sets of the kernel's binary; None where none was given or it holds none (R-1.17)."""
@@ -204,7 +236,7 @@ class Kernel:
     @cached_property
     def lsm_hooks(self) -> LsmHooks:
         """From which LSM hooks BPF is shut out, and where it may sleep (R-7.12)."""
-        tables = (self.knowledge, self.knowledge.older)
+        tables = (self.knowledge, *self.knowledge.others)
         present = lambda hook: bool(self.functions(PREFIX + hook, "vmlinux"))  # noqa: E731
         return LsmHooks(tables, self._from_image.hooks, present, self.probed)
 
@@ -234,22 +266,38 @@ class Kernel:
         registry = self.module_kfuncs(module) if module else self.kfuncs
         return registry.get(func_id) if registry else None
 
+    def maybe_null(self, tracepoint: str) -> MaybeNull:
+        """Arguments of a tracepoint that tp_btf programs must compare with NULL: the image's own list, else tables."""
+        if self.probed is not None:
+            errors = self.knowledge.raw_tp_null_args.get(tracepoint)
+            seen = frozenset(self.probed.null_arguments.get(tracepoint, ()))
+            told = seen | (errors.is_err if errors else frozenset())
+            return MaybeNull(told, frozenset(), True, "the booted kernel")
+        own = self._from_image.null_args
+        if own is not None:
+            return MaybeNull(own.get(tracepoint, frozenset()), frozenset(), True, "the kernel's image")
+        tables = (self.knowledge, *self.knowledge.others)
+        rows = [table.raw_tp_null_args.get(tracepoint) for table in tables]
+        listed = [args.nullable | args.is_err if args else frozenset() for args in rows]
+        source = f"tables of Linux {self.knowledge.told_by}"
+        every = frozenset.intersection(*listed) if not self.knowledge.beyond else frozenset()
+        return MaybeNull(every, frozenset().union(*listed) - every, self.knowledge.lists_null_args, source)
+
     @cached_property
     def outdated(self) -> bool:
-        """The tables are of an older release: what they do not allow may have been allowed since."""
-        known = re.match(r"(\d+)\.(\d+)", self.knowledge.release)
-        return known is not None and (int(known[1]), int(known[2])) < self.version
+        """The kernel is newer than all tables: what they do not allow may have been allowed since."""
+        return self.knowledge.beyond
 
     @cached_property
     def kfunc_rules(self) -> KfuncRules:
         """Who may call which kfunc."""
-        return KfuncRules(self.knowledge, self.knowledge.older, self._has_function if self.knowledge.older else None)
+        others = self.knowledge.others
+        return KfuncRules(self.knowledge, others, self._has_function if others else None)
 
     @cached_property
-    def older_kfunc_rules(self) -> tuple[KfuncRules, ...]:
-        """The same by the tables of the release before, for a kernel between two that have tables; else none."""
-        older = self.knowledge.older
-        return (KfuncRules(older, built=self._has_function),) if older else ()
+    def other_kfunc_rules(self) -> tuple[KfuncRules, ...]:
+        """The same by the tables of each other level that this kernel may be like; none where it has its own."""
+        return tuple(KfuncRules(other, built=self._has_function) for other in self.knowledge.others)
 
     def _has_function(self, name: str) -> bool | None:
         """Whether a function was built into the kernel; None where this BTF cannot tell by what it lacks."""

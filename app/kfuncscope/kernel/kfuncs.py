@@ -16,7 +16,8 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.binary.btfids import KfuncSet
 from kfuncscope.knowledge.facts import Answer, KfuncFact, is_set
 from kfuncscope.knowledge.kfunc_filters import Caller
-from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
+from kfuncscope.knowledge.knowledge import Knowledge
+from kfuncscope.knowledge.names import last_with
 
 COMMON = "BTF_KFUNC_HOOK_COMMON"
 FMODRET = frozenset({"FMODRET"})  # functions that fmod_ret programs may replace: in a set, but not callable
@@ -127,8 +128,9 @@ class Registry:
         fact = self.knowledge.kfuncs.get(name)
         if fact is not None or self.exact:
             return fact
-        tables = (for_release(release) for release in reversed(releases()))
-        return next((t.kfuncs[name] for t in tables if name in t.kfuncs), None)
+        near = next((other.kfuncs[name] for other in self.knowledge.others if name in other.kfuncs), None)
+        known = None if near is not None else last_with(name)
+        return known.kfuncs[name] if known is not None else near
 
     def _add(self, name: str, found: _Found, source: str, tagged: bool) -> None:
         fact = self._fact(name)
@@ -152,22 +154,25 @@ class Registry:
 class KfuncRules:
     """Who may call which kfunc in one release: hooks and filters (R-4.1, R-4.3, R-11.1).
 
-    For a kernel between two releases with tables, ``built`` tells whether it has a function: True, False, or None where
-    that is not known. A filter that it lacks is none of its own, and those of ``older`` that it has still are.
+    For a kernel between two levels with tables, ``built`` tells whether it has a function: True, False, or None where
+    that is not known. A filter that it lacks is not applied, and those of ``others`` that it has are.
     """
 
     def __init__(
-        self, knowledge: Knowledge, older: Knowledge | None = None, built: Callable[[str], bool | None] | None = None
+        self,
+        knowledge: Knowledge,
+        others: tuple[Knowledge, ...] = (),
+        built: Callable[[str], bool | None] | None = None,
     ) -> None:
         self.knowledge = knowledge
         self.built = built
         self.filters = dict(knowledge.kfunc_filters)
         self._hook_filters: dict[str, set[str]] = {}
         self._add(knowledge, lambda name: built is None or built(name) is not False)
-        if older is not None and built is not None:
-            gone = {name for name in older.kfunc_filters if name not in self.filters and built(name)}
-            self._add(older, gone.__contains__)
-            self.filters.update({name: older.kfunc_filters[name] for name in gone})
+        for other in others if built is not None else ():
+            more = {name for name in other.kfunc_filters if name not in self.filters and built and built(name)}
+            self._add(other, more.__contains__)
+            self.filters.update({name: other.kfunc_filters[name] for name in more})
 
     def _add(self, knowledge: Knowledge, wanted: Callable[[str], bool]) -> None:
         for fact in knowledge.kfuncs.values():
@@ -176,7 +181,7 @@ class KfuncRules:
                     self._hook_filters.setdefault(hook, set()).update(filter(wanted, reg.filters))
 
     def disputes(self, newer: KfuncRules, kfunc: Kfunc, caller: Caller) -> bool:
-        """Whether this older release lets the caller reach a kfunc that ``newer`` denies it, so that nobody knows.
+        """Whether this level lets the caller reach a kfunc that another, ``newer``, denies it, so that nobody knows.
 
         No dispute: what the kernel's own code registers for other programs, and new filters that the kernel has.
         """

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What is known about kernel releases beyond their BTF: registrations, flags, helper lists, hooks, JITs.
+"""What is known about kernels beyond their BTF: registrations, flags, helper lists, hooks, JITs, level by level.
 
-Every table is read when it is first asked for. ``for_release`` finds the tables for a release string, or borrows the
-next newer release's (R-11, last table); ``Knowledge.borrowed_for`` says so.
+Every table is read when it is first asked for. ``for_release`` finds the level of a release. Where no table is of that
+very level, ``Knowledge`` is that of a neighbour, and ``others`` are those whose word is needed too: a fact is certain
+only where all agree (R-12.22).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from kfuncscope.arch import arch_named, arch_record
 from kfuncscope.errors import KnowledgeError
-from kfuncscope.knowledge import tables
-from kfuncscope.knowledge.common import common_table
 from kfuncscope.knowledge.facts import (
     ArchCaps,
     HelperAllow,
@@ -32,28 +31,49 @@ from kfuncscope.knowledge.facts import (
 )
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.kfunc_filters import KfuncFilter, filters_from
+from kfuncscope.knowledge.levels import neighbours
 from kfuncscope.knowledge.rows import Tracepoints, helper_allow, helper_fact, kfunc_fact, struct_ops_fact
+from kfuncscope.knowledge.shapes import POOL
+from kfuncscope.knowledge.sources import Source, sources
 from kfuncscope.resources import resource
 
 
 class Knowledge:
-    """The tables of one release. Mappings are read lazily, one table each, and kept.
+    """The tables of one level, ``release``. Mappings are read lazily, one table each, and kept.
 
-    ``older``: for a release between two that have tables, those of the older one; where both agree, the release in
-    between most likely does.
+    ``borrowed_for`` is the release that a level was asked for which has no tables of its own, else None; ``others``
+    are then the levels that it may as well be like. ``beyond`` tells that it is newer than every level with tables.
     """
 
     def __init__(
-        self, release: str, folder: Path, borrowed_for: str | None = None, older: Knowledge | None = None
+        self,
+        release: str,
+        source: Source,
+        borrowed_for: str | None = None,
+        others: tuple[Knowledge, ...] = (),
+        beyond: bool = False,
     ) -> None:
         self.release = release
         self.borrowed_for = borrowed_for
-        self.older = older
-        self._folder = folder
+        self.others = others
+        self.beyond = beyond
+        self._source = source
         self._caps: dict[str, ArchCaps] = {}
 
+    @property
+    def told_by(self) -> str:
+        """The levels whose tables speak, in words."""
+        return " and ".join((self.release, *(other.release for other in self.others)))
+
+    def agreed(self, what: Callable[[Knowledge], object]) -> bool:
+        """Whether all levels that speak for this kernel say the same, and there is more than a guess."""
+        if self.borrowed_for is None:
+            return True
+        told = what(self)
+        return bool(self.others) and all(what(other) == told for other in self.others)
+
     def _read(self, table: str) -> dict[str, Any]:
-        return tables.read(self._folder, table)
+        return self._source.read(table)
 
     @cached_property
     def _kfunc_table(self) -> dict[str, Any]:
@@ -83,22 +103,8 @@ class Knowledge:
 
     @cached_property
     def kfunc_hooks(self) -> Mapping[str, str]:
-        """Program type → the hook whose sets it may call; UNSPEC → COMMON serves every type (R-4.1).
-
-        Borrowed for an older release: without those that it is known not to have yet.
-        """
-        came = common_table("since")["kfunc_hooks"]
-        return {name: hook for name, hook in self._kfunc_table["hooks"].items() if not self._before(came.get(name))}
-
-    def _before(self, release: str | None) -> bool:
-        """Whether the release that these tables are borrowed for came before this one."""
-        wanted = tables.series(self.borrowed_for) if self.borrowed_for else None
-        return bool(release and wanted and wanted < (tables.series(release) or (0, 0)))
-
-    def for_helper(self, helper: str, prog_type: str) -> Knowledge:
-        """These tables, or the older release's where a helper is known to have changed for a program type since."""
-        came = common_table("since")["helpers"].get(helper, {}).get(prog_type)
-        return self.older if self.older is not None and self._before(came) else self
+        """Program type → the hook whose sets it may call; UNSPEC → COMMON serves every type (R-4.1)."""
+        return dict(self._kfunc_table["hooks"])
 
     @cached_property
     def flag_bits(self) -> Mapping[str, int]:
@@ -125,9 +131,11 @@ class Knowledge:
         return self._read("helpers")
 
     @cached_property
-    def _helper_ways(self) -> list[HelperAllow]:
+    def _helper_ways(self) -> Mapping[Any, HelperAllow]:
+        """How a helper is given, by its number in the table of one level or by its key in a history's pool."""
         table = self._helper_table
-        return [helper_allow(rows, table["protos"]) for rows in table["ways"]]
+        ways = table[POOL] if POOL in table else dict(enumerate(table["ways"]))
+        return {key: helper_allow(rows, table["protos"]) for key, rows in ways.items()}
 
     @cached_property
     def helpers(self) -> Mapping[str, HelperFact]:
@@ -169,9 +177,18 @@ class Knowledge:
 
     @cached_property
     def raw_tp_null_args(self) -> Mapping[str, NullArgs]:
-        """Tracepoint → arguments that tp_btf programs must check for NULL (R-7.7); empty before 6.12."""
-        rows = self._read("raw_tp_null")["events"]
+        """Tracepoint → arguments that tp_btf programs must check for NULL (R-7.7); empty where no level lists any."""
+        rows = self._raw_tp_null["events"]
         return {name: NullArgs(frozenset(null), frozenset(err)) for name, (null, err) in rows.items()}
+
+    @cached_property
+    def _raw_tp_null(self) -> dict[str, Any]:
+        return self._read("raw_tp_null")
+
+    @property
+    def lists_null_args(self) -> bool:
+        """Whether this level's verifier has such a list; then every argument of a module's tracepoint may be NULL."""
+        return bool(self._raw_tp_null["known"])
 
     @cached_property
     def struct_ops(self) -> Mapping[str, StructOpsFact]:
@@ -252,7 +269,7 @@ class Knowledge:
 
     @cached_property
     def _syscalls(self) -> dict[str, list[str]]:
-        if not tables.exists(self._folder, "syscalls"):
+        if not self._source.has("syscalls"):
             return {}
         return dict(self._read("syscalls")["archs"])
 
@@ -268,7 +285,7 @@ class Knowledge:
     def _notrace(self) -> dict[str, list[str]]:
         """Function → source files that define it in a way that ftrace cannot patch."""
         found: dict[str, list[str]] = {}
-        if tables.exists(self._folder, "notrace"):
+        if self._source.has("notrace"):
             for path, names in self._read("notrace")["files"].items():
                 for name in names:
                     found.setdefault(name, []).append(path)
@@ -307,60 +324,30 @@ def _in_tables(arch: str) -> str:
 
 
 def releases(extra: Path | None = None) -> tuple[str, ...]:
-    """Releases that have tables, oldest first."""
-    return tuple(tables.release_folders(extra))
+    """Levels that have tables, oldest first."""
+    return tuple(sources(extra))
 
 
 def for_release(release: str | None, extra: Path | None = None) -> Knowledge:
-    """The tables for a release string as ``uname -r`` gives it; a table under that very name comes first.
+    """The tables for a release: those of its own level, else of a neighbour with the others beside it (R-12.22).
 
-    No table for the series: the next newer release's, else the newest; None: the newest. Kept for the process.
+    A table under the release's very name comes first. None, and what is not a release: the newest level. Kept for the
+    process.
     """
     return _for_release(release, extra)
 
 
 @cache
 def _for_release(release: str | None, extra: Path | None) -> Knowledge:
-    folders = tables.release_folders(extra)
-    if not folders:
+    found = sources(extra)
+    if not found:
         raise KnowledgeError(str(resource("knowledge")), "no knowledge tables found")
-    names = list(folders)
-    wanted = tables.series(release) if release else None
-    if release is None or wanted is None:
-        return Knowledge(names[-1], folders[names[-1]], release)
-    exact = [name for name in names if release == name or release.startswith((f"{name}+", f"{name}-"))]
-    same = [name for name in names if tables.series(name) == wanted]
-    if exact or same:
-        name = max(exact, key=len) if exact else same[0]
-        return Knowledge(name, folders[name])
-    newer = [name for name in names if (tables.series(name) or (0, 0)) > wanted]
-    if not newer:
-        return Knowledge(names[-1], folders[names[-1]], release)
-    before = names[: names.index(newer[0])]
-    older = Knowledge(before[-1], folders[before[-1]], release) if before else None
-    return Knowledge(newer[0], folders[newer[0]], release, older)
-
-
-def renames() -> Mapping[str, str]:
-    """Old kfunc name → the name that took its place (R-4.8)."""
-    return dict(common_table("kfunc_renames")["renames"])
-
-
-def first_release(kind: str, name: str) -> str | None:
-    """First mainline release; kinds: kfunc, helper, prog_type, map_type, attach_type, link_type."""
-    found = common_table("first_release").get(kind, {}).get(name)
-    return found if isinstance(found, str) else None
-
-
-def module_of_prefix(prefix: str) -> tuple[str, str] | None:
-    """(config option, module) of the functions whose names begin with this word; None where no table tells."""
-    found = common_table("module_functions")["prefixes"].get(prefix)
-    return (found[0], found[1]) if found else None
-
-
-def presence(name: str) -> tuple[str, ...]:
-    """Debian amd64 releases whose kernel image registers the kfunc (modules not included)."""
-    return tuple(common_table("kfunc_presence")["kfuncs"].get(name, ()))
+    names = list(found)
+    if release is None:
+        return Knowledge(names[-1], found[names[-1]])
+    near = neighbours(release, names)
+    others = tuple(Knowledge(name, found[name]) for name in near.others)
+    return Knowledge(near.level, found[near.level], None if near.exact else release, others, near.beyond)
 
 
 def _c_number(text: str, otherwise: int) -> int:

@@ -15,6 +15,7 @@ from kfuncscope.knowledge.facts import (
     StructOpsFact,
     TracepointFact,
 )
+from kfuncscope.knowledge.shapes import POOL
 
 
 class Tracepoints(Mapping[str, TracepointFact]):
@@ -22,16 +23,18 @@ class Tracepoints(Mapping[str, TracepointFact]):
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self._events: Mapping[str, Any] = table["events"]
-        self._classes: list[Any] = table["classes"]
-        self._files: list[str] = table["files"]
+        # The table of one level counts classes and files; in a history a class is ``[key in the pool]``.
+        self._classes: Any = table[POOL] if POOL in table else table["classes"]
+        self._files: list[str] = table.get("files", [])
 
     def __getitem__(self, name: str) -> TracepointFact:
         system, cls, file, proto = self._events[name]
+        place = file if isinstance(file, str) else self._files[file]
         if isinstance(cls, str):  # a bare tracepoint, or a class of another file
-            return TracepointFact(name, system, cls, tuple(proto or ()), (), bool(cls), self._files[file])
-        class_name, class_proto, fields = self._classes[cls]
+            return TracepointFact(name, system, cls, tuple(proto or ()), (), bool(cls), place)
+        class_name, class_proto, fields = self._classes[cls if isinstance(cls, int) else cls[0]]
         args = tuple(class_proto if proto == 0 else proto)
-        return TracepointFact(name, system, class_name, args, tuple(fields), True, self._files[file])
+        return TracepointFact(name, system, class_name, args, tuple(fields), True, place)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._events)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Where knowledge tables are kept and how one is read: JSON, plain or xz, a folder for each kernel release.
+"""Where knowledge tables are kept and how one is read: JSON, plain or xz.
 
-Tables come from ``resources/knowledge``, from the user's own folder (``$XDG_DATA_HOME/kfuncscope/knowledge``) and from
-a folder that is named; a release found in several places is taken from the last of these.
+A folder of tables holds histories of many levels (``kfuncs.json`` …), or a folder for each level, named after it, as
+``kfuncscope knowledge build`` makes them. Tables come from ``resources/knowledge``, from the user's own folder
+(``$XDG_DATA_HOME/kfuncscope/knowledge``) and from a folder that is named; of a level found in several places the last
+of these counts.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,6 @@ from kfuncscope.errors import KnowledgeError
 from kfuncscope.resources import resource, user_folder
 
 _MAX_TABLE = 64 << 20
-_RELEASE = re.compile(r"^(\d+)\.(\d+)(?:\.(\d+))?")
-
-
-def series(release: str) -> tuple[int, int] | None:
-    """``(6, 12)`` of ``6.12.107+deb13-amd64``; None where the text does not begin with a release."""
-    match = _RELEASE.match(release)
-    return (int(match[1]), int(match[2])) if match else None
 
 
 def user_tables() -> Path:
@@ -37,16 +31,6 @@ def roots(extra: Path | None = None) -> tuple[Path, ...]:
     if extra is not None:
         found.append(extra)
     return tuple(root for root in found if root.is_dir())
-
-
-def release_folders(extra: Path | None = None) -> dict[str, Path]:
-    """Release (the folder's name) → folder, in order of release. A folder without a kfunc table is not one."""
-    found: dict[str, Path] = {}
-    for root in roots(extra):
-        for folder in root.iterdir():
-            if series(folder.name) and exists(folder, "kfuncs"):
-                found[folder.name] = folder
-    return dict(sorted(found.items(), key=lambda item: (series(item[0]) or (0, 0), item[0])))
 
 
 def exists(folder: Path, table: str) -> bool:
@@ -63,6 +47,11 @@ class Table(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         raise KnowledgeError(str(self.path), f"has no {key!r}: made by another version; build it again")
+
+
+def damaged(table: Table, reason: str) -> KnowledgeError:
+    """The error of a table that reads as JSON and is not what it should be."""
+    return KnowledgeError(str(table.path), f"{reason}: made by another version, build it again")
 
 
 def read(folder: Path, table: str) -> Table:

@@ -33,6 +33,8 @@ class Fact(StrEnum):
     OTHER_POINTERS = "other_pointers"
     CONST_VOID_POINTERS = "const_void_pointers"
     UNION_ARGS = "union_args"
+    XDP_FRAGS = "xdp_frags"
+    SLEEPABLE_UPROBES = "sleepable_uprobes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def _helpers(probed: Probed, kernel: Kernel) -> Iterator[Difference]:
         for number, name in sorted(kernel.helpers.items()):
             if not number or name in BY_HOOK:
                 continue
-            told = helper_allowed(kernel.knowledge.for_helper(name, caller.prog_type), name, caller).allowed
+            told = helper_allowed(kernel.knowledge, name, caller).allowed
             if told != "unknown" and (told == "yes") != (name in seen):
                 yield Difference("helper", label, name, told, "yes" if name in seen else "no")
 

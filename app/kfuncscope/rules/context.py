@@ -12,6 +12,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
+from kfuncscope.knowledge import names
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.rules.core.compat import types_are_compat
 from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
@@ -212,11 +213,10 @@ class Context:
         """Value of a ``.kconfig`` extern as a number (R-2.13); None where it is unknown or absent."""
         name, kernel = extern.name, self.kernel
         if name == "LINUX_KERNEL_VERSION":
-            parts = [
-                int(p) if p.isdecimal() else 0 for p in kernel.release.replace("-", ".").replace("+", ".").split(".")
-            ]
-            major, minor, patch = [*parts, 0, 0, 0][:3]
-            return (major << 16) + (minor << 8) + min(patch, 255) if major else None
+            parts = [int(part) for part in kernel.linux.split(".")] if kernel.linux else []
+            if len(parts) != 3:
+                return None  # only the series is known (R-12.21)
+            return (parts[0] << 16) + (parts[1] << 8) + min(parts[2], 255)
         if name == "LINUX_HAS_BPF_COOKIE":
             known = since(Fact.BPF_COOKIE, kernel.version)
             return None if known is None else int(known)
@@ -324,8 +324,4 @@ def _relocated(matcher: Matcher, function: Function) -> dict[int, Reloc]:
 
 def known_name(name: str) -> bool:
     """Whether any table of any release knows this kfunc: then its absence means that it is gone."""
-    from kfuncscope.knowledge import knowledge
-
-    if knowledge.first_release("kfunc", name) or name in knowledge.renames():
-        return True
-    return any(name in knowledge.for_release(r).kfuncs for r in knowledge.releases())
+    return bool(names.first_release("kfunc", name)) or name in names.renames() or names.last_with(name) is not None

@@ -27,11 +27,16 @@ class Problem:
     offset: int | None = None
 
 
+_TOLD = ("image", "package", "config", "")  # sources of a kernel's version, the best first
+
+
 @dataclass(slots=True)
 class KernelFiles:
     """The parts of one kernel build, still as bytes.
 
     ``arch`` is the kernel community's word (x86_64, arm64, ...) where a package or path tells it, else None.
+    ``release`` is what ``uname -r`` says, ``version`` the version of Linux (x.y.z) that it was made from, with where
+    that is told: ``image``, ``package`` or ``config``; the release may name an ABI only (R-12.21).
     ``modules`` maps a module name to a function that reads its ``.BTF`` (and ``.BTF.base``, ``.BTF_ids``) sections.
     ``modules_sha256`` tells by their content whether all of them are the same as at another time; None where unknown.
     ``symbols`` is text as in kallsyms or System.map, or lines of "type name", where a file with it was given.
@@ -56,6 +61,8 @@ class KernelFiles:
     kallsyms: Callable[[], bytes] | None = None
     inputs: tuple[Input, ...] = ()
     problems: tuple[Problem, ...] = ()
+    version: str | None = None
+    version_source: str = ""
     digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def part_digest(self, part: str) -> str:
@@ -70,6 +77,11 @@ class KernelFiles:
         if known is None or known[0] is not data:
             known = self.digests[part] = data, hashlib.sha256(data).hexdigest()
         return known[1]
+
+    def tell_version(self, version: str | None, source: str) -> None:
+        """Take a version from a source unless a better one has told it."""
+        if version and _TOLD.index(source) < _TOLD.index(self.version_source):
+            self.version, self.version_source = version, source
 
 
 class ModuleSearch(Protocol):

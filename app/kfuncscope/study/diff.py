@@ -10,7 +10,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import declare, prototype, type_text
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge import names
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.changes.evidence import tracepoint_text
 
@@ -164,7 +164,7 @@ def differences(old: Kernel, new: Kernel, kinds: tuple[str, ...] = QUICK) -> Ite
 def _note(kind: str, name: str, new: Kernel) -> str:
     if kind != "kfunc":
         return ""
-    successor = knowledge.renames().get(name, "")
+    successor = names.renames().get(name, "")
     parts = [f"now {successor}"] if successor else []
     if new.functions(name):
         parts.append("still a function, but no longer registered")

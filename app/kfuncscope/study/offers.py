@@ -14,6 +14,7 @@ from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc, told_by
 from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge import names as names_known
 from kfuncscope.knowledge.flags import flag_names
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import NeedKind
@@ -59,7 +60,7 @@ def _kfuncs_of(kernel: Kernel) -> Iterator[Kfunc]:
 def _kfunc_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
     ordered = sorted(kernels, key=lambda k: (release_key(k.release), k.arch))
     here: list[dict[str, Kfunc]] = [{f.name: f for f in _kfuncs_of(k)} for k in ordered]
-    known = [knowledge.for_release(r) for r in knowledge.releases()]
+    known = [knowledge.for_release(level) for level in names_known.landmarks()]
     names = set().union(*here) if here else set()
     for name in sorted(names | {n for k in known for n in k.kfuncs}):
         life = _Life(_known_releases(name, known))
@@ -74,15 +75,13 @@ def _kfunc_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
 
 
 def _known_releases(name: str, known: Iterable[knowledge.Knowledge]) -> list[Seen]:
-    """What the knowledge tables say: mainline sources, and Debian kernels between them."""
+    """What the knowledge tables say of each level."""
     made = []
     for tables in known:
         fact = tables.kfuncs.get(name)
         state = State.PRESENT if fact is not None else State.ABSENT
         flags = _flags(fact.flags, tables) if fact is not None else ()
         made.append(Seen(tables.release, tables.release, state, fact.proto if fact is not None else "", flags))
-    have = {s.release for s in made}
-    made += [Seen(r, r, State.PRESENT) for r in knowledge.presence(name) if r not in have]
     return made
 
 
@@ -105,7 +104,7 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
     types = newest.prog_types if newest is not None else facts.prog_types if facts is not None else None
     types_from = life.types_from if newest is not None else f"knowledge of {knowledge.for_release(None).release}"
     latest = next((s for s in reversed(life.seen) if s.state is State.PRESENT), None)
-    replaced = knowledge.renames().get(name, "")
+    replaced = names_known.renames().get(name, "")
     return OfferRow(
         NeedKind.KFUNC,
         name,
@@ -115,10 +114,10 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
         types_from=types_from if types else "",
         module=newest.module if newest is not None else "",
         prototype=latest.prototype if latest is not None else "",
-        first_release=knowledge.first_release("kfunc", name) or "",
+        first_release=names_known.first_release("kfunc", name) or "",
         seen=tuple(life.seen),
         replaced_by=replaced,
-        stability=stability(tuple(life.seen), knowledge.first_release("kfunc", name) or "", replaced),
+        stability=stability(tuple(life.seen), names_known.first_release("kfunc", name) or "", replaced),
     )
 
 
@@ -162,7 +161,7 @@ def _helper_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
             NeedKind.HELPER,
             f"bpf_{short}",
             prog_types=tuple(sorted(fact.prog_types)) if fact is not None else (),
-            first_release=knowledge.first_release("helper", f"bpf_{short}") or "",
+            first_release=names_known.first_release("helper", f"bpf_{short}") or "",
             seen=_presence(ordered, [short in names for names in here]),
             stability="a helper: its number and meaning are part of the kernel's stable interface",
         )

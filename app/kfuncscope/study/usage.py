@@ -40,13 +40,13 @@ class Use:
 
 def helper_names() -> dict[int, str]:
     """Helper number → name without ``bpf_``, from the newest kernel's enumeration."""
-    newest = knowledge.for_release(knowledge.releases()[-1])
+    newest = knowledge.for_release(None)
     return dict(enumerate(newest.uapi["helpers"]))
 
 
 def map_type_names() -> dict[str, str]:
     """Map type number as text → its name, from the newest kernel's enumeration."""
-    newest = knowledge.for_release(knowledge.releases()[-1])
+    newest = knowledge.for_release(None)
     return {str(number): name for number, name in newest.numbered("bpf_map_type").items()}
 
 

@@ -17,8 +17,17 @@ def run_build(arguments: argparse.Namespace) -> int:
     from kfuncscope.knowledge.build.build import build
 
     out = Path(arguments.out) if arguments.out else user_tables()
-    report = build(Path(arguments.tree), out, arguments.release)
+    report = build(Path(arguments.tree), out, arguments.release, arguments.source)
     print(clean_lines(str(report)))
+    return 0
+
+
+def run_pack(arguments: argparse.Namespace) -> int:
+    """Merge the tables of levels into one history for each table."""
+    from kfuncscope.knowledge.build.pack import pack
+
+    for line in pack([Path(folder) for folder in arguments.levels], Path(arguments.out)):
+        print(clean(line))
     return 0
 
 

@@ -1,52 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The id sets of a kernel's files: read from its image once, and kept in the cache."""
+"""What a kernel's image tells: read from it once, and kept in the cache."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, sets_in_image
 from kfuncscope.kernel.binary.hooksets import HookSets, hook_sets
+from kfuncscope.kernel.binary.null_args import NullMasks, null_args
 from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
 
-VERSION = 2
+VERSION = 3
 """Part of the cache key; raised whenever the readers or the stored form change."""
 
 
-class ImageSets(NamedTuple):
-    """Sets of kfuncs, with what the code tells about program types, and sets of LSM hooks."""
+class ImageFacts(NamedTuple):
+    """Sets of kfuncs, with what the code tells about program types; sets of LSM hooks; and the list of tracepoint
+    arguments that may be NULL, None where the image has none."""
 
     kfuncs: list[KfuncSet]
     hooks: HookSets
+    null_args: NullMasks | None
 
 
-def sets_of_kernel(files: KernelFiles, blob: Blob) -> ImageSets:
-    """The sets in the kernel's image; none where no image was given.
+NOTHING = ImageFacts([], [], None)
+
+
+def image_facts(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> ImageFacts:
+    """What the kernel's image tells; nothing where no image was given. ``likely``: see ``null_args``.
 
     Raises InputError when the image cannot be read, KernelError when ``blob`` is not its BTF.
     """
     if files.image is None:
-        return ImageSets([], [])
+        return NOTHING
     key = ""
     if files.image_sha256:
         key = f"id-sets:{VERSION}:{files.image_sha256}:{hashlib.sha256(blob.data).hexdigest()}"
         kept = default_cache().get(key)
-        if kept is not None and (sets := _unpacked(kept)) is not None:
-            return sets
+        if kept is not None and (facts := _unpacked(kept)) is not None:
+            return facts
     image = files.image()
     if not _holds(image, blob.data):
         raise KernelError(files.label, "id sets are not read from the image, because its BTF differs")
     kfuncs = registered(image, blob, sets_in_image(image, blob, blob.tags("bpf_kfunc")))
-    sets = ImageSets(kfuncs, hook_sets(image, blob))
+    facts = ImageFacts(kfuncs, hook_sets(image, blob), null_args(image, blob, likely))
     if key:
-        default_cache().put(key, _packed(sets))
-    return sets
+        default_cache().put(key, _packed(facts))
+    return facts
 
 
 def _holds(image: bytes, btf: bytes) -> bool:
@@ -60,21 +67,23 @@ def _holds(image: bytes, btf: bytes) -> bool:
     return False
 
 
-def _packed(sets: ImageSets) -> bytes:
+def _packed(facts: ImageFacts) -> bytes:
     rows = []
-    for s in sets.kfuncs:
+    for s in facts.kfuncs:
         types = None if s.prog_types is None else sorted(s.prog_types)
         rows.append([s.offset, s.flags, list(s.members.items()), s.name, types, s.filter, s.types_source])
-    return json.dumps([rows, [sorted(names) for names in sets.hooks]], separators=(",", ":")).encode()
+    null = None if facts.null_args is None else {name: sorted(args) for name, args in facts.null_args.items()}
+    return json.dumps([rows, [sorted(names) for names in facts.hooks], null], separators=(",", ":")).encode()
 
 
-def _unpacked(kept: bytes) -> ImageSets | None:
+def _unpacked(kept: bytes) -> ImageFacts | None:
     try:
-        rows, hooks = json.loads(kept)
+        rows, hooks, null = json.loads(kept)
         kfuncs = [
             KfuncSet(offset, flags, dict(members), name, None if types is None else frozenset(types), filtered, source)
             for offset, flags, members, name, types, filtered, source in rows
         ]
-        return ImageSets(kfuncs, [frozenset(names) for names in hooks])
-    except (ValueError, TypeError):
+        masks = None if null is None else {name: frozenset(args) for name, args in null.items()}
+        return ImageFacts(kfuncs, [frozenset(names) for names in hooks], masks)
+    except (ValueError, TypeError, AttributeError):
         return None

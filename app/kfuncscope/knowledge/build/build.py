@@ -24,9 +24,10 @@ from kfuncscope.knowledge.build.tracepoints import tracepoint_table
 from kfuncscope.knowledge.build.tree import Tree
 from kfuncscope.knowledge.build.uapi import sec_defs, uapi_table
 from kfuncscope.knowledge.build.verifier_lists import deny_table, raw_tp_null_table
+from kfuncscope.knowledge.levels import level_key
 
-_COMPRESSED = frozenset({"notrace", "tracepoints"})
-_COUNTED = {
+COMPRESSED = frozenset({"notrace", "tracepoints"})
+COUNTED = {
     "kfuncs": "protos", "filters": "filters", "helpers": "helpers", "struct_ops": "types", "tracepoints": "events",
     "lsm": "hooks", "raw_tp_null": "events", "deny": "noreturn", "arch": "archs", "uapi": "helpers", "sec_defs": "rows",
     "syscalls": "archs", "notrace": "files",
@@ -89,13 +90,13 @@ def _make(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
 def build(tree: Path, out: Path, release: str | None = None, source: str = "") -> BuildReport:
     """Read the source tree and write ``out/<release>/*.json``.
 
-    ``release`` names the folder (default: ``major.minor`` of the tree's Makefile); ``source`` is said in each table
+    ``release`` names the folder (default: the version, x.y.z, of the tree's Makefile); ``source`` is said in each table
     as its origin (default: the tree's version). Raises KnowledgeError where the tree is not a kernel source.
     """
     kernel = Tree(tree)
-    name = release or ".".join(kernel.version.split(".")[:2])
-    if tables.series(name) is None or "/" in name:
-        raise KnowledgeError(str(tree), f"{name!r} is not a release name")
+    name = release or kernel.version
+    if level_key(name) is None or "/" in name:
+        raise KnowledgeError(str(tree), f"{name!r} is not the name of a release")
     folder = out / name
     provenance = {"source": source or f"Linux {kernel.version}", "made": "kfuncscope knowledge build"}
     counts, problems = [], []
@@ -106,9 +107,9 @@ def build(tree: Path, out: Path, release: str | None = None, source: str = "") -
             for row in content.get("filters", ())
             if not row["understood"]
         ]
-        counts.append((table, len(content[_COUNTED[table]])))
+        counts.append((table, len(content[COUNTED[table]])))
         try:
-            tables.write(folder, table, {"provenance": provenance, **content}, compress=table in _COMPRESSED)
+            tables.write(folder, table, {"provenance": provenance, **content}, compress=table in COMPRESSED)
         except OSError as error:
             raise KnowledgeError(str(folder), f"cannot be written: {error}") from None
     if not dict(counts)["kfuncs"] and not dict(counts)["helpers"]:

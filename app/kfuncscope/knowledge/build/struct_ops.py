@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfuncscope.knowledge.build.cparse import NotUnderstoodError
-from kfuncscope.knowledge.build.ctext import calls, fields, gates_at, initializer, match_bracket, options, split_args, squeeze
+from kfuncscope.knowledge.build.ctext import (
+    calls,
+    fields,
+    gates_at,
+    initializer,
+    match_bracket,
+    options,
+    split_args,
+    squeeze,
+)
 from kfuncscope.knowledge.build.decide import Runner
 from kfuncscope.knowledge.build.gates import Gates
 from kfuncscope.knowledge.build.helper_protos import HelperLists, ProgramWorld, verifier_ops

@@ -8,7 +8,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import declare, prototype, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge import knowledge
+from kfuncscope.knowledge import names
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.verdict import Evidence, NeedKind, Remedy, Site
 from kfuncscope.rules.checks.hook import btf_name, find_hook, traced_function
@@ -57,7 +57,7 @@ def kfunc_evidence(old: Kernel, new: Kernel, name: str) -> Evidence:
 
 def kfunc_remedy(new: Kernel, name: str, weak: bool) -> Remedy | None:
     """The known successor, or a guard; as C that can be copied."""
-    successor = knowledge.renames().get(name, "")
+    successor = names.renames().get(name, "")
     if not successor and name.endswith("_impl") and new.functions(name.removesuffix("_impl")):
         successor = name.removesuffix("_impl")
     declaration = kfunc_declaration(new, successor) if successor else ""

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kfuncscope.bpf.object import Program
+from kfuncscope.bpf.object import Function, Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.facts import HelperAnswer
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.knowledge.versions import first_with_instruction
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import NeedKind
+from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.sleep import awake
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.problem import Message, Problem, say
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 # Instructions that not every JIT knows, and the capability that tells (R-5).
 JIT_CAPS = {
@@ -24,14 +24,21 @@ JIT_CAPS = {
 }  # fmt: skip
 
 
+NOT_KNOWN = "; for {kernel} this is not known"  # ends what levels with tables tell differently (R-12.22)
+
+
 class _Fault(NamedTuple):
-    """Why a helper cannot be called; ``awake`` only where the program cannot sleep."""
+    """Why a helper cannot be called; ``awake`` only where the program cannot sleep.
+
+    ``disputed``: levels that speak for this kernel do not agree, so that nobody knows (R-12.22).
+    """
 
     cls: Failure
     rule: str
     said: Message
     name: str
     awake: bool = False
+    disputed: bool = False
 
 
 def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller]) -> list[Problem]:
@@ -47,8 +54,16 @@ def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller])
             if fault.awake and (function.section, function.start) not in inside:
                 continue
             place = (function, index)
-            found.append(Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.said, place=place))
+            found.append(_problem(fault, place))
     return found
+
+
+def _problem(fault: _Fault, place: tuple[Function, int]) -> Problem:
+    if not fault.disputed:
+        return Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.said, place=place)
+    rules = (fault.rule, "R-12.22")
+    return Problem(NeedKind.HELPER, fault.name, Failure.NONE, rules, fault.said, Stage.NOTE,
+                   confidence=Confidence.LOW, certain=False, place=place)  # fmt: skip
 
 
 def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | None:
@@ -77,13 +92,24 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         if refused is not None:
             said = say("{name}: {reason}", name=full, reason=refused.reason)
         return _Fault(cls, refused.rule if refused else "R-6.2", said, full)
-    if not answers or given or seen:
+    if not answers or seen:
         return None
+    against = [tables.release for tables in kernel.knowledge.others if _given(tables, name, callers) is not bool(given)]
+    if given:
+        if not against or seen:
+            return None
+        text = "{name} is given in Linux {level}, not in {others}" + NOT_KNOWN
+        said = say(text, name=full, level=kernel.knowledge.release, others=" and ".join(against))
+        return _Fault(cls, given[0].rule, said, full, disputed=True)
     answer = next((a for a in answers if a.allowed == "unknown"), answers[0])
-    older = _answers(kernel.knowledge.older, name, callers) if kernel.knowledge.older else []
-    if answer.allowed == "unknown" or kernel.outdated or any(a.allowed == "yes" for a in older):
+    if answer.allowed == "unknown":
         return None  # as nearly every helper of every program is allowed, doubt is no reason to call one broken
-    return _Fault(cls, answer.rule, say("{name}: {reason}", name=full, reason=answer.reason), full)
+    said = say("{name}: {reason}", name=full, reason=answer.reason)
+    if against or kernel.outdated:
+        text = "{name}: {reason} in Linux {level}" + (", not in {others}" if against else "") + NOT_KNOWN
+        said = say(text, name=full, reason=answer.reason, level=kernel.knowledge.release, others=" and ".join(against))
+        return _Fault(cls, answer.rule, said, full, disputed=True)
+    return _Fault(cls, answer.rule, said, full)
 
 
 def _seen(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool | None:
@@ -95,7 +121,12 @@ def _seen(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool | None
 
 
 def _answers(tables: Knowledge, name: str, callers: list[HelperCaller]) -> list[HelperAnswer]:
-    return [helper_allowed(tables.for_helper(name, caller.prog_type), name, caller) for caller in callers]
+    return [helper_allowed(tables, name, caller) for caller in callers]
+
+
+def _given(tables: Knowledge, name: str, callers: list[HelperCaller]) -> bool:
+    """Whether a level gives the helper, or may, to any of the callers."""
+    return any(answer.allowed != "no" for answer in _answers(tables, name, callers))
 
 
 def instruction_problems(ctx: Context, program: Program) -> list[Problem]:

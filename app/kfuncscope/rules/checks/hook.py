@@ -20,7 +20,7 @@ from kfuncscope.rules.checks.options import PROG_TYPES, left_out
 from kfuncscope.rules.checks.replace import replace_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
-from kfuncscope.rules.problem import Message, Problem, say
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})
 MULTI = frozenset({"TRACE_FENTRY_MULTI", "TRACE_FEXIT_MULTI", "TRACE_FSESSION_MULTI"})
@@ -111,7 +111,28 @@ def type_problems(ctx: Context, program: Program) -> list[Problem]:
     known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
     if section.prog_type in CHECKED_AT_LOAD and attach and not known:
         return [_unsupported(attach, ("R-11.13",), say("{kernel} does not know attach type {attach}", attach=attach))]
-    return _sleeps_at_tracepoints(kernel, program)
+    if section.prog_type == "LSM" and attach and not known:
+        return [_unsupported(attach, ("R-12.23",), say("{kernel} does not know attach type {attach}", attach=attach))]
+    return _sleeps_at_tracepoints(kernel, program) or _later_flags(kernel, program)
+
+
+def _later_flags(kernel: Kernel, program: Program) -> list[Problem]:
+    """Flags of sections that came after 5.10: XDP in fragments, uprobes that sleep (R-12.23)."""
+    section = program.section
+    flags = (
+        (Fact.XDP_FRAGS, section.kind.startswith("xdp.frags"), "XDP programs that take fragments"),
+        (Fact.SLEEPABLE_UPROBES, section.sleepable and section.prog_type == "KPROBE", "sleepable uprobe programs"),
+    )
+    found = []
+    for fact, asked, what in flags:
+        known = since(fact, kernel.version)
+        if not asked or known or not any(kernel.version):
+            continue
+        message = say("{kernel} does not support {what}", what=what)
+        if known is None:
+            message = say("it is not known whether {kernel} supports {what}", what=what)
+        found.append(_rejected(program, ("R-12.23",), message, certain=known is False))
+    return found
 
 
 def _unsupported(name: str, rules: tuple[str, ...], message: Message) -> Problem:
@@ -210,22 +231,24 @@ def _unlicensed(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
 def _nullable(ctx: Context, program: Program, hook: Hook) -> list[Problem]:
     """R-7.7: tracepoint arguments that may be NULL must be compared with NULL before they are read through."""
     kernel, name = ctx.kernel, program.section.target
-    if not since(Fact.RAW_TP_NULL, kernel.version):
-        return []
-    table, probed = kernel.knowledge.raw_tp_null_args.get(name), kernel.probed
-    confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
+    told = kernel.maybe_null(name)
     found = []
     for deref in unchecked_derefs(ctx.obj, program):
         if deref.slot >= len(hook.slots) or type_class(hook.blob, hook.slots[deref.slot].type) != "struct*":
             continue
-        nullable = table is not None and deref.slot in table.nullable | table.is_err
-        if probed is not None and not (table is not None and deref.slot in table.is_err):
-            nullable = deref.slot in probed.null_arguments.get(name, ())
-        if hook.module or nullable:
-            text = "argument {arg} of {name} may be NULL in {kernel}; the program dereferences it without a NULL check"
+        nullable = deref.slot in told.arguments or (bool(hook.module) and told.modules)
+        if not nullable and deref.slot not in told.disputed:
+            continue
+        text = "argument {arg} of {name} may be NULL in {kernel}; the program dereferences it without a NULL check"
+        place = (deref.function, deref.at)
+        if nullable:
             message = say(text, arg=deref.slot + 1, name=name)
-            found.append(_problem(program, Failure.NULL_CHECK_MISSING, ("R-7.7",), message,
-                                  place=(deref.function, deref.at), confidence=confidence))  # fmt: skip
+            found.append(_problem(program, Failure.NULL_CHECK_MISSING, ("R-7.7",), message, place=place))
+        else:
+            message = say(text + ", if that is as in some of Linux {levels}", arg=deref.slot + 1, name=name,
+                          levels=kernel.knowledge.told_by)  # fmt: skip
+            found.append(_problem(program, Failure.NONE, ("R-7.7", "R-12.22"), message, stage=Stage.NOTE, place=place,
+                                  certain=False, confidence=Confidence.LOW))  # fmt: skip
     return found
 
 
@@ -338,5 +361,5 @@ def _of_lsm(kernel: Kernel, program: Program, refused: bool | None, text: str) -
         return []
     if refused:
         return [_rejected(program, ("R-7.12",), say(text, name=program.section.target))]
-    text += " in {release} or an older release; for {kernel} this is not known"
-    return [_doubt(program, "R-7.12", say(text, name=program.section.target, release=kernel.knowledge.release))]
+    text += " in one of Linux {levels}; for {kernel} this is not known"
+    return [_doubt(program, "R-7.12", say(text, name=program.section.target, levels=kernel.knowledge.told_by))]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.knowledge import module_of_prefix
+from kfuncscope.knowledge.names import module_of_prefix
 
 
 class Unseen(NamedTuple):

@@ -105,16 +105,17 @@ def _call(ctx: Context, resolved: Resolved, callers: list[Caller]) -> tuple[list
     if any(a == "yes" for a, _ in answers) or not answers:
         return always, []
     newest = kernel.kfunc_rules
-    disputed = any(older.disputes(newest, kfunc, c) for older in kernel.older_kfunc_rules for c in callers)
+    disputed = any(other.disputes(newest, kfunc, c) for other in kernel.other_kfunc_rules for c in callers)
     answer, reason = next(((a, r) for a, r in answers if a == "unknown"), answers[0])
     if answer == "unknown" or disputed or (kernel.outdated and kfunc.types_source != "binary"):
         text = "{reason}" if answer == "unknown" else "{reason}, according to the tables of {release}"
-        told = say(text, reason=reason, release=kernel.knowledge.release)
+        told = say(text, reason=reason, release=kernel.knowledge.told_by)
         stage = Stage.NOTE if kfunc.prog_types is None or disputed or kernel.outdated else Stage.LOAD
         return always, [
             Problem(NeedKind.KFUNC, name, Failure.NONE, rules, told, stage, certain=False, confidence=Confidence.LOW)
         ]
-    confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
+    agreed = kfunc.types_source == "binary" or kernel.knowledge.agreed(lambda tables: tables.kfuncs.get(kfunc.name))
+    confidence = Confidence.HIGH if agreed else Confidence.MEDIUM
     said = say("{reason}", reason=reason)
     return always, [Problem(NeedKind.KFUNC, name, Failure.KFUNC_NOT_ALLOWED, rules, said, confidence=confidence)]
 

@@ -8,6 +8,7 @@ from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
 from kfuncscope.knowledge.flags import SLEEPABLE, flag_set
+from kfuncscope.knowledge.knowledge import Knowledge
 
 
 def awake(obj: BpfObject, program: Program) -> set[tuple[str, int]]:
@@ -36,5 +37,9 @@ def awake(obj: BpfObject, program: Program) -> set[tuple[str, int]]:
 
 def may_sleep(kernel: Kernel, kfunc: Kfunc) -> bool:
     """Whether a kfunc may sleep, for all that is known of this very kernel: flags of other releases prove nothing."""
-    exact = kfunc.flags_source == "binary" or kernel.knowledge.borrowed_for is None
+    exact = kfunc.flags_source == "binary" or kernel.knowledge.agreed(lambda tables: _flags(tables, kfunc.name))
     return exact and flag_set(kfunc.flags or 0, SLEEPABLE, kernel.knowledge)
+
+
+def _flags(tables: Knowledge, name: str) -> int | None:
+    return tables.kfuncs[name].flags if name in tables.kfuncs else None

@@ -10,13 +10,14 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.bpf.struct_ops import OpsMember, StructOps
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.checks.map import unknown_flags
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import slots
-from kfuncscope.rules.problem import Message, Problem, say
+from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 
 class KernelType(NamedTuple):
@@ -116,12 +117,20 @@ def _callback_problems(ctx: Context, program: Program, ops: StructOps, member: O
     return []
 
 
+def _closed(tables: Knowledge, ops_type: str, member: str) -> tuple[bool, bool, bool] | None:
+    """What a level's tables say of a member: not to be implemented, may sleep, must sleep."""
+    fact = tables.struct_ops.get(ops_type)
+    if fact is None:
+        return None
+    return member in fact.unsupported, member in fact.sleepable, member in fact.must_sleep
+
+
 def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsMember) -> list[Problem]:
     """What the kernel's check_member and its stubs refuse (R-7.3, R-11.6)."""
     kernel, found = ctx.kernel, []
     name = f"{ops.kernel_type}.{member.member.name}"
-    confidence = Confidence.HIGH if kernel.knowledge.borrowed_for is None else Confidence.MEDIUM
     fact = kernel.knowledge.struct_ops.get(ops.kernel_type)
+    agreed = kernel.knowledge.agreed(lambda tables: _closed(tables, ops.kernel_type, member.member.name))
     if not ctx.obj.gpl:
         text = "struct_ops programs need a GPL-compatible licence; this object has {licence}"
         message = say(text, licence=ctx.obj.license or "none")
@@ -134,7 +143,11 @@ def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsM
             text = "{name} must not sleep, but the program is sleepable"
         elif not program.section.sleepable and member.member.name in fact.must_sleep:
             text = "{name} accepts sleepable programs only"
-        if text:
+        if text and agreed:
             cls, said = Failure.ATTACH_TARGET_REJECTED, say(text, name=name)
-            found.append(Problem(NeedKind.STRUCT_OPS, name, cls, ("R-7.3", "R-11.6"), said, confidence=confidence))
+            found.append(Problem(NeedKind.STRUCT_OPS, name, cls, ("R-7.3", "R-11.6"), said))
+        elif text:
+            said = say(f"{text} in one of Linux {{levels}}", name=name, levels=kernel.knowledge.told_by)
+            found.append(Problem(NeedKind.STRUCT_OPS, name, Failure.NONE, ("R-7.3", "R-11.6", "R-12.22"), said,
+                                 Stage.NOTE, confidence=Confidence.LOW, certain=False))  # fmt: skip
     return found

@@ -50,8 +50,8 @@ function _shtab_kfuncscope_using
   test "$_shtab_kfuncscope_cmdpath" = "$argv"
 end
 
-set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge list' census cache
-set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census cache
+set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -211,6 +211,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_k
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'folder to write to (default: the user'"'"'s own tables)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l release -x -d 'release, if the tree'"'"'s Makefile does not name it'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l source -xka "(__fish_complete_path (commandline -ct))" -d 'where the tree comes from, recorded in the tables'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build; and test $_shtab_kfuncscope_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a kernel source tree, unpacked'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_kfuncscope_npos -eq 0' -a probe -d 'boot a kernel in a virtual machine and ask it for its facts'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -s h -l help -d 'show this help message and exit'
@@ -223,6 +224,10 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l guest -xk
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l modules -x -d 'kernel modules to insert, separated by commas, none, or auto: those in which the objects'"'"' needs are declared (default)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe' -l setup -xka "(__fish_complete_path (commandline -ct))" -d 'what the products'"'"' loaders set before loading, in TOML'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge probe; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'packages of kernels: image, modules, config'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_kfuncscope_npos -eq 0' -a pack -d 'put the tables of many levels into histories, as they are shipped'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge pack' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge pack' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'folder to write to'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge pack; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the tables of one level, as build made them'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge; and test $_shtab_kfuncscope_npos -eq 0' -a list -d 'list the releases that have tables'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge list' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a census -d 'census script prints the collector: one Python file to copy to hosts, where root runs it. census run collects here. census HOST.jsonl... lists what runs, joined to the objects that are given.'

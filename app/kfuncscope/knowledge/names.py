@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What is known of names across all levels: when they came, at which levels they are, what took their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from kfuncscope.knowledge.common import common_table
+from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
+from kfuncscope.knowledge.levels import level_key
+
+
+def renames() -> Mapping[str, str]:
+    """Old kfunc name → the name that took its place (R-4.8)."""
+    return dict(common_table("kfunc_renames")["renames"])
+
+
+def first_release(kind: str, name: str) -> str | None:
+    """First mainline release; kinds: kfunc, helper, prog_type, map_type, attach_type, link_type."""
+    found = common_table("first_release").get(kind, {}).get(name)
+    return found if isinstance(found, str) else None
+
+
+def module_of_prefix(prefix: str) -> tuple[str, str] | None:
+    """(config option, module) of the functions whose names begin with this word; None where no table tells."""
+    found = common_table("module_functions")["prefixes"].get(prefix)
+    return (found[0], found[1]) if found else None
+
+
+def landmarks() -> tuple[str, ...]:
+    """The newest level of each series, oldest first: what a time line shows."""
+    newest = {(level_key(name) or ())[:2]: name for name in releases()}
+    return tuple(newest.values())
+
+
+@cache
+def _last_levels(asked: tuple[str, ...]) -> dict[str, str]:
+    return {name: level for level in asked for name in for_release(level).kfuncs}
+
+
+def last_with(kfunc: str) -> Knowledge | None:
+    """The tables of the newest series that knows the kfunc; None for a name that none ever knew."""
+    level = _last_levels(landmarks()).get(kfunc)
+    return for_release(level) if level is not None else None

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Levels that have tables, and from where each table of a level is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from kfuncscope.knowledge import tables
+from kfuncscope.knowledge.history import LEVELS, at_level, history
+from kfuncscope.knowledge.levels import in_order, level_key
+
+MAIN = "kfuncs"
+"""The table that every level has."""
+
+
+class Source(Protocol):
+    """The tables of one level."""
+
+    def has(self, table: str) -> bool:
+        """Whether the level has the table."""
+
+    def read(self, table: str) -> dict[str, Any]:
+        """The table. Raises KnowledgeError where it is absent or damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFolder:
+    """A folder of one level's tables, as they were built."""
+
+    folder: Path
+
+    def has(self, table: str) -> bool:
+        """Whether the folder has the table."""
+        return tables.exists(self.folder, table)
+
+    def read(self, table: str) -> dict[str, Any]:
+        """The table as it lies there."""
+        return tables.read(self.folder, table)
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """One level out of the histories in a folder."""
+
+    root: Path
+    level: str
+
+    def has(self, table: str) -> bool:
+        """Whether the level has the table."""
+        return tables.exists(self.root, table) and self.level in history(self.root, table)[LEVELS]
+
+    def read(self, table: str) -> dict[str, Any]:
+        """The table at this level."""
+        return at_level(self.root, table, self.level)
+
+
+def sources(extra: Path | None = None) -> Mapping[str, Source]:
+    """Level → its tables, oldest first; user's own before the shipped ones, those in ``extra`` before both."""
+    return sources_in(tables.roots(extra))
+
+
+@cache
+def sources_in(roots: tuple[Path, ...]) -> dict[str, Source]:
+    found: dict[str, Source] = {}
+    for root in roots:
+        if tables.exists(root, MAIN):
+            found.update({level: Histories(root, level) for level in history(root, MAIN)[LEVELS]})
+        for folder in root.iterdir():
+            if folder.is_dir() and level_key(folder.name) and tables.exists(folder, MAIN):
+                found[folder.name] = LevelFolder(folder)
+    return {level: found[level] for level in in_order(found)}
