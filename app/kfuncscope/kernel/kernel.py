@@ -66,12 +66,14 @@ class Kernel:
         self.modules = Modules(files.modules, self.vmlinux, files.module_search)
         self.release = release or files.release or self._release_from_label() or ""
         self.release_source = "given" if release else "files" if self.release else ""
+        self.release_inferred = False  # from its types, where nothing names the release
         self.linux, self.linux_source = self._linux_version(release)
         if not self.release and self.vmlinux:
             bracket = bracket_release(self.vmlinux, set(self.attach_types) | set(self.map_types.values()))
             if bracket:
                 self.release, self.release_source = bracket[0], f"types (below {bracket[1] or 'any later'})"
                 self.linux, self.linux_source = bracket[0], "types"
+                self.release_inferred = True
         self.knowledge: Knowledge = for_release(self.linux or None)
         self._module_registries: dict[str, Registry] = {}
 

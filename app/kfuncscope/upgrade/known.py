@@ -140,12 +140,10 @@ def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
     count = len(registry.kfuncs) if registry else 0
     if registry is not None:
         callable_ = kernel.jit and kernel.caps.kfunc_call
-        told = f"{count}, told by {registry.source}" + (
-            "" if callable_ else "; this build has no JIT that can call them"
-        )
-        facts.append(("kfuncs", told))
-    if kernel.release_source.startswith("types"):
-        facts.append(("release", f"told by its {kernel.release_source}"))
+        text = f"{count}, from {registry.source}"
+        facts.append(("kfuncs", text if callable_ else f"{text}; the JIT of this build does not support kfunc calls"))
+    if kernel.release_inferred:
+        facts.append(("release", f"inferred from its {kernel.release_source}"))
     if kernel.probed is not None:
         facts.append(("asked", "booted: helpers, kfuncs, LSM hooks and NULL arguments as the kernel itself answered"))
     if kernel.knowledge.borrowed_for is not None:

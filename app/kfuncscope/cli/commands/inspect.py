@@ -73,8 +73,8 @@ def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
     btf = facts["btf"]
     print(f"  BTF: {btf['size']} bytes, {btf['types']} types, {'big' if btf['big_endian'] else 'little'} endian")
     print("  kinds: " + ", ".join(f"{k} {n}" for k, n in btf["kinds"].items()))
-    print(f"  kfuncs: {len(facts['kfuncs'])}, told by {facts['kfuncs_from']}"
-          + ("" if facts["kfunc_calls"] else "; no program can call them: no JIT that supports it"))  # fmt: skip
+    print(f"  kfuncs: {len(facts['kfuncs'])}, from {facts['kfuncs_from']}"
+          + ("" if facts["kfunc_calls"] else "; the JIT of this build does not support kfunc calls"))  # fmt: skip
     print(f"  tracepoints {btf['tracepoints']}, LSM hooks {btf['lsm_functions']}, iterators {btf['iter_structs']}, "
           f"struct_ops: {', '.join(facts['struct_ops']) or 'none'}")  # fmt: skip
     if facts["lacks"]:

@@ -309,7 +309,7 @@ class KfuncsView(QWidget):
             story.heading(self.tr("PROGRAM TYPES"))
             story.text(", ".join(row.prog_types))
             if row.types_from:
-                story.muted(self.tr("told by {0}").format(row.types_from))
+                story.muted(self.tr("from {0}").format(row.types_from))
         if row.seen:
             story.heading(self.tr("SEEN IN"))
             story.add(LifeLine(row.seen))
