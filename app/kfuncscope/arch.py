@@ -15,7 +15,7 @@ MOST_ARGS = 12
 """Argument slots that no hook exceeds (the kernel's MAX_BPF_FUNC_ARGS)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # rows are told apart by identity, which hashes quickly
 class Arch:
     """One architecture; ``name`` is the kernel community's word for it.
 
@@ -211,7 +211,12 @@ ARCHES: tuple[Arch, ...] = (
 
 def arch_record(name: str) -> Arch:
     """The row of an architecture by its name; a row that says nothing where there is none."""
-    return next((row for row in ARCHES if row.name == name), Arch(name=name))
+    return _by_name(ARCHES).get(name) or Arch(name=name)
+
+
+@cache
+def _by_name(rows: tuple[Arch, ...]) -> dict[str, Arch]:
+    return {row.name: row for row in rows}
 
 
 def arch_order(name: str) -> tuple[int, str]:

@@ -21,7 +21,7 @@ from kfuncscope.knowledge.versions import Fact, dated_enumerators, facts, first_
 from support.levels import one_level
 
 CACHED: tuple[Callable[..., Any], ...] = (
-    common._merged, versions.facts, versions.since, versions.first_with_instruction, versions.dated_enumerators,
+    common.common_table, versions.facts, versions.since, versions.first_with_instruction, versions.dated_enumerators,
     sections.sec_defs, sections._by_head, knowledge._for_release, flags._of_all_releases, flags.risky_flags,
     sources.sources_in, names._last_levels,
 )  # fmt: skip
@@ -105,10 +105,10 @@ def test_damaged_rows_are_one_clear_error(own: Path, rows: dict[str, Any]) -> No
 
 
 def test_every_flag_of_every_release_has_a_meaning() -> None:
-    named = {name for release in knowledge.releases() for name in for_release(release).flag_bits}
+    named = {pair for release in knowledge.releases() for pair in for_release(release).flag_bits.items()}
     rows = common.common_table("kfunc_flags")["flags"]
-    assert named == set(rows)
-    assert all(flag_meaning(name) for name in named)
+    assert named == {(name, row["bit"]) for name, row in rows.items()}
+    assert all(flag_meaning(name) for name in rows)
     assert flag_meaning("KF_NEVER") == ""
 
 

@@ -7,22 +7,19 @@ One path for all: what the packaged folder has, ``tables.user_tables()`` may hav
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from kfuncscope.knowledge import tables
 
 
+@cache
 def common_table(table: str) -> dict[str, Any]:
     """A table beside the folders of releases; where several places have it, entries of the later ones win.
 
-    Values that are objects are put together key by key, others replaced. Nothing anywhere: KnowledgeError.
+    Values that are objects are put together key by key, others replaced. Nothing anywhere: KnowledgeError. Kept for
+    the process: rules ask with every helper call.
     """
-    return _merged(table, tables.roots())
-
-
-@cache
-def _merged(table: str, roots: tuple[Path, ...]) -> dict[str, Any]:
+    roots = tables.roots()
     found = [tables.read(root, table) for root in roots if tables.exists(root, table)]
     if not found:
         return tables.read(roots[-1] if roots else tables.user_tables(), table)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """KF_* flags of kfuncs: their bits come from the tables of a release, what they mean from ``kfunc_flags.json``.
 
-A flag that a new release brings is in its tables already; its meaning is one row more.
+A flag that a new release brings is in its tables already; its meaning is one row more. Rows have the bits too, for
+flags that the tables of a release do not name; a test holds them to every table.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cache
 from typing import Literal
 
 from kfuncscope.knowledge.common import common_table
-from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
+from kfuncscope.knowledge.knowledge import Knowledge
 
 SLEEPABLE = "KF_SLEEPABLE"
 
@@ -39,10 +40,7 @@ def _by_bit(bits: Mapping[str, int]) -> dict[int, str]:
 
 @cache
 def _of_all_releases() -> dict[int, str]:
-    found: dict[int, str] = {}
-    for release in releases():
-        found |= _by_bit(for_release(release).flag_bits)
-    return found
+    return {row["bit"]: name for name, row in common_table("kfunc_flags")["flags"].items() if "bit" in row}
 
 
 def flag_words(flags: int | None, tables: Knowledge | None = None) -> str:
