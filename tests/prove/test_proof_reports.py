@@ -21,6 +21,7 @@ from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.resources import resource
+from kfuncscope.study.scope import narrow
 from kfuncscope.study.tabular import comparison
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.jsonform import Shard
@@ -90,6 +91,11 @@ def test_a_comparison_lists_answers_that_changed() -> None:
     (row,) = [row for row in comparison(found).body if row[0] == "proof"]
     assert row[1:6] == ("DISAGREE", "agree", "x86_64", "runqlen", "do_sample")
     assert compare(reportcases.analysis(), analysis()).proof == ()
+
+
+def test_a_part_of_a_result_holds_the_proof_of_that_part() -> None:
+    part = narrow(analysis(), lambda arch, obj, program: program.program == "do_sample")
+    assert [(o.object, [p.program for p in o.programs]) for o in part.proof[0].objects] == [("runqlen", ["do_sample"])]
 
 
 def test_the_gate_counts_objects_and_programs() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict
 from kfuncscope.storage.files import Problem
 
@@ -32,7 +33,22 @@ def narrow(analysis: Analysis, keep: Keep, arches: tuple[ArchResult, ...] | None
         return replace(analysis, arches=tuple(kept))
     noun = "verdict" if all_programs == 1 else "verdicts"
     reason = f"contains {left_programs:,} of {all_programs:,} {noun}; filters or a selection removed the others"
-    return replace(analysis, arches=tuple(kept), problems=(Problem("this report", reason), *analysis.problems))
+    problems = (Problem("this report", reason), *analysis.problems)
+    return replace(analysis, arches=tuple(kept), problems=problems, proof=_proof_of(analysis, kept))
+
+
+def _proof_of(analysis: Analysis, kept: list[ArchResult]) -> tuple[Proof, ...]:
+    """What booted kernels answered about the programs that are left."""
+    left = {(a.arch, o.object, p.program) for a in kept for o in a.objects for p in o.programs}
+    proofs = []
+    for proof in analysis.proof:
+        objects = []
+        for one in proof.objects:
+            programs = tuple(p for p in one.programs if (proof.arch, one.object, p.program) in left)
+            if programs:
+                objects.append(replace(one, programs=programs))
+        proofs.append(replace(proof, objects=tuple(objects)))
+    return tuple(proofs)
 
 
 def _programs(arches: tuple[ArchResult, ...] | list[ArchResult]) -> int:
