@@ -15,7 +15,7 @@ from kfuncscope.intake import bpftrace
 from kfuncscope.intake.objects import object_files
 from support import archivewriter as write
 from support.bpfwriter import exit_, mov, object_bytes
-from support.fuzztargets import SCRIPT
+from support.scripts import SCRIPT
 
 PLAIN = b"kprobe:vfs_read { @ = count(); } tracepoint:sched:sched_switch { @b = 1; }\n"
 

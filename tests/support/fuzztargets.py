@@ -74,6 +74,7 @@ from support import kernelfiles as make
 from support.bpfwriter import exit_, mov, object_bytes
 from support.btfwriter import BtfWriter
 from support.reportcases import analysis
+from support.scripts import SCRIPT
 
 OBJECT = object_bytes("xdp", [mov(0, 2), exit_()])
 MODULE = make.module(["probe"], {"set": 2})
@@ -250,15 +251,6 @@ def _census(path: Path) -> None:
 
 def _script(data: bytes) -> None:
     read_object(bpftrace.hooks_object(bpftrace.probes(data.decode("utf-8", "replace"))), "f")
-
-
-SCRIPT = b"""#!/usr/bin/env bpftrace
-#include <linux/sched.h>
-BEGIN { printf("{%s}", "tracing // not a comment"); }
-kprobe:vfs_read, kprobe:vfs_write /pid == 1/ { @[comm] = count(); } // one
-tracepoint:sched:sched_switch { if (1) { @a = 1; } } /* two */
-uprobe:/bin/bash:readline { } fentry:vmlinux:vfs_open { } interval:s:1 { exit(); }
-"""
 
 
 def _symbols(data: bytes) -> None:

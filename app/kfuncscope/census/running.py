@@ -18,10 +18,12 @@ from kfuncscope.bpf.object import BpfObject
 from kfuncscope.bpf.sections import Section
 from kfuncscope.census import names
 from kfuncscope.census.count import Row, rows, summary, user, uses
-from kfuncscope.census.join import Joiner, Objects, Progress, TagIndex
+from kfuncscope.census.join import Joiner, Objects, Progress, TagIndex, read_objects
+from kfuncscope.census.reader import read_census
 from kfuncscope.census.records import Census, Host, Join
 from kfuncscope.census.seen import PARTLY, Seen, system_of
 from kfuncscope.errors import SessionError
+from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, CensusInfo, HostUse, KernelInfo, ObjectInfo, RunsOn
 from kfuncscope.model.failure import Failure
@@ -40,7 +42,9 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Message
 from kfuncscope.rules.problem import Problem as Fault
+from kfuncscope.session.session import Session
 from kfuncscope.storage.files import Problem
+from kfuncscope.upgrade.analyse import open_refs
 from kfuncscope.upgrade.known import kernel_info
 
 # Sections whose programs loaders often attach to something else than the section says.
@@ -49,6 +53,7 @@ RETARGETED = frozenset(
      "fexit.s", "fmod_ret.s", "tp_btf"}
 )  # fmt: skip
 ATTACHED_LATER = frozenset({"KPROBE", "TRACEPOINT", "RAW_TRACEPOINT", "PERF_EVENT"})
+MOST_NAMES = 200  # hosts that a result names
 MOST_TARGETS = 8  # of one program that are judged one by one
 
 
@@ -107,6 +112,19 @@ def check(
     return Analysis(__version__, tuple(results), named, tuple(problems), census=info)
 
 
+def attached(analysis: Analysis, session: Session, progress: Progress | None = None) -> Analysis:
+    """An analysis of a session with what its census says: on how many hosts things are used, and which programs run."""
+    census = read_census(session.census)
+    files, _ = object_files(session.objects)
+    objects, _ = read_objects(files, session.section_types)
+    kernels, _ = open_refs([*session.old, *session.path, *session.new])
+    problems = [*analysis.problems, *(p for p in census.problems if p not in analysis.problems)]
+    if not census.hosts:
+        return replace(analysis, problems=tuple(problems))
+    joiner, listed = joined(census, objects, kernels, progress)
+    return replace(analysis, problems=tuple(problems), census=census_info(census, joiner, listed))
+
+
 def census_info(census: Census, joiner: Joiner, listed: Sequence[Row]) -> CensusInfo:
     """The summary of a census that goes with an analysis."""
     counts = summary(listed)
@@ -117,13 +135,19 @@ def census_info(census: Census, joiner: Joiner, listed: Sequence[Row]) -> Census
         sum(r.running for r in listed if r.partly),
         tuple(HostUse(u.kind, u.name, len(u.hosts), u.running) for u in found),
         tuple(sorted(runs, key=lambda r: (r.object, r.program, r.join))), tuple(census.notes),
+        tuple(host.label for host in census.hosts[:MOST_NAMES]),
     )  # fmt: skip
 
 
 def _runs_on(joiner: Joiner, row: Row) -> RunsOn:
     best = row.joined.candidates[0]
     name, program = joiner.objects.files[best.object].name, joiner.objects.program(best).name
-    return RunsOn(name, program, len(row.hosts), row.running, row.joined.join.value)
+    return RunsOn(name, program, len(row.hosts), row.running, row.joined.join.value, _named(row))
+
+
+def _named(row: Row) -> tuple[int, ...]:
+    """Those of its hosts that a result names."""
+    return tuple(sorted(at for at in row.hosts if at < MOST_NAMES))
 
 
 # -- kernels
@@ -336,6 +360,6 @@ def _seen(row: Row, joiner: Joiner, side: Side, infos: dict[str, ObjectInfo], ru
         for p in (as_running(p, side, [row]) for p in made.programs)
     )
     infos[name] = ObjectInfo(name, "", 0, (), 1, (PARTLY,), (side.new.arch,))
-    runs.append(RunsOn(name, row.program.name, len(row.hosts), row.running, Join.KERNEL_ONLY.value))
+    runs.append(RunsOn(name, row.program.name, len(row.hosts), row.running, Join.KERNEL_ONLY.value, _named(row)))
     own = tuple(_finding_as_running(f, side) for f in made.findings)
     return _whole(replace(made, programs=programs, findings=own))

@@ -15,8 +15,8 @@ from kfuncscope.arch import arch_named
 from kfuncscope.gui.index import AFFECTED, CODE, Index, Ints, Mask
 from kfuncscope.model.verdict import NeedKind, Verdict
 
-SINGLE = frozenset({"affected", "arch", "text", "isolate"})
-KINDS = ("affected", "arch", "verdict", "package", "object", "program", "kind", "need", "text", "isolate")
+SINGLE = frozenset({"affected", "arch", "text", "isolate", "runs"})
+KINDS = ("affected", "arch", "verdict", "package", "object", "program", "kind", "need", "text", "isolate", "runs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Token:
 
 Filters = tuple[Token, ...]
 DEFAULT: Filters = (Token("affected"),)
+RUNS = Token("runs")  # only programs that run on a host of the census
 
 
 def with_token(filters: Filters, token: Token) -> Filters:
@@ -135,6 +136,8 @@ def program_mask(index: Index, filters: Filters) -> Mask:
         mask &= np.isin(index.prog_object, ids)
     if wanted := values(filters, "program"):
         mask &= np.array([f"{index.objects[p.object]}/{p.name}" in wanted for p in index.programs], dtype=bool)
+    if has(filters, "runs"):
+        mask &= running(index)
     edges = index.edges_of(lane)
     if wanted := values(filters, "kind"):
         kinds = np.array([k.value in wanted for k, _ in index.needs], dtype=bool)
@@ -146,6 +149,13 @@ def program_mask(index: Index, filters: Filters) -> Mask:
     for value in values(filters, "isolate"):
         mask &= isolated(index, lane, value)
     return mask
+
+
+def running(index: Index) -> Mask:
+    """Programs that run on a host of the census; none without one."""
+    info = index.analysis.census
+    found = {(one.object, one.program) for one in info.programs} if info is not None else set()
+    return np.array([(index.objects[p.object], p.name) in found for p in index.programs], dtype=bool)
 
 
 def _users(index: Index, programs: Ints) -> Mask:

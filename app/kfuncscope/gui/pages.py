@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
+from kfuncscope.gui.views.census import CensusView
 from kfuncscope.gui.views.detail import DetailPanel
 from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.inputs import InputsView
@@ -58,5 +59,6 @@ PAGES = (
     Page("problems", "Problems", Place.BOTTOM, ProblemsView),
     Page("jobs", "Jobs", Place.BOTTOM, JobsView),
     Page("notes", "Notes", Place.BOTTOM, NotesView),
+    Page("census", "Census", Place.BOTTOM, CensusView),
 )
 TABS = tuple(page for page in PAGES if page.place is Place.TAB)

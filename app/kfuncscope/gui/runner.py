@@ -26,6 +26,10 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
         send(("progress", done, total, text))
 
     whole = analyse(session, progress)
+    if session.census:
+        from kfuncscope.census.running import attached
+
+        whole = attached(whole, session, progress)
     steps: list[ArchResult] = []
     for old, new in pairwise(refs for _, refs in groups(session)) if session.path else ():
         step = replace(session, old=old, new=new, path=[])

@@ -76,6 +76,8 @@ class Store(QObject):
             return token.value in index.objects
         if token.kind == "package":
             return token.value in index.packages
+        if token.kind == "runs":
+            return index.analysis.census is not None
         return True
 
     @property

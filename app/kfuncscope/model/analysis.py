@@ -72,20 +72,22 @@ class HostUse:
 
 @dataclass(frozen=True, slots=True)
 class RunsOn:
-    """A program of an analysed object that runs on hosts; ``join`` says how it was recognised there."""
+    """A program of an analysed object that runs on hosts; ``join`` says how it was recognised there. ``on`` are places
+    in ``CensusInfo.names``."""
 
     object: str
     program: str
     hosts: int
     running: int
     join: str
+    on: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CensusInfo:
     """What a census says about an analysis: hosts, running programs by the kind of their join (exact, likely, kernel
     only), what they use, and where the programs of the analysed objects run. ``partly`` counts those of which
-    something could not be seen; ``notes`` say what limits the whole."""
+    something could not be seen; ``notes`` say what limits the whole; ``names`` are those of the first hosts."""
 
     hosts: int
     running: int
@@ -96,6 +98,7 @@ class CensusInfo:
     uses: tuple[HostUse, ...] = ()
     programs: tuple[RunsOn, ...] = ()
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
 _BUILD = re.compile(r"(\d+(?:\.\d+)+)(?:-(\d+(?:\.\d+)*))?")
 Release = tuple[int, ...]
 OBJECTS, KERNEL, OLD, NEW = "objects", "kernel", "old", "new"
+CENSUS = ".jsonl"  # what the names of census files end in
 
 
 def label_of(path: str) -> str:
@@ -98,6 +99,9 @@ def add(session: Session, paths: list[str], what: str = "") -> int:
     """Add dropped or chosen paths; ``what`` is old, new, kernel, objects, or empty to guess. Returns how many were
     new."""
     before = _count(session)
+    told = [path for path in dict.fromkeys(paths) if path.endswith(CENSUS) and path not in session.census]
+    session.census += told
+    paths = [path for path in paths if not path.endswith(CENSUS)]
     kernels = [path for path in paths if (what or (KERNEL if is_kernel(path) else OBJECTS)) != OBJECTS]
     if what in (OLD, NEW):
         for path in kernels:
@@ -111,7 +115,7 @@ def add(session: Session, paths: list[str], what: str = "") -> int:
 
 def _count(session: Session) -> int:
     kernels = (ref for refs in (session.old, session.new, session.path) for ref in refs)
-    return sum(len(ref.files) for ref in kernels) + len(session.objects)
+    return sum(len(ref.files) for ref in kernels) + len(session.objects) + len(session.census)
 
 
 def remove(session: Session, path: str) -> bool:
@@ -120,11 +124,12 @@ def remove(session: Session, path: str) -> bool:
     def hit(given: str) -> bool:
         return given == path or os.path.basename(given) == os.path.basename(path.split(" › ")[0])
 
-    before = len(session.old) + len(session.new) + len(session.path) + len(session.objects)
+    before = _count(session)
     session.objects = [p for p in session.objects if not hit(p)]
+    session.census = [p for p in session.census if not hit(p)]
     for refs in (session.old, session.new, session.path):
         refs[:] = [r for r in refs if not any(hit(f) for f in r.files)]
-    return len(session.old) + len(session.new) + len(session.path) + len(session.objects) < before
+    return _count(session) < before
 
 
 def name_of(ref: KernelRef) -> str:

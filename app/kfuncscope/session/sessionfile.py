@@ -55,7 +55,8 @@ def _mapped(data: dict[str, Any], folder: Path, move: Any) -> dict[str, Any]:
     made = dict(data)
     for side in ("old", "new", "path"):
         made[side] = [{**ref, "files": [move(f, folder) for f in ref["files"]]} for ref in data.get(side, [])]
-    made["objects"] = [move(p, folder) for p in data.get("objects", [])]
+    for name in ("objects", "census"):
+        made[name] = [move(p, folder) for p in data.get(name, [])]
     if data.get("policy"):
         made["policy"] = move(data["policy"], folder)
     return made
@@ -82,7 +83,7 @@ def _checked(data: dict[str, Any], source: str) -> dict[str, Any]:
     strange = sorted(set(data) - known)
     if strange:
         raise SessionError(source, f"unknown entry {strange[0][:80]!r}")
-    for name in ("objects", "filters"):
+    for name in ("objects", "census", "filters"):
         _need(isinstance(data.get(name, []), list) and _texts(data.get(name, [])), source, name, "a list of strings")
     for name in ("section_types", "notes"):
         value = data.get(name, {})

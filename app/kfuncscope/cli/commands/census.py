@@ -230,14 +230,10 @@ def check_running(arguments: argparse.Namespace, progress: ProgressLine) -> Anal
 
 def with_census(analysis: Analysis, arguments: argparse.Namespace, progress: ProgressLine) -> Analysis:
     """``check --census``: an analysis that knows on how many hosts things are used."""
-    from kfuncscope.census.running import census_info
-    from kfuncscope.cli.given import section_types, split
+    from kfuncscope.census.running import attached
+    from kfuncscope.cli.given import session
 
-    new, given = split(arguments.new, arguments.objects)
-    kernels, _ = _kernels([*arguments.old, *new], arguments)
-    census, _, joiner, listed, problems = opened(arguments.census, given, kernels, section_types(arguments))
-    told = [p for p in problems if p not in analysis.problems]
-    return replace(analysis, census=census_info(census, joiner, listed), problems=(*analysis.problems, *told))
+    return attached(analysis, replace(session(arguments), census=list(arguments.census)), progress)
 
 
 def _read(given: Sequence[str]) -> tuple[Census, list[Problem]]:

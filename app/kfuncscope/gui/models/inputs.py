@@ -61,6 +61,7 @@ class InputsModel(QAbstractItemModel):
         self.root = Item("")
         self._kernels(session, index)
         self._objects(session, index)
+        self._census(session)
         self._elsewhere(index)
         self._unchecked(index)
         self.endResetModel()
@@ -89,6 +90,12 @@ class InputsModel(QAbstractItemModel):
                 item.add(Item(f"{label}: {new}", muted=True))
             for fault in arch.new.faults:
                 item.add(Item(fault.message, fault.verdict, muted=True, tip=fault.message))
+
+    def _census(self, session: Session) -> None:
+        if session.census:
+            head = self.root.add(Item(self.tr("Census  {0}").format(len(session.census)), heading=True))
+            for path in session.census[:MOST]:
+                head.add(Item(path.rsplit("/", 1)[-1], mono=True, tip=path))
 
     def _objects(self, session: Session, index: Index | None) -> None:
         head = self.root.add(Item(self.tr("Objects"), heading=True))

@@ -17,6 +17,8 @@ def chip_text(token: Token) -> str:
     """How a filter reads on its chip."""
     if token.kind == "affected":
         return "only affected"
+    if token.kind == "runs":
+        return "runs somewhere"
     if token.kind == "verdict":
         verdict = Verdict(token.value)
         return f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}"
@@ -129,6 +131,8 @@ class ChipBar(QScrollArea):
             by_package = menu.addMenu(self.tr("Package"))
             for package in sorted(set(store.index.packages))[:60]:
                 by_package.addAction(package).triggered.connect(lambda _=False, p=package: store.add("package", p))
+            if store.index.analysis.census is not None:
+                menu.addAction(self.tr("Runs somewhere"), lambda: store.add("runs"))
         menu.addSeparator()
         menu.addAction(self.tr("Remove all filters"), store.clear)
         return menu
