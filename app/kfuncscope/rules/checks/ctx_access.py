@@ -28,7 +28,7 @@ HANDED_OUT = {
 
 
 # Arguments that a struct_ops type hands out by an is_valid_access of its own: (callback, argument).
-GIVEN = frozenset({("Qdisc_ops.enqueue", "to_free")})
+GIVEN = frozenset({("Qdisc_ops.enqueue", 2)})  # to_free; BTF before 7.1 has no names of parameters there
 
 
 class Passed(NamedTuple):
@@ -96,7 +96,7 @@ def argument_problems(ctx: Context, program: Program, hook: Passed) -> list[Prob
 
 
 def _argument(kernel: Kernel, program: Program, hook: Passed, slot: Slot, place: object) -> list[Problem]:
-    if (hook.name, slot.name) in GIVEN:
+    if any((hook.name, at) in GIVEN and slot is its for at, its in enumerate(hook.slots)):
         return []
     told = type_class(hook.blob, slot.type)
     if hook.blob.kind(hook.blob.skip(slot.type)) == Kind.UNION:
