@@ -127,7 +127,10 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     relocate.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     relocate.add_argument("--no-modules", action="store_true", help="do not search module BTF")
     relocate.set_defaults(run="relocate:run")
+    _add_reading_commands(commands)
 
+
+def _add_reading_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     explain = commands.add_parser("explain", help="the chain from a verdict to rule, instruction and declarations")
     explain.add_argument("target", metavar="OBJECT:PROGRAM", help="an object and one of its programs")
     _sides(explain)
