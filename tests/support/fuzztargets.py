@@ -66,8 +66,9 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from kfuncscope.session import sessionfile
 from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage import text
 from kfuncscope.storage.cache import Cache
-from kfuncscope.upgrade import jsonform
+from kfuncscope.upgrade import jsonform, memo
 from support import archivewriter as write
 from support import guestwire
 from support import kernelfiles as make
@@ -87,6 +88,9 @@ FILES = {
 BARE = {"usr/lib/x.bpf.o": OBJECT, f"lib/modules/{make.RELEASE}/m.ko": MODULE}
 BARE |= {f"usr/lib/debug/boot/vmlinux-{make.RELEASE}": make.vmlinux()}
 HOW = ("xz", "gz", "zst", "bz2", "lz4", "lz4-legacy", "lzma")
+
+
+_PARTS = ("starts", "order", "groups", "offsets", "by_key", "keys")
 
 
 @dataclass(frozen=True)
@@ -310,6 +314,35 @@ class _OnDisk:
                 break
         own.entries()
 
+    def kept(self, data: bytes) -> None:
+        """A part of an entry as somebody else may have written it: the record that it should be, or nothing."""
+        for kind in (memo.Kept, memo.KernelFacts, memo.Late):
+            found = memo._decoded(kind, data)
+            assert found is None or (isinstance(found, kind) and memo._decoded(kind, memo._encode(found)) == found)
+
+    def records(self) -> list[bytes]:
+        (arch,) = analysis(("x86_64",)).arches
+        rows = [memo.Kept(3, ("a note",), None, one) for one in arch.objects]
+        facts = memo.KernelFacts("x86_64", "7.3", "<", True, True, 5, (("BTF", "5 MB"),), (), (), ())
+        bad = Problem("a", "not readable", 3)
+        return [memo._encode(one) for one in (*rows, memo.Kept(0, (), bad, None), facts, memo.Late((bad,), (bad,)))]
+
+    def index(self, data: bytes) -> None:
+        """What was derived from a kernel's BTF, as it may come back: the same blob, or a refusal to use it."""
+        known = {name: data[at * len(data) // 6 : (at + 1) * len(data) // 6] for at, name in enumerate(_PARTS)}
+        try:
+            blob = Blob(_base().data, "f", known=known)
+        except ValueError:
+            return  # bytes that are no numbers at all
+        assert len(blob) == len(_base())
+        for name in ("task_struct", "probe", "", "int"):
+            for type_id in blob.own(name):
+                assert blob.name(type_id) is not None
+
+    def derived(self) -> bytes:
+        made = Blob(_base().data).derived()
+        return b"".join(made[name] for name in _PARTS)
+
     def entry(self) -> bytes:
         own = Cache(self.folder / "seed")
         own.put("key", b"text" * 50)
@@ -379,6 +412,12 @@ def targets(folder: Path) -> dict[str, Target]:
         "kernels": Target(disk.kernel, lambda: [*PACKAGES, *IMAGES, make.base().build()]),
         "objects": Target(disk.objects, lambda: [*PACKAGES, OBJECT, write.tar({"a.deb": PACKAGES[0]})]),
         "cache": Target(disk.cached, lambda: [disk.entry()]),
+        "kept": Target(disk.kept, disk.records),
+        "index": Target(disk.index, lambda: [disk.derived()]),
+        "toml": Target(
+            lambda data: text.read_toml(data, "f"), lambda: [POLICY, _promise_seed()[:4000], b"a.b = [1, {}]"]
+        ),
+        "json": Target(lambda data: text.read_json(data, "f"), lambda: [disk.saved(), b'[{"a": [1e5, "\\u00e9"]}]']),
         "btf": Target(_btf, lambda: [every_kind(endian).build() for endian in "<>"]),
         "split": Target(_split, lambda: [make.split(["probe", "other"])]),
         "distilled": Target(_distilled, lambda: [_distilled_seed()]),
