@@ -68,6 +68,7 @@ from kfuncscope.session import sessionfile
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage import text
 from kfuncscope.storage.cache import Cache
+from kfuncscope.storage.files import Problem
 from kfuncscope.upgrade import jsonform, memo
 from support import archivewriter as write
 from support import guestwire
@@ -88,9 +89,6 @@ FILES = {
 BARE = {"usr/lib/x.bpf.o": OBJECT, f"lib/modules/{make.RELEASE}/m.ko": MODULE}
 BARE |= {f"usr/lib/debug/boot/vmlinux-{make.RELEASE}": make.vmlinux()}
 HOW = ("xz", "gz", "zst", "bz2", "lz4", "lz4-legacy", "lzma")
-
-
-_PARTS = ("starts", "order", "groups", "offsets", "by_key", "keys")
 
 
 @dataclass(frozen=True)
@@ -329,7 +327,10 @@ class _OnDisk:
 
     def index(self, data: bytes) -> None:
         """What was derived from a kernel's BTF, as it may come back: the same blob, or a refusal to use it."""
-        known = {name: data[at * len(data) // 6 : (at + 1) * len(data) // 6] for at, name in enumerate(_PARTS)}
+        known, at = {}, 0
+        for name, part in Blob(_base().data).derived().items():
+            known[name] = data[at : at + len(part)]
+            at += len(part)
         try:
             blob = Blob(_base().data, "f", known=known)
         except ValueError:
@@ -340,8 +341,7 @@ class _OnDisk:
                 assert blob.name(type_id) is not None
 
     def derived(self) -> bytes:
-        made = Blob(_base().data).derived()
-        return b"".join(made[name] for name in _PARTS)
+        return b"".join(Blob(_base().data).derived().values())
 
     def entry(self) -> bytes:
         own = Cache(self.folder / "seed")
@@ -414,9 +414,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "cache": Target(disk.cached, lambda: [disk.entry()]),
         "kept": Target(disk.kept, disk.records),
         "index": Target(disk.index, lambda: [disk.derived()]),
-        "toml": Target(
-            lambda data: text.read_toml(data, "f"), lambda: [POLICY, _promise_seed()[:4000], b"a.b = [1, {}]"]
-        ),
+        "toml": Target(lambda data: text.read_toml(data, "f"), lambda: [POLICY, b"a.'b' = [1, {}]", _promise_seed()]),
         "json": Target(lambda data: text.read_json(data, "f"), lambda: [disk.saved(), b'[{"a": [1e5, "\\u00e9"]}]']),
         "btf": Target(_btf, lambda: [every_kind(endian).build() for endian in "<>"]),
         "split": Target(_split, lambda: [make.split(["probe", "other"])]),
