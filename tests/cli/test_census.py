@@ -143,7 +143,7 @@ def test_a_promise_of_what_runs(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     capsys.readouterr()
     # What runs and has no object is named: nothing is promised to it.
     main(["promise", "make", "--running", RAN, "--kernel", OLD, f"{OBJECTS}/rstat_bare.bpf.o", "-o", str(out)])
-    assert "no object was given that it could have come from" in capsys.readouterr().err
+    assert "none of the given objects matches it" in capsys.readouterr().err
 
 
 def test_reports_say_what_the_census_says(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
