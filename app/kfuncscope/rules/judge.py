@@ -153,9 +153,10 @@ def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Prob
     refused = [(problem, users_of(ctx, problem)) for problem in extern_problems(ctx)]
     for problem, involved in refused + owner_problems(ctx):
         found.append(problem)
-        for judged in programs:
-            known = any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems)
-            if judged.program.name in involved and not known:
+        for judged in programs if involved else ():
+            if judged.program.name not in involved:
+                continue
+            if not any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems):
                 judged.problems.append(replace(problem, stage=Stage.OBJECT))
     for ops in ctx.obj.struct_ops:
         if not ops.optional:
