@@ -21,6 +21,7 @@ from kfuncscope.rules.checks.externs import users_of
 from kfuncscope.rules.checks.global_context import global_context_problems, lacks_btf
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.hook import target_problems, type_problems
+from kfuncscope.rules.checks.jit import jit_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
 from kfuncscope.rules.checks.replace import Targets, fitting
@@ -176,7 +177,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     always = type_problems(ctx, program) or target_problems(ctx, program)
     if program.section.prog_type == "STRUCT_OPS":
         always += struct_ops_problems(ctx, program)
-    always += instruction_problems(ctx, program) + sleeper_problems(ctx, program)
+    always += instruction_problems(ctx, program) + sleeper_problems(ctx, program) + jit_problems(ctx, program)
     kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
     always += kfunc_always
     placed += _core_problems(ctx, program)
