@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Looks at the Ethernet type through a dynptr. bpf_dynptr_slice takes 64-bit offset and size in 7.x where 6.12 took
- * 32: compatible for libbpf and for the verifier, but the upper half of the registers counts now.
+ * 32: compatible for libbpf and for the verifier, and constants as these mean the same.
  */
-/* EXPECT peek: x86_64=RISK arm64=RISK s390x=ALREADY_BROKEN ppc64le=RISK riscv64=RISK -- u32 -> u64 (R-4.7); s390x: no
+/* EXPECT peek: x86_64=OK arm64=OK s390x=ALREADY_BROKEN ppc64le=OK riscv64=OK -- u32 -> u64 (R-12.19); s390x: no
  *     JIT (R-3.12, R-4.2) */
 #include "kernel.h"
 

@@ -21,6 +21,7 @@ from kfuncscope.rules.checks.externs import users_of
 from kfuncscope.rules.checks.global_context import global_context_problems, lacks_btf
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.hook import target_problems, type_problems
+from kfuncscope.rules.checks.jit import jit_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
 from kfuncscope.rules.checks.replace import Targets, fitting
@@ -153,9 +154,10 @@ def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Prob
     refused = [(problem, users_of(ctx, problem)) for problem in extern_problems(ctx)]
     for problem, involved in refused + owner_problems(ctx):
         found.append(problem)
-        for judged in programs:
-            known = any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems)
-            if judged.program.name in involved and not known:
+        for judged in programs if involved else ():
+            if judged.program.name not in involved:
+                continue
+            if not any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems):
                 judged.problems.append(replace(problem, stage=Stage.OBJECT))
     for ops in ctx.obj.struct_ops:
         if not ops.optional:
@@ -175,7 +177,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     always = type_problems(ctx, program) or target_problems(ctx, program)
     if program.section.prog_type == "STRUCT_OPS":
         always += struct_ops_problems(ctx, program)
-    always += instruction_problems(ctx, program) + sleeper_problems(ctx, program)
+    always += instruction_problems(ctx, program) + sleeper_problems(ctx, program) + jit_problems(ctx, program)
     kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
     always += kfunc_always
     placed += _core_problems(ctx, program)
