@@ -153,6 +153,13 @@ def test_long_lines_and_many_programs_are_refused(tmp_path: Path, monkeypatch: p
     assert "longer than" in read_census([tmp_path / "c.jsonl"]).problems[0].reason
 
 
+def test_what_is_as_large_as_allowed_is_read(tmp_path: Path) -> None:
+    owners, kfuncs = ["x"] * reader.MOST_ITEMS, {str(i): 1 for i in range(reader.MOST_ITEMS)}
+    file = CensusFile().program("n" * reader.MOST_TEXT, owners=owners, kfuncs=kfuncs)
+    census = read_census([file.write(tmp_path / "a.jsonl")])
+    assert not census.problems and len(census.programs[0].kfuncs) == reader.MOST_ITEMS
+
+
 def test_missing_files_and_empty_folders_are_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     census = read_census([tmp_path / "empty", tmp_path / "none.jsonl"])
