@@ -26,8 +26,9 @@ from kfuncscope import report
 from kfuncscope.decision import compare, gate, policy
 from kfuncscope.errors import SessionError
 from kfuncscope.model.rows import rows
-from kfuncscope.model.verdict import Verdict
-from kfuncscope.report import annotate, summary
+from kfuncscope.model.verdict import SEVERITY, Verdict
+from kfuncscope.report import annotate, sarif, summary
+from kfuncscope.storage.files import Place
 from kfuncscope.study import frame, graph
 from support import reportcases as cases
 
@@ -74,9 +75,59 @@ def test_sarif_follows_the_official_schema(which: str, request: pytest.FixtureRe
     log = json.loads(report.render(one, "sarif"))
     jsonschema.Draft7Validator(official_sarif_schema()).validate(log)
     run = log["runs"][0]
-    assert len(run["results"]) == sum(r.verdict is not Verdict.OK for r in rows(one.analysis))
+    named = {r.key for r in (*one.decision.blocking, *one.decision.review)} | set(one.waived)
+    matter = [r.key for r in rows(one.analysis) if SEVERITY[r.verdict] or r.key in named]
+    assert sorted(r["partialFingerprints"]["kfuncscopeKey/v1"] for r in run["results"]) == sorted(matter)
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+def test_sarif_has_what_matters_and_the_worst_first(made: summary.Report) -> None:
+    """Nothing that needs no look; how much is left out is said, with numbers that the analysis has."""
+    run = json.loads(report.render(made, "sarif"))["runs"][0]
+    verdicts = [Verdict(r["properties"]["verdict"]) for r in run["results"]]
+    assert [SEVERITY[v] for v in verdicts] == sorted((SEVERITY[v] for v in verdicts), reverse=True)
+    assert {r["level"] for r in run["results"]} <= {"error", "warning", "note"}
+    assert {r["kind"] for r in run["results"]} == {"fail"}
+    calm = [r for r in rows(made.analysis) if r.verdict in (Verdict.FIXED, Verdict.ALREADY_BROKEN)]
+    notes = run["invocations"][0]["toolExecutionNotifications"]
+    (left,) = [n["message"]["text"] for n in notes if n["descriptor"]["id"] == "left-out"]
+    assert calm and f"{len(calm)} findings about which the upgrade changes nothing for the worse" in left
+
+
+@pytest.mark.parametrize("most", [3, 10_000])
+def test_sarif_says_what_is_over_its_limit(most: int, made: summary.Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "MOST", most)
+    run = json.loads(report.render(made, "sarif"))["runs"][0]
+    whole = sum(SEVERITY[r.verdict] > 0 for r in rows(made.analysis))
+    text = json.dumps(run["invocations"])
+    assert len(run["results"]) == min(most, whole)
+    assert (f"{whole - most} of {whole} results are left out, the least severe ones" in text) == (whole > most)
+    assert {r["properties"]["verdict"] for r in run["results"][:3]} == {"BREAKS"}
+
+
+@pytest.mark.parametrize("which", ["made", "hostile"])
+def test_sarif_uris_are_relative_to_what_the_log_says(which: str, request: pytest.FixtureRequest) -> None:
+    run = json.loads(report.render(request.getfixturevalue(which), "sarif"))["runs"][0]
+    locations = [a["location"] for a in run["artifacts"]]
+    locations += [p["physicalLocation"]["artifactLocation"] for r in run["results"] for p in r["locations"]]
+    assert locations
+    for one in locations:
+        assert not one["uri"].startswith(("/", "file:")) and ":" not in one["uri"] and one["uri"]
+        assert one["uriBaseId"] in run["originalUriBaseIds"]
+
+
+@pytest.mark.parametrize(
+    ("path", "uri", "base"),
+    [("/build/a b/x.bpf.c", "build/a%20b/x.bpf.c", "ROOT"), ("./x/../y.o", "y.o", "WORKDIR"),
+     ("a:b", "a%3Ab", "WORKDIR"), ("//x", "x", "ROOT"), ("/", "unknown", "ROOT"), ("../y.o", "../y.o", "WORKDIR")],
+)  # fmt: skip
+def test_sarif_locations(path: str, uri: str, base: str) -> None:
+    assert sarif._file(path) == {"uri": uri, "uriBaseId": base}
+
+
+def test_sarif_objects_of_packages_are_relative_to_their_package() -> None:
+    assert sarif._place(Place("xdp-tools 1.4", "usr/lib/x.bpf.o")) == {"uri": "usr/lib/x.bpf.o", "uriBaseId": "PACKAGE"}
 
 
 def test_sarif_says_where_what_and_that_it_is_tolerated(made: summary.Report) -> None:

@@ -66,8 +66,10 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from kfuncscope.session import sessionfile
 from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage import text
 from kfuncscope.storage.cache import Cache
-from kfuncscope.upgrade import jsonform
+from kfuncscope.storage.files import Problem
+from kfuncscope.upgrade import jsonform, memo
 from support import archivewriter as write
 from support import guestwire
 from support import kernelfiles as make
@@ -302,6 +304,37 @@ class _OnDisk:
                 break
         own.entries()
 
+    def kept(self, data: bytes) -> None:
+        """A part of an entry as somebody else may have written it: the record that it should be, or nothing."""
+        for kind in (memo.Kept, memo.KernelFacts, memo.Late):
+            found = memo._decoded(kind, data)
+            assert found is None or (isinstance(found, kind) and memo._decoded(kind, memo._encode(found)) == found)
+
+    def records(self) -> list[bytes]:
+        (arch,) = analysis(("x86_64",)).arches
+        rows = [memo.Kept(3, ("a note",), None, one) for one in arch.objects]
+        facts = memo.KernelFacts("x86_64", "7.3", "<", True, True, 5, (("BTF", "5 MB"),), (), (), ())
+        bad = Problem("a", "not readable", 3)
+        return [memo._encode(one) for one in (*rows, memo.Kept(0, (), bad, None), facts, memo.Late((bad,), (bad,)))]
+
+    def index(self, data: bytes) -> None:
+        """What was derived from a kernel's BTF, as it may come back: the same blob, or a refusal to use it."""
+        known, at = {}, 0
+        for name, part in Blob(_base().data).derived().items():
+            known[name] = data[at : at + len(part)]
+            at += len(part)
+        try:
+            blob = Blob(_base().data, "f", known=known)
+        except ValueError:
+            return  # bytes that are no numbers at all
+        assert len(blob) == len(_base())
+        for name in ("task_struct", "probe", "", "int"):
+            for type_id in blob.own(name):
+                assert blob.name(type_id) is not None
+
+    def derived(self) -> bytes:
+        return b"".join(Blob(_base().data).derived().values())
+
     def entry(self) -> bytes:
         own = Cache(self.folder / "seed")
         own.put("key", b"text" * 50)
@@ -371,6 +404,10 @@ def targets(folder: Path) -> dict[str, Target]:
         "kernels": Target(disk.kernel, lambda: [*PACKAGES, *IMAGES, make.base().build()]),
         "objects": Target(disk.objects, lambda: [*PACKAGES, OBJECT, write.tar({"a.deb": PACKAGES[0]})]),
         "cache": Target(disk.cached, lambda: [disk.entry()]),
+        "kept": Target(disk.kept, disk.records),
+        "index": Target(disk.index, lambda: [disk.derived()]),
+        "toml": Target(lambda data: text.read_toml(data, "f"), lambda: [POLICY, b"a.'b' = [1, {}]", _promise_seed()]),
+        "json": Target(lambda data: text.read_json(data, "f"), lambda: [disk.saved(), b'[{"a": [1e5, "\\u00e9"]}]']),
         "btf": Target(_btf, lambda: [every_kind(endian).build() for endian in "<>"]),
         "split": Target(_split, lambda: [make.split(["probe", "other"])]),
         "distilled": Target(_distilled, lambda: [_distilled_seed()]),

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The report as SARIF 2.1.0, for code scanning: one result a finding and architecture."""
+"""The report as SARIF 2.1.0, for code scanning: one result a finding and architecture, the worst first.
+
+Only what somebody should look at is a result: what fails, changes or cannot be told, and what the decision names. How
+many findings are left out, and why, is one notification.
+"""
 
 from __future__ import annotations
 
 import json
+import posixpath
+from collections import Counter
 from typing import Any
 from urllib.parse import quote
 
@@ -12,12 +18,12 @@ from kfuncscope.model import catalogue
 from kfuncscope.model.analysis import ObjectInfo
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.proof import ProgramProof
-from kfuncscope.model.rows import Row, notable, rows
-from kfuncscope.model.verdict import Finding, Site, Verdict
+from kfuncscope.model.rows import Row, by_severity, notable, rows
+from kfuncscope.model.verdict import SEVERITY, Finding, Site, Verdict
 from kfuncscope.report import proof, rulebook
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
-from kfuncscope.storage.files import Input
+from kfuncscope.storage.files import Place
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {
@@ -25,8 +31,18 @@ _LEVELS = {
     Verdict.SILENT: "error",
     Verdict.RISK: "warning",
     Verdict.DEGRADES: "note",
+    Verdict.UNKNOWN: "note",
 }
-_KINDS = {Verdict.UNKNOWN: "open", Verdict.ALREADY_BROKEN: "informational", Verdict.FIXED: "pass"}
+MOST = 5_000
+"""Results in one log; code scanning services take no more of one run."""
+
+# To which folder a path is relative: the log says it, and who reads the log may say where that folder is now.
+_BASES = {
+    "BUILDROOT": "The root of the file system in which the objects were compiled, as their line information names it",
+    "PACKAGE": "The root folder of the package that a result names in its properties",
+    "ROOT": "The root of the file system of the machine on which kfuncscope ran",
+    "WORKDIR": "The folder in which kfuncscope ran",
+}
 _MOST_SITES = 20
 Answers = dict[tuple[str, str, str], list[tuple[str, ProgramProof]]]
 HELP = "urn:kfuncscope:rule:"  # the page of the rules has no address of its own: `kfuncscope rule ID` prints it
@@ -34,7 +50,10 @@ HELP = "urn:kfuncscope:rule:"  # the page of the rules has no address of its own
 
 def render(report: Report) -> bytes:
     """The whole log as ASCII JSON."""
-    listed = list(notable(rows(report.analysis)))
+    found = by_severity(notable(rows(report.analysis)))
+    named = {row.key for row in (*report.decision.blocking, *report.decision.review)} | set(report.waived)
+    matter = [row for row in found if SEVERITY[row.verdict] or row.key in named]
+    listed = matter[:MOST]
     cited: dict[str, dict[str, None]] = {}
     codes: dict[str, Failure] = {}
     for row in listed:
@@ -49,20 +68,50 @@ def render(report: Report) -> bytes:
         "tool": {"driver": _driver(report, [_descriptor(n, codes[n], tuple(cited[n])) for n in names])},
         "automationDetails": {"id": f"kfuncscope/{visible(report.title)}/"},
         "columnKind": "utf16CodeUnits",
+        "originalUriBaseIds": {name: {"description": {"text": text}} for name, text in _BASES.items()},
         "artifacts": [
-            *(_artifact(i) for i in report.inputs),
-            *(_artifact(Input(path, o.sha256, o.size)) for o in report.analysis.objects for path in _paths(o)),
+            *(_artifact(_file(i.path), i.sha256, i.size) for i in report.inputs),
+            *(_artifact(place, o.sha256, o.size) for o in report.analysis.objects for place in _places(o)),
         ],
-        "invocations": [_invocation(report)],
+        "invocations": [_invocation(report, _left_out(found, matter, listed))],
         "results": [_result(report, row, index, baseline, answers) for row in listed],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return (json.dumps(log, indent=1, ensure_ascii=True) + "\n").encode("ascii")
 
 
-def _paths(info: ObjectInfo) -> list[str]:
-    """Every path at which an object was found."""
-    return list(dict.fromkeys(place.path for place in info.places)) or [info.name]
+def _left_out(found: list[Row], matter: list[Row], listed: list[Row]) -> str:
+    """How many findings are no results, and why; empty where all are."""
+    parts = []
+    if len(matter) > len(listed):
+        parts.append(f"{len(matter) - len(listed)} of {len(matter)} results are left out, the least severe ones")
+    kept = {row.key for row in matter}
+    calm = Counter(row.verdict.value for row in found if row.key not in kept)
+    if calm:
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in sorted(calm.items()))
+        parts.append(f"{calm.total()} findings about which the upgrade changes nothing for the worse ({counted})")
+    return f"left out of these results: {'; '.join(parts)}" if parts else ""
+
+
+def _places(info: ObjectInfo) -> list[dict[str, str]]:
+    """Every place at which an object was found."""
+    made = [_place(place) for place in info.places] or [_file(info.name)]
+    return list({one["uriBaseId"] + one["uri"]: one for one in made}.values())
+
+
+def _place(place: Place) -> dict[str, str]:
+    return _location(place.path.lstrip("/"), "PACKAGE") if place.package else _file(place.path)
+
+
+def _file(path: str) -> dict[str, str]:
+    """A file as it was given."""
+    return _location(path.lstrip("/"), "ROOT") if path.startswith("/") else _location(path, "WORKDIR")
+
+
+def _location(path: str, base: str) -> dict[str, str]:
+    """A path as an artifact location: a relative URI reference, and what it is relative to."""
+    plain = posixpath.normpath(path) if path else "unknown"
+    return {"uri": quote(plain.encode("utf-8", "surrogatepass")[:2000], safe="/._-~"), "uriBaseId": base}
 
 
 def _rule(finding: Finding) -> str:
@@ -93,19 +142,11 @@ def _descriptor(name: str, failure: Failure, rule_ids: tuple[str, ...]) -> dict[
     return made
 
 
-def _uri(path: str) -> str:
-    """A path as a URI reference; it stays relative where it was."""
-    shown = quote(path.encode("utf-8", "surrogatepass")[:2000], safe="/._-~")
-    if path.startswith("/"):
-        return f"file://{shown if not shown.startswith('//') else '/' + shown.lstrip('/')}"
-    return shown.removeprefix("./") or "unknown"
+def _artifact(location: dict[str, str], sha256: str, size: int) -> dict[str, Any]:
+    return {"location": location, "length": size, "hashes": {"sha-256": sha256}}
 
 
-def _artifact(given: Input) -> dict[str, Any]:
-    return {"location": {"uri": _uri(given.path)}, "length": given.size, "hashes": {"sha-256": given.sha256}}
-
-
-def _invocation(report: Report) -> dict[str, Any]:
+def _invocation(report: Report, left_out: str) -> dict[str, Any]:
     """The run: its decision as exit status, and a notification for each thing that could not be checked."""
     decision = report.decision
     notes = [
@@ -116,6 +157,8 @@ def _invocation(report: Report) -> dict[str, Any]:
         _notification("of-another-architecture", "note", f"{one.object}: not of {', '.join(one.arches)}")
         for one in report.elsewhere
     ]
+    if left_out:
+        notes.append(_notification("left-out", "note", left_out))
     said = "; ".join((decision.headline, *decision.reasons, f"by {decision.by}"))
     return {
         "executionSuccessful": decision.exit is not Exit.INCOMPLETE,
@@ -137,8 +180,8 @@ def _result(
     made: dict[str, Any] = {
         "ruleId": rule,
         "ruleIndex": index[rule],
-        "kind": _KINDS.get(finding.verdict, "fail"),
-        "level": _LEVELS.get(finding.verdict, "none"),
+        "kind": "fail",
+        "level": _LEVELS.get(finding.verdict, "note"),
         "message": {"text": _message(row)},
         "locations": _locations(report, row),
         "partialFingerprints": {"kfuncscopeKey/v1": row.key},
@@ -204,12 +247,14 @@ def _locations(report: Report, row: Row) -> list[dict[str, Any]]:
         for site in row.finding.sites[:_MOST_SITES]
         if site.file
     ]
-    path = _uri(report.paths.get(row.object, row.object))
-    return made or [{"physicalLocation": {"artifactLocation": {"uri": path}}, "logicalLocations": logical}]
+    if made:
+        return made
+    path, package = report.paths.get(row.object, row.object), row.package
+    return [{"physicalLocation": {"artifactLocation": _place(Place(package, path))}, "logicalLocations": logical}]
 
 
 def _source(site: Site) -> dict[str, Any]:
-    made: dict[str, Any] = {"artifactLocation": {"uri": _uri(site.file)}}
+    made: dict[str, Any] = {"artifactLocation": _location(site.file.lstrip("/"), "BUILDROOT")}
     if site.line > 0:
         made["region"] = {"startLine": site.line}
         if site.text:
