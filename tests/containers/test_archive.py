@@ -134,7 +134,7 @@ def test_limits_on_members() -> None:
     with pytest.raises(ArchiveError, match="2000 bytes, 1000 allowed"):
         read(write.tar({"a": bytes(2000)}), member=1000)
     assert read(write.tar({"a": bytes(2000)}), member=2000)
-    with pytest.raises(ArchiveError, match="over the limit of 5000 bytes"):
+    with pytest.raises(ArchiveError, match="exceeds the limit of 5000 bytes"):
         read(write.tar({"a": bytes(20_000)}, "gz"), total=5000)
 
 

@@ -204,7 +204,7 @@ def test_what_belongs_to_no_given_kernel_is_told(tmp_path: Path) -> None:
     """Debian's one-line note in place of the symbols of another release."""
     note = save(tmp_path / f"System.map-{DEBIAN}", b"ffffffffffffffff B The real System.map is elsewhere\n")
     (kernel,) = kernel_files([save(tmp_path / "vmlinux", make.vmlinux()), note])
-    assert [(p.path, p.reason.partition(",")[0]) for p in kernel.problems] == [(str(note), "no kernel")]
+    assert [(p.path, p.reason.partition(",")[0]) for p in kernel.problems] == [(str(note), "not a kernel")]
 
 
 @pytest.mark.parametrize(

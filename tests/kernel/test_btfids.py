@@ -223,8 +223,8 @@ def test_functions_that_the_build_did_not_find_are_left_out() -> None:
         (12, (1, 1, 5, 0), "outside"),
         (0, (9, 1, 5, 0), "past the end"),
         (0, (0xFFFFFFFF, 1, 5, 0), "past the end"),
-        (0, (1, 1, 1, 0), "no function"),
-        (0, (1, 1, 0xFFFFFFF0, 0), "no function"),
+        (0, (1, 1, 1, 0), "not a function"),
+        (0, (1, 1, 0xFFFFFFF0, 0), "not a function"),
     ],
 )
 def test_damaged_module_sets(offset: int, words: tuple[int, ...], reason: str) -> None:

@@ -373,7 +373,7 @@ def test_an_image_with_another_btf_is_refused_and_tags_serve() -> None:
     registry = kernel.kfuncs
     assert registry is not None
     assert registry.source == "tags"
-    assert "another BTF" in kernel.problems[0].reason
+    assert "its BTF differs" in kernel.problems[0].reason
 
 
 def test_an_unreadable_image_is_a_problem_not_an_error() -> None:

@@ -149,7 +149,7 @@ def test_another_architecture_is_refused(made: promise.Promise) -> None:
         ('types = "', 'types = "AAAA', "types"),
         ('sites = ["', 'sites = ["+ magic 1", "', "magic"),
         ('sites = ["', 'sites = ["+ call 4000", "', "damaged"),
-        ('sites = ["', 'sites = ["+ core 6 0:4:0 0 b70200 8", "', "no instruction"),
+        ('sites = ["', 'sites = ["+ core 6 0:4:0 0 b70200 8", "', "not an instruction"),
         ('endian = "<"', 'endian = "="', "endian"),
         ("externs = [", "externs = [[1], ", "damaged"),
         ("externs = [", 'externs = [["n", "magic", 1, true, true, "n"], ', "not a kind of extern"),

@@ -84,7 +84,7 @@ def _kfuncs(kb: KernelBuilder, new: bool) -> None:
         kb.btf.kfunc("bpf_wq_set_callback_impl", kb.s32, [("flags", kb.u32)])
     kb.btf.kfunc("scx_bpf_create_dsq", kb.s32, [("dsq_id", kb.u64), ("node", kb.s32)])
     kb.btf.kfunc("hid_bpf_get_data", kb.u64, [("offset", kb.u32)])
-    size = kb.u64 if new else kb.u32
+    size = kb.u32 if new else kb.u64
     kb.btf.kfunc("bpf_dynptr_slice", kb.btf.ptr(), [("offset", size), ("buffer__szk", size)])
     kb.btf.kfunc("bpf_dynptr_size", size, [("offset", kb.u32)])
 
@@ -185,8 +185,8 @@ def tcp_rtt(ob: ObjectBuilder) -> ObjectBuilder:
 
 
 def skb_parse(ob: ObjectBuilder) -> ObjectBuilder:
-    """A kfunc whose arguments became wider."""
-    ob.extern_func("bpf_dynptr_slice", ob.btf.proto(ob.btf.ptr(), [("offset", ob.u32), ("buffer__szk", ob.u32)]))
+    """A kfunc whose arguments became narrower."""
+    ob.extern_func("bpf_dynptr_slice", ob.btf.proto(ob.btf.ptr(), [("offset", ob.u64), ("buffer__szk", ob.u64)]))
     made = _call(ob, "bpf_dynptr_slice", 40, "bpf_dynptr_slice(&ptr, 0, buf, 20);", "skb_parse.bpf.c")
     return ob.program("tc", "parse_headers", [made, *END])
 
@@ -215,8 +215,8 @@ def biolatency(ob: ObjectBuilder) -> ObjectBuilder:
 
 
 def tasks(ob: ObjectBuilder) -> ObjectBuilder:
-    """A kfunc that returns something wider."""
-    ob.extern_func("bpf_dynptr_size", ob.btf.proto(ob.u32, [("offset", ob.u32)]))
+    """A kfunc that returns something narrower."""
+    ob.extern_func("bpf_dynptr_size", ob.btf.proto(ob.u64, [("offset", ob.u32)]))
     made = _call(ob, "bpf_dynptr_size", 33, "n = bpf_dynptr_size(&ptr);", "tasks.bpf.c")
     return ob.program("tp_btf/task_newtask", "acquire", [made, call(LOOKUP), *END])
 
