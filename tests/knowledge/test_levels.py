@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kfuncscope.knowledge.build.pack import pack
 
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.knowledge import history, tables
+from kfuncscope.knowledge.build.pack import pack
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.knowledge.levels import holds, in_order, level_key, linux_version, neighbours, span_of
 from support.levels import one_level
