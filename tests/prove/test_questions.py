@@ -195,6 +195,14 @@ def test_only_just_what_was_asked_is_answered(question: tuple[str, str, str, boo
     assert FACTS.may_call_helper(*question) is answer
 
 
+def test_kprobes_of_several_functions_stay_with_the_tables() -> None:
+    """bpf_session_cookie() is for kprobe.session alone; the kernel was asked with plain kprobes."""
+    facts = replace(FACTS, helpers={"KPROBE": []}, kfuncs={"KPROBE": []})
+    assert facts.may_call_kfunc("bpf_a", "KPROBE", "") is False
+    assert facts.may_call_kfunc("bpf_a", "KPROBE", "TRACE_KPROBE_SESSION") is None
+    assert facts.may_call_helper("x", "KPROBE", "TRACE_KPROBE_MULTI", False) is None
+
+
 def test_kfuncs_and_hooks_that_were_not_asked_have_no_answer() -> None:
     assert [FACTS.may_call_kfunc(n, "XDP", "") for n in ("bpf_a", "bpf_b", "bpf_ct")] == [True, False, None]
     assert FACTS.may_call_kfunc("bpf_a", "SCHED_CLS", "") is None

@@ -81,13 +81,17 @@ class Probed:
 
     def _label(self, prog_type: str, attach_type: str, sleepable: bool | None) -> str | None:
         """The caller of the tables that stands for such programs. LSM, struct_ops and iterators differ by their target,
-        and a program that may sleep may call more."""
+        kprobes of several functions have filters of their own, and a program that may sleep may call more."""
         if prog_type == "TRACING":
             label = f"TRACING/{_TRACED.get(attach_type, '')}"
         else:
             both = f"{prog_type}/{attach_type}"
             label = both if both in self.helpers else prog_type
-        asked = prog_type not in _BY_TARGET and (not sleepable or prog_type == "SYSCALL")
+        asked = (
+            prog_type not in _BY_TARGET
+            and not (prog_type == "KPROBE" and attach_type)
+            and (not sleepable or prog_type == "SYSCALL")
+        )
         return label if asked and label in self.helpers else None
 
 
