@@ -281,3 +281,45 @@ def test_without_a_writable_place_a_private_one_serves(tmp_path: Path, monkeypat
     cache.put("a", b"b")
     assert cache.get("a") == b"b"
     assert not str(cache.root).startswith(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("meta", [{}, {"objects": 5}, {"releases": []}, {"set8": {}, "spans": [[1]], "problems": "x"},
+                                  {"objects": [["a"]], "problems": []}, {"sha256": 5}], ids=str)  # fmt: skip
+def test_packs_that_others_wrote_are_made_again(meta: dict[str, object], tmp_path: Path, own_cache: Path) -> None:
+    """Sound by their checksums and of another form: each reader makes its own again and says the same as before."""
+    from kfuncscope.intake.kernels import kernel_files
+    from kfuncscope.intake.objects import object_files
+    from support import archivewriter as write
+    from support import kernelfiles
+    from support.bpfwriter import exit_, mov, object_bytes
+
+    files = {
+        "usr/lib/x.bpf.o": object_bytes("xdp", [mov(0, 2), exit_()]),
+        f"boot/config-{kernelfiles.RELEASE}": kernelfiles.config(),
+        f"lib/modules/{kernelfiles.RELEASE}/m.ko.xz": write.compress(kernelfiles.module(["probe"], {"set": 2}), "xz"),
+        f"boot/vmlinuz-{kernelfiles.RELEASE}": write.compress(kernelfiles.vmlinux(), "gz"),
+    }
+    path = tmp_path / "all.deb"
+    path.write_bytes(write.deb(files))
+    blob = tmp_path / "vmlinux.btf.gz"
+    blob.write_bytes(write.compress(kernelfiles.base().build(), "gz"))
+
+    def read() -> tuple[object, ...]:
+        (kernel,) = kernel_files([path])
+        assert kernel.module_search is not None
+        other = kernel_files([blob])[0]
+        return object_files([path]), kernel.btf, kernel.module_search.find(["probe"]), sorted(kernel.modules), other.btf
+
+    before = read()
+    cache = default_cache()
+    entries = cache.entries()
+    assert len(entries) >= 5
+    for entry in entries:
+        pack = cache.pack(entry.key)
+        assert pack is not None
+        writer = cache.writer(entry.key)
+        for name in pack.names():
+            writer.add(name, b"\xff" * 7)
+        writer.close(meta)
+    assert read() == before
+    assert read() == before

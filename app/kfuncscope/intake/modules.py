@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -66,6 +66,14 @@ class ModuleFile:
         return module_sections(read_file(Path(self.path)), self.path)
 
 
+class IndexMeta(TypedDict):
+    """What an index says beside strings and offsets: kfunc sets, where each module's part is, what is unreadable."""
+
+    set8: dict[str, list[tuple[str, int, int]]]
+    spans: list[tuple[str, int, int, int, int]]
+    problems: list[tuple[str, str]]
+
+
 class ModuleIndex:
     """All modules of one kernel in one cached pack: their sections, and the names in them (see files.ModuleSearch).
 
@@ -120,7 +128,7 @@ class ModuleIndex:
         Who reads module after module gets the index made, which reads them all at once and far quicker.
         """
         cache = default_cache()
-        pack = cache.pack(self._key)
+        pack = cache.pack(self._key, IndexMeta)
         if pack is None:
             self._read_alone += 1
             if self._read_alone <= _ALONE:
@@ -134,7 +142,7 @@ class ModuleIndex:
         return ModuleSections(parts[0] or b"", parts[1] or b"", parts[2] or b"", sets)
 
     def _pack(self, progress: Progress | None = None) -> Pack:
-        return default_cache().pack(self._key) or self._build(progress)
+        return default_cache().pack(self._key, IndexMeta) or self._build(progress)
 
     def _build(self, progress: Progress | None) -> Pack:
         try:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from kfuncscope.arch import arch_named, arch_of_config, arch_of_release
 from kfuncscope.containers.archive import Member, Package, read_archive
@@ -60,6 +60,24 @@ def problems_of(failed: list[InputError], kernels: list[KernelFiles]) -> list[Pr
     return problems
 
 
+class ReleaseMeta(TypedDict):
+    """What a pack of parts says of one release."""
+
+    arch: str | None
+    version: str | None
+    image_sha256: str | None
+    modules: dict[str, str]
+
+
+class PartsMeta(TypedDict):
+    """What a pack of parts says of the file that it was made from; ``package`` are the fields of ``Package``."""
+
+    releases: dict[str, ReleaseMeta]
+    problems: list[tuple[str, str, int | None]]
+    kind: str
+    package: tuple[str, str, str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """One input file, at ``path``, and its packs in the cache."""
@@ -72,11 +90,11 @@ class Store:
         return self._pack("parts", progress)
 
     def _pack(self, which: str, progress: Progress | None = None) -> Pack:
-        cache = default_cache()
-        pack = cache.pack(self._key(which))
+        cache, form = default_cache(), PartsMeta if which == "parts" else None
+        pack = cache.pack(self._key(which), form)
         if pack is None:
             _Builder(self.input, Path(self.path), self._key).build(progress)
-            pack = cache.pack(self._key(which))
+            pack = cache.pack(self._key(which), form)
         if pack is None:
             raise KernelError(self.input.path, "the cache cannot hold the parts of this kernel")
         return pack

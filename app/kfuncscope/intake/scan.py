@@ -7,7 +7,7 @@ import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 from kfuncscope.containers.archive import inner_kind, read_archive
 from kfuncscope.containers.carve import carve
@@ -43,6 +43,13 @@ class Found:
 
     objects: list[FoundObject] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+
+class ObjectsMeta(TypedDict):
+    """What a pack of objects says of them: package, path, offset and name of each; and path, reason and offset."""
+
+    objects: list[tuple[str, str, int, str]]
+    problems: list[tuple[str, str, int | None]]
 
 
 def scan_file(path: Path, known_as: str) -> Found:
@@ -92,7 +99,7 @@ def _cached_archive(path: Path) -> Found:
     given = input_of(path)
     key = f"objects:{VERSION}:{given.sha256}"
     cache = default_cache()
-    if (pack := cache.pack(key)) is not None:
+    if (pack := cache.pack(key, ObjectsMeta)) is not None:
         parts = [pack.read(str(number)) for number in range(len(pack.meta["objects"]))]
         if None not in parts:
             # The file may have moved since: problems and places tell only what is inside it, so they still hold.

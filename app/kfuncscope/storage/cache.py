@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 import zstandard
 
 from kfuncscope.resources import user_folder
@@ -40,7 +41,17 @@ _LARGEST_TABLE = 256 << 20
 _LARGEST_PART = 1 << 30
 _UNWRITABLE = "cannot be written"
 _PATIENCE = 5.0  # seconds that one waits for another who writes the same entry
-_BROKEN = (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError, struct.error, zstandard.ZstdError)
+_BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    MemoryError,
+    struct.error,
+    zstandard.ZstdError,
+    msgspec.MsgspecError,
+)
 DEFAULT_LIMIT = 4 << 30
 """Bytes the cache may hold; KFUNCSCOPE_CACHE_MB sets another bound."""
 
@@ -211,8 +222,11 @@ class Cache:
         finally:
             os.close(folder)
 
-    def pack(self, key: str) -> Pack | None:
-        """The pack written under ``key``, or None."""
+    def pack(self, key: str, form: Any = None) -> Pack | None:
+        """The pack written under ``key``, or None.
+
+        ``form`` is a type that its ``meta`` must fit, a TypedDict or dataclass: what somebody else wrote may not.
+        """
         path = self._path(key)
         try:
             state = path.stat()
@@ -223,6 +237,8 @@ class Cache:
                 return known
             with path.open("rb") as file:
                 found = _read_table(file, path, key)
+            if found is not None and form is not None:
+                msgspec.convert(found.meta, form)
             if found is not None and time.time() - state.st_mtime > _TOUCH:
                 os.utime(path)
                 state = path.stat()
