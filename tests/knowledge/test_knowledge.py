@@ -298,3 +298,14 @@ def test_tables_say_where_they_come_from() -> None:
     for file in resource("knowledge").rglob("*.json"):
         provenance = json.loads(file.read_text())["provenance"]
         assert provenance["source"] and provenance["made"], file
+
+
+def test_functions_without_tracing_are_found_with_and_without_an_index() -> None:
+    """A few are looked for one by one, the rest in an index of all: both say the same (R-7.9)."""
+    one, other = (Knowledge(k.release, k._source) for k in (for_release("7.3.4"), for_release("7.3.4")))
+    names = [name for listed in one._notrace_files.values() for name in listed][::997]
+    assert len(names) > 20
+    _ = other.notrace_index
+    for name in (*names, "vfs_read", ""):
+        assert one.notrace(name, "x86_64") == other.notrace(name, "x86_64")
+    assert "notrace_index" in one.__dict__

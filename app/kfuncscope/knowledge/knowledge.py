@@ -9,7 +9,7 @@ only where all agree (R-12.22).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from kfuncscope.knowledge.shapes import POOL
 from kfuncscope.knowledge.sources import Source, sources
 from kfuncscope.resources import resource
 
+_FEW = 16  # functions of which one after the other is asked before an index of all is made
+
 
 class Knowledge:
     """The tables of one level, ``release``. Mappings are read lazily, one table each, and kept.
@@ -59,6 +61,7 @@ class Knowledge:
         self.beyond = beyond
         self._source = source
         self._caps: dict[str, ArchCaps] = {}
+        self._notrace_asked = 0
 
     @property
     def told_by(self) -> str:
@@ -282,20 +285,31 @@ class Knowledge:
         return None if names is None else frozenset(names)
 
     @cached_property
-    def _notrace(self) -> dict[str, list[str]]:
+    def _notrace_files(self) -> dict[str, list[str]]:
+        """Source file → functions in it that ftrace cannot patch."""
+        return dict(self._read("notrace")["files"]) if self._source.has("notrace") else {}
+
+    @cached_property
+    def notrace_index(self) -> dict[str, list[str]]:
         """Function → source files that define it in a way that ftrace cannot patch."""
         found: dict[str, list[str]] = {}
-        if self._source.has("notrace"):
-            for path, names in self._read("notrace")["files"].items():
-                for name in names:
-                    found.setdefault(name, []).append(path)
+        for path, names in self._notrace_files.items():
+            for name in names:
+                found.setdefault(name, []).append(path)
         return found
+
+    def _not_traced_in(self, function: str) -> Sequence[str]:
+        """The source files of ``notrace_index`` for one function. A few are looked for without the index of all."""
+        if "notrace_index" not in self.__dict__ and self._notrace_asked < _FEW:
+            self._notrace_asked += 1
+            return [path for path, names in self._notrace_files.items() if function in names]
+        return self.notrace_index.get(function, ())
 
     def notrace(self, function: str, arch: str) -> str:
         """The source file that defines the function without tracing (R-7.9); empty where it can be traced, as far as
         is known. ``inline`` functions are such, and files that the kernel's Makefiles compile without ftrace."""
         own = f"arch/{arch_record(arch_named(arch) or arch).folder}/"
-        places = self._notrace.get(function, ())
+        places = self._not_traced_in(function)
         return next((path for path in places if path.startswith(own) or not path.startswith("arch/")), "")
 
     def helper_allowed(
