@@ -116,7 +116,7 @@ def test_damaged_tables_still_give_an_elf_or_the_bytes() -> None:
     assert changed
 
 
-def test_a_package_keeps_no_dwarf(tmp_path: Path) -> None:
+def test_a_package_keeps_no_dwarf(tmp_path: Path, own_cache: Path) -> None:
     path = tmp_path / "a.deb"
     path.write_bytes(write.deb({f"usr/lib/debug/boot/vmlinux-{make.RELEASE}": with_dwarf()}))
     (kernel,) = kernel_files([path])
