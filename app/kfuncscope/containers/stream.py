@@ -111,7 +111,7 @@ class Budget:
         """Make sure that a member can be read into memory. Raises ArchiveError over the limits."""
         if size > self.left():
             why = f"too large for an archive of {self.compressed} bytes: {size} bytes, {self.left()} allowed"
-            raise TooLargeError(f"{self.source}:{name}", why)
+            raise TooLargeError(self.source, f"{name} is {why}")
 
     def nested(self, source: str, size: int) -> Budget:
         """The same account one level deeper, in an archive of ``size`` bytes. Raises ArchiveError over the limits."""
