@@ -134,7 +134,7 @@ def test_a_layout_cannot_make_records_of_wrapping_size() -> None:
     w = BtfWriter(layout={20: (252, 252)})
     w.raw(20, "x", vlen=0xFFFFFF)
     w.int_("int", 4)
-    assert "a kind 20 record reaches past" in refused(w.build()).reason
+    assert "a kind 20 record extends past" in refused(w.build()).reason
 
 
 def test_types_without_end_are_refused_when_opening() -> None:
@@ -180,7 +180,7 @@ def test_a_hundred_thousand_levels_are_refused_at_once(kind: Kind) -> None:
 def test_too_many_types_are_refused() -> None:
     records = struct.pack("<3I", 0, Kind.PTR << 24, 0) * 0x100000
     data = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(records), len(records), 1) + records + b"\0"
-    with bounded(), pytest.raises(BtfError, match="more than the format allows"):
+    with bounded(), pytest.raises(BtfError, match="exceed the limit of the format"):
         Blob(data)
 
 

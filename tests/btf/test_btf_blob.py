@@ -107,7 +107,7 @@ def test_details_of_another_kind_are_empty() -> None:
 def test_details_that_a_kind_has_not_are_refused(ask: Callable[[Blob, int], object]) -> None:
     w = BtfWriter()
     w.ptr(0)
-    with pytest.raises(BtfError, match="type 1 is no "):
+    with pytest.raises(BtfError, match="type 1 is not a "):
         ask(w.blob(), 1)
 
 

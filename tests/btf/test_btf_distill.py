@@ -188,7 +188,7 @@ def test_names_from_the_base_that_name_no_type_are_refused() -> None:
         w.int_("int", 4, signed=True)
         w.string("stray")
 
-    with pytest.raises(BtfError, match="names no type there") as caught:
+    with pytest.raises(BtfError, match="belongs to no type there") as caught:
         relocate(*module(base, lambda w: w.typedef("stray", 1)), vmlinux(), "mod")
     assert caught.value.offset == 24
 

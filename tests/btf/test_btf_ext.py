@@ -77,7 +77,7 @@ def test_blocks_of_one_section_are_joined() -> None:
         (32, 1 << 20, "record size 1048576", 32),
         (36, 1 << 20, "section name is outside", 36),
         (40, 1 << 30, "truncated: 1073741824 func_info records", 36),
-        (44, 4, "no multiple of 8", 44),
+        (44, 4, "not a multiple of 8", 44),
         (56, 99, "type 99, which does not exist", 52),
     ],
 )
@@ -106,7 +106,7 @@ def test_other_headers_are_refused() -> None:
     data, blob = writer.build(), writer.btf.blob()
     for bad, reason in (
         (b"", "not BTF"),
-        (data[:7], "too few"),
+        (data[:7], "are not enough"),
         (b"\x7fELF" + data[4:], "not BTF"),
         (data[:2] + b"\x02" + data[3:], "version 2"),
         (data[:3] + b"\x01" + data[4:], "flags"),

@@ -65,7 +65,7 @@ def test_what_if_dialog(win: MainWindow, qtbot: QtBot) -> None:
     dialog = win.findChild(WhatIfDialog)
     qtbot.keyClicks(dialog.name, "no_such_thing")
     qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
-    assert "Nothing here is called" in dialog.said.text()
+    assert "Unknown name" in dialog.said.text()
     dialog.name.setText("xdp_redirect_map")
     dialog.action.setCurrentIndex(2)
     qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)

@@ -23,9 +23,14 @@ def supports(kernel: Kernel, capability: str) -> bool:
 
 
 def jit_problems(ctx: Context, program: Program) -> list[Problem]:
-    """fsession programs, refused whatever they do, and calls of bpf_throw(), which count where they are reached."""
+    """fsession programs, refused whatever they do, and calls of bpf_throw(), which count where they are reached.
+
+    A kernel that does not know the attach type refuses the program for that alone (R-11.13).
+    """
     kernel, found = ctx.kernel, []
-    if program.section.attach_type in SESSIONS and not supports(kernel, "fsession"):
+    attach = program.section.attach_type
+    known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
+    if attach in SESSIONS and known and not supports(kernel, "fsession"):
         text = "the JIT of {arch} as {kernel} is built does not support fsession programs"
         found.append(_problem("fsession", text, kernel))
     if supports(kernel, "exceptions"):
