@@ -152,7 +152,7 @@ def test_all_users_of_a_need_are_told_when_all_architectures_are_shown(win: Main
     for need in range(len(index.needs)):
         win.store.select(Node(NEED, need))
         users = int((edges.need == need).sum())
-        assert f"WHO USES IT  {users}" in _texts(win.detail.widget())
+        assert f"USED BY  {users}" in _texts(win.detail.widget())
 
 
 def test_no_program_in_view_is_not_called_clear(win: MainWindow) -> None:
