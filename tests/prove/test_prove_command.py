@@ -166,7 +166,11 @@ def test_qemu_that_is_missing_is_named_with_the_line_to_type(
 def test_ending_the_program_ends_the_guest(place: Place, number: int) -> None:
     """Nothing is left behind; after SIGKILL only the temporary files are."""
     place.script.write_text(repr([[("console", b"x\n"), ("sleep", 60)]]))
-    line = [sys.executable, "-m", "kfuncscope", "prove", "--kernel", place.image, "--guest", place.guest,
+    code = (  # a job in the background may ignore SIGINT
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from kfuncscope.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    line = [sys.executable, "-c", code, "prove", "--kernel", place.image, "--guest", place.guest,
             "--accel", "tcg", "--", place.fine]  # fmt: skip
     env = {**os.environ, "TMPDIR": str(place.folder), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(line, env=env, stderr=subprocess.DEVNULL) as process:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -29,6 +29,9 @@ from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.storage.files import Problem
 
+MOST_ACTIONS = 200  # rows that get a button
+ACTIONS_A_TURN = 12
+
 
 class ProblemsView(QWidget):
     """Inputs that could not be used and things that could not be judged: where, why, and a way out."""
@@ -39,6 +42,7 @@ class ProblemsView(QWidget):
     def __init__(self, _context: Context) -> None:
         super().__init__()
         self._listed: list[tuple[str, Unchecked | None]] = []  # path of an input, or what was not judged
+        self._round = 0  # how many lists were shown
         self.model = ListModel([self.tr("Input"), self.tr("Reason"), ""], self._verdict)
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -76,11 +80,21 @@ class ProblemsView(QWidget):
         self.model.set_rows(rows)
         self.table.setVisible(bool(rows))
         self.empty.setVisible(not rows)
-        for row in range(min(len(rows), 200)):
+        self._round += 1
+        self._add_actions(self._round, 0)
+        return len(problems) + len(rest)
+
+    def _add_actions(self, number: int, first: int) -> None:
+        """Give rows their buttons, a few in each turn of the event loop, so that a long list stalls nothing."""
+        if number != self._round:
+            return  # another list is shown by now
+        last = min(len(self._listed), MOST_ACTIONS, first + ACTIONS_A_TURN)
+        for row in range(first, last):
             action = self._action(row)
             if action is not None:
                 self.table.setIndexWidget(self.model.index(row, 2), action)
-        return len(problems) + len(rest)
+        if last < min(len(self._listed), MOST_ACTIONS):
+            QTimer.singleShot(0, self, lambda: self._add_actions(number, last))
 
     def _action(self, row: int) -> QWidget | None:
         path, one = self._listed[row]
