@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from kfuncscope.bpf.sections import program_type, program_types
@@ -47,7 +47,8 @@ class Sources(QObject):
         problems.remove_wanted.connect(self.remove_input)
         problems.type_wanted.connect(self.choose_type)
         context.inputs_changed.connect(self.refresh)
-        context.store.analysis_changed.connect(self.refresh)
+        # In a turn of its own: a new result keeps the thread busy enough with what is in view.
+        context.store.analysis_changed.connect(lambda: QTimer.singleShot(0, self, self.refresh))
         self.refresh()
 
     def open_kernels(self) -> None:

@@ -30,7 +30,8 @@ from kfuncscope.model.verdict import Verdict
 from kfuncscope.storage.files import Problem
 
 MOST_ACTIONS = 200  # rows that get a button
-ACTIONS_A_TURN = 12
+ACTIONS_A_TURN = 4
+PAUSE_MS = 20  # between them, for what a person does meanwhile
 
 
 class ProblemsView(QWidget):
@@ -85,7 +86,7 @@ class ProblemsView(QWidget):
         return len(problems) + len(rest)
 
     def _add_actions(self, number: int, first: int) -> None:
-        """Give rows their buttons, a few in each turn of the event loop, so that a long list stalls nothing."""
+        """Give rows their buttons, a few at a time, so that a long list stalls nothing."""
         if number != self._round:
             return  # another list is shown by now
         last = min(len(self._listed), MOST_ACTIONS, first + ACTIONS_A_TURN)
@@ -94,7 +95,7 @@ class ProblemsView(QWidget):
             if action is not None:
                 self.table.setIndexWidget(self.model.index(row, 2), action)
         if last < min(len(self._listed), MOST_ACTIONS):
-            QTimer.singleShot(0, self, lambda: self._add_actions(number, last))
+            QTimer.singleShot(PAUSE_MS, self, lambda: self._add_actions(number, last))
 
     def _action(self, row: int) -> QWidget | None:
         path, one = self._listed[row]
