@@ -16,6 +16,8 @@ from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.session import grouping
 from kfuncscope.session.session import KernelRef
 
+LATER_MS = 20  # after a new result is on screen
+
 
 class Sources(QObject):
     """Changes the inputs of the session and shows them wherever they are listed."""
@@ -48,7 +50,7 @@ class Sources(QObject):
         problems.type_wanted.connect(self.choose_type)
         context.inputs_changed.connect(self.refresh)
         # In a turn of its own: a new result keeps the thread busy enough with what is in view.
-        context.store.analysis_changed.connect(lambda: QTimer.singleShot(0, self, self.refresh))
+        context.store.analysis_changed.connect(lambda: QTimer.singleShot(LATER_MS, self, self.refresh))
         self.refresh()
 
     def open_kernels(self) -> None:
