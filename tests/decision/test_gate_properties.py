@@ -25,7 +25,8 @@ from kfuncscope.gui.index import Index
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.rows import Row, rows
 from kfuncscope.model.verdict import Confidence, Finding, ObjectVerdict, Verdict
-from kfuncscope.report import make, pdf
+from kfuncscope.report import make
+from kfuncscope.report.formats import pdf
 from kfuncscope.storage.files import Place, Problem
 from kfuncscope.upgrade import jsonform
 from support import reportcases as cases

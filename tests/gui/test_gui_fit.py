@@ -23,8 +23,8 @@ from kfuncscope.gui.models.matrix import MatrixModel
 from kfuncscope.gui.pages import TABS
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.gui.views.kfuncs import KfuncsView
-from kfuncscope.gui.views.story import Link
-from kfuncscope.gui.views.words import counted
+from kfuncscope.gui.widgets.story import Link
+from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.session.session import KernelRef, Session

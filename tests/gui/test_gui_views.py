@@ -13,12 +13,12 @@ from PySide6.QtWidgets import QAbstractItemView, QLabel, QMenu, QProxyStyle, QPu
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
+from kfuncscope.gui.dialogs.rules import RuleDialog
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import PROGRAM, Node
-from kfuncscope.gui.views.choice import on_choice
-from kfuncscope.gui.views.rules import RuleDialog
-from kfuncscope.gui.views.story import Link
+from kfuncscope.gui.widgets.choice import on_choice
+from kfuncscope.gui.widgets.story import Link
 from kfuncscope.knowledge.flags import flag_meaning
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.resources import sample

@@ -18,7 +18,7 @@ from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.pages import TABS
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM
-from kfuncscope.gui.views.story import Link
+from kfuncscope.gui.widgets.story import Link
 from support import analyses, windows
 
 

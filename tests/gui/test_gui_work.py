@@ -22,10 +22,10 @@ from kfuncscope.gui.commands import Palette, rank
 from kfuncscope.gui.controllers.exports import FILTERED, ExportDialog
 from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.controllers.tour import Tour
+from kfuncscope.gui.dialogs.help import HelpDialog, help_html
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, PROGRAM, Node
-from kfuncscope.gui.views.help import HelpDialog, help_html
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.study.scope import redact

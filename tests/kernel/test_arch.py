@@ -17,9 +17,9 @@ from kfuncscope.intake.image import image_arch
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.fingerprint import identify_arch
 from kfuncscope.kernel.kernel import open_kernel
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.jit_caps import arch_table
 from kfuncscope.knowledge.build.syscalls import syscall_table
-from kfuncscope.knowledge.build.tree import Tree
 from kfuncscope.session.grouping import build_of, name_of
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import KernelFiles

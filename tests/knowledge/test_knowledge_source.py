@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfuncscope.knowledge.build.cparse import NotUnderstoodError, parse_body, parse_expr, render
-from kfuncscope.knowledge.build.ctext import (
+from kfuncscope.knowledge.build.csource.cparse import NotUnderstoodError, parse_body, parse_expr, render
+from kfuncscope.knowledge.build.csource.ctext import (
     calls,
     fields,
     find_function,
@@ -21,10 +21,10 @@ from kfuncscope.knowledge.build.ctext import (
     split_args,
     strip_comments,
 )
-from kfuncscope.knowledge.build.decide import Runner
-from kfuncscope.knowledge.build.gates import Gates
-from kfuncscope.knowledge.build.paths import Cond, Open, Sym, Value, merge
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.decide import Runner
+from kfuncscope.knowledge.build.csource.gates import Gates
+from kfuncscope.knowledge.build.csource.paths import Cond, Open, Sym, Value, merge
+from kfuncscope.knowledge.build.csource.tree import Tree
 from support.linuxtree import write_tree
 
 C_TEXT = st.text(alphabet="ab_1 (){}[];:,.?!&|=<>-+*/\\\n\"'#ifcase", max_size=200)

@@ -13,7 +13,8 @@ import pytest
 
 from kfuncscope.bpf.elf import STB_WEAK
 from kfuncscope.bpf.object import read_object
-from kfuncscope.prove import agent, agent_load, agent_probe, plan, wire
+from kfuncscope.prove import plan
+from kfuncscope.prove.guest import agent, agent_load, agent_probe, wire
 from kfuncscope.prove.seen import BootSeen, ObjectSeen
 from kfuncscope.prove.setup import ObjectSetup
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov

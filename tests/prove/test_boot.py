@@ -16,13 +16,14 @@ import pytest
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.prove import boot, keep, qemu, wire
-from kfuncscope.prove.agent import line_of
-from kfuncscope.prove.boot import BootRun, Guest
-from kfuncscope.prove.guest import UserSpace
+from kfuncscope.prove import keep
+from kfuncscope.prove.guest import boot, qemu, wire
+from kfuncscope.prove.guest.agent import line_of
+from kfuncscope.prove.guest.boot import BootRun, Guest
+from kfuncscope.prove.guest.initramfs import UserSpace
+from kfuncscope.prove.guest.qemu import Limits
 from kfuncscope.prove.kernels import BootKernel
 from kfuncscope.prove.plan import Task, task
-from kfuncscope.prove.qemu import Limits
 from kfuncscope.prove.setup import ObjectSetup
 from support.bpfwriter import ObjectBuilder, exit_, mov
 

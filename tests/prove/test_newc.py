@@ -9,7 +9,7 @@ import stat
 from kfuncscope.containers.detect import Kind
 from kfuncscope.containers.stream import Budget, Stream
 from kfuncscope.containers.tar import read_cpio
-from kfuncscope.prove import newc
+from kfuncscope.prove.guest import newc
 
 
 def read_back(entries: list[newc.Entry]) -> list[tuple[str, int, bool, bytes]]:

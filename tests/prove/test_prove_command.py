@@ -17,7 +17,7 @@ from test_guest import PACKAGED
 
 from kfuncscope.cli.main import main
 from kfuncscope.prove import prove
-from kfuncscope.prove.agent import line_of
+from kfuncscope.prove.guest.agent import line_of
 from support.archivewriter import arm64_image, deb
 from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, mov
 from support.btfwriter import BtfWriter

@@ -26,10 +26,10 @@ from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.model.proof import Agreement, Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
-from kfuncscope.prove.guest import agent_files
+from kfuncscope.prove.guest.initramfs import agent_files
+from kfuncscope.prove.guest.qemu import Limits
 from kfuncscope.prove.probe import probe
 from kfuncscope.prove.prove import Options
-from kfuncscope.prove.qemu import Limits
 from kfuncscope.resources import sample
 from kfuncscope.storage.files import ObjectFile
 from support import packages

@@ -15,7 +15,8 @@ from kfuncscope.errors import KernelError, KnowledgeError
 from kfuncscope.knowledge import probed
 from kfuncscope.knowledge.probed import Probed
 from kfuncscope.model.verdict import Tri
-from kfuncscope.prove import agent_probe, questions
+from kfuncscope.prove import questions
+from kfuncscope.prove.guest import agent_probe
 from kfuncscope.prove.questions import Questions
 from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, mov
 from support.kernels import CONFIG, KernelBuilder, judged, only

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kfuncscope.prove import agent, wire
+from kfuncscope.prove.guest import agent, wire
 
 PROG = {"r": "prog", "o": 0, "p": "on_exec", "load": -13, "lines": ["R1 invalid"], "attach": None, "log": True}
 

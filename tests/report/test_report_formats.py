@@ -27,7 +27,8 @@ from kfuncscope.decision import compare, gate, policy
 from kfuncscope.errors import SessionError
 from kfuncscope.model.rows import rows
 from kfuncscope.model.verdict import SEVERITY, Verdict
-from kfuncscope.report import annotate, sarif, summary
+from kfuncscope.report import annotate, summary
+from kfuncscope.report.formats import sarif
 from kfuncscope.storage.files import Place
 from kfuncscope.study import frame, graph
 from support import reportcases as cases

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from kfuncscope import report
 from kfuncscope.decision import gate
-from kfuncscope.report import csvrows, markdown, safe, summary
+from kfuncscope.report import safe, summary
+from kfuncscope.report.formats import csvrows, markdown
 from support import reportcases as cases
 
 DAY = datetime.date(2026, 11, 22)

@@ -18,7 +18,8 @@ from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.rows import rows
 from kfuncscope.model.verdict import SEVERITY, Finding, Verdict
-from kfuncscope.report import pdf, summary
+from kfuncscope.report import summary
+from kfuncscope.report.formats import pdf
 from kfuncscope.resources import sample
 from kfuncscope.session.sample import sample_session
 from kfuncscope.upgrade.analyse import analyse

@@ -7,13 +7,13 @@ import zlib
 from functools import cache
 
 from kfuncscope.bpf.object import read_object
-from kfuncscope.prove.agent import line_of
 from kfuncscope.prove.compare import compare
+from kfuncscope.prove.guest.agent import line_of
+from kfuncscope.prove.guest.wire import FORMS, LONGEST, Wire
 from kfuncscope.prove.plan import Task, task
 from kfuncscope.prove.questions import Questions, answers, questions
 from kfuncscope.prove.seen import BootSeen
 from kfuncscope.prove.setup import ObjectSetup
-from kfuncscope.prove.wire import FORMS, LONGEST, Wire
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from support.bpfwriter import exit_, mov, object_bytes
 from support.kernels import KernelBuilder

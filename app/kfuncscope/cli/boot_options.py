@@ -29,7 +29,7 @@ def add_prove_parser(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument("--format", choices=("table", "json"), default="table", help="output format (default: table)")
     parser.add_argument("--fail-on", choices=("disagree", "never"), default="never",
                         help="what makes the exit status 1 (default: never)")  # fmt: skip
-    parser.set_defaults(run="prove:run", arch=None, release=None)
+    parser.set_defaults(run="commands.prove:run", arch=None, release=None)
 
 
 def add_boot_options(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ def add_census_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
     parser.add_argument("-o", "--output", metavar="FILE", help="with script and run: write there")
     parser.add_argument("--host", metavar="NAME", help="with run: name for this host")
     parser.add_argument("--source-lines", action="store_true", help="with run: add source lines")
-    parser.set_defaults(run="census:run")
+    parser.set_defaults(run="commands.census:run")
 
 
 def add_running_option(parser: argparse.ArgumentParser, kernel: bool = True) -> None:

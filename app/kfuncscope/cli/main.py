@@ -102,7 +102,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     prove_help = "boot both kernels and compare what they do with the prediction"
     check.add_argument("--prove", action="store_true", help=prove_help)
     add_boot_options(check)
-    check.set_defaults(run="check:run")
+    check.set_defaults(run="commands.check:run")
 
     judge = commands.add_parser("judge", help="whether each program loads and attaches on each kernel")
     judge.add_argument(
@@ -113,7 +113,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     _kernel_words(judge)
     _objects(judge)
     judge.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
-    judge.set_defaults(run="judge:run")
+    judge.set_defaults(run="inspect.judge:run")
 
     add_prove_parser(commands)
 
@@ -126,7 +126,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     _objects(relocate)
     relocate.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
     relocate.add_argument("--no-modules", action="store_true", help="do not search module BTF")
-    relocate.set_defaults(run="relocate:run")
+    relocate.set_defaults(run="inspect.relocate:run")
     _add_reading_commands(commands)
 
 
@@ -134,7 +134,7 @@ def _add_reading_commands(commands: argparse._SubParsersAction[argparse.Argument
     explain = commands.add_parser("explain", help="the chain from a verdict to rule, instruction and declarations")
     explain.add_argument("target", metavar="OBJECT:PROGRAM", help="an object and one of its programs")
     _sides(explain)
-    explain.set_defaults(run="explain:run")
+    explain.set_defaults(run="commands.explain:run")
 
     diff = commands.add_parser("diff", help="what was removed, added or changed between two kernels")
     _sides(diff)
@@ -142,7 +142,7 @@ def _add_reading_commands(commands: argparse._SubParsersAction[argparse.Argument
                       "struct_ops, map_type, prog_type, attach_type, function, type; by default all but the "
                       "last two")  # fmt: skip
     diff.add_argument("--format", choices=("table", "csv", "json"), default="table", help=_FORM)
-    diff.set_defaults(run="diff:run")
+    diff.set_defaults(run="inspect.diff:run")
 
 
 def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -153,7 +153,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     merge.add_argument("parts", metavar="PART.json", nargs="+", help="the JSON report of one shard")
     merge.add_argument("-o", "--output", metavar="FILE", help="output file for the whole JSON report")
     add_report_options(merge)
-    merge.set_defaults(run="merge:run")
+    merge.set_defaults(run="commands.merge:run")
 
     compare = commands.add_parser(
         "compare", help="new, gone and unchanged findings of two JSON reports",
@@ -165,7 +165,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     compare.add_argument("--policy", metavar="FILE", help="policy in TOML")
     compare.add_argument("--fail-on", metavar="WORDS", help=f"{FAIL_HELP} (default: new)")
     add_table_options(compare)
-    compare.set_defaults(run="compare:run")
+    compare.set_defaults(run="commands.compare:run")
 
     path = commands.add_parser(
         "path", help="the first step of several at which each program breaks",
@@ -178,7 +178,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     )  # fmt: skip
     path.add_argument("inputs", metavar="OBJECT_OR_REPORT", nargs="*", help="objects, or JSON reports in order")
     add_table_options(path)
-    path.set_defaults(run="path:run")
+    path.set_defaults(run="commands.path:run")
 
     usage = commands.add_parser(
         "usage", help="which packages, objects and programs use each kfunc, helper and hook",
@@ -193,7 +193,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
         help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
     )  # fmt: skip
     add_table_options(usage)
-    usage.set_defaults(run="usage:run")
+    usage.set_defaults(run="commands.usage:run")
     _add_promise(commands)
 
 
@@ -209,12 +209,12 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
     add_running_option(make, kernel=False)
     make.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
-    make.set_defaults(run="promise:run_make")
+    make.set_defaults(run="commands.promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")
     check.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
     check.add_argument("promise_file", metavar="PROMISE.toml")
     add_table_options(check)
-    check.set_defaults(run="promise:run_check")
+    check.set_defaults(run="commands.promise:run_check")
 
 
 def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -222,29 +222,29 @@ def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.Argument
     kernel.add_argument("files", nargs="+", metavar="F", help="files, folders or named parts of kernels")
     _kernel_words(kernel)
     kernel.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
-    kernel.set_defaults(run="inspect:run_kernel")
+    kernel.set_defaults(run="inspect.files:run_kernel")
 
     obj = commands.add_parser("object", help="what an object needs")
     _objects(obj)
     obj.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
     obj.add_argument("--elf", action="store_true", help="the ELF sections of each object, too")
-    obj.set_defaults(run="inspect:run_object")
+    obj.set_defaults(run="inspect.files:run_object")
 
     rule = commands.add_parser("rule", help="what a rule (R-7.10) or a failure code (kfunc_not_found) means")
     rule.add_argument("ids", nargs="*", metavar="ID", help="rule ids and failure codes, as findings show them")
     rule.add_argument("--list", action="store_true", dest="every", help="list all rules and failure codes")
-    rule.set_defaults(run="rule:run")
+    rule.set_defaults(run="inspect.rule:run")
 
 
 def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="open the window with the sample data")
     demo.add_argument("--picture", metavar="PNG", help="draw the window into a picture instead of opening it")
     demo.add_argument("--dark", action="store_true", help="draw it dark")
-    demo.set_defaults(run="demo:run")
+    demo.set_defaults(run="commands.demo:run")
 
     gui = commands.add_parser("gui", help="open the window")
     gui.add_argument("files", nargs="*", metavar="F", help="a session, kernels, objects")
-    gui.set_defaults(run="demo:run_gui")
+    gui.set_defaults(run="commands.demo:run_gui")
 
     know = commands.add_parser("knowledge", help="tables about kernel releases")
     actions = know.add_subparsers(dest="action", required=True)
@@ -253,29 +253,29 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, if the tree's Makefile does not name it")
     build.add_argument("--source", default="", help="where the tree comes from, recorded in the tables")
-    build.set_defaults(run="knowledge:run_build")
+    build.set_defaults(run="inspect.knowledge:run_build")
     asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
     asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")
     asked.add_argument("--out", help="folder to write to (default: the user's own facts)")
     asked.add_argument("--differences", action="store_true", help="list every answer that the tables contradict")
     add_boot_options(asked)
-    asked.set_defaults(run="knowledge:run_probe")
+    asked.set_defaults(run="inspect.knowledge:run_probe")
     pack = actions.add_parser("pack", help="put the tables of many levels into histories, as they are shipped")
     pack.add_argument("levels", nargs="+", metavar="FOLDER", help="the tables of one level, as build made them")
     pack.add_argument("--out", required=True, help="folder to write to")
-    pack.set_defaults(run="knowledge:run_pack")
-    actions.add_parser("list", help="list the releases that have tables").set_defaults(run="knowledge:run_list")
+    pack.set_defaults(run="inspect.knowledge:run_pack")
+    actions.add_parser("list", help="list the releases that have tables").set_defaults(run="inspect.knowledge:run_list")
 
     add_census_parser(commands)
 
     cache = commands.add_parser("cache", help="show or clear the cache")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")
-    cache.set_defaults(run="cache:run")
+    cache.set_defaults(run="inspect.cache:run")
 
 
 def _carried_out(arguments: argparse.Namespace) -> int:
     module, _, function = arguments.run.partition(":")
-    return int(getattr(importlib.import_module(f"kfuncscope.cli.commands.{module}"), function)(arguments))
+    return int(getattr(importlib.import_module(f"kfuncscope.cli.{module}"), function)(arguments))
 
 
 def _refuse_empty(arguments: argparse.Namespace) -> None:

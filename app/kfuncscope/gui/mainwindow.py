@@ -41,18 +41,18 @@ from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.pages import PAGES, TABS, Page, Place
 from kfuncscope.gui.stylesheet import stylesheet
 from kfuncscope.gui.toolbar import Toolbar
-from kfuncscope.gui.views.banner import Banner
 from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
-from kfuncscope.gui.views.chips import ChipBar
 from kfuncscope.gui.views.detail import DetailPanel
 from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.matrix import MatrixView
-from kfuncscope.gui.views.status import StatusCounts, Told
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
+from kfuncscope.gui.widgets.banner import Banner
+from kfuncscope.gui.widgets.chips import ChipBar
+from kfuncscope.gui.widgets.status import StatusCounts, Told
 from kfuncscope.session import sessionfile
 
 View = TypeVar("View", bound=QWidget)

@@ -20,9 +20,9 @@ from kfuncscope.model.verdict import NeedKind, Tri
 from kfuncscope.promise.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
 from kfuncscope.rules.changes import change
 from kfuncscope.rules.changes.evidence import hook_declaration, kfunc_declaration, member_text
-from kfuncscope.rules.checks.struct_ops import kernel_type
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import ENUMVAL_BASED, EXISTENCE
+from kfuncscope.rules.hooks.struct_ops import kernel_type
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Problem as Fault
 from kfuncscope.rules.problem import Stage

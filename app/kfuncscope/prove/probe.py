@@ -10,11 +10,11 @@ from pathlib import Path
 from kfuncscope.errors import KernelError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.probed import Probed
-from kfuncscope.prove.boot import BootRun, Guest, boot
-from kfuncscope.prove.guest import agent_files, user_space
+from kfuncscope.prove.guest.boot import BootRun, Guest, boot
+from kfuncscope.prove.guest.initramfs import agent_files, user_space
+from kfuncscope.prove.guest.wire import Record
 from kfuncscope.prove.prove import Options, bootable, guest_source
 from kfuncscope.prove.questions import answers, questions
-from kfuncscope.prove.wire import Record
 
 AGENT = "agent_probe.py"
 

@@ -12,15 +12,15 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.proof import ObjectProof, Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import keep
-from kfuncscope.prove.boot import BootRun, Guest, boot, initramfs
 from kfuncscope.prove.compare import compare
-from kfuncscope.prove.guest import HostSource, Source, agent_files, package_source, user_space
+from kfuncscope.prove.guest.boot import BootRun, Guest, boot, initramfs
+from kfuncscope.prove.guest.initramfs import HostSource, Source, agent_files, package_source, user_space
+from kfuncscope.prove.guest.qemu import Limits, command, find_qemu, machine_for
+from kfuncscope.prove.guest.wire import Record
 from kfuncscope.prove.kernels import BootKernel, boot_kernels, modules_digest, need_image
 from kfuncscope.prove.plan import Task, task
-from kfuncscope.prove.qemu import Limits, command, find_qemu, machine_for
 from kfuncscope.prove.seen import ObjectSeen
 from kfuncscope.prove.setup import Setup
-from kfuncscope.prove.wire import Record
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.storage.files import ObjectFile, Problem
 

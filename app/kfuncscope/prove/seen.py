@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kfuncscope.prove.guest.wire import Record
 from kfuncscope.prove.plan import Task
-from kfuncscope.prove.wire import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,25 +15,25 @@ __all__ = ["FORMATS", "Report", "format_of", "make", "render", "write"]
 
 
 def _html(report: Report) -> bytes:
-    from kfuncscope.report import html
+    from kfuncscope.report.formats import html
 
     return html.render(report)
 
 
 def _pdf(report: Report) -> bytes:
-    from kfuncscope.report import pdf
+    from kfuncscope.report.formats import pdf
 
     return pdf.render(report)
 
 
 def _markdown(report: Report) -> bytes:
-    from kfuncscope.report import markdown
+    from kfuncscope.report.formats import markdown
 
     return markdown.render(report)
 
 
 def _csv(report: Report) -> bytes:
-    from kfuncscope.report import csvrows
+    from kfuncscope.report.formats import csvrows
 
     return csvrows.render(report)
 
@@ -45,37 +45,37 @@ def _json(report: Report) -> bytes:
 
 
 def _sarif(report: Report) -> bytes:
-    from kfuncscope.report import sarif
+    from kfuncscope.report.formats import sarif
 
     return sarif.render(report)
 
 
 def _junit(report: Report) -> bytes:
-    from kfuncscope.report import junit
+    from kfuncscope.report.formats import junit
 
     return junit.render(report)
 
 
 def _svg(report: Report) -> bytes:
-    from kfuncscope.report import svg
+    from kfuncscope.report.formats import svg
 
     return svg.document(report.analysis)
 
 
 def _png(report: Report) -> bytes:
-    from kfuncscope.report import pdf, svg
+    from kfuncscope.report.formats import pdf, svg
 
     return pdf.png(svg.document(report.analysis))
 
 
 def _dot(report: Report) -> bytes:
-    from kfuncscope.report import graphtext
+    from kfuncscope.report.formats import graphtext
 
     return graphtext.dot(report.analysis)
 
 
 def _graphml(report: Report) -> bytes:
-    from kfuncscope.report import graphtext
+    from kfuncscope.report.formats import graphtext
 
     return graphtext.graphml(report.analysis)
 

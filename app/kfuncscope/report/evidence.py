@@ -19,8 +19,8 @@ from kfuncscope.census.count import Row, Use, summary
 from kfuncscope.census.records import Census, Join
 from kfuncscope.decision.risk import known_since
 from kfuncscope.model.verdict import NeedKind
-from kfuncscope.report import markdown
-from kfuncscope.report.html import environment
+from kfuncscope.report.formats import markdown
+from kfuncscope.report.formats.html import environment
 from kfuncscope.report.tables import render
 from kfuncscope.resources import resource
 

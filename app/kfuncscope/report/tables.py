@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.looks import LOOKS
 from kfuncscope.promise.promise import Kept
-from kfuncscope.report import csvrows, markdown
+from kfuncscope.report.formats import csvrows, markdown
 from kfuncscope.study import tabular
 from kfuncscope.study.path import Journey
 from kfuncscope.study.tabular import Cell, Table

@@ -16,22 +16,22 @@ from kfuncscope.knowledge.helpers import HelperCaller
 from kfuncscope.knowledge.kfunc_filters import Caller
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Outcome, Reach, Tri
-from kfuncscope.rules.checks.attach import attach_problems
 from kfuncscope.rules.checks.externs import users_of
-from kfuncscope.rules.checks.global_context import global_context_problems, lacks_btf
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
-from kfuncscope.rules.checks.hook import target_problems, type_problems
 from kfuncscope.rules.checks.jit import jit_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
-from kfuncscope.rules.checks.replace import Targets, fitting
-from kfuncscope.rules.checks.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
 from kfuncscope.rules.checks.typed_access import typed_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.changed import changed_type
 from kfuncscope.rules.core.spec import FIELD_BASED, ReloKind, SpecError, parse_spec, spec_text
 from kfuncscope.rules.flow.guard import find_guard
+from kfuncscope.rules.hooks.attach import attach_problems
+from kfuncscope.rules.hooks.global_context import global_context_problems, lacks_btf
+from kfuncscope.rules.hooks.hook import target_problems, type_problems
+from kfuncscope.rules.hooks.replace import Targets, fitting
+from kfuncscope.rules.hooks.struct_ops import struct_ops_problems, table_problems, uses
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 

@@ -25,7 +25,7 @@ from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.rules.changes.alternatives import variant_key
 from kfuncscope.rules.changes.change import compare
-from kfuncscope.rules.checks.replace import Targets
+from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import ObjectFile, Problem

@@ -21,7 +21,7 @@ import msgspec
 from kfuncscope import __version__
 from kfuncscope.knowledge import probed, tables
 from kfuncscope.model.verdict import Finding, ObjectVerdict
-from kfuncscope.rules.checks.replace import Targets
+from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import KernelFiles, ObjectFile, Problem

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.errors import InputError
-from kfuncscope.rules.checks.replace import Targets, targets_in, wanted
+from kfuncscope.rules.hooks.replace import Targets, targets_in, wanted
 from kfuncscope.storage.files import ObjectFile
 
 SECTION = b"freplace/"

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject
 
 from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.index import Index
-from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.session.session import Session

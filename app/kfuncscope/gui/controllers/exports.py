@@ -29,7 +29,7 @@ from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
 from kfuncscope.gui.toolbar import Toolbar
-from kfuncscope.gui.views.words import counted
+from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.study import scope as scopes
 

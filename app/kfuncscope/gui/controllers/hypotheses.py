@@ -23,11 +23,11 @@ from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import CODE, Index
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.gui.toolbar import Toolbar
-from kfuncscope.gui.views.banner import Banner
 from kfuncscope.gui.views.detail import DetailPanel
 from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.summary import SummaryStrip
+from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.upgrade import whatif
 from kfuncscope.upgrade.whatif import Action, Change

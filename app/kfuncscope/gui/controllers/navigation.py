@@ -13,12 +13,12 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.commands import Entry, Palette
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.tour import Tour
+from kfuncscope.gui.dialogs.help import HelpDialog
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.toolbar import Toolbar
-from kfuncscope.gui.views.help import HelpDialog
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView

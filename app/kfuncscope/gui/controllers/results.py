@@ -19,7 +19,7 @@ from kfuncscope.gui.views.bottom import ProblemsView
 from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.welcome import WelcomePage
-from kfuncscope.gui.views.words import counted
+from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.storage.files import Problem

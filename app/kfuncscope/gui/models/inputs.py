@@ -12,7 +12,7 @@ from PySide6.QtGui import QBrush, QColor
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.table import ROOT, Cell
-from kfuncscope.gui.views.words import counted
+from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.unchecked import Unchecked, by_arches, elsewhere, shared
 from kfuncscope.model.verdict import Verdict, worst
 from kfuncscope.session.session import KernelRef, Session

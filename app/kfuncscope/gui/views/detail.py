@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QFrame, QScrollArea
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.dialogs.rules import RuleDialog
 from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
-from kfuncscope.gui.views import words
-from kfuncscope.gui.views.rules import RuleDialog
-from kfuncscope.gui.views.story import NARROWEST, Story
+from kfuncscope.gui.widgets import words
+from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.model import catalogue
 from kfuncscope.model.looks import REACHES
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Site, Tri, Verdict

@@ -10,7 +10,7 @@ from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, Node
-from kfuncscope.gui.views.choice import on_choice
+from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.session.session import Session
 
 

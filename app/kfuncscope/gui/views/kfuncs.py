@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
-from kfuncscope.gui.views.compare import CompareView
 from kfuncscope.gui.views.findings import plain_table
-from kfuncscope.gui.views.story import Story
+from kfuncscope.gui.widgets.story import Story
 from kfuncscope.knowledge.flags import flag_meaning
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State

@@ -25,9 +25,9 @@ from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, PROGRAM, Node
-from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import nothing, plain_table
-from kfuncscope.gui.views.words import counted
+from kfuncscope.gui.widgets.choice import on_choice
+from kfuncscope.gui.widgets.words import counted
 
 
 class _Cell(QStyledItemDelegate):

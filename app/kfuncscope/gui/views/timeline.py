@@ -22,9 +22,9 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.table import Cell, TableModel
-from kfuncscope.gui.views.choice import on_choice
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.kfuncs import STATE_LOOK
+from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key
 

@@ -10,8 +10,8 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.views.story import Link
-from kfuncscope.gui.views.words import counted
+from kfuncscope.gui.widgets.story import Link
+from kfuncscope.gui.widgets.words import counted
 
 OLD, NEW, OBJECTS = "old", "new", "objects"
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.knowledge import tables
+from kfuncscope.knowledge.build.csource.gates import Gates
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.filters import Filters
-from kfuncscope.knowledge.build.gates import Gates
 from kfuncscope.knowledge.build.helper_protos import HelperLists, helper_table
 from kfuncscope.knowledge.build.id_sets import IdSets
 from kfuncscope.knowledge.build.jit_caps import arch_table
@@ -21,7 +22,6 @@ from kfuncscope.knowledge.build.notrace import notrace_table
 from kfuncscope.knowledge.build.struct_ops import StructOps
 from kfuncscope.knowledge.build.syscalls import syscall_table
 from kfuncscope.knowledge.build.tracepoints import tracepoint_table
-from kfuncscope.knowledge.build.tree import Tree
 from kfuncscope.knowledge.build.uapi import sec_defs, uapi_table
 from kfuncscope.knowledge.build.verifier_lists import deny_table, raw_tp_null_table
 from kfuncscope.knowledge.levels import level_key

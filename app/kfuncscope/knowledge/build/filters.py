@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kfuncscope.knowledge.build.cparse import NotUnderstoodError
-from kfuncscope.knowledge.build.decide import Runner
+from kfuncscope.knowledge.build.csource.cparse import NotUnderstoodError
+from kfuncscope.knowledge.build.csource.decide import Runner
+from kfuncscope.knowledge.build.csource.paths import Sym, Value, merge
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.helper_protos import ProgramWorld, program_types
 from kfuncscope.knowledge.build.id_sets import IdSets
-from kfuncscope.knowledge.build.paths import Sym, Value, merge
 from kfuncscope.knowledge.build.struct_ops import StructOps
-from kfuncscope.knowledge.build.tree import Tree
 
 
 class Filters:

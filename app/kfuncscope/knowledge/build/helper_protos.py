@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from kfuncscope.knowledge.build.cparse import NotUnderstoodError
-from kfuncscope.knowledge.build.ctext import calls, fields, gates_at, initializer, options, split_args, squeeze
-from kfuncscope.knowledge.build.decide import Runner
+from kfuncscope.knowledge.build.csource.cparse import NotUnderstoodError
+from kfuncscope.knowledge.build.csource.ctext import calls, fields, gates_at, initializer, options, split_args, squeeze
+from kfuncscope.knowledge.build.csource.decide import Runner
+from kfuncscope.knowledge.build.csource.paths import Cond, Open, Path, Sym, Value, merge
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.id_sets import IdSets
-from kfuncscope.knowledge.build.paths import Cond, Open, Path, Sym, Value, merge
-from kfuncscope.knowledge.build.tree import Tree
 
 # Program types that hang on something with a BTF id (bpf_prog_load_check_attach); for others the id is 0.
 _WITH_TARGET = frozenset({"TRACING", "LSM", "EXT", "STRUCT_OPS"})

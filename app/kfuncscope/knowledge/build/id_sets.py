@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kfuncscope.knowledge.build.ctext import Gate, calls, gates_at, split_args
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.ctext import Gate, calls, gates_at, split_args
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _SET = re.compile(
     r"^[ \t]*(BTF_KFUNCS_START|BTF_SET8_START|BTF_SET_START|BTF_SET_START_GLOBAL|BTF_ID_LIST|BTF_ID_LIST_SINGLE"

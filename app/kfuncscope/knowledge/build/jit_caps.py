@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfuncscope import arch
-from kfuncscope.knowledge.build.cparse import NotUnderstoodError
-from kfuncscope.knowledge.build.ctext import find_function, squeeze
-from kfuncscope.knowledge.build.decide import Runner
-from kfuncscope.knowledge.build.paths import Open, Sym, Value
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.cparse import NotUnderstoodError
+from kfuncscope.knowledge.build.csource.ctext import find_function, squeeze
+from kfuncscope.knowledge.build.csource.decide import Runner
+from kfuncscope.knowledge.build.csource.paths import Open, Sym, Value
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _ONLY_64 = frozenset({"64BIT", "PPC64", "X86_64", "SPARC64", "ARM64", "S390"})
 _ONLY_32 = frozenset({"32BIT", "PPC32", "X86_32", "SPARC32"})

@@ -6,10 +6,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kfuncscope.knowledge.build.ctext import calls, fields, find_function, initializer, options, split_args, squeeze
-from kfuncscope.knowledge.build.gates import Gates
+from kfuncscope.knowledge.build.csource.ctext import (
+    calls,
+    fields,
+    find_function,
+    initializer,
+    options,
+    split_args,
+    squeeze,
+)
+from kfuncscope.knowledge.build.csource.gates import Gates
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.id_sets import IdSet, IdSets
-from kfuncscope.knowledge.build.tree import Tree
 
 
 def flag_bits(tree: Tree) -> dict[str, int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kfuncscope.knowledge.build.ctext import calls, gates_at, options, split_args, squeeze
+from kfuncscope.knowledge.build.csource.ctext import calls, gates_at, options, split_args, squeeze
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.id_sets import IdSets
-from kfuncscope.knowledge.build.tree import Tree
 
 _DEFS = "include/linux/lsm_hook_defs.h"
 _BPF = "kernel/bpf/bpf_lsm.c"

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from kfuncscope.knowledge.build.ctext import gate_regions, gates_at, strip_comments
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.ctext import gate_regions, gates_at, strip_comments
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _UNTRACED = re.compile(r"\b(?:inline|__inline|__inline__|__always_inline|notrace|noinstr|no_instrument_function)\b")
 _NAME = re.compile(r"(\w+)\s*\(")

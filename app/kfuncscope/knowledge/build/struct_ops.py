@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kfuncscope.knowledge.build.cparse import NotUnderstoodError
-from kfuncscope.knowledge.build.ctext import (
+from kfuncscope.knowledge.build.csource.cparse import NotUnderstoodError
+from kfuncscope.knowledge.build.csource.ctext import (
     calls,
     fields,
     gates_at,
@@ -24,12 +24,12 @@ from kfuncscope.knowledge.build.ctext import (
     split_args,
     squeeze,
 )
-from kfuncscope.knowledge.build.decide import Runner
-from kfuncscope.knowledge.build.gates import Gates
+from kfuncscope.knowledge.build.csource.decide import Runner
+from kfuncscope.knowledge.build.csource.gates import Gates
+from kfuncscope.knowledge.build.csource.paths import Open, Sym, Value
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.helper_protos import HelperLists, ProgramWorld, verifier_ops
 from kfuncscope.knowledge.build.id_sets import IdSets
-from kfuncscope.knowledge.build.paths import Open, Sym, Value
-from kfuncscope.knowledge.build.tree import Tree
 
 _MAX_NESTING = 8
 

@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 from kfuncscope import arch
-from kfuncscope.knowledge.build.ctext import calls, split_args
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.ctext import calls, split_args
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _UNISTD = "include/uapi/asm-generic/unistd.h"
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kfuncscope.knowledge.build.ctext import Call, calls, match_bracket, split_args, squeeze
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.ctext import Call, calls, match_bracket, split_args, squeeze
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _EVENT = (r"(?:TRACE_EVENT|DEFINE_EVENT)(?:_FN_COND|_FN|_CONDITION|_PRINT|_SYSCALL|_WRITABLE|_MAP)?|DECLARE_EVENT_CLASS"
           r"|DECLARE_TRACE(?:_EVENT)?(?:_CONDITION|_SYSCALL|_WRITABLE)?")  # fmt: skip

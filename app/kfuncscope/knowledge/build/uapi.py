@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kfuncscope.knowledge.build.ctext import calls, initializer, split_args, squeeze
+from kfuncscope.knowledge.build.csource.ctext import calls, initializer, split_args, squeeze
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.helper_protos import helper_names
-from kfuncscope.knowledge.build.tree import Tree
 
 _ENUMS = ("bpf_cmd", "bpf_map_type", "bpf_prog_type", "bpf_attach_type", "bpf_link_type")
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kfuncscope.knowledge.build.ctext import initializer, options
+from kfuncscope.knowledge.build.csource.ctext import initializer, options
+from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.id_sets import Entry, IdSets
-from kfuncscope.knowledge.build.tree import Tree
 
 
 def raw_tp_null_table(tree: Tree) -> dict[str, Any]:

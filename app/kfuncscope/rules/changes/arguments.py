@@ -19,13 +19,13 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import hook_evidence, site, struct_ops_evidence
-from kfuncscope.rules.checks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
-from kfuncscope.rules.checks.ctx_access import RETURN_SLOT
-from kfuncscope.rules.checks.hook import find_hook, tracepoint_slots
-from kfuncscope.rules.checks.records import Field, record_of, relocated_loads
-from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, slots, type_class
+from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
+from kfuncscope.rules.hooks.ctx_access import RETURN_SLOT
+from kfuncscope.rules.hooks.hook import find_hook, tracepoint_slots
+from kfuncscope.rules.hooks.records import Field, record_of, relocated_loads
+from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 
 
 class Side(NamedTuple):

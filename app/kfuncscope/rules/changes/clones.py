@@ -9,9 +9,9 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import hook_evidence
-from kfuncscope.rules.checks.attach import KPROBE, KPROBE_MULTI
-from kfuncscope.rules.checks.hook import TRAMPOLINE
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI
+from kfuncscope.rules.hooks.hook import TRAMPOLINE
 
 # Clones that are called in place of the function; the cold part of one is entered from inside only.
 CALLED = re.compile(r"\.(isra|constprop|part)\.\d+")

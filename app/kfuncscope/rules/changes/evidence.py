@@ -11,11 +11,11 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge import names
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.verdict import Evidence, NeedKind, Remedy, Site
-from kfuncscope.rules.checks.hook import btf_name, find_hook, traced_function
-from kfuncscope.rules.checks.records import SYSCALLS, event_struct
-from kfuncscope.rules.checks.struct_ops import kernel_type
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import Accessor
+from kfuncscope.rules.hooks.hook import btf_name, find_hook, traced_function
+from kfuncscope.rules.hooks.records import SYSCALLS, event_struct
+from kfuncscope.rules.hooks.struct_ops import kernel_type
 
 
 def site(function: Function, index: int, reachable: bool | None = None, guard: str = "") -> Site:

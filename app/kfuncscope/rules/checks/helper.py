@@ -13,8 +13,8 @@ from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.knowledge.versions import first_with_instruction
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
-from kfuncscope.rules.checks.sleep import awake
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.hooks.sleep import awake
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 # Instructions that not every JIT knows, and the capability that tells.

@@ -13,8 +13,8 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.in_module import Unseen, unseen
-from kfuncscope.rules.checks.sleep import awake, may_sleep
 from kfuncscope.rules.context import Context, Resolved
+from kfuncscope.rules.hooks.sleep import awake, may_sleep
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 

@@ -18,9 +18,9 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Reach
-from kfuncscope.rules.checks.hook import find_hook
-from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.hooks.hook import find_hook
+from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 from kfuncscope.rules.problem import Message, Problem, say
 
 TAIL_CALL, OVERRIDE_RETURN = 12, 58  # helper numbers

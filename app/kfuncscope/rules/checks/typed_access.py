@@ -12,14 +12,14 @@ from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
-from kfuncscope.rules.checks.hook import find_hook
-from kfuncscope.rules.checks.records import event_struct
-from kfuncscope.rules.checks.struct_ops import kernel_type, uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
 from kfuncscope.rules.flow.ctx_args import Slot, slots
 from kfuncscope.rules.flow.typed import Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
 from kfuncscope.rules.flow.walk import struct_behind
+from kfuncscope.rules.hooks.hook import find_hook
+from kfuncscope.rules.hooks.records import event_struct
+from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 from kfuncscope.rules.problem import Problem, say
 
 PROBED = frozenset({"kprobe", "kprobe.multi", "kprobe.session"})  # whose context is struct pt_regs, at the entry

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from kfuncscope.errors import InputError
-from kfuncscope.prove import newc
-from kfuncscope.prove.guest import UserSpace
+from kfuncscope.prove.guest import newc
+from kfuncscope.prove.guest.initramfs import UserSpace
+from kfuncscope.prove.guest.qemu import Boot, Ended, Limits, find_qemu, kvm_works, machine_for
+from kfuncscope.prove.guest.wire import Record
 from kfuncscope.prove.kernels import BootKernel, need_image
 from kfuncscope.prove.plan import Task
-from kfuncscope.prove.qemu import Boot, Ended, Limits, find_qemu, kvm_works, machine_for
 from kfuncscope.prove.seen import BootSeen, ObjectSeen
-from kfuncscope.prove.wire import Record
 
 CRASHES = 3  # boots again after an object brought the kernel down
 OBJECT_SECONDS = 60

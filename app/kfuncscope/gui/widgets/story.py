@@ -11,7 +11,7 @@ from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.views import words
+from kfuncscope.gui.widgets import words
 from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220

@@ -13,10 +13,10 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
-from kfuncscope.rules.checks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.checks.map import unknown_flags
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import slots
+from kfuncscope.rules.hooks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 

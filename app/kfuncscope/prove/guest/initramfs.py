@@ -32,7 +32,7 @@ from kfuncscope.containers.archive import read_archive
 from kfuncscope.containers.stream import Budget
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake.slim import slim_vmlinux
-from kfuncscope.prove import newc
+from kfuncscope.prove.guest import newc
 from kfuncscope.storage.read import input_of, read_file
 
 PYTHON = "py"
@@ -351,9 +351,10 @@ def agent_files(init: str) -> dict[str, bytes]:
     folder = Path(__file__).parent
     return {
         "init": (folder / init).read_bytes(),
-        "kfuncscope/prove/agent.py": (folder / "agent.py").read_bytes(),
+        "kfuncscope/prove/guest/agent.py": (folder / "agent.py").read_bytes(),
         "kfuncscope/__init__.py": b"",
         "kfuncscope/prove/__init__.py": b"",
+        "kfuncscope/prove/guest/__init__.py": b"",
     }
 
 

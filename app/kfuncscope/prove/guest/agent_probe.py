@@ -17,13 +17,13 @@ import sys
 if __name__ == "__main__":
     sys.path.insert(0, "/")
 
-from kfuncscope.prove.agent import Wire, described, main
+from kfuncscope.prove.guest.agent import Wire, described, main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kfuncscope.prove.agent import Plan
+    from kfuncscope.prove.guest.agent import Plan
 
 MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
 KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"reserved fields")

@@ -14,12 +14,12 @@ from kfuncscope.knowledge.flags import SLEEPABLE, flag_set
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
-from kfuncscope.rules.checks.ctx_access import Passed, argument_problems, unsupported_prototype
 from kfuncscope.rules.checks.in_module import unseen
 from kfuncscope.rules.checks.options import PROG_TYPES, left_out
-from kfuncscope.rules.checks.replace import replace_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
+from kfuncscope.rules.hooks.ctx_access import Passed, argument_problems, unsupported_prototype
+from kfuncscope.rules.hooks.replace import replace_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 TRAMPOLINE = frozenset({"TRACE_FENTRY", "TRACE_FEXIT", "MODIFY_RETURN", "TRACE_FSESSION"})

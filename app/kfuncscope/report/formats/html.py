@@ -16,7 +16,8 @@ from kfuncscope.model import catalogue
 from kfuncscope.model.looks import CONFIDENCES, LOOKS, REACHES, SHORT_REACH
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
-from kfuncscope.report import diff, proof, rulebook, svg
+from kfuncscope.report import diff, proof, rulebook
+from kfuncscope.report.formats import svg
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import STATE_WORDS, plural, size

@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import re
 
-from kfuncscope.knowledge.build.ctext import gates_at, options
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.ctext import gates_at, options
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _ASSIGN = re.compile(r"^\s*([\w.-]+?)-(y|m|objs|\$[({]CONFIG_\w+[)}])\s*[:+]?=\s*(.*)$")
 _CONDITION = re.compile(r"^\s*(else\s+)?(ifeq|ifneq|ifdef|ifndef)\b\s*(.*)$")

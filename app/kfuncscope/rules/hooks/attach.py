@@ -16,12 +16,12 @@ from kfuncscope.kernel.modules import FEW
 from kfuncscope.kernel.symbols import glob_expression
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
-from kfuncscope.rules.checks.hook import TRAMPOLINE, find_hook, of_module_not_given
 from kfuncscope.rules.checks.in_module import Unseen, unseen
-from kfuncscope.rules.checks.records import SYSCALLS, record_of, relocated_loads
-from kfuncscope.rules.checks.replace import replace_attach_problems
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
+from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook, of_module_not_given
+from kfuncscope.rules.hooks.records import SYSCALLS, record_of, relocated_loads
+from kfuncscope.rules.hooks.replace import replace_attach_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 KPROBE = frozenset({"kprobe", "kretprobe"})

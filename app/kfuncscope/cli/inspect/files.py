@@ -134,7 +134,7 @@ def describe_object(obj: BpfObject) -> dict[str, Any]:
 
 
 def _elf(data: bytes, name: str) -> dict[str, Any]:
-    from kfuncscope.elf.describe import describe_header, section_rows  # pyelftools, for those who ask for it
+    from kfuncscope.elf.describe import describe_header, section_rows
 
     elf = read_elf(data, name)
     return {"elf": {"header": describe_header(elf), "sections": [row._asdict() for row in section_rows(elf)]}}

@@ -25,8 +25,8 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
-from kfuncscope.gui.views import words
 from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.gui.widgets import words
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.grouping import name_of
 from kfuncscope.session.session import KernelRef, Session

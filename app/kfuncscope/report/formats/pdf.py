@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 
 from kfuncscope.decision.policy import now
 from kfuncscope.model.verdict import SEVERITY
-from kfuncscope.report import html, rulebook, svg
+from kfuncscope.report import rulebook
+from kfuncscope.report.formats import html, svg
 from kfuncscope.report.safe import visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import plural

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from kfuncscope.arch import arch_of_uname
 from kfuncscope.errors import KernelError
-from kfuncscope.prove.wire import Record, Wire
+from kfuncscope.prove.guest.wire import Record, Wire
 
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 _COMMAND_LINE = "panic=-1 mitigations=off random.trust_cpu=on nokaslr LD_LIBRARY_PATH=/lib"

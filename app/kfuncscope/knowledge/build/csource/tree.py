@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kfuncscope.errors import KnowledgeError
-from kfuncscope.knowledge.build.ctext import Function, find_function, gate_regions, strip_comments
-from kfuncscope.knowledge.build.ctext import Gate as Gate
+from kfuncscope.knowledge.build.csource.ctext import Function, find_function, gate_regions, strip_comments
+from kfuncscope.knowledge.build.csource.ctext import Gate as Gate
 
 # Where code lives that ends up in a kernel; the rest of a tree is not looked at.
 _CODE = ("arch", "block", "crypto", "drivers", "fs", "include", "init", "io_uring", "ipc", "kernel", "lib", "mm",

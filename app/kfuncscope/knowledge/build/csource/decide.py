@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from kfuncscope.knowledge.build.cparse import Expr, NotUnderstoodError, Stmt, parse_body, parse_expr, render
-from kfuncscope.knowledge.build.ctext import Gate, initializer, split_args
-from kfuncscope.knowledge.build.paths import ONE_OF, Open, Path, Sym, Value, World, word
-from kfuncscope.knowledge.build.tree import Tree
+from kfuncscope.knowledge.build.csource.cparse import Expr, NotUnderstoodError, Stmt, parse_body, parse_expr, render
+from kfuncscope.knowledge.build.csource.ctext import Gate, initializer, split_args
+from kfuncscope.knowledge.build.csource.paths import ONE_OF, Open, Path, Sym, Value, World, word
+from kfuncscope.knowledge.build.csource.tree import Tree
 
 _MAX_PATHS = 4000
 _MAX_CALLS = 12

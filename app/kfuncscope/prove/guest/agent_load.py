@@ -17,11 +17,11 @@ import time
 if __name__ == "__main__":
     sys.path.insert(0, "/")
 
-from kfuncscope.prove.agent import LINE, Wire, described, main
+from kfuncscope.prove.guest.agent import LINE, Wire, described, main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kfuncscope.prove.agent import Plan
+    from kfuncscope.prove.guest.agent import Plan
 
 LINES = 40  # of what libbpf and the verifier say
 LOG_STATS = 4  # BPF_LOG_STATS: errors and totals, without a line for each instruction

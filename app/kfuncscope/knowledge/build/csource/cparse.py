@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kfuncscope.knowledge.build.ctext import Gate, gate_regions, gates_at
+from kfuncscope.knowledge.build.csource.ctext import Gate, gate_regions, gates_at
 
 _TOKEN = re.compile(
     r"""\s+|\#(?:[^\n\\]|\\.|\\\n)*|(?P<tok>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|0[xX][0-9a-fA-F]+[uUlL]*"""

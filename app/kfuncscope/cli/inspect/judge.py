@@ -12,7 +12,7 @@ from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import named_kernels
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.rules.checks.replace import Targets
+from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import ObjectFile, Problem
 from kfuncscope.upgrade.replaced import replaced_functions
