@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.prove import guest, kernels
+from kfuncscope.prove import kernels
+from kfuncscope.prove.guest import initramfs
 from kfuncscope.prove.kernels import BootKernel
 from support import elfwriter
 from support.archivewriter import deb
@@ -33,7 +34,7 @@ from support.elfwriter import ElfWriter
     ],
 )  # fmt: skip
 def test_imports_at_import_time(text: str, package: bool, found: set[str]) -> None:
-    assert guest.imports_of(text.encode(), "pkg.mod", package) == found
+    assert initramfs.imports_of(text.encode(), "pkg.mod", package) == found
 
 
 def library(soname: str, needed: tuple[str, ...] = (), interpreter: str = "", machine: int = 62) -> bytes:
@@ -51,10 +52,10 @@ def library(soname: str, needed: tuple[str, ...] = (), interpreter: str = "", ma
 
 
 def test_a_binary_names_what_it_needs() -> None:
-    binary = guest.read_binary(library("libx.so.1", ("libc.so.6", "libm.so.6")), "x")
+    binary = initramfs.read_binary(library("libx.so.1", ("libc.so.6", "libm.so.6")), "x")
     assert (binary.arch, binary.soname, binary.needed) == ("x86_64", "libx.so.1", ("libc.so.6", "libm.so.6"))
     with pytest.raises(InputError, match="not a readable ELF"):
-        guest.read_binary(b"\x7fELF" + bytes(20), "x")
+        initramfs.read_binary(b"\x7fELF" + bytes(20), "x")
 
 
 PACKAGED = {
@@ -72,14 +73,14 @@ PACKAGED = {
 }
 
 
-def source(tmp_path: Path, files: dict[str, bytes], arch: str = "amd64") -> guest.PackageSource:
-    path = tmp_path / "guest.deb"
+def source(tmp_path: Path, files: dict[str, bytes], arch: str = "amd64") -> initramfs.PackageSource:
+    path = tmp_path / "initramfs.deb"
     path.write_bytes(deb(files, arch=arch))
-    return guest.package_source([str(path)], "x86_64")
+    return initramfs.package_source([str(path)], "x86_64")
 
 
 def test_packages_make_a_user_space_by_soname_and_by_import(tmp_path: Path) -> None:
-    space = guest.user_space(source(tmp_path, PACKAGED), {"init": b"import ctypes, os"})
+    space = initramfs.user_space(source(tmp_path, PACKAGED), {"init": b"import ctypes, os"})
     files = {e.path for e in space.entries}
     assert {"init", "py", "usr/bin/python3.13", "usr/lib/python3.13/os.py", "usr/lib/python3.13/stat.py"} <= files
     assert {f"lib/{n}" for n in ("libc.so.6", "ld-linux.so", "libffi.so.8", "libbpf.so.1", "libelf.so.1")} <= files
@@ -98,7 +99,7 @@ def test_packages_make_a_user_space_by_soname_and_by_import(tmp_path: Path) -> N
 def test_what_is_missing_is_named_with_the_packages_that_hold_it(tmp_path: Path, left_out: str, told: str) -> None:
     files = {path: data for path, data in PACKAGED.items() if left_out not in path}
     with pytest.raises(KernelError, match=told):
-        guest.user_space(source(tmp_path, files), {"init": b"import ctypes"})
+        initramfs.user_space(source(tmp_path, files), {"init": b"import ctypes"})
 
 
 def test_packages_of_another_architecture_are_refused(tmp_path: Path) -> None:
@@ -109,14 +110,14 @@ def test_packages_of_another_architecture_are_refused(tmp_path: Path) -> None:
 def test_libraries_of_another_architecture_do_not_count(tmp_path: Path) -> None:
     files = PACKAGED | {"usr/lib/x86_64-linux-gnu/libbpf.so.1.7.0": library("libbpf.so.1", machine=183)}
     with pytest.raises(KernelError, match=r"libbpf 1\.x was not found"):
-        guest.user_space(source(tmp_path, files), {"init": b""})
+        initramfs.user_space(source(tmp_path, files), {"init": b""})
 
 
 def test_this_machines_interpreter_packs_with_bytecode_in_place_of_source() -> None:
-    host = guest.HostSource()
-    if host.library(guest.LIBBPF) is None:
+    host = initramfs.HostSource()
+    if host.library(initramfs.LIBBPF) is None:
         pytest.skip("libbpf1 is not installed on this machine")
-    space = guest.user_space(host, {"init": b"import ctypes, os"})
+    space = initramfs.user_space(host, {"init": b"import ctypes, os"})
     names = {e.path.rpartition("/")[2] for e in space.entries}
     assert {"os.pyc", "py", "init", "libbpf.so.1", "libc.so.6"} <= names
     assert any(name.startswith("_ctypes.") for name in names) or "_ctypes" in sys.builtin_module_names
