@@ -58,7 +58,7 @@ class KernelBuilder:
         self.lists = {name: list(rows) for name, rows in for_release(release).uapi.items()}
         self._closed = not enums
         long_ = self.btf.once("int_", "unsigned long", arch_record(arch).bits // 8)
-        self.registers = self.btf.struct("pt_regs", [(name, long_) for name in PT_REGS[arch].split()])
+        self.registers = self.btf.struct("pt_regs", [(name, long_) for name in PT_REGS.get(arch, "uregs").split()])
 
     @property
     def s32(self) -> int:

@@ -15,6 +15,8 @@ JA = 0x05
 JA32 = 0x06
 GOTOX = 0x0D  # to an address out of a jump table
 LD_IMM64 = 0x18
+ATOMIC_W, ATOMIC_DW, FETCH = 0xC3, 0xDB, 0x01  # atomic operations; the bit of those that return the old value
+STACK_ARGS = 11  # register through which arguments beyond the fifth are passed
 PSEUDO_CALL = 1  # src_reg of a call: a subprogram (before libbpf: also kfuncs)
 
 # Instruction classes (low three bits of the opcode).
@@ -62,6 +64,8 @@ LATER_OPS = frozenset(
 def later_instruction(insn: Insn) -> str | None:
     """Name of an instruction newer than 5.10 (R-11.14, R-12.23), as knowledge.versions has it; None for old ones."""
     op, cls = insn.op, insn.op & 7
+    if STACK_ARGS in (insn.src, insn.dst):
+        return "stack argument"
     if op in (0x81, 0x89, 0x91):
         return "sign-extending load"
     if op == JA32:

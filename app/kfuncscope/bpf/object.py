@@ -16,6 +16,7 @@ from kfuncscope.bpf.instructions import (
     LATER_OPS,
     LD_IMM64,
     PSEUDO_CALL,
+    STACK_ARGS,
     Insn,
     decode,
     later_instruction,
@@ -138,7 +139,8 @@ class Program:
                 LaterInsn(position, index, name)
                 for position, function in enumerate(self.functions)
                 for index, insn in enumerate(function.insns)
-                if insn.op in LATER_OPS and (name := later_instruction(insn)) is not None
+                if (insn.op in LATER_OPS or STACK_ARGS in (insn.dst, insn.src))
+                and (name := later_instruction(insn)) is not None
             ]
         return self._later
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Unchecked, unchecked
-from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict
+from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict, call_verdict
 
 Ints = NDArray[np.int32]
 Codes = NDArray[np.int8]
@@ -61,6 +61,15 @@ class Edges:
 
     program: Ints
     need: Ints
+    verdict: Codes
+
+
+@dataclass(slots=True)
+class Calls:
+    """Which program tail-calls which other one in one lane, and what the upgrade does to that call."""
+
+    caller: Ints
+    callee: Ints
     verdict: Codes
 
 
@@ -144,11 +153,13 @@ class Index:
         self.program_at: dict[tuple[int, int], ProgramVerdict] = {}
         self._object_ids: dict[str, int] = {}
         self._program_ids: dict[tuple[int, str, str], int] = {}
+        self._callees: dict[tuple[int, str], int] = {}  # programs by object and name
         self._need_ids: dict[tuple[NeedKind, str], int] = {}
         rows = _Rows()
         raw = [self._read_lane(lane, arch, rows) for lane, arch in enumerate(self.arches)]
         self.edges: list[Edges] = [self._edges(pairs) for pairs in raw]
         self.prog_object: Ints = np.array([p.object for p in self.programs], dtype=np.int32)
+        self._calls: list[Calls] = [self._calls_in(lane) for lane in range(len(self.arches))]
         self._fill_verdicts()
         self.findings = self._table(rows)
         self._all_edges: Edges | None = None
@@ -169,6 +180,19 @@ class Index:
                     self._add(rows, lane, oid, pid, finding)
         return edges
 
+    def _calls_in(self, lane: int) -> Calls:
+        """The tail calls between different programs of each object in a lane."""
+        found: dict[tuple[int, int], int] = {}
+        for (at, caller), prog in self.program_at.items():
+            if at != lane or not prog.calls:
+                continue
+            for call in prog.calls:
+                callee = self._callees.get((self.programs[caller].object, call.program))
+                if callee is not None and callee != caller:
+                    found[caller, callee] = CODE[call_verdict(prog, self.program_at[lane, callee])]
+        table = np.array([(*ends, code) for ends, code in found.items()], dtype=np.int32).reshape(-1, 3)
+        return Calls(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].astype(np.int8))
+
     def _object(self, obj: ObjectVerdict) -> int:
         oid = self._object_ids.get(obj.object)
         if oid is None:
@@ -186,6 +210,7 @@ class Index:
         if pid is None:
             pid = self._program_ids[key] = len(self.programs)
             self.programs.append(Program(oid, prog.program, prog.section, prog.prog_type))
+            self._callees[oid, prog.program] = pid
         return pid
 
     def _need(self, kind: NeedKind, name: str) -> int:
@@ -266,6 +291,19 @@ class Index:
         if self._all_edges is None:
             self._all_edges = self._union()
         return self._all_edges
+
+    def calls_of(self, lane: int) -> Calls:
+        """The tail calls of one lane; for lane -1 those of all lanes, each with the worst verdict."""
+        if lane >= 0:
+            return self._calls[lane]
+        worst: dict[tuple[int, int], int] = {}
+        for calls in self._calls[: self.overall]:
+            for caller, callee, code in zip(
+                calls.caller.tolist(), calls.callee.tolist(), calls.verdict.tolist(), strict=True
+            ):
+                worst[caller, callee] = max(code, worst.get((caller, callee), ABSENT))
+        table = np.array([(*ends, code) for ends, code in worst.items()], dtype=np.int32).reshape(-1, 3)
+        return Calls(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].astype(np.int8))
 
     def _union(self) -> Edges:
         edges = self.edges[: self.overall]

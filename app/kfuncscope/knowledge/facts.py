@@ -201,15 +201,11 @@ class ArchCaps:
     arch: str
     jit: Literal["ebpf", "cbpf", "none"]
     kfunc_call: bool = False
-    far_kfunc_call: bool = False
     trampoline: bool = False
     fentry_on_kernel_functions: bool = False
     subprog_tailcalls: bool = False
     arena: bool = False
     exceptions: bool = False
-    percpu_insn: bool = False
-    ptr_xchg: bool = False
-    timed_may_goto: bool = False
     private_stack: bool = False
     fsession: bool = False
     cpuv4: bool = False

@@ -34,6 +34,7 @@ class Fact(StrEnum):
     CONST_VOID_POINTERS = "const_void_pointers"
     UNION_ARGS = "union_args"
     XDP_FRAGS = "xdp_frags"
+    NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"
 
 

@@ -164,8 +164,19 @@ class NeedUse:
 
 
 @dataclass(frozen=True, slots=True)
+class TailCall:
+    """A program of the same object that a program can call through a slot of a map, which the object itself fills."""
+
+    program: str
+    map: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramVerdict:
-    """One program on one upgrade. ``unchecked`` lists what could not be judged, each with its reason."""
+    """One program on one upgrade. ``unchecked`` lists what could not be judged, each with its reason.
+
+    ``calls`` are the programs that it can enter by bpf_tail_call().
+    """
 
     program: str
     section: str
@@ -178,6 +189,13 @@ class ProgramVerdict:
     findings: tuple[Finding, ...] = ()
     needs: tuple[NeedUse, ...] = ()
     unchecked: tuple[str, ...] = ()
+    calls: tuple[TailCall, ...] = ()
+
+
+def call_verdict(caller: ProgramVerdict, callee: ProgramVerdict) -> Verdict:
+    """What an upgrade does to a tail call: what becomes of its target, and whether a map can hold both (R-12.1)."""
+    owners = (f.verdict for f in caller.findings if f.cls is Failure.PROG_ARRAY_OWNER)
+    return worst([callee.verdict, *owners])
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ def _program(program: ProgramVerdict, old: ArchCaps, new: ArchCaps) -> ProgramVe
         findings=(finding,),
         needs=(),
         unchecked=(),
+        calls=(),
     )
 
 

@@ -28,7 +28,10 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     float: {"type": "number"},
 }
-_LATER: dict[str, frozenset[str]] = {"Analysis": frozenset({"proof", "census"})}
+_LATER: dict[str, frozenset[str]] = {
+    "Analysis": frozenset({"proof", "census"}),
+    "ProgramVerdict": frozenset({"calls"}),
+}
 """Fields that reports of this format's first version do not have, by record: the form only grows."""
 
 

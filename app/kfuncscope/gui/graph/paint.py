@@ -23,6 +23,7 @@ from kfuncscope.model.verdict import Verdict
 LIVE_EDGES = 140
 BUCKET = 7.0
 MAX_CURVES = 700
+LOOP = 34.0  # how far a tail call goes out to the right
 BLOCKS, NAMES = 0.25, 0.6
 
 
@@ -41,13 +42,16 @@ def edge_path(scene: Scene, edge: int) -> QPainterPath:
     """One edge as a curve in scene units."""
     s, d = int(scene.src[edge]), int(scene.dst[edge])
     x0, y0 = float(scene.x[s] + scene.w[s]), float(scene.y[s] + NODE_H / 2)
-    x1, y1 = float(scene.x[d]), float(scene.y[d] + NODE_H / 2)
+    x1, y1 = float(scene.ends_at(np.array([edge]))[0]), float(scene.y[d] + NODE_H / 2)
     return curve(x0, y0, x1, y1)
 
 
 def curve(x0: float, y0: float, x1: float, y1: float) -> QPainterPath:
     """The curve of an edge between two points."""
     path = QPainterPath(QPointF(x0, y0))
+    if x0 == x1:  # a tail call, within the column of programs
+        path.cubicTo(x0 + LOOP, y0, x1 + LOOP, y1, x1, y1)
+        return path
     bend = (x1 - x0) * 0.5
     path.cubicTo(x0 + bend, y0, x1 - bend, y1, x1, y1)
     return path
@@ -74,7 +78,7 @@ def edges_of_view(scene: Scene, rect: QRectF, most: int) -> Ints:
 def visible_edges(scene: Scene, rect: QRectF) -> Ints:
     """Numbers of the edges whose bounding box touches a rectangle of the scene."""
     y0, y1 = scene.y[scene.src] + NODE_H / 2, scene.y[scene.dst] + NODE_H / 2
-    x0, x1 = scene.x[scene.src] + scene.w[scene.src], scene.x[scene.dst]
+    x0, x1 = scene.x[scene.src] + scene.w[scene.src], scene.ends_at(np.arange(len(scene.dst), dtype=np.int32))
     inside = (np.maximum(y0, y1) >= rect.top()) & (np.minimum(y0, y1) <= rect.bottom())
     inside &= (x1 >= rect.left()) & (x0 <= rect.right())
     return np.flatnonzero(inside).astype(np.int32)
@@ -95,7 +99,11 @@ def paint_edges(painter: QPainter, scene: Scene, edges: Ints, zoom: float, lit: 
     """Paint edges as curves, the worst on top; the painter is in scene units."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for edge in edges[np.argsort(scene.edge_verdict[edges], kind="stable")].tolist():
-        painter.setPen(edge_pen(int(scene.edge_verdict[edge]), zoom, lit))
+        pen = edge_pen(int(scene.edge_verdict[edge]), zoom, lit)
+        if scene.column[scene.src[edge]] == scene.column[scene.dst[edge]]:
+            pen = QPen(pen)
+            pen.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(pen)
         painter.drawPath(edge_path(scene, edge))
 
 
@@ -119,12 +127,13 @@ def bundle(scene: Scene, rect: QRectF, zoom: float, bucket: float = BUCKET) -> B
     b0 = np.floor(np.clip(y0, top, bottom) / bucket).astype(np.int64)
     b1 = np.floor(np.clip(y1, top, bottom) / bucket).astype(np.int64)
     span = int(4 * rect.height() * zoom / bucket) + 8
-    key = ((scene.column[src].astype(np.int64) * 2 + affected) * span + b0 + span // 2) * span + b1 + span // 2
+    column = scene.column[src].astype(np.int64) + 2 * (scene.column[src] == scene.column[dst])
+    key = ((column * 2 + affected) * span + b0 + span // 2) * span + b1 + span // 2
     _, first, inverse, count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
     worst = np.zeros(len(first), dtype=np.int8)
     np.maximum.at(worst, inverse, verdict)
     x0 = (scene.x[src] + scene.w[src] - rect.left())[first] * zoom
-    x1 = (scene.x[dst] - rect.left())[first] * zoom
+    x1 = (scene.ends_at(edges) - rect.left())[first] * zoom
     return Bundles(np.stack([x0, y0[first], x1, y1[first]], axis=1), worst, count)
 
 

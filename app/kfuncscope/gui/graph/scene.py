@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
-from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
+from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Calls, Codes, Index, Ints, Mask
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind, Verdict
 from kfuncscope.study import layout
@@ -55,7 +55,10 @@ _VERDICT_WORDS = {
 
 @dataclass(slots=True)
 class Scene:
-    """Nodes (columns 0 object, 1 program, 2 need) and edges between node numbers, placed in scene units."""
+    """Nodes (columns 0 object, 1 program, 2 need) and edges between node numbers, placed in scene units.
+
+    An edge within the column of programs is a tail call, from caller to callee; it leaves and enters on the right.
+    """
 
     column: Codes
     ids: Ints
@@ -116,7 +119,7 @@ class Scene:
         """
         y = self.home.copy()
         seen = (self.column == 1) & (y + NODE_H > top) & (y < bottom)
-        out = self.column[self.src] == 1
+        out = (self.column[self.src] == 1) & (self.column[self.dst] == 2)
         edges = np.flatnonzero(out & seen[self.src])
         total = np.bincount(self.dst[edges], weights=y[self.src[edges]], minlength=len(self))
         times = np.bincount(self.dst[edges], minlength=len(self))
@@ -157,6 +160,16 @@ class Scene:
         start, order = self._in
         return order[start[node] : start[node + 1]]
 
+    def ends_at(self, edges: Ints) -> Floats:
+        """Where edges end, across: at the left side of what they lead to, tail calls at its right side."""
+        dst = self.dst[edges]
+        return self.x[dst] + np.where(self.is_call(edges), self.w[dst], 0.0)
+
+    def is_call(self, edges: Ints) -> Mask:
+        """Which edges are tail calls."""
+        call: Mask = self.column[self.src[edges]] == self.column[self.dst[edges]]
+        return call
+
     def chain(self, node: int) -> tuple[Ints, Ints]:
         """Nodes and edges of the chain through a node: objects to the left, needs to the right."""
         nodes, edges = [np.array([node], np.int32)], []
@@ -179,6 +192,7 @@ class Scene:
             place = int(np.flatnonzero(same == node)[0]) + dy
             return int(same[place]) if 0 <= place < len(same) else node
         edges = self.edges_from(node) if dx > 0 else self.edges_to(node)
+        edges = edges[~self.is_call(edges)]
         if not len(edges):
             return node
         ends = self.dst if dx > 0 else self.src
@@ -224,10 +238,21 @@ def build(
     nv = np.full(len(needs), 0, dtype=np.int8)
     np.maximum.at(nv, ln, ev)
     scene = _assemble(index, lane, (objects, progs, needs), (ov, pv, nv), placed, owner, lp, ln, ev)
+    _add_calls(scene, index.calls_of(lane), progs)
     texts = flt.values(filters, "text")
     if texts:
         scene.find(texts[0])
     return scene
+
+
+def _add_calls(scene: Scene, calls: Calls, progs: Ints) -> None:
+    """Add the tail calls between the programs of a scene; ``progs`` are their numbers, sorted."""
+    seen = np.isin(calls.caller, progs) & np.isin(calls.callee, progs)
+    first = scene.counts[0]
+    src, dst = (np.searchsorted(progs, ends[seen]).astype(np.int32) + first for ends in (calls.caller, calls.callee))
+    scene.src = np.concatenate([scene.src, src]).astype(np.int32)
+    scene.dst = np.concatenate([scene.dst, dst]).astype(np.int32)
+    scene.edge_verdict = np.concatenate([scene.edge_verdict, calls.verdict[seen]]).astype(np.int8)
 
 
 def _need_filter(index: Index, filters: Filters, need: Ints) -> Mask:

@@ -21,8 +21,8 @@ from kfuncscope.knowledge.build.csource.tree import Tree
 
 _ONLY_64 = frozenset({"64BIT", "PPC64", "X86_64", "SPARC64", "ARM64", "S390"})
 _ONLY_32 = frozenset({"32BIT", "PPC32", "X86_32", "SPARC32"})
-_SUPPORTS = ("kfunc_call", "far_kfunc_call", "subprog_tailcalls", "arena", "exceptions", "percpu_insn", "ptr_xchg",
-             "timed_may_goto", "private_stack", "fsession", "stack_args", "arena_args")  # fmt: skip
+_SUPPORTS = ("kfunc_call", "subprog_tailcalls", "arena", "exceptions", "private_stack", "fsession", "stack_args",
+             "arena_args")  # those without which a program is refused; others only make programs faster # fmt: skip
 _REFUSED = re.compile(r"\bgoto\s+(?:not|unsupp)|notsupp|unsupported|not\s+yet|pr_info_once|pr_err|EOPNOTSUPP|EINVAL")
 
 

@@ -11,11 +11,11 @@ from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.report.safe import visible
-from kfuncscope.study.graph import build
+from kfuncscope.study.graph import TAIL_CALL, build
 
 _SHAPES = {"object": "folder", "program": "box"}
 _NODE_KEYS = ("arch", "kind", "label", "detail", "verdict", "reach")
-_EDGE_KEYS = ("verdict", "rules", "messages")
+_EDGE_KEYS = ("kind", "label", "verdict", "rules", "messages")
 
 
 def _parts(analysis: Analysis) -> Iterator[tuple[str, list[dict[str, str]], list[tuple[int, int, dict[str, str]]]]]:
@@ -40,6 +40,8 @@ def _edge(data: dict[str, Any]) -> dict[str, str]:
     rules = dict.fromkeys(rule for ids, _ in findings for rule in ids)
     messages = " | ".join(message for _, message in findings)
     return {
+        "kind": data["kind"],
+        "label": visible(data["label"]),
         "verdict": str(data["verdict"]),
         "rules": visible(" ".join(rules)),
         "messages": visible(messages, 2000),
@@ -60,7 +62,9 @@ def dot(analysis: Analysis) -> bytes:
             out.append(f"    a{number}_{i} [label={_dot(label)} {attributes} {plain}];")
         for a, b, edge in edges:
             look = LOOKS[Verdict(edge["verdict"])]
-            said = f'color="{look.light[0]}" verdict={_dot(edge["verdict"])}'
+            said = f'color="{look.light[0]}" kind={_dot(edge["kind"])} verdict={_dot(edge["verdict"])}'
+            if edge["kind"] == TAIL_CALL:
+                said += f" label={_dot(edge['label'])} style=dashed constraint=false"
             if edge["messages"]:
                 said += f" rules={_dot(edge['rules'])} tooltip={_dot(edge['messages'])}"
             out.append(f"    a{number}_{a} -> a{number}_{b} [{said}];")

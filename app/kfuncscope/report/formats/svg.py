@@ -14,13 +14,14 @@ from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import SEVERITY, Verdict
 from kfuncscope.report.safe import visible
-from kfuncscope.study.graph import Node, affected, build
+from kfuncscope.study.graph import TAIL_CALL, Node, affected, build
 
 if TYPE_CHECKING:
     from kfuncscope.study.graph import Graph
 
 _WIDTHS = (240.0, 300.0, 320.0)
 _LEFT = (24.0, 384.0, 804.0)
+_LOOP = 44.0  # how far the line of a tail call goes out to the right
 _TOTAL = 1148.0
 _BOX, _STEP, _TOP, _GAP = 38.0, 46.0, 56.0, 10.0
 _CHAR = 7.3
@@ -47,7 +48,7 @@ def draw(analysis: Analysis, arch: str, *, everything: bool = False, most: int =
     programs = sorted((n for n in shown if n[0] == "program"), key=lambda n: _worst_first(shown, n))
     kept = set(programs[:most])
     objects = {n for n in shown if n[0] == "object"}
-    with_programs = {o for p in kept for o in shown.predecessors(p)}
+    with_programs = {o for p in kept for o in shown.predecessors(p) if o[0] == "object"}
     bare = {o for o in objects if not any(s[0] == "program" for s in shown.successors(o)) and o not in with_programs}
     kept |= with_programs | set(sorted(bare)[:most])
     needs = {s for n in kept for s in shown.successors(n) if s[0] == "need"}
@@ -114,7 +115,7 @@ def _body(graph: Graph, version: str, arch: str, alone: bool) -> str:
         out.append(f'<rect class="ground" width="{_TOTAL:g}" height="{height:g}" fill="#ffffff"/>')
     for left, title in zip(_LEFT, _TITLES, strict=True):
         out.append(f'<text class="head" x="{left:g}" y="28" {_FONT_HEAD}>{title}</text>')
-    edges = sorted(graph.edges, key=lambda e: (SEVERITY[_edge_verdict(graph, e)], e))
+    edges = sorted((e for e in graph.edges if e[0] != e[1]), key=lambda e: (SEVERITY[_edge_verdict(graph, e)], e))
     out += [_edge(graph, edge, places) for edge in edges]
     out += [_node(graph, node, places[node]) for node in sorted(graph)]
     out.append(_legend(height - 24))
@@ -168,15 +169,17 @@ def _edge(graph: Graph, edge: tuple[Node, Node], places: dict[Node, float]) -> s
     start, end = edge
     verdict = _edge_verdict(graph, edge)
     x1 = _LEFT[_column(start)] + _WIDTHS[_column(start)]
-    x2 = _LEFT[_column(end)]
+    call = graph.edges[edge]["kind"] == TAIL_CALL  # within the column of programs: out and back in on its right
+    x2 = x1 if call else _LEFT[_column(end)]
     y1, y2 = (places[n] + _TOP + _BOX / 2 - 10 for n in edge)
-    bend = (x2 - x1) / 2
+    bend, back = (_LOOP, -_LOOP) if call else ((x2 - x1) / 2, (x2 - x1) / 2)
     look = LOOKS[verdict]
     fine = verdict is Verdict.OK
     line = "#c3cad3" if fine else look.light[0]
-    path = f"M{x1:g},{y1:g} C{x1 + bend:g},{y1:g} {x2 - bend:g},{y2:g} {x2:g},{y2:g}"
+    path = f"M{x1:g},{y1:g} C{x1 + bend:g},{y1:g} {x2 - back:g},{y2:g} {x2:g},{y2:g}"
+    dashes = ' stroke-dasharray="4 3"' if call else ""
     width = 1 if fine else 1.6
-    return f'<path class="e {_css(verdict)}" d="{path}" fill="none" stroke="{line}" stroke-width="{width}"/>'
+    return f'<path class="e {_css(verdict)}" d="{path}" fill="none" stroke="{line}" stroke-width="{width}"{dashes}/>'
 
 
 def _node(graph: Graph, node: Node, y: float) -> str:

@@ -38,6 +38,7 @@ from kfuncscope.rules.changes.evidence import (
 )  # fmt: skip
 from kfuncscope.rules.changes.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.changes.typed import typed_findings
+from kfuncscope.rules.checks.tail_calls import tail_calls
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement
 from kfuncscope.rules.problem import Problem, Stage
@@ -84,6 +85,7 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
     return ProgramVerdict(
         program.name, section.name, section.prog_type, section.autoload, verdict, reach, old.outcome(index),
         new.outcome(index), tuple(sorted(findings, key=_order)), _needs(new.context, program, findings), unchecked,
+        tail_calls(new.context.obj, program),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from kfuncscope.rules.problem import Message, Problem, Stage, say
 JIT_CAPS = {
     "load-acquire or store-release": "load_acquire_store_release",
     "byte or half-word atomic or load-acquire": "load_acquire_store_release", "gotox": "indirect_jump",
+    "stack argument": "stack_args",
 }  # fmt: skip
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kfuncscope.bpf.maps import MAP_TYPE_PROG_ARRAY, Map
-from kfuncscope.bpf.object import Program
+from kfuncscope.bpf.object import BpfObject, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import NeedKind, Reach
+from kfuncscope.model.verdict import NeedKind, Reach, TailCall
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.hooks.hook import find_hook
 from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
@@ -61,6 +61,17 @@ def tail_call_problems(ctx: Context, program: Program) -> list[Problem]:
         Problem(NeedKind.JIT, name, cls, cited, message, place=(program.functions[position], index))
         for position, index in places
     ]
+
+
+def tail_calls(obj: BpfObject, program: Program) -> tuple[TailCall, ...]:
+    """The programs that a program can enter: those in the slots of maps that functions with bpf_tail_call() load."""
+    callers = {program.functions[position].name for position, _ in program.helper_calls.get(TAIL_CALL, ())}
+    names = {
+        ref.name: None for f in program.functions if f.name in callers for ref in f.refs.values() if ref.kind == "map"
+    }
+    known = {p.name for p in obj.programs}
+    arrays = [obj.maps[n] for n in names if n in obj.maps and obj.maps[n].type == MAP_TYPE_PROG_ARRAY]
+    return tuple(dict.fromkeys(TailCall(name, m.name) for m in arrays for _, name in m.values if name in known))
 
 
 def sleeper_problems(ctx: Context, program: Program) -> list[Problem]:
