@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Unchecked, unchecked
-from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict
+from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Reach, Verdict
 
 Ints = NDArray[np.int32]
 Codes = NDArray[np.int8]
@@ -151,6 +151,8 @@ class Index:
         self.prog_object: Ints = np.array([p.object for p in self.programs], dtype=np.int32)
         self._fill_verdicts()
         self.findings = self._table(rows)
+        reaches = (f.reach is Reach.OBJECT for f in rows.refs)
+        self.object_wide: Mask = np.fromiter(reaches, dtype=bool, count=len(rows.refs))
         self._all_edges: Edges | None = None
 
     # --- building ---

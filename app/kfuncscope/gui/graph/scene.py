@@ -276,7 +276,7 @@ def _texts(
     index: Index, lane: int, ids: tuple[Ints, Ints, Ints], verdicts: tuple[Codes, Codes, Codes]
 ) -> tuple[list[str], list[str], list[str]]:
     objects, progs, needs = ids
-    first = _first_findings(index, lane)
+    first = first_findings(index, lane)
     labels = [_short(index.objects[i]) for i in objects] + [index.programs[i].name for i in progs]
     labels += [index.needs[i][1] for i in needs]
     subs = [index.packages[i] or _programs_of(index, int(i)) for i in objects] + [
@@ -315,7 +315,7 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 
-def _first_findings(index: Index, lane: int) -> dict[int, Finding]:
+def first_findings(index: Index, lane: int) -> dict[int, Finding]:
     """The worst finding of each need in a lane."""
     table = index.findings
     rows = np.flatnonzero(table.lane == lane) if lane >= 0 else np.arange(len(table))
