@@ -242,12 +242,12 @@ def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
     qtbot.mouseClick(view.used, Qt.MouseButton.LeftButton)
     buttons = {b.text(): b for b in view.story.widget().findChildren(QPushButton)}
     qtbot.mouseClick(buttons["Show in graph"], Qt.MouseButton.LeftButton)
-    assert win.tabs.currentIndex() == 0 and win.graph.canvas.scene.labels == [
+    assert win.tabs.currentWidget() is win.graph and win.graph.canvas.scene.labels == [
         "scx_simple", "simple_enqueue", "scx_bpf_dispatch"
     ]  # fmt: skip
     win.show_page("timeline")
     click(qtbot, win.timeline.table, win.timeline.model.index(0, 0))
-    assert win.tabs.currentIndex() == 3 and view.current.name == "scx_bpf_dispatch"
+    assert win.tabs.currentWidget() is view and view.current.name == "scx_bpf_dispatch"
 
 
 def test_compare_two_real_kernels_without_any_object(qapp: object, qtbot: QtBot) -> None:

@@ -177,7 +177,7 @@ def test_palette_finds_commands_and_names(win: MainWindow, qtbot: QtBot) -> None
     qtbot.keyClick(palette.edit, Qt.Key.Key_Down)
     qtbot.keyClick(palette.edit, Qt.Key.Key_Up)
     qtbot.keyClick(palette.edit, Qt.Key.Key_Return)
-    assert win.tabs.currentIndex() == 1
+    assert win.tabs.currentWidget() is win.matrix
 
 
 def test_commands_have_keys_without_doubles_and_a_help_page(win: MainWindow) -> None:

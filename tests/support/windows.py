@@ -14,15 +14,19 @@ from kfuncscope.model.analysis import Analysis
 
 @contextmanager
 def window(
-    analysis: Analysis | None = None, dark: bool = False, size: tuple[int, int] = (1440, 900)
+    analysis: Analysis | None = None,
+    dark: bool = False,
+    size: tuple[int, int] = (1440, 900),
+    page: str = "graph",
 ) -> Iterator[MainWindow]:
-    """The main window, shown, with a result where one is given; closed and deleted afterwards."""
+    """The main window, shown, with a page of a result where one is given; closed and deleted afterwards."""
     theme.apply(application(), dark)
     made = MainWindow()
     made.resize(*size)
     made.show()
     if analysis is not None:
         made.results.show_analysis(analysis)
+        made.show_page(page)
     settle()
     try:
         yield made

@@ -143,6 +143,7 @@ def open_offscreen(analysis: Analysis, size: tuple[int, int], dark: bool) -> Mai
     window.show()
     window.results.show_analysis(analysis)
     settle()
+    window.show_page("graph")
     window.graph.step(True)
     settle()
     window.graph.canvas.render_layer()

@@ -151,6 +151,29 @@ def program_mask(index: Index, filters: Filters) -> Mask:
     return mask
 
 
+_HIDING = ("affected", "text", "isolate", "runs", "verdict", "kind", "need", "program", "object", "package", "arch")
+
+
+def passes(index: Index, filters: Filters, programs: Ints) -> bool:
+    """Whether any of some programs passes; True where there are none to hide."""
+    return not len(programs) or bool(program_mask(index, filters)[programs].any())
+
+
+def revealing(index: Index, filters: Filters, programs: Ints) -> Filters:
+    """The filters with as few kinds left out as it takes for one of these programs to pass."""
+    if passes(index, filters, programs):
+        return filters
+    for kind in _HIDING:
+        less = without_kind(filters, kind)
+        if less != filters and passes(index, less, programs):
+            return less
+    for kind in _HIDING:
+        filters = without_kind(filters, kind)
+        if passes(index, filters, programs):
+            break
+    return filters
+
+
 def running(index: Index) -> Mask:
     """Programs that run on a host of the census; none without one."""
     info = index.analysis.census

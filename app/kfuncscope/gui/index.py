@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Unchecked, unchecked
-from kfuncscope.model.verdict import Confidence, Finding, NeedKind, ObjectVerdict, ProgramVerdict, Verdict, call_verdict
+from kfuncscope.model.verdict import (
+    Confidence,
+    Finding,
+    NeedKind,
+    ObjectVerdict,
+    ProgramVerdict,
+    Reach,
+    Verdict,
+    call_verdict,
+)
 
 Ints = NDArray[np.int32]
 Codes = NDArray[np.int8]
@@ -161,7 +170,10 @@ class Index:
         self.prog_object: Ints = np.array([p.object for p in self.programs], dtype=np.int32)
         self._calls: list[Calls] = [self._calls_in(lane) for lane in range(len(self.arches))]
         self._fill_verdicts()
+        self.hosts: Ints = self._hosts()
         self.findings = self._table(rows)
+        reaches = (f.reach is Reach.OBJECT for f in rows.refs)
+        self.object_wide: Mask = np.fromiter(reaches, dtype=bool, count=len(rows.refs))
         self._all_edges: Edges | None = None
 
     # --- building ---
@@ -253,6 +265,14 @@ class Index:
             self.prog_verdict[pid, lane] = CODE[prog.verdict]
         for lane, edges in enumerate(self.edges):
             np.maximum.at(self.need_verdict[:, lane], edges.need, edges.verdict)
+
+    def _hosts(self) -> Ints:
+        """On how many hosts of the census each program runs, 0 where none is known."""
+        info = self.analysis.census
+        found: Counter[tuple[str, str]] = Counter()
+        for one in info.programs if info is not None else ():
+            found[one.object, one.program] = max(found[one.object, one.program], one.hosts)
+        return np.array([found[self.objects[p.object], p.name] for p in self.programs], dtype=np.int32)
 
     @staticmethod
     def _table(rows: _Rows) -> FindingTable:

@@ -47,6 +47,7 @@ from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.matrix import MatrixView
+from kfuncscope.gui.views.overview import OverviewView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
@@ -100,7 +101,7 @@ class MainWindow(QMainWindow):
 
     def _name_pages(self) -> None:
         """The pages that controllers work with, by name and type."""
-        self.graph, self.matrix = self._page(GraphView), self._page(MatrixView)
+        self.overview, self.graph, self.matrix = self._page(OverviewView), self._page(GraphView), self._page(MatrixView)
         self.findings, self.kfuncs = self._page(FindingsView), self._page(KfuncsView)
         self.timeline, self.inputs = self._page(TimelineView), self._page(InputsView)
         self.detail, self.problems = self._page(DetailPanel), self._page(ProblemsView)
@@ -307,6 +308,7 @@ class MainWindow(QMainWindow):
             self.docks[name].setWindowTitle(title)
         else:
             self.tabs.setTabText(self.tabs.indexOf(self.pages[name]), title)
+            QTimer.singleShot(0, self.chips, self.chips.fit)
 
     def start(self, paths: list[str], demo: bool = False) -> None:
         """What the command line asked for: the demo, a session file, or inputs."""

@@ -22,6 +22,7 @@ from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.matrix import MatrixView
+from kfuncscope.gui.views.overview import OverviewView
 from kfuncscope.gui.views.timeline import TimelineView
 
 
@@ -49,6 +50,7 @@ class Page:
 
 
 PAGES = (
+    Page("overview", "Overview", Place.TAB, OverviewView),
     Page("graph", "Graph", Place.TAB, GraphView),
     Page("matrix", "Matrix", Place.TAB, MatrixView),
     Page("findings", "Findings", Place.TAB, FindingsView),

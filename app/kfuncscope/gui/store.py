@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters, Token
-from kfuncscope.gui.index import Index
+from kfuncscope.gui.index import Index, Ints
 from kfuncscope.model.verdict import NeedKind
 
 OBJECT, PROGRAM, NEED = 0, 1, 2
@@ -50,6 +51,7 @@ class Store(QObject):
         self.index: Index | None = None
         self.filters: Filters = flt.DEFAULT
         self.selected: Node | None = None
+        self._wanted: Node | None = None  # what was selected last, though filters may hide it now
         self.finding = -1
         self.undo = QUndoStack(self)
 
@@ -65,6 +67,9 @@ class Store(QObject):
         if index is not None:
             self.filters = tuple(t for t in self.filters if self._means_something(index, t))
             self.selected = self._from_key(keep)
+            if self.selected is not None and not self._passes(self.selected):
+                self.selected = None
+        self._wanted = self.selected
         self.analysis_changed.emit()
         self.selection_changed.emit()
 
@@ -113,12 +118,41 @@ class Store(QObject):
         self.change((), self.tr("clear filters"))
 
     def _set_filters(self, filters: Filters) -> None:
+        """What the filters hide is not selected any more; it is again once they let it pass."""
         self.filters = filters
+        before = (self.selected, self.finding)
+        shown = self._wanted is not None and self._passes(self._wanted)
+        self.selected = self._wanted if shown else None
+        lane = self.lane
+        if self.selected is None or (self.finding >= 0 and lane >= 0 and self._lane_of(self.finding) != lane):
+            self.finding = -1
         self.filters_changed.emit()
+        if before != (self.selected, self.finding):
+            self.selection_changed.emit()
+
+    def _lane_of(self, finding: int) -> int:
+        return int(self.index.findings.lane[finding]) if self.index is not None else -1
+
+    def programs_of(self, node: Node) -> Ints:
+        """The programs of a node: its own, itself, or those that use it in the lane under study."""
+        assert self.index is not None
+        if node.column == PROGRAM:
+            return np.array([node.id], dtype=np.int32)
+        if node.column == OBJECT:
+            return np.flatnonzero(self.index.prog_object == node.id).astype(np.int32)
+        edges = self.index.edges_of(self.lane)
+        return edges.program[edges.need == node.id]
+
+    def _passes(self, node: Node) -> bool:
+        return self.index is None or flt.passes(self.index, self.filters, self.programs_of(node))
 
     # --- selection ---
     def select(self, node: Node | None, finding: int = -1) -> None:
-        """Select a node of the graph, and with it a finding when one is meant."""
+        """Select a node of the graph, and with it a finding when one is meant; filters that hide it go, as one step."""
+        self._wanted = node
+        if node is not None and self.index is not None and not self._passes(node):
+            after = flt.revealing(self.index, self.filters, self.programs_of(node))
+            self.change(after, self.tr("show {0}").format(self.name_of(node).rpartition(":")[2]))
         if (node, finding) != (self.selected, self.finding):
             self.selected, self.finding = node, finding
             self.selection_changed.emit()

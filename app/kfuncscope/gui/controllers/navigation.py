@@ -47,6 +47,7 @@ class Navigation(QObject):
         summary.lane_chosen.connect(self.lane)
         toolbar.search.textChanged.connect(lambda _: self._typing.start())
         toolbar.search.returnPressed.connect(self._search)
+        toolbar.search.returnPressed.connect(lambda: graph.seek(toolbar.search.text().strip()))
         toolbar.search.returnPressed.connect(self._focus_view)  # so that N and the arrow keys go on from here
         toolbar.hide_others.toggled.connect(self._search_mode)
         kfuncs.who_wanted.connect(self.focus_need)

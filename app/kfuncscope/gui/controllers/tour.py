@@ -49,7 +49,7 @@ def steps(w: Stops) -> list[Step]:
                 "Click a card to narrow everything to it."
             ),
             lambda: w.summary,
-            lambda: w.show("graph"),
+            lambda: w.show("overview"),
         ),
         Step(
             tr("What breaks what"),
@@ -58,7 +58,7 @@ def steps(w: Stops) -> list[Step]:
                 "tell what the upgrade does. N goes to the next breakage."
             ),
             lambda: w.graph,
-            lambda: w.graph.step(True),
+            lambda: _first_breakage(w),
         ),
         Step(
             tr("All about one finding"),
@@ -95,6 +95,11 @@ def steps(w: Stops) -> list[Step]:
             lambda: w.problems.raise_(),
         ),
     ]
+
+
+def _first_breakage(w: Stops) -> None:
+    w.show("graph")
+    w.graph.step(True)
 
 
 class Tour(QWidget):

@@ -6,11 +6,11 @@ Frames are kept short by painting few things: visible nodes, the lit chain, and 
 
 from __future__ import annotations
 
+from enum import Enum
+
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleEvent,
     QColor,
     QHelpEvent,
     QKeyEvent,
@@ -23,17 +23,25 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.graph import paint
+from kfuncscope.gui.graph import far, paint, speech
+from kfuncscope.gui.graph.accessible import Canvas, install
 from kfuncscope.gui.graph.layer import EdgeLayer
-from kfuncscope.gui.graph.paint import Marks
+from kfuncscope.gui.graph.marks import Marks
 from kfuncscope.gui.graph.scene import BASE, NODE_H, Scene
-from kfuncscope.gui.index import SCALE
 
 HEADER = 30
 ZOOM_MIN, ZOOM_MAX = 0.015, 3.0
 
 
-class GraphCanvas(QWidget):
+class Fit(Enum):
+    """What a view keeps when its size changes: all columns readable, the whole graph, or where it was."""
+
+    WIDTH = "width"
+    ALL = "all"
+    NOT = "not"
+
+
+class GraphCanvas(Canvas):
     """Shows a Scene. ``picked`` tells the node under study (-1: none), ``activated`` asks to isolate one."""
 
     picked = Signal(int)
@@ -43,6 +51,7 @@ class GraphCanvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        install()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(QSize(320, 200))
@@ -58,7 +67,7 @@ class GraphCanvas(QWidget):
         self._layer.painted.connect(self.update)
         self._press: QPoint | None = None
         self._moved = False
-        self._fitted = True
+        self._fitted = Fit.WIDTH
 
     # --- what is shown ---
     def set_scene(self, scene: Scene | None, keep_view: bool = False) -> None:
@@ -112,30 +121,34 @@ class GraphCanvas(QWidget):
         """All columns in view at a size that can be read, from the top."""
         self.zoom = min(max(self.width() / BASE, paint.NAMES), max(1.0, theme.scale()))
         self.origin = QPointF(0, 0)
-        self._fitted = True
+        self._fitted = Fit.WIDTH
         self._changed()
 
     def fit(self) -> None:
-        """The whole graph in view."""
+        """The whole graph in view, however large it is."""
         if self.scene is not None and self.scene.height:
-            down = (self.height() - HEADER) / self.scene.height
-            self.zoom = min(max(down, ZOOM_MIN), max(0.7, min(1.0, self.width() / BASE)))
+            self.zoom = min(self._down(), max(0.7, min(1.0, self.width() / BASE)))
         self.origin = QPointF(0, 0)
-        self._fitted = False
+        self._fitted = Fit.ALL
         self._changed()
+
+    def _down(self) -> float:
+        """The zoom at which the whole height is in view."""
+        tall = self.scene.height if self.scene is not None else 0.0
+        return (self.height() - HEADER) / tall if tall else 1.0
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom around a point of the widget (its middle when none is given)."""
         point = at if at is not None else QPointF(self.width() / 2, self.height() / 2)
         before = self.to_scene(point)
-        self.zoom = min(max(self.zoom * factor, ZOOM_MIN), ZOOM_MAX)
+        self.zoom = min(max(self.zoom * factor, min(ZOOM_MIN, self._down())), ZOOM_MAX)
         if self.scene is not None:
             wide = self.scene.width
             self.scene.stretch(float(self.width()), self.zoom)
             before = QPointF(before.x() * self.scene.width / wide if wide else 0.0, before.y())
         after = self.to_scene(point)
         self.origin += before - after
-        self._fitted = False
+        self._fitted = Fit.NOT
         self._changed()
 
     def to_scene(self, point: QPointF) -> QPointF:
@@ -167,7 +180,7 @@ class GraphCanvas(QWidget):
         """Light up the chain of a node (-1: none) without telling anyone."""
         self._light(node, selected=True)
         self.show_node(node)
-        self._speak(node)
+        self.item_spoken()
 
     def _light(self, node: int, selected: bool) -> None:
         was = self.marks.selected
@@ -180,19 +193,6 @@ class GraphCanvas(QWidget):
             marks.dim = not selected and node >= 0
         self.marks = marks
         self.update()
-
-    def _speak(self, node: int) -> None:
-        """Tell assistive technology which node is current."""
-        if self.scene is None or node < 0:
-            self.setAccessibleDescription("")
-            return
-        s = self.scene
-        verdict = theme.WORDS[SCALE[int(s.verdict[node])]]
-        kind = (self.tr("object"), self.tr("program"), self.tr("need"))[int(s.column[node])]
-        out, into = len(s.edges_from(node)), len(s.edges_to(node))
-        text = self.tr("{0} {1}, {2}, {3}; {4} to the right, {5} to the left")
-        self.setAccessibleDescription(text.format(kind, s.labels[node], verdict, s.subs[node], out, into))
-        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
 
     def pick(self, node: int) -> None:
         """Select a node as a person does."""
@@ -257,16 +257,18 @@ class GraphCanvas(QWidget):
         self._nodes.paint(painter, scene, rect, zoom, self.marks)
         painter.restore()
         if zoom < paint.BLOCKS:
-            paint.paint_block_labels(painter, scene, rect, zoom)
+            far.paint_labels(painter, scene, rect, zoom, self.marks)
 
     # --- events ---
     def resizeEvent(self, event: QResizeEvent) -> None:
         if self.scene is not None:
             self._nodes.forget()
-            if self._fitted:
+            if self._fitted is Fit.WIDTH:
                 at = self.origin.y()
                 self.fit_width()
                 self.origin = QPointF(self.origin.x(), at)
+            elif self._fitted is Fit.ALL:
+                self.fit()
         self._changed()
         super().resizeEvent(event)
 
@@ -353,11 +355,27 @@ class GraphCanvas(QWidget):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             node = self.node_at(QPointF(event.pos()))
             if node >= 0 and self.scene is not None:
-                s = self.scene
-                verdict = theme.WORDS[SCALE[int(s.verdict[node])]]
-                text = f"{s.labels[node]}\n{verdict} · {s.subs[node]}\n{s.details[node]}"
-                QToolTip.showText(event.globalPos(), text, self)
+                QToolTip.showText(event.globalPos(), speech.tip(self.scene, node), self)
             else:
                 QToolTip.hideText()
             return True
         return super().event(event)
+
+    # --- for assistive technology ---
+    def item_count(self) -> int:
+        return len(self.scene) if self.scene is not None else 0
+
+    def item_name(self, number: int) -> str:
+        return speech.name(self.scene, number) if self.scene is not None else ""
+
+    def item_chain(self, number: int) -> str:
+        return speech.chain(self.scene, number) if self.scene is not None else ""
+
+    def item_box(self, number: int) -> QRectF:
+        if self.scene is None:
+            return QRectF()
+        box = paint.NodePainter.box(self.scene, number)
+        return QRectF(self.to_view(box.topLeft()), self.to_view(box.bottomRight()))
+
+    def item_current(self) -> int:
+        return self.marks.selected

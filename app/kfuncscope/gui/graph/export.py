@@ -11,6 +11,7 @@ from PySide6.QtSvg import QSvgGenerator
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.graph import paint
+from kfuncscope.gui.graph.marks import Marks
 from kfuncscope.gui.graph.scene import BASE, Scene
 
 HEAD = 56
@@ -40,7 +41,7 @@ def _paint(painter: QPainter, scene: Scene, title: str) -> None:
         paint.paint_edges(painter, scene, edges, 1.0)
     else:
         paint.paint_bundles(painter, paint.bundle(scene, rect, 1.0, 24.0))
-    paint.NodePainter().paint(painter, scene, rect, 1.0, paint.Marks())
+    paint.NodePainter().paint(painter, scene, rect, 1.0, Marks())
 
 
 def _placed(scene: Scene) -> tuple[object, object, object, float]:

@@ -8,7 +8,7 @@ are bundled: edges whose ends fall into the same few pixels become one curve, so
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.graph import far
+from kfuncscope.gui.graph.marks import Marks
 from kfuncscope.gui.graph.scene import NODE_H, Scene
 from kfuncscope.gui.index import AFFECTED, SCALE, Ints
 from kfuncscope.model.verdict import Verdict
@@ -25,17 +27,6 @@ BUCKET = 7.0
 MAX_CURVES = 700
 LOOP = 34.0  # how far a tail call goes out to the right
 BLOCKS, NAMES = 0.25, 0.6
-
-
-@dataclass(slots=True)
-class Marks:
-    """What is lit up: the chain of nodes and edges, the selected node, the one with the keyboard's focus."""
-
-    selected: int = -1
-    hover: int = -1
-    nodes: frozenset[int] = frozenset()
-    edges: Ints = field(default_factory=lambda: np.empty(0, np.int32))
-    dim: bool = False
 
 
 def edge_path(scene: Scene, edge: int) -> QPainterPath:
@@ -202,20 +193,28 @@ class NodePainter:
 
     def _paint_blocks(self, painter: QPainter, scene: Scene, marks: Marks, zoom: float) -> None:
         c = theme.look()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        scale = painter.transform().m22()
+        if scale * NODE_H < far.LOW:
+            far.paint_bars(painter, scene, scale)
+            self._mark_far(painter, scene, marks, zoom)
+            return
         if not self._blocks or self._width != scene.width:
             self._width = scene.width
             self._blocks.clear()
             boxes = np.stack([scene.x, scene.home, scene.w, np.full(len(scene), NODE_H)], axis=1).tolist()
             for code in np.unique(scene.verdict).tolist():
                 self._blocks[code] = [QRectF(*boxes[i]) for i in np.flatnonzero(scene.verdict == code).tolist()]
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(Qt.PenStyle.NoPen)
         for code in sorted(self._blocks):
             painter.setBrush(QColor(c.line if code < AFFECTED else c.verdicts[SCALE[code]]))
             painter.drawRects(self._blocks[code])
+        self._mark_far(painter, scene, marks, zoom)
+
+    def _mark_far(self, painter: QPainter, scene: Scene, marks: Marks, zoom: float) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(theme.pen(theme.look().accent, 2 / zoom))
         for node in marks.nodes:
-            painter.setPen(theme.pen(c.accent, 2 / zoom))
             painter.drawRect(self.box(scene, node))
 
     @staticmethod
@@ -289,35 +288,6 @@ class NodePainter:
             found = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideMiddle, room)
             self._elided[key] = found
         return found
-
-
-def paint_block_labels(painter: QPainter, scene: Scene, rect: QRectF, zoom: float) -> None:
-    """Names of objects and how many of their programs are affected, in letters of constant size, where they fit.
-
-    They stand on the objects' own column, with the shape of the verdict: the gap beside it holds a few letters only.
-    """
-    c = theme.look()
-    painter.setFont(theme.ui_font(-1))
-    metrics = painter.fontMetrics()
-    line = metrics.height() + 1
-    last = -1e9
-    objects = np.flatnonzero(scene.column == 0)
-    for node in objects[np.argsort(scene.y[objects])].tolist():
-        y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
-        if y - last < line or not -line < y < rect.height() * zoom + line:
-            continue
-        last = y
-        programs = scene.dst[scene.edges_from(node)]
-        bad = int((scene.verdict[programs] >= AFFECTED).sum())
-        x, width = (float(scene.x[node]) - rect.left()) * zoom, float(scene.w[node]) * zoom
-        tail = f"  {bad}/{len(programs)}"
-        room = int(width - metrics.horizontalAdvance(tail) - line - 6)
-        text = metrics.elidedText(scene.labels[node], Qt.TextElideMode.ElideMiddle, room) + tail
-        box = QRectF(x, y - line / 2, line + metrics.horizontalAdvance(text) + 6, line)
-        painter.fillRect(box, QColor(c.panel))
-        theme.draw_glyph(painter, SCALE[int(scene.verdict[node])], x + line / 2, y, 9)
-        painter.setPen(QColor(c.text))
-        painter.drawText(box.adjusted(line, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
 
 def paint_headers(

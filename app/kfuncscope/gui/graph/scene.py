@@ -23,6 +23,7 @@ PITCH = 46.0
 MARGIN = 16.0
 MIN_GAP = 64.0
 BASE = sum(WIDTHS) + 2 * MIN_GAP + 2 * MARGIN
+LEAST, LEAST_NEAR = 0.37, 0.7  # of BASE: how far columns shrink in narrow views; less far where they are enlarged
 CONTEXT_LIMIT = 70
 _PLAIN = frozenset({NeedKind.PROG_TYPE, NeedKind.MAP_TYPE, NeedKind.JIT, NeedKind.INSN})  # shown only when affected
 
@@ -87,19 +88,21 @@ class Scene:
     def stretch(self, pixels: float, zoom: float = 1.0) -> None:
         """Set the columns' places and widths for a view that many pixels wide.
 
-        Zooming out narrows rows, not columns: below the zoom at which the columns fill the view they keep their width
-        on the screen, so that names stay readable and the overview uses the room there is.
+        All three are in view: zooming out narrows rows, not columns, which keep their width on the screen; a narrow
+        view narrows the columns, as far as a few letters of a name need.
         """
-        fill = min(1.0, pixels / BASE) if pixels > 0 else 1.0
-        spare = max(pixels - BASE, 0.0)
+        room = (pixels if zoom <= 1.0 else pixels / zoom) if pixels > 0 else BASE
+        shrink = min(1.0, max(room / BASE, LEAST if zoom <= 1.0 else LEAST_NEAR))
+        spare = max(room - BASE, 0.0)
         grow = min(spare * 0.16, 90.0)
-        widths = np.array([w + grow for w in WIDTHS])
-        gap = MIN_GAP + min(max(spare - 3 * grow, 0.0) / 2, 260.0)
-        starts = np.array([MARGIN, MARGIN + widths[0] + gap, MARGIN + widths[0] + widths[1] + 2 * gap])
-        wide = max(1.0, fill / zoom)
+        widths = np.array([w * shrink + grow for w in WIDTHS])
+        gap = MIN_GAP * shrink + min(max(spare - 3 * grow, 0.0) / 2, 260.0)
+        margin = MARGIN * shrink
+        starts = np.array([margin, margin + widths[0] + gap, margin + widths[0] + widths[1] + 2 * gap])
+        wide = max(1.0, 1.0 / zoom)
         self.x = (starts * wide)[self.column]
         self.w = (widths * wide)[self.column]
-        self.width = float(starts[2] + widths[2] + MARGIN) * wide
+        self.width = float(starts[2] + widths[2] + margin) * wide
 
     def at(self, x: float, y: float) -> int:
         """The node at a point, -1 for none."""
@@ -301,7 +304,7 @@ def _texts(
     index: Index, lane: int, ids: tuple[Ints, Ints, Ints], verdicts: tuple[Codes, Codes, Codes]
 ) -> tuple[list[str], list[str], list[str]]:
     objects, progs, needs = ids
-    first = _first_findings(index, lane)
+    first = first_findings(index, lane)
     labels = [_short(index.objects[i]) for i in objects] + [index.programs[i].name for i in progs]
     labels += [index.needs[i][1] for i in needs]
     subs = [index.packages[i] or _programs_of(index, int(i)) for i in objects] + [
@@ -328,7 +331,9 @@ def _programs_of(index: Index, oid: int) -> str:
 
 def _program_sub(index: Index, pid: int) -> str:
     program = index.programs[pid]
-    return program.prog_type if program.prog_type and program.prog_type != "unspec" else program.section
+    kind = program.prog_type if program.prog_type and program.prog_type != "unspec" else program.section
+    hosts = int(index.hosts[pid])
+    return f"{kind} · runs on {hosts:,} {'host' if hosts == 1 else 'hosts'}" if hosts else kind
 
 
 def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
@@ -340,7 +345,7 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 
-def _first_findings(index: Index, lane: int) -> dict[int, Finding]:
+def first_findings(index: Index, lane: int) -> dict[int, Finding]:
     """The worst finding of each need in a lane."""
     table = index.findings
     rows = np.flatnonzero(table.lane == lane) if lane >= 0 else np.arange(len(table))

@@ -3,120 +3,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
+import numpy as np
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from kfuncscope.gui import theme
+from kfuncscope.gui.commands import rank
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.filters import Token, values, without
+from kfuncscope.gui.filters import Token, matches, values, without
 from kfuncscope.gui.graph import scene as scn
 from kfuncscope.gui.graph.canvas import GraphCanvas
-from kfuncscope.gui.graph.paint import Marks, NodePainter
+from kfuncscope.gui.graph.minimap import Legend, Minimap
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.model.verdict import Verdict
 
 BACKGROUND_NODES = 1500
-
-
-class Overview(QWidget):
-    """The whole graph as a narrow strip; the part in view is framed, press or drag to go there."""
-
-    moved = Signal(float)
-
-    def __init__(self, canvas: GraphCanvas) -> None:
-        super().__init__()
-        self._canvas = canvas
-        self._picture: QImage | None = None
-        self._painter = NodePainter()
-        self.setFixedWidth(58)
-        self.setAccessibleName(self.tr("Overview of the graph"))
-        self.setToolTip(self.tr("Overview: click or drag to move the view"))
-        canvas.view_changed.connect(self.update)
-
-    def forget(self) -> None:
-        """Repaint the strip for another scene."""
-        self._picture = None
-        self.update()
-
-    def _scale(self) -> float:
-        scene = self._canvas.scene
-        return self.height() / scene.height if scene is not None and scene.height else 1.0
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        c = theme.look()
-        painter.fillRect(self.rect(), QColor(c.window))
-        scene = self._canvas.scene
-        if scene is None or not len(scene):
-            painter.end()
-            return
-        ratio = self.devicePixelRatioF()
-        size = self.size() * ratio
-        if self._picture is None or self._picture.size() != size:
-            self._picture = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
-            self._picture.fill(QColor(c.window))
-            inner = QPainter(self._picture)
-            inner.scale(size.width() / scene.width, min(size.height() / scene.height, 0.2 * ratio))
-            self._painter.forget()
-            self._painter.paint(inner, scene, QRectF(0, 0, scene.width, scene.height), 0.01, Marks())
-            inner.end()
-            self._picture.setDevicePixelRatio(ratio)
-        painter.drawImage(0, 0, self._picture)
-        painter.setPen(theme.pen(c.accent, 1.4))
-        fill = QColor(c.accent)
-        fill.setAlpha(28)
-        painter.setBrush(fill)
-        painter.drawRect(self._frame().adjusted(0.5, 0.5, -1.5, -1.5))
-        painter.end()
-
-    def _frame(self) -> QRectF:
-        rect, scale = self._canvas.view_rect(), min(self._scale(), 0.2)
-        height = min(rect.height() * scale, float(self.height()))
-        return QRectF(0, rect.top() * scale, self.width(), max(height, 8.0))
-
-    def _go(self, event: QMouseEvent) -> None:
-        self.moved.emit(event.position().y() / min(self._scale(), 0.2))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._go(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._go(event)
-
-
-class Legend(QWidget):
-    """Shape, colour and word of every verdict that can occur."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._gap = 12
-        self.setAccessibleName(self.tr("Legend"))
-        self.setToolTip("\n".join(f"{theme.GLYPHS[v]} {theme.WORDS[v]}: {theme.MEANING[v]}" for v in theme.SHOWN))
-        self.setMinimumHeight(self.fontMetrics().height() + 8)
-
-    def sizeHint(self) -> QSize:
-        metrics = self.fontMetrics()
-        width = sum(metrics.horizontalAdvance(theme.WORDS[v]) + 16 + self._gap for v in theme.SHOWN)
-        return QSize(width, metrics.height() + 8)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setFont(theme.ui_font(-0.5))
-        x, middle = 0, self.height() / 2
-        for verdict in theme.SHOWN:
-            width = painter.fontMetrics().horizontalAdvance(theme.WORDS[verdict])
-            if x + 16 + width + self._gap > self.width():
-                break
-            theme.draw_glyph(painter, verdict, x + 6, middle, 10)
-            painter.setPen(QColor(theme.look().muted))
-            painter.drawText(
-                QRectF(x + 16, 0, width + 4, self.height()), Qt.AlignmentFlag.AlignVCenter, theme.WORDS[verdict]
-            )
-            x += 16 + width + self._gap
-        painter.end()
 
 
 class GraphView(QWidget):
@@ -132,9 +33,11 @@ class GraphView(QWidget):
         self._store, self._jobs = store, context.jobs
         self._serial = 0
         self._text = ""
+        self._sought = ""
+        self._shown = 0
         self.context: bool | None = None
         self.canvas = GraphCanvas()
-        self.overview = Overview(self.canvas)
+        self.overview = Minimap(self.canvas)
         self.overview.moved.connect(self.canvas.centre_on)
         self.canvas.picked.connect(self._picked)
         self.canvas.activated.connect(self.isolate)
@@ -180,7 +83,8 @@ class GraphView(QWidget):
         return button
 
     def _show_zoom(self) -> None:
-        self.zoom_label.setText(f"{self.canvas.zoom:.0%}")
+        zoom = self.canvas.zoom
+        self.zoom_label.setText(f"{zoom:.0%}" if zoom >= 0.1 else f"{zoom:.1%}")
         scene = self.canvas.scene
         tall = scene is not None and scene.height > self.canvas.view_rect().height() + 4
         if tall != self.overview.isVisibleTo(self):
@@ -226,6 +130,7 @@ class GraphView(QWidget):
     def _show(self, serial: int, scene: scn.Scene) -> None:
         if serial != self._serial:
             return
+        self._shown = serial
         self.canvas.empty_text = self._why_empty()
         self.canvas.set_scene(scene)
         self.overview.forget()
@@ -236,6 +141,8 @@ class GraphView(QWidget):
         if self._text:
             self._mark_hits()
         self._mark()
+        if self._sought:
+            self.seek(self._sought)
 
     def _why_empty(self) -> str:
         if not self._store.filters:
@@ -248,7 +155,31 @@ class GraphView(QWidget):
         scene, node = self.canvas.scene, self._store.selected
         if scene is None:
             return
-        self.canvas.mark(-1 if node is None else scene.node_at.get((node.column, node.id), -1))
+        number = -1 if node is None else scene.node_at.get((node.column, node.id), -1)
+        if node is not None and number < 0 and node.column == NEED and self.context is not True:
+            self.context = True  # a need that is not affected was asked for: show those too
+            self.refresh()
+            return
+        self.canvas.mark(number)
+
+    def seek(self, text: str) -> None:
+        """Select what a search finds best and bring it to the middle; asked again, the next that it finds."""
+        self._sought = ""
+        scene = self.canvas.scene
+        if scene is None or not text:
+            return
+        if self._shown != self._serial:
+            self._sought = text  # the graph that the search leaves is still on its way
+            return
+        ranks = [rank(text, label) for label in scene.labels]
+        hits = np.flatnonzero(matches(scene.labels, text)).tolist()
+        hits.sort(key=lambda n: (9 if ranks[n] is None else ranks[n], -int(scene.verdict[n]), float(scene.home[n])))
+        if not hits:
+            return
+        current = self.canvas.marks.selected
+        chosen = hits[(hits.index(current) + 1) % len(hits)] if current in hits else hits[0]
+        self.canvas.pick(chosen)
+        self.canvas.centre_on(float(scene.home[chosen]))
 
     # --- canvas → store ---
     def node(self, number: int) -> Node | None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.filters import Filters, program_mask
+from kfuncscope.gui.filters import Filters, lane_of, program_mask
 from kfuncscope.gui.index import ABSENT, AFFECTED, SCALE, Codes, Index
 from kfuncscope.gui.models.table import Cell, TableModel
 
@@ -48,13 +49,14 @@ class MatrixModel(TableModel):
         self.headers = []
         self.rows: list[Row] = []
         self.folded: set[str] = set()
+        self.lane = -1
         self._programs: list[int] = []
         self._risk: list[tuple[int, int]] = []
 
     def show(self, index: Index | None, filters: Filters) -> None:
-        """Show the programs that pass the filters; the arch filter does not narrow, all lanes stay in sight."""
-        kept = tuple(t for t in filters if t.kind != "arch")
-        self._programs = [] if index is None else np.flatnonzero(program_mask(index, kept)).tolist()
+        """Show the programs that pass the filters; all lanes stay in sight, that of the arch filter is marked."""
+        self._programs = [] if index is None else np.flatnonzero(program_mask(index, filters)).tolist()
+        self.lane = lane_of(index, filters) if index is not None else -1
         if index is not self.index_ and index is not None:
             self._risk = self._weights(index.prog_verdict)
         self.beginResetModel()
@@ -125,6 +127,11 @@ class MatrixModel(TableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        if orientation is Qt.Orientation.Horizontal and section == self.lane + 1 > 0:
+            if role == Qt.ItemDataRole.FontRole:
+                return theme.ui_font(bold=True)
+            if role == Qt.ItemDataRole.ForegroundRole:
+                return QColor(theme.look().accent)
         return super().headerData(section, orientation, role)
 
     def _heads(self) -> list[str]:
@@ -170,7 +177,8 @@ class MatrixModel(TableModel):
         assert self.index_ is not None
         if role == Qt.ItemDataRole.DisplayRole:
             if row.program >= 0:
-                return self._name(row.program)
+                hosts = int(self.index_.hosts[row.program])
+                return self._name(row.program) + (f"  · {hosts:,} {'host' if hosts == 1 else 'hosts'}" if hosts else "")
             mark = "▸" if row.group in self.folded else "▾"
             return f"{mark} {row.group or self.tr('(no package)')}   {len(row.programs)}"
         if role == Qt.ItemDataRole.ToolTipRole:

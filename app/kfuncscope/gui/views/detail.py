@@ -15,7 +15,9 @@ from PySide6.QtWidgets import QFrame, QScrollArea
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.rules import RuleDialog
-from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
+from kfuncscope.gui.filters import Filters
+from kfuncscope.gui.graph.ribbon import pairs
+from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.widgets import words
 from kfuncscope.gui.widgets.story import NARROWEST, Story
@@ -142,10 +144,11 @@ class DetailPanel(QScrollArea):
             return
         level = int(table.verdict[rows].max())
         rows = rows[table.verdict[rows] == level]
-        hit = _programs_hit(index, rows)
+        hit = _programs_hit(index, self._store.filters)
         self._story.title(self.tr("Where to begin"), SCALE[level])
         self._story.muted(self.tr("Most common causes ({0}):").format(theme.WORDS[SCALE[level]].lower()))
-        for need, programs in sorted(hit.items(), key=lambda item: -item[1])[:10]:
+        wanted = set(table.need[rows].tolist())
+        for need, programs in [item for item in hit.most_common() if item[0] in wanted][:10]:
             kind, name = index.needs[need]
             number = words.counted(programs, self.tr("program"), self.tr("programs"))
             self._story.link(name, f"{kind.value} · {number}", partial(self._store.select, Node(NEED, need)))
@@ -353,15 +356,11 @@ class DetailPanel(QScrollArea):
         super().resizeEvent(event)
 
 
-def _programs_hit(index: Index, rows: Ints) -> Counter[int]:
-    """How many programs each need hits in some findings; one of a whole object hits all its programs."""
-    table = index.findings
-    alone = rows[table.program[rows] >= 0]
-    hit = set(zip(table.need[alone].tolist(), table.program[alone].tolist(), strict=True))
-    whole = rows[table.program[rows] < 0]
-    for need, oid in set(zip(table.need[whole].tolist(), table.object[whole].tolist(), strict=True)):
-        hit.update((need, program) for program in np.flatnonzero(index.prog_object == oid).tolist())
-    return Counter(need for need, _ in hit)
+def _programs_hit(index: Index, filters: Filters) -> Counter[int]:
+    """How many programs each need hits, counted as the overview does, whatever else narrows the views."""
+    kept = tuple(t for t in filters if t.kind == "arch")
+    hit, _ = pairs(index, kept)
+    return Counter(hit.need.tolist())
 
 
 def _copy(text: str) -> None:

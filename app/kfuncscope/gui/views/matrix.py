@@ -24,7 +24,7 @@ from kfuncscope.gui.context import Context
 from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.models.matrix import GROUP_ROLE, VERDICT_ROLE, GroupBy, MatrixModel
 from kfuncscope.gui.models.table import Cell
-from kfuncscope.gui.store import OBJECT, PROGRAM, Node
+from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.words import counted
@@ -129,12 +129,13 @@ class MatrixView(QWidget):
         self._stale = not self.isVisible()
         if not self._stale:
             self.refresh()
+            self._follow()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
             self._news()
-            self._follow()
+        self._follow()
 
     def refresh(self) -> None:
         """Show the programs that pass the filters."""
@@ -192,13 +193,25 @@ class MatrixView(QWidget):
         self._store.select(Node(PROGRAM, row.program))
 
     def _follow(self) -> None:
-        node = self._store.selected
-        if node is None or node.column != PROGRAM:
-            return
-        for number, row in enumerate(self.model.rows):
-            if row.program == node.id:
-                lane = self._store.lane
-                place = self.model.index(number, lane + 1 if lane >= 0 else 0)
-                if self.table.currentIndex().row() != number:
-                    self.table.setCurrentIndex(place)
-                return
+        """Mark the program or the object that is selected; nothing, from the top, where it is not in the table."""
+        number = self._row_of(self._store.selected)
+        if number < 0:
+            self.table.setCurrentIndex(QModelIndex())
+            self.table.clearSelection()
+        elif self.table.currentIndex().row() != number:
+            lane = self._store.lane
+            self.table.setCurrentIndex(self.model.index(number, lane + 1 if lane >= 0 else 0))
+
+    def _row_of(self, node: Node | None) -> int:
+        if node is None or node.column == NEED:
+            return -1
+        group = self.model.group_by is GroupBy.OBJECT and node.column == OBJECT
+        name = self._store.index.objects[node.id] if group and self._store.index is not None else None
+        return next(
+            (
+                i
+                for i, row in enumerate(self.model.rows)
+                if (row.program == node.id if node.column == PROGRAM else row.program < 0 and row.group == name)
+            ),
+            -1,
+        )
