@@ -141,7 +141,8 @@ class Store(QObject):
         if node.column == OBJECT:
             return np.flatnonzero(self.index.prog_object == node.id).astype(np.int32)
         edges = self.index.edges_of(self.lane)
-        return edges.program[edges.need == node.id]
+        users: Ints = edges.program[edges.need == node.id]
+        return users
 
     def _passes(self, node: Node) -> bool:
         return self.index is None or flt.passes(self.index, self.filters, self.programs_of(node))
