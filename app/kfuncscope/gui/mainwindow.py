@@ -29,6 +29,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
 from kfuncscope.gui.controllers.documents import Documents
+from kfuncscope.gui.controllers.editing import Editing
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
@@ -117,6 +118,7 @@ class MainWindow(QMainWindow):
         self.hypotheses = Hypotheses(
             context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs
         )
+        self.editing = Editing(context, self.detail, self.findings)
         self.exports = Exports(context, bar, self.graph, self.annotations)
         self.documents = Documents(context, self.welcome)
         for number, page in enumerate(TABS):

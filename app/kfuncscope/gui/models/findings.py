@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,39 @@ from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, finding_rows
-from kfuncscope.gui.index import SCALE, Index, Ints
-from kfuncscope.gui.models.table import Cell, TableModel
+from kfuncscope.gui.graph.ribbon import Pairs, pairs
+from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
+from kfuncscope.gui.models.table import ROOT, Cell, TableModel
+from kfuncscope.gui.widgets.words import counted
+from kfuncscope.model import catalogue
 
 VERDICT, ARCH, OBJECT, PROGRAM, NEED, MESSAGE, KIND, WHERE, RULES, CONFIDENCE = range(10)
 _CONFIDENCE = ("high", "medium", "low")
+
+
+GROUP_ROLE = int(Qt.ItemDataRole.UserRole) + 1
+UNFOLDED = 60
+
+
+class GroupBy(Enum):
+    """What the rows are gathered under."""
+
+    NOTHING = "nothing"
+    CAUSE = "cause"
+    PACKAGE = "package"
+    VERDICT = "verdict"
+    ARCH = "architecture"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The head of a group: its key (a need, a verdict, a lane, a package), its title and what is counted in it."""
+
+    key: int
+    title: str
+    verdict: int
+    more: str
+    first: int
 
 
 class FindingsModel(TableModel):
@@ -39,8 +69,17 @@ class FindingsModel(TableModel):
         ]
         self.index_: Index | None = None
         self.rows: Ints = np.empty(0, np.int32)
+        self.lines: Ints = np.empty(0, np.int32)  # what is shown: a row, or -1 - the number of a group
+        self.groups: list[Group] = []
+        self.group_by = GroupBy.NOTHING
+        self._open: set[int] = set()
+        self._filters: Filters = ()
+        self._hit: Pairs | None = None
         self._order: Ints | None = None
         self._sort = (VERDICT, Qt.SortOrder.DescendingOrder)
+
+    def rowCount(self, parent: Cell = ROOT) -> int:
+        return 0 if parent.isValid() else len(self.lines)
 
     def set_index(self, index: Index | None) -> None:
         """Show another analysis, unfiltered until set_filters is called."""
@@ -48,6 +87,8 @@ class FindingsModel(TableModel):
         self.index_ = index
         self._order = None
         self.rows = np.empty(0, np.int32)
+        self._open = set()
+        self._arrange()
         self.endResetModel()
 
     def set_filters(self, filters: Filters) -> None:
@@ -55,9 +96,108 @@ class FindingsModel(TableModel):
         if self.index_ is None:
             return
         rows = finding_rows(self.index_, filters)
+        self._filters = filters
         self.beginResetModel()
         self.rows = self._sorted(rows)
+        self._arrange()
         self.endResetModel()
+
+    # --- groups ---
+    def group(self, by: GroupBy) -> None:
+        """Gather the rows otherwise; many start folded, so that the groups themselves can be read first."""
+        self.beginResetModel()
+        self.group_by, self._open = by, set()
+        self._arrange()
+        if len(self.rows) <= UNFOLDED:
+            self._open = {g.key for g in self.groups}
+            self._arrange()
+        self.endResetModel()
+
+    def fold(self, line: int) -> None:
+        """Fold the group whose head stands in a line, or unfold it."""
+        group = self.group_at(line)
+        if group is not None:
+            self.beginResetModel()
+            self._open ^= {group.key}
+            self._arrange()
+            self.endResetModel()
+
+    def open_for(self, finding: int) -> None:
+        """Unfold the group that holds a row of the finding table."""
+        if self.group_by is GroupBy.NOTHING or self.index_ is None or finding not in self.rows:
+            return
+        key = int(self._group_keys(np.array([finding]))[0])
+        if key not in self._open:
+            self.beginResetModel()
+            self._open.add(key)
+            self._arrange()
+            self.endResetModel()
+
+    def group_at(self, line: int) -> Group | None:
+        """The group whose head stands in a line, None where a finding stands there."""
+        number = int(self.lines[line]) if 0 <= line < len(self.lines) else 0
+        return self.groups[-1 - number] if number < 0 else None
+
+    def is_open(self, group: Group) -> bool:
+        """Whether a group's rows are in sight."""
+        return group.key in self._open
+
+    def _group_keys(self, rows: Ints) -> Ints:
+        assert self.index_ is not None
+        table = self.index_.findings
+        if self.group_by is GroupBy.CAUSE:
+            return table.need[rows]
+        if self.group_by is GroupBy.VERDICT:
+            return table.verdict[rows].astype(np.int32)
+        if self.group_by is GroupBy.ARCH:
+            return table.lane[rows]
+        names = {name: i for i, name in enumerate(dict.fromkeys(self.index_.packages))}
+        of_object = np.array([names[p] for p in self.index_.packages], dtype=np.int32)
+        return of_object[table.object[rows]]
+
+    def _arrange(self) -> None:
+        """Put heads before the rows of each group, the worst group first."""
+        self.groups = []
+        if self.group_by is GroupBy.NOTHING or self.index_ is None or not len(self.rows):
+            self.lines = self.rows
+            return
+        keys, verdicts = self._group_keys(self.rows), self.index_.findings.verdict[self.rows]
+        found, inverse, count = np.unique(keys, return_inverse=True, return_counts=True)
+        worst = np.zeros(len(found), dtype=np.int8)
+        np.maximum.at(worst, inverse, verdicts)
+        members = np.split(self.rows[np.argsort(inverse, kind="stable")], np.cumsum(count)[:-1])
+        self._hit = pairs(self.index_, self._filters)[0] if self.group_by is GroupBy.CAUSE else None
+        parts: list[Ints] = []
+        for number in np.lexsort((found, -count, -worst)).tolist():
+            group = self._made(int(found[number]), int(worst[number]), members[number])
+            self.groups.append(group)
+            parts.append(np.array([-len(self.groups)], dtype=np.int32))
+            if group.key in self._open:
+                parts.append(members[number])
+        self.lines = np.concatenate(parts).astype(np.int32)
+
+    def _made(self, key: int, worst: int, rows: Ints) -> Group:
+        assert self.index_ is not None
+        index, table = self.index_, self.index_.findings
+        if self.group_by is GroupBy.CAUSE:
+            kind, name = index.needs[key]
+            title = f"{kind.value} {name}"
+        elif self.group_by is GroupBy.VERDICT:
+            title = theme.WORDS[SCALE[key]]
+        elif self.group_by is GroupBy.ARCH:
+            title = index.lanes[key]
+        else:
+            title = list(dict.fromkeys(index.packages))[key] or self.tr("(no package)")
+        programs = len(np.unique(table.program[rows][table.program[rows] >= 0]))
+        arches = len(np.unique(table.lane[rows]))
+        if self._hit is not None:  # as the overview counts: with the programs that go down with their object
+            programs = int((self._hit.need == key).sum())
+            arches = int((index.need_verdict[key, : index.overall] >= AFFECTED).sum()) or arches
+        told = [counted(programs, self.tr("program"), self.tr("programs"))] if programs else []
+        if self.group_by is not GroupBy.ARCH:
+            told.append(counted(arches, self.tr("architecture"), self.tr("architectures")))
+        told.append(counted(len(rows), self.tr("finding"), self.tr("findings")))
+        return Group(key, title, worst, " · ".join(told), int(rows[0]))
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         if self.index_ is None or column < 0:
@@ -67,11 +207,14 @@ class FindingsModel(TableModel):
         self.layoutAboutToBeChanged.emit()
         kept = self.persistentIndexList()
         before = self.rows
+        shown = self.lines
         self.rows = self._sorted(before)
+        self._arrange()
         if kept:
-            place = np.empty(len(self.index_.findings), dtype=np.int64)
-            place[self.rows] = np.arange(len(self.rows))
-            self.changePersistentIndexList(kept, [self.index(int(place[before[i.row()]]), i.column()) for i in kept])
+            # heads are numbered from -1 down: both find their places in one array, heads from its end
+            place = np.full(len(self.index_.findings) + len(self.groups) + 1, -1, dtype=np.int64)
+            place[self.lines] = np.arange(len(self.lines))
+            self.changePersistentIndexList(kept, [self.index(int(place[shown[i.row()]]), i.column()) for i in kept])
         self.layoutChanged.emit()
 
     def _sorted(self, rows: Ints) -> Ints:
@@ -117,18 +260,45 @@ class FindingsModel(TableModel):
     def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or self.index_ is None:
             return None
-        row, column = int(self.rows[index.row()]), index.column()
+        row, column = int(self.lines[index.row()]), index.column()
+        if row < 0:
+            return self._head(self.groups[-1 - row], column, role)
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(row, column)
         if role == Qt.ItemDataRole.DecorationRole and column == VERDICT:
             return theme.icon(SCALE[int(self.index_.findings.verdict[row])])
-        if role == Qt.ItemDataRole.ToolTipRole and column in (MESSAGE, NEED, PROGRAM, OBJECT):
-            return self.text(row, column)
+        if role == Qt.ItemDataRole.ToolTipRole and column in (MESSAGE, NEED, PROGRAM, OBJECT, WHERE):
+            return self._whole(row) if column == WHERE else self.text(row, column)
+        if role == Qt.ItemDataRole.ToolTipRole and column == RULES:
+            return "\n".join(f"{r} {catalogue.title(r)}" for r in self.index_.findings.refs[row].rules)
         if role == Qt.ItemDataRole.AccessibleTextRole and column == VERDICT:
             return f"{self.text(row, VERDICT)}: {self.text(row, MESSAGE)}"
         if role == Qt.ItemDataRole.UserRole:
             return row
         return None
+
+    def _head(self, group: Group, column: int, role: int) -> Any:
+        if role == GROUP_ROLE:
+            return group
+        if role == Qt.ItemDataRole.UserRole:
+            return -1
+        if column == VERDICT and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return f"{group.title}   {group.more}"
+        if column == VERDICT and role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{theme.WORDS[SCALE[group.verdict]]}, {group.title}, {group.more}"
+        return None
+
+    def _whole(self, row: int) -> str:
+        """Every place of a finding with its file in full."""
+        assert self.index_ is not None
+        sites = self.index_.findings.refs[row].sites
+        return "\n".join(f"{s.file}:{s.line}" if s.file else f"{s.function}+{s.insn}" for s in sites[:12])
+
+    def tsv(self, rows: list[int]) -> str:
+        """Some rows of the finding table whole, under the names of the columns, for a spreadsheet."""
+        lines = ["\t".join(self.headers)]
+        lines += ["\t".join(_cell(self.text(row, c)) for c in range(len(self.headers))) for row in rows]
+        return "\n".join(lines) + "\n"
 
     def text(self, row: int, column: int) -> str:
         """The text of a cell of the finding table (``row`` counts in the whole table)."""
@@ -157,9 +327,15 @@ class FindingsModel(TableModel):
         return _CONFIDENCE[int(table.confidence[row])]
 
     def row_of(self, finding: int) -> int:
-        """Where a row of the finding table stands now, -1 when it is filtered away."""
-        found = np.flatnonzero(self.rows == finding)
+        """Where a row of the finding table stands now, -1 when it is filtered away or folded."""
+        found = np.flatnonzero(self.lines == finding)
         return int(found[0]) if len(found) else -1
+
+
+def _cell(text: str) -> str:
+    """A cell without what ends cells and lines, and not taken for a formula."""
+    flat = " ".join(text.split())
+    return f"'{flat}" if flat[:1] in ("=", "+", "@") or (flat[:1] == "-" and len(flat) > 1) else flat
 
 
 def _alphabetic(names: list[str]) -> Ints:

@@ -78,6 +78,7 @@ class DetailPanel(QScrollArea):
     note_wanted = Signal(Node, int)
     waive_wanted = Signal(Node, int)
     whatif_wanted = Signal(Node)
+    source_wanted = Signal(str, int)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -273,6 +274,11 @@ class DetailPanel(QScrollArea):
         if found.sites:
             self._story.heading(self.tr("CALLED FROM"))
             for site in found.sites[:6]:
+                if site.file:
+                    self._story.link(
+                        site_line(site), "", partial(self.source_wanted.emit, site.file, site.line), tip=site.text
+                    )
+                    continue
                 self._story.mono(site_line(site), site.text)
             if len(found.sites) > 6:
                 self._story.muted(self.tr("and {0} more places").format(len(found.sites) - 6))

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QMenu,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
+    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -19,9 +20,10 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models import findings as fm
-from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.detail import as_text
+from kfuncscope.gui.widgets.choice import on_choice
+from kfuncscope.gui.widgets.lines import Line
 
 _WIDTHS = {
     fm.VERDICT: 96, fm.ARCH: 66, fm.OBJECT: 140, fm.PROGRAM: 134, fm.NEED: 152, fm.MESSAGE: 330, fm.KIND: 70,
@@ -54,20 +56,13 @@ def nothing(text: str) -> QLabel:
     return label
 
 
-class _End(QStyledItemDelegate):
-    """Leaves out the begin of what is too long: of objects with the same name the folders before it tell more."""
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
-        super().initStyleOption(option, index)
-        option.textElideMode = Qt.TextElideMode.ElideLeft
-
-
 class FindingsView(QWidget):
     """Table and a line that says when nothing passes."""
 
     whatif_wanted = Signal(Node)
     note_wanted = Signal(Node, int)
     waive_wanted = Signal(Node, int)
+    source_wanted = Signal(str, int)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -85,16 +80,96 @@ class FindingsView(QWidget):
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
-        self.table.setItemDelegateForColumn(fm.OBJECT, _End(self.table))
+        self.table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
+        self.table.setItemDelegate(Line(self.table, self.model, (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE)))
+        on_choice(self.table, self._fold)
+        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
+        copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        copy.activated.connect(self.copy_rows)
         self.empty = nothing(self.tr("No finding passes these filters. Remove a chip above, or press Ctrl+Z."))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 1, 1)
-        layout.addWidget(self.table)
+        layout.setSpacing(2)
+        layout.addLayout(self._choices())
+        layout.addWidget(self.table, 1)
         layout.addWidget(self.empty)
         self.table.selectionModel().selectionChanged.connect(self._chosen)
         store.analysis_changed.connect(self._new)
         store.filters_changed.connect(self.refresh)
         store.selection_changed.connect(self._follow)
+
+    def _choices(self) -> QHBoxLayout:
+        self.group = QComboBox()
+        for text, value in (
+            (self.tr("not grouped"), fm.GroupBy.NOTHING),
+            (self.tr("by cause"), fm.GroupBy.CAUSE),
+            (self.tr("by package"), fm.GroupBy.PACKAGE),
+            (self.tr("by verdict"), fm.GroupBy.VERDICT),
+            (self.tr("by architecture"), fm.GroupBy.ARCH),
+        ):
+            self.group.addItem(text, value)
+        self.group.setAccessibleName(self.tr("Group findings"))
+        self.group.currentIndexChanged.connect(lambda _: self._regroup())
+        self.copy_button = QPushButton(self.tr("Copy rows"))
+        self.copy_button.setObjectName("chip")
+        self.copy_button.setToolTip(self.tr("Copy the selected rows, or all, as tab-separated text"))
+        self.copy_button.clicked.connect(self.copy_rows)
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 4, 12, 2)
+        row.setSpacing(8)
+        row.addWidget(QLabel(self.tr("Rows")))
+        row.addWidget(self.group)
+        row.addStretch(1)
+        row.addWidget(self.copy_button)
+        return row
+
+    def group_by(self, by: fm.GroupBy) -> None:
+        """Gather the rows under causes, packages, verdicts or architectures."""
+        self.group.setCurrentIndex(self.group.findData(by))
+
+    def _regroup(self) -> None:
+        self._quiet = True
+        self.model.group(self.group.currentData())
+        self._quiet = False
+        self._follow()
+
+    def _fold(self, place: QModelIndex) -> None:
+        """Fold or unfold the group whose head was chosen; the keyboard stays on it."""
+        group = self.model.group_at(place.row())
+        if group is None:
+            return
+        self._quiet = True
+        self.model.fold(place.row())
+        line = next(i for i in range(self.model.rowCount()) if self.model.group_at(i) == group)
+        self.table.setCurrentIndex(self.model.index(line, 0))
+        self._quiet = False
+        self._choose_group(group)
+
+    def _choose_group(self, group: fm.Group) -> None:
+        if self.model.group_by is fm.GroupBy.CAUSE:
+            self._store.select(Node(NEED, group.key))
+
+    # --- copying ---
+    def chosen_rows(self) -> list[int]:
+        """The selected rows of the finding table from top to bottom; all that are shown where none is selected."""
+        lines = sorted({i.row() for i in self.table.selectionModel().selectedIndexes()})
+        rows = [int(self.model.lines[i]) for i in lines if self.model.lines[i] >= 0]
+        return rows or self.model.rows.tolist()
+
+    def copy_rows(self) -> None:
+        """Put whole rows on the clipboard, with the names of the columns, as a spreadsheet takes them."""
+        QGuiApplication.clipboard().setText(self.model.tsv(self.chosen_rows()))
+
+    def copy_text(self) -> None:
+        """Put the selected findings on the clipboard in full: message, rules, declarations, places, remedy."""
+        index = self._store.index
+        if index is not None:
+            said = [as_text(index.findings.refs[r], self._where(r)) for r in self.chosen_rows()]
+            QGuiApplication.clipboard().setText("\n\n".join(said))
+
+    def _where(self, row: int) -> str:
+        text = self.model.text
+        return f"{text(row, fm.ARCH)} › {text(row, fm.OBJECT)} › {text(row, fm.PROGRAM)} › {text(row, fm.NEED)}"
 
     def _new(self) -> None:
         self.model.set_index(self._store.index)
@@ -103,6 +178,7 @@ class FindingsView(QWidget):
     def refresh(self) -> None:
         """Apply the filters again."""
         self._quiet = True
+        self.table.clearSelection()
         self.model.set_filters(self._store.filters)
         self._quiet = False
         self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
@@ -125,15 +201,21 @@ class FindingsView(QWidget):
     def _chosen(self, selected: QItemSelection, _before: QItemSelection) -> None:
         rows = selected.indexes()
         if rows and not self._quiet:
-            self._store.select_finding(int(rows[0].data(Qt.ItemDataRole.UserRole)))
+            row = int(rows[0].data(Qt.ItemDataRole.UserRole))
+            group = self.model.group_at(rows[0].row())
+            if group is not None:
+                self._choose_group(group)
+            else:
+                self._store.select_finding(row)
 
     def _follow(self) -> None:
         """Mark the finding under study where it is in the table."""
-        place = self._place()
         self._quiet = True
+        place = self._place()
+        chosen = {i.row() for i in self.table.selectionModel().selectedIndexes()}
         if place < 0:
             self.table.clearSelection()
-        elif self.table.currentIndex().row() != place or not self.table.selectionModel().hasSelection():
+        elif place not in chosen:
             self.table.setCurrentIndex(self.model.index(place, max(0, self.table.currentIndex().column())))
         self._quiet = False
 
@@ -143,14 +225,21 @@ class FindingsView(QWidget):
         if index is None or node is None:
             return -1
         if finding >= 0:
+            self.model.open_for(finding)
             return self.model.row_of(finding)
+        if node.column == NEED and self.model.group_by is fm.GroupBy.CAUSE:
+            heads = (i for i in range(self.model.rowCount()) if self.model.lines[i] < 0)
+            return next((i for i in heads if self.model.groups[-1 - int(self.model.lines[i])].key == node.id), -1)
         rows = {OBJECT: index.findings_of_object, PROGRAM: index.findings_of_program, NEED: index.findings_of_need}
         found = np.flatnonzero(np.isin(self.model.rows, rows[node.column](node.id)))
-        return int(found[0]) if len(found) else -1
+        if not len(found):
+            return -1
+        self.model.open_for(int(self.model.rows[found[0]]))
+        return self.model.row_of(int(self.model.rows[found[0]]))
 
     def _menu(self, where: QPoint) -> None:
         place = self.table.indexAt(where)
-        if place.isValid():
+        if place.isValid() and self.model.group_at(place.row()) is None:
             menu = self.menu_for(place)
             menu.exec(self.table.viewport().mapToGlobal(where))
             menu.deleteLater()
@@ -162,13 +251,20 @@ class FindingsView(QWidget):
         row = int(place.data(Qt.ItemDataRole.UserRole))
         table = index.findings
         found = table.refs[row]
-        store.select_finding(row)
-        node = store.selected
-        assert node is not None
+        if row not in self.chosen_rows():
+            store.select_finding(row)
+        program = int(table.program[row])
+        node = Node(PROGRAM, program) if program >= 0 else Node(OBJECT, int(table.object[row]))
         need = Node(NEED, int(table.need[row]))
         menu = QMenu(self)
-        where = f"{index.objects[table.object[row]]} › {self.model.text(row, fm.PROGRAM)} › {found.name}"
-        menu.addAction(self.tr("Copy"), lambda: QGuiApplication.clipboard().setText(as_text(found, where)))
+        menu.addAction(self.tr("Copy rows"), self.copy_rows)
+        menu.addAction(self.tr("Copy as text"), self.copy_text)
+        site = next((s for s in found.sites if s.file), None)
+        if site is not None:
+            place_ = f"{site.file.rpartition('/')[2]}:{site.line}"
+            menu.addAction(self.tr("Open {0} in the editor").format(place_),
+                           lambda: self.source_wanted.emit(site.file, site.line))  # fmt: skip
+        menu.addSeparator()
         menu.addAction(self.tr("Note…"), lambda: self.note_wanted.emit(node, row))
         menu.addAction(self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row))
         menu.addSeparator()

@@ -177,9 +177,13 @@ class Story(QWidget):
             grid.addWidget(cell, number // 3, number % 3)
         self._column.addWidget(holder)
 
-    def link(self, name: str, more: str, then: Callable[[], None], verdict: Verdict | None = None) -> None:
+    def link(
+        self, name: str, more: str, then: Callable[[], None], verdict: Verdict | None = None, tip: str = ""
+    ) -> None:
         """Something to go to."""
         button = Link(name, more, verdict)
+        if tip:
+            button.setToolTip(f"{button.toolTip()}\n{tip}")
         button.clicked.connect(lambda _=False: then())
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
