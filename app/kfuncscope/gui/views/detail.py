@@ -19,7 +19,7 @@ from kfuncscope.gui.filters import Filters
 from kfuncscope.gui.graph.ribbon import pairs
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
-from kfuncscope.gui.widgets import words
+from kfuncscope.gui.widgets import aligned, words
 from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.model import catalogue
 from kfuncscope.model.looks import REACHES
@@ -268,9 +268,8 @@ class DetailPanel(QScrollArea):
         if found.cls:
             facts.append(catalogue.code_title(found.cls))
         self._story.muted(" · ".join(facts))
-        for rule in found.rules:
-            self._story.link(rule, catalogue.title(rule), partial(self.open_rule, rule))
         self._evidence(found)
+        self._rules(found)
         if found.sites:
             self._story.heading(self.tr("CALLED FROM"))
             for site in found.sites[:6]:
@@ -295,22 +294,49 @@ class DetailPanel(QScrollArea):
         self._story.buttons(actions)
         self._seen(index, row)
 
+    def _rules(self, found: Finding) -> None:
+        """Each rule with its title; of the first what it says, for that is what decided."""
+        for number, rule in enumerate(found.rules):
+            known = catalogue.rule(rule)
+            self._story.link(rule, catalogue.title(rule), partial(self.open_rule, rule))
+            if known is not None and not number:
+                self._story.muted(known.statement)
+
     def _evidence(self, found: Finding) -> None:
+        """Both declarations, part by part where they can be held side by side, and the fact that differs."""
         evidence, story = found.evidence, self._story
         old, new = evidence.old, evidence.new
-        if old or new:
-            gone = self.tr("<i>absent</i>")
-            c, width = theme.look(), story.letters()
-            if old and new:
-                left, right = words.marked(old, new, c.removed, c.added, width)
-            else:
-                left, right = (html.escape(words.wrapped(text, width)) for text in (old, new))
-            story.heading(self.tr("OLD KERNEL"))
-            story.marked_code(left or gone)
-            story.heading(self.tr("NEW KERNEL"))
-            story.marked_code(right or gone)
+        heads = (self.tr("old kernel"), self.tr("new kernel"))
+        differ = tuple(f for f in evidence.facts if f[1] != f[2])
+        same = tuple(f for f in evidence.facts if f[1] == f[2])
+        if old and old == new:
+            if differ:
+                story.heading(self.tr("WHAT DIFFERS"))
+                story.facts(differ)
+            story.heading(self.tr("DECLARATION, THE SAME ON BOTH KERNELS"))
+            story.code(old)
+            story.facts(same)
+            return
+        rows = aligned.aligned(old, new) if old and new else []
+        if rows:
+            story.heading(self.tr("DECLARATION"))
+            story.aligned(rows, heads)
+        elif old or new:
+            self._two(old, new)
         if evidence.facts:
-            story.facts(evidence.facts)
+            story.facts((*differ, *same))
+
+    def _two(self, old: str, new: str) -> None:
+        c, width = theme.look(), self._story.letters()
+        gone = self.tr("<i>absent</i>")
+        if old and new:
+            left, right = words.marked(old, new, c.removed, c.added, width)
+        else:
+            left, right = (html.escape(words.wrapped(text, width)) for text in (old, new))
+        self._story.heading(self.tr("OLD KERNEL"))
+        self._story.marked_code(left or gone)
+        self._story.heading(self.tr("NEW KERNEL"))
+        self._story.marked_code(right or gone)
 
     def _seen(self, index: Index, row: int) -> None:
         """The same need on every lane: one block each, with shape and word."""

@@ -11,7 +11,7 @@ from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.widgets import words
+from kfuncscope.gui.widgets import aligned, clight, words
 from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220
@@ -123,8 +123,17 @@ class Story(QWidget):
         label.setToolTip(tip)
 
     def code(self, text: str) -> None:
-        """C, broken to fit."""
-        self.marked_code(html.escape(words.wrapped(text, self.letters())))
+        """C, broken to fit, with colours for its words."""
+        c = theme.look()
+        inks = clight.Inks(c.muted, c.verdicts[Verdict.OK], c.accent)
+        self.marked_code(clight.highlighted(words.wrapped(text, self.letters()), inks))
+
+    def aligned(self, rows: list[aligned.Row], heads: tuple[str, str]) -> None:
+        """Two declarations part by part, with their differences marked."""
+        c = theme.look()
+        label = self._label(aligned.table_html(rows, heads, (c.removed, c.added, c.muted, c.line)), rich=True)
+        label.setFont(theme.mono(-1))
+        label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 4px 6px;")
 
     def marked_code(self, marked: str) -> None:
         """C as HTML, with its differences marked."""
@@ -134,16 +143,20 @@ class Story(QWidget):
         label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 6px 8px;")
 
     def facts(self, facts: tuple[tuple[str, str, str], ...]) -> None:
-        """Rows of name, old and new; one value where they are the same."""
+        """Rows of name, old and new, marked where they differ; one value where they are the same."""
+        if not facts:
+            return
         c = theme.look()
         rows = []
         for name, old, new in facts[:FACTS]:
             head = f'<td style="color:{c.muted}; padding-right:10px">{html.escape(name)}</td>'
+            old, new = ("" if value == "-" else value for value in (old, new))
             if old == new:
                 rows.append(f'<tr>{head}<td colspan="2" style="color:{c.muted}">{html.escape(old or "–")}</td></tr>')
                 continue
-            first = f'<td style="padding-right:10px">{html.escape(old or "–")}</td>'
-            rows.append(f"<tr>{head}{first}<td>→ {html.escape(new or '–')}</td></tr>")
+            was = f'<span style="background-color:{c.removed}">{html.escape(old or "–")}</span>'
+            is_ = f'<span style="background-color:{c.added}">{html.escape(new or "–")}</span>'
+            rows.append(f'<tr>{head}<td style="padding-right:10px">{was}</td><td>→ {is_}</td></tr>')
         self._label(f"<table>{''.join(rows)}</table>", rich=True).setFont(theme.ui_font(-0.5))
 
     # --- parts ---
