@@ -28,7 +28,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import Finding, NeedKind, Verdict
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.upgrade import jsonform as _jsonform
 from kfuncscope.upgrade.analyse import analyse as _analyse
 from kfuncscope.upgrade.analyse import open_refs as _open_refs
@@ -37,8 +37,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Analysis", "Decision", "Finding", "InputError", "Kernel", "NeedKind", "ObjectFile", "Problem", "State", "Verdict",
-    "analyse", "compare", "decide", "findings", "load", "matrix", "objects", "open_kernel", "path", "report", "usage",
+    "Analysis",
+    "Decision",
+    "Finding",
+    "InputError",
+    "InputProblem",
+    "Kernel",
+    "NeedKind",
+    "ObjectFile",
+    "State",
+    "Verdict",
+    "analyse",
+    "compare",
+    "decide",
+    "findings",
+    "load",
+    "matrix",
+    "objects",
+    "open_kernel",
+    "path",
+    "report",
+    "usage",
 ]  # fmt: skip
 
 PathLike = str | Path
@@ -52,12 +71,12 @@ def open_kernel(*files: PathLike, arch: str | None = None, release: str | None =
     """
     kernels, problems = _open_refs([KernelRef([str(f) for f in files], arch=arch, release=release)])
     if len(kernels) != 1:
-        first = problems[0] if problems else Problem(str(files[0]) if files else "kernel", "not one kernel")
+        first = problems[0] if problems else InputProblem(str(files[0]) if files else "kernel", "not one kernel")
         raise InputError(first.path, first.reason, first.offset)
     return kernels[0]
 
 
-def objects(*paths: PathLike) -> tuple[list[ObjectFile], list[Problem]]:
+def objects(*paths: PathLike) -> tuple[list[ObjectFile], list[InputProblem]]:
     """The BPF objects in files, folders, packages and programs, each once; and what could not be read."""
     return object_files([str(p) for p in paths])
 

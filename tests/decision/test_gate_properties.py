@@ -27,7 +27,7 @@ from kfuncscope.model.rows import Row, rows
 from kfuncscope.model.verdict import Confidence, Finding, ObjectVerdict, Verdict
 from kfuncscope.report import make
 from kfuncscope.report.formats import pdf
-from kfuncscope.storage.files import Place, Problem
+from kfuncscope.storage.files import InputProblem, Place
 from kfuncscope.upgrade import jsonform
 from support import reportcases as cases
 
@@ -70,7 +70,7 @@ def analyses(draw: st.DrawFn) -> Analysis:
     empty = draw(st.integers(0, 2))
     infos += [ObjectInfo(f"empty_{i}", "0" * 64, 1, (Place("", f"empty_{i}"),), 0, ("no code",)) for i in range(empty)]
     unread = draw(st.lists(st.sampled_from(("a.o", "b.deb", "c")), max_size=2, unique=True))
-    problems = tuple(Problem(path, "truncated", draw(st.sampled_from((None, 64)))) for path in unread)
+    problems = tuple(InputProblem(path, "truncated", draw(st.sampled_from((None, 64)))) for path in unread)
     return Analysis("0.1.0", tuple(results), tuple(infos), problems)
 
 

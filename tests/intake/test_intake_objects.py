@@ -11,7 +11,7 @@ import pytest
 
 from kfuncscope.intake.objects import object_files
 from kfuncscope.storage.cache import default_cache
-from kfuncscope.storage.files import ObjectFile, Place, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile, Place
 from support import archivewriter as write
 from support.bpfwriter import exit_, mov, object_bytes
 from support.elfwriter import ElfWriter
@@ -212,7 +212,7 @@ def test_folders_that_cannot_be_read_are_problems(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "scandir", scandir)
     objects, problems = object_files([tmp_path])
     assert [o.name for o in objects] == ["x.o"]
-    assert problems == [Problem(str(tmp_path / "closed"), "Permission denied")]
+    assert problems == [InputProblem(str(tmp_path / "closed"), "Permission denied")]
 
 
 def test_names_that_are_no_utf8_become_text(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ from kfuncscope.session import sessionfile
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage import text
 from kfuncscope.storage.cache import Cache
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade import jsonform, memo
 from support import archivewriter as write
 from support import guestwire
@@ -314,7 +314,7 @@ class _OnDisk:
         (arch,) = analysis(("x86_64",)).arches
         rows = [memo.Kept(3, ("a note",), None, one) for one in arch.objects]
         facts = memo.KernelFacts("x86_64", "7.3", "<", True, True, 5, (("BTF", "5 MB"),), (), (), ())
-        bad = Problem("a", "not readable", 3)
+        bad = InputProblem("a", "not readable", 3)
         return [memo._encode(one) for one in (*rows, memo.Kept(0, (), bad, None), facts, memo.Late((bad,), (bad,)))]
 
     def index(self, data: bytes) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from kfuncscope import __version__
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import Confidence, Evidence, Remedy, Site
-from kfuncscope.storage.files import Input, Place, Problem
+from kfuncscope.storage.files import Input, InputProblem, Place
 from support import upgrade
 from support.handmade import ARCHES, DISPATCH, FIELD, WQ, infos, kernel, obj, program
 from support.upgrade import sha
@@ -81,5 +81,5 @@ def hostile() -> Analysis:
     )
     evil_kernel = replace(evil_kernel, inputs=tuple(Input(e, sha(e), 1) for e in HOSTILE))
     results.append(replace(base, arch="x86_64", old=evil_kernel, new=evil_kernel, objects=tuple(listed)))
-    problems = tuple(Problem(e, e, 1) for e in HOSTILE)
+    problems = tuple(InputProblem(e, e, 1) for e in HOSTILE)
     return Analysis(__version__, tuple(results), tuple(listed_infos), problems, whatif=HOSTILE)

@@ -16,7 +16,7 @@ from kfuncscope.errors import InputError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import KernelInfo, ObjectInfo
 from kfuncscope.model.verdict import Finding, ObjectVerdict
-from kfuncscope.storage.files import Input, ObjectFile, Place, Problem
+from kfuncscope.storage.files import Input, InputProblem, ObjectFile, Place
 from kfuncscope.upgrade.analyse import Pair, judge_pair
 from kfuncscope.upgrade.known import kernel_info
 from support.bpfwriter import (
@@ -285,11 +285,11 @@ def object_info(name: str, arches: tuple[str, ...]) -> ObjectInfo:
 
 
 @cache
-def damaged() -> Problem:
+def damaged() -> InputProblem:
     """What the reader says of an object that was cut off."""
     data = file("runqlen").data
     try:
         read_object(data[: len(data) // 2], "broken.bpf.o")
     except InputError as error:
-        return Problem(error.source, error.reason, error.offset)
+        return InputProblem(error.source, error.reason, error.offset)
     raise AssertionError("half an object was read")

@@ -22,7 +22,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.tag import UndecidedError, program_code
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 
 Progress = Callable[[int, int, str], None]
 KERNEL_NAME = 15  # characters of a program's name that the kernel keeps itself
@@ -57,14 +57,16 @@ class Objects:
         return self.read[one.object].programs[one.program]
 
 
-def read_objects(files: Iterable[ObjectFile], types: dict[str, str] | None = None) -> tuple[Objects, list[Problem]]:
+def read_objects(
+    files: Iterable[ObjectFile], types: dict[str, str] | None = None
+) -> tuple[Objects, list[InputProblem]]:
     """Every object that can be read, and what is wrong with the others."""
     found, problems = Objects([], []), []
     for file in files:
         try:
             obj = read_object(file.data, file.name, types)
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         found.files.append(file)
         found.read.append(obj)

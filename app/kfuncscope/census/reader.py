@@ -19,7 +19,7 @@ from kfuncscope.arch import arch_of_uname
 from kfuncscope.census.collector import FORMAT, VERSION
 from kfuncscope.census.records import Attachment, Census, Host, Instance, KernelKey, Running, RunningMap
 from kfuncscope.errors import InputError, SessionError
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import read_bounded, shown
 
 LARGEST_FILE = 64 << 20
@@ -39,15 +39,15 @@ def read_census(paths: Sequence[str | Path]) -> Census:
     by_id: dict[str, tuple[int, str]] = {}
     for path in _files(paths, census.problems):
         if len(census.hosts) >= MOST_HOSTS:
-            census.problems.append(Problem(shown(path), f"more than {MOST_HOSTS} hosts; the rest is left out"))
+            census.problems.append(InputProblem(shown(path), f"more than {MOST_HOSTS} hosts; the rest is left out"))
             break
         try:
             host, id_, problem = _read(path, seen)
         except InputError as error:
-            census.problems.append(Problem(error.source, error.reason, error.offset))
+            census.problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         if problem:
-            census.problems.append(Problem(shown(path), problem))
+            census.problems.append(InputProblem(shown(path), problem))
         if id_ in by_id:
             at, other = by_id[id_]
             census.notes.append(f"{shown(path)}: the same host as {other}; only the newer of the two counts")
@@ -75,7 +75,7 @@ def _used_only(census: Census) -> Census:
     return census
 
 
-def _files(paths: Sequence[str | Path], problems: list[Problem]) -> Iterable[Path]:
+def _files(paths: Sequence[str | Path], problems: list[InputProblem]) -> Iterable[Path]:
     for given in paths:
         path = Path(given)
         if not path.is_dir():
@@ -83,7 +83,7 @@ def _files(paths: Sequence[str | Path], problems: list[Problem]) -> Iterable[Pat
             continue
         names = sorted(n for n in os.listdir(path) if n.endswith(".jsonl"))
         if not names:
-            problems.append(Problem(shown(path), "no census (*.jsonl) in this folder"))
+            problems.append(InputProblem(shown(path), "no census (*.jsonl) in this folder"))
         yield from (path / name for name in names)
 
 

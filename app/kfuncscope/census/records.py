@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 
 class Join(StrEnum):
@@ -105,7 +105,7 @@ class Census:
 
     hosts: list[Host] = field(default_factory=list)
     programs: list[Running] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[InputProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

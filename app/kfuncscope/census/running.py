@@ -40,10 +40,9 @@ from kfuncscope.model.verdict import (
 )
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import ObjectJudgement, judge
-from kfuncscope.rules.problem import Message
-from kfuncscope.rules.problem import Problem as Fault
+from kfuncscope.rules.problem import Message, Problem
 from kfuncscope.session.session import Session
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.analyse import open_refs
 from kfuncscope.upgrade.known import kernel_info
 
@@ -154,7 +153,7 @@ def _named(row: Row) -> tuple[int, ...]:
 
 
 def _sides(
-    census: Census, old: Sequence[Kernel], new: Sequence[Kernel], problems: list[Problem], notes: list[str]
+    census: Census, old: Sequence[Kernel], new: Sequence[Kernel], problems: list[InputProblem], notes: list[str]
 ) -> dict[str, Side]:
     """The kernels of each architecture of the hosts; what is missing is a problem, what limits the result a note."""
     by_arch: dict[str, list[Host]] = defaultdict(list)
@@ -164,7 +163,9 @@ def _sides(
     for arch, hosts in sorted(by_arch.items()):
         later = [k for k in new if k.arch == arch]
         if not later:
-            problems.append(Problem(arch, f"no new kernel for the {_count(len(hosts), 'host')} of this architecture"))
+            problems.append(
+                InputProblem(arch, f"no new kernel for the {_count(len(hosts), 'host')} of this architecture")
+            )
             continue
         found[arch] = Side(_old_kernel([k for k in old if k.arch == arch], hosts), later[-1], hosts)
         if found[arch].old is None:
@@ -173,7 +174,7 @@ def _sides(
         elif not found[arch].same:
             notes.append(f"{arch}: some hosts run another kernel than the old one that was given")
     strange = [k for k in (*old, *new) if k.arch not in by_arch]
-    problems += [Problem(k.label, f"no host of the census is {k.arch}") for k in strange]
+    problems += [InputProblem(k.label, f"no host of the census is {k.arch}") for k in strange]
     return found
 
 
@@ -241,7 +242,7 @@ def judged_as_seen(judged: ObjectJudgement) -> ObjectJudgement:
     return judged
 
 
-def _as_seen(problem: Fault, untold: bool) -> Fault:
+def _as_seen(problem: Problem, untold: bool) -> Problem:
     """A problem with a kfunc is less certain where tests are not seen; without an attach type (``untold``) who may call
     a kfunc is in doubt."""
     if problem.kind != NeedKind.KFUNC or not problem.certain:

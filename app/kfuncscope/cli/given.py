@@ -20,7 +20,7 @@ from kfuncscope.errors import InputError, UsageError, all_of
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 
 
 def split(given: Sequence[str], objects: Sequence[str], needed: bool = True) -> tuple[list[str], list[str]]:
@@ -81,7 +81,7 @@ def _types() -> str:
     return ", ".join(program_types())
 
 
-def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[Problem]]:
+def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[InputProblem]]:
     """The objects in ``given`` and what could not be read. Raises where nothing was given, or nothing can be read."""
     if not given:
         raise UsageError("command line", "no object was given")
@@ -91,17 +91,17 @@ def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[Problem]]:
     return files, problems
 
 
-def without_program(obj: BpfObject, paths: Sequence[str]) -> list[Problem]:
+def without_program(obj: BpfObject, paths: Sequence[str]) -> list[InputProblem]:
     """That an object holds no program, under each of its paths: nothing of it was judged."""
-    return [Problem(path, obj.no_program) for path in paths if obj.no_program]
+    return [InputProblem(path, obj.no_program) for path in paths if obj.no_program]
 
 
-def as_error(problems: Sequence[Problem]) -> InputError:
+def as_error(problems: Sequence[InputProblem]) -> InputError:
     """Problems as the errors they were, where nothing is left to go on with."""
     return all_of([InputError(one.path, one.reason, one.offset) for one in dict.fromkeys(problems)])
 
 
-def tell(problems: Iterable[Problem], failed: bool = False) -> Exit:
+def tell(problems: Iterable[InputProblem], failed: bool = False) -> Exit:
     """Name on standard error what could not be read, judged or compared; the exit status of a command without more.
 
     ``failed`` says that what the command looked for is blocked or needs work.

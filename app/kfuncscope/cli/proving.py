@@ -21,7 +21,7 @@ from kfuncscope.prove.kernels import wanted_names
 from kfuncscope.prove.setup import Setup, read_setup
 from kfuncscope.report.proof import facts, proof_rows, totals
 from kfuncscope.session.session import Session
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.analyse import open_refs
 
 HEAD = ("agreement", "object", "program", "predicted", "seen", "line")
@@ -78,12 +78,12 @@ def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Na
                 proof = proved(prove.prepare(kernel, packages_of(kernel, given), files, options))
                 proofs.append(proof)
                 problems += [
-                    Problem(one.object, f"not proved on {proof.release}: {one.line or 'the boot ended early'}")
+                    InputProblem(one.object, f"not proved on {proof.release}: {one.line or 'the boot ended early'}")
                     for one in proof.objects
                     if one.seen == Tri.UNKNOWN
                 ]
             except InputError as error:
-                problems.append(Problem(error.source, f"not booted: {error.reason}", error.offset))
+                problems.append(InputProblem(error.source, f"not booted: {error.reason}", error.offset))
     return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems))
 
 

@@ -13,7 +13,7 @@ from kfuncscope.gui.index import Index
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.session.grouping import groups
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 CHUNK = 20
 
@@ -73,7 +73,7 @@ def compare_in_process(send: Callable[[tuple[Any, ...]], None], old: KernelRef, 
     send(("progress", 0, 2, "opening kernels"))
     kernels, problems = open_refs([old, new])
     if len(kernels) < 2:
-        first = problems[0] if problems else Problem("comparison", "two kernels are needed")
+        first = problems[0] if problems else InputProblem("comparison", "two kernels are needed")
         raise InputError(first.path, first.reason, first.offset)
     send(("progress", 1, 2, "comparing"))
     rows: list[Any] = []

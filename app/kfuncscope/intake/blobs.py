@@ -15,7 +15,7 @@ from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
 from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.storage.cache import default_cache
-from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.read import as_input, input_of, read_file, shown
 
 _LARGEST_KEPT = 32 << 20
@@ -125,20 +125,20 @@ def from_named(given: str, parts: Mapping[str, Path]) -> KernelFiles:
 
 def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None]) -> KernelFiles:
     found = {"btf": blob} if blob is not None else {}
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for name in ("config", "symbols"):
         if (part := parts.get(name)) is None:
             continue
         try:
             found[name] = unpacked(part)
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
     modules: dict[str, Callable[[], ModuleSections]] = {}
     if (folder := parts.get("modules")) is not None:
         try:
             modules = split_btf_folder(folder)
         except OSError as error:
-            problems.append(Problem(str(folder), error.strerror or str(error)))
+            problems.append(InputProblem(str(folder), error.strerror or str(error)))
     texts = {name: one.data for name, one in found.items()}
     config = texts.get("config")
     return KernelFiles(

@@ -17,7 +17,7 @@ from kfuncscope.intake import blobs, package
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.intake.symbols import real_symbols
-from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, as_input, read_file
 
@@ -45,7 +45,7 @@ def running_system(
     try:
         kernel.symbols = real_symbols(read_file(Path("/proc/kallsyms")))
     except InputError as error:
-        kernel.problems += (Problem(error.source, error.reason),)
+        kernel.problems += (InputProblem(error.source, error.reason),)
     for image in (Path(f"/boot/vmlinuz-{release}"), Path(f"/lib/modules/{release}/vmlinuz")):
         # The image adds the kfunc sets; it is often readable by root alone.
         if image.is_file() and os.access(image, os.R_OK):
@@ -145,14 +145,14 @@ def _from_modules(
 ) -> list[KernelFiles]:
     """One ``lib/modules/R``: its modules, and the image, config and symbols that stand in it."""
     found: list[KernelFiles] = []
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for path in sorted(folder.iterdir()):
         part = part_of(f"lib/modules/{folder.name}/{path.name}")
         if part and part.role is not Role.MODULE and _readable(path, links, True):
             try:
                 found.extend(read(path, progress))
             except InputError as error:
-                problems.append(Problem(error.source, error.reason, error.offset))
+                problems.append(InputProblem(error.source, error.reason, error.offset))
     for kernel in found:
         kernel.release = folder.name
     modules = dict(_modules_below(folder))

@@ -17,7 +17,7 @@ from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
 from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.storage.digests import Digests
-from kfuncscope.storage.files import KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.read import Progress, shown
 
 _LARGEST_BLOB = 256 << 20
@@ -30,8 +30,8 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
 
     A path is raw BTF (also compressed), a kernel image, config, symbol file, package or archive; a folder with any of
     these or with ``boot`` and ``lib/modules``; the word ``running``; or ``btf=F,config=F,modules=D,symbols=F``. Parts
-    of one release and architecture become one kernel. What cannot be read becomes a Problem of the first kernel; when
-    no kernel is left at all, the errors of all are raised as one.
+    of one release and architecture become one kernel. What cannot be read becomes an InputProblem of the first kernel;
+    when no kernel is left at all, the errors of all are raised as one.
     """
     found: list[KernelFiles] = []
     failed: list[InputError] = []
@@ -51,7 +51,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
         raise KernelError(str(paths[0]), "not a kernel, nor a part of one")
     empty = [entry.path for k in merged if not _holds_something(k) for entry in k.inputs]
     kernels[0].problems += tuple(package.problems_of(failed, kernels))
-    kernels[0].problems += tuple(Problem(path, _NOTHING) for path in empty)
+    kernels[0].problems += tuple(InputProblem(path, _NOTHING) for path in empty)
     for kernel in kernels:
         _finish(kernel)
     if progress:
@@ -59,7 +59,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     return kernels
 
 
-def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], list[Problem]]:
+def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], list[InputProblem]]:
     """Each kernel with the path by which it was given; and what cannot be read.
 
     Every path is a kernel of its own, also where two are of one build; only what is not a whole kernel (the packages of
@@ -79,7 +79,7 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
                 found.append((path, part))
             else:
                 _add(home, part)
-    problems = [Problem(path, _NOTHING) for path, kernel in found if not _holds_something(kernel)]
+    problems = [InputProblem(path, _NOTHING) for path, kernel in found if not _holds_something(kernel)]
     found = [(path, kernel) for path, kernel in found if _holds_something(kernel)]
     problems = package.problems_of(failed, [kernel for _, kernel in found]) + problems
     for _, kernel in found:

@@ -14,7 +14,7 @@ from pathlib import Path
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import as_object, is_script
 from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
-from kfuncscope.storage.files import ObjectFile, Place, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile, Place
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, shown
 
@@ -35,13 +35,13 @@ class _Object:
 
 def object_files(
     paths: Sequence[str | Path], progress: Progress | None = None
-) -> tuple[list[ObjectFile], list[Problem]]:
+) -> tuple[list[ObjectFile], list[InputProblem]]:
     """The BPF objects in ``paths``, sorted by name, and what could not be read.
 
     A path is an object, a program or library with objects inside, a bpftrace script (``.bt``), a package or archive,
     each also compressed, or a folder of these, read recursively. Equal objects are one ObjectFile with all places.
     """
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     empty = dict.fromkeys(map(Path, paths))  # what was named, unlike a file of a folder, is meant to hold something
     below = list(_files_below(paths, problems, empty))
     files = [(path, name) for _, path, name in below]
@@ -50,18 +50,18 @@ def object_files(
         if progress:
             progress(done, len(files), shown(path))
         if isinstance(found, InputError):
-            problems.append(Problem(found.source, found.reason, found.offset))
+            problems.append(InputProblem(found.source, found.reason, found.offset))
             continue
         problems.extend(found.problems)
         if found.objects:
             empty.pop(given, None)
         elif not found.problems and path != given and path.name.endswith(_OBJECT_NAME):
-            problems.append(Problem(shown(path), "named like a BPF object, but no BPF object was found in it"))
+            problems.append(InputProblem(shown(path), "named like a BPF object, but no BPF object was found in it"))
         for item in found.objects:
             try:
                 data = _object_of(item)
             except InputError as error:
-                problems.append(Problem(error.source, error.reason, error.offset))
+                problems.append(InputProblem(error.source, error.reason, error.offset))
                 continue
             digest = hashlib.sha256(data).hexdigest()
             one = objects.setdefault(digest, _Object(data))
@@ -71,7 +71,9 @@ def object_files(
         progress(len(files), len(files), "")
     told = [Path(problem.path) for problem in problems]
     problems += [
-        Problem(shown(p), "no BPF object was found in it") for p in empty if not any(t.is_relative_to(p) for t in told)
+        InputProblem(shown(p), "no BPF object was found in it")
+        for p in empty
+        if not any(t.is_relative_to(p) for t in told)
     ]
     return _named(objects), sorted(set(problems), key=lambda p: (p.path, p.offset or 0, p.reason))
 
@@ -85,7 +87,7 @@ def _object_of(item: FoundObject) -> bytes:
 
 
 def _files_below(
-    paths: Sequence[str | Path], problems: list[Problem], empty: dict[Path, None]
+    paths: Sequence[str | Path], problems: list[InputProblem], empty: dict[Path, None]
 ) -> Iterator[tuple[Path, Path, str]]:
     """The given path, each file of it, and the name by which that is known: its path below the folder, or its own.
 
@@ -113,13 +115,13 @@ def _files_below(
                     continue
                 count += 1
                 if count > _MOST_FILES:
-                    problems.append(Problem(str(given), f"more than {_MOST_FILES} files; the rest is left out"))
+                    problems.append(InputProblem(str(given), f"more than {_MOST_FILES} files; the rest is left out"))
                     return
                 yield given, path, shown(path.relative_to(given))
 
 
-def _unreadable(error: OSError, path: Path | None = None) -> Problem:
-    return Problem(shown(path or error.filename), error.strerror or str(error))
+def _unreadable(error: OSError, path: Path | None = None) -> InputProblem:
+    return InputProblem(shown(path or error.filename), error.strerror or str(error))
 
 
 def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputError]]:

@@ -27,7 +27,7 @@ from kfuncscope.intake.modules import module_name, module_sections
 from kfuncscope.intake.slim import slim_module, slim_vmlinux
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
 from kfuncscope.storage.cache import Pack, PackWriter, default_cache
-from kfuncscope.storage.files import Input, KernelFiles, ModuleSections, Problem
+from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.read import READ_WHOLE, Progress, input_of, read_file, shown, too_large
 
 VERSION = 4
@@ -46,9 +46,9 @@ class NeedsOthersError(KernelError):
     input: Input | None = None
 
 
-def problems_of(failed: list[InputError], kernels: list[KernelFiles]) -> list[Problem]:
+def problems_of(failed: list[InputError], kernels: list[KernelFiles]) -> list[InputProblem]:
     """What is to be told of failed files. A package that only needs others lacks nothing where these are there."""
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for error in failed:
         if isinstance(error, NeedsOthersError) and error.input is not None:
             wanted = error.release
@@ -56,7 +56,7 @@ def problems_of(failed: list[InputError], kernels: list[KernelFiles]) -> list[Pr
             if home is not None:
                 home.inputs += (error.input,)
                 continue
-        problems.append(Problem(error.source, error.reason, error.offset))
+        problems.append(InputProblem(error.source, error.reason, error.offset))
     return problems
 
 
@@ -157,7 +157,7 @@ def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]
     _ask_its_size(path)
     store = Store(input_of(path), str(path))
     pack = store.parts(progress)
-    problems = tuple(Problem(*row) for row in pack.meta["problems"])
+    problems = tuple(InputProblem(*row) for row in pack.meta["problems"])
     found = [_kernel(store, pack, release) for release in pack.meta["releases"]]
     if not found:
         if problems:

@@ -18,7 +18,7 @@ from kfuncscope.elf.tables import EM_BPF, elf_machine
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
 from kfuncscope.storage.cache import Cache, default_cache
-from kfuncscope.storage.files import Place, Problem
+from kfuncscope.storage.files import InputProblem, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
 VERSION = 2
@@ -42,7 +42,7 @@ class Found:
     """What one file held."""
 
     objects: list[FoundObject] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[InputProblem] = field(default_factory=list)
 
 
 class ObjectsMeta(TypedDict):
@@ -106,7 +106,7 @@ def _cached_archive(path: Path) -> Found:
             rows = zip(parts, pack.meta["objects"], strict=True)
             objects = [FoundObject(data or b"", Place(p, where, at), name) for data, (p, where, at, name) in rows]
             return Found(
-                objects, [Problem(f"{shown(path)}{inner}", why, at) for inner, why, at in pack.meta["problems"]]
+                objects, [InputProblem(f"{shown(path)}{inner}", why, at) for inner, why, at in pack.meta["problems"]]
             )
     found = Found()
     with path.open("rb") as file:
@@ -144,7 +144,7 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
         try:
             data = member.read()
         except TooLargeError as error:
-            found.problems.append(Problem(source, error.reason))
+            found.problems.append(InputProblem(source, error.reason))
             continue
         try:
             if _nested(data, member.path):
@@ -153,7 +153,7 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
             if detect(data[:HEAD]) in COMPRESSED and bare_name(member.path).endswith(_OBJECT_ENDINGS):
                 data = peel(data, source, budget.left())
         except InputError as error:
-            found.problems.append(Problem(error.source, error.reason, error.offset))
+            found.problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found)
         budget.hold(sum(len(item.data) for item in found.objects[before:]))

@@ -26,7 +26,7 @@ from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
 from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.knowledge.probed import Probed, for_btf
-from kfuncscope.storage.files import KernelFiles, Problem
+from kfuncscope.storage.files import InputProblem, KernelFiles
 
 WHOLE_KERNEL = 5_000  # functions; the smallest kernel with BTF has some ten thousand
 _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")
@@ -51,7 +51,7 @@ class Kernel:
     def __init__(self, files: KernelFiles, arch: str | None = None, release: str | None = None) -> None:
         self.files = files
         self.label = files.label
-        self.problems: list[Problem] = list(files.problems)
+        self.problems: list[InputProblem] = list(files.problems)
         self.vmlinux = open_vmlinux(files)
         self.config = parse_config(files.config, f"{files.label} config") if files.config else None
         told = identify_arch(self.vmlinux) if self.vmlinux else None
@@ -102,7 +102,7 @@ class Kernel:
         try:
             return Symbols(self.files.kallsyms(), f"{self.label} kallsyms")
         except InputError as error:
-            self.problems.append(Problem(error.source, error.reason, error.offset))
+            self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None
 
     @cached_property
@@ -214,7 +214,7 @@ class Kernel:
         try:
             return image_facts(self.files, self.vmlinux, self._likely_null_args())
         except InputError as error:
-            self.problems.append(Problem(error.source, error.reason, error.offset))
+            self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return NOTHING
 
     def _likely_null_args(self) -> list[str]:
@@ -232,7 +232,7 @@ class Kernel:
         try:
             return for_btf(self.files.btf) if self.files.btf else None
         except InputError as error:
-            self.problems.append(Problem(error.source, error.reason, error.offset))
+            self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None
 
     @cached_property
@@ -246,7 +246,7 @@ class Kernel:
         try:
             found = sets_in_module(self.modules.sections(module), blob)
         except InputError as error:
-            self.problems.append(Problem(error.source, error.reason, error.offset))
+            self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None
         return completed(kfunc_sets(found), blob, self.knowledge, self.config) or None
 

@@ -14,7 +14,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.errors import InputError
-from kfuncscope.storage.files import ModuleSearch, ModuleSections, Problem
+from kfuncscope.storage.files import InputProblem, ModuleSearch, ModuleSections
 
 FEW = 64  # so many modules are searched one by one
 
@@ -49,11 +49,11 @@ class Modules:
         self._holding: dict[str, list[str]] = {}
         self._uses: dict[str, np.ndarray[Any, np.dtype[np.uint32]]] = {}
         self._strings: dict[str, bytes] = {}  # kept only where all modules are searched, so of FEW
-        self.problems: list[Problem] = []
-        self.unreadable: list[Problem] = []
+        self.problems: list[InputProblem] = []
+        self.unreadable: list[InputProblem] = []
         self._failed: set[str] = set()
 
-    def read_all(self, progress: Callable[[int, int, str], None] | None = None) -> list[Problem]:
+    def read_all(self, progress: Callable[[int, int, str], None] | None = None) -> list[InputProblem]:
         """Read every module once; those that cannot be read, whether or not a program asks for them."""
         if self._search is not None and len(self._readers) > FEW:
             self._search.prepare(progress)
@@ -79,7 +79,7 @@ class Modules:
             try:
                 known = self._readers[name]()
             except InputError as error:
-                self.unreadable.append(Problem(error.source, error.reason, error.offset))
+                self.unreadable.append(InputProblem(error.source, error.reason, error.offset))
                 self._failed.add(name)
                 known = ModuleSections(b"")
             self._raw[name] = known
@@ -95,7 +95,7 @@ class Modules:
         sections = self.sections(name)
         if not sections.btf or self._vmlinux is None:
             if not sections.btf and name not in self._failed:
-                self.problems.append(Problem(name, "the BTF of the module is missing or empty"))
+                self.problems.append(InputProblem(name, "the BTF of the module is missing or empty"))
             return None
         try:
             if sections.btf_base:
@@ -105,11 +105,11 @@ class Modules:
             made = Blob(sections.btf, name, self._vmlinux)
             fault = misfit(made, self._vmlinux) if made.own_count else "its BTF is a header without types"
             if fault:
-                self.problems.append(Problem(name, fault))
+                self.problems.append(InputProblem(name, fault))
                 return None
             return made
         except InputError as error:
-            self.problems.append(Problem(name, error.reason, error.offset))
+            self.problems.append(InputProblem(name, error.reason, error.offset))
             return None
 
     def refused(self, name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Finding, NeedKind, ObjectVerdict, Verdict, worst
-from kfuncscope.storage.files import Input, Place, Problem
+from kfuncscope.storage.files import Input, InputProblem, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Analysis:
     version: str
     arches: tuple[ArchResult, ...]
     objects: tuple[ObjectInfo, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[InputProblem, ...] = ()
     whatif: tuple[str, ...] = ()
     proof: tuple[Proof, ...] = ()
     census: CensusInfo | None = None

@@ -24,9 +24,8 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import ENUMVAL_BASED, EXISTENCE
 from kfuncscope.rules.hooks.struct_ops import kernel_type
 from kfuncscope.rules.judge import ObjectJudgement, judge
-from kfuncscope.rules.problem import Problem as Fault
-from kfuncscope.rules.problem import Stage
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.rules.problem import Problem, Stage
+from kfuncscope.storage.files import InputProblem, ObjectFile
 
 Key = tuple[NeedKind, str, str]  # kind, name and ``via`` of an item
 Known = tuple[str, str, str, str]  # kind, name, class and stage of a fault: what makes two faults the same
@@ -116,7 +115,7 @@ def make(
     kernel: Kernel,
     section_types: dict[str, str] | None = None,
     only: Mapping[str, Collection[str]] | None = None,
-) -> tuple[Promise, list[Problem]]:
+) -> tuple[Promise, list[InputProblem]]:
     """A promise of what the objects rely on from a kernel, and the objects that could not be read.
 
     ``only``: object → programs; others are left alone. Without it every program counts.
@@ -124,7 +123,7 @@ def make(
     found: dict[Key, _Wanted] = {}
     parts: list[Part] = []
     left_out: list[tuple[str, str]] = []
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for file in files:
         if only is not None and file.name not in only:
             continue
@@ -134,10 +133,10 @@ def make(
                 obj.programs = [p for p in obj.programs if p.name in only[file.name]]
             part = _part(obj, file, kernel, found, left_out)
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         if obj.no_program:
-            problems.append(Problem(file.name, obj.no_program))
+            problems.append(InputProblem(file.name, obj.no_program))
         if part is not None:
             parts.append(part)
     items = tuple(found[key].item(key) for key in sorted(found, key=lambda k: (list(NeedKind).index(k[0]), *k[1:])))
@@ -197,7 +196,7 @@ def _part(
     return Part(skeleton, file.sha256, packages, tuple(dict.fromkeys(known)), tuple(load_only))
 
 
-def _known(fault: Fault) -> Known:
+def _known(fault: Problem) -> Known:
     return fault.kind.value, fault.name, fault.cls.key, fault.stage.value
 
 
@@ -290,8 +289,8 @@ def check(promise: Promise, kernel: Kernel) -> Kept:
     """Hold a kernel against a promise; SessionError where the architectures differ or the promise is damaged."""
     if kernel.arch != promise.arch:
         raise SessionError(kernel.label, f"a kernel of {kernel.arch}, but the promise is of {promise.arch}")
-    broken: dict[Known, tuple[Fault, dict[str, None]]] = {}
-    unknown: dict[Known, tuple[Fault, dict[str, None]]] = {}
+    broken: dict[Known, tuple[Problem, dict[str, None]]] = {}
+    unknown: dict[Known, tuple[Problem, dict[str, None]]] = {}
     changed: dict[Key, Changed] = {}
     named = {(i.kind, i.name, i.via): i for i in promise.items}
     for part in promise.parts:
@@ -316,13 +315,13 @@ def check(promise: Promise, kernel: Kernel) -> Kept:
 def _faults(
     part: Part,
     judged: ObjectJudgement,
-    broken: dict[Known, tuple[Fault, dict[str, None]]],
-    unknown: dict[Known, tuple[Fault, dict[str, None]]],
+    broken: dict[Known, tuple[Problem, dict[str, None]]],
+    unknown: dict[Known, tuple[Problem, dict[str, None]]],
 ) -> None:
     """Faults that the promise's kernel did not have, as the analysis tells a break from what was broken before."""
     had = set(part.known)
     name = part.skeleton.name
-    lists: list[tuple[str, str, list[Fault]]] = []
+    lists: list[tuple[str, str, list[Problem]]] = []
     if not any(user == "" for user, _ in had):
         lists.append(("", name, judged.problems))
     lists += [(p.program.name, f"{name}/{p.program.name}", p.problems) for p in judged.programs]
@@ -338,7 +337,7 @@ def _faults(
             into.setdefault(key, (fault, {}))[1][user] = None
 
 
-def _listed(found: dict[Known, tuple[Fault, dict[str, None]]]) -> tuple[Broken, ...]:
+def _listed(found: dict[Known, tuple[Problem, dict[str, None]]]) -> tuple[Broken, ...]:
     return tuple(
         Broken(f.kind, f.name, f.cls, f.rules, f.message, tuple(sorted(users)))
         for _, (f, users) in sorted(found.items(), key=lambda x: x[0])

@@ -22,7 +22,7 @@ from kfuncscope.prove.plan import Task, task
 from kfuncscope.prove.seen import ObjectSeen
 from kfuncscope.prove.setup import Setup
 from kfuncscope.rules.judge import ObjectJudgement, judge
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 
 MODELLED_LIBBPF = (1, 4)
 """Below this version libbpf itself refuses some objects that the rules, which follow libbpf 1.7, take."""
@@ -50,7 +50,7 @@ class Subject:
 
     kernel: BootKernel
     judged: list[tuple[ObjectFile, ObjectJudgement]]
-    problems: list[Problem]
+    problems: list[InputProblem]
     guest: Guest
     tasks: list[Task]
     base: str
@@ -74,7 +74,7 @@ def guest_source(options: Options, arch: str) -> Source:
 
 def judge_all(
     kernel: Kernel, files: Sequence[ObjectFile], options: Options
-) -> tuple[list[tuple[ObjectFile, ObjectJudgement]], list[Problem]]:
+) -> tuple[list[tuple[ObjectFile, ObjectJudgement]], list[InputProblem]]:
     """Judge every object that is meant for the kernel's byte order; what cannot be read is a problem."""
     judged, problems = [], []
     for file in files:
@@ -84,7 +84,7 @@ def judge_all(
             if obj.endian == kernel.endian:
                 judged.append((file, judge(obj, kernel)))
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
     return judged, problems
 
 

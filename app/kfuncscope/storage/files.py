@@ -19,7 +19,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class InputProblem:
     """An input, or a part of one, that could not be used. ``offset`` in bytes or None."""
 
     path: str
@@ -60,7 +60,7 @@ class KernelFiles:
     image_sha256: str | None = None
     kallsyms: Callable[[], bytes] | None = None
     inputs: tuple[Input, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[InputProblem, ...] = ()
     version: str | None = None
     version_source: str = ""
     digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 Keep = Callable[[ArchResult, ObjectVerdict, ProgramVerdict], bool]
 
@@ -33,7 +33,7 @@ def narrow(analysis: Analysis, keep: Keep, arches: tuple[ArchResult, ...] | None
         return replace(analysis, arches=tuple(kept))
     noun = "verdict" if all_programs == 1 else "verdicts"
     reason = f"contains {left_programs:,} of {all_programs:,} {noun}; filters or a selection removed the others"
-    problems = (Problem("this report", reason), *analysis.problems)
+    problems = (InputProblem("this report", reason), *analysis.problems)
     return replace(analysis, arches=tuple(kept), problems=problems, proof=_proof_of(analysis, kept))
 
 

@@ -15,7 +15,7 @@ from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError
 from kfuncscope.knowledge import knowledge
 from kfuncscope.model.verdict import NeedKind
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 
 USUAL = (NeedKind.KFUNC, NeedKind.HELPER, NeedKind.HOOK)
 
@@ -54,23 +54,23 @@ def collect(
     objects: Iterable[ObjectFile],
     kinds: Sequence[NeedKind] = USUAL,
     section_types: Mapping[str, str] | None = None,
-) -> tuple[list[Use], list[Problem]]:
+) -> tuple[list[Use], list[InputProblem]]:
     """Uses by kind, most packages first, then objects, programs, name; and the objects that could not be read."""
     places: dict[tuple[NeedKind, str], int] = defaultdict(int)
     users: dict[tuple[NeedKind, str], set[tuple[str, str]]] = defaultdict(set)
     packages: dict[tuple[NeedKind, str], set[str]] = defaultdict(set)
     strong: dict[tuple[NeedKind, str], set[tuple[str, str]]] = defaultdict(set)
     bound: set[tuple[NeedKind, str]] = set()
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     names, map_types = helper_names(), map_type_names()
     for file in objects:
         try:
             obj = read_object(file.data, file.name, dict(section_types or {}))
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         if obj.no_program:
-            problems.append(Problem(file.name, obj.no_program))
+            problems.append(InputProblem(file.name, obj.no_program))
         for program in obj.programs:
             for need in program_needs(obj, program, names):
                 kind = need.kind

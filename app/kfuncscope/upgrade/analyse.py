@@ -28,7 +28,7 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.rules.judge import judge
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.known import KnownKernel, known_kernels, shown
@@ -70,7 +70,7 @@ class ObjectResult:
 
     info: ObjectInfo | None
     verdicts: tuple[ObjectVerdict | None, ...]  # None: an architecture for which the object is not meant
-    problem: Problem | None = None
+    problem: InputProblem | None = None
 
 
 def analyse(
@@ -103,21 +103,21 @@ def analyse(
 # -- kernels
 
 
-def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
+def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProblem]]:
     """Open every kernel of a list; what cannot be opened is a problem."""
     opened: list[Kernel] = []
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for ref in refs:
         try:
             parts = kernel_files(ref.files)
         except InputError as error:
-            problems += [Problem(one.source, one.reason, one.offset) for one in each(error)]
+            problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
             continue
         for files in parts:
             try:
                 kernel = open_kernel(files, ref.arch, ref.release)
             except InputError as error:
-                problems += [*files.problems, Problem(shown(files, error), error.reason, error.offset)]
+                problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
                 continue
             kernel.label = ref.label or kernel.release or kernel.label
             opened.append(kernel)
@@ -125,26 +125,26 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[Problem]]:
     return opened, problems
 
 
-def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], list[Problem]]:
+def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], list[InputProblem]]:
     """The kernels of both sides, and what cannot be opened. Raises InputError where a whole side cannot."""
     return _sides(session, open_refs)
 
 
 def known_sides(
     session: Session, progress: Progress | None = None
-) -> tuple[tuple[list[KnownKernel], list[KnownKernel]], list[Problem]]:
+) -> tuple[tuple[list[KnownKernel], list[KnownKernel]], list[InputProblem]]:
     """As ``open_kernels``, without opening those that are known."""
     return _sides(session, lambda refs: known_kernels(refs, progress))
 
 
 def _sides(
-    session: Session, opened: Callable[[list[KernelRef]], tuple[list[K], list[Problem]]]
-) -> tuple[tuple[list[K], list[K]], list[Problem]]:
+    session: Session, opened: Callable[[list[KernelRef]], tuple[list[K], list[InputProblem]]]
+) -> tuple[tuple[list[K], list[K]], list[InputProblem]]:
     sides: list[list[K]] = []
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for refs in (session.old, session.new):
         found, bad = opened(refs)
-        refused: list[Problem] = bad
+        refused: list[InputProblem] = bad
         if not found and refused:
             raise all_of([InputError(one.path, one.reason, one.offset) for one in [*problems, *refused]])
         sides.append(found)
@@ -166,7 +166,7 @@ def paired(old: list[K], new: list[K]) -> list[tuple[K, K]]:
 
 def unpaired(
     kernels: tuple[Sequence[Kernel | KnownKernel], Sequence[Kernel | KnownKernel]], pairs: Sequence[Pair | KnownPair]
-) -> list[Problem]:
+) -> list[InputProblem]:
     """The kernels that are compared with none, and why."""
     used = {id(k) for p in pairs for k in (p.old, p.new)}
     paired = {p.new.arch for p in pairs}
@@ -179,7 +179,7 @@ def unpaired(
             why = f"no counterpart: no {other} kernel of its architecture was given to compare it with"
             if kernel.arch in paired:
                 why = f"not compared: another {side} kernel of its architecture was given after it"
-            found.append(Problem(_path_of(kernel), f"{name}: {why}"))
+            found.append(InputProblem(_path_of(kernel), f"{name}: {why}"))
     return found
 
 
@@ -187,7 +187,7 @@ def _path_of(kernel: Kernel | KnownKernel) -> str:
     return kernel.files.inputs[0].path if kernel.files.inputs else kernel.label
 
 
-def _idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[Problem]:
+def _idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[InputProblem]:
     """Pairs of kernels for which no object is meant, and inputs none of whose objects is meant for any pair.
 
     Nothing was judged of them, which is not the same as clear.
@@ -198,10 +198,12 @@ def _idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[Problem]:
     for file in files:
         for given in file.given:
             inputs.setdefault(given, set()).add(orders[file.sha256])
-    found = [Problem(given, NOT_JUDGED) for given, has in inputs.items() if not has & judged]
+    found = [InputProblem(given, NOT_JUDGED) for given, has in inputs.items() if not has & judged]
     if files:
         found += [
-            Problem(_path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order")
+            InputProblem(
+                _path_of(pair.new), f"nothing was judged on {pair.new.arch}: no object given has its byte order"
+            )
             for pair in pairs
             if pair.new.facts.endian not in orders.values()
         ]
@@ -368,7 +370,7 @@ def judge_file(
             made[index] = replace(bare, verdict=judge_pair(obj, file, pairs[index].opened, targets)) if fits else bare
         return made
     except InputError as error:
-        problem = Problem(error.source, error.reason, error.offset)
+        problem = InputProblem(error.source, error.reason, error.offset)
         return dict.fromkeys(work.pairs, Kept(0, (), problem, None))
 
 
@@ -382,7 +384,7 @@ def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | 
 
 
 def gather(
-    pairs: list[KnownPair], results: list[ObjectResult], problems: list[Problem], infer: bool = False
+    pairs: list[KnownPair], results: list[ObjectResult], problems: list[InputProblem], infer: bool = False
 ) -> Analysis:
     """Put the results of all objects together, sorted, with alternatives between objects weighed.
 

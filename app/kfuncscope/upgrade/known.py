@@ -13,7 +13,7 @@ from kfuncscope.knowledge.knowledge import Knowledge, for_release
 from kfuncscope.model.analysis import KernelInfo
 from kfuncscope.rules.checks.faults import kernel_faults, module_faults
 from kfuncscope.session.session import KernelRef
-from kfuncscope.storage.files import KernelFiles, Problem
+from kfuncscope.storage.files import InputProblem, KernelFiles
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade import memo
 from kfuncscope.upgrade.memo import KernelFacts, Late
@@ -85,21 +85,21 @@ class KnownKernel:
 
 def known_kernels(
     refs: Iterable[KernelRef], progress: Progress | None = None
-) -> tuple[list[KnownKernel], list[Problem]]:
+) -> tuple[list[KnownKernel], list[InputProblem]]:
     """Every kernel of a list; what cannot be opened is a problem."""
     found: list[KnownKernel] = []
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for ref in refs:
         try:
             parts = kernel_files(ref.files)
         except InputError as error:
-            problems += [Problem(one.source, one.reason, one.offset) for one in each(error)]
+            problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
             continue
         for files in parts:
             try:
                 found.append(KnownKernel(files, ref, progress))
             except InputError as error:
-                problems += [*files.problems, Problem(shown(files, error), error.reason, error.offset)]
+                problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
                 continue
             problems += found[-1].facts.problems
     return found, problems

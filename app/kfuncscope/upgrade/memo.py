@@ -24,7 +24,7 @@ from kfuncscope.model.verdict import Finding, ObjectVerdict
 from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.digests import Digests
-from kfuncscope.storage.files import KernelFiles, ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, KernelFiles, ObjectFile
 from kfuncscope.upgrade.replaced import SECTION
 
 VERSION = 1
@@ -48,16 +48,16 @@ class KernelFacts:
     kfuncs: int
     facts: tuple[tuple[str, str], ...]
     faults: tuple[Finding, ...]
-    problems: tuple[Problem, ...]
-    unreadable: tuple[Problem, ...]
+    problems: tuple[InputProblem, ...]
+    unreadable: tuple[InputProblem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
     """What showed of a kernel only while objects were judged: its own problems, and modules whose BTF does not fit."""
 
-    problems: tuple[Problem, ...] = ()
-    modules: tuple[Problem, ...] = ()
+    problems: tuple[InputProblem, ...] = ()
+    modules: tuple[InputProblem, ...] = ()
 
     def with_more(self, other: Late) -> Late:
         """Both together, each once."""
@@ -74,7 +74,7 @@ class Kept:
 
     programs: int
     notes: tuple[str, ...]
-    problem: Problem | None
+    problem: InputProblem | None
     verdict: ObjectVerdict | None
 
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.proof import Proof
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.jsonform import Shard
 
 _MOST = 10_000
@@ -115,7 +115,7 @@ def _proofs(lists: Sequence[tuple[Proof, ...]]) -> tuple[Proof, ...]:
     return tuple(merged.values())
 
 
-def _union(lists: Sequence[tuple[Problem, ...]]) -> tuple[Problem, ...]:
+def _union(lists: Sequence[tuple[InputProblem, ...]]) -> tuple[InputProblem, ...]:
     """Problems of all shards, each once: every shard reads the inputs, so most are in all of them."""
     found = {problem for listed in lists for problem in listed}
     return tuple(sorted(found, key=lambda p: (p.path, -1 if p.offset is None else p.offset, p.reason)))

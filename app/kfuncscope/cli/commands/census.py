@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kfuncscope.census.records import Census, Join
     from kfuncscope.kernel.kernel import Kernel
     from kfuncscope.model.analysis import Analysis, CensusInfo
-    from kfuncscope.storage.files import Problem
+    from kfuncscope.storage.files import InputProblem
 
 HEAD = ("join", "hosts", "running", "arch", "type", "name", "attached", "object", "owner", "tag", "seen")
 _WORDS = ("script", "run")
@@ -76,7 +76,7 @@ def _out(text: str, path: str | None) -> None:
 
 def opened(
     given: Sequence[str], objects: Sequence[str], kernels: Sequence[Kernel], types: dict[str, str] | None = None
-) -> tuple[Census, Objects, Joiner, list[Row], list[Problem]]:
+) -> tuple[Census, Objects, Joiner, list[Row], list[InputProblem]]:
     """A census, the objects, how its programs are joined to them, its rows, and what could not be read."""
     from kfuncscope.census.join import read_objects
     from kfuncscope.census.running import joined
@@ -148,7 +148,7 @@ def _objects(row: Row, joiner: Joiner) -> str:
     return found[0] + more if found else ""
 
 
-def _json(census: Census, listed: Sequence[Row], joiner: Joiner, problems: Sequence[Problem]) -> dict[str, object]:
+def _json(census: Census, listed: Sequence[Row], joiner: Joiner, problems: Sequence[InputProblem]) -> dict[str, object]:
     from kfuncscope.census.count import summary
     from kfuncscope.census.seen import uses_of
 
@@ -191,7 +191,7 @@ def on_hosts(info: CensusInfo) -> str:
     return "\n  ".join([f"census: {census_words(info)}", *map(clean, info.notes)])
 
 
-def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[Problem]]:
+def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[InputProblem]]:
     """Kernels of hosts, each given by itself."""
     from kfuncscope.session.session import KernelRef
     from kfuncscope.upgrade.analyse import open_refs
@@ -199,7 +199,7 @@ def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[Problem]]:
     return open_refs([KernelRef([k]) for k in given])
 
 
-def _kernels(files: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Kernel], list[Problem]]:
+def _kernels(files: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Kernel], list[InputProblem]]:
     from kfuncscope.session.session import KernelRef
     from kfuncscope.upgrade.analyse import open_refs
 
@@ -236,7 +236,7 @@ def with_census(analysis: Analysis, arguments: argparse.Namespace, progress: Pro
     return attached(analysis, replace(session(arguments), census=list(arguments.census)), progress)
 
 
-def _read(given: Sequence[str]) -> tuple[Census, list[Problem]]:
+def _read(given: Sequence[str]) -> tuple[Census, list[InputProblem]]:
     from kfuncscope.census.reader import read_census
 
     census = read_census(given)

@@ -13,7 +13,7 @@ from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.promise import promise, promisefile
 from kfuncscope.report import tables
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 
 def run_make(args: argparse.Namespace) -> int:
@@ -27,13 +27,13 @@ def run_make(args: argparse.Namespace) -> int:
     for program, why in (*made.left_out, *unknown):
         if program not in names:
             say(f"not promised: {clean(program)}: {clean(why)}")
-    whole = [Problem(name, f"not promised: {why}") for name, why in made.left_out if name in names]
+    whole = [InputProblem(name, f"not promised: {why}") for name, why in made.left_out if name in names]
     return tell([*kernel.problems, *kernel.modules.read_all(), *problems, *more, *whole, *unread])
 
 
 def _running(
     args: argparse.Namespace, kernel: Kernel
-) -> tuple[dict[str, set[str]], list[tuple[str, str]], list[Problem]]:
+) -> tuple[dict[str, set[str]], list[tuple[str, str]], list[InputProblem]]:
     """The programs of objects that run on the hosts of a census; those without an object; what could not be read."""
     from kfuncscope.census.count import user
     from kfuncscope.cli.commands.census import opened
@@ -55,7 +55,7 @@ def run_check(args: argparse.Namespace) -> int:
     kernel = _kernel(args.kernel)
     found = promise.check(promisefile.load(args.promise_file), kernel)
     out(tables.promise(found, args.format), args.output)
-    unsettled = [Problem(f"{one.kind.value} {one.name}", one.message) for one in found.unknown]
+    unsettled = [InputProblem(f"{one.kind.value} {one.name}", one.message) for one in found.unknown]
     return tell([*kernel.problems, *kernel.modules.read_all(), *unsettled], bool(found.broken))
 
 

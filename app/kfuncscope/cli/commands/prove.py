@@ -18,7 +18,7 @@ from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
 from kfuncscope.rules.judge import ObjectJudgement
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 _ONLY = {"breaks": Tri.NO, "unknown": Tri.UNKNOWN}
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> Exit:
             kernel = open_kernel(parts)
             subject = prove.prepare(kernel, packages_of(kernel, given), files, options, wanted)
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         problems += subject.problems
         if arguments.plan:

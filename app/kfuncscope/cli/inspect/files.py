@@ -18,7 +18,7 @@ from kfuncscope.kernel.kfuncs import told_by
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.session.session import KernelRef
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.analyse import open_refs
 
 
@@ -100,7 +100,7 @@ def run_object(arguments: argparse.Namespace) -> int:
             told.append(facts | (_elf(file.data, file.name) if arguments.elf else {}))
             problems += without_program(obj, shown_paths(file, arguments.objects))
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
     if not told and problems:
         raise as_error(problems)
     if arguments.format == "json":

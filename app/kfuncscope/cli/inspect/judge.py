@@ -14,7 +14,7 @@ from kfuncscope.intake.kernels import named_kernels
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.rules.judge import judge
-from kfuncscope.storage.files import ObjectFile, Problem
+from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.upgrade.replaced import replaced_functions
 
 HEAD = ("kernel", "arch", "object", "program", "section", "loads", "attaches", "object_loads", "class", "reason")
@@ -40,7 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     return tell(problems)
 
 
-def _kernels(arguments: argparse.Namespace, given: list[str], problems: list[Problem]) -> Iterator[tuple[str, Kernel]]:
+def _kernels(
+    arguments: argparse.Namespace, given: list[str], problems: list[InputProblem]
+) -> Iterator[tuple[str, Kernel]]:
     found, bad = named_kernels(given)
     problems += bad
     while found:
@@ -48,7 +50,7 @@ def _kernels(arguments: argparse.Namespace, given: list[str], problems: list[Pro
         try:
             kernel = open_kernel(parts, arguments.arch, arguments.release)
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         kernel.modules.read_all()
         yield name, kernel
@@ -61,14 +63,14 @@ def _object_rows(
     file: ObjectFile,
     paths: list[str],
     known: tuple[dict[str, str], Targets],
-    problems: list[Problem],
+    problems: list[InputProblem],
 ) -> Iterator[tuple[str, ...]]:
     try:
         types, targets = known
         obj = read_object(file.data, file.name, types)
         judged = judge(obj, kernel, targets)
     except InputError as error:
-        problems.append(Problem(error.source, error.reason, error.offset))
+        problems.append(InputProblem(error.source, error.reason, error.offset))
         return
     problems += without_program(obj, paths)
     for path in paths:

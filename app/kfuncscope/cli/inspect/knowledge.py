@@ -40,7 +40,7 @@ def run_probe(arguments: argparse.Namespace) -> int:
     from kfuncscope.knowledge import probed
     from kfuncscope.prove.against import differences
     from kfuncscope.prove.probe import probe
-    from kfuncscope.storage.files import Problem
+    from kfuncscope.storage.files import InputProblem
     from kfuncscope.storage.writing import write_file
 
     options = options_of(arguments)
@@ -54,7 +54,7 @@ def run_probe(arguments: argparse.Namespace) -> int:
             path = folder / f"{made.probed.btf_sha256}.json"
             write_file(str(path), probed.dumps(made.probed))
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         boot = made.run.boots[-1]
         took = f"{boot.seconds:.0f} s ({boot.accel})"

@@ -15,7 +15,7 @@ from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import KIND_NAMES, SpecError, parse_spec, spec_text
 from kfuncscope.session.session import KernelRef
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.analyse import open_refs
 
 HEAD = ("object", "program", "section", "record", "kind", "spec", "outcome", "old", "new")
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             problems += without_program(obj, shown_paths(file, arguments.objects))
             rows += [(path, *row) for path in shown_paths(file, arguments.objects) for row in found]
         except InputError as error:
-            problems.append(Problem(error.source, error.reason, error.offset))
+            problems.append(InputProblem(error.source, error.reason, error.offset))
     write_csv(HEAD, rows) if arguments.format == "csv" else table(HEAD, rows)
     return tell(problems)
 

@@ -14,7 +14,7 @@ from kfuncscope.gui.index import Index
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.session.session import Session
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.study.lifecycle import OfferRow, from_analysis, with_users
 
 
@@ -30,7 +30,7 @@ class Explorer(QObject):
         super().__init__(context)
         self._context, self._kfuncs, self._timeline = context, kfuncs, timeline
         self.offers: list[OfferRow] = []
-        self.problems: list[Problem] = []
+        self.problems: list[InputProblem] = []
         self._key: tuple[tuple[str, ...], ...] = ()
         kfuncs.compare.wanted.connect(self.compare)
         context.session_opened.connect(self._begin)

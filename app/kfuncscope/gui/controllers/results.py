@@ -22,7 +22,7 @@ from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.unchecked import Unchecked
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 
 class Results(QObject):
@@ -110,7 +110,7 @@ class Results(QObject):
         self._show_problems(list(index.analysis.problems), index.unchecked)
         self.refresh_titles()
 
-    def _show_problems(self, problems: list[Problem], unchecked: list[Unchecked]) -> None:
+    def _show_problems(self, problems: list[InputProblem], unchecked: list[Unchecked]) -> None:
         number = self._problems.show_problems(problems, unchecked)
         title = self.tr("Problems {0}").format(number) if number else self.tr("Problems")
         self._context.page_titled.emit("problems", title)

@@ -27,7 +27,7 @@ from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.model.verdict import Verdict
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 MOST_ACTIONS = 200  # rows that get a button
 ACTIONS_A_TURN = 4
@@ -64,7 +64,7 @@ class ProblemsView(QWidget):
     def _verdict(self, row: int) -> Verdict:
         return Verdict.BREAKS if self._listed[row][1] is None else Verdict.UNKNOWN
 
-    def show_problems(self, problems: list[Problem], unchecked: list[Unchecked]) -> int:
+    def show_problems(self, problems: list[InputProblem], unchecked: list[Unchecked]) -> int:
         """List what was not read or judged; returns how many there are, those that share a line each by itself."""
         rows: list[tuple[str, ...]] = []
         self._listed = []

@@ -10,7 +10,7 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 IMPLICIT_ARGS = 1 << 16
 MOST_MODULES = 8  # that are named one by one for the same fault
@@ -49,7 +49,7 @@ def _cut_enums(kernel: Kernel) -> list[Finding]:
     return [_fault(cut[0], text, ("R-12.12",))]
 
 
-def module_faults(problems: Iterable[Problem]) -> tuple[Finding, ...]:
+def module_faults(problems: Iterable[InputProblem]) -> tuple[Finding, ...]:
     """What is wrong with the BTF of modules; each is found when a program first asks for the module."""
     found = []
     by_reason: dict[str, list[str]] = {}
