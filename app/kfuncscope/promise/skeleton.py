@@ -29,7 +29,7 @@ from kfuncscope.rules.core.relocate import Reloc
 from kfuncscope.rules.core.spec import EXISTENCE
 from kfuncscope.rules.flow.arith import NONZERO, Value
 from kfuncscope.rules.flow.ctx_args import ctx_loads, unchecked_derefs
-from kfuncscope.rules.flow.reach import reachability
+from kfuncscope.rules.flow.reachability import reachability
 
 MAY_GOTO = 0xE5
 LATER = 0xFF << 16  # LINUX_KERNEL_VERSION of any later kernel
@@ -131,14 +131,14 @@ def reduce_program(ctx: Context, program: Program) -> ProgramSkeleton:
     """The skeleton of one program."""
     section = program.section
     asked = list(_questions(ctx, program))[:MOST_QUESTIONS]
-    reach = reachability(ctx, program)
+    flow = reachability(ctx, program)
     others = [reachability(_Flipped(ctx, one), program) for one, _ in asked]
     together: dict[Content, list[bool]] = {}
     made: dict[Content, Site] = {}
     for content, site, function, index in _sites(ctx.obj, program):
         made.setdefault(content, site)
         lives = together.setdefault(content, [False] * (1 + len(others)))
-        for i, one in enumerate([reach, *others]):
+        for i, one in enumerate([flow, *others]):
             lives[i] = lives[i] or one.is_reached(function, index)
     sites = []
     for content, site in made.items():

@@ -17,7 +17,7 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.rules.core.compat import types_are_compat
 from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
 from kfuncscope.rules.flow.arith import NONZERO, Value
-from kfuncscope.rules.flow.reach import Reachable, reachability
+from kfuncscope.rules.flow.reachability import Reachable, reachability
 from kfuncscope.rules.problem import Message
 
 # kconfig externs whose values libbpf makes up itself (R-2.13).
@@ -64,7 +64,7 @@ class Context:
         """The object."""
         return self.obj
 
-    def reach(self, program: Program) -> Reachable:
+    def reachable(self, program: Program) -> Reachable:
         """What of a program can run here; worked out once."""
         key = (program.function.section, program.function.start)
         known = self._reaches.get(key)
@@ -255,7 +255,7 @@ class Context:
         except ValueError:
             return None
 
-    # -- rules.reach.Environment
+    # -- rules.flow.reachability.Environment
 
     def immediate(self, function: Function, index: int) -> int | None:
         """The immediate after CO-RE (poisoned instructions keep theirs: they are reported where reached)."""

@@ -204,17 +204,17 @@ def _unknown(program: Program, cls: Failure, rules: tuple[str, ...], message: Me
 
 def _weigh(ctx: Context, program: Program, placed: list[Problem], judged: ProgramJudgement) -> None:
     """Sort problems by whether their instruction can run (R-3.11)."""
-    reach = ctx.reach(program)
+    flow = ctx.reachable(program)
     # `const volatile` values are only defaults: what hangs on them is less certain.
-    folded = ctx.without_rodata().reach(program) if reach.hangs_on_rodata else None
+    folded = ctx.without_rodata().reachable(program) if flow.hangs_on_rodata else None
     for problem in placed:
         assert problem.place is not None
-        if reach.is_reached(*problem.place):
+        if flow.is_reached(*problem.place):
             judged.problems.append(problem)
             continue
         by_rodata = folded is not None and folded.is_reached(*problem.place)
         confidence = Confidence.MEDIUM if by_rodata else problem.confidence
-        guard = find_guard(reach, program, *problem.place)
+        guard = find_guard(flow, program, *problem.place)
         if by_rodata:
             guard += " (a const volatile value that the loader may set)"
         judged.guarded.append(replace(problem, guard=guard, confidence=confidence))

@@ -64,8 +64,8 @@ def _used(new: Context, program: Program) -> list[CtxLoad]:
     loads = ctx_loads(new.obj, program)
     if not loads:
         return []
-    reach = new.reach(program)
-    return [x for x in loads if reach.is_reached(x.function, x.at)]
+    flow = new.reachable(program)
+    return [x for x in loads if flow.is_reached(x.function, x.at)]
 
 
 def _sides(old: Kernel, new: Kernel, program: Program) -> tuple[Side, Side] | None:

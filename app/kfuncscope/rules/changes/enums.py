@@ -59,7 +59,7 @@ def cut_findings(old: Context, new: Context, program: Program) -> list[Finding]:
                 continue
             blob, root = now.target.blob, now.target.blob.skip(now.target.root)
             cut = blob.kind(root) == Kind.ENUM and blob.size(root) == CUT
-            if not cut or not new.reach(program).is_reached(function, index):
+            if not cut or not new.reachable(program).is_reached(function, index):
                 continue
             name = f"enum {blob.name(root)}.{now.target.steps[0].name}"
             text = f"{name} had the value {was.new:#x}; the new kernel's BTF cuts it to {now.new:#x}"

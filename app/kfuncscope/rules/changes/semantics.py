@@ -33,7 +33,7 @@ def kfunc_findings(old: Context, new: Context, program: Program) -> list[Finding
             if (
                 ref.kind == "kfunc"
                 and function.insns[index].op == CALL
-                and new.reach(program).is_reached(function, index)
+                and new.reachable(program).is_reached(function, index)
             ):
                 places.setdefault(ref.name, []).append((function, index))
     for name, at in sorted(places.items()):
@@ -148,7 +148,7 @@ def core_findings(old: Context, new: Context, program: Program) -> list[Finding]
             made = None
             if relo.kind == ReloKind.BYTE_OFF and (relo.type_id, relo.access) not in sized:
                 made = _width(old, new, function, index, was, now)
-            if not (asked or vanished or made) or not new.reach(program).is_reached(function, index):
+            if not (asked or vanished or made) or not new.reachable(program).is_reached(function, index):
                 continue
             if asked:
                 (gone if was.new and not now.new else appeared).append((function, index))

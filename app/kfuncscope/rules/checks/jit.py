@@ -164,7 +164,7 @@ def _stack(ctx: Context, program: Program) -> list[Problem]:
     private = supports(kernel, "private_stack") and program.section.prog_type in PRIVATE_STACK
     if private and program.section.attach_type != "TRACE_ITER":
         return []
-    size, names = deepest(ctx.obj, program, ctx.reach(program))
+    size, names = deepest(ctx.obj, program, ctx.reachable(program))
     if size <= MOST_STACK:
         return []
     text = "the stacks of {names} take {size} bytes together; {kernel} allows {most}"

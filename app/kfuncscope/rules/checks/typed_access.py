@@ -49,10 +49,10 @@ def _uses(ctx: Context, program: Program) -> list[Use]:
         args, lambda name: _returned(ctx, name), lambda module: _blob(ctx, module),
         lambda function, at: _offset(ctx, function, at), lambda function, at: _root(ctx, function, at), checked,
     )  # fmt: skip
-    reach, follows = ctx.reach(program), TypedReach(ctx.obj, program.function, ctx, typing)
+    flow, follows = ctx.reachable(program), TypedReach(ctx.obj, program.function, ctx, typing)
     if follows.gave_up:
         return []
-    return [use for _, use in sorted(follows.uses.items()) if reach.is_reached(use.function, use.at)]
+    return [use for _, use in sorted(follows.uses.items()) if flow.is_reached(use.function, use.at)]
 
 
 def _arguments(ctx: Context, program: Program) -> Mapping[int, Arg]:

@@ -10,7 +10,7 @@ from kfuncscope.bpf.object import ArgDeref, BpfObject, CtxLoad, CtxUse, Function
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.rules.flow.arith import Value
-from kfuncscope.rules.flow.reach import SIZES, Reachable, State
+from kfuncscope.rules.flow.reachability import SIZES, Reachable, State
 
 MOST_PARTS = 4096  # slots of one argument: more than a program can read with the offset of a load
 
@@ -107,8 +107,8 @@ def unchecked_derefs(obj: BpfObject, program: Program) -> list[ArgDeref]:
 
 def _ctx_use(obj: BpfObject, program: Program) -> CtxUse:
     if program.ctx_use is None:
-        reach = _CtxReach(obj, program.function)
-        loads, derefs = sorted(reach.loads.items()), sorted(reach.derefs.items())
+        follower = _CtxReach(obj, program.function)
+        loads, derefs = sorted(follower.loads.items()), sorted(follower.derefs.items())
         program.ctx_use = CtxUse([load for _, load in loads], [deref for _, deref in derefs])
     return program.ctx_use
 

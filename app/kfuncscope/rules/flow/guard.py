@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kfuncscope.bpf.instructions import CALL, CALLX, EXIT, GOTOX, JA, JA32, JMP, JMP32, LD_IMM64
 from kfuncscope.bpf.object import Function, Program
-from kfuncscope.rules.flow.reach import Reachable
+from kfuncscope.rules.flow.reachability import Reachable
 
 
 def successors(function: Function, at: int) -> Sequence[int]:
@@ -29,25 +29,25 @@ def successors(function: Function, at: int) -> Sequence[int]:
     return [at + 1]
 
 
-def find_guard(reach: Reachable, program: Program, function: Function, index: int, depth: int = 0) -> str:
+def find_guard(flow: Reachable, program: Program, function: Function, index: int, depth: int = 0) -> str:
     """``file:line text`` of the test that keeps an instruction away; a plain word where no line is known."""
     key = (function.section, function.start)
-    if key not in reach.reached:
-        if key not in reach.call_guards:
-            reach.call_guards[key] = _guard_of_call(reach, program, function, depth)
-        return reach.call_guards[key]
-    if key not in reach.guards:
-        reach.guards[key] = _guards(reach, function)
-    branch = reach.guards[key].get(index)
+    if key not in flow.reached:
+        if key not in flow.call_guards:
+            flow.call_guards[key] = _guard_of_call(flow, program, function, depth)
+        return flow.call_guards[key]
+    if key not in flow.guards:
+        flow.guards[key] = _guards(flow, function)
+    branch = flow.guards[key].get(index)
     return "code that no path reaches" if branch is None else describe(function, branch)
 
 
-def _guards(reach: Reachable, function: Function) -> dict[int, int]:
+def _guards(flow: Reachable, function: Function) -> dict[int, int]:
     """For each instruction behind folded branches the nearest of them; one walk for the whole function."""
     key = (function.section, function.start)
     found: dict[int, int] = {}
     queue = []
-    for branch, never in sorted((at, never) for (owner, at), never in reach.folded.items() if owner == key):
+    for branch, never in sorted((at, never) for (owner, at), never in flow.folded.items() if owner == key):
         if 0 <= never < len(function.insns) and never not in found:
             found[never] = branch
             queue.append(never)
@@ -59,16 +59,16 @@ def _guards(reach: Reachable, function: Function) -> dict[int, int]:
     return found
 
 
-def _guard_of_call(reach: Reachable, program: Program, function: Function, depth: int) -> str:
+def _guard_of_call(flow: Reachable, program: Program, function: Function, depth: int) -> str:
     """A function that is never called: what keeps its calls away."""
     if depth > 8:
         return "a function that is never called"
     for caller in program.functions:
         for at, insn in enumerate(caller.insns):
-            if insn.op not in (CALL, LD_IMM64) or reach.obj.callee(caller, at) is not function or caller is function:
+            if insn.op not in (CALL, LD_IMM64) or flow.obj.callee(caller, at) is not function or caller is function:
                 continue
-            if not reach.is_reached(caller, at):
-                return find_guard(reach, program, caller, at, depth + 1)
+            if not flow.is_reached(caller, at):
+                return find_guard(flow, program, caller, at, depth + 1)
     return "a function that is never called"
 
 

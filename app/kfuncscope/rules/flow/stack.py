@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kfuncscope.bpf.instructions import CALL, JMP, JMP32, LDX, PSEUDO_CALL, ST, STX
 from kfuncscope.bpf.object import BpfObject, Function, Program
-from kfuncscope.rules.flow.reach import Reachable
+from kfuncscope.rules.flow.reachability import Reachable
 
 MOST_STACK = 512
 MOST_FRAMES = 8
@@ -15,7 +15,7 @@ ADD, MOV = 0x07, 0xBF
 _NO_RESULT = frozenset({ST, STX, JMP, JMP32})  # classes that change no register
 
 
-def frame_size(function: Function, reach: Reachable) -> int:
+def frame_size(function: Function, flow: Reachable) -> int:
     """Bytes below the frame pointer that reached instructions read, write, or take the address of.
 
     Addresses are followed from ``rX = r10`` to the next change of rX in the order of the code, as compilers write them.
@@ -23,7 +23,7 @@ def frame_size(function: Function, reach: Reachable) -> int:
     lowest = 0
     offsets = {FRAME: 0}
     for index, insn in enumerate(function.insns):
-        if not reach.is_reached(function, index):
+        if not flow.is_reached(function, index):
             continue
         cls = insn.op & 7
         if cls in (ST, STX) and insn.dst in offsets:
@@ -42,7 +42,7 @@ def frame_size(function: Function, reach: Reachable) -> int:
     return -lowest
 
 
-def deepest(obj: BpfObject, program: Program, reach: Reachable) -> tuple[int, list[str]]:
+def deepest(obj: BpfObject, program: Program, flow: Reachable) -> tuple[int, list[str]]:
     """The most stack that any chain of calls takes, in bytes, and the functions of that chain."""
     sizes: dict[tuple[str, int], int] = {}
     best: tuple[int, list[str]] = (0, [])
@@ -51,24 +51,24 @@ def deepest(obj: BpfObject, program: Program, reach: Reachable) -> tuple[int, li
         nonlocal best
         key = (function.section, function.start)
         if key not in sizes:
-            sizes[key] = -(-frame_size(function, reach) // ALIGNED) * ALIGNED
+            sizes[key] = -(-frame_size(function, flow) // ALIGNED) * ALIGNED
         total, chain = before + sizes[key], [*names, function.name]
         if total > best[0]:
             best = total, chain
         if len(chain) >= MOST_FRAMES:
             return
-        for callee in _callees(obj, function, reach):
+        for callee in _callees(obj, function, flow):
             walk(callee, total, chain)
 
     walk(program.function, 0, [])
     return best
 
 
-def _callees(obj: BpfObject, function: Function, reach: Reachable) -> list[Function]:
+def _callees(obj: BpfObject, function: Function, flow: Reachable) -> list[Function]:
     """Functions that reached instructions call, each once."""
     found: dict[tuple[str, int], Function] = {}
     for index, insn in enumerate(function.insns):
-        if insn.op == CALL and insn.src == PSEUDO_CALL and reach.is_reached(function, index):
+        if insn.op == CALL and insn.src == PSEUDO_CALL and flow.is_reached(function, index):
             callee = obj.callee(function, index)
             if callee is not None:
                 found[callee.section, callee.start] = callee

@@ -16,7 +16,7 @@ from kfuncscope.bpf.object import BpfObject, Function
 from kfuncscope.btf.blob import Blob
 from kfuncscope.rules.core.spec import ReloKind
 from kfuncscope.rules.flow.arith import Value
-from kfuncscope.rules.flow.reach import SIZES, Environment, Reachable, State
+from kfuncscope.rules.flow.reachability import SIZES, Environment, Reachable, State
 from kfuncscope.rules.flow.walk import walk
 
 PROBE_READS = frozenset({4, 113})  # bpf_probe_read, bpf_probe_read_kernel: (where to, bytes, from where)

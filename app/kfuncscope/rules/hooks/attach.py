@@ -306,8 +306,8 @@ def _raw_tracepoint(ctx: Context, program: Program) -> list[Problem]:
         pointer = blob.skip(blob.ref(typedef))
         count = len(blob.params(blob.skip(blob.ref(pointer)))) - 1
         loads = [x for x in ctx_loads(ctx.obj, program) if x.offset // 8 >= count]
-        if loads and (reach := ctx.reach(program)):
-            loads = [x for x in loads if reach.is_reached(x.function, x.at)]
+        if loads and (flow := ctx.reachable(program)):
+            loads = [x for x in loads if flow.is_reached(x.function, x.at)]
         used = max((x.offset // 8 + 1 for x in loads), default=0)
         if used:
             text = "tracepoint {name} has {count} arguments in {kernel}, but the program reads argument {used}"

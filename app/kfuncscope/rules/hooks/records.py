@@ -124,9 +124,9 @@ def relocated_loads(ctx: Context, program: Program) -> list[CtxLoad]:
     loads = ctx_loads(ctx.obj, program)
     if not loads:
         return []
-    reach, found = ctx.reach(program), []
+    flow, found = ctx.reachable(program), []
     for load in loads:
-        if not reach.is_reached(load.function, load.at):
+        if not flow.is_reached(load.function, load.at):
             continue
         if load.at not in load.function.core:
             found.append(load)

@@ -397,14 +397,14 @@ def test_calls_within_a_section(kernel: Kernel) -> None:
     ob.program("socket", "second", [jmp("==", 1, 0, "out"), BAD, "out:", *END], linkage=STATIC)
     from kfuncscope.bpf.object import read_object
     from kfuncscope.rules.context import Context
-    from kfuncscope.rules.flow.reach import reachability
+    from kfuncscope.rules.flow.reachability import reachability
 
     obj = read_object(ob.build(), "t")
     first = next(p for p in obj.programs if p.name == "prog")
     assert [f.name for f in first.functions] == ["prog", "second"]
-    reach = reachability(Context(obj, kernel), first)
-    assert reach.is_reached(first.functions[1], 0)
-    assert not reach.is_reached(first.functions[1], 1)
+    flow = reachability(Context(obj, kernel), first)
+    assert flow.is_reached(first.functions[1], 0)
+    assert not flow.is_reached(first.functions[1], 1)
 
 
 def test_callbacks_run_with_unknown_arguments(kernel: Kernel) -> None:
