@@ -84,7 +84,7 @@ python_packages() {
 }
 
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
-# EXTRAS is empty, [test] or [test,fuzz]; an environment with more serves what needs less.
+# EXTRAS is [gui], [test] or [test,fuzz]; an environment with more serves what needs less.
 make_venv() {
 	local stamp
 	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -93,7 +93,11 @@ make_venv() {
 	fi
 	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
 	local has
-	for has in "$1" "${1:-[test]}" "[test,fuzz]"; do
+	local more=()
+	if [ "$1" = "[gui]" ]; then
+		more=("[test]")
+	fi
+	for has in "$1" "${more[@]}" "[test,fuzz]"; do
 		if grep -qxF "$stamp$has" "$venv/.made" 2>/dev/null; then
 			return
 		fi
