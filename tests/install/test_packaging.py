@@ -188,4 +188,4 @@ def test_set_up_tells_when_installing_failed(tmp_path: Path) -> None:
     _stub(tmp_path, "apt-get", "echo no network; exit 100")
     said = _want(tmp_path, "libgone1")
     assert "no network" in said
-    assert "By hand: sudo apt-get install -y --no-install-recommends libgone1" in said
+    assert "By hand: apt-get install -y --no-install-recommends libgone1" in said
