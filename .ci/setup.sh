@@ -8,6 +8,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PYTHONDONTWRITEBYTECODE=1
 
 say() { printf '%s\n' "$*" >&2; }
 
+# as_root LINE: how to type a line that only root may run.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then echo "$*"; else echo "sudo $*"; fi
+}
+
 # qt_packages: what Qt needs of the system, beside what its wheel brings.
 qt_packages() {
 	local glib=libglib2.0-0
@@ -47,7 +52,7 @@ want() {
 			become=(sudo -n)
 		else
 			say "These packages are missing and may not be installed from here. Please type:"
-			say "    sudo apt-get install -y --no-install-recommends ${lacking[*]}"
+			say "    $(as_root apt-get install -y --no-install-recommends "${lacking[*]}")"
 			return 0
 		fi
 	fi
@@ -58,7 +63,7 @@ want() {
 		"${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${lacking[@]}"; } \
 		>"$log" 2>&1 </dev/null; then
 		tail -n 20 "$log" >&2
-		say "That failed. By hand: sudo apt-get install -y --no-install-recommends ${lacking[*]}"
+		say "That failed. By hand: $(as_root apt-get install -y --no-install-recommends "${lacking[*]}")"
 	fi
 	rm -f "$log"
 }
@@ -72,7 +77,7 @@ find_python() {
 			return
 		fi
 	done
-	say "Python 3.11 or newer is needed: sudo apt-get install -y python3 python3-venv"
+	say "Python 3.11 or newer is needed: $(as_root apt-get install -y python3 python3-venv)"
 	exit 1
 }
 
@@ -84,23 +89,29 @@ python_packages() {
 }
 
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
-# EXTRAS is empty, [test] or [test,fuzz]; an environment with more serves what needs less.
+# EXTRAS is [gui], [test] or [test,fuzz]; an environment with more serves what needs less.
 make_venv() {
 	local stamp
 	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-		say "Python's venv module is missing: sudo apt-get install -y python3-venv"
+		say "Python's venv module is missing: $(as_root apt-get install -y python3-venv)"
 		exit 1
 	fi
 	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
 	local has
-	for has in "$1" "${1:-[test]}" "[test,fuzz]"; do
+	local more=()
+	if [ "$1" = "[gui]" ]; then
+		more=("[test]")
+	fi
+	for has in "$1" "${more[@]}" "[test,fuzz]"; do
 		if grep -qxF "$stamp$has" "$venv/.made" 2>/dev/null; then
 			return
 		fi
 	done
 	say "Making $venv (kfuncscope$1 and what it needs; this takes a minute)"
 	"$python" -m venv --clear "$venv"
-	"$venv/bin/python" -m pip install --quiet --editable "$root$1" >&2
+	# One line for each package, so that minutes of a slow network do not pass in silence.
+	"$venv/bin/python" -m pip install --progress-bar off --editable "$root$1" |
+		sed -un 's/^Collecting \([^][ ;(<>=!~]*\).*/  fetching \1/p; s/^Installing collected packages.*/  installing/p' >&2
 	printf '%s\n' "$stamp$1" >"$venv/.made"
 }
 
@@ -111,7 +122,7 @@ check_qt() {
 from PySide6.QtWidgets import QApplication
 QApplication([])' 2>&1); then
 		say "Qt does not start: $(printf '%s' "$why" | tail -n 1)"
-		say "It needs: sudo apt-get install -y --no-install-recommends $(qt_packages | tr '\n' ' ')"
+		say "It needs: $(as_root apt-get install -y --no-install-recommends "$(qt_packages | tr '\n' ' ')")"
 		exit 1
 	fi
 }

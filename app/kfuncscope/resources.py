@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Find ``resources/`` and ``sample_data/`` in an installed wheel as in a checkout."""
+"""Find ``resources/`` and the sample data in an installed wheel as in a checkout."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+
+from kfuncscope.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -33,5 +36,15 @@ def user_folder(variable: str, below_home: str) -> Path:
 
 
 def sample(*parts: str) -> Path:
-    """Path of a file or folder below ``sample_data/``."""
-    return _folder("sample_data").joinpath(*parts)
+    """Path of a file or folder of the sample data: of the checkout, else of the distribution kfuncscope-samples.
+
+    UsageError where neither is there.
+    """
+    checkout = _PACKAGE.parents[1] / "sample_data"
+    if checkout.is_dir() and _PACKAGE.parent.name == "app":
+        return checkout.joinpath(*parts)
+    spec = importlib.util.find_spec("kfuncscope_samples")
+    if spec is None or not spec.submodule_search_locations:
+        how = "pip install kfuncscope-samples, or the package kfuncscope-samples of the distribution"
+        raise UsageError("demo", f"the sample data is not installed; install it with {how}")
+    return Path(spec.submodule_search_locations[0], *parts)

@@ -44,13 +44,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(folder / run.stdout.split()[-1])
 
 
-def test_wheel_carries_resources_sample_data_and_share(wheel: zipfile.ZipFile) -> None:
+def test_wheel_carries_resources_and_share(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     share = f"kfuncscope-{__version__}.data/data/share"
     for wanted in (
         "kfuncscope/resources/knowledge/kfuncs.json",
-        "kfuncscope/sample_data/kernels/6.12-x86_64/vmlinux.btf.xz",
-        "kfuncscope/sample_data/objects/s390x/xdp_count.bpf.o",
         "kfuncscope/py.typed",
         f"{share}/applications/{APP_ID}.desktop",
         f"{share}/metainfo/{APP_ID}.metainfo.xml",
@@ -59,11 +57,17 @@ def test_wheel_carries_resources_sample_data_and_share(wheel: zipfile.ZipFile) -
     ):
         assert wanted in names
     assert not [n for n in names if n.startswith(("app/", "tests/")) or n.endswith(".pyc")]
+    assert not [n for n in names if "sample_data" in n or "resources/screenshots" in n or "packaging" in n]
+    # Every folder of resources is either in the wheel or named here.
+    left_out = {"screenshots", "packaging", "share"}
+    folders = {p.name for p in (ROOT / "resources").iterdir()} - left_out
+    assert {n.split("/")[2] for n in names if n.startswith("kfuncscope/resources/")} == folders
+    assert wheel.filename and Path(wheel.filename).stat().st_size < 5_000_000
 
 
 def test_installed_package_finds_its_own_data(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path)
-    code = "from kfuncscope.resources import resource, sample; print(sample('kernels')); print(resource('knowledge'))"
+    code = "from kfuncscope.resources import resource; print(resource('knowledge'))"
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run([sys.executable, "-c", code], cwd="/", env=env, check=True, capture_output=True, text=True)
     for line in run.stdout.splitlines():
@@ -184,4 +188,4 @@ def test_set_up_tells_when_installing_failed(tmp_path: Path) -> None:
     _stub(tmp_path, "apt-get", "echo no network; exit 100")
     said = _want(tmp_path, "libgone1")
     assert "no network" in said
-    assert "By hand: sudo apt-get install -y --no-install-recommends libgone1" in said
+    assert "By hand: apt-get install -y --no-install-recommends libgone1" in said

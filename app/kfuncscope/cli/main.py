@@ -14,6 +14,7 @@ from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
+from kfuncscope.cli.kernel_options import add_kernel_parser
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
@@ -218,11 +219,7 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    kernel = commands.add_parser("kernel", help="what a kernel provides")
-    kernel.add_argument("files", nargs="+", metavar="F", help="files, folders or named parts of kernels")
-    _kernel_words(kernel)
-    kernel.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
-    kernel.set_defaults(run="inspect.files:run_kernel")
+    add_kernel_parser(commands, _kernel_words)
 
     obj = commands.add_parser("object", help="what an object needs")
     _objects(obj)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfuncscope.errors import SessionError, UsageError
+from kfuncscope.extras import need
 
 if TYPE_CHECKING:
     from kfuncscope.decision.policy import Policy
@@ -96,7 +97,8 @@ def check_report_options(args: argparse.Namespace) -> None:
 
     with usage():
         for path in args.report:
-            report.format_of(path)
+            if report.format_of(path) in report.DRAWN_BY_QT:
+                need("gui", path)
             if not os.path.isdir(Path(path).parent):
                 raise SessionError(path, "its folder does not exist")
         if "new" in fail_on(args) and not args.baseline:

@@ -61,6 +61,7 @@ class Decision:
     upgrade. ``review`` are those that the policy wants reviewed; under ``fail_on`` those that the policy would have
     counted and the words do not. ``missing`` lists what could not be read, judged or compared: an upgrade is never
     clear while there is any. ``unused`` waivers matched nothing, ``expired`` ones are out of date and tolerate nothing.
+    ``subject`` is what the decision is about.
     """
 
     policy: str
@@ -76,6 +77,7 @@ class Decision:
     fail_on: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    subject: str = "Upgrade"
 
     @property
     def exit(self) -> Exit:
@@ -85,7 +87,7 @@ class Decision:
     @property
     def headline(self) -> str:
         """The decision in a few words."""
-        return HEADLINES[self.state]
+        return HEADLINES[self.state].replace("Upgrade", self.subject, 1)
 
     @property
     def unread(self) -> int:
@@ -153,6 +155,7 @@ def decide(
         fail_on=tuple(fail_on),
         reasons=tuple(reasons),
         weights=policy.weights,
+        subject="Kernel" if analysis.gate else "Upgrade",
     )
 
 

@@ -22,6 +22,7 @@ class Fact(StrEnum):
     """What the table tells about; ``what`` and ``rule`` of its row say more."""
 
     KFUNC_ADDRESS = "kfunc_address"
+    KFUNC_TAGS = "kfunc_tags"
     BPF_COOKIE = "bpf_cookie"
     LAZY_GLOBALS = "lazy_globals"
     GPL_READS = "gpl_reads"

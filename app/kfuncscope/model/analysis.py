@@ -107,6 +107,7 @@ class Analysis:
 
     ``proof`` holds what the kernels themselves answered, where they were booted.
     ``census`` is there where one was given: how widely things are used is then counted on hosts.
+    ``gate`` marks kernels that were judged without objects: each is an object here, and each check of it a program.
     """
 
     version: str
@@ -116,6 +117,7 @@ class Analysis:
     whatif: tuple[str, ...] = ()
     proof: tuple[Proof, ...] = ()
     census: CensusInfo | None = None
+    gate: bool = False
 
     @property
     def verdict(self) -> Verdict:

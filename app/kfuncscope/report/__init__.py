@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kfuncscope.errors import SessionError
+from kfuncscope.extras import need
 from kfuncscope.report.summary import Report, make
 from kfuncscope.storage.writing import write_file
 
-__all__ = ["FORMATS", "Report", "format_of", "make", "render", "write"]
+__all__ = ["DRAWN_BY_QT", "FORMATS", "Report", "format_of", "make", "render", "write"]
 
 
 def _html(report: Report) -> bytes:
@@ -21,6 +22,7 @@ def _html(report: Report) -> bytes:
 
 
 def _pdf(report: Report) -> bytes:
+    need("gui", "PDF")
     from kfuncscope.report.formats import pdf
 
     return pdf.render(report)
@@ -63,6 +65,7 @@ def _svg(report: Report) -> bytes:
 
 
 def _png(report: Report) -> bytes:
+    need("gui", "PNG")
     from kfuncscope.report.formats import pdf, svg
 
     return pdf.png(svg.document(report.analysis))
@@ -93,6 +96,7 @@ FORMATS: dict[str, tuple[str, Callable[[Report], bytes]]] = {
     "dot": (".dot", _dot),
     "graphml": (".graphml", _graphml),
 }
+DRAWN_BY_QT = ("pdf", "png")
 _OTHER_NAMES = {".htm": "html", ".markdown": "md", ".junit": "junit", ".gv": "dot", ".sarif.json": "sarif"}
 
 

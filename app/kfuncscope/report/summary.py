@@ -23,11 +23,20 @@ from kfuncscope.upgrade.jsonform import Shard
 
 @dataclass(frozen=True, slots=True)
 class Arch:
-    """One architecture of the strip: the result, its decision, and how many programs have each verdict."""
+    """One architecture of the strip: the result, its decision, and how many programs have each verdict.
+
+    ``alone``: a kernel that was judged without objects and without an older kernel.
+    """
 
     result: ArchResult
     decision: ArchDecision
     counts: Counter[Verdict]
+    alone: bool = False
+
+    @property
+    def pair(self) -> str:
+        """The kernels in one line; one name where a kernel was judged without an older one."""
+        return self.names[1] if self.alone else " → ".join(self.names)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -168,7 +177,8 @@ def make(
     whole, analysis = analysis, replace(analysis, arches=tuple(a for a in analysis.arches if not a.inferred))
     risk = risk or assess(analysis, decision.weights, known_since)
     listed = list(notable(rows(analysis)))
-    arches = tuple(Arch(a, decision.arch(a.arch), a.counts()) for a in analysis.arches)
+    gate = analysis.gate
+    arches = tuple(Arch(a, decision.arch(a.arch), a.counts(), gate and a.old == a.new) for a in analysis.arches)
     not_checked = all_unchecked(analysis, decision)
     return Report(
         analysis=analysis,
@@ -201,6 +211,9 @@ def _title(analysis: Analysis) -> str:
     if not pairs:
         return "no kernels"
     old, new = pairs[0]
+    if analysis.gate:
+        more = f" and {plural(len(pairs) - 1, 'other')}" if len(pairs) > 1 else ""
+        return f"{new}{more}" if old == new else f"{new}{more} against {old}"
     more = f" and {plural(len(pairs) - 1, 'other pair')}" if len(pairs) > 1 else ""
     return f"{old} → {new}{more}"
 
@@ -223,20 +236,7 @@ def _sentences(
 ) -> Iterable[str]:
     if decision.reasons:
         yield f"{'; '.join(decision.reasons)}."
-    judged = analysis.arches
-    many = len(judged)
-    broken, where = _programs(judged, Verdict.BREAKS)
-    programs = sum(info.programs for info in analysis.objects)
-    of = f"of {plural(programs, 'program')} in {plural(len(analysis.objects), 'object')}"
-    if broken:
-        on = f"on {where} of {plural(many, 'architecture')}" if many > 1 else f"on {judged[0].arch}"
-        yield f"{plural(broken, 'program breaks', 'programs break')} {on}, {of}."
-    else:
-        yield f"No program breaks, {of} on {plural(many, 'architecture')}."
-    silent, _ = _programs(judged, Verdict.SILENT)
-    if silent:
-        loads = plural(silent, "program loads but reads", "programs load but read")
-        yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."
+    yield from (_gate_sentences if analysis.gate else _upgrade_sentences)(analysis)
     if not_checked:
         yield f"{plural(not_checked, 'thing')} could not be checked in full."
     if foreign := len(elsewhere(analysis)):
@@ -255,6 +255,36 @@ def _sentences(
             f"Against the baseline: {len(comparison.new)} new, {len(comparison.worse)} worse, "
             f"{len(comparison.better)} better, {len(comparison.gone)} gone, {len(comparison.unchanged)} unchanged."
         )
+
+
+def _gate_sentences(analysis: Analysis) -> Iterable[str]:
+    """What was judged of kernels without objects: checks stand in for programs."""
+    checks = [program for a in analysis.arches for o in a.objects for program in o.programs]
+    kernels = plural(sum(len(a.objects) for a in analysis.arches), "kernel")
+    failed = sum(bool(SEVERITY[check.verdict]) for check in checks)
+    said = (
+        f"{plural(failed, 'check')} of {len(checks)} found something"
+        if failed
+        else f"{len(checks)} checks found nothing"
+    )
+    yield f"{said}, in {kernels} without any object."
+
+
+def _upgrade_sentences(analysis: Analysis) -> Iterable[str]:
+    judged = analysis.arches
+    many = len(judged)
+    broken, where = _programs(judged, Verdict.BREAKS)
+    programs = sum(info.programs for info in analysis.objects)
+    of = f"of {plural(programs, 'program')} in {plural(len(analysis.objects), 'object')}"
+    if broken:
+        on = f"on {where} of {plural(many, 'architecture')}" if many > 1 else f"on {judged[0].arch}"
+        yield f"{plural(broken, 'program breaks', 'programs break')} {on}, {of}."
+    else:
+        yield f"No program breaks, {of} on {plural(many, 'architecture')}."
+    silent, _ = _programs(judged, Verdict.SILENT)
+    if silent:
+        loads = plural(silent, "program loads but reads", "programs load but read")
+        yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."
 
 
 def _users(members: Sequence[Row]) -> tuple[tuple[str, str], ...]:

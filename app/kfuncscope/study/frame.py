@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kfuncscope.extras import need
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import Row, rows
 from kfuncscope.model.verdict import SEVERITY
@@ -55,6 +56,7 @@ def record(row: Row) -> dict[str, str | int]:
 
 def findings(analysis: Analysis) -> pd.DataFrame:
     """One row a finding, columns ``COLUMNS``, in the order of the analysis."""
+    need("frames", "a table as a frame")
     import pandas as pd
 
     return pd.DataFrame([record(row) for row in rows(analysis)], columns=list(COLUMNS))
@@ -62,6 +64,7 @@ def findings(analysis: Analysis) -> pd.DataFrame:
 
 def matrix(analysis: Analysis) -> pd.DataFrame:
     """Programs × architectures: index (object, program), a column of verdict words an architecture, "" where absent."""
+    need("frames", "a table as a frame")
     import pandas as pd
 
     cells: dict[tuple[str, str], dict[str, str]] = {}
@@ -77,6 +80,7 @@ def matrix(analysis: Analysis) -> pd.DataFrame:
 
 def of_table(table: Table) -> pd.DataFrame:
     """A table of ``study.tabular`` (usage, comparison, path) with its head as columns."""
+    need("frames", "a table as a frame")
     import pandas as pd
 
     return pd.DataFrame(list(table.body), columns=list(table.head))

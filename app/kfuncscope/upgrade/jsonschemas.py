@@ -29,7 +29,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     float: {"type": "number"},
 }
 _LATER: dict[str, frozenset[str]] = {
-    "Analysis": frozenset({"proof", "census"}),
+    "Analysis": frozenset({"proof", "census", "gate"}),
     "ProgramVerdict": frozenset({"calls"}),
 }
 """Fields that reports of this format's first version do not have, by record: the form only grows."""

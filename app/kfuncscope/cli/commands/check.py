@@ -83,11 +83,12 @@ def print_analysis(analysis: Analysis, decision: Decision | None = None, everyth
     if analysis.census is not None:
         print(census.on_hosts(analysis.census))
     _print_elsewhere(analysis)
-    _print_unchecked(all_unchecked(analysis, decision))
-    _print_decision(decision)
+    print_unchecked(all_unchecked(analysis, decision))
+    print_decision(decision)
 
 
-def _print_decision(decision: Decision) -> None:
+def print_decision(decision: Decision) -> None:
+    """The decision in one line, with its reasons, what decided, and the exit status."""
     why = f": {'; '.join(decision.reasons)}" if decision.reasons else ""
     print(f"{decision.headline}{clean(why)} (by {clean(decision.by)}; exit status {decision.exit.value})")
 
@@ -103,7 +104,8 @@ def _print_elsewhere(analysis: Analysis) -> None:
         print(f"built for another architecture than {', '.join(arches)} ({len(names)}): {clean(', '.join(names))}")
 
 
-def _print_unchecked(listed: Sequence[Unchecked]) -> None:
+def print_unchecked(listed: Sequence[Unchecked]) -> None:
+    """What could not be checked, equal reasons together."""
     if not listed:
         return
     print(f"could not check ({len(listed)}):")

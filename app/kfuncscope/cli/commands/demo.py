@@ -10,20 +10,24 @@ import tempfile
 from pathlib import Path
 
 from kfuncscope.cli.commands.check import print_analysis
-from kfuncscope.cli.output import ProgressLine
-from kfuncscope.errors import SessionError
+from kfuncscope.cli.output import ProgressLine, clean, say
+from kfuncscope.decision.exits import Exit
+from kfuncscope.errors import SessionError, UsageError
+from kfuncscope.extras import need
 from kfuncscope.session.sample import sample_session
 from kfuncscope.upgrade.analyse import analyse
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the demo; without a display draw the same window and write the table, and say where."""
+    need("gui", "demo")
+    session = sample_session()
     if not arguments.picture and has_display():
         from kfuncscope.gui.app import main
 
         return main(["kfuncscope", "--demo"])
     progress = ProgressLine()
-    analysis = analyse(sample_session(), progress)
+    analysis = analyse(session, progress)
     progress.end()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     # The offscreen plugin tells at every show what it cannot do.
@@ -57,6 +61,19 @@ def has_display() -> bool:
 
 def run_gui(arguments: argparse.Namespace) -> int:
     """Open the window with what was given."""
+    need("gui", "gui")
     from kfuncscope.gui.app import main
 
     return main(["kfuncscope", *arguments.files])
+
+
+def window() -> int:
+    """``kfuncscope-gui``: the window, or what has to be installed for it."""
+    try:
+        need("gui", "kfuncscope-gui")
+    except UsageError as error:
+        say(clean(str(error)))
+        return Exit.USAGE
+    from kfuncscope.gui.app import main
+
+    return main()

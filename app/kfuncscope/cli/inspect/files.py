@@ -23,7 +23,12 @@ from kfuncscope.upgrade.analyse import open_refs
 
 
 def run_kernel(arguments: argparse.Namespace) -> int:
-    """What each kernel of the files offers."""
+    """What each kernel of the files offers, or with ``--gate`` whether it is fit to ship."""
+    from kfuncscope.cli.inspect import gate
+
+    if arguments.gate:
+        return gate.run(arguments)
+    gate.refuse_gate_options(arguments)
     kernels, problems = open_refs([KernelRef(list(arguments.files), arch=arguments.arch, release=arguments.release)])
     if not kernels:
         raise as_error(problems)

@@ -95,7 +95,7 @@ def _arches(report: Report) -> Iterator[str]:
     body = (
         [
             span(a.result.arch),
-            plain(" → ".join(a.names)),
+            plain(a.pair),
             STATE_WORDS[a.decision.state],
             *(str(a.counts[v]) for v in Verdict),
         ]

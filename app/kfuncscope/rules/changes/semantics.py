@@ -55,24 +55,26 @@ def kfunc_changes(old: Kernel, new: Kernel, before: Resolved, after: Resolved, p
     """Changes of a kfunc between two kernels that a caller may notice (R-4.5..R-4.7)."""
     assert before.blob is not None and after.blob is not None
     name = before.extern.lookup
-    changes = _proto_changes(name, before.blob, before.type, after.blob, after.type)
+    changes = proto_changes(name, before.blob, before.type, after.blob, after.type)
     if not before.module and after.module:
         text = f"{name} moved from vmlinux to module {after.module}, which must be loaded before the program"
         changes.append((Verdict.DEGRADES, text, ("R-4.7",), Confidence.MEDIUM))
     if before.kfunc is not None and after.kfunc is not None:
-        changes += _flag_changes(name, (before.kfunc, old), (after.kfunc, new), program)
+        changes += flag_changes((before.kfunc, old), (after.kfunc, new), program.section.sleepable)
     return changes
 
 
-def _flag_changes(name: str, was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel], program: Program) -> list[Change]:
+def flag_changes(was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel], sleepable: bool = False) -> list[Change]:
+    """Flags of a kfunc that were gained or lost (R-4.5), for a caller that may sleep or not."""
     (before, old), (after, new) = was, now
+    name = after.name
     if before.flags is None or after.flags is None:
         return []
     high = before.flags_source == after.flags_source == "binary"
     confidence = Confidence.HIGH if high else Confidence.MEDIUM
     changes: list[Change] = []
     for flag in flag_names(after.flags & ~before.flags, new.knowledge):
-        if flag in risky_flags("gained") and not (flag == SLEEPABLE and program.section.sleepable):
+        if flag in risky_flags("gained") and not (flag == SLEEPABLE and sleepable):
             text = f"{name} gained {flag}: the verifier may reject a caller that was not written for it"
             changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
     for flag in flag_names(before.flags & ~after.flags, old.knowledge):
@@ -82,7 +84,8 @@ def _flag_changes(name: str, was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel
     return changes
 
 
-def _proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int) -> list[Change]:
+def proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int) -> list[Change]:
+    """Changes of a prototype that libbpf lets pass (R-4.6, R-4.7)."""
     changes: list[Change] = []
     mine, theirs = old.params(old_func), new.params(new_func)
     pairs = [*zip(mine, theirs, strict=False)]

@@ -25,19 +25,26 @@ def kernel_faults(kernel: Kernel) -> tuple[Finding, ...]:
     if kernel.partial:
         text = "the BTF is partial: it holds no functions, so only fields of types can be judged"
         return (_fault(kernel.label, text, ("R-12.12",)), *module_faults(kernel.modules.problems))
-    found = [*_cut_enums(kernel)]
+    found = [*cut_enums(kernel)]
     found += [
         _fault(name, f"{name} is registered as a kfunc but its BTF lacks the bpf_kfunc tag", ("R-1.17",), kernel, name)
         for name in sorted(set(registry.untagged))
     ]
-    for name, kfunc in sorted(registry.kfuncs.items()):
-        if kfunc.flags is not None and kfunc.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, kfunc.proto):
-            text = f"{name} takes implicit arguments, but its BTF still shows them: programs built for it do not match"
-            found.append(_fault(name, text, ("R-1.18",), kernel, name))
+    for name in implicit_arguments(kernel):
+        text = f"{name} takes implicit arguments, but its BTF still shows them: programs built for it do not match"
+        found.append(_fault(name, text, ("R-1.18",), kernel, name))
     return (*found, *module_faults(kernel.modules.problems))
 
 
-def _cut_enums(kernel: Kernel) -> list[Finding]:
+def implicit_arguments(kernel: Kernel) -> list[str]:
+    """Kfuncs of vmlinux with KF_IMPLICIT_ARGS whose prototype in the BTF still ends with such an argument (R-1.18)."""
+    listed = sorted(kernel.kfuncs.kfuncs.items()) if kernel.kfuncs is not None else ()
+    return [
+        n for n, k in listed if k.flags is not None and k.flags & IMPLICIT_ARGS and _last_is_implicit(kernel, k.proto)
+    ]
+
+
+def cut_enums(kernel: Kernel) -> list[Finding]:
     """Enums of 8 bytes in records for 4: pahole before 1.24 cut their values (R-12.12)."""
     blob = kernel.vmlinux
     assert blob is not None

@@ -51,7 +51,7 @@ function _shtab_kfuncscope_using
 end
 
 set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census cache
-set -g _shtab_kfuncscope_opts_with_value --accel --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -137,12 +137,21 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l arch -x -d 'architec
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l kind -x -d 'kfunc, kfunc_flags, helper, tracepoint, lsm, iter, struct_ops, map_type, prog_type, attach_type, function, type; by default all but the last two'
 complete -c kfuncscope -n '_shtab_kfuncscope_using diff' -l format -xka "table csv json" -d 'output format (default: table)'
-complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a kernel -d 'what a kernel provides'
+complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a kernel -d 'What a kernel provides to BPF programs. With --gate the kernel is judged without any object: faults of its BTF and of its modules'"'"' BTF, options that are off, and with --against what it lost since an older kernel. Reports, policy, waivers, baseline and exit statuses are those of check.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l format -xka "table json" -d 'output format (default: table)'
-complete -c kfuncscope -n '_shtab_kfuncscope_using kernel; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'files, folders or named parts of kernels'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l gate -d 'judge the build; the exit status is the decision'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l against -xka "(__fish_complete_path (commandline -ct))" -d 'with --gate: the kernel that is shipped now; what programs find on it and not on the new one is reported'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l all -d 'with --gate: list every finding, not the first few of a check'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l redact -d 'with --gate: leave out the folders of all inputs'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, graphml; repeatable'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l policy -xka "(__fish_complete_path (commandline -ct))" -d 'policy in TOML: what blocks, waivers, weights of risk'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l baseline -xka "(__fish_complete_path (commandline -ct))" -d 'an earlier JSON report to compare with'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l fail-on -x -d 'what makes the exit status 1 instead of what the policy blocks and wants reviewed, separated by commas: breaks, silent, risk, degrades, unknown, unread (inputs), blocked, needs-work (by the policy), new (not in the baseline, or worse), disagree (a booted kernel with the prediction), never'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l annotate -xka "(__fish_complete_path (commandline -ct))" -d 'annotations for a merge request: github prints workflow commands, gitlab writes a code quality report (gl-code-quality-report.json)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using kernel; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'files, folders, packages or named parts of kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a object -d 'what an object needs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
