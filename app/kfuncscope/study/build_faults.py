@@ -19,7 +19,7 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Reach, Verdict
 from kfuncscope.rules.checks.faults import cut_enums, implicit_arguments
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 
 FEW = 8  # names that are findings of their own, or are named in one for all
 _NO_BTF = "the BTF of the module is missing or empty"
@@ -205,7 +205,7 @@ def _option(option: Option, verdict: Verdict, text: str, was: str) -> Finding:
                    Confidence.HIGH, evidence)  # fmt: skip
 
 
-def unreadable(kernel: Kernel) -> list[Problem]:
+def unreadable(kernel: Kernel) -> list[InputProblem]:
     """Parts of the kernel that were given and cannot be read."""
     return [*kernel.problems, *kernel.modules.read_all()]
 

@@ -27,7 +27,7 @@ from kfuncscope.model.verdict import (
     worst,
 )
 from kfuncscope.session.session import KernelRef
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.study import build_faults, losses
 from kfuncscope.upgrade.analyse import open_refs
 from kfuncscope.upgrade.known import kernel_info
@@ -96,7 +96,7 @@ def gate(new: KernelRef, old: KernelRef | None = None) -> Analysis:
     return Analysis(__version__, tuple(arches), (), tuple(dict.fromkeys(problems)), gate=True)
 
 
-def _opened(ref: KernelRef) -> tuple[list[Kernel], list[Problem]]:
+def _opened(ref: KernelRef) -> tuple[list[Kernel], list[InputProblem]]:
     kernels, problems = open_refs([ref])
     if not kernels:
         raise all_of([InputError(one.path, one.reason, one.offset) for one in problems])
@@ -116,11 +116,13 @@ def _partner(kernel: Kernel, olds: Sequence[Kernel]) -> Kernel | None:
     return same[0] if len(same) == 1 else None
 
 
-def _unpaired(pairs: Sequence[tuple[Kernel, Kernel | None]], olds: Sequence[Kernel]) -> list[Problem]:
+def _unpaired(pairs: Sequence[tuple[Kernel, Kernel | None]], olds: Sequence[Kernel]) -> list[InputProblem]:
     used = {id(old) for _, old in pairs if old is not None}
     alone = [k for k, old in pairs if old is None] + [old for old in olds if id(old) not in used]
     why = "not compared: the other side has no kernel of its architecture and flavour"
-    return [Problem(k.files.inputs[0].path if k.files.inputs else k.label, f"{k.arch} {k.label}: {why}") for k in alone]
+    return [
+        InputProblem(k.files.inputs[0].path if k.files.inputs else k.label, f"{k.arch} {k.label}: {why}") for k in alone
+    ]
 
 
 def _arch(arch: str, pairs: Sequence[tuple[Kernel, Kernel | None]]) -> ArchResult:
