@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_guest import PACKAGED
+from test_initramfs import PACKAGED
 
 from kfuncscope.cli.main import main
 from kfuncscope.prove import prove

@@ -6,23 +6,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import signal
-from collections.abc import Sequence
 
 from kfuncscope.cli.given import section_types
 from kfuncscope.cli.output import Painted, ProgressLine, clean, coloured, patient, say, table
-from kfuncscope.errors import InputError, KernelError, UsageError
+from kfuncscope.errors import InputError, UsageError
 from kfuncscope.intake.objects import object_files
-from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, Proof
-from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
 from kfuncscope.prove.kernels import wanted_names
+from kfuncscope.prove.session import not_booted, subjects, unanswered
 from kfuncscope.prove.setup import Setup, read_setup
 from kfuncscope.report.proof import facts, proof_rows, totals
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.upgrade.analyse import open_refs
 
 HEAD = ("agreement", "object", "program", "predicted", "seen", "line")
 _COLOURS = {Agreement.AGREE: "32", Agreement.DISAGREE: "31", Agreement.BEYOND: "33", Agreement.NOT_SEEN: "90"}
@@ -72,28 +69,16 @@ def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Na
     files = [file for file in files if file.sha256 in wanted]
     proofs, problems = [], list(analysis.problems)
     for refs in (session.old, session.new):
-        for kernel in open_refs(refs)[0]:
-            given = [path for ref in refs for path in ref.files]
+        for subject in subjects(refs, files, options):
+            if isinstance(subject, InputProblem):
+                problems.append(subject)
+                continue
             try:
-                proof = proved(prove.prepare(kernel, packages_of(kernel, given), files, options))
-                proofs.append(proof)
-                problems += [
-                    InputProblem(one.object, f"not proved on {proof.release}: {one.line or 'the boot ended early'}")
-                    for one in proof.objects
-                    if one.seen == Tri.UNKNOWN
-                ]
+                proofs.append(proved(subject))
+                problems += unanswered(proofs[-1])
             except InputError as error:
-                problems.append(InputProblem(error.source, f"not booted: {error.reason}", error.offset))
+                problems.append(not_booted(error))
     return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems))
-
-
-def packages_of(kernel: Kernel, given: Sequence[str]) -> list[str]:
-    """The files that this kernel came from, as they were given."""
-    paths = {entry.path for entry in kernel.files.inputs}
-    mine = [path for path in given if path in paths]
-    if not mine:
-        raise KernelError(kernel.label, "only a kernel in packages can be booted; give the packages themselves")
-    return mine
 
 
 def print_proof(proof: Proof, everything: bool = False) -> None:

@@ -15,8 +15,21 @@ from kfuncscope.arch import arch_named
 from kfuncscope.gui.index import AFFECTED, CODE, Index, Ints, Mask
 from kfuncscope.model.verdict import NeedKind, Verdict
 
-SINGLE = frozenset({"affected", "arch", "text", "isolate", "runs"})
-KINDS = ("affected", "arch", "verdict", "package", "object", "program", "kind", "need", "text", "isolate", "runs")
+SINGLE = frozenset({"affected", "arch", "text", "isolate", "runs", "proof"})
+KINDS = (
+    "affected",
+    "arch",
+    "verdict",
+    "package",
+    "object",
+    "program",
+    "kind",
+    "need",
+    "text",
+    "isolate",
+    "runs",
+    "proof",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,7 @@ class Token:
 
 Filters = tuple[Token, ...]
 DEFAULT: Filters = (Token("affected"),)
+DISAGREES = Token("proof", "disagree")  # only programs that a booted kernel treats otherwise than predicted
 RUNS = Token("runs")  # only programs that run on a host of the census
 
 
@@ -138,6 +152,8 @@ def program_mask(index: Index, filters: Filters) -> Mask:
         mask &= np.array([f"{index.objects[p.object]}/{p.name}" in wanted for p in index.programs], dtype=bool)
     if has(filters, "runs"):
         mask &= running(index)
+    if has(filters, "proof"):
+        mask &= index.seals.disagreeing(index, lane)
     edges = index.edges_of(lane)
     if wanted := values(filters, "kind"):
         kinds = np.array([k.value in wanted for k, _ in index.needs], dtype=bool)
@@ -151,7 +167,20 @@ def program_mask(index: Index, filters: Filters) -> Mask:
     return mask
 
 
-_HIDING = ("affected", "text", "isolate", "runs", "verdict", "kind", "need", "program", "object", "package", "arch")
+_HIDING = (
+    "affected",
+    "text",
+    "isolate",
+    "runs",
+    "proof",
+    "verdict",
+    "kind",
+    "need",
+    "program",
+    "object",
+    "package",
+    "arch",
+)
 
 
 def passes(index: Index, filters: Filters, programs: Ints) -> bool:

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kfuncscope.gui.graph.proofs import Seals, seals_of
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
+from kfuncscope.model.proof import Proof
 from kfuncscope.model.unchecked import Unchecked, unchecked
 from kfuncscope.model.verdict import (
     Confidence,
@@ -174,6 +176,7 @@ class Index:
         self.findings = self._table(rows)
         reaches = (f.reach is Reach.OBJECT for f in rows.refs)
         self.object_wide: Mask = np.fromiter(reaches, dtype=bool, count=len(rows.refs))
+        self.seals: Seals = seals_of(self, analysis.proof)
         self._all_edges: Edges | None = None
 
     # --- building ---
@@ -282,6 +285,12 @@ class Index:
             c[0], c[1], c[2], c[3], c[4].astype(np.int8), c[5], c[6], c[7], c[8],
             rows.messages.list, rows.rules.list, rows.wheres.list, rows.refs,
         )  # fmt: skip
+
+    def prove(self, proofs: tuple[Proof, ...]) -> None:
+        """Take in what booted kernels answered, in place of what was known of it."""
+        self.whole = replace(self.whole, proof=proofs)
+        self.analysis = replace(self.analysis, proof=proofs)
+        self.seals = seals_of(self, proofs)
 
     # --- asking ---
     def object_id(self, name: str) -> int | None:

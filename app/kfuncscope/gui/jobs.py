@@ -46,9 +46,25 @@ class Job:
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
+    _phase: tuple[float, int] = (0.0, 0)  # when what is counted now began, and with how much done
+
+    def tell(self, done: int, total: int, text: str) -> None:
+        """Take in progress. Another total, or less done than before, begins another phase."""
+        if total != self.total or done < self.done:
+            self._phase = time.monotonic(), done
+        self.done, self.total, self.text = done, total, text
+
+    def left(self) -> float | None:
+        """Seconds until this phase ends at its speed so far; None while that cannot be told."""
+        began, first = self._phase
+        spent, made = time.monotonic() - began, self.done - first
+        if self.total <= 1 or made < 1 or spent < 1.0:
+            return None
+        return spent * (self.total - self.done) / made
 
 
 class _Signals(QObject):
+    arrived = Signal(object, object)
     finished = Signal(object, object)
     failed = Signal(object, str)
     progress = Signal(object, int, int, str)
@@ -87,6 +103,7 @@ class Jobs(QObject):
         self._last = 0
         self._current: dict[str, Job] = {}
         self._then: dict[int, tuple[Callable[[Any], None], Callable[[str], None] | None]] = {}
+        self._arrived: dict[int, Callable[[Any], None]] = {}
         self._quick: set[int] = set()
         self._pool = QThreadPool(self)
         ALIVE.add(self)
@@ -95,6 +112,7 @@ class Jobs(QObject):
         self._signals.finished.connect(self._finished)
         self._signals.failed.connect(self._failed)
         self._signals.progress.connect(self._progress)
+        self._signals.arrived.connect(self._part)
 
     def _new(self, title: str, key: str) -> Job:
         self._last += 1
@@ -129,16 +147,23 @@ class Jobs(QObject):
     def process(
         self, target: Callable[..., Any], args: tuple[Any, ...], then: Callable[[Any], None], key: str, title: str,
         finish: Callable[[list[Any]], Any], failed: Callable[[str], None] | None = None,
+        arrived: Callable[[Any], None] | None = None,
     ) -> Job:  # fmt: skip
         """Run ``target(send, *args)`` in another process; what it sends is collected and handed to ``finish`` in the
         pool, the result of that to ``then`` in this thread. ``send(("progress", done, total, text))`` tells progress.
+
+        At ``send(("ready",))`` what was sent so far goes the same way to ``arrived``.
         """
         job = self._new(title, key)
         self._then[job.id] = (then, failed)
-        self._pool.start(_Run(job, lambda: finish(self._supervise(job, target, args)), self._signals))
+        if arrived is not None:
+            self._arrived[job.id] = arrived
+        self._pool.start(_Run(job, lambda: finish(self._supervise(job, target, args, finish)), self._signals))
         return job
 
-    def _supervise(self, job: Job, target: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
+    def _supervise(
+        self, job: Job, target: Callable[..., Any], args: tuple[Any, ...], finish: Callable[[list[Any]], Any]
+    ) -> list[Any]:
         import multiprocessing  # not at the start of the window: it takes its time
 
         context = multiprocessing.get_context("spawn")
@@ -161,7 +186,10 @@ class Jobs(QObject):
                     return parts
                 if message[0] == "error":
                     raise message[1]
-                if message[0] != "progress":
+                if message[0] == "ready":
+                    with contextlib.suppress(RuntimeError):
+                        self._signals.arrived.emit(job, finish(list(parts)))
+                elif message[0] != "progress":
                     parts.append(message[1])
                 elif time.monotonic() - told > 0.08 or message[1] == message[2]:
                     told = time.monotonic()
@@ -181,6 +209,7 @@ class Jobs(QObject):
             job.state = "cancelled"
             job.seconds = time.monotonic() - job.started
             self._then.pop(job.id, None)
+            self._arrived.pop(job.id, None)
             self.changed.emit(job)
 
     def cancel_all(self) -> None:
@@ -204,6 +233,7 @@ class Jobs(QObject):
 
     def _end_job(self, job: Job, state: str) -> tuple[Callable[[Any], None], Callable[[str], None] | None] | None:
         self._quick.discard(job.id)
+        self._arrived.pop(job.id, None)
         then = self._then.pop(job.id, None)
         if then is None or self._current.get(job.key) is not job:
             return None
@@ -225,8 +255,13 @@ class Jobs(QObject):
 
     def _progress(self, job: Job, done: int, total: int, text: str) -> None:
         if job.state == "running":
-            job.done, job.total, job.text = done, total, text
+            job.tell(done, total, text)
             self.changed.emit(job)
+
+    def _part(self, job: Job, result: object) -> None:
+        then = self._arrived.get(job.id)
+        if then is not None and job.state == "running" and self._current.get(job.key) is job:
+            then(result)
 
 
 def _in_process(pipe: Connection, target: Callable[..., Any], args: tuple[Any, ...]) -> None:
@@ -239,6 +274,8 @@ def _in_process(pipe: Connection, target: Callable[..., Any], args: tuple[Any, .
     except Exception as error:
         try:
             pipe.send(("error", error))
+        except OSError:
+            return  # nobody listens any more: the job was cancelled
         except Exception:
             pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))
     pipe.close()

@@ -34,6 +34,7 @@ from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
 from kfuncscope.gui.controllers.navigation import Navigation
+from kfuncscope.gui.controllers.proving import Proving
 from kfuncscope.gui.controllers.results import Results
 from kfuncscope.gui.controllers.sources import Sources
 from kfuncscope.gui.controllers.tour import Stops, Tour
@@ -49,6 +50,7 @@ from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.matrix import MatrixView
 from kfuncscope.gui.views.overview import OverviewView
+from kfuncscope.gui.views.proof import ProofView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
@@ -119,6 +121,7 @@ class MainWindow(QMainWindow):
             context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs
         )
         self.editing = Editing(context, self.detail, self.findings)
+        self.proving = Proving(context, self._page(ProofView))
         self.exports = Exports(context, bar, self.graph, self.annotations)
         self.documents = Documents(context, self.welcome)
         for number, page in enumerate(TABS):

@@ -23,6 +23,7 @@ from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.matrix import MatrixView
 from kfuncscope.gui.views.overview import OverviewView
+from kfuncscope.gui.views.proof import ProofView
 from kfuncscope.gui.views.timeline import TimelineView
 
 
@@ -62,5 +63,6 @@ PAGES = (
     Page("jobs", "Jobs", Place.BOTTOM, JobsView),
     Page("notes", "Notes", Place.BOTTOM, NotesView),
     Page("census", "Census", Place.BOTTOM, CensusView),
+    Page("proof", "Proof", Place.BOTTOM, ProofView),
 )
 TABS = tuple(page for page in PAGES if page.place is Place.TAB)

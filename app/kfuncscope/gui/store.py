@@ -12,6 +12,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters, Token
 from kfuncscope.gui.index import Index, Ints
+from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import NeedKind
 
 OBJECT, PROGRAM, NEED = 0, 1, 2
@@ -45,6 +46,7 @@ class Store(QObject):
     analysis_changed = Signal()
     filters_changed = Signal()
     selection_changed = Signal()
+    proof_changed = Signal()  # the index has other answers of booted kernels, and is else the same
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +85,8 @@ class Store(QObject):
             return token.value in index.packages
         if token.kind == "runs":
             return index.analysis.census is not None
+        if token.kind == "proof":
+            return bool(index.analysis.proof)
         return True
 
     @property
@@ -146,6 +150,14 @@ class Store(QObject):
 
     def _passes(self, node: Node) -> bool:
         return self.index is None or flt.passes(self.index, self.filters, self.programs_of(node))
+
+    def prove(self, proofs: tuple[Proof, ...]) -> None:
+        """Take in what booted kernels answered."""
+        if self.index is not None:
+            self.index.prove(proofs)
+            self.proof_changed.emit()
+            if flt.has(self.filters, "proof"):
+                self._set_filters(self.filters)
 
     # --- selection ---
     def select(self, node: Node | None, finding: int = -1) -> None:

@@ -89,3 +89,22 @@ class Proof:
         """Objects and programs of which the kernel did otherwise than predicted."""
         whole = sum(o.agreement == Agreement.DISAGREE for o in self.objects)
         return whole + self.counts()[Agreement.DISAGREE]
+
+
+@dataclass(frozen=True, slots=True)
+class Booting:
+    """A kernel is about to be booted: the objects in the order in which they are asked about, and what will run."""
+
+    arch: str
+    release: str
+    objects: tuple[str, ...]
+    plan: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One object has its answers."""
+
+    arch: str
+    release: str
+    one: ObjectProof

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from kfuncscope.cli.given import objects_of, split, tell
 from kfuncscope.cli.output import clean, write_json
-from kfuncscope.cli.proving import options_of, packages_of, print_proof, proved
+from kfuncscope.cli.proving import options_of, print_proof, proved
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.intake.kernels import named_kernels
@@ -17,6 +17,7 @@ from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
+from kfuncscope.prove.session import packages_of
 from kfuncscope.rules.judge import ObjectJudgement
 from kfuncscope.storage.files import InputProblem
 

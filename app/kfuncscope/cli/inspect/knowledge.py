@@ -34,12 +34,13 @@ def run_pack(arguments: argparse.Namespace) -> int:
 def run_probe(arguments: argparse.Namespace) -> int:
     """Boot each kernel given and keep its answers; what cannot be booted is named, and the others go on."""
     from kfuncscope.cli.given import tell
-    from kfuncscope.cli.proving import options_of, packages_of
+    from kfuncscope.cli.proving import options_of
     from kfuncscope.intake.kernels import named_kernels
     from kfuncscope.kernel.kernel import open_kernel
     from kfuncscope.knowledge import probed
     from kfuncscope.prove.against import differences
     from kfuncscope.prove.probe import probe
+    from kfuncscope.prove.session import packages_of
     from kfuncscope.storage.files import InputProblem
     from kfuncscope.storage.writing import write_file
 

@@ -16,7 +16,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.graph import far
+from kfuncscope.gui.graph import far, seals
 from kfuncscope.gui.graph.marks import Marks
 from kfuncscope.gui.graph.scene import NODE_H, Scene
 from kfuncscope.gui.index import AFFECTED, SCALE, Ints
@@ -245,6 +245,9 @@ class NodePainter:
             painter.setPen(QPen(QColor(c.accent), 2.0, Qt.PenStyle.DotLine))
             painter.drawRoundedRect(box.adjusted(-3, -3, 3, 3), 8, 8)
         theme.draw_glyph(painter, verdict, box.left() + 15, box.center().y(), 10 if zoom >= NAMES else 13)
+        if scene.seal[node]:
+            seals.paint_seal(painter, int(scene.seal[node]), box.right() - 12, box.center().y())
+            box = box.adjusted(0, 0, -seals.SIZE, 0)
         if zoom >= NAMES:
             self._two_lines(painter, scene, node, box, zoom, mono, small)
         else:

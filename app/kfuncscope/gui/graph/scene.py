@@ -77,6 +77,7 @@ class Scene:
     node_at: dict[tuple[int, int], int]
     hit: Mask
     home: Floats
+    seal: Codes
     width: float = 0.0
     height: float = 0.0
     _out: tuple[Ints, Ints] | None = field(default=None, repr=False)
@@ -248,6 +249,20 @@ def build(
     return scene
 
 
+def _seals(index: Index, lane: int, objects: Ints, progs: Ints, needs: int) -> Codes:
+    """The seals of proof of all nodes; over all lanes the one that wants most to be looked at."""
+    lanes = [lane] if lane >= 0 else list(range(index.overall))
+    worst = [t[ids][:, lanes].max(axis=1, initial=0) for t, ids in
+             ((index.seals.objects, objects), (index.seals.programs, progs))]  # fmt: skip
+    return np.concatenate([*worst, np.zeros(needs, np.int8)]).astype(np.int8)
+
+
+def reseal(scene: Scene, index: Index, lane: int) -> None:
+    """Put other answers of booted kernels on the nodes of a scene."""
+    objects, progs = (scene.ids[scene.column == c] for c in (0, 1))
+    scene.seal = _seals(index, lane, objects, progs, scene.counts[2])
+
+
 def _add_calls(scene: Scene, calls: Calls, progs: Ints) -> None:
     """Add the tail calls between the programs of a scene; ``progs`` are their numbers, sorted."""
     seen = np.isin(calls.caller, progs) & np.isin(calls.callee, progs)
@@ -293,7 +308,7 @@ def _assemble(
         column, every, np.concatenate(verdicts).astype(np.int8), np.zeros(len(every)), MARGIN + rows * PITCH,
         np.zeros(len(every)), labels, subs, details, src, dst, np.concatenate([verdicts[1], ev]).astype(np.int8),
         (n_o, n_p, len(needs)), {k: i for i, k in enumerate(keys)}, np.zeros(len(every), dtype=bool),
-        MARGIN + rows * PITCH,
+        MARGIN + rows * PITCH, _seals(index, lane, objects, progs, len(needs)),
     )  # fmt: skip
     scene.height = 2 * MARGIN + placed.height * PITCH if len(every) else 0.0
     scene.stretch(0.0)

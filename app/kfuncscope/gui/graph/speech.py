@@ -6,6 +6,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.scene import Scene
 from kfuncscope.gui.index import AFFECTED, SCALE, Codes, Ints
 
@@ -20,7 +21,9 @@ def tr(text: str) -> str:
 def name(scene: Scene, node: int) -> str:
     """Kind, name, verdict and the line below the name."""
     kind = (tr("object"), tr("program"), tr("need"))[int(scene.column[node])]
-    return f"{kind} {scene.labels[node]}, {theme.WORDS[SCALE[int(scene.verdict[node])]]}, {scene.subs[node]}"
+    words = (f"{kind} {scene.labels[node]}", theme.WORDS[SCALE[int(scene.verdict[node])]], scene.subs[node],
+             seals.word(int(scene.seal[node])))  # fmt: skip
+    return ", ".join(w for w in words if w)
 
 
 def chain(scene: Scene, node: int) -> str:
@@ -50,4 +53,5 @@ def _names(scene: Scene, nodes: Ints, verdicts: Codes, told: bool) -> str:
 def tip(scene: Scene, node: int) -> str:
     """A node's tooltip."""
     verdict = theme.WORDS[SCALE[int(scene.verdict[node])]]
-    return f"{scene.labels[node]}\n{verdict} · {scene.subs[node]}\n{scene.details[node]}"
+    said = seals.word(int(scene.seal[node]))
+    return "\n".join(x for x in (scene.labels[node], f"{verdict} · {scene.subs[node]}", scene.details[node], said) if x)

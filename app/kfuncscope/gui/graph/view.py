@@ -46,6 +46,7 @@ class GraphView(QWidget):
         store.analysis_changed.connect(self._refresh_new)
         store.filters_changed.connect(self.refresh)
         store.selection_changed.connect(self._mark)
+        store.proof_changed.connect(self._reseal)
 
     def _build(self) -> None:
         row = QHBoxLayout()
@@ -115,6 +116,12 @@ class GraphView(QWidget):
         self._jobs.quick(
             lambda stop: scn.build(index, filters, context, stop), lambda made: self._show(serial, made), key="graph"
         )
+
+    def _reseal(self) -> None:
+        scene, index = self.canvas.scene, self._store.index
+        if scene is not None and index is not None and self._shown == self._serial:
+            scn.reseal(scene, index, self._store.lane)
+            self.canvas.update()
 
     def highlight(self, text: str) -> None:
         """Mark what a search finds without hiding the rest."""

@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, lane_of, program_mask
+from kfuncscope.gui.graph import seals
 from kfuncscope.gui.index import ABSENT, AFFECTED, SCALE, Codes, Index
 from kfuncscope.gui.models.table import Cell, TableModel
 
@@ -167,11 +168,24 @@ class MatrixModel(TableModel):
         codes = self.verdicts(row, lane)
         if role == VERDICT_ROLE:
             return max(codes, default=ABSENT)
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return self._cell(row, lane, codes)
+        seal = self._seal(row, lane)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{self._cell(row, lane, codes)}  {seals.glyph(seal)}".rstrip()
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return ", ".join(x for x in (self._cell(row, lane, codes), seals.word(seal)) if x)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row.program, lane) if row.program >= 0 and lane >= 0 else self._counted(codes)
         return None
+
+    def _seal(self, row: Row, lane: int) -> int:
+        """What the booted kernel said of a program; nothing for sums."""
+        assert self.index_ is not None
+        return int(self.index_.seals.programs[row.program, lane]) if row.program >= 0 and lane >= 0 else 0
+
+    def reseal(self) -> None:
+        """Other answers of booted kernels: the cells are to be painted again."""
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, self.columnCount() - 1))
 
     def _head(self, row: Row, role: int) -> Any:
         assert self.index_ is not None
@@ -210,4 +224,6 @@ class MatrixModel(TableModel):
         found = self.index_.program_at.get((lane, program))
         if found is None:
             return self.tr("not judged on {0}").format(self.index_.lanes[lane])
-        return "\n".join(f.message for f in found.findings[:6]) or theme.MEANING[found.verdict]
+        said = seals.word(int(self.index_.seals.programs[program, lane]))
+        lines = [f.message for f in found.findings[:6]] or [theme.MEANING[found.verdict]]
+        return "\n".join([*lines, *([said] if said else [])])

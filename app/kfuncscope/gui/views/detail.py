@@ -16,60 +16,19 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.rules import RuleDialog
 from kfuncscope.gui.filters import Filters
+from kfuncscope.gui.graph import seals
+from kfuncscope.gui.graph.proofs import ORDER, Answer
 from kfuncscope.gui.graph.ribbon import pairs
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.widgets import aligned, words
 from kfuncscope.gui.widgets.story import NARROWEST, Story
+from kfuncscope.gui.widgets.wording import answered, as_text, headline, site_line
 from kfuncscope.model import catalogue
 from kfuncscope.model.looks import REACHES
-from kfuncscope.model.verdict import Finding, Outcome, Reach, Site, Tri, Verdict
+from kfuncscope.model.verdict import Finding, Outcome, Reach, Tri, Verdict
 
 MOST = 8
-
-
-def headline(finding: Finding) -> str:
-    """The verdict of a finding in a few words."""
-    if finding.verdict is Verdict.BREAKS:
-        return "Breaks at attach" if finding.reach is Reach.ATTACH else "Breaks at load"
-    return {
-        Verdict.SILENT: "Silently different",
-        Verdict.RISK: "Meaning changed",
-        Verdict.DEGRADES: "A feature is lost",
-        Verdict.UNKNOWN: "Unknown",
-        Verdict.ALREADY_BROKEN: theme.WORDS[Verdict.ALREADY_BROKEN],
-        Verdict.FIXED: "Fixed by the upgrade",
-    }.get(finding.verdict, "Works as before")
-
-
-def site_line(site: Site) -> str:
-    """A call site in one line: place, instruction, whether it can run, what guards it."""
-    place = f"{site.file}:{site.line}" if site.file else site.function
-    parts = [place, f"insn {site.insn}"]
-    if site.reachable is not None:
-        parts.append("reachable" if site.reachable else "never runs")
-    if site.guard:
-        parts.append(f"guarded: {site.guard}")
-    return " · ".join(parts)
-
-
-def as_text(finding: Finding, where: str) -> str:
-    """A finding as plain text for the clipboard."""
-    lines = [
-        f"{headline(finding)}: {where}",
-        finding.message,
-        *(f"Rule {rule} {catalogue.title(rule)}".rstrip() for rule in finding.rules),
-        f"Confidence {finding.confidence}",
-    ]
-    if finding.evidence.old:
-        lines += ["Old kernel:", finding.evidence.old]
-    if finding.evidence.new:
-        lines += ["New kernel:", finding.evidence.new]
-    lines += [f"  {label}: {old or '–'} -> {new or '–'}" for label, old, new in finding.evidence.facts]
-    lines += [f"Called from {site_line(s)}" for s in finding.sites]
-    if finding.remedy is not None:
-        lines += ["Remedy: " + finding.remedy.text, finding.remedy.code]
-    return "\n".join(x for x in lines if x)
 
 
 class DetailPanel(QScrollArea):
@@ -94,6 +53,7 @@ class DetailPanel(QScrollArea):
         self._told: tuple[object, ...] = ()
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
             signal.connect(self._follow)
+        store.proof_changed.connect(self.refresh)
         self.refresh()
 
     # --- putting it together ---
@@ -176,6 +136,7 @@ class DetailPanel(QScrollArea):
         self._findings(
             index, node, lane, [r for r in index.findings_of_object(node.id) if index.findings.program[r] < 0]
         )
+        self._proof(index.seals.of_object.get((lane, node.id), []))
         self._unchecked(found.unchecked)
 
     def _tell_program(self, index: Index, node: Node) -> None:
@@ -196,6 +157,7 @@ class DetailPanel(QScrollArea):
             self._story.text(self._why(index, node, lane, found.verdict))
         self._findings(index, node, lane, rows)
         self._outcomes(found.old, found.new, program.section)
+        self._proof(index.seals.of_program.get((lane, node.id), []))
         self._unchecked(found.unchecked)
 
     def _why(self, index: Index, node: Node, lane: int, verdict: Verdict) -> str:
@@ -364,6 +326,17 @@ class DetailPanel(QScrollArea):
         self._story.muted(
             f'SEC("{section}")\n' + self.tr("old kernel: {0}\nnew kernel: {1}").format(said(old), said(new))
         )
+
+    def _proof(self, answers: list[Answer]) -> None:
+        """Predicted beside seen, for every kernel that was booted."""
+        for number, answer in enumerate(answers):
+            if not number:
+                self._story.heading(self.tr("SEEN ON THE BOOTED KERNEL"))
+            head, said, line = answered(answer)
+            self._story.text(f"{seals.glyph(ORDER.index(answer.one.agreement)) or '·'} {head}")
+            self._story.muted(said)
+            if line:
+                self._story.code(line)
 
     def _unchecked(self, reasons: tuple[str, ...]) -> None:
         if reasons:

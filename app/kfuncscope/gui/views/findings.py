@@ -21,9 +21,9 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
-from kfuncscope.gui.views.detail import as_text
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.lines import Line
+from kfuncscope.gui.widgets.wording import as_text
 
 _WIDTHS = {
     fm.VERDICT: 96, fm.ARCH: 66, fm.OBJECT: 140, fm.PROGRAM: 134, fm.NEED: 152, fm.MESSAGE: 330, fm.KIND: 70,

@@ -122,6 +122,7 @@ class MatrixView(QWidget):
         store.analysis_changed.connect(self._news)
         store.filters_changed.connect(self._news)
         store.selection_changed.connect(self._follow)
+        store.proof_changed.connect(self.model.reseal)
         self._stale = False
 
     def _news(self) -> None:

@@ -19,6 +19,8 @@ def chip_text(token: Token) -> str:
         return "only affected"
     if token.kind == "runs":
         return "runs somewhere"
+    if token.kind == "proof":
+        return "≠ kernel disagrees"
     if token.kind == "verdict":
         verdict = Verdict(token.value)
         return f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}"
@@ -133,6 +135,8 @@ class ChipBar(QScrollArea):
                 by_package.addAction(package).triggered.connect(lambda _=False, p=package: store.add("package", p))
             if store.index.analysis.census is not None:
                 menu.addAction(self.tr("Runs somewhere"), lambda: store.add("runs"))
+            if store.index.analysis.proof:
+                menu.addAction(self.tr("Kernel disagrees"), lambda: store.add("proof", "disagree"))
         menu.addSeparator()
         menu.addAction(self.tr("Remove all filters"), store.clear)
         return menu
