@@ -35,7 +35,9 @@ class Probed:
     loads at all. ``lsm`` and ``lsm_sleepable``: hooks to which a program, or one that sleeps, may attach.
     ``null_arguments``: tracepoint → arguments, from 0, that may be NULL; tracepoints without any are left out.
     ``instructions``: see prove.questions. ``attach_types``: program type → expected attach types it loads with.
-    ``struct_ops``: type → members that a program may implement. ``maps``: map type → the bits of single flags it may
+    ``struct_ops``: type → members that a program may implement; ``struct_ops_needed``: type → members without which no
+    table is taken; ``struct_ops_null``: ``TYPE.MEMBER`` → arguments, from 0, that may be NULL, where there are any.
+    ``maps``: map type → the bits of single flags it may
     be created with, None where it cannot be created. ``failed``: questions that could not be asked. ``asked_kfuncs``
     and ``asked_hooks`` are the names that were asked about: of others nothing is known.
     """
@@ -58,6 +60,8 @@ class Probed:
     asked_kfuncs: list[str] = field(default_factory=list)
     asked_hooks: list[str] = field(default_factory=list)
     provenance: str = ""
+    struct_ops_needed: dict[str, list[str]] = field(default_factory=dict)
+    struct_ops_null: dict[str, list[int]] = field(default_factory=dict)
 
     def may_call_helper(self, name: str, prog_type: str, attach_type: str, sleepable: bool | None) -> bool | None:
         """Whether the kernel let such a program call a helper; None where just this was not asked."""
@@ -128,7 +132,7 @@ def _fits(name: str, value: Any) -> bool:
         return False
     if name == "instructions":
         return all(type(v) is bool for v in value.values())
-    kind = int if name in ("null_arguments", "maps") else str
+    kind = int if name in ("null_arguments", "struct_ops_null", "maps") else str
     return all(_list_of(v, kind) or (v is None and name == "maps") for v in value.values())
 
 
