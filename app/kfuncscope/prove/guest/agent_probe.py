@@ -195,7 +195,8 @@ def tables(kernel: Kernel, plan: Plan, wire: Wire) -> None:
         def made(left_out: int) -> int:
             fd = kernel.call(
                 MAP_CREATE,
-                struct.pack("=6I", STRUCT_OPS, 4, size, 1, LINK, 0) + struct.pack("=I16s6I", 0, b"", 0, 0, 0, 0, value_type, 0),  # noqa: B023, E501
+                struct.pack("=6I", STRUCT_OPS, 4, size, 1, LINK, 0)
+                + struct.pack("=I16s6I", 0, b"", 0, 0, 0, 0, value_type, 0),  # noqa: B023, E501
             )
             if fd < 0:
                 return fd
@@ -205,7 +206,9 @@ def tables(kernel: Kernel, plan: Plan, wire: Wire) -> None:
             for at, program in rows:  # noqa: B023
                 if at != left_out:
                     struct.pack_into("=q", value, at, program)
-            rc = kernel.call(MAP_UPDATE, struct.pack("=IIQQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
+            rc = kernel.call(
+                MAP_UPDATE, struct.pack("=IIQQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value), 0)
+            )
             os.close(fd)
             return rc
 

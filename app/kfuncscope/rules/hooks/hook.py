@@ -195,7 +195,8 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     if section.attach_type in TRAMPOLINE:
         found += _trampoline_target(kernel, program, hook)
     if section.prog_type == "LSM":
-        found += _lsm_hook(kernel, program)
+        reason = unsupported_prototype(_passed(hook), kernel.version)
+        found += [_rejected(program, ("R-7.10", "R-7.12"), reason)] if reason else _lsm_hook(kernel, program)
     if section.sleepable and section.attach_type in TRAMPOLINE | {"LSM_MAC"}:
         found += _sleepable(kernel, program)
     if section.attach_type == "TRACE_RAW_TP":
