@@ -190,7 +190,8 @@ def test_user_interface_enums(built: Knowledge) -> None:
 
 def test_the_first_set_of_sleepable_hooks_is_the_verifiers(tmp_path: Path) -> None:
     """5.10 keeps it in verifier.c, with one hook in it."""
-    older = "BTF_SET_START(btf_sleepable_lsm_hooks)\nBTF_ID(func, bpf_lsm_task_free)\nBTF_SET_END(btf_sleepable_lsm_hooks)\n"
+    name = "btf_sleepable_lsm_hooks"
+    older = f"BTF_SET_START({name})\nBTF_ID(func, bpf_lsm_task_free)\nBTF_SET_END({name})\n"
     tree = write_tree(tmp_path / "linux")
     path = tree / "kernel/bpf/verifier.c"
     path.write_text(path.read_text() + older)

@@ -16,6 +16,7 @@ from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_facts
 from kfuncscope.kernel.binary.registration import completed
+from kfuncscope.kernel.binary.traceable import traceable_functions
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
@@ -307,6 +308,23 @@ class Kernel:
             return True
         whole = self.vmlinux is not None and self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL
         return False if whole else None
+
+    @cached_property
+    def traceable(self) -> frozenset[str] | None:
+        """Functions of vmlinux that ftrace can patch, by the kernel's image; None where that tells nothing (R-7.9)."""
+        try:
+            return traceable_functions(self.files, self.arch)
+        except InputError as error:
+            self.problems.append(Problem(error.source, error.reason, error.offset))
+            return None
+
+    def traced(self, function: str) -> bool | None:
+        """Whether ftrace can patch a function of vmlinux; None where the image does not tell."""
+        if self.traceable is None or self.symbols is None:
+            return None
+        if function in self.traceable:
+            return True
+        return False if self.symbols.is_function(function) else None
 
     @cached_property
     def struct_ops(self) -> list[str]:

@@ -82,7 +82,7 @@ INSTRUCTIONS: dict[str, bytes] = {
 }
 
 
-CONSTRUCTS = frozenset({"tail_call_beside_subprogram", "tail_call_in_subprogram"})
+CONSTRUCTS = frozenset({"tail_call_beside_subprogram"})
 """What the guest makes programs of by itself, as they need a map; answered among the instructions."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kfuncscope.prove.guest.agent import Plan
 
-MAP_CREATE, MAP_UPDATE, MAP_DELETE, PROG_LOAD, BTF_LOAD = 0, 2, 3, 5, 18
+MAP_CREATE, MAP_UPDATE, PROG_LOAD, BTF_LOAD = 0, 2, 5, 18
 PROG_ARRAY, STRUCT_OPS, LINK = 3, 26, 1 << 13  # map types, and BPF_F_LINK
 KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"reserved fields")
 KFUNC_UNCLEAR = (b"requires a program with an associated arena", b"pointer type UNKNOWN", b"device-bound")
@@ -87,6 +87,12 @@ class Kernel:
             LOG_STATS, LOG_SIZE, ctypes.addressof(self.log), 0, flags, b"", 0, attach_type, 0, 0, 0, 0, 0, 0, 0, btf_id,
         )  # fmt: skip
         return self.call(PROG_LOAD, attr)
+
+    def types(self, plan: Plan) -> int:
+        """The file descriptor of a BTF blob, which some maps ask for, whatever is in it."""
+        blob = bytes.fromhex(plan["map_btf"])
+        held = ctypes.create_string_buffer(blob, len(blob))
+        return self.call(BTF_LOAD, struct.pack("=QQIII", ctypes.addressof(held), 0, len(blob), 0, 0))
 
     def said(self, *words: bytes) -> bool:
         """Whether the verifier used one of these words for the last program."""
@@ -188,56 +194,57 @@ def tables(kernel: Kernel, plan: Plan, wire: Wire) -> None:
 
     Tables are made to be attached by a link, so that what the kernel checks is the table and nothing is switched to it.
     """
+    btf = kernel.types(plan)
     for name, btf_id, value_type, size, members, texts in plan["tables"]:
-        fds = [kernel.program([plan["struct_ops_type"], place, btf_id, 0], kernel.zero) for place, _ in members]
-        rows = [(at, fd) for (_, at), fd in zip(members, fds) if fd >= 0]
-
-        def made(left_out: int) -> int:
-            fd = kernel.call(
-                MAP_CREATE,
-                struct.pack("=6I", STRUCT_OPS, 4, size, 1, LINK, 0)
-                + struct.pack("=I16s6I", 0, b"", 0, 0, 0, 0, value_type, 0),  # noqa: B023, E501
-            )
-            if fd < 0:
-                return fd
-            key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(size)  # noqa: B023
-            for at in texts:  # noqa: B023
-                struct.pack_into("=7s", value, at, b"kfprobe")
-            for at, program in rows:  # noqa: B023
-                if at != left_out:
-                    struct.pack_into("=q", value, at, program)
-            rc = kernel.call(
-                MAP_UPDATE, struct.pack("=IIQQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value), 0)
-            )
-            os.close(fd)
-            return rc
-
-        if rows and made(-1) == 0:
-            needed = [any(at == row for row, _ in rows) and made(at) != 0 for _, at in members]
-            wire.send("fact", k="ops_needed", n=name, v=bitmap(needed))
-        for fd in fds:
+        attr = struct.pack("=6I", STRUCT_OPS, 4, size, 1, LINK, 0)
+        attr += struct.pack("=I16s6I", 0, b"", 0, max(btf, 0), 0, 0, value_type, 0)
+        filled = []
+        for place, at in members:
+            fd = kernel.program([plan["struct_ops_type"], place, btf_id, 0], kernel.zero)
             if fd >= 0:
-                os.close(fd)
+                filled.append((at, fd))
+        if filled and _table(kernel, attr, size, texts, filled) == 0:
+            needed = [
+                any(at == one for one, _ in filled)
+                and _table(kernel, attr, size, texts, [row for row in filled if row[0] != at]) != 0
+                for _, at in members
+            ]
+            wire.send("fact", k="ops_needed", n=name, v=bitmap(needed))
+        for _, fd in filled:
+            os.close(fd)
+
+
+def _table(kernel: Kernel, attr: bytes, size: int, texts: list[int], filled: list[tuple[int, int]]) -> int:
+    """Make a struct_ops map of one table with programs at some bytes: 0, or a negative errno."""
+    fd = kernel.call(MAP_CREATE, attr)
+    if fd < 0:
+        return fd
+    key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(size)
+    for at in texts:
+        struct.pack_into("=7s", value, at, b"kfprobe")
+    for at, program in filled:
+        struct.pack_into("=q", value, at, program)
+    places = ctypes.addressof(key), ctypes.addressof(value)
+    rc = kernel.call(MAP_UPDATE, struct.pack("=IIQQQ", fd, 0, *places, 0))
+    os.close(fd)
+    return rc
 
 
 def tail_calls(kernel: Kernel, plan: Plan, wire: Wire) -> None:
-    """Whether a program may have both subprograms and tail calls, in itself and in the subprogram (R-12.2)."""
+    """Whether a program may have both subprograms and tail calls (R-12.2). In a subprogram they need BTF of it."""
     array = kernel.call(MAP_CREATE, struct.pack("=5I", PROG_ARRAY, 4, 4, 1, 0))
     order = kernel.order
-    call = insn(order, 0x18, 2, 1, imm=array) + bytes(8) + insn(order, 0xB7, 3) + insn(order, 0x85, imm=12)
-    inner = insn(order, 0xBF, 6, 1) + insn(order, 0x85, src=1, imm=7) + insn(order, 0xBF, 1, 6)
-    beside = inner + call + kernel.zero + kernel.zero
-    within = insn(order, 0x85, src=1, imm=1) + kernel.exit + call + kernel.zero
-    for name, code in (("tail_call_beside_subprogram", beside), ("tail_call_in_subprogram", within)):
-        wire.send("fact", k="instruction", n=name, v=str(kernel.load([1, 0, 0, 0], code) if array >= 0 else array))
+    code = insn(order, 0xBF, 6, 1) + insn(order, 0x85, src=1, imm=7) + insn(order, 0xBF, 1, 6)
+    code += insn(order, 0x18, 2, 1, imm=array) + bytes(8) + insn(order, 0xB7, 3) + insn(order, 0x85, imm=12)
+    code += kernel.zero + kernel.zero  # the second is the subprogram
+    rc = kernel.load([1, 0, 0, 0], code) if array >= 0 else array
+    wire.send("fact", k="instruction", n="tail_call_beside_subprogram", v=str(rc))
 
 
 def maps(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which map types can be created, and with which single flags."""
     inner = kernel.call(MAP_CREATE, struct.pack("=5I", 2, 4, 4, 1, 0))
-    blob = bytes.fromhex(plan["map_btf"])
-    held = ctypes.create_string_buffer(blob, len(blob))
-    btf = kernel.call(BTF_LOAD, struct.pack("=QQIII", ctypes.addressof(held), 0, len(blob), 0, 0))
+    btf = kernel.types(plan)
     for name, kind, key, value, entries, flags, types in plan["maps"]:
         fixed = (kind, key, value, entries)
 

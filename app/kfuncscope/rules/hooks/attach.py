@@ -183,12 +183,19 @@ def _unseen(program: Program, name: str, doubt: Unseen) -> Problem:
 def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     """A function without ftrace's call: no trampoline attaches, and kprobe events refuse it too unless the kernel is
     built to take them anywhere (R-7.9)."""
-    path = kernel.knowledge.notrace(name, kernel.arch)
     anywhere = kernel.option("DYNAMIC_FTRACE") == "n" or kernel.option("KPROBE_EVENTS_ON_NOTRACE") == "y"
-    if not path or (anywhere and program.section.kind in KPROBE | KSYSCALL):
+    if anywhere and program.section.kind in KPROBE | KSYSCALL:
         return []
-    message = say("{name} cannot be traced ({path}: inline, notrace or built without ftrace)", name=name, path=path)
+    traced = kernel.traced(name)
+    path = "" if traced else kernel.knowledge.notrace(name, kernel.arch)
+    if traced or (traced is None and not path):
+        return []
+    where = f"{path}: " if path else ""
+    message = say("{name} cannot be traced ({where}inline, notrace or built without ftrace)", name=name, where=where)
     confidence = Confidence.LOW if kernel.outdated else Confidence.MEDIUM
+    if traced is False:
+        text = "{name} cannot be traced: the image of {kernel} lists no place in it that ftrace patches"
+        message, confidence = say(text, name=name), Confidence.HIGH
     return [_problem(program, ("R-7.9", "R-7.10"), message, confidence=confidence)]
 
 
