@@ -15,8 +15,9 @@ from kfuncscope.errors import InputError, KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_facts
+from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
+from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.registration import completed
-from kfuncscope.kernel.binary.traceable import traceable_functions
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
@@ -310,21 +311,34 @@ class Kernel:
         return False if whole else None
 
     @cached_property
-    def traceable(self) -> frozenset[str] | None:
-        """Functions of vmlinux that ftrace can patch, by the kernel's image; None where that tells nothing (R-7.9)."""
+    def listed(self) -> Listed:
+        """What the kernel's image lists by its symbols; nothing where none was given, or it does not tell."""
         try:
-            return traceable_functions(self.files, self.arch)
+            return listed(self.files, self.arch)
         except InputError as error:
             self.problems.append(Problem(error.source, error.reason, error.offset))
-            return None
+            return NO_LISTS
 
     def traced(self, function: str) -> bool | None:
-        """Whether ftrace can patch a function of vmlinux; None where the image does not tell."""
-        if self.traceable is None or self.symbols is None:
+        """Whether ftrace can patch a function of vmlinux, by its image; None where that does not tell (R-7.9)."""
+        known = self.listed.traceable
+        if known is None or self.symbols is None:
             return None
-        if function in self.traceable:
-            return True
-        return False if self.symbols.is_function(function) else None
+        return function in known or (False if self.symbols.is_function(function) else None)
+
+    def offers_map(self, number: int) -> bool | None:
+        """Whether this build creates maps of a type: as it answered itself, else by its image; None: not told."""
+        name = self.map_types.get(number, "").removeprefix("BPF_MAP_TYPE_").removesuffix("_DEPRECATED")
+        if self.probed is not None and name in self.probed.maps:
+            return self.probed.maps[name] is not None
+        known = self.listed.map_types
+        return None if known is None else number in known
+
+    def offers_program(self, name: str) -> bool | None:
+        """Whether this build loads programs of a type, by its image; None where that does not tell."""
+        number = self._enum("bpf_prog_type").get(f"BPF_PROG_TYPE_{name}")
+        known = self.listed.prog_types
+        return None if known is None or number is None else number in known
 
     @cached_property
     def struct_ops(self) -> list[str]:

@@ -22,6 +22,13 @@ BY_HOOK = frozenset({"d_path", "override_return"})
 
 _BY_TARGET = frozenset({"LSM", "STRUCT_OPS", "EXT"})
 _TRACED = {"TRACE_FENTRY": "fentry", "TRACE_FEXIT": "fexit", "TRACE_RAW_TP": "tp_btf"}
+# Instructions by the names of bpf.instructions, and the programs that were tried for each.
+_INSTRUCTIONS = {
+    "atomic": ("atomic64_fetch_add", "atomic64_xchg", "atomic64_cmpxchg", "atomic64_or"),
+    "bswap": ("bswap64",), "gotol": ("gotol",), "may_goto": ("may_goto",), "signed division": ("sdiv", "smod"),
+    "sign-extending load": ("ldsx8", "ldsx32"), "sign-extending move": ("movsx8",),
+    "load-acquire or store-release": ("load_acquire", "store_release"),
+}  # fmt: skip
 FORMAT, VERSION = "kfuncscope-probed", 1
 _LIMIT = 64 << 20
 
@@ -74,6 +81,16 @@ class Probed:
         """Whether the kernel let such a program call a kfunc of vmlinux; None where just this was not asked."""
         label = self._label(prog_type, attach_type, False)
         return None if label is None or name not in self.asked_kfuncs else name in self.kfuncs.get(label, ())
+
+    def has_instruction(self, name: str) -> bool | None:
+        """Whether the kernel took an instruction, by the names of bpf.instructions; None where it was not asked."""
+        asked = [self.instructions[one] for one in _INSTRUCTIONS.get(name, ()) if one in self.instructions]
+        return all(asked) if asked else None
+
+    def loads_for(self, prog_type: str, attach_type: str) -> bool | None:
+        """Whether the kernel loads programs of a type for an expected attach type; None where it was not asked."""
+        known = self.attach_types.get(prog_type)
+        return f"BPF_{attach_type}" in known if known and attach_type else None
 
     def hook_closed(self, hook: str) -> bool | None:
         """Whether BPF is shut out of an LSM hook; None where it was not asked about."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from kfuncscope.intake.kallsyms import NameTable
+from kfuncscope.intake.kallsyms import NameTable, name_table
 from kfuncscope.kernel.binary.memory import Memory
 
 Addresses = npt.NDArray[np.int64]
@@ -23,9 +24,84 @@ Addresses = npt.NDArray[np.int64]
 NOWHERE = -1 << 62
 """Stands for a symbol without an address in the image (variables of each CPU)."""
 
+# Where raw arm64 images are linked to run (KIMAGE_VADDR): from 6.6, from 5.11, before.
+_RAW_BASES = (0xFFFF800080000000 - (1 << 64), 0xFFFF800008000000 - (1 << 64), 0xFFFF800010000000 - (1 << 64))
+_TEXT = b"tTwW"
+_LARGEST_ARRAY = 1 << 20
 _LEAST_SPAN = 1 << 20  # bytes between the first symbol and the last of any kernel
 _MOST_SPAN = 1 << 31
 _BEFORE_NAMES = (8, 4)  # bytes from the number of symbols to the names
+
+
+class ImageSymbols:
+    """The symbols of an image with their addresses, and what lies there. In a raw image places in the file count.
+
+    Raises ImageError where the image has no symbols; ``addresses`` is empty where it does not tell addresses.
+    """
+
+    def __init__(self, image: bytes, source: str) -> None:
+        self.image = image
+        self._elf = image[:4] == b"\x7fELF"
+        self._table = name_table(image, source)
+        found = symbol_addresses(image, self._table, self._elf)
+        self.addresses: Addresses = np.zeros(0, dtype=np.int64) if found is None else found
+        self.bases: tuple[int, ...] = (0,) if self._elf else _RAW_BASES
+
+    def name(self, at: int) -> str:
+        """The name of the symbol at a position."""
+        return self._table.lines[at][2:].decode("utf-8", "replace")
+
+    def code(self) -> npt.NDArray[np.bool_]:
+        """Which symbols are functions with an address."""
+        lines = self._table.lines
+        is_code = np.fromiter((line[0] in _TEXT for line in lines), dtype=np.bool_, count=len(lines))
+        return is_code & (self.addresses != NOWHERE)
+
+    def words(self) -> Addresses:
+        """The image as signed 64-bit words."""
+        order = self._table.order
+        return np.frombuffer(self.image, dtype=f"{order}i8", count=len(self.image) // 8)
+
+    @cached_property
+    def _places(self) -> dict[bytes, int]:
+        pairs = zip(self._table.lines, self.addresses.tolist(), strict=True)
+        return {line[2:]: address for line, address in pairs if address != NOWHERE}
+
+    @cached_property
+    def _sorted(self) -> Addresses:
+        return np.unique(self.addresses[self.addresses != NOWHERE])
+
+    @cached_property
+    def _names(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for line, address in zip(self._table.lines, self.addresses.tolist(), strict=True):
+            found.setdefault(address, []).append(line[2:].decode("utf-8", "replace"))
+        return found
+
+    def place(self, name: str) -> int | None:
+        """The address of a symbol; None where there is none of that name."""
+        return self._places.get(name.encode())
+
+    def pointers(self, first: str, end: str = "") -> list[list[str]] | None:
+        """The names that each pointer of an array points to, none for a null pointer or one to no symbol.
+
+        The array begins at a symbol and ends at another, else at whatever symbol comes next. None where the image has
+        no such symbol, or nothing but zeros there (images that fill it when they relocate themselves).
+        """
+        start, stop = self.place(first), self.place(end) if end else None
+        if start is None or (end and stop is None):
+            return None
+        if stop is None:
+            after = int(np.searchsorted(self._sorted, start, side="right"))
+            stop = int(self._sorted[after]) if after < len(self._sorted) else start
+        at = Memory(self.image).offset(start + (1 << 64)) if self._elf else start
+        count = (stop - start) // 8
+        if at is None or not 0 < count <= _LARGEST_ARRAY or at + 8 * count > len(self.image):
+            return None
+        values = np.frombuffer(self.image, dtype=f"{self._table.order}i8", count=count, offset=at)
+        base = max(self.bases, key=lambda one: int(np.isin(values - one, self._sorted).sum()))
+        found = [self._names.get(value - base, []) if value else [] for value in values.tolist()]
+        return found if any(found) else None
 
 
 def symbol_addresses(image: bytes, table: NameTable, elf: bool) -> Addresses | None:
