@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kfuncscope.cli.main import main
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.knowledge import knowledge as knowledge_module
 from kfuncscope.knowledge.build.build import build
@@ -184,6 +186,26 @@ def test_user_interface_enums(built: Knowledge) -> None:
     assert built.uapi["bpf_map_type"] == ("BPF_MAP_TYPE_UNSPEC", "BPF_MAP_TYPE_HASH")
     helpers = ("unspec", "look", "peek_kernel", "setopt", "retval", "sleepy", "lonely", "path", "store")
     assert built.uapi["helpers"] == helpers
+
+
+def test_the_first_set_of_sleepable_hooks_is_the_verifiers(tmp_path: Path) -> None:
+    """5.10 keeps it in verifier.c, with one hook in it."""
+    name = "btf_sleepable_lsm_hooks"
+    older = f"BTF_SET_START({name})\nBTF_ID(func, bpf_lsm_task_free)\nBTF_SET_END({name})\n"
+    tree = write_tree(tmp_path / "linux")
+    path = tree / "kernel/bpf/verifier.c"
+    path.write_text(path.read_text() + older)
+    build(tree, tmp_path / "out", "9.6.1")
+    assert for_release("9.6.1", tmp_path / "out").lsm_hooks["task_free"].sleepable
+    knowledge_module._for_release.cache_clear()
+
+
+def test_the_command_builds_without_more_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = write_tree(tmp_path / "linux")
+    assert main(["knowledge", "build", str(tree), "--out", str(tmp_path / "out")]) == 0
+    assert "Linux 9.4.2" in capsys.readouterr().out
+    provenance = json.loads((tmp_path / "out/9.4.2/lsm.json").read_text())["provenance"]
+    assert provenance["source"] == "Linux 9.4.2"
 
 
 def test_same_tree_same_bytes(tmp_path: Path) -> None:

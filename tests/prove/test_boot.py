@@ -125,6 +125,13 @@ def test_a_panic_names_the_object_and_the_others_are_booted_again_without_it(mac
     assert run.seen.objects[0].done and run.seen.objects[2].load == 0
 
 
+@pytest.mark.parametrize("words", [PANIC + b"[    1.1]  some_function+0x1/0x2\r\n" * 60, PANIC.rstrip()])
+def test_a_panic_is_told_from_behind_a_long_trace_and_at_the_very_end(machine: Machine, words: bytes) -> None:
+    machine.plays([("wire", HELLO + begin(0)), ("console", words), ("exit", 0)])
+    run = booted(guest(), 1)
+    assert run.why == "Kernel panic - not syncing: Fatal exception" and len(run.boots[0].console) <= 40
+
+
 def test_after_three_crashes_no_more_is_booted(machine: Machine) -> None:
     machine.plays(*([("wire", HELLO + begin(i)), ("console", PANIC), ("exit", 0)] for i in range(6)))
     run = booted(guest(), 6)

@@ -249,7 +249,7 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument("tree", metavar="LINUX_TREE", help="a kernel source tree, unpacked")
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, if the tree's Makefile does not name it")
-    build.add_argument("--source", default="", help="where the tree comes from, recorded in the tables")
+    build.add_argument("--source", help="where the tree comes from, recorded in the tables")
     build.set_defaults(run="inspect.knowledge:run_build")
     asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
     asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")

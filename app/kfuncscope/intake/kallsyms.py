@@ -9,8 +9,8 @@ tells where the tables are, so they are found by what must be true of them:
 - ``names``: before both; the packed names, the number of symbols right before them;
 - ``markers``: between names and tokens, where every 256th name begins; they must agree with the names.
 
-The order of names is that of addresses. The addresses themselves are stored in another way in every few releases, and
-nothing here needs them.
+The order of names is that of addresses. The addresses themselves are stored in another way in every few releases: see
+``kernel.binary.addresses``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,18 +33,33 @@ _LONGEST_NAME = 1024
 _BLOCK = 256
 
 
+class NameTable(NamedTuple):
+    """The names as they lie in an image: lines of "type name", where the packed names begin, where the index of the
+    tokens ends, and the byte order (``<`` or ``>``)."""
+
+    lines: list[bytes]
+    names: int
+    tokens_end: int
+    order: str
+
+
 def decode_kallsyms(image: bytes, source: str) -> bytes:
     """Lines "type name" of every symbol in the image, in the order of addresses. Raises ImageError without any."""
-    for table, tokens, order in _token_tables(image):
+    return b"\n".join(name_table(image, source).lines) + b"\n"
+
+
+def name_table(image: bytes, source: str) -> NameTable:
+    """The names with their places. Raises ImageError where the image has none."""
+    for table, end, tokens, order in _token_tables(image):
         for start, count in _name_tables(image, table, order):
             names = _names(image, start, count, tokens)
             if names is not None:
-                return b"\n".join(names) + b"\n"
+                return NameTable(names, start, end, order)
     raise ImageError(source, "no symbol table in this image")
 
 
-def _token_tables(image: bytes) -> Iterator[tuple[int, list[bytes], str]]:
-    """(offset, the 256 tokens, byte order) of each place that holds a token table and the index that belongs to it."""
+def _token_tables(image: bytes) -> Iterator[tuple[int, int, list[bytes], str]]:
+    """(offset, end of the index, the 256 tokens, byte order) of each place that holds a token table and its index."""
     for match in _DIGITS.finditer(image):
         end = match.start()
         for _ in range(_BLOCK - _FIRST_DIGIT):
@@ -56,7 +72,7 @@ def _token_tables(image: bytes) -> Iterator[tuple[int, list[bytes], str]]:
             for order in "<>":
                 tokens = _tokens(image, match.start(), index, order)
                 if tokens is not None:
-                    yield tokens[0], tokens[1], order
+                    yield tokens[0], index + 2 * _BLOCK, tokens[1], order
 
 
 def _tokens(image: bytes, digit: int, index: int, order: str) -> tuple[int, list[bytes]] | None:

@@ -15,6 +15,8 @@ from kfuncscope.errors import InputError, KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
 from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_facts
+from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
+from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
@@ -307,6 +309,36 @@ class Kernel:
             return True
         whole = self.vmlinux is not None and self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL
         return False if whole else None
+
+    @cached_property
+    def listed(self) -> Listed:
+        """What the kernel's image lists by its symbols; nothing where none was given, or it does not tell."""
+        try:
+            return listed(self.files, self.arch)
+        except InputError as error:
+            self.problems.append(Problem(error.source, error.reason, error.offset))
+            return NO_LISTS
+
+    def traced(self, function: str) -> bool | None:
+        """Whether ftrace can patch a function of vmlinux, by its image; None where that does not tell (R-7.9)."""
+        known = self.listed.traceable
+        if known is None or self.symbols is None:
+            return None
+        return function in known or (False if self.symbols.is_function(function) else None)
+
+    def offers_map(self, number: int) -> bool | None:
+        """Whether this build creates maps of a type: as it answered itself, else by its image; None: not told."""
+        name = self.map_types.get(number, "").removeprefix("BPF_MAP_TYPE_").removesuffix("_DEPRECATED")
+        if self.probed is not None and name in self.probed.maps:
+            return self.probed.maps[name] is not None
+        known = self.listed.map_types
+        return None if known is None else number in known
+
+    def offers_program(self, name: str) -> bool | None:
+        """Whether this build loads programs of a type, by its image; None where that does not tell."""
+        number = self._enum("bpf_prog_type").get(f"BPF_PROG_TYPE_{name}")
+        known = self.listed.prog_types
+        return None if known is None or number is None else number in known
 
     @cached_property
     def struct_ops(self) -> list[str]:

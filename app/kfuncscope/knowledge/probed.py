@@ -22,6 +22,13 @@ BY_HOOK = frozenset({"d_path", "override_return"})
 
 _BY_TARGET = frozenset({"LSM", "STRUCT_OPS", "EXT"})
 _TRACED = {"TRACE_FENTRY": "fentry", "TRACE_FEXIT": "fexit", "TRACE_RAW_TP": "tp_btf"}
+# Instructions by the names of bpf.instructions, and the programs that were tried for each.
+_INSTRUCTIONS = {
+    "atomic": ("atomic64_fetch_add", "atomic64_xchg", "atomic64_cmpxchg", "atomic64_or"),
+    "bswap": ("bswap64",), "gotol": ("gotol",), "may_goto": ("may_goto",), "signed division": ("sdiv", "smod"),
+    "sign-extending load": ("ldsx8", "ldsx32"), "sign-extending move": ("movsx8",),
+    "load-acquire or store-release": ("load_acquire", "store_release"),
+}  # fmt: skip
 FORMAT, VERSION = "kfuncscope-probed", 1
 _LIMIT = 64 << 20
 
@@ -35,7 +42,9 @@ class Probed:
     loads at all. ``lsm`` and ``lsm_sleepable``: hooks to which a program, or one that sleeps, may attach.
     ``null_arguments``: tracepoint → arguments, from 0, that may be NULL; tracepoints without any are left out.
     ``instructions``: see prove.questions. ``attach_types``: program type → expected attach types it loads with.
-    ``struct_ops``: type → members that a program may implement. ``maps``: map type → the bits of single flags it may
+    ``struct_ops``: type → members that a program may implement; ``struct_ops_needed``: type → members without which no
+    table is taken; ``struct_ops_null``: ``TYPE.MEMBER`` → arguments, from 0, that may be NULL, where there are any.
+    ``maps``: map type → the bits of single flags it may
     be created with, None where it cannot be created. ``failed``: questions that could not be asked. ``asked_kfuncs``
     and ``asked_hooks`` are the names that were asked about: of others nothing is known.
     """
@@ -58,6 +67,8 @@ class Probed:
     asked_kfuncs: list[str] = field(default_factory=list)
     asked_hooks: list[str] = field(default_factory=list)
     provenance: str = ""
+    struct_ops_needed: dict[str, list[str]] = field(default_factory=dict)
+    struct_ops_null: dict[str, list[int]] = field(default_factory=dict)
 
     def may_call_helper(self, name: str, prog_type: str, attach_type: str, sleepable: bool | None) -> bool | None:
         """Whether the kernel let such a program call a helper; None where just this was not asked."""
@@ -70,6 +81,16 @@ class Probed:
         """Whether the kernel let such a program call a kfunc of vmlinux; None where just this was not asked."""
         label = self._label(prog_type, attach_type, False)
         return None if label is None or name not in self.asked_kfuncs else name in self.kfuncs.get(label, ())
+
+    def has_instruction(self, name: str) -> bool | None:
+        """Whether the kernel took an instruction, by the names of bpf.instructions; None where it was not asked."""
+        asked = [self.instructions[one] for one in _INSTRUCTIONS.get(name, ()) if one in self.instructions]
+        return all(asked) if asked else None
+
+    def loads_for(self, prog_type: str, attach_type: str) -> bool | None:
+        """Whether the kernel loads programs of a type for an expected attach type; None where it was not asked."""
+        known = self.attach_types.get(prog_type)
+        return f"BPF_{attach_type}" in known if known and attach_type else None
 
     def hook_closed(self, hook: str) -> bool | None:
         """Whether BPF is shut out of an LSM hook; None where it was not asked about."""
@@ -128,7 +149,7 @@ def _fits(name: str, value: Any) -> bool:
         return False
     if name == "instructions":
         return all(type(v) is bool for v in value.values())
-    kind = int if name in ("null_arguments", "maps") else str
+    kind = int if name in ("null_arguments", "struct_ops_null", "maps") else str
     return all(_list_of(v, kind) or (v is None and name == "maps") for v in value.values())
 
 

@@ -34,6 +34,8 @@ class Fact(StrEnum):
     OTHER_POINTERS = "other_pointers"
     CONST_VOID_POINTERS = "const_void_pointers"
     UNION_ARGS = "union_args"
+    STRUCT_ARGS = "struct_args"
+    GLOBAL_POINTERS = "global_pointers"
     XDP_FRAGS = "xdp_frags"
     NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"

@@ -15,9 +15,15 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import KernelError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.probed import Probed
+from kfuncscope.prove.ops_questions import (
+    MOST_ARGUMENTS,
+    callbacks,
+    member_questions,
+    pointers_to_structs,
+    table_questions,
+)
 
 SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
-MOST_ARGUMENTS = 12  # MAX_BPF_FUNC_ARGS
 MAP_FLAGS = 20  # single bits of map_flags that are tried
 SAMPLE_FUNCTION = "bpf_fentry_test1"  # exists in every kernel with tracing programs (net/bpf/test_run.c)
 # Program types that are asked with one attach type, and those of which helpers differ by it.
@@ -76,6 +82,10 @@ INSTRUCTIONS: dict[str, bytes] = {
 }
 
 
+CONSTRUCTS = frozenset({"tail_call_beside_subprogram"})
+"""What the guest makes programs of by itself, as they need a map; answered among the instructions."""
+
+
 def _swapped(code: bytes) -> bytes:
     """Instructions for a big-endian kernel."""
     out = b""
@@ -106,7 +116,8 @@ def questions(kernel: Kernel) -> Questions:
     kfuncs = sorted({k.name: k.proto for k in kernel.kfuncs.kfuncs.values()}.items()) if kernel.kfuncs else []
     hooks = sorted((n.removeprefix("bpf_lsm_"), i) for n, i in _functions(blob, "bpf_lsm_") if n != "bpf_lsm_")
     asked = Questions({}, [name for name, _ in kfuncs], [name for name, _ in hooks])
-    ops = _struct_ops(kernel, blob, asked)
+    ops = member_questions(kernel, blob)
+    asked.members = {name: [member for _, member, _ in callbacks(blob, struct)] for name, struct, _, _ in ops}
     asked.plan = {
         "bpf": arch_record(kernel.arch).bpf_syscall,
         "callers": _callers(blob, types, attach, ops),
@@ -120,6 +131,7 @@ def questions(kernel: Kernel) -> Questions:
         "types": [[name, number] for name, number in types.items() if name not in _NOT_PLAIN],
         "last_attach_type": max((v for n, v in attach.items() if not n.startswith("__")), default=0),
         "struct_ops": ops,
+        "tables": table_questions(kernel, blob),
         "struct_ops_type": types.get("STRUCT_OPS", 0),
         "maps": _maps(kernel),
         "map_flags": MAP_FLAGS,
@@ -195,23 +207,7 @@ def _traced(blob: Blob, types: Mapping[str, int], attach: Mapping[str, int]) -> 
 
 def _implemented(types: Mapping[str, int], ops: Sequence[Any]) -> list[list[Any]]:
     """One caller for each struct_ops type: a program for its first member that holds a function."""
-    return [[f"STRUCT_OPS/{name}", [types["STRUCT_OPS"], places[0], i, 0]] for name, i, places in ops if places]
-
-
-def _struct_ops(kernel: Kernel, blob: Blob, asked: Questions) -> list[list[Any]]:
-    """[name, BTF id, places of members that are pointers to functions]; their names go to ``asked``."""
-    found: list[list[Any]] = []
-    for name in kernel.struct_ops:
-        type_id = blob.own(name, Kind.STRUCT)[0]
-        places, names = [], []
-        for place, member in enumerate(blob.members(type_id)):
-            pointer = blob.skip(member.type)
-            if blob.kind(pointer) == Kind.PTR and blob.kind(blob.skip(blob.ref(pointer))) == Kind.FUNC_PROTO:
-                places.append(place)
-                names.append(member.name)
-        asked.members[name] = names
-        found.append([name, type_id, places])
-    return found
+    return [[f"STRUCT_OPS/{name}", [types["STRUCT_OPS"], places[0], i, 0]] for name, i, places, _ in ops if places]
 
 
 def tracepoints(blob: Blob) -> list[list[Any]]:
@@ -225,12 +221,7 @@ def tracepoints(blob: Blob) -> list[list[Any]]:
         proto = blob.skip(blob.ref(pointer)) if blob.kind(pointer) == Kind.PTR else 0
         if not proto or blob.kind(proto) != Kind.FUNC_PROTO:
             continue
-        places = [
-            place
-            for place, parameter in enumerate(blob.params(proto)[1 : 1 + MOST_ARGUMENTS])
-            if blob.kind(blob.skip(parameter.type)) == Kind.PTR
-            and blob.kind(blob.skip(blob.ref(blob.skip(parameter.type)))) == Kind.STRUCT
-        ]
+        places = pointers_to_structs(blob, proto, 1)
         if places:
             found.append([name.removeprefix("btf_trace_"), type_id, places])
     return sorted(found)
@@ -265,6 +256,19 @@ def names_of(bits: str, names: Sequence[str]) -> list[str]:
     return [name for at, name in enumerate(names) if value >> at & 1]
 
 
+def _numbers(bits: str, count: int) -> list[int]:
+    return [int(n) for n in names_of(bits, [str(n) for n in range(count)])]
+
+
+def _member(asked: Questions, name: str) -> str:
+    """``TYPE.MEMBER`` of a type and the place of a callback; empty where that was not asked."""
+    wanted, _, place = name.partition(" ")
+    for ops, _, places, _ in asked.plan["struct_ops"]:
+        if ops == wanted and place.isdecimal() and int(place) in places:
+            return f"{ops}.{asked.members[ops][places.index(int(place))]}"
+    return ""
+
+
 def answers(asked: Questions, facts: Iterable[tuple[str, str, str]], kernel: Kernel, image_sha256: str) -> Probed:
     """The facts of one boot. Answers are kept only where they are to something that was asked."""
     blob = kernel.vmlinux
@@ -291,17 +295,20 @@ def answers(asked: Questions, facts: Iterable[tuple[str, str, str]], kernel: Ker
             found = names_of(value, asked.hooks[int(name) : int(name) + 1024])
             (probed.lsm if kind == "lsm" else probed.lsm_sleepable).extend(found)
         elif kind == "null" and name in tracepoints:
-            probed.null_arguments[name] = [int(n) for n in names_of(value, [str(n) for n in range(MOST_ARGUMENTS)])]
-        elif kind == "instruction" and name in INSTRUCTIONS:
+            probed.null_arguments[name] = _numbers(value, MOST_ARGUMENTS)
+        elif kind == "instruction" and (name in INSTRUCTIONS or name in CONSTRUCTS):
             probed.instructions[name] = value == "0"
         elif kind == "attach_types":
             probed.attach_types[name] = [n for n in names_of(value, attach_names) if n]
         elif kind == "struct_ops" and name in asked.members:
             probed.struct_ops[name] = names_of(value, asked.members[name])
+        elif kind == "ops_needed" and name in asked.members:
+            probed.struct_ops_needed[name] = names_of(value, asked.members[name])
+        elif kind == "ops_null" and (member := _member(asked, name)):
+            probed.struct_ops_null[member] = _numbers(value, MOST_ARGUMENTS)
         elif kind == "map" and name in map_names:
             rc, _, bits = value.partition(" ")
-            flags = names_of(bits, [str(n) for n in range(MAP_FLAGS)])
-            probed.maps[name] = [int(f) for f in flags] if rc == "0" else None
+            probed.maps[name] = _numbers(bits, MAP_FLAGS) if rc == "0" else None
         elif kind == "failed":
             probed.failed.append(f"{name}: {value}")
     return probed

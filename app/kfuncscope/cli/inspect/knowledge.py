@@ -17,7 +17,7 @@ def run_build(arguments: argparse.Namespace) -> int:
     from kfuncscope.knowledge.build.build import build
 
     out = Path(arguments.out) if arguments.out else user_tables()
-    report = build(Path(arguments.tree), out, arguments.release, arguments.source)
+    report = build(Path(arguments.tree), out, arguments.release, arguments.source or "")
     print(clean_lines(str(report)))
     return 0
 

@@ -11,12 +11,17 @@ from kfuncscope.knowledge.build.id_sets import IdSets
 
 _DEFS = "include/linux/lsm_hook_defs.h"
 _BPF = "kernel/bpf/bpf_lsm.c"
+_VERIFIER = "kernel/bpf/verifier.c"
 
 
 def lsm_table(tree: Tree, ids: IdSets) -> dict[str, Any]:
     """The ``lsm`` table: hook → [return type, arguments, sleepable, shut to BPF, config options]."""
     lists = {one.name: {entry.name.removeprefix("bpf_lsm_") for entry in one.entries} for one in ids.in_file(_BPF)}
     sleepable = lists.get("sleepable_lsm_hooks", set())
+    if tree.exists(_VERIFIER):  # where the set was at first, with a single hook (5.10)
+        for one in ids.in_file(_VERIFIER):
+            if one.name == "btf_sleepable_lsm_hooks":
+                sleepable |= {entry.name.removeprefix("bpf_lsm_") for entry in one.entries}
     disabled = lists.get("bpf_lsm_disabled_hooks", set())
     hooks = {}
     for call in calls(tree.text(_DEFS), "LSM_HOOK"):

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from kfuncscope.prove.guest.agent import Plan
 
-MAP_CREATE, PROG_LOAD, BTF_LOAD = 0, 5, 18
+MAP_CREATE, MAP_UPDATE, PROG_LOAD, BTF_LOAD = 0, 2, 5, 18
+PROG_ARRAY, STRUCT_OPS, LINK = 3, 26, 1 << 13  # map types, and BPF_F_LINK
 KFUNC_REFUSED = (b"is not allowed", b"not supported", b"invalid kernel function", b"cannot call", b"reserved fields")
 KFUNC_UNCLEAR = (b"requires a program with an associated arena", b"pointer type UNKNOWN", b"device-bound")
 LOG_STATS, LOG_SIZE = 4, 4096  # BPF_LOG_STATS: errors without a line for each instruction
@@ -71,6 +72,13 @@ class Kernel:
 
         ``caller`` is [program type, expected attach type, attach BTF id, flags].
         """
+        fd = self.program(caller, code)
+        if fd >= 0:
+            os.close(fd)
+        return min(fd, 0)
+
+    def program(self, caller: list[int], code: bytes) -> int:
+        """The file descriptor of a loaded program, else as ``load``."""
         kind, attach_type, btf_id, flags = caller
         self.log[0] = b"\0"
         code_at = ctypes.create_string_buffer(code, len(code))
@@ -78,11 +86,13 @@ class Kernel:
             "=IIQQIIQII16sIIIIQIIQII", kind, len(code) // 8, ctypes.addressof(code_at), ctypes.addressof(self.licence),
             LOG_STATS, LOG_SIZE, ctypes.addressof(self.log), 0, flags, b"", 0, attach_type, 0, 0, 0, 0, 0, 0, 0, btf_id,
         )  # fmt: skip
-        fd = self.call(PROG_LOAD, attr)
-        if fd >= 0:
-            os.close(fd)
-            return 0
-        return fd
+        return self.call(PROG_LOAD, attr)
+
+    def types(self, plan: Plan) -> int:
+        """The file descriptor of a BTF blob, which some maps ask for, whatever is in it."""
+        blob = bytes.fromhex(plan["map_btf"])
+        held = ctypes.create_string_buffer(blob, len(blob))
+        return self.call(BTF_LOAD, struct.pack("=QQIII", ctypes.addressof(held), 0, len(blob), 0, 0))
 
     def said(self, *words: bytes) -> bool:
         """Whether the verifier used one of these words for the last program."""
@@ -162,21 +172,79 @@ def attach_types(kernel: Kernel, plan: Plan, wire: Wire) -> None:
 
 
 def members(kernel: Kernel, plan: Plan, wire: Wire) -> None:
-    """Which members of each struct_ops type a program may implement."""
-    for name, btf_id, places in plan["struct_ops"]:
+    """Which members of each struct_ops type a program may implement, and which of their arguments may be NULL."""
+    for name, btf_id, places, arguments in plan["struct_ops"]:
         bits = []
         for place in places:
             rc = kernel.load([plan["struct_ops_type"], place, btf_id, 0], kernel.zero)
             bits.append(rc == 0 or not kernel.said(b"unsupported member", b"is not supported", b"not found"))
         wire.send("fact", k="struct_ops", n=name, v=bitmap(bits))
+        for place in arguments:
+            null = [False] * 12
+            for argument in arguments[place]:
+                code = insn(kernel.order, 0x79, 1, 1, 8 * argument) + insn(kernel.order, 0x71, 2, 1) + kernel.zero
+                rc = kernel.load([plan["struct_ops_type"], int(place), btf_id, 0], code)
+                null[argument] = rc != 0 and kernel.said(b"or_null_")
+            if any(null):
+                wire.send("fact", k="ops_null", n=f"{name} {place}", v=bitmap(null))
+
+
+def tables(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Which members a table of each struct_ops type cannot be without: each is left out of a full one in turn.
+
+    Tables are made to be attached by a link, so that what the kernel checks is the table and nothing is switched to it.
+    """
+    btf = kernel.types(plan)
+    for name, btf_id, value_type, size, members, texts in plan["tables"]:
+        attr = struct.pack("=6I", STRUCT_OPS, 4, size, 1, LINK, 0)
+        attr += struct.pack("=I16s6I", 0, b"", 0, max(btf, 0), 0, 0, value_type, 0)
+        filled = []
+        for place, at in members:
+            fd = kernel.program([plan["struct_ops_type"], place, btf_id, 0], kernel.zero)
+            if fd >= 0:
+                filled.append((at, fd))
+        if filled and _table(kernel, attr, size, texts, filled) == 0:
+            needed = [
+                any(at == one for one, _ in filled)
+                and _table(kernel, attr, size, texts, [row for row in filled if row[0] != at]) != 0
+                for _, at in members
+            ]
+            wire.send("fact", k="ops_needed", n=name, v=bitmap(needed))
+        for _, fd in filled:
+            os.close(fd)
+
+
+def _table(kernel: Kernel, attr: bytes, size: int, texts: list[int], filled: list[tuple[int, int]]) -> int:
+    """Make a struct_ops map of one table with programs at some bytes: 0, or a negative errno."""
+    fd = kernel.call(MAP_CREATE, attr)
+    if fd < 0:
+        return fd
+    key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(size)
+    for at in texts:
+        struct.pack_into("=7s", value, at, b"kfprobe")
+    for at, program in filled:
+        struct.pack_into("=q", value, at, program)
+    places = ctypes.addressof(key), ctypes.addressof(value)
+    rc = kernel.call(MAP_UPDATE, struct.pack("=IIQQQ", fd, 0, *places, 0))
+    os.close(fd)
+    return rc
+
+
+def tail_calls(kernel: Kernel, plan: Plan, wire: Wire) -> None:
+    """Whether a program may have both subprograms and tail calls (R-12.2). In a subprogram they need BTF of it."""
+    array = kernel.call(MAP_CREATE, struct.pack("=5I", PROG_ARRAY, 4, 4, 1, 0))
+    order = kernel.order
+    code = insn(order, 0xBF, 6, 1) + insn(order, 0x85, src=1, imm=7) + insn(order, 0xBF, 1, 6)
+    code += insn(order, 0x18, 2, 1, imm=array) + bytes(8) + insn(order, 0xB7, 3) + insn(order, 0x85, imm=12)
+    code += kernel.zero + kernel.zero  # the second is the subprogram
+    rc = kernel.load([1, 0, 0, 0], code) if array >= 0 else array
+    wire.send("fact", k="instruction", n="tail_call_beside_subprogram", v=str(rc))
 
 
 def maps(kernel: Kernel, plan: Plan, wire: Wire) -> None:
     """Which map types can be created, and with which single flags."""
     inner = kernel.call(MAP_CREATE, struct.pack("=5I", 2, 4, 4, 1, 0))
-    blob = bytes.fromhex(plan["map_btf"])
-    held = ctypes.create_string_buffer(blob, len(blob))
-    btf = kernel.call(BTF_LOAD, struct.pack("=QQIII", ctypes.addressof(held), 0, len(blob), 0, 0))
+    btf = kernel.types(plan)
     for name, kind, key, value, entries, flags, types in plan["maps"]:
         fixed = (kind, key, value, entries)
 
@@ -196,7 +264,7 @@ def maps(kernel: Kernel, plan: Plan, wire: Wire) -> None:
 
 
 STEPS: tuple[Callable[[Kernel, Plan, Wire], None], ...] = (
-    instructions, maps, attach_types, members, hooks, helpers, kfuncs, null_arguments,
+    instructions, tail_calls, maps, attach_types, members, tables, hooks, helpers, kfuncs, null_arguments,
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from kfuncscope.prove.guest.wire import Record, Wire
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 _COMMAND_LINE = "panic=-1 mitigations=off random.trust_cpu=on nokaslr LD_LIBRARY_PATH=/lib"
 _TAIL = 40  # lines of the console that are kept
+_PANIC = "Kernel panic"
 _STDERR = 8000
 POLL = 0.2
 PR_SET_PDEATHSIG = 1
@@ -158,6 +159,7 @@ class Boot:
     _console: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
     _errors: bytes = b""
     _line: bytes = b""
+    _panic: str = ""  # the first of the kernel's last words; a long trace of its stack may follow
 
     def run(self) -> Ended:
         """Boot, and read until the guest's last record, a limit, or QEMU's end; QEMU never outlives this call."""
@@ -180,6 +182,7 @@ class Boot:
             finally:
                 _end(process)
         ended.seconds = time.monotonic() - begun
+        self._keep_console(b"\n")  # a last line may have no end
         ended.damaged, ended.records = self._wire.damaged, self._wire.records
         ended.console = tuple(self._console)
         if not ended.done and not ended.why:
@@ -244,12 +247,14 @@ class Boot:
         self._line = self._line[-2000:]
         for line in lines:
             if b"@kfs " not in line and line.strip():
-                self._console.append(line.decode("utf-8", "replace").strip()[:300])
+                shown = line.decode("utf-8", "replace").strip()[:300]
+                self._console.append(shown)
+                if not self._panic and _PANIC in shown:
+                    self._panic = shown[shown.index(_PANIC) :]
 
     def _death(self, status: int | None) -> str:
-        panic = next((line for line in reversed(self._console) if "Kernel panic" in line), "")
-        if panic:
-            return panic[panic.index("Kernel panic") :]
+        if self._panic:
+            return self._panic
         said = self._errors.decode("utf-8", "replace").strip().splitlines()
         if status:
             how = f"signal {-status}" if status < 0 else f"exit status {status}"

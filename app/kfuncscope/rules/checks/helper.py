@@ -139,7 +139,13 @@ def instruction_problems(ctx: Context, program: Program) -> list[Problem]:
         if name in found:
             continue
         first = first_with_instruction(name)
-        if any(kernel.version) and kernel.version < first:
+        seen = kernel.probed.has_instruction(name) if kernel.probed is not None else None
+        if seen:
+            continue
+        if seen is False:
+            message = say("{kernel} refused {name} instructions when it was probed", name=name)
+            found[name] = Problem(NeedKind.INSN, name, Failure.INSN_UNSUPPORTED, ("R-11.14",), message)
+        elif any(kernel.version) and kernel.version < first:
             release = ".".join(map(str, first))
             message = say("{name} instructions need Linux {release} or newer", name=name, release=release)
             found[name] = Problem(NeedKind.INSN, name, Failure.INSN_UNSUPPORTED, ("R-11.14",), message)

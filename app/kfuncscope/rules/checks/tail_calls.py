@@ -52,7 +52,9 @@ def tail_call_problems(ctx: Context, program: Program) -> list[Problem]:
     """R-12.2: bpf_tail_call() in a program that has subprograms needs a JIT that can do both; counts where reached."""
     places = program.helper_calls.get(TAIL_CALL, [])
     kernel = ctx.kernel
-    if not places or len(program.functions) < 2 or (kernel.jit and kernel.caps.subprog_tailcalls):
+    seen = kernel.probed.instructions.get("tail_call_beside_subprogram") if kernel.probed is not None else None
+    both = seen if seen is not None else kernel.jit and kernel.caps.subprog_tailcalls
+    if not places or len(program.functions) < 2 or both:
         return []
     text = "the JIT of {kernel} ({arch})" if kernel.jit else "{kernel}, which is built without a BPF JIT,"
     message = say(text + " does not support tail calls in a program with subprograms", arch=kernel.arch)

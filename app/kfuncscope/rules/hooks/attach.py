@@ -183,12 +183,19 @@ def _unseen(program: Program, name: str, doubt: Unseen) -> Problem:
 def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     """A function without ftrace's call: no trampoline attaches, and kprobe events refuse it too unless the kernel is
     built to take them anywhere (R-7.9)."""
-    path = kernel.knowledge.notrace(name, kernel.arch)
     anywhere = kernel.option("DYNAMIC_FTRACE") == "n" or kernel.option("KPROBE_EVENTS_ON_NOTRACE") == "y"
-    if not path or (anywhere and program.section.kind in KPROBE | KSYSCALL):
+    if anywhere and program.section.kind in KPROBE | KSYSCALL:
         return []
-    message = say("{name} cannot be traced ({path}: inline, notrace or built without ftrace)", name=name, path=path)
+    traced = kernel.traced(name)
+    path = "" if traced else kernel.knowledge.notrace(name, kernel.arch)
+    if traced or (traced is None and not path):
+        return []
+    where = f"{path}: " if path else ""
+    message = say("{name} cannot be traced ({where}inline, notrace or built without ftrace)", name=name, where=where)
     confidence = Confidence.LOW if kernel.outdated else Confidence.MEDIUM
+    if traced is False:
+        text = "{name} cannot be traced: the image of {kernel} lists no place in it that ftrace patches"
+        message, confidence = say(text, name=name), Confidence.HIGH
     return [_problem(program, ("R-7.9", "R-7.10"), message, confidence=confidence)]
 
 
@@ -264,7 +271,13 @@ def _no_tracepoint(kernel: Kernel, program: Program, rules: tuple[str, ...], nam
 
 
 def event_exists(kernel: Kernel, system: str, event: str) -> bool:
-    """A trace event of vmlinux or a module: its tracepoint's typedef is in the BTF, or its record's struct."""
+    """A trace event of vmlinux or a module: the image lists it, or its tracepoint's typedef or its record's struct is
+    in the BTF. A bare tracepoint has a typedef and no event, which the image alone tells."""
+    listed = kernel.listed.events
+    if listed is not None and event in listed:
+        return True
+    if listed is not None and kernel.vmlinux is not None and kernel.vmlinux.own(f"btf_trace_{event}", Kind.TYPEDEF):
+        return False
     if kernel.types(f"btf_trace_{event}", Kind.TYPEDEF):
         return True
     return bool(kernel.types(f"trace_event_raw_{event}", Kind.STRUCT)) or (
@@ -278,8 +291,9 @@ def _syscall_event(kernel: Kernel, program: Program, event: str) -> list[Problem
         return [_problem(program, ("R-7.8",), say("there is no trace event syscalls/{event}", event=event))]
     if kernel.option("FTRACE_SYSCALLS") == "n":
         return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_FTRACE_SYSCALLS"))]
-    known = kernel.knowledge.syscalls(kernel.arch)
-    if known is not None and not kernel.outdated:
+    listed = kernel.listed.syscalls
+    known = listed if listed is not None else kernel.knowledge.syscalls(kernel.arch)
+    if known is not None and (listed is not None or not kernel.outdated):
         # A call has events only if the architecture's table gives it a number, wherever its function is.
         if name in known:
             return []

@@ -53,10 +53,13 @@ def unsupported_prototype(hook: Passed, version: Version) -> Message | None:
         return say(
             "{name} takes {count} arguments, more than {most}", name=hook.name, count=len(params), most=MOST_ARGS
         )
-    unions = since(Fact.UNION_ARGS, version)
+    unions, structs = since(Fact.UNION_ARGS, version), since(Fact.STRUCT_ARGS, version)
     for param in params:
         bare = blob.skip(param.type)
         kind = blob.kind(bare)
+        if kind == Kind.STRUCT and structs is False:
+            text = "argument {arg} of {name} is a struct by value, which BPF trampolines of {kernel} do not pass"
+            return say(text, arg=param.name, name=hook.name)
         if kind == Kind.STRUCT or (kind == Kind.UNION and unions):
             size = blob.size(bare)
             if size > MAX_BY_VALUE or not size:

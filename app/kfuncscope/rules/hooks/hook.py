@@ -107,8 +107,13 @@ def type_problems(ctx: Context, program: Program) -> list[Problem]:
         text = "{kernel} is built without {option}, which program type {type} needs"
         message = say(text, option=option, type=section.prog_type)
         return [_unsupported(section.prog_type, ("R-5.2", "R-7.15"), message)]
+    if kernel.offers_program(section.prog_type) is False:
+        message = say("{kernel} is built without program type {type}", type=section.prog_type)
+        return [_unsupported(section.prog_type, ("R-7.15",), message)]
     attach = section.attach_type
     known = not kernel.attach_types or f"BPF_{attach}" in kernel.attach_types
+    if kernel.probed is not None and kernel.probed.loads_for(section.prog_type, attach) is False:
+        known = False
     if section.prog_type in CHECKED_AT_LOAD and attach and not known:
         return [_unsupported(attach, ("R-11.13",), say("{kernel} does not know attach type {attach}", attach=attach))]
     if section.prog_type == "LSM" and attach and not known:
@@ -195,7 +200,8 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     if section.attach_type in TRAMPOLINE:
         found += _trampoline_target(kernel, program, hook)
     if section.prog_type == "LSM":
-        found += _lsm_hook(kernel, program)
+        reason = unsupported_prototype(_passed(hook), kernel.version)
+        found += [_rejected(program, ("R-7.10", "R-7.12"), reason)] if reason else _lsm_hook(kernel, program)
     if section.sleepable and section.attach_type in TRAMPOLINE | {"LSM_MAC"}:
         found += _sleepable(kernel, program)
     if section.attach_type == "TRACE_RAW_TP":

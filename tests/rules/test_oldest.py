@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the oldest kernels refuse: pointers of global functions and structs by value (R-12.23, R-7.10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from kfuncscope.model.verdict import Tri
+from support.bpfwriter import ObjectBuilder, exit_, mov, subprog
+from support.btfwriter import STATIC
+from support.kernels import KernelBuilder, classes, only, rules
+
+END = [mov(0, 0), exit_()]
+
+
+def calling(argument: str, **options: int) -> ObjectBuilder:
+    """An XDP program that calls a global function with a number, the context, or another pointer."""
+    ob = ObjectBuilder()
+    types = {
+        "number": ob.s32, "context": ob.btf.ptr(ob.btf.struct("xdp_md", [("data", ob.u32)])),
+        "pointer": ob.btf.ptr(ob.btf.struct("mine", [("data", ob.u32)])),
+    }  # fmt: skip
+    proto = ob.btf.proto(ob.s32, [("given", types[argument])])
+    ob.program("xdp", "p", [subprog("helper"), *END])
+    return ob.subprogram("helper", END, proto=proto, **options)
+
+
+@pytest.mark.parametrize(
+    ("release", "argument", "loads"),
+    [
+        ("5.10", "pointer", Tri.NO), ("5.10", "context", Tri.YES), ("5.10", "number", Tri.YES),
+        ("5.12", "pointer", Tri.YES), ("6.1", "pointer", Tri.YES), ("5.11", "pointer", Tri.YES),
+    ],
+)  # fmt: skip
+def test_pointers_of_global_functions_came_with_5_12(release: str, argument: str, loads: Tri) -> None:
+    """5.11 is between what is known to refuse and what is known to take them: nothing is said."""
+    found = only(calling(argument), KernelBuilder(release).kernel())
+    assert found.loads == loads
+    if loads == Tri.NO:
+        assert classes(found) == ["typed_access_rejected"] and rules(found) == {"R-12.23"}
+
+
+def test_a_static_function_takes_any_pointer() -> None:
+    ob = ObjectBuilder().program("xdp", "p", [subprog("helper", static=True), *END])
+    proto = ob.btf.proto(ob.s32, [("given", ob.btf.ptr(ob.btf.struct("mine", [("data", ob.u32)])))])
+    ob.subprogram("helper", END, proto=proto, linkage=STATIC)
+    assert only(ob, KernelBuilder("5.10").kernel()).loads == Tri.YES
+
+
+@pytest.mark.parametrize("section", ["fentry/change_owner", "lsm/path_chown"])
+@pytest.mark.parametrize(("release", "loads"), [("5.10", Tri.NO), ("5.15", Tri.YES), ("6.1", Tri.YES)])
+def test_structs_by_value_came_with_6_1(section: str, release: str, loads: Tri) -> None:
+    kb = KernelBuilder(release)
+    owner = kb.btf.struct("kuid_t", [("val", kb.u32)])
+    kb.hook("change_owner", [("uid", owner)])
+    kb.lsm("path_chown", [("uid", owner)])
+    found = only(ObjectBuilder().program(section, "p", END), kb.kernel())
+    assert found.loads == loads
+    assert ("by value" in str(found.first and found.first.message)) == (loads == Tri.NO)
+
+
+def test_a_number_in_the_place_of_the_struct_is_passed_by_5_10() -> None:
+    kb = KernelBuilder("5.10")
+    kb.lsm("path_chown", [("uid", kb.u32)])
+    assert only(ObjectBuilder().program("lsm/path_chown", "p", END), kb.kernel()).loads == Tri.YES
