@@ -316,7 +316,7 @@ class Kernel:
         try:
             return listed(self.files, self.arch)
         except InputError as error:
-            self.problems.append(Problem(error.source, error.reason, error.offset))
+            self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return NO_LISTS
 
     def traced(self, function: str) -> bool | None:

@@ -55,7 +55,8 @@ class ImageSymbols:
         """Which symbols are functions with an address."""
         lines = self._table.lines
         is_code = np.fromiter((line[0] in _TEXT for line in lines), dtype=np.bool_, count=len(lines))
-        return is_code & (self.addresses != NOWHERE)
+        found: npt.NDArray[np.bool_] = is_code & (self.addresses != NOWHERE)
+        return found
 
     def words(self) -> Addresses:
         """The image as signed 64-bit words."""
