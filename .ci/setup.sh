@@ -89,7 +89,7 @@ python_packages() {
 }
 
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
-# EXTRAS is [gui], [test] or [test,fuzz]; an environment with more serves what needs less.
+# EXTRAS is [gui], [test], [test,fuzz] or [test,mutate]; an environment with more serves what needs less.
 make_venv() {
 	local stamp
 	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -97,12 +97,12 @@ make_venv() {
 		exit 1
 	fi
 	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
-	local has
-	local more=()
-	if [ "$1" = "[gui]" ]; then
-		more=("[test]")
-	fi
-	for has in "$1" "${more[@]}" "[test,fuzz]"; do
+	local has more=()
+	case $1 in
+	"[gui]") more=("[test]" "[test,fuzz]" "[test,mutate]") ;;
+	"[test]") more=("[test,fuzz]" "[test,mutate]") ;;
+	esac
+	for has in "$1" "${more[@]}"; do
 		if grep -qxF "$stamp$has" "$venv/.made" 2>/dev/null; then
 			return
 		fi

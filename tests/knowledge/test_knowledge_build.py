@@ -142,10 +142,10 @@ def test_struct_ops_members_and_helpers(built: Knowledge) -> None:
 
 def test_tracepoints_through_local_macros(built: Knowledge) -> None:
     wound = built.tracepoints["toy_wound"]
-    assert (wound.system, wound.cls, wound.event) == ("toybox", "toy_class", True)
+    assert (wound.system, wound.event_class, wound.event) == ("toybox", "toy_class", True)
     assert wound.proto == ("struct toy *toy", "int n")
     assert wound.fields == ("__field(int, n)", "__string(name, toy->name)")
-    assert built.tracepoints["toy_sold"].cls == "toy_sold"
+    assert built.tracepoints["toy_sold"].event_class == "toy_sold"
     bare = built.tracepoints["toy_bare_tp"]  # DECLARE_TRACE adds _tp where the tree's macro does
     assert not bare.event and bare.proto == ("u64 when",)
     assert "toy_class" not in built.tracepoints

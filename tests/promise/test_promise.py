@@ -39,13 +39,13 @@ def broken_by_analysis(files: list[ObjectFile], old: Kernel, new: Kernel) -> Nam
         verdict = compare(judge(obj, old), judge(obj, new), "", file.sha256)
         owners = [(file.name, verdict.findings)]
         owners += [(f"{file.name}/{p.program}", p.findings) for p in verdict.programs]
-        found |= {(f.kind, f.name, f.cls, user) for user, fs in owners for f in fs if f.verdict is Verdict.BREAKS}
+        found |= {(f.kind, f.name, f.failure, user) for user, fs in owners for f in fs if f.verdict is Verdict.BREAKS}
     return found
 
 
 def broken_by_promise(kept: promise.Kept) -> Named:
     """The same of a check."""
-    return {(b.kind, b.name, b.cls, user) for b in kept.broken for user in b.users}
+    return {(b.kind, b.name, b.failure, user) for b in kept.broken for user in b.users}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from kfuncscope.model.proof import Agreement
 from kfuncscope.model.verdict import Tri
-from kfuncscope.prove.compare import Failure, compare, compared, failure_of
+from kfuncscope.prove.compare import Refusal, compare, compared, refusal_of
 from kfuncscope.prove.seen import ObjectSeen, ProgramSeen
 from kfuncscope.resources import resource
 from kfuncscope.rules.judge import ObjectJudgement
@@ -19,7 +19,7 @@ from support.kernels import judged as judged_on
 
 YES, NO, UNKNOWN = Tri.YES, Tri.NO, Tri.UNKNOWN
 AGREE, DISAGREE, BEYOND, NOT_SEEN = Agreement
-SEARCH, LACKS = Failure("verifier_other", False, ""), Failure("kfunc_not_found", True, "")
+SEARCH, LACKS = Refusal("verifier_other", False, ""), Refusal("kfunc_not_found", True, "")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ SEARCH, LACKS = Failure("verifier_other", False, ""), Failure("kfunc_not_found",
         (UNKNOWN, NO, LACKS, BEYOND), (YES, UNKNOWN, None, NOT_SEEN), (UNKNOWN, UNKNOWN, None, NOT_SEEN),
     ],
 )  # fmt: skip
-def test_every_pair_of_answers(predicted: Tri, seen: Tri, failure: Failure | None, agreement: Agreement) -> None:
+def test_every_pair_of_answers(predicted: Tri, seen: Tri, failure: Refusal | None, agreement: Agreement) -> None:
     assert compared(predicted, seen, failure) == agreement
 
 
@@ -63,7 +63,7 @@ LINES = {
 
 @pytest.mark.parametrize("cls", LINES)
 def test_each_class_has_a_line_that_leads_to_it(cls: str) -> None:
-    assert failure_of(["some other line", LINES[cls]], -99).cls == cls
+    assert refusal_of(["some other line", LINES[cls]], -99).code == cls
 
 
 def test_what_an_old_libbpf_refuses_by_itself_is_beyond_the_files() -> None:
@@ -77,7 +77,7 @@ def test_what_an_old_libbpf_refuses_by_itself_is_beyond_the_files() -> None:
 
 
 def test_libbpfs_marks_are_explained() -> None:
-    line = failure_of(["invalid func unknown#2002000001"], -22, log=True).line
+    line = refusal_of(["invalid func unknown#2002000001"], -22, log=True).line
     assert line == "invalid func unknown#2002000001 (libbpf's mark of a kfunc that was not found)"
 
 
@@ -87,15 +87,15 @@ def test_every_class_of_the_table_is_tried_here() -> None:
 
 
 def test_a_text_of_the_verifier_that_no_row_knows_is_its_own_search() -> None:
-    assert failure_of(["R3 unbounded memory access"], -13, log=True) == Failure(
+    assert refusal_of(["R3 unbounded memory access"], -13, log=True) == Refusal(
         "verifier_other", False, "R3 unbounded memory access"
     )
 
 
 def test_without_a_text_the_errno_decides() -> None:
-    assert failure_of([], -22).cls == "einval_empty_log" and failure_of([], -22).decidable
-    assert failure_of([], -12).cls == "out_of_memory" and not failure_of([], -12).decidable
-    assert failure_of([], -77) == Failure("not_known", False, "errno 77")
+    assert refusal_of([], -22).code == "einval_empty_log" and refusal_of([], -22).decidable
+    assert refusal_of([], -12).code == "out_of_memory" and not refusal_of([], -12).decidable
+    assert refusal_of([], -77) == Refusal("not_known", False, "errno 77")
 
 
 def judged(builder: ObjectBuilder, kernel: KernelBuilder | None = None) -> ObjectJudgement:
@@ -114,7 +114,7 @@ def test_a_whole_object_and_its_programs() -> None:
     )  # fmt: skip
     proof = compare(judged(simple()), seen, "aa")
     assert (proof.agreement, proof.predicted, proof.seen) == (AGREE, NO, NO)
-    assert proof.cls == "helper_unknown_or_not_allowed" and proof.line == "invalid func unknown#250"
+    assert proof.failure == "helper_unknown_or_not_allowed" and proof.line == "invalid func unknown#250"
     assert [(p.program, p.agreement) for p in proof.programs] == [("fine", AGREE), ("asks", AGREE)]
 
 
@@ -146,7 +146,7 @@ def test_attaching_counts_where_the_program_loads() -> None:
     kernel.hook("do_exit")
     builder = ObjectBuilder().program("fentry/do_exit", "p", [mov(0, 0), exit_()])
     no = compare(judged(builder, kernel), ObjectSeen(0, (), {"p": ProgramSeen(0, -22, ("x",))}), "aa").programs[0]
-    assert (no.agreement, no.seen_attaches, no.cls) == (DISAGREE, NO, "attach_failed")
+    assert (no.agreement, no.seen_attaches, no.failure) == (DISAGREE, NO, "attach_failed")
     busy = compare(judged(builder, kernel), ObjectSeen(0, (), {"p": ProgramSeen(0, -16, ("x",))}), "aa").programs[0]
     assert busy.agreement == BEYOND
     yes = compare(judged(builder, kernel), ObjectSeen(0, (), {"p": ProgramSeen(0, 0)}), "aa").programs[0]

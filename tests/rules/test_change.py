@@ -103,7 +103,11 @@ def test_breaking_is_followed_to_the_source_line() -> None:
     verdict = upgrade(ob, lambda kb: kb.btf.kfunc("bpf_thing", kb.s32, [("x", kb.s32)]), nothing)
     finding = worst_of(one(verdict))
     assert (verdict.verdict, one(verdict).reach) == (Verdict.BREAKS, Reach.OBJECT)
-    assert (finding.cls, finding.evidence.old, finding.evidence.new) == ("kfunc_not_found", "int bpf_thing(int x)", "")
+    assert (finding.failure, finding.evidence.old, finding.evidence.new) == (
+        "kfunc_not_found",
+        "int bpf_thing(int x)",
+        "",
+    )
     assert [(s.file, s.line, s.text, s.insn) for s in finding.sites] == [("test.bpf.c", 42, "bpf_thing(0);", 1)]
     assert finding.remedy is not None
     assert "whole object" in verdict.reason
@@ -136,7 +140,7 @@ def test_a_kfunc_that_appears_can_break() -> None:
         kb.btf.kfunc("bpf_get_task_exe_file", 0)
 
     verdict = one(upgrade(ob, hook("t", kind="tracepoint"), new, ("6.1", "6.12")))
-    assert (verdict.verdict, worst_of(verdict).cls) == (Verdict.BREAKS, "kfunc_not_allowed")
+    assert (verdict.verdict, worst_of(verdict).failure) == (Verdict.BREAKS, "kfunc_not_allowed")
 
 
 def test_unknown_is_said() -> None:
@@ -367,7 +371,7 @@ def test_r_3_8_a_signed_field_that_grew() -> None:
     task = ob.btf.struct("task", [("x", ob.s32)])
     ob.program("xdp", "prog", [core(ldx(4, 2, 1, 0), task, "0:0", FIELD_BYTE_OFFSET), *END])
     found = one(upgrade(ob, field("x", 4, signed=True), field("x", 8, signed=True)))
-    assert (found.verdict, worst_of(found).cls) == (Verdict.BREAKS, "core_reloc_poisoned")
+    assert (found.verdict, worst_of(found).failure) == (Verdict.BREAKS, "core_reloc_poisoned")
     assert "R-3.8" in worst_of(found).rules
 
 

@@ -316,7 +316,7 @@ def test_r_7_9_kprobes() -> None:
     assert told("kprobe/f+0x10", kernel()).attaches == Tri.UNKNOWN
     assert told("kprobe/f", kernel(config={**CONFIG, "KPROBES": "n"})).attaches == Tri.NO
     assert told("kprobe/static_one", kernel(symbols=["static_one"])).attaches == Tri.YES
-    assert told("kprobe/skb-1", kernel()).problems[0].cls == "runtime_target"
+    assert told("kprobe/skb-1", kernel()).problems[0].failure == "runtime_target"
 
 
 def test_r_7_9_functions_compiled_without_tracing() -> None:

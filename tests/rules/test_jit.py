@@ -32,7 +32,7 @@ def kernel(arch: str, release: str, config: dict[str, str] = BUILT) -> Kernel:
 
 def lacking(found: ProgramJudgement) -> set[str]:
     """The capabilities that the program lacks."""
-    return {p.name for p in found.problems if p.cls is Failure.JIT_CAPABILITY}
+    return {p.name for p in found.problems if p.failure is Failure.JIT_CAPABILITY}
 
 
 @pytest.mark.parametrize(

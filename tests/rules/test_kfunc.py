@@ -74,7 +74,7 @@ def test_r_0_1_strong_kfunc_that_is_gone_takes_the_object_along() -> None:
     found = judged(caller("bpf_gone"), KernelBuilder("7.3").kernel())
     assert classes(found.programs[0]) == ["kfunc_not_found"]
     assert found.programs[0].problems[0].reach == Reach.OBJECT
-    assert [(p.cls, p.reach) for p in found.problems] == [("kfunc_not_found", Reach.OBJECT)]
+    assert [(p.failure, p.reach) for p in found.problems] == [("kfunc_not_found", Reach.OBJECT)]
     found = judged(caller("bpf_gone", "?xdp").program("xdp", "fine", END), KernelBuilder("7.3").kernel())
     assert [p.loads for p in found.programs] == [Tri.NO, Tri.YES]
     assert found.loads == Tri.NO
@@ -338,7 +338,9 @@ def test_r_11_1_filters(name: str, section: str, release: str, allowed: bool) ->
     kb.btf.struct("bpf_iter__tcp", [("meta", kb.u64)])
     kernel = kb.kernel()
     found = only(caller(name, section), kernel)
-    assert [p.cls for p in found.problems if p.cls.startswith("kfunc")] == ([] if allowed else ["kfunc_not_allowed"])
+    assert [p.failure for p in found.problems if p.failure.startswith("kfunc")] == (
+        [] if allowed else ["kfunc_not_allowed"]
+    )
 
 
 SCX: list[tuple[str, str, str, bool]] = [
@@ -368,7 +370,9 @@ def test_r_11_1_filters_by_struct_ops_member(ops: str, member: str, name: str, a
     table = ob.btf.struct(ops, [(member, ob.btf.ptr(ob.btf.proto(ob.s32)))])
     ob.struct_ops("table", table, 8, {0: "prog"}).program("struct_ops/prog", "prog", [kfunc(name), *END])
     found = only(ob, kb.kernel())
-    assert [p.cls for p in found.problems if p.cls.startswith("kfunc")] == ([] if allowed else ["kfunc_not_allowed"])
+    assert [p.failure for p in found.problems if p.failure.startswith("kfunc")] == (
+        [] if allowed else ["kfunc_not_allowed"]
+    )
 
 
 @pytest.mark.parametrize(("release", "refused"), [("6.1", True), ("6.12", False), ("7.3", False)])

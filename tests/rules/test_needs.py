@@ -42,7 +42,7 @@ def kernel(release: str = "7.3", arch: str = "x86_64", **given: Any) -> Kernel:
 def helper(number: int, section: str, k: Kernel, *, license: str = "GPL") -> list[str]:
     """Classes of the problems of a program that calls a helper; hooks are not looked at."""
     ob = ObjectBuilder(k.endian, license=license).program(section, "prog", [call(number), *END])
-    return [p.cls for p in only(ob, k).problems if p.kind == "helper"]
+    return [p.failure for p in only(ob, k).problems if p.kind == "helper"]
 
 
 # -- helpers
@@ -151,7 +151,7 @@ def ops_program(
 def test_r_11_2_helpers_of_struct_ops(ops: str, member: str, number: int, release: str, allowed: bool) -> None:
     """The base list, what the type adds, and what a member is denied."""
     ob, k = ops_program(ops, member, [call(number)], release)
-    assert [p.cls for p in only(ob, k).problems if p.kind == "helper"] == ([] if allowed else NO)
+    assert [p.failure for p in only(ob, k).problems if p.kind == "helper"] == ([] if allowed else NO)
 
 
 # -- instructions
@@ -242,7 +242,7 @@ def mapped(kind: int, section: str = "xdp") -> ObjectBuilder:
 def test_r_0_5_unknown_map_types() -> None:
     """The object fails; of the programs those that use the map where it is reached."""
     found = judged(mapped(37), kernel("6.1"))
-    assert [(p.cls, p.reach) for p in found.problems] == [("map_not_created", Reach.OBJECT)]
+    assert [(p.failure, p.reach) for p in found.problems] == [("map_not_created", Reach.OBJECT)]
     assert [p.loads for p in found.programs] == [Tri.NO, Tri.YES]
     assert found.loads == Tri.NO
     assert judged(mapped(1), kernel("6.1")).loads == Tri.YES
@@ -268,7 +268,7 @@ def test_r_7_15_map_flags(release: str, flags: int, loads: bool) -> None:
     ob = ObjectBuilder().map("m", type=27, max_entries=4096, map_flags=flags)
     found = judged(ob.program("xdp", "user", [ld_sym(1, "m"), *END]), kernel(release))
     assert (found.loads == Tri.YES) == loads
-    assert [p.cls for p in found.problems] == ([] if loads else ["map_not_created"])
+    assert [p.failure for p in found.problems] == ([] if loads else ["map_not_created"])
 
 
 def test_r_0_5_tables_for_a_link() -> None:

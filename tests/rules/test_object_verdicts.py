@@ -97,7 +97,7 @@ def test_r_2_13_names_that_are_no_option() -> None:
     kernel = KernelBuilder("7.3").kernel(config={"NET": "y"})
     found = judged(externs("FEATURE_X", "int", weak=True), kernel)
     assert found.loads == Tri.NO
-    assert [p.cls for p in found.problems] == ["kconfig_not_found"]
+    assert [p.failure for p in found.problems] == ["kconfig_not_found"]
 
 
 def test_r_2_13_version_of_a_kernel_whose_release_is_not_known() -> None:

@@ -66,7 +66,7 @@ def agreement(corpus: Path, objects: dict[str, BpfObject]) -> list[tuple[Row, st
             for row in rows:
                 one = judged[row["program"]]
                 first = one.first
-                found.append((row, one.loads.value, one.attaches.value, first.cls if first else ""))
+                found.append((row, one.loads.value, one.attaches.value, first.failure if first else ""))
     return found
 
 

@@ -53,15 +53,15 @@ def test_findings_name_rules_and_codes_that_have_a_text(told: Analysis) -> None:
     listed = findings(told)
     assert listed
     for finding in listed:
-        assert finding.rules or finding.cls, finding
-        assert isinstance(finding.cls, Failure)
+        assert finding.rules or finding.failure, finding
+        assert isinstance(finding.failure, Failure)
         for rule in finding.rules:
             assert catalogue.rule(rule) is not None, rule
     for arch in told.arches:
         for obj in arch.objects:
             for program in obj.programs:
                 for outcome in (program.old, program.new):
-                    assert outcome is None or isinstance(outcome.cls, Failure)
+                    assert outcome is None or isinstance(outcome.failure, Failure)
 
 
 def test_a_rule_leads_to_the_verdicts_that_its_record_says(samples: Analysis) -> None:

@@ -62,7 +62,7 @@ def test_an_analysis_alone_tells_states() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "old", "new", "verdict", "states"),
+    ("failure", "old", "new", "verdict", "states"),
     [
         ("kfunc_not_found", "void f(int);", "void f(long);", Verdict.BREAKS, "present present"),  # does not fit
         ("attach_failed", "void f(void)", "", Verdict.BREAKS, "present absent"),
@@ -74,10 +74,10 @@ def test_an_analysis_alone_tells_states() -> None:
     ],
 )
 def test_states_follow_the_declarations_that_a_finding_shows(
-    cls: str, old: str, new: str, verdict: Verdict, states: str
+    failure: str, old: str, new: str, verdict: Verdict, states: str
 ) -> None:
     """A class says why a program fails; whether the name is there, only the kernels' declarations say."""
-    found = replace(handmade.DISPATCH, cls=Failure(cls), verdict=verdict, evidence=Evidence(old, new))
+    found = replace(handmade.DISPATCH, failure=Failure(failure), verdict=verdict, evidence=Evidence(old, new))
     demo = analyses.demo()
     one = handmade.obj("o", "p", handmade.program("x", "xdp", found))
     (row,) = from_analysis(replace(demo, arches=(replace(demo.arches[0], objects=(one,)),)))

@@ -44,7 +44,7 @@ def use(finding: Finding) -> NeedUse:
 def outcome(verdict: Verdict, finding: Finding | None = None) -> Outcome:
     """The new kernel's answer that goes with a verdict, for the reason that a finding gives."""
     if verdict is V.BREAKS and finding is not None:
-        return Outcome(Tri.NO, Tri.NO, Tri.NO, finding.cls, finding.message)
+        return Outcome(Tri.NO, Tri.NO, Tri.NO, finding.failure, finding.message)
     unknown = verdict is V.UNKNOWN
     return Outcome(Tri.UNKNOWN if unknown else Tri.YES, Tri.UNKNOWN if unknown else Tri.YES, Tri.YES)
 

@@ -198,7 +198,7 @@ def compared(builder: ObjectBuilder, old: Kernel, new: Kernel) -> ObjectVerdict:
 
 def classes(found: ProgramJudgement) -> list[str]:
     """Classes of the problems that count, in order, without doubles."""
-    return list(dict.fromkeys(p.cls for p in found.problems))
+    return list(dict.fromkeys(p.failure for p in found.problems))
 
 
 def rules(found: ProgramJudgement) -> set[str]:

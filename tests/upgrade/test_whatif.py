@@ -24,7 +24,7 @@ def test_a_removed_kfunc_takes_the_whole_object_down() -> None:
     finding = next(
         f for o in made.arches[0].objects for p in o.programs if p.program == "hid_events" for f in p.findings
     )
-    assert finding.reach is Reach.OBJECT and finding.cls is Failure.WHAT_IF
+    assert finding.reach is Reach.OBJECT and finding.failure is Failure.WHAT_IF
     assert made.whatif == ("kfunc hid_bpf_get_data removed",) and real.whatif == ()
 
 

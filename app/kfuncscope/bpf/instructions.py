@@ -35,7 +35,7 @@ class Insn(NamedTuple):
     imm: int
 
     @property
-    def cls(self) -> int:
+    def insn_class(self) -> int:
         """Instruction class: LD .. ALU64."""
         return self.op & 7
 

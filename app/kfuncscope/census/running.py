@@ -247,7 +247,7 @@ def _as_seen(problem: Problem, untold: bool) -> Problem:
     a kfunc is in doubt."""
     if problem.kind != NeedKind.KFUNC or not problem.certain:
         return problem
-    if untold and problem.cls == Failure.KFUNC_NOT_ALLOWED and "R-4.1" in problem.rules:
+    if untold and problem.failure == Failure.KFUNC_NOT_ALLOWED and "R-4.1" in problem.rules:
         return replace(problem, certain=False, confidence=Confidence.LOW)
     said = Message(problem.said.template + "; whether the program tests for it first is not seen", problem.said.fields)
     return replace(problem, said=said, confidence=Confidence.MEDIUM)

@@ -142,7 +142,7 @@ class TracepointFact:
 
     name: str
     system: str
-    cls: str
+    event_class: str
     proto: tuple[str, ...]
     fields: tuple[str, ...]
     event: bool

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kfuncscope.model.verdict import Tri
@@ -26,7 +26,7 @@ class Agreement(StrEnum):
 class ProgramProof:
     """One program: predicted and seen, whether it loads and whether it attaches (``unknown`` where it was not tried).
 
-    ``cls`` is the failure code of what was seen, ``line`` the kernel's or libbpf's own words.
+    ``failure`` is the failure code of what was seen, ``line`` the kernel's or libbpf's own words.
     """
 
     program: str
@@ -36,7 +36,7 @@ class ProgramProof:
     seen_loads: Tri
     predicted_attaches: Tri = Tri.UNKNOWN
     seen_attaches: Tri = Tri.UNKNOWN
-    cls: str = ""
+    failure: str = field(default="", metadata={"json": "cls"})
     line: str = ""
 
 
@@ -50,7 +50,7 @@ class ObjectProof:
     predicted: Tri
     seen: Tri
     programs: tuple[ProgramProof, ...]
-    cls: str = ""
+    failure: str = field(default="", metadata={"json": "cls"})
     line: str = ""
     cached: bool = False
 

@@ -68,7 +68,7 @@ def finding_key(arch: str, object_: str, program: str, finding: Finding) -> str:
     Made of what the finding is about, never of its wording, its verdict or the kernels' names: a finding that gets
     worse is still the same one. 20 hexadecimal digits.
     """
-    what = finding.cls.key or (finding.rules[0] if finding.rules else "")
+    what = finding.failure.key or (finding.rules[0] if finding.rules else "")
     parts = [arch, object_, program, finding.kind.value, finding.name, what]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
@@ -114,7 +114,7 @@ def _outcome(program: ProgramVerdict) -> Finding:
         verdict=program.verdict,
         message=reason,
         rules=(),
-        cls=program.new.cls,
+        failure=program.new.failure,
         reach=program.reach,
     )
 
@@ -136,7 +136,7 @@ def groups(items: Iterable[Row]) -> list[Group]:
     for row in items:
         f = row.finding
         evidence = (f.evidence.old, f.evidence.new, f.evidence.facts)
-        same = (row.object, row.package, row.program, f.kind, f.name, f.verdict, f.cls, f.rules, f.message)
+        same = (row.object, row.package, row.program, f.kind, f.name, f.verdict, f.failure, f.rules, f.message)
         together[(*same, f.confidence, evidence)].append(row)
     made = [Group(tuple(members)) for members in together.values()]
     return sorted(made, key=lambda g: _reading_order(g.row))

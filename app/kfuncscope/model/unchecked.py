@@ -80,7 +80,7 @@ def _judged(analysis: Analysis) -> Iterator[Unchecked]:
 
 def _untyped(program: ProgramVerdict) -> str:
     """The section of a program whose type is not known (R-2.2), else nothing."""
-    return program.section if any(f.cls is Failure.UNKNOWN_SECTION for f in program.findings) else ""
+    return program.section if any(f.failure is Failure.UNKNOWN_SECTION for f in program.findings) else ""
 
 
 def incomplete(analysis: Analysis) -> tuple[Unchecked, ...]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kfuncscope.model.failure import Failure
@@ -39,6 +39,9 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
         if verdict in seen:
             return verdict
     return Verdict.OK
+
+
+_CLS = {"json": "cls"}  # the form's name for a failure code
 
 
 class Tri(StrEnum):
@@ -123,7 +126,7 @@ class Remedy:
 class Finding:
     """What an upgrade does to one need.
 
-    ``rules`` are the ids that it follows from (``R-2.8``, see model.catalogue); ``cls`` is the failure code, empty when
+    ``rules`` are the ids that it follows from (``R-2.8``, see model.catalogue); ``failure`` is its code, empty when
     nothing fails; ``reach`` says how far the failure goes.
     """
 
@@ -132,7 +135,7 @@ class Finding:
     verdict: Verdict
     message: str
     rules: tuple[str, ...]
-    cls: Failure = Failure.NONE
+    failure: Failure = field(default=Failure.NONE, metadata=_CLS)
     reach: Reach = Reach.NONE
     confidence: Confidence = Confidence.HIGH
     evidence: Evidence = Evidence()
@@ -150,7 +153,7 @@ class Outcome:
     loads: Tri
     attaches: Tri
     object_loads: Tri
-    cls: Failure = Failure.NONE
+    failure: Failure = field(default=Failure.NONE, metadata=_CLS)
     reason: str = ""
 
 
@@ -194,7 +197,7 @@ class ProgramVerdict:
 
 def call_verdict(caller: ProgramVerdict, callee: ProgramVerdict) -> Verdict:
     """What an upgrade does to a tail call: what becomes of its target, and whether a map can hold both (R-12.1)."""
-    owners = (f.verdict for f in caller.findings if f.cls is Failure.PROG_ARRAY_OWNER)
+    owners = (f.verdict for f in caller.findings if f.failure is Failure.PROG_ARRAY_OWNER)
     return worst([callee.verdict, *owners])
 
 

@@ -79,7 +79,7 @@ class Broken:
 
     kind: NeedKind
     name: str
-    cls: Failure
+    failure: Failure
     rules: tuple[str, ...]
     message: str
     users: tuple[str, ...]
@@ -197,7 +197,7 @@ def _part(
 
 
 def _known(fault: Problem) -> Known:
-    return fault.kind.value, fault.name, fault.cls.key, fault.stage.value
+    return fault.kind.value, fault.name, fault.failure.key, fault.stage.value
 
 
 def _needs(
@@ -329,7 +329,7 @@ def _faults(
         certain = {_known(f) for f in faults if f.certain}
         for fault in faults:
             key = _known(fault)
-            if (owner, key) in had or fault.cls == Failure.RUNTIME_TARGET:
+            if (owner, key) in had or fault.failure == Failure.RUNTIME_TARGET:
                 continue
             if owner in part.load_only and fault.stage != Stage.LOAD:
                 continue
@@ -339,7 +339,7 @@ def _faults(
 
 def _listed(found: dict[Known, tuple[Problem, dict[str, None]]]) -> tuple[Broken, ...]:
     return tuple(
-        Broken(f.kind, f.name, f.cls, f.rules, f.message, tuple(sorted(users)))
+        Broken(f.kind, f.name, f.failure, f.rules, f.message, tuple(sorted(users)))
         for _, (f, users) in sorted(found.items(), key=lambda x: x[0])
     )
 

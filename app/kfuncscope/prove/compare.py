@@ -20,10 +20,10 @@ _LINE = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Refusal:
     """What a refusal means: its code, whether files can show it, and the line that told."""
 
-    cls: str
+    code: str
     decidable: bool
     line: str
 
@@ -35,7 +35,7 @@ def _rows() -> tuple[tuple[tuple[re.Pattern[str], str, bool], ...], Mapping[str,
     return rows, {k: (v[0], v[1]) for k, v in table["errno"].items()}, frozenset(table["attach_beyond"])
 
 
-def failure_of(lines: Sequence[str], error: int, log: bool = False) -> Failure:
+def refusal_of(lines: Sequence[str], error: int, log: bool = False) -> Refusal:
     """The failure that the lines of libbpf or, with ``log``, of the verifier tell; ``error`` is a negative errno.
 
     A verifier's text that no row knows is its own search, which files do not show (``verifier_other``).
@@ -44,12 +44,12 @@ def failure_of(lines: Sequence[str], error: int, log: bool = False) -> Failure:
     for pattern, cls, decidable in rows:
         for line in lines:
             if pattern.search(line):
-                return Failure(cls, decidable, _read(line)[:_LINE])
+                return Refusal(cls, decidable, _read(line)[:_LINE])
     last = lines[-1][:_LINE] if lines else f"errno {-error}"
     if log:
-        return Failure("verifier_other", False, last)
+        return Refusal("verifier_other", False, last)
     cls, decidable = numbers.get(str(-error), ("not_known", False))
-    return Failure(cls, decidable, last)
+    return Refusal(cls, decidable, last)
 
 
 @cache
@@ -63,7 +63,7 @@ def _read(line: str) -> str:
     return next((f"{line} ({meaning})" for mark, meaning in _marks().items() if mark in line), line)
 
 
-def compared(predicted: Tri, seen: Tri, failure: Failure | None = None) -> Agreement:
+def compared(predicted: Tri, seen: Tri, failure: Refusal | None = None) -> Agreement:
     """One answer beside its prediction; ``failure`` says why the kernel refused."""
     if seen == Tri.UNKNOWN:
         return Agreement.NOT_SEEN
@@ -87,33 +87,33 @@ def compare(
     programs = tuple(_program(one.program, one.loads, one.attaches, seen, old_loader) for one in judged.programs)
     obj = judged.context.obj
     whole = Tri.UNKNOWN if seen.load is None else Tri.YES if seen.load == 0 else Tri.NO
-    failure = _whole_failure(seen, old_loader) if whole == Tri.NO else None
+    failure = _whole_refusal(seen, old_loader) if whole == Tri.NO else None
     agreement = compared(judged.loads, whole, failure)
     if agreement == Agreement.DISAGREE and whole == Tri.NO and _explained(programs, failure):
         agreement = Agreement.BEYOND
     line = failure.line if failure else seen.broken[:_LINE]
     return ObjectProof(
-        obj.name, sha256, agreement, judged.loads, whole, programs, failure.cls if failure else "", line, cached
+        obj.name, sha256, agreement, judged.loads, whole, programs, failure.code if failure else "", line, cached
     )
 
 
-def _whole_failure(seen: ObjectSeen, old_loader: bool) -> Failure:
+def _whole_refusal(seen: ObjectSeen, old_loader: bool) -> Refusal:
     """Why the whole object was refused. The verifier's text stands in the answer for the program that failed."""
     assert seen.load is not None
-    failure = _by_loader(failure_of(seen.lines, seen.load), old_loader)
+    failure = _by_loader(refusal_of(seen.lines, seen.load), old_loader)
     blamed = re.search(r"prog '([^']*)': (?:BPF program load failed|failed to load)", "\n".join(seen.lines))
     one = seen.programs.get(blamed[1]) if blamed else None
     if one is None or not one.load:
         return failure
-    return _by_loader(failure_of(one.lines, one.load, one.log), old_loader and not one.log)
+    return _by_loader(refusal_of(one.lines, one.load, one.log), old_loader and not one.log)
 
 
-def _by_loader(failure: Failure, old_loader: bool) -> Failure:
+def _by_loader(failure: Refusal, old_loader: bool) -> Refusal:
     """The same failure, not for the files to show where an old libbpf refused before the kernel was asked."""
     return replace(failure, decidable=False) if old_loader else failure
 
 
-def _explained(programs: Sequence[ProgramProof], failure: Failure | None) -> bool:
+def _explained(programs: Sequence[ProgramProof], failure: Refusal | None) -> bool:
     """Whether an object was refused for a program of which that is beyond the files."""
     return failure is not None and not failure.decidable and any(p.agreement == Agreement.BEYOND for p in programs)
 
@@ -132,7 +132,7 @@ def _program(program: Program, loads: Tri, attaches: Tri, seen: ObjectSeen, old_
     if failure is not None or one.attach is None:
         return ProgramProof(
             name, section, agreement, loads, seen_loads, attaches, Tri.NO if failure else Tri.UNKNOWN,
-            failure.cls if failure else "", failure.line if failure else "",
+            failure.code if failure else "", failure.line if failure else "",
         )  # fmt: skip
     seen_attaches = Tri.YES if one.attach == 0 else Tri.NO
     refused = None if one.attach == 0 else _attach_failure(one)
@@ -140,7 +140,7 @@ def _program(program: Program, loads: Tri, attaches: Tri, seen: ObjectSeen, old_
         agreement = compared(attaches, seen_attaches, refused)
     return ProgramProof(
         name, section, agreement, loads, seen_loads, attaches, seen_attaches,
-        refused.cls if refused else "", refused.line if refused else "",
+        refused.code if refused else "", refused.line if refused else "",
     )  # fmt: skip
 
 
@@ -150,13 +150,13 @@ def _lacking(program: Program, seen: ObjectSeen) -> str:
     return next((name for name in seen.weak if name in used), "")
 
 
-def _load_failure(one: ProgramSeen, lacking: str) -> Failure | None:
+def _load_failure(one: ProgramSeen, lacking: str) -> Refusal | None:
     if lacking:
-        return Failure("extern_not_resolved", True, f"extern '{lacking}' (strong): not resolved")
-    return failure_of(one.lines, one.load, one.log) if one.load else None
+        return Refusal("extern_not_resolved", True, f"extern '{lacking}' (strong): not resolved")
+    return refusal_of(one.lines, one.load, one.log) if one.load else None
 
 
-def _attach_failure(one: ProgramSeen) -> Failure:
+def _attach_failure(one: ProgramSeen) -> Refusal:
     assert one.attach is not None
     line = one.lines[-1][:_LINE] if one.lines else f"errno {-one.attach}"
-    return Failure("attach_failed", -one.attach not in _rows()[2], line)
+    return Refusal("attach_failed", -one.attach not in _rows()[2], line)

@@ -74,7 +74,7 @@ def gitlab(report: Report) -> bytes:
         made.append(
             {
                 "type": "issue",
-                "check_name": visible(f"{finding.kind.value}/{finding.cls or finding.verdict.value}", 120),
+                "check_name": visible(f"{finding.kind.value}/{finding.failure or finding.verdict.value}", 120),
                 "description": f"{finding.verdict.value}: {_says(group)}",
                 "categories": ["Compatibility"],
                 "severity": _GITLAB[finding.verdict],

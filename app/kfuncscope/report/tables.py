@@ -67,7 +67,7 @@ def promise(found: Kept, kind: str) -> bytes:
     for state, listed in (("broken", found.broken), ("unknown", found.unknown)):
         for one in listed:
             users = " ".join(one.users)
-            body.append([state, one.kind.value, one.name, one.cls, " ".join(one.rules), one.message, "", "", users])
+            body.append([state, one.kind.value, one.name, one.failure, " ".join(one.rules), one.message, "", "", users])
     for other in found.changed:
         users = " ".join(other.users)
         body.append(["changed", other.kind.value, other.name, "", "", "", other.before, other.after, users])

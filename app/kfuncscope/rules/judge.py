@@ -88,7 +88,7 @@ class ObjectJudgement:
         first = judged.first
         if first is None:
             return Outcome(judged.loads, judged.attaches, self.loads)
-        return Outcome(judged.loads, judged.attaches, self.loads, first.cls, first.message)
+        return Outcome(judged.loads, judged.attaches, self.loads, first.failure, first.message)
 
 
 def _tri(problems: list[Problem]) -> Tri:

@@ -44,14 +44,14 @@ def say(template: str, /, **fields: object) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``cls`` says what fails; ``certain`` is False where the files cannot tell.
+    """``failure`` says what fails; ``certain`` is False where the files cannot tell.
 
     ``place`` is the instruction that fails, as (function, index); an unconditional problem has none.
     """
 
     kind: NeedKind
     name: str
-    cls: Failure
+    failure: Failure
     rules: tuple[str, ...]
     said: Message
     stage: Stage = Stage.LOAD

@@ -37,7 +37,7 @@ def record(row: Row) -> dict[str, str | int]:
         "section": row.section,
         "kind": f.kind.value,
         "name": f.name,
-        "class": f.cls,
+        "class": f.failure,
         "reach": f.reach.value,
         "confidence": f.confidence.value,
         "rules": " ".join(f.rules),

@@ -87,7 +87,7 @@ def _add_call(graph: Graph, object_: str, caller: ProgramVerdict, callee: Progra
     if graph.has_edge(*ends):
         graph.edges[ends]["label"] += f", {map_}"
         return
-    said = tuple((f.rules, f.message) for f in caller.findings if f.cls is Failure.PROG_ARRAY_OWNER)
+    said = tuple((f.rules, f.message) for f in caller.findings if f.failure is Failure.PROG_ARRAY_OWNER)
     graph.add_edge(*ends, kind=TAIL_CALL, label=map_, verdict=call_verdict(caller, callee), findings=said)
 
 

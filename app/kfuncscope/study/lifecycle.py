@@ -123,7 +123,7 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
 
 def _states(verdict: Verdict, found: Finding | None) -> tuple[State, State]:
     """What a use of a name tells of both kernels: by the declarations that its finding shows, where it shows any."""
-    said, cls = (found.evidence, found.cls) if found is not None else (Evidence(), Failure.NONE)
+    said, cls = (found.evidence, found.failure) if found is not None else (Evidence(), Failure.NONE)
     unregistered = cls is Failure.KFUNC_NOT_REGISTERED
     if said.old or said.new:
         old = State.PRESENT if said.old else State.ABSENT

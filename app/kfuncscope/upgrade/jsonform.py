@@ -70,16 +70,29 @@ def dumps(analysis: Analysis, decision: Decision | None = None, shard: Shard | N
 
 
 def _shallow(record: Any) -> dict[str, Any]:
-    """A dataclass as a dict of its values as they are."""
+    """A dataclass as a dict of its values as they are, by the names of the form (``json_name``)."""
     names, values = _reader(record.__class__)
     return dict(zip(names, values(record), strict=True))
 
 
 @functools.cache
 def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """Names of a dataclass's fields, and what reads them all at once."""
-    names = tuple(f.name for f in dataclasses.fields(kind))
-    return names, operator.attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
+    """Names that a dataclass's fields have in the form, and what reads them all at once."""
+    fields = dataclasses.fields(kind)
+    names, first = tuple(f.name for f in fields), fields[0].name
+    read = operator.attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, first),)
+    return tuple(map(json_name, fields)), read
+
+
+def json_name(field: dataclasses.Field[Any]) -> str:
+    """The name of a field in the form: its own, or the one that the form has for it (``metadata={"json": NAME}``)."""
+    name: str = field.metadata.get("json", field.name)
+    return name
+
+
+def plain(record: Any) -> Any:
+    """Any dataclass of the form as plain values."""
+    return json.loads(_encode(record))
 
 
 _encode = json.JSONEncoder(default=_shallow).encode
@@ -173,12 +186,12 @@ def _decision(decision: Decision | None) -> dict[str, Any] | None:
 
 
 @functools.cache
-def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
-    """Name, type and whether it may be left out, of each field of a dataclass."""
+def _fields(kind: Any) -> tuple[tuple[str, str, Any, bool], ...]:
+    """Name, name in the form, type and whether it may be left out, of each field of a dataclass."""
     hints = typing.get_type_hints(kind)
     missing = dataclasses.MISSING
     return tuple(
-        (f.name, hints[f.name], f.default is not missing or f.default_factory is not missing)
+        (f.name, json_name(f), hints[f.name], f.default is not missing or f.default_factory is not missing)
         for f in dataclasses.fields(kind)
     )
 
@@ -241,9 +254,9 @@ def _decode_record(kind: Any, value: Any, source: str, where: str, depth: int) -
     if not isinstance(value, Mapping):
         raise SessionError(source, f"{where}: an object expected, found {type(value).__name__}")
     given: dict[str, Any] = {}
-    for name, hint, optional in _fields(kind):
-        if name in value:
-            given[name] = decode(hint, value[name], source, f"{where}.{name}", depth + 1)
+    for name, key, hint, optional in _fields(kind):
+        if key in value:
+            given[name] = decode(hint, value[key], source, f"{where}.{key}", depth + 1)
         elif not optional:
-            raise SessionError(source, f"{where}: {name} is missing")
+            raise SessionError(source, f"{where}: {key} is missing")
     return kind(**given)

@@ -89,7 +89,7 @@ def _object(obj: ObjectVerdict, changes: tuple[Change, ...]) -> ObjectVerdict:
     if programs == obj.programs and findings == obj.findings:
         return obj
     wide = sorted(
-        {f.name for p in programs for f in p.findings if f.cls is Failure.WHAT_IF and f.reach is Reach.OBJECT}
+        {f.name for p in programs for f in p.findings if f.failure is Failure.WHAT_IF and f.reach is Reach.OBJECT}
     )
     if wide:
         programs = tuple(_down(p, wide) for p in programs)

@@ -62,8 +62,8 @@ def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
         print(f"  old kernel: {_outcome(program.old)}")
     print(f"  new kernel: {_outcome(program.new)}")
     print(f"  object: {verdict_word(obj.verdict)}: {clean(obj.reason)}")
-    told = {(f.kind, f.name, f.cls) for f in program.findings}
-    for finding in (*program.findings, *(f for f in obj.findings if (f.kind, f.name, f.cls) not in told)):
+    told = {(f.kind, f.name, f.failure) for f in program.findings}
+    for finding in (*program.findings, *(f for f in obj.findings if (f.kind, f.name, f.failure) not in told)):
         _finding(finding)
     for text in program.unchecked:
         print(f"  could not check: {clean(text)}")
@@ -80,7 +80,7 @@ def _code(text: str) -> str:
 
 
 def _outcome(outcome: Outcome) -> str:
-    reason = clean(outcome.reason) + (f" [{clean(outcome.cls)}]" if outcome.cls else "")
+    reason = clean(outcome.reason) + (f" [{clean(outcome.failure)}]" if outcome.failure else "")
     return f"loads {outcome.loads.value}, attaches {outcome.attaches.value}{'; ' if reason else ''}{reason}"
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Callable, Sequence
 
 from kfuncscope.cli.given import objects_of, split, tell
@@ -20,6 +19,7 @@ from kfuncscope.prove import prove
 from kfuncscope.prove.session import packages_of
 from kfuncscope.rules.judge import ObjectJudgement
 from kfuncscope.storage.files import InputProblem
+from kfuncscope.upgrade.jsonform import plain
 
 _ONLY = {"breaks": Tri.NO, "unknown": Tri.UNKNOWN}
 
@@ -67,9 +67,7 @@ def _wanted(only: str | None) -> Callable[[ObjectJudgement], bool]:
 
 def _print(proofs: Sequence[Proof], arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
-        write_json(
-            {"format": "kfuncscope-proof", "format_version": 1, "proof": [dataclasses.asdict(p) for p in proofs]}
-        )
+        write_json({"format": "kfuncscope-proof", "format_version": 1, "proof": [plain(p) for p in proofs]})
         return
     for proof in proofs:
         print_proof(proof, arguments.all)

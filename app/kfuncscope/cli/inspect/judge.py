@@ -77,4 +77,5 @@ def _object_rows(
         for index, one in enumerate(judged.programs):
             outcome = judged.outcome(index)
             yield (name, kernel.arch, path, one.program.name, one.program.section.name, outcome.loads.value,
-                   outcome.attaches.value, outcome.object_loads.value, outcome.cls.value, outcome.reason)  # fmt: skip
+                   outcome.attaches.value, outcome.object_loads.value, outcome.failure.value,
+                   outcome.reason)  # fmt: skip

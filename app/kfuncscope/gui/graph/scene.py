@@ -356,7 +356,7 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
     if verdict is Verdict.OK:
         return kind
     told = found is not None and found.verdict is verdict and verdict is not Verdict.FIXED
-    word = _CODE_WORDS.get(found.cls, "") if found is not None and told else ""
+    word = _CODE_WORDS.get(found.failure, "") if found is not None and told else ""
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 

@@ -227,8 +227,8 @@ class DetailPanel(QScrollArea):
         facts = [f"confidence {found.confidence}"]
         if found.reach is not Reach.NONE and found.verdict is Verdict.BREAKS:
             facts.insert(0, REACHES[found.reach])
-        if found.cls:
-            facts.append(catalogue.code_title(found.cls))
+        if found.failure:
+            facts.append(catalogue.code_title(found.failure))
         self._story.muted(" · ".join(facts))
         self._evidence(found)
         self._rules(found)
@@ -320,7 +320,7 @@ class DetailPanel(QScrollArea):
             ]
             if outcome.loads is Tri.YES and outcome.attaches is Tri.NO:
                 word = "loads, does not attach"
-            return word + (f" ({outcome.reason or catalogue.code_title(outcome.cls)})" if outcome.cls else "")
+            return word + (f" ({outcome.reason or catalogue.code_title(outcome.failure)})" if outcome.failure else "")
 
         self._story.heading(self.tr("THE PROGRAM AS A WHOLE"))
         self._story.muted(

@@ -26,7 +26,7 @@ class Event:
 
     macro: str
     name: str
-    cls: str
+    event_class: str
     proto: tuple[str, ...]
     fields: tuple[str, ...]
     system: str
@@ -153,18 +153,18 @@ def tracepoint_table(tree: Tree) -> dict[str, Any]:
     files: dict[str, int] = {}
     rows: dict[str, list[Any]] = {}
     for one in events:
-        if one.cls == one.name or one.macro.startswith("DECLARE_TRACE"):
-            key = (one.name if one.cls else "", one.file)
-            if one.cls:
+        if one.event_class == one.name or one.macro.startswith("DECLARE_TRACE"):
+            key = (one.name if one.event_class else "", one.file)
+            if one.event_class:
                 classes[key] = classes.get(("", ""), len(pool))
                 pool.append([one.name, list(one.proto), list(one.fields)])
     for one in events:
         if one.macro == "DECLARE_EVENT_CLASS" or one.name in rows:
             continue
-        number = classes.get((one.cls, one.file), -1) if one.cls else -1
+        number = classes.get((one.event_class, one.file), -1) if one.event_class else -1
         file = files.setdefault(one.file, len(files))
         shared = number >= 0 and pool[number][1] == list(one.proto)
-        rows[one.name] = [one.system, one.cls if number < 0 else number, file, 0 if shared else list(one.proto)]
+        rows[one.name] = [one.system, one.event_class if number < 0 else number, file, 0 if shared else list(one.proto)]
     used = {row[1] for row in rows.values() if isinstance(row[1], int)}
     renumber = {old: new for new, old in enumerate(sorted(used))}
     for row in rows.values():

@@ -142,7 +142,7 @@ def _failure(rows: list[Row]) -> str:
         ]
         if f.remedy:
             lines.append(f"  remedy: {visible(f.remedy.text, 1000)}")
-    kind = _attribute(finding.cls or finding.verdict.value)
+    kind = _attribute(finding.failure or finding.verdict.value)
     said = escape("\n".join(lines))
     return f"<failure type={kind} message={_attribute(finding.message)}>{said}</failure>"
 

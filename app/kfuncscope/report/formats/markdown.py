@@ -166,8 +166,8 @@ def _finding(report: Report, group: Group) -> Iterator[str]:
     facts = [f"on {plain(', '.join(group.arches))}", f"confidence {finding.confidence.value}"]
     if finding.rules:
         facts.insert(0, f"{'rule' if len(finding.rules) == 1 else 'rules'} {plain(', '.join(finding.rules))}")
-    if finding.cls:
-        facts.append(plain(code_title(finding.cls) or finding.cls))
+    if finding.failure:
+        facts.append(plain(code_title(finding.failure) or finding.failure))
     if finding.reach.value != "none":
         facts.append(REACHES[finding.reach])
     if row.package:

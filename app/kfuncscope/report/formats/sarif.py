@@ -58,7 +58,7 @@ def render(report: Report) -> bytes:
     codes: dict[str, Failure] = {}
     for row in listed:
         name = _rule(row.finding)
-        codes[name] = row.finding.cls
+        codes[name] = row.finding.failure
         cited.setdefault(name, {}).update(dict.fromkeys(row.finding.rules))
     names = sorted(cited)
     baseline = _baseline(report)
@@ -116,7 +116,7 @@ def _location(path: str, base: str) -> dict[str, str]:
 
 def _rule(finding: Finding) -> str:
     """Rule names follow the kind of need and the class of failure; the ids of the rules are in the properties."""
-    return visible(f"{finding.kind.value.replace(' ', '-')}/{finding.cls or finding.verdict.value.lower()}", 120)
+    return visible(f"{finding.kind.value.replace(' ', '-')}/{finding.failure or finding.verdict.value.lower()}", 120)
 
 
 def _driver(report: Report, rules: list[dict[str, Any]]) -> dict[str, Any]:

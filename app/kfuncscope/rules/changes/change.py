@@ -79,7 +79,7 @@ def _program(old: ObjectJudgement, new: ObjectJudgement, index: int) -> ProgramV
         reaches = [f.reach for f in findings if f.verdict == verdict]
         reach = next((r for r in (Reach.OBJECT, Reach.PROGRAM, Reach.ATTACH) if r in reaches), Reach.PROGRAM)
     unchecked = tuple(
-        dict.fromkeys(p.message for p in after.problems if not p.certain or p.cls == Failure.RUNTIME_TARGET)
+        dict.fromkeys(p.message for p in after.problems if not p.certain or p.failure == Failure.RUNTIME_TARGET)
     )
     section = program.section
     return ProgramVerdict(
@@ -97,7 +97,7 @@ def _one_sided(old: Context, new: Context, before: ProgramJudgement, after: Prog
     deciding = [
         p
         for p in judged.problems
-        if p.certain and p.cls != Failure.RUNTIME_TARGET and p.stage in (Stage.LOAD, Stage.ATTACH)
+        if p.certain and p.failure != Failure.RUNTIME_TARGET and p.stage in (Stage.LOAD, Stage.ATTACH)
     ]
     name = judged.program.section.target.partition("+")[0].rpartition(":")[2]
     told = all(SYMBOL_RULES & set(p.rules) for p in deciding)
@@ -117,7 +117,7 @@ def works_on(judged: ProgramJudgement) -> Tri:
     """Loads and attaches, targets that only the loader knows left aside."""
     if judged.loads != Tri.YES:
         return judged.loads
-    rest = [p for p in judged.problems if p.cls != Failure.RUNTIME_TARGET and p.stage != Stage.NOTE]
+    rest = [p for p in judged.problems if p.failure != Failure.RUNTIME_TARGET and p.stage != Stage.NOTE]
     if any(p.certain for p in rest):
         return Tri.NO
     return Tri.UNKNOWN if rest else Tri.YES
@@ -137,7 +137,7 @@ def _verdict(before: ProgramJudgement, after: ProgramJudgement, findings: list[F
 
 
 def _same(problem: Problem) -> tuple[object, ...]:
-    return problem.kind, problem.name, problem.cls, problem.stage
+    return problem.kind, problem.name, problem.failure, problem.stage
 
 
 def _problem_findings(old: Context, new: Context, before: ProgramJudgement, after: ProgramJudgement) -> list[Finding]:
@@ -151,7 +151,7 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
     found = []
     for key, problems in groups.items():
         first = problems[0]
-        if first.cls == Failure.RUNTIME_TARGET or first.stage == Stage.NOTE:
+        if first.failure == Failure.RUNTIME_TARGET or first.stage == Stage.NOTE:
             continue
         verdict = Verdict.BREAKS
         if not any(p.certain for p in problems):
@@ -165,13 +165,13 @@ def _problem_findings(old: Context, new: Context, before: ProgramJudgement, afte
 
 
 def _firsts(problems: list[Problem]) -> Iterable[Problem]:
-    return {_same(p): p for p in reversed(problems) if p.cls != Failure.RUNTIME_TARGET}.values()
+    return {_same(p): p for p in reversed(problems) if p.failure != Failure.RUNTIME_TARGET}.values()
 
 
 def _fixed(old: Context, new: Context, program: Program, problem: Problem) -> Finding:
     text = f"it did not work on the old kernel: {problem.said.text(OLD_KERNEL)}"
     evidence = _evidence(old, new, program, problem)
-    return Finding(problem.kind, problem.name, Verdict.FIXED, text, problem.rules, problem.cls, evidence=evidence)
+    return Finding(problem.kind, problem.name, Verdict.FIXED, text, problem.rules, problem.failure, evidence=evidence)
 
 
 def _as_finding(old: Context, new: Context, program: Program, problems: list[Problem], verdict: Verdict) -> Finding:
@@ -182,7 +182,7 @@ def _as_finding(old: Context, new: Context, program: Program, problems: list[Pro
     strong = any(not e.weak for e in new.obj.lookups.get(first.name, ()))
     remedy = remedy_for(first.kind, new.kernel, first.name, not strong) if verdict == Verdict.BREAKS else None
     return Finding(
-        first.kind, first.name, verdict, first.message, first.rules, first.cls, first.reach, first.confidence,
+        first.kind, first.name, verdict, first.message, first.rules, first.failure, first.reach, first.confidence,
         _evidence(old, new, program, first), sites, remedy,
     )  # fmt: skip
 
@@ -222,7 +222,7 @@ def _guard_findings(old: Context, new: Context, before: ProgramJudgement, after:
         sites = tuple(site(*p.place, False, p.guard) for p in problems if p.place is not None)
         text = f"{first.message}; guarded at {first.guard}" if first.guard else first.message
         found.append(
-            Finding(first.kind, first.name, Verdict.DEGRADES, text, (*first.rules, "R-3.11"), first.cls,
+            Finding(first.kind, first.name, Verdict.DEGRADES, text, (*first.rules, "R-3.11"), first.failure,
                     confidence=first.confidence, evidence=_evidence(old, new, after.program, first), sites=sites)
         )  # fmt: skip
     return found
@@ -275,7 +275,7 @@ def _object_findings(old: ObjectJudgement, new: ObjectJudgement) -> list[Finding
         strong = problem.reach == Reach.OBJECT
         remedy = remedy_for(problem.kind, new.context.kernel, problem.name, not strong)
         found.append(
-            Finding(problem.kind, problem.name, verdict, problem.message, problem.rules, problem.cls, problem.reach,
+            Finding(problem.kind, problem.name, verdict, problem.message, problem.rules, problem.failure, problem.reach,
                     problem.confidence, evidence, (), remedy if verdict == Verdict.BREAKS else None)
         )  # fmt: skip
     return sorted(found, key=_order)

@@ -34,7 +34,7 @@ class _Fault(NamedTuple):
     ``disputed``: levels that speak for this kernel do not agree, so that nobody knows (R-12.22).
     """
 
-    cls: Failure
+    failure: Failure
     rule: str
     said: Message
     name: str
@@ -61,7 +61,7 @@ def helper_problems(ctx: Context, program: Program, callers: list[HelperCaller])
 
 def _problem(fault: _Fault, place: tuple[Function, int]) -> Problem:
     if not fault.disputed:
-        return Problem(NeedKind.HELPER, fault.name, fault.cls, (fault.rule,), fault.said, place=place)
+        return Problem(NeedKind.HELPER, fault.name, fault.failure, (fault.rule,), fault.said, place=place)
     rules = (fault.rule, "R-12.22")
     return Problem(NeedKind.HELPER, fault.name, Failure.NONE, rules, fault.said, Stage.NOTE,
                    confidence=Confidence.LOW, certain=False, place=place)  # fmt: skip

@@ -167,7 +167,7 @@ class _Linker:
         elif insn.op == LD_IMM64:
             code[index] = insn._replace(imm=_signed(reloc.new, 32))
             code[index + 1] = code[index + 1]._replace(imm=_signed(reloc.new >> 32, 32))
-        elif insn.cls in (1, 2, 3):
+        elif insn.insn_class in (1, 2, 3):
             op = insn.op & ~0x18 | _SIZES[reloc.size] if reloc.size else insn.op
             code[index] = insn._replace(op=op, off=_signed(reloc.new, 16))
         else:

@@ -41,15 +41,15 @@ def _problem(
     message: Message,
     certain: bool = True,
     confidence: Confidence = Confidence.HIGH,
-    cls: Failure = Failure.ATTACH_FAILED,
+    failure: Failure = Failure.ATTACH_FAILED,
 ) -> Problem:
     name = program.section.target or program.section.kind
-    return Problem(NeedKind.HOOK, name, cls, rules, message, Stage.ATTACH, Reach.ATTACH, confidence, certain)
+    return Problem(NeedKind.HOOK, name, failure, rules, message, Stage.ATTACH, Reach.ATTACH, confidence, certain)
 
 
 def _runtime(program: Program, rules: tuple[str, ...], message: Message) -> Problem:
     """A target that only the loader knows: a plain attach fails on every kernel, and says nothing about any."""
-    return _problem(program, rules, message, cls=Failure.RUNTIME_TARGET)
+    return _problem(program, rules, message, failure=Failure.RUNTIME_TARGET)
 
 
 def attach_problems(ctx: Context, program: Program) -> list[Problem]:

@@ -47,7 +47,7 @@ class Record(NamedTuple):
 def event_struct(kernel: Kernel, event: str) -> tuple[Blob, int] | None:
     """``struct trace_event_raw_*`` of an event: of its own name, or of the class that the tables name (R-7.8)."""
     fact = kernel.knowledge.tracepoints.get(event)
-    for name in (event, fact.cls if fact else ""):
+    for name in (event, fact.event_class if fact else ""):
         for _, blob, struct in kernel.types(f"trace_event_raw_{name}", Kind.STRUCT) if name else []:
             return blob, struct
     return None

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""``python -m support.mutation``, in ``tests/``: mutate a seeded sample, print the score and what survived.
+
+The session folder keeps coverage and results: a run that was stopped goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from support.mutation import running, selection
+from support.mutation.mutants import Mutant, difference, mutated, sample
+from support.mutation.running import End
+
+ROOT = Path(__file__).parents[3]
+ROOMS = ("rules", "kernel", "bpf", "upgrade")
+DEAD = (End.KILLED, End.TIME)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=".ci/mutate", description=__doc__)
+    parser.add_argument("--count", type=int, default=200, help="mutants to try (default: 200)")
+    parser.add_argument("--seed", type=int, default=1, help="which sample (default: 1)")
+    parser.add_argument("--rooms", nargs="+", default=ROOMS, help="packages of the engine (default: %(default)s)")
+    parser.add_argument("--budget", type=float, default=12, help="seconds of tests for a mutant (default: 12)")
+    parser.add_argument(
+        "--session", type=Path, default=ROOT / "build" / "mutate", help="folder of coverage and results"
+    )
+    parser.add_argument("--again", action="store_true", help="try the survivors of the session once more")
+    parser.add_argument("--fresh", action="store_true", help="forget the session")
+    return parser.parse_args()
+
+
+def _known(session: Path) -> dict[str, tuple[End, str, list[str]]]:
+    """Results of the session so far, by key; of several for one mutant, the last."""
+    file = session / "results.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return {row["key"]: (End(row["end"]), row["test"], row["diff"]) for row in rows}
+
+
+def main() -> int:
+    """0 when at least 85 % of the sample was killed, else 1."""
+    args = _arguments()
+    if args.fresh:
+        shutil.rmtree(args.session, ignore_errors=True)
+    args.session.mkdir(parents=True, exist_ok=True)
+    if not (args.session / "files.json").exists():
+        selection.record(ROOT, args.session)
+    files = [str(f.relative_to(ROOT)) for r in args.rooms for f in (ROOT / "app/kfuncscope" / r).rglob("*.py")]
+    print(f"seed {args.seed}, {args.count} mutants of {', '.join(args.rooms)}", flush=True)
+    wanted = sample(
+        ROOT, files, 2 * args.count, args.seed
+    )  # some changes come to nothing; the next ones take their place
+    done = _try(wanted, args)
+    _print(done)
+    return 0 if sum(end in DEAD for end, _, _ in done.values()) >= 0.85 * len(done) else 1
+
+
+def _try(wanted: list[Mutant], args: argparse.Namespace) -> dict[str, tuple[End, str, list[str]]]:
+    choose, known = selection.Selection(ROOT, args.session), _known(args.session)
+    running.load_libraries()
+    done: dict[str, tuple[End, str, list[str]]] = {}
+    for mutant in wanted:
+        if len(done) >= args.count:
+            break
+        had = known.get(mutant.key)
+        if had and not (args.again and had[0] not in DEAD):
+            done[mutant.key] = had
+            continue
+        text = mutated(ROOT, mutant)
+        if text is None:
+            continue
+        tests, begun = choose.tests(mutant, args.budget), time.monotonic()
+        limit = 20 + 4 * sum(choose.seconds[t] for t in tests)
+        if not done:
+            _sound(mutant.path, tests, frozenset(choose.seconds))
+        end, test = running.run(ROOT, mutant.path, text, tests, frozenset(choose.seconds), limit)
+        done[mutant.key] = end, test, difference(ROOT, mutant, text)
+        row = {"key": mutant.key, "end": end, "test": test, "diff": done[mutant.key][2], "tests": len(tests)}
+        with (args.session / "results.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(f"{len(done):4} {time.monotonic() - begun:6.1f} s  {end:10} {mutant.key}  {test}", flush=True)
+    return done
+
+
+def _sound(path: str, tests: list[str], known: frozenset[str]) -> None:
+    """The tests pass on the code as it is, run as mutants are. Raises RuntimeError where they do not."""
+    end, test = running.run(ROOT, path, (ROOT / path).read_text(), tests, known, 600)
+    if end != End.SURVIVED:
+        raise RuntimeError(f"without any change: {end} by {test}")
+
+
+def _print(done: dict[str, tuple[End, str, list[str]]]) -> None:
+    for key, (end, _, diff) in sorted(done.items()):
+        if end not in DEAD:
+            print(f"\n{end}: {key}", *diff, sep="\n    ")
+    rooms, dead = (
+        Counter(k.split("/")[2] for k in done),
+        Counter(k.split("/")[2] for k, r in done.items() if r[0] in DEAD),
+    )
+    print()
+    for room in sorted(rooms):
+        print(f"{room:10} {dead[room]:4} of {rooms[room]:4} killed")
+    print(f"{'all':10} {dead.total():4} of {rooms.total():4} killed, {dead.total() / max(1, rooms.total()):.1%}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
