@@ -8,6 +8,7 @@ from functools import cached_property
 
 from kfuncscope.errors import InputError, each
 from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.kernel.fact_sources import fact_sources, source_lines
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
 from kfuncscope.model.analysis import KernelInfo
@@ -144,8 +145,5 @@ def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
         facts.append(("kfuncs", text if callable_ else f"{text}; the JIT of this build does not support kfunc calls"))
     if kernel.release_inferred:
         facts.append(("release", f"inferred from its {kernel.release_source}"))
-    if kernel.probed is not None:
-        facts.append(("asked", "booted: helpers, kfuncs, LSM hooks and NULL arguments as the kernel itself answered"))
-    if kernel.knowledge.borrowed_for is not None:
-        facts.append(("knowledge", f"borrowed from {kernel.knowledge.release}"))
+    facts += source_lines(fact_sources(kernel).items())
     return tuple(facts), count

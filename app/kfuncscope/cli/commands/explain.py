@@ -11,7 +11,8 @@ from kfuncscope.cli.given import as_error, session
 from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
 from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
-from kfuncscope.model.analysis import Analysis
+from kfuncscope.kernel.fact_sources import source_of
+from kfuncscope.model.analysis import Analysis, KernelInfo
 from kfuncscope.model.catalogue import title
 from kfuncscope.model.looks import REACHES
 from kfuncscope.model.unchecked import incomplete
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     with patient():
         for arch, obj, program in chosen:
             print(f"== {arch.arch} {clean(arch.old.release)} → {clean(arch.new.release)}")
-            _explain(obj, program)
+            _explain(obj, program, arch.new)
     decision = decide(_narrowed(analysis, wanted))
     tell_missing(decision.missing)
     return decision.exit
@@ -55,7 +56,7 @@ def _narrowed(analysis: Analysis, wanted: str) -> Analysis:
     return replace(analysis, arches=tuple(arches))
 
 
-def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
+def _explain(obj: ObjectVerdict, program: ProgramVerdict, kernel: KernelInfo) -> None:
     print(f'{clean(obj.object)} › {clean(program.program)}  SEC("{clean(program.section)}")  {program.prog_type}')
     print(f"{verdict_word(program.verdict)}{_reach(program.reach)}")
     if program.old:
@@ -64,7 +65,7 @@ def _explain(obj: ObjectVerdict, program: ProgramVerdict) -> None:
     print(f"  object: {verdict_word(obj.verdict)}: {clean(obj.reason)}")
     told = {(f.kind, f.name, f.failure) for f in program.findings}
     for finding in (*program.findings, *(f for f in obj.findings if (f.kind, f.name, f.failure) not in told)):
-        _finding(finding)
+        _finding(finding, source_of(finding, program.section.lstrip("?"), kernel.facts))
     for text in program.unchecked:
         print(f"  could not check: {clean(text)}")
     print()
@@ -84,10 +85,12 @@ def _outcome(outcome: Outcome) -> str:
     return f"loads {outcome.loads.value}, attaches {outcome.attaches.value}{'; ' if reason else ''}{reason}"
 
 
-def _finding(finding: Finding) -> None:
+def _finding(finding: Finding, source: str) -> None:
     print(f"  - {verdict_word(finding.verdict)} {finding.kind.value} {clean(finding.name)}: {clean(finding.message)}")
     for one in finding.rules:
         print(f"    rule {clean(one)}  {title(one)}".rstrip())
+    if source:
+        print(f"    new kernel's fact told by {clean(source)}")
     print(f"    confidence {finding.confidence.value}{_reach(finding.reach)}")
     for site in finding.sites[:8]:
         where = f"{site.file}:{site.line} " if site.file else ""

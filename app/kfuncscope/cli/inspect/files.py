@@ -13,6 +13,7 @@ from kfuncscope.cli.given import as_error, objects_of, section_types, shown_path
 from kfuncscope.cli.output import clean, table, write_json
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError
+from kfuncscope.kernel.fact_sources import fact_sources, source_lines
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import told_by
 from kfuncscope.knowledge.flags import flag_words
@@ -53,6 +54,7 @@ def describe_kernel(kernel: Kernel) -> dict[str, Any]:
         "modules": len(kernel.modules), "struct_ops": kernel.struct_ops, "prog_types": len(kernel.prog_types),
         "map_types": len(kernel.map_types), "attach_types": len(kernel.attach_types), "helpers": len(kernel.helpers),
     }  # fmt: skip
+    facts["sources"] = fact_sources(kernel)
     registry = kernel.kfuncs
     if kernel.vmlinux is None or registry is None:
         return {**facts, "btf": None, "kfuncs": {}, "faults": []}
@@ -82,6 +84,8 @@ def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
           + ("" if facts["kfunc_calls"] else "; the JIT of this build does not support kfunc calls"))  # fmt: skip
     print(f"  tracepoints {btf['tracepoints']}, LSM hooks {btf['lsm_functions']}, iterators {btf['iter_structs']}, "
           f"struct_ops: {', '.join(facts['struct_ops']) or 'none'}")  # fmt: skip
+    for label, kinds in source_lines(facts["sources"].items()):
+        print(f"  {label}: {kinds}")
     if facts["lacks"]:
         print(f"  not given: {', '.join(facts['lacks'])}")
     for fault in facts["faults"]:

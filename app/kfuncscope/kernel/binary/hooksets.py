@@ -65,6 +65,11 @@ class LsmHooks:
         self._closed = self._own(sets, lambda fact: fact.bpf_disabled, present)
         self._sleeping = self._own(sets, lambda fact: fact.sleepable, present)
 
+    @property
+    def source(self) -> str:
+        """``the image`` where the kernel's own sets were found; empty where tables tell."""
+        return "the image" if self._closed is not None or self._sleeping is not None else ""
+
     def closed(self, hook: str) -> bool | None:
         """Whether BPF is shut out of the hook; None where tables of two releases do not agree."""
         if self._probed is not None and (answer := self._probed.hook_closed(hook)) is not None:
