@@ -54,6 +54,7 @@ from kfuncscope.gui.views.proof import ProofView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
+from kfuncscope.gui.views.whatif import WhatIfView
 from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.gui.widgets.chips import ChipBar
 from kfuncscope.gui.widgets.status import StatusCounts, Told
@@ -118,8 +119,9 @@ class MainWindow(QMainWindow):
         self.navigation = Navigation(context, bar, self.summary, self.graph, self.kfuncs, self.timeline)
         self.annotations = Annotations(context, self.detail, self.findings, self.graph, self.notes, self.summary)
         self.hypotheses = Hypotheses(
-            context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs
-        )
+            context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs,
+            self._page(WhatIfView),
+        )  # fmt: skip
         self.editing = Editing(context, self.detail, self.findings)
         self.proving = Proving(context, self._page(ProofView))
         self.exports = Exports(context, bar, self.graph, self.annotations)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kfuncscope.model.analysis import ArchResult
-from kfuncscope.model.verdict import NeedKind, Outcome, Tri, Verdict
+from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Outcome, Tri, Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key, states_of
 
 TABLES = "tables"
@@ -110,7 +110,7 @@ def need_lines(
     """
     known = {(row.kind, row.name): row for row in offers}
     used: dict[tuple[NeedKind, str], Verdict] = {}
-    seen: dict[tuple[NeedKind, str], dict[tuple[str, str], State]] = {}
+    seen: dict[tuple[NeedKind, str], dict[tuple[str, str], tuple[State, str]]] = {}
     for step, whole in (*((s, False) for s in steps), *((a, True) for a in arches if not a.inferred)):
         for obj in step.objects:
             for program in obj.programs:
@@ -119,12 +119,7 @@ def need_lines(
                     key = (need.kind, need.name)
                     if whole:
                         used[key] = min(used.get(key, Verdict.FIXED), need.verdict, key=list(Verdict).index)
-                    life = seen.setdefault(key, {})
-                    for side, state in zip((step.old, step.new), states_of(need.verdict, findings.get(key)),
-                                           strict=True):  # fmt: skip
-                        place = (step.arch, _label(side.release, side.label))
-                        if life.get(place, State.UNKNOWN) is State.UNKNOWN:
-                            life[place] = state
+                    _add(seen.setdefault(key, {}), step, need.verdict, findings.get(key))
     lines: list[Line] = []
     for key in sorted(used, key=lambda k: (list(Verdict).index(used[k]), k[1])):
         row = known.get(key)
@@ -132,16 +127,31 @@ def need_lines(
     return lines
 
 
+def _add(
+    life: dict[tuple[str, str], tuple[State, str]], step: ArchResult, verdict: Verdict, found: Finding | None
+) -> None:
+    """What one use tells of both kernels of a step, where no other has told it; with the declarations it shows."""
+    said = found.evidence if found is not None else Evidence()
+    sides = zip((step.old, step.new), states_of(verdict, found), (said.old, said.new), strict=True)
+    for side, state, text in sides:
+        place = (step.arch, _label(side.release, side.label))
+        if life.get(place, (State.UNKNOWN, ""))[0] is State.UNKNOWN or (text and not life[place][1]):
+            life[place] = (state, text)
+
+
 def _of_need(
-    key: tuple[NeedKind, str], verdict: Verdict, offered: Sequence[Seen], analysed: dict[tuple[str, str], State]
+    key: tuple[NeedKind, str],
+    verdict: Verdict,
+    offered: Sequence[Seen],
+    analysed: dict[tuple[str, str], tuple[State, str]],
 ) -> list[Line]:
     told: dict[str, list[Seen]] = {}
     for one in offered:
         told.setdefault(one.arch if one.loaded else TABLES, []).append(one)
     asked = {(one.arch, one.release) for one in offered if one.loaded}
-    for (arch, release), state in analysed.items():
+    for (arch, release), (state, text) in analysed.items():
         if (arch, release) not in asked:
-            told.setdefault(arch, []).append(Seen(f"{arch} {release}", release, state, loaded=True, arch=arch))
+            told.setdefault(arch, []).append(Seen(f"{arch} {release}", release, state, text, loaded=True, arch=arch))
     made = []
     for source in sorted(told, key=lambda s: (s == TABLES, s)):
         line = Line(False, key[1], key[0].value, source, verdict)

@@ -252,6 +252,9 @@ class GraphCanvas(Canvas):
                 edges = paint.visible_edges(scene, rect)
             paint.paint_edges(painter, scene, edges, zoom)
             painter.setOpacity(1.0)
+        fresh = np.flatnonzero(scene.fresh).astype(np.int32)
+        if len(fresh):
+            paint.paint_glow(painter, scene, fresh[: paint.LIVE_EDGES * 4], zoom)
         if len(self.marks.edges):
             paint.paint_edges(painter, scene, self.marks.edges, zoom, lit=True)
         self._nodes.paint(painter, scene, rect, zoom, self.marks)
