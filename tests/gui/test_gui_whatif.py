@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.filters import Token
-from kfuncscope.gui.graph import blast
+from kfuncscope.gui.flows import blast
 from kfuncscope.gui.index import AFFECTED, Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED

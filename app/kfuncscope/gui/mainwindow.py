@@ -34,6 +34,7 @@ from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
 from kfuncscope.gui.controllers.navigation import Navigation
+from kfuncscope.gui.controllers.presentation import Presentation
 from kfuncscope.gui.controllers.proving import Proving
 from kfuncscope.gui.controllers.results import Results
 from kfuncscope.gui.controllers.sources import Sources
@@ -124,7 +125,8 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         self.editing = Editing(context, self.detail, self.findings)
         self.proving = Proving(context, self._page(ProofView))
-        self.exports = Exports(context, bar, self.graph, self.annotations)
+        self.exports = Exports(context, bar, self.graph, self.annotations, self.tabs.currentWidget)
+        self.presentation = Presentation(context, self, self.graph, lambda: [bar, self.statusBar()])
         self.documents = Documents(context, self.welcome)
         for number, page in enumerate(TABS):
             title, show = self.tr("Show {0}").format(_title(page)), partial(self.show_page, page.id)

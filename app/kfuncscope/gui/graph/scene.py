@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
-from kfuncscope.gui.graph.blast import fresh_edges
+from kfuncscope.gui.flows.blast import fresh_edges
 from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Calls, Codes, Index, Ints, Mask
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind, Verdict

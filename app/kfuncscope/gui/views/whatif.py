@@ -8,8 +8,8 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.graph import blast as bl
-from kfuncscope.gui.graph.blastcanvas import BlastCanvas
+from kfuncscope.gui.flows import blast as bl
+from kfuncscope.gui.flows.blastcanvas import BlastCanvas
 from kfuncscope.gui.store import OBJECT, PROGRAM, Node
 from kfuncscope.gui.widgets import motion
 from kfuncscope.model.verdict import NeedKind

@@ -7,8 +7,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.flows.blast import Blast, Row
 from kfuncscope.gui.graph import accessible
-from kfuncscope.gui.graph.blast import Blast, Row
 from kfuncscope.gui.graph.paint import curve
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.widgets.words import counted
@@ -81,7 +81,11 @@ class BlastCanvas(accessible.Canvas):
         """The number that counts up, and the line below it."""
         blast = self.blast
         number = round((blast.fresh or -blast.mended) * self.share)
-        what = self.tr("programs break newly") if blast.fresh else self.tr("programs break no more")
+        one = abs(blast.fresh or blast.mended) == 1
+        if blast.fresh:
+            what = self.tr("program breaks newly") if one else self.tr("programs break newly")
+        else:
+            what = self.tr("program breaks no more") if one else self.tr("programs break no more")
         if not blast.fresh and not blast.mended:
             what = self.tr("no program begins or ceases to break")
         touched = counted(blast.touched, self.tr("program"), self.tr("programs"))
