@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token
-from kfuncscope.gui.graph.ribbon import build
+from kfuncscope.gui.flows.ribbon import build
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models import findings as fm

@@ -17,10 +17,11 @@ from kfuncscope.gui.models.inputs import InputsModel
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.matrix import GroupBy, MatrixModel
 from kfuncscope.gui.views.kfuncs import OffersModel
-from kfuncscope.gui.views.timeline import TimelineModel, release_key
+from kfuncscope.gui.views.timeline import TimelineModel
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.study.lifecycle import from_analysis
+from kfuncscope.study.lifecycle import from_analysis, release_key
+from kfuncscope.study.timeline import need_lines, program_lines
 from support import analyses
 
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
@@ -127,10 +128,14 @@ def test_small_models(index: Index) -> None:
     for column in range(offers.columnCount()):
         offers.sort(column, Qt.SortOrder.DescendingOrder)
     assert offers.rowCount() == len(rows)
-    timeline.show(rows, True)
-    assert timeline.columnCount() == 1 + 2 * len(analyses.JUDGED)
-    timeline.show(rows, False, "arm64")
-    assert timeline.columnCount() == 3
+    arches = index.analysis.arches
+    lines = [*program_lines(arches), *need_lines(rows, arches)]
+    timeline.show(lines, True)
+    assert timeline.columnCount() == 2 + 2 and {line.source for line in timeline.rows} == set(analyses.JUDGED)
+    timeline.show(lines, False, "arm64")
+    assert timeline.columnCount() == 4 and {line.source for line in timeline.rows} == {"arm64"}
+    timeline.show(lines, False, "", "scx_.*dispatch")
+    assert {line.name for line in timeline.rows} == {"scx_bpf_dispatch", "simple_dispatch"}
     assert sorted(["6.12", "6.9", "7.0"], key=release_key) == ["6.9", "6.12", "7.0"]
     assert len(testers) == 3
 

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token
-from kfuncscope.gui.graph import ribbon as rb
+from kfuncscope.gui.flows import ribbon as rb
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node

@@ -246,7 +246,8 @@ def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
         "scx_simple", "simple_enqueue", "scx_bpf_dispatch"
     ]  # fmt: skip
     win.show_page("timeline")
-    click(qtbot, win.timeline.table, win.timeline.model.index(0, 0))
+    row = next(i for i, line in enumerate(win.timeline.model.rows) if line.name == "scx_bpf_dispatch")
+    click(qtbot, win.timeline.table, win.timeline.model.index(row, 2))
     assert win.tabs.currentWidget() is view and view.current.name == "scx_bpf_dispatch"
 
 

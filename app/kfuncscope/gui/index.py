@@ -151,6 +151,7 @@ class Index:
         analysis = replace(analysis, arches=tuple(arch for arch in analysis.arches if not arch.inferred))
         self.analysis = analysis
         self.steps = steps
+        self.before: Index | None = None  # of a result under assumptions: the real one
         self.arches: tuple[ArchResult, ...] = (*analysis.arches, *steps)
         self.overall = len(analysis.arches)
         self.unchecked: list[Unchecked] = list(unchecked(analysis))

@@ -34,6 +34,7 @@ from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
 from kfuncscope.gui.controllers.navigation import Navigation
+from kfuncscope.gui.controllers.presentation import Presentation
 from kfuncscope.gui.controllers.proving import Proving
 from kfuncscope.gui.controllers.results import Results
 from kfuncscope.gui.controllers.sources import Sources
@@ -54,6 +55,7 @@ from kfuncscope.gui.views.proof import ProofView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.gui.views.welcome import WelcomePage
+from kfuncscope.gui.views.whatif import WhatIfView
 from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.gui.widgets.chips import ChipBar
 from kfuncscope.gui.widgets.status import StatusCounts, Told
@@ -118,11 +120,13 @@ class MainWindow(QMainWindow):
         self.navigation = Navigation(context, bar, self.summary, self.graph, self.kfuncs, self.timeline)
         self.annotations = Annotations(context, self.detail, self.findings, self.graph, self.notes, self.summary)
         self.hypotheses = Hypotheses(
-            context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs
-        )
+            context, self.results, bar, self.banner, self.summary, self.graph, self.detail, self.findings, self.kfuncs,
+            self._page(WhatIfView),
+        )  # fmt: skip
         self.editing = Editing(context, self.detail, self.findings)
         self.proving = Proving(context, self._page(ProofView))
-        self.exports = Exports(context, bar, self.graph, self.annotations)
+        self.exports = Exports(context, bar, self.graph, self.annotations, self.tabs.currentWidget)
+        self.presentation = Presentation(context, self, self.graph, lambda: [bar, self.statusBar()])
         self.documents = Documents(context, self.welcome)
         for number, page in enumerate(TABS):
             title, show = self.tr("Show {0}").format(_title(page)), partial(self.show_page, page.id)

@@ -25,6 +25,7 @@ from kfuncscope.gui.views.matrix import MatrixView
 from kfuncscope.gui.views.overview import OverviewView
 from kfuncscope.gui.views.proof import ProofView
 from kfuncscope.gui.views.timeline import TimelineView
+from kfuncscope.gui.views.whatif import WhatIfView
 
 
 class Place(Enum):
@@ -57,6 +58,7 @@ PAGES = (
     Page("findings", "Findings", Place.TAB, FindingsView),
     Page("kfuncs", "kfuncs", Place.TAB, KfuncsView),
     Page("timeline", "Timeline", Place.TAB, TimelineView),
+    Page("whatif", "What if", Place.TAB, WhatIfView),
     Page("inputs", "Inputs", Place.LEFT, InputsView, heading=True),
     Page("detail", "Detail", Place.RIGHT, DetailPanel),
     Page("problems", "Problems", Place.BOTTOM, ProblemsView),

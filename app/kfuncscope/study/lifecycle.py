@@ -108,7 +108,7 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
                     if found is not None:
                         evidence.setdefault(key, found.evidence)
                     life = states.setdefault(key, {})
-                    old, new = _states(need.verdict, found)
+                    old, new = states_of(need.verdict, found)
                     life[sides[0], arch.old.release] = old, arch.arch
                     life[sides[1], arch.new.release] = new, arch.arch
     rows = []
@@ -121,7 +121,7 @@ def from_analysis(analysis: Analysis) -> list[OfferRow]:
     return rows
 
 
-def _states(verdict: Verdict, found: Finding | None) -> tuple[State, State]:
+def states_of(verdict: Verdict, found: Finding | None) -> tuple[State, State]:
     """What a use of a name tells of both kernels: by the declarations that its finding shows, where it shows any."""
     said, cls = (found.evidence, found.failure) if found is not None else (Evidence(), Failure.NONE)
     unregistered = cls is Failure.KFUNC_NOT_REGISTERED

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QDir, QObject, Qt, QUrl
@@ -20,29 +21,38 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
+from kfuncscope.gui.controllers.presentation import Pictures
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
 from kfuncscope.gui.toolbar import Toolbar
+from kfuncscope.gui.widgets.picture import Shape, dressed
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.study import scope as scopes
 
-VIEW_SVG, VIEW_PNG = "view.svg", "view.png"
+VIEW_SVG, VIEW_PNG = "view.svg", "view.png"  # the whole graph
+SEEN_SVG, SEEN_PNG = "seen.svg", "seen.png"  # the page in front
+PICTURES = (VIEW_SVG, VIEW_PNG, SEEN_SVG, SEEN_PNG)
 ALL, FILTERED, SELECTED = "all", "filtered", "selection"
 
 
 class Exports(QObject):
     """Writes what the dialog asks for, off the GUI thread where no painting is needed."""
 
-    def __init__(self, context: Context, toolbar: Toolbar, graph: GraphView, annotations: Annotations) -> None:
+    def __init__(
+        self, context: Context, toolbar: Toolbar, graph: GraphView, annotations: Annotations,
+        front: Callable[[], QWidget],
+    ) -> None:  # fmt: skip
         super().__init__(context)
         self._context, self._graph, self._annotations = context, graph, annotations
+        self.pictures = Pictures(context, front, self.title)
         context.commands.add("export", self.tr("Export…"), self.dialog, "Ctrl+E", "File")
         toolbar.export.clicked.connect(self.dialog)
         graph.export_wanted.connect(self.dialog)
@@ -74,11 +84,14 @@ class Exports(QObject):
     def _selected(self, index: Index, node: Node) -> Mask:
         return flt.isolated(index, self._context.store.lane, self._context.store.name_of(node))
 
-    def write(self, path: str, what: str, scope: str = ALL, redact: bool = False, open_after: bool = False) -> None:
-        """Write one file; tells in the status bar how it went."""
-        if what in (VIEW_SVG, VIEW_PNG):
+    def write(
+        self, path: str, what: str, scope: str = ALL, redact: bool = False, open_after: bool = False,
+        shape: Shape = Shape.SEEN, dark: bool | None = None,
+    ) -> None:  # fmt: skip
+        """Write one file; tells in the status bar how it went. ``shape`` and ``dark`` are for pictures."""
+        if what in PICTURES:
             try:
-                self.picture(path, what)
+                self.picture(path, what, shape, dark)
             except OSError as bad:
                 self._failed(str(bad))
                 return
@@ -101,16 +114,21 @@ class Exports(QObject):
             self._failed,
         )
 
-    def picture(self, path: str, what: str) -> None:
-        """Write the graph as it is filtered now. Raises OSError where it cannot be written."""
+    def picture(self, path: str, what: str, shape: Shape = Shape.SEEN, dark: bool | None = None) -> None:
+        """Write the graph as it is filtered now, or the page in front. Raises OSError where it cannot be written."""
         from kfuncscope.gui.graph import export
 
+        if what in (SEEN_SVG, SEEN_PNG):
+            self.pictures.write(path, shape, dark)
+            return
         scene = self._graph.canvas.scene
         if scene is None or not len(scene):
             raise OSError(self.tr("the graph is empty"))
-        (export.svg if what == VIEW_SVG else export.png)(scene, path, self._title())
+        with dressed(dark, self._context.palette_changed.emit):
+            (export.svg if what == VIEW_SVG else export.png)(scene, path, self.title())
 
-    def _title(self) -> str:
+    def title(self) -> str:
+        """What a picture is of: the architecture and both kernels, and what is assumed."""
         index, lane = self._context.store.index, self._context.store.lane
         assert index is not None
         arch = index.arches[lane] if lane >= 0 else None
@@ -141,11 +159,16 @@ class ExportDialog(QDialog):
         for word, value in (
             (self.tr("HTML report, one file"), ".html"), (self.tr("PDF report"), ".pdf"), (self.tr("Markdown"), ".md"),
             (self.tr("CSV, one row a finding"), ".csv"), (self.tr("JSON"), ".json"), ("SARIF", ".sarif"),
-            ("JUnit XML", ".xml"), (self.tr("Graph as shown, SVG"), VIEW_SVG),
-            (self.tr("Graph as shown, PNG"), VIEW_PNG),
+            ("JUnit XML", ".xml"), (self.tr("This view, PNG"), SEEN_PNG), (self.tr("This view, SVG"), SEEN_SVG),
+            (self.tr("Whole graph, SVG"), VIEW_SVG), (self.tr("Whole graph, PNG"), VIEW_PNG),
             (self.tr("Graph as DOT"), ".dot"), (self.tr("Graph as GraphML"), ".graphml"),
         ):  # fmt: skip
             self.format.addItem(word, value)
+        self.shape, self.look = QComboBox(), QComboBox()
+        for word, shape in ((self.tr("as seen"), Shape.SEEN), (self.tr("16:9, for a slide"), Shape.WIDE)):
+            self.shape.addItem(word, shape)
+        for word, dark in ((self.tr("as on the screen"), None), (self.tr("light"), False), (self.tr("dark"), True)):
+            self.look.addItem(word, dark)
         self.scope = QComboBox()
         index, store = context.store.index, context.store
         assert index is not None
@@ -164,6 +187,7 @@ class ExportDialog(QDialog):
         self._lay_out()
         self.path.textChanged.connect(lambda _: self._check())
         self.format.currentIndexChanged.connect(lambda _: self._renamed())
+        self._enable()
         self._check()
 
     def _programs(self, number: int) -> str:
@@ -179,6 +203,8 @@ class ExportDialog(QDialog):
         form = QFormLayout()
         form.addRow(self.tr("Format"), self.format)
         form.addRow(self.tr("Scope"), self.scope)
+        form.addRow(self.tr("Shape"), self.shape)
+        form.addRow(self.tr("Look"), self.look)
         form.addRow("", self.redact)
         form.addRow("", self.open_after)
         form.addRow(self.tr("File"), row)
@@ -214,7 +240,14 @@ class ExportDialog(QDialog):
     def _renamed(self) -> None:
         path = Path(self.path.text() or "kfuncscope-report")
         self.path.setText(str(path.with_suffix(self._suffix())))
-        self.scope.setEnabled(self.format.currentData() not in (VIEW_SVG, VIEW_PNG))
+        self._enable()
+
+    def _enable(self) -> None:
+        """What means something for the chosen format."""
+        chosen = self.format.currentData()
+        self.scope.setEnabled(chosen not in PICTURES)
+        self.shape.setEnabled(chosen in (SEEN_SVG, SEEN_PNG))
+        self.look.setEnabled(chosen in PICTURES)
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self.path.text(), f"*{self._suffix()}")
@@ -224,6 +257,6 @@ class ExportDialog(QDialog):
     def _export(self) -> None:
         self._exports.write(
             self.path.text(), str(self.format.currentData()), str(self.scope.currentData()),
-            self.redact.isChecked(), self.open_after.isChecked(),
+            self.redact.isChecked(), self.open_after.isChecked(), self.shape.currentData(), self.look.currentData(),
         )  # fmt: skip
         self.close()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import (
     QComboBox,
@@ -27,6 +29,7 @@ from kfuncscope.gui.views.detail import DetailPanel
 from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.summary import SummaryStrip
+from kfuncscope.gui.views.whatif import WhatIfView
 from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.upgrade import whatif
@@ -47,8 +50,10 @@ class Hypotheses(QObject):
         detail: DetailPanel,
         findings: FindingsView,
         kfuncs: KfuncsView,
+        view: WhatIfView,
     ) -> None:
         super().__init__(context)
+        self._view = view
         self._context, self._results, self._kfuncs = context, results, kfuncs
         self._banner, self._summary = banner, summary
         self.changes: list[Change] = []
@@ -56,8 +61,9 @@ class Hypotheses(QObject):
         context.commands.add("whatif.clear", self.tr("Back to the real result"), self.clear, "", "Analysis")
         toolbar.whatif.clicked.connect(self.dialog)
         banner.button.clicked.connect(self.clear)
-        for view in (graph, detail, findings):
+        for view in (detail, findings):
             view.whatif_wanted.connect(self.toggle_node)
+        graph.assume_wanted.connect(lambda node, action: self.assume_node(node, Action(action)))
         context.session_opened.connect(self.forget)
         context.result_arriving.connect(self.forget)
         kfuncs.whatif_wanted.connect(lambda kind, name: self.assume(NeedKind(kind), name, Action.REMOVED))
@@ -75,6 +81,13 @@ class Hypotheses(QObject):
         number = real.need_id(kind, name)
         breaks = number is not None and (real.need_verdict[number] == CODE[Verdict.BREAKS]).any()
         self.assume(kind, name, Action.KEPT if breaks else Action.REMOVED)
+
+    def assume_node(self, node: Node, action: Action) -> None:
+        """Assume something of a need of the graph, and show how far it reaches."""
+        index = self._context.store.index
+        if index is not None and self._context.real is not None and node.column == NEED:
+            self.assume(*index.needs[node.id], action)
+            self._context.view_wanted.emit("whatif")
 
     def assume(self, kind: NeedKind, name: str, action: Action) -> None:
         """Add an assumption (the last one on a name counts) and work out the result."""
@@ -105,9 +118,13 @@ class Hypotheses(QObject):
         if not changes:
             self._show(real)
             return
-        self._context.jobs.quick(
-            lambda _stop: Index(whatif.apply(real.analysis, changes), real.steps), self._show, key="whatif"
-        )
+
+        def work(_stop: object) -> Index:
+            made = Index(whatif.apply(real.analysis, changes), real.steps)
+            made.before = real
+            return made
+
+        self._context.jobs.quick(work, self._show, key="whatif")
 
     def _show(self, index: Index) -> None:
         real = self._context.real
@@ -116,19 +133,30 @@ class Hypotheses(QObject):
         self._summary.before = {label: real.counts(i) for i, label in enumerate(real.lanes)} if self.changes else {}
         self._results.show_hypothetical(index)
         self._tell()
+        number = index.need_id(self.changes[-1].kind, self.changes[-1].name) if self.changes else None
+        if number is not None:
+            self._context.store.select(Node(NEED, number))
 
     def _tell(self) -> None:
+        self._view.tell([(c.kind, c.name, c.action.value) for c in self.changes])
         if not self.changes:
             self._banner.tell("")
             return
-        named = ", ".join(str(x) for x in self.changes[:4]) + (" …" if len(self.changes) > 4 else "")
         real, index = self._context.real, self._context.store.index
         more = ""
         if real is not None and index is not None:
             delta = index.counts(-1)[Verdict.BREAKS] - real.counts(-1)[Verdict.BREAKS]
             breaks = self.tr("program breaks") if abs(delta) == 1 else self.tr("programs break")
             more = f" · {delta:+d} {breaks}".replace("-", "−")
-        self._banner.tell(self.tr("What if: {0}{1}. This is not a real result.").format(named, more))
+        listed = [(str(c), partial(self.drop, c)) for c in self.changes]
+        said = self.tr("What if {0}{1}. This is not a real result.").format(self._named(), more)
+        self._banner.tell(said, listed)
+
+    def _named(self) -> str:
+        """What is assumed, in words, where its buttons do not say it: one assumption, or how many."""
+        if len(self.changes) == 1:
+            return str(self.changes[0])
+        return self.tr("{0} assumptions hold").format(len(self.changes))
 
     def dialog(self) -> None:
         """Open the list of assumptions."""
@@ -177,6 +205,7 @@ class WhatIfDialog(QDialog):
         self.said = QLabel()
         self.said.setObjectName("muted")
         self._lay_out(text)
+        self.name.setFocus()
         context.store.analysis_changed.connect(self._fill)  # a new real result ends all assumptions
         self._fill()
 
@@ -201,6 +230,9 @@ class WhatIfDialog(QDialog):
 
     def _add(self) -> None:
         typed = self.name.text().strip()
+        if not typed:
+            self.said.setText(self.tr("Type a name first: kind and name, or the name alone where it is the only one."))
+            return
         found = self._known.get(typed) or self._guess(typed)
         if found is None:
             self.said.setText(self.tr("Unknown name “{0}”. Enter the kind and the name.").format(typed))

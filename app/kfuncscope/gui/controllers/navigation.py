@@ -156,6 +156,8 @@ class Navigation(QObject):
         tour = context.dialogs.findChild(Tour)
         if tour is not None:
             tour.close()
+        elif context.commands.actions["present"].isChecked():
+            context.commands.run("present")
         elif context.jobs.running():
             context.jobs.cancel_all()
         elif search.text():

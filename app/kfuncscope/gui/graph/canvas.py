@@ -28,6 +28,7 @@ from kfuncscope.gui.graph.accessible import Canvas, install
 from kfuncscope.gui.graph.layer import EdgeLayer
 from kfuncscope.gui.graph.marks import Marks
 from kfuncscope.gui.graph.scene import BASE, NODE_H, Scene
+from kfuncscope.gui.widgets.motion import Motion
 
 HEADER = 30
 ZOOM_MIN, ZOOM_MAX = 0.015, 3.0
@@ -68,6 +69,9 @@ class GraphCanvas(Canvas):
         self._press: QPoint | None = None
         self._moved = False
         self._fitted = Fit.WIDTH
+        self.smooth = False  # whether the view glides to what is selected
+        self._from, self._to = QPointF(), QPointF()
+        self._glide = Motion(self, self._glided, lambda: self.smooth)
 
     # --- what is shown ---
     def set_scene(self, scene: Scene | None, keep_view: bool = False) -> None:
@@ -167,8 +171,20 @@ class GraphCanvas(Canvas):
             self._follow()
         rect, box = self.view_rect(), paint.NodePainter.box(self.scene, node)
         if not rect.adjusted(0, 8, 0, -8).contains(box):
-            self.origin = QPointF(self.origin.x(), float(self.scene.home[node]) + NODE_H / 2 - rect.height() / 2)
-            self._changed()
+            self._from = self.origin
+            self._to = QPointF(self.origin.x(), float(self.scene.home[node]) + NODE_H / 2 - rect.height() / 2)
+            self._glide.start()
+
+    def _glided(self, share: float) -> None:
+        self.origin = self._from + (self._to - self._from) * share
+        self._changed()
+
+    def return_to(self, zoom: float, origin: QPointF) -> None:
+        """Show again what was in view at some time."""
+        fitted = self._fitted
+        self.zoom, self.origin = zoom, origin
+        self._changed()
+        self._fitted = fitted
 
     def centre_on(self, y: float) -> None:
         """Scroll so that a height of the scene is in the middle."""
@@ -252,6 +268,9 @@ class GraphCanvas(Canvas):
                 edges = paint.visible_edges(scene, rect)
             paint.paint_edges(painter, scene, edges, zoom)
             painter.setOpacity(1.0)
+        fresh = np.flatnonzero(scene.fresh).astype(np.int32)
+        if len(fresh):
+            paint.paint_glow(painter, scene, fresh[: paint.LIVE_EDGES * 4], zoom)
         if len(self.marks.edges):
             paint.paint_edges(painter, scene, self.marks.edges, zoom, lit=True)
         self._nodes.paint(painter, scene, rect, zoom, self.marks)

@@ -98,6 +98,19 @@ def paint_edges(painter: QPainter, scene: Scene, edges: Ints, zoom: float, lit: 
         painter.drawPath(edge_path(scene, edge))
 
 
+def paint_glow(painter: QPainter, scene: Scene, edges: Ints, zoom: float) -> None:
+    """Paint edges that are worse than before so that they light up: a wide pale line under a strong one."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for edge in edges.tolist():
+        colour = theme.colour(SCALE[int(scene.edge_verdict[edge])])
+        path = edge_path(scene, edge)
+        colour.setAlphaF(0.25)
+        painter.setPen(QPen(colour, 8.0 / zoom, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.drawPath(path)
+        painter.setPen(edge_pen(int(scene.edge_verdict[edge]), zoom, lit=True))
+        painter.drawPath(path)
+
+
 @dataclass(slots=True)
 class Bundles:
     """Edges gathered by the pixels of their ends: columns x0, y0, x1, y1 (pixels), worst verdict, how many."""

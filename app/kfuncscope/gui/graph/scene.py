@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
+from kfuncscope.gui.flows.blast import fresh_edges
 from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Calls, Codes, Index, Ints, Mask
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind, Verdict
@@ -78,6 +79,7 @@ class Scene:
     hit: Mask
     home: Floats
     seal: Codes
+    fresh: Mask = field(default_factory=lambda: np.zeros(0, dtype=bool))
     width: float = 0.0
     height: float = 0.0
     _out: tuple[Ints, Ints] | None = field(default=None, repr=False)
@@ -242,11 +244,25 @@ def build(
     nv = np.full(len(needs), 0, dtype=np.int8)
     np.maximum.at(nv, ln, ev)
     scene = _assemble(index, lane, (objects, progs, needs), (ov, pv, nv), placed, owner, lp, ln, ev)
+    _mark_fresh(scene, index, lane, (ep, en, ev))
     _add_calls(scene, index.calls_of(lane), progs)
     texts = flt.values(filters, "text")
     if texts:
         scene.find(texts[0])
     return scene
+
+
+def _mark_fresh(scene: Scene, index: Index, lane: int, edges: tuple[Ints, Ints, Codes]) -> None:
+    """Under assumptions: the edges that are worse than in the real result, and the programs that break newly."""
+    scene.fresh = np.zeros(len(scene.src), dtype=bool)
+    if index.before is None:
+        return
+    first = int((scene.column == 1).sum())  # an edge from an object to each program stands before those to needs
+    scene.fresh[first : first + len(edges[0])] = fresh_edges(index.before, index, lane, edges)
+    before = index.before.worst(index.before.prog_verdict, lane)
+    for node in np.flatnonzero((scene.column == 1) & (scene.verdict == CODE[Verdict.BREAKS])).tolist():
+        if before[scene.ids[node]] != CODE[Verdict.BREAKS]:
+            scene.subs[node] = f"breaks newly · {scene.subs[node]}"
 
 
 def _seals(index: Index, lane: int, objects: Ints, progs: Ints, needs: int) -> Codes:

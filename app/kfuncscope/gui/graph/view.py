@@ -23,7 +23,7 @@ BACKGROUND_NODES = 1500
 class GraphView(QWidget):
     """Keeps the canvas in step with the store: filters make the scene, the selection lights its chain."""
 
-    whatif_wanted = Signal(Node)
+    assume_wanted = Signal(Node, str)
     note_wanted = Signal(Node)
     export_wanted = Signal()
 
@@ -235,7 +235,12 @@ class GraphView(QWidget):
         kind, _, value = store.name_of(node).partition(":")
         menu.addAction(self.tr("Only this {0}").format(kind), lambda: store.add(kind, value))
         if node.column == NEED:
-            menu.addAction(self.tr("What if it were removed?"), lambda: self.whatif_wanted.emit(node))
+            for text, action in (
+                (self.tr("What if it were removed?"), "removed"),
+                (self.tr("What if it changed?"), "changed"),
+                (self.tr("What if it stayed as it was?"), "kept as it was"),
+            ):
+                menu.addAction(text, lambda a=action: self.assume_wanted.emit(node, a))
         menu.addAction(self.tr("Add a note…"), lambda: self.note_wanted.emit(node))
         return menu
 

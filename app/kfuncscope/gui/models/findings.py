@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, finding_rows
-from kfuncscope.gui.graph.ribbon import Pairs, pairs
+from kfuncscope.gui.flows.ribbon import Pairs, pairs
 from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
 from kfuncscope.gui.models.table import ROOT, Cell, TableModel
 from kfuncscope.gui.widgets.words import counted

@@ -16,9 +16,9 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.rules import RuleDialog
 from kfuncscope.gui.filters import Filters
+from kfuncscope.gui.flows.ribbon import pairs
 from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.proofs import ORDER, Answer
-from kfuncscope.gui.graph.ribbon import pairs
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.widgets import aligned, words

@@ -11,8 +11,8 @@ from kfuncscope.gui import filters as flt
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.filters import Filters, Token
-from kfuncscope.gui.graph import ribbon as rb
-from kfuncscope.gui.graph.ribboncanvas import NONE, RibbonCanvas, Side
+from kfuncscope.gui.flows import ribbon as rb
+from kfuncscope.gui.flows.ribboncanvas import NONE, RibbonCanvas, Side
 from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.widgets.words import counted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The Timeline tab: what this session's programs use, over all known releases and the kernels loaded."""
+"""The Timeline tab: programs over all kernels loaded, what they need over all levels known; one source in each row."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -21,120 +22,169 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.models.table import Cell, TableModel
-from kfuncscope.gui.views.findings import plain_table
-from kfuncscope.gui.views.kfuncs import STATE_LOOK
+from kfuncscope.gui.filters import pattern
+from kfuncscope.gui.index import Index
+from kfuncscope.gui.models.table import Cell as Place
+from kfuncscope.gui.models.table import TableModel
+from kfuncscope.gui.store import NEED, PROGRAM, Node
+from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
-from kfuncscope.model.verdict import Verdict
-from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key
+from kfuncscope.model.verdict import NeedKind, Verdict
+from kfuncscope.study.lifecycle import OfferRow
+from kfuncscope.study.timeline import TABLES, Cell, Line, need_lines, program_lines, releases
 
-SEEN_ROLE = int(Qt.ItemDataRole.UserRole)
-CHANGED_ROLE = SEEN_ROLE + 1
+CELL_ROLE = int(Qt.ItemDataRole.UserRole)
+LINE_ROLE = CELL_ROLE + 1
+FIXED = 2  # columns before those of the releases
+SMALL = 800  # programs; more are worked out off the GUI thread
 
 
 class TimelineModel(TableModel):
-    """Rows are names, columns kernels and releases in order of age."""
+    """Rows are programs and needs by source, columns releases in order of age."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.headers = [self.tr("Name")]
-        self.rows: list[OfferRow] = []
-        self.columns: list[tuple[str, str]] = []
-        self._cells: list[dict[tuple[str, str], Seen]] = []
+        self._fixed = [self.tr("Name"), self.tr("Source")]
+        self.headers = list(self._fixed)
+        self.rows: list[Line] = []
+        self.columns: list[str] = []
 
-    def show(self, rows: list[OfferRow], affected: bool, arch: str = "") -> None:
-        """Show the used names, or only those that something happens to; of the kernels those of one architecture."""
-        kept = [r for r in rows if r.users and (not affected or r.verdict is not Verdict.OK)]
-        kept.sort(key=lambda r: (list(Verdict).index(r.verdict), r.name))
-        columns = {(s.release, s.kernel) for r in kept for s in r.seen if not arch or s.arch in ("", arch)}
+    def show(self, lines: list[Line], affected: bool, arch: str = "", text: str = "") -> None:
+        """Show lines, or only what something happens to; of the kernels those of one architecture, and the tables."""
+        search = pattern(text).search
+        kept = [
+            line for line in lines
+            if (not affected or line.verdict not in (Verdict.OK, Verdict.FIXED))
+            and (not arch or line.source in (arch, TABLES)) and (not text or search(f"{line.object} {line.name}"))
+        ]  # fmt: skip
+        order = list(Verdict).index
+        kept.sort(key=lambda line: (not line.program, order(line.verdict), line.object, line.name,
+                                    line.source == TABLES, line.source))  # fmt: skip
         self.beginResetModel()
         self.rows = kept
-        self.columns = sorted(columns, key=lambda c: (release_key(c[0]), c[1]))
-        self.headers = [self.tr("Name"), *(kernel.replace(" ", "\n", 1) for _, kernel in self.columns)]
-        self._cells = [{(s.release, s.kernel): s for s in r.seen} for r in kept]
+        self.columns = releases(kept)
+        self.headers = [*self._fixed, *self.columns]
         self.endResetModel()
 
-    def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def cell(self, row: int, column: int) -> Cell | None:
+        """What the source of a row says of the release of a column."""
+        return self.rows[row].cells.get(self.columns[column - FIXED]) if column >= FIXED else None
+
+    def starts(self, row: int) -> bool:
+        """Whether a row is the first of its program or need, or of the needs."""
+        if not row:
+            return True
+        one, before = self.rows[row], self.rows[row - 1]
+        return (one.program, one.object, one.name, one.kind) != (
+            before.program, before.object, before.name, before.kind
+        )  # fmt: skip
+
+    def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        row = self.rows[index.row()]
-        if index.column() == 0:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return row.name
-            if role == Qt.ItemDataRole.DecorationRole:
-                return theme.icon(row.verdict)
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return f"{row.kind.value} {row.name}\n{row.stability or theme.WORDS[row.verdict]}"
-            return theme.mono(-0.5) if role == Qt.ItemDataRole.FontRole else None
-        seen = self._cells[index.row()].get(self.columns[index.column() - 1])
+        line, column = self.rows[index.row()], index.column()
+        if role == LINE_ROLE:
+            return line
+        if column < FIXED:
+            return self._fixed_cell(index.row(), line, column, role)
+        cell = self.cell(index.row(), column)
+        if role == CELL_ROLE:
+            return cell
+        if cell is None:
+            return None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return seen.state.value if seen is not None else ""
-        if role == SEEN_ROLE:
-            return seen
-        if role == CHANGED_ROLE:
-            return seen is not None and self._changed(index.row(), index.column() - 1, seen)
-        if role == Qt.ItemDataRole.ToolTipRole and seen is not None:
-            more = self.tr("\nprototype changed here") if self._changed(index.row(), index.column() - 1, seen) else ""
-            return f"{row.name} in {seen.kernel}: {seen.state.value}\n{seen.prototype}{more}".strip()
+            marks = [self.tr("first bad step")] * cell.first_bad + [self.tr("prototype changed")] * cell.changed
+            return ", ".join([cell.word, *marks]) if role == Qt.ItemDataRole.AccessibleTextRole else cell.word
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(line, cell, self.columns[column - FIXED])
         return None
 
-    def _changed(self, row: int, column: int, seen: Seen) -> bool:
-        for earlier in reversed(self.columns[:column]):
-            before = self._cells[row].get(earlier)
-            if before is not None and before.prototype and seen.prototype:
-                return before.prototype != seen.prototype
-        return False
+    def _fixed_cell(self, row: int, line: Line, column: int, role: int) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (line.name if self.starts(row) else "") if column == 0 else self.source(line)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == 0:
+            return f"{line.kind} {line.name}, {self.source(line)}"
+        if role == Qt.ItemDataRole.DecorationRole and column == 0 and self.starts(row):
+            return theme.icon(line.verdict)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            whose = f"{line.object} › {line.name}" if line.program else f"{line.kind} {line.name}"
+            return f"{whose}\n{theme.WORDS[line.verdict]}\n{self.tr('source: {0}').format(self.source(line))}"
+        return theme.mono(-0.5) if role == Qt.ItemDataRole.FontRole and column == 0 else None
+
+    def source(self, line: Line) -> str:
+        """Where the cells of a row come from, in words."""
+        return self.tr("tables") if line.source == TABLES else self.tr("kernels {0}").format(line.source)
+
+    def _tip(self, line: Line, cell: Cell, release: str) -> str:
+        parts = [f"{line.name}, {release}: {cell.word}", self.tr("source: {0}").format(self.source(line)), cell.more]
+        parts += [self.tr("the first step at which this happens")] * cell.first_bad
+        parts += [self.tr("prototype changed since the release before in this row")] * cell.changed
+        return "\n".join(p for p in parts if p)
 
 
 class _Block(QStyledItemDelegate):
-    """Paints one release of one name as a block with a shape."""
+    """Paints one release of one row as a block with a shape and a word."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Place) -> None:
         c = theme.look()
         box = QRectF(option.rect)
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(box, QColor(c.selection))
-        seen = index.data(SEEN_ROLE)
-        if not isinstance(seen, Seen):
+        cell, line = index.data(CELL_ROLE), index.data(LINE_ROLE)
+        if not isinstance(cell, Cell) or not isinstance(line, Line):
             return
         painter.save()
-        verdict = STATE_LOOK[seen.state]
-        fill = theme.colour(verdict)
-        fill.setAlphaF(0.30 if seen.loaded else 0.16)
-        inner = box.adjusted(0, 5, 0, -5)
-        painter.fillRect(inner, theme.tint(verdict) if seen.state is State.ABSENT else fill)
-        theme.draw_glyph(painter, verdict, box.left() + 14, box.center().y(), 9)
-        if index.data(CHANGED_ROLE):
+        loaded = line.source != TABLES
+        fill = theme.colour(cell.look)
+        fill.setAlphaF(0.26 if loaded else 0.12)
+        inner = box.adjusted(0, 4, 0, -4)
+        painter.fillRect(inner, fill)
+        if cell.first_bad:
+            painter.setPen(theme.pen(c.verdicts[cell.look], 2.0))
+            painter.drawRect(inner.adjusted(1, 0, -2, 0))
+        theme.draw_glyph(painter, cell.look, box.left() + 14, box.center().y(), 9)
+        if cell.changed:
             painter.fillRect(QRectF(box.left() - 1.5, box.top() + 2, 3, box.height() - 4), QColor(c.text))
-        painter.setPen(QColor(c.text if seen.loaded else c.muted))
-        painter.setFont(theme.ui_font(-1))
-        text = painter.fontMetrics().elidedText(seen.state.value, Qt.TextElideMode.ElideRight, int(box.width() - 26))
+        painter.setPen(QColor(c.text if loaded else c.muted))
+        painter.setFont(theme.ui_font(-1, bold=cell.first_bad))
+        text = ("▶ " if cell.first_bad else "") + cell.word
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width() - 26))
         painter.drawText(box.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
 
 
 class TimelineView(QWidget):
-    """The table and a choice between all used names and the affected ones."""
+    """The table, a search, and a choice between all and what the upgrade touches."""
 
     chosen = Signal(str, str)
 
-    def __init__(self, _context: Context) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._rows: list[OfferRow] = []
+        self._context, self._store = context, context.store
+        self._offers: list[OfferRow] = []
+        self._lines: list[Line] = []
         self._arch = ""
+        self._stale = True
         self.model = TimelineModel()
         self.table = QTableView()
         self.table.setModel(self.model)
-        self.table.setAccessibleName(self.tr("Timeline of what is used"))
+        self.table.setAccessibleName(self.tr("Timeline of programs and of what they need"))
         plain_table(self.table, 27)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setItemDelegate(_Block(self.table))
-        self.table.setItemDelegateForColumn(0, QStyledItemDelegate(self.table))
+        for column in range(FIXED):
+            self.table.setItemDelegateForColumn(column, QStyledItemDelegate(self.table))
         on_choice(self.table, self._clicked)
         self.affected = QCheckBox(self.tr("only what the upgrade touches"))
         self.affected.setChecked(True)
         self.affected.toggled.connect(lambda _: self.refresh())
-        note = QLabel(self.tr("Strong: kernels loaded here · pale: known releases · bar: prototype changed"))
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search…"))
+        self.search.setAccessibleName(self.tr("Search the timeline"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(200)
+        self.search.textChanged.connect(lambda _: self.refresh())
+        note = QLabel(self.tr("Strong: kernels loaded · pale: tables · ▶ first bad step · bar: prototype changed"))
         note.setObjectName("muted")
         note.setWordWrap(True)
         note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -142,21 +192,47 @@ class TimelineView(QWidget):
         row.setContentsMargins(12, 4, 12, 2)
         row.setSpacing(8)
         row.addWidget(self.affected)
+        row.addWidget(self.search)
         row.addWidget(note, 1)
+        self.empty = nothing(self.tr("The upgrade touches nothing here."))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 1, 1)
         layout.setSpacing(2)
         layout.addLayout(row)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.empty, 1)
+        self._store.analysis_changed.connect(self._news)
+        self._store.selection_changed.connect(self._follow)
 
+    # --- what is shown ---
     def show_rows(self, rows: list[OfferRow]) -> None:
-        """Show other offers."""
-        self._rows = rows
+        """What the kernels offer is known, or known better."""
+        self._offers = rows
+        self._news()
+
+    def _news(self) -> None:
+        """Work the lines out again once somebody looks."""
+        self._stale = True
         if self.isVisible():
-            self.refresh()
+            self._work_out()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if self._stale:
+            self._work_out()
+
+    def _work_out(self) -> None:
+        index, offers = self._store.index, self._offers
+        self._stale = False
+        if index is None:
+            self._take([])
+        elif len(index.programs) < SMALL:
+            self._take(_lines(index, offers))
+        else:
+            self._context.jobs.quick(lambda _stop: _lines(index, offers), self._take, "timeline")
+
+    def _take(self, lines: list[Line]) -> None:
+        self._lines = lines
         self.refresh()
 
     def narrow(self, arch: str) -> None:
@@ -167,14 +243,55 @@ class TimelineView(QWidget):
 
     def refresh(self) -> None:
         """Fill the table again."""
-        self.model.show(self._rows, self.affected.isChecked(), self._arch)
-        self.table.setColumnWidth(0, 210)
-        self.table.horizontalHeader().setFixedHeight(self.fontMetrics().height() * 2 + 14)
-        columns = max(1, self.model.columnCount() - 1)
-        room = (self.table.viewport().width() - 210) // columns
-        for column in range(1, columns + 1):
-            self.table.setColumnWidth(column, min(max(room, 76), 130))
+        self.model.show(self._lines, self.affected.isChecked(), self._arch, self.search.text().strip())
+        self.table.setVisible(bool(self.model.rows))
+        self.empty.setVisible(not self.model.rows)
+        self.table.setColumnWidth(0, 220)
+        self.table.setColumnWidth(1, 108)
+        columns = max(1, self.model.columnCount() - FIXED)
+        room = (self.table.viewport().width() - 328) // columns
+        for column in range(FIXED, columns + FIXED):
+            self.table.setColumnWidth(column, min(max(room, 92), 150))
+        self._follow()
 
+    # --- selection ---
     def _clicked(self, place: QModelIndex) -> None:
-        row = self.model.rows[place.row()]
-        self.chosen.emit(row.kind.value, row.name)
+        line, index = self.model.rows[place.row()], self._store.index
+        if index is None:
+            return
+        if line.program:
+            found = index.program_id(line.object, line.name)
+            if found is not None:
+                self._store.select(Node(PROGRAM, found))
+            return
+        if line.kind in (NeedKind.KFUNC, NeedKind.HELPER, NeedKind.HOOK):
+            self.chosen.emit(line.kind, line.name)
+        need = index.need_id(NeedKind(line.kind), line.name)
+        if need is not None:
+            self._store.select(Node(NEED, need))
+
+    def _follow(self) -> None:
+        """Mark the row of what is selected."""
+        index, node = self._store.index, self._store.selected
+        row = -1
+        if index is not None and node is not None:
+            row = next((i for i, line in enumerate(self.model.rows) if _is(index, node, line)), -1)
+        if row < 0:
+            self.table.clearSelection()
+        elif self.table.currentIndex().row() != row:
+            self.table.setCurrentIndex(self.model.index(row, 0))
+
+
+def _is(index: Index, node: Node, line: Line) -> bool:
+    if node.column == PROGRAM:
+        program = index.programs[node.id]
+        return line.program and line.name == program.name and line.object == index.objects[program.object]
+    if node.column == NEED:
+        kind, name = index.needs[node.id]
+        return not line.program and (line.kind, line.name) == (kind.value, name)
+    return False
+
+
+def _lines(index: Index, offers: list[OfferRow]) -> list[Line]:
+    arches = index.analysis.arches
+    return [*program_lines(arches, index.steps), *need_lines(offers, arches, index.steps)]

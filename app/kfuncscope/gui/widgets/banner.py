@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The banner above a hypothetical result, with the way back."""
+"""The banner above a hypothetical result: what is assumed, each to be taken back, and the way back from all of it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
 from kfuncscope.gui import theme
 from kfuncscope.model.verdict import Verdict
+
+MOST = 4  # assumptions with a button of their own; the dialog lists all
 
 
 class Banner(QFrame):
@@ -17,19 +21,37 @@ class Banner(QFrame):
         self.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 8, 4)
+        row.setSpacing(6)
         self.text = QLabel()
         self.text.setWordWrap(True)
+        self.chips: list[QPushButton] = []
+        self._chips = QHBoxLayout()
+        self._chips.setSpacing(5)
         self.button = QPushButton(self.tr("Back to the real result"))
         row.addWidget(self.text, 1)
+        row.addLayout(self._chips)
         row.addWidget(self.button)
 
-    def tell(self, text: str) -> None:
-        """Show a text in the colours of a risk; the empty text hides the banner."""
+    def tell(self, text: str, assumed: Sequence[tuple[str, Callable[[], None]]] = ()) -> None:
+        """Show a text in the colours of a risk, with a button that takes back each assumption; empty hides it all."""
+        for chip in self.chips:
+            self._chips.removeWidget(chip)
+            chip.deleteLater()
+        self.chips = []
         self.setVisible(bool(text))
-        if text:
-            look = theme.look()
-            tint, ink = look.tints[Verdict.RISK], look.verdicts[Verdict.RISK]
-            self.setStyleSheet(
-                f"QFrame {{ background: {tint}; border: 1px solid {ink}; border-radius: 6px; }} QLabel {{ border: 0; }}"
-            )
-            self.text.setText(text)
+        if not text:
+            return
+        look = theme.look()
+        tint, ink = look.tints[Verdict.RISK], look.verdicts[Verdict.RISK]
+        self.setStyleSheet(
+            f"QFrame {{ background: {tint}; border: 1px solid {ink}; border-radius: 6px; }} QLabel {{ border: 0; }}"
+        )
+        self.text.setText(text)
+        for name, drop in assumed[:MOST]:
+            chip = QPushButton(f"{name if len(name) < 40 else name[:22] + '…' + name[-15:]}  ✕")
+            chip.setObjectName("chip")
+            chip.setToolTip(self.tr("Take back: {0}").format(name))
+            chip.setAccessibleName(chip.toolTip())
+            chip.clicked.connect(lambda _=False, d=drop: d())
+            self._chips.addWidget(chip)
+            self.chips.append(chip)

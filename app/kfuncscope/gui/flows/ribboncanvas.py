@@ -18,8 +18,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.flows.ribbon import GAP, REST, Band, Flow, Ribbon, place
 from kfuncscope.gui.graph import accessible
-from kfuncscope.gui.graph.ribbon import GAP, REST, Band, Flow, Ribbon, place
 from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.widgets.words import counted
 
