@@ -73,14 +73,14 @@ _BY_FAILURE = {
 
 def source_of(finding: Finding, section: str, facts: Iterable[tuple[str, str]]) -> str:
     """The source of the fact that a finding rests on, out of the lines that results show of a kernel; empty: none."""
-    failure = next((code for code in _BY_FAILURE if code == finding.cls), None)
+    failure = next((code for code in _BY_FAILURE if code == finding.failure), None)
     kind = _BY_FAILURE[failure] if failure is not None else _BY_NEED.get(finding.kind, "")
     if finding.kind is NeedKind.HOOK and failure is None:
         if section.startswith("lsm"):
             kind = "LSM hooks"
-        elif finding.cls == Failure.ATTACH_FAILED and section.startswith(("tp/", "tracepoint/")):
+        elif finding.failure == Failure.ATTACH_FAILED and section.startswith(("tp/", "tracepoint/")):
             kind = "system calls" if "/syscalls/" in section else "trace events"
-        elif finding.cls == Failure.ATTACH_FAILED:
+        elif finding.failure == Failure.ATTACH_FAILED:
             kind = "functions that can be traced"
     lines = ((label.removeprefix(TOLD_BY), kinds.split(", ")) for label, kinds in facts if label.startswith(TOLD_BY))
     return next((label for label, kinds in lines if kind in kinds), "")
