@@ -104,14 +104,13 @@ def test_names_from_far_away_are_those_that_matter(win: MainWindow) -> None:
 
 
 def test_names_do_not_cover_each_other() -> None:
-    taken: list[float] = []
+    taken: set[int] = set()
     for y in (5.0, 6.0, 8.0, 60.0, 61.0, 99.0, 100.0):
-        place = far._free(y, taken, 10.0, 100.0, far.NUDGES)
-        if place is not None:
-            assert 5.0 <= place <= 95.0 and all(abs(place - t) >= 10.0 for t in taken)
-            taken.append(place)
-    assert len(taken) == 7
-    assert far._free(50.0, [50.0], 10.0, 100.0, 1) is None
+        slot = far.free_slot(y, taken, 10.0, 100.0, far.NUDGES)
+        assert slot is not None and 5.0 <= slot * 5.0 <= 95.0
+        assert all(abs(slot - other) * 5.0 >= 10.0 for other in taken)
+        taken.add(slot)
+    assert far.free_slot(50.0, {10}, 10.0, 100.0, 1) is None and far.free_slot(50.0, {8}, 10.0, 100.0, 1) == 10
 
 
 def test_the_minimap_tells_by_shape_and_word(win: MainWindow) -> None:

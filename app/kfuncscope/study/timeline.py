@@ -16,6 +16,7 @@ from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Outcome, Tri, 
 from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key, states_of
 
 TABLES = "tables"
+_ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
 _BAD = frozenset({Verdict.BREAKS, Verdict.SILENT})
 _STATES = {
     State.PRESENT: Verdict.OK, State.ABSENT: Verdict.BREAKS, State.UNREGISTERED: Verdict.RISK,
@@ -75,7 +76,7 @@ def program_lines(arches: Sequence[ArchResult], steps: Sequence[ArchResult] = ()
                 more = "\n".join(f.message for f in program.findings[:4])
                 cell = Cell(_word(program.verdict), program.verdict, more, first_bad=bad)
                 line.cells[_label(step.new.release, step.new.label)] = cell
-                line.verdict = min(line.verdict, program.verdict, key=list(Verdict).index)
+                line.verdict = min(line.verdict, program.verdict, key=_ORDER.__getitem__)
     return list(lines.values())
 
 
@@ -118,10 +119,10 @@ def need_lines(
                 for need in program.needs:
                     key = (need.kind, need.name)
                     if whole:
-                        used[key] = min(used.get(key, Verdict.FIXED), need.verdict, key=list(Verdict).index)
+                        used[key] = min(used.get(key, Verdict.FIXED), need.verdict, key=_ORDER.__getitem__)
                     _add(seen.setdefault(key, {}), step, need.verdict, findings.get(key))
     lines: list[Line] = []
-    for key in sorted(used, key=lambda k: (list(Verdict).index(used[k]), k[1])):
+    for key in sorted(used, key=lambda k: (_ORDER[used[k]], k[1])):
         row = known.get(key)
         lines += _of_need(key, used[key], row.seen if row is not None else (), seen.get(key, {}))
     return lines

@@ -61,8 +61,8 @@ class Hypotheses(QObject):
         context.commands.add("whatif.clear", self.tr("Back to the real result"), self.clear, "", "Analysis")
         toolbar.whatif.clicked.connect(self.dialog)
         banner.button.clicked.connect(self.clear)
-        for view in (detail, findings):
-            view.whatif_wanted.connect(self.toggle_node)
+        for asking in (detail, findings):
+            asking.whatif_wanted.connect(self.toggle_node)
         graph.assume_wanted.connect(lambda node, action: self.assume_node(node, Action(action)))
         context.session_opened.connect(self.forget)
         context.result_arriving.connect(self.forget)
@@ -138,7 +138,7 @@ class Hypotheses(QObject):
             self._context.store.select(Node(NEED, number))
 
     def _tell(self) -> None:
-        self._view.tell([(c.kind, c.name, c.action.value) for c in self.changes])
+        self._view.tell([(c.kind, c.name, str(c.action)) for c in self.changes])
         if not self.changes:
             self._banner.tell("")
             return

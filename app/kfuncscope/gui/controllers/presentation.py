@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QFont, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QFrame, QLabel, QMainWindow, QVBoxLayout, QWidget
 
@@ -27,7 +27,8 @@ class Caption(QFrame):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
-        self.setObjectName("card")
+        self._window = window
+        self.setObjectName("caption")
         self.title, self.text = QLabel(), QLabel()
         for label in (self.title, self.text):
             label.setWordWrap(True)
@@ -44,6 +45,10 @@ class Caption(QFrame):
         self.setVisible(bool(title))
         if not title:
             return
+        c = theme.look()
+        self.setStyleSheet(
+            f"QFrame#caption {{ background: {c.toolbar}; border: 2px solid {c.accent}; border-radius: 8px; }}"
+        )
         self.title.setFont(theme.ui_font(4, bold=True))
         self.text.setFont(theme.ui_font(1))
         self.title.setText(title)
@@ -53,7 +58,7 @@ class Caption(QFrame):
 
     def place(self) -> None:
         """Keep to the lower edge of the window."""
-        window = self.parentWidget()
+        window = self._window
         wide = min(window.width() - 4 * GAP, 1100)
         self.setFixedWidth(wide)
         self.adjustSize()
@@ -71,7 +76,7 @@ class Presentation(QObject):
         super().__init__(context)
         self._context, self._window, self._graph, self._parts = context, window, graph, parts
         self._kept: tuple[QByteArray, QFont, Qt.WindowState, list[QWidget]] | None = None
-        self._size = window.size()
+        self._place = QRect(window.pos(), window.size())
         self.caption = Caption(window)
         add = context.commands.add
         self.action = add("present", self.tr("Presentation mode"), self.toggle, "F11", "View")
@@ -103,15 +108,19 @@ class Presentation(QObject):
             return
         hidden = [w for w in (*window.findChildren(QDockWidget), *self._parts()) if w.isVisibleTo(window)]
         self._kept = window.saveState(), QFont(app.font()), window.windowState(), hidden
-        self._size = window.size()
+        self._place = QRect(window.pos(), window.size())
         for widget in hidden:
             widget.hide()
         font = QFont(app.font())
         font.setPointSizeF(font.pointSizeF() * LARGER)
         app.setFont(font)
         window.showFullScreen()
-        self._context.palette_changed.emit()
         self._graph.canvas.smooth = motion.wanted(self._context.settings)
+        QTimer.singleShot(0, self, self._dress)  # in a turn of its own: both take their time
+
+    def _dress(self) -> None:
+        """Have all that remembers letters take the new ones."""
+        self._context.palette_changed.emit()
         self._graph.canvas.fit_width()
         self._tell()
 
@@ -125,14 +134,14 @@ class Presentation(QObject):
         app.setFont(font)
         self._window.setWindowState(before)
         if not before & (Qt.WindowState.WindowMaximized | Qt.WindowState.WindowFullScreen):
-            self._window.resize(self._size)
+            self._window.resize(self._place.size())
+            self._window.move(self._place.topLeft())
         for widget in hidden:
             widget.show()
         self._window.restoreState(state)
         self.caption.hide()
-        self._context.palette_changed.emit()
         self._graph.canvas.smooth = False
-        self._graph.canvas.fit_width()
+        QTimer.singleShot(0, self, self._dress)
         self.action.setChecked(False)
 
     def switch_motion(self) -> None:

@@ -27,6 +27,7 @@ BAR = 11.0
 EDGE = 14.0
 HEAD = 34.0
 FOOT = 12.0
+MOST = 26  # bands at a side, however much room there is: more are not read at a glance
 Side = tuple[int, int]  # 0 left or 1 right, place of the band
 NONE: Side = (-1, -1)
 
@@ -73,7 +74,7 @@ class RibbonCanvas(accessible.Canvas):
 
     def rows(self) -> int:
         """How many bands fit at each side."""
-        return max(2, int((self._room() + GAP) // (self.lines()[0] + GAP)))
+        return min(MOST, max(2, int((self._room() + GAP) // (self.lines()[0] + GAP))))
 
     def _room(self) -> float:
         return max(40.0, self.height() - HEAD - FOOT)

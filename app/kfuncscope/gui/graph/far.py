@@ -78,26 +78,28 @@ def paint_labels(painter: QPainter, scene: Scene, rect: QRectF, zoom: float, mar
     line = painter.fontMetrics().height() + 1.0
     tall = rect.height() * zoom
     for column in range(3):
-        taken: list[float] = []
+        taken: set[int] = set()
         for node in wanted(scene, marks, column):
             y = (float(scene.y[node]) + NODE_H / 2 - rect.top()) * zoom
             if not -1.0 <= y <= tall + 1.0:
                 continue
-            place = _free(y, taken, line, tall, NUDGES if scene.verdict[node] >= NAMED else 1)
-            if place is not None:
-                taken.append(place)
-                _label(painter, scene, node, (rect, zoom, y, place, line), marks)
+            slot = free_slot(y, taken, line, tall, NUDGES if scene.verdict[node] >= NAMED else 1)
+            if slot is not None:
+                taken.add(slot)
+                _label(painter, scene, node, (rect, zoom, y, slot * line / 2, line), marks)
             if (len(taken) + 1) * line > tall:
                 break
 
 
-def _free(y: float, taken: list[float], line: float, tall: float, tries: int) -> float | None:
-    """A height near ``y`` where a line of words covers no other; None where there is none."""
+def free_slot(y: float, taken: set[int], line: float, tall: float, tries: int) -> int | None:
+    """A place near ``y``, counted in half lines, where a line of words covers no other; None where there is none."""
+    half = line / 2
+    last = int(tall / half) - 1
+    wish = min(max(round(y / half), 1), last)
     for step in range(tries):
-        for sign in (1, -1) if step else (1,):
-            place = min(max(y + sign * step * line * 0.5, line / 2), tall - line / 2)
-            if all(abs(place - other) >= line for other in taken):
-                return place
+        for slot in (wish + step, wish - step) if step else (wish,):
+            if 1 <= slot <= last and not taken & {slot - 1, slot, slot + 1}:
+                return slot
     return None
 
 

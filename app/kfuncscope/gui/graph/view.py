@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
@@ -240,7 +242,7 @@ class GraphView(QWidget):
                 (self.tr("What if it changed?"), "changed"),
                 (self.tr("What if it stayed as it was?"), "kept as it was"),
             ):
-                menu.addAction(text, lambda a=action: self.assume_wanted.emit(node, a))
+                menu.addAction(text, partial(self.assume_wanted.emit, node, action))
         menu.addAction(self.tr("Add a note…"), lambda: self.note_wanted.emit(node))
         return menu
 

@@ -198,6 +198,7 @@ class SummaryStrip(QFrame):
         self._store = store
         self.before: dict[str, Counts] = {}
         self._lines: list[str] = []
+        self._decided: tuple[Index, Decision] | None = None
         self.decision = DecisionCard()
         self.decision.clicked.connect(lambda: self.lane_chosen.emit(""))
         self.cards: list[LaneCard] = []
@@ -270,11 +271,14 @@ class SummaryStrip(QFrame):
             second.insert(0, self.tr("WHAT-IF"))
         self._lines = [first, " · ".join(second)]
         self.decision.show_(self.tr("Deciding…"), verdict, self._lines)
+        if self._decided is not None and self._decided[0] is index:  # painted again, in other colours or letters
+            self.show_decision(self._decided[1])
 
     def show_decision(self, decided: Decision) -> None:
         """The decision, as every report and the command line have it."""
-        if not self._lines:
+        if not self._lines or self._store.index is None:
             return
+        self._decided = self._store.index, decided
         lines = list(self._lines)
         number = len(decided.tolerated)
         if number:

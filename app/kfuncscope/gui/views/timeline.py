@@ -201,6 +201,7 @@ class TimelineView(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.empty, 1)
+        self.table.hide()
         self._store.analysis_changed.connect(self._news)
         self._store.selection_changed.connect(self._follow)
 
@@ -229,10 +230,12 @@ class TimelineView(QWidget):
         elif len(index.programs) < SMALL:
             self._take(_lines(index, offers))
         else:
+            self.empty.setText(self.tr("Working it out…"))
             self._context.jobs.quick(lambda _stop: _lines(index, offers), self._take, "timeline")
 
     def _take(self, lines: list[Line]) -> None:
         self._lines = lines
+        self.empty.setText(self.tr("The upgrade touches nothing here."))
         self.refresh()
 
     def narrow(self, arch: str) -> None:

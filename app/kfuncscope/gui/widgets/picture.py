@@ -30,8 +30,7 @@ class Shape(Enum):
 
 @contextmanager
 def posed(page: QWidget, shape: Shape) -> Iterator[QSize]:
-    """The page at the size of the picture while it is painted. Painting on the screen waits for the event loop, and sees
-    nothing of it."""
+    """The page at the size of the picture while it is painted; on the screen it is painted later and as before."""
     before = page.size()
     canvases = page.findChildren(GraphCanvas)
     kept = [(canvas, canvas.zoom, canvas.origin) for canvas in canvases]
