@@ -312,11 +312,13 @@ class Kernel:
 
     @cached_property
     def listed(self) -> Listed:
-        """What the kernel's image lists by its symbols; nothing where none was given, or it does not tell."""
+        """What the kernel's image lists by its symbols; nothing where none was given, or it does not tell.
+
+        That it cannot be read, or has no symbols, is told where its sets and its symbols are read.
+        """
         try:
             return listed(self.files, self.arch)
-        except InputError as error:
-            self.problems.append(InputProblem(error.source, error.reason, error.offset))
+        except InputError:
             return NO_LISTS
 
     def traced(self, function: str) -> bool | None:
