@@ -161,7 +161,7 @@ def _checked(check: Check, new: Kernel, old: Kernel | None) -> ProgramVerdict:
     first = findings[0] if findings else None
     state = Tri.NO if fails else Tri.YES
     outcome = (
-        Outcome(state, state, state, first.cls, first.message) if first and fails else Outcome(state, state, state)
+        Outcome(state, state, state, first.failure, first.message) if first and fails else Outcome(state, state, state)
     )
     return ProgramVerdict(check.name, check.about, "", True, verdict, Reach.NONE, None, outcome, tuple(findings),
                           (), tuple(dark))  # fmt: skip
