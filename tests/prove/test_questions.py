@@ -177,7 +177,8 @@ def own_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("own_facts")
 def test_facts_are_found_by_the_btf() -> None:
     keep(b"some BTF", FACTS)
-    assert probed.for_btf(b"some BTF") == FACTS and probed.for_btf(b"other BTF") is None
+    assert probed.for_btf(hashlib.sha256(b"some BTF").hexdigest()) == FACTS
+    assert probed.for_btf(hashlib.sha256(b"other BTF").hexdigest()) is None
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ class Blob:
         self._third = columns.third.data
         self._index: NameIndex | None = None
         self._known = known
+        self._flavoured: list[bytes] | None = None
+        if known is not None and "flavours" in known:
+            self._flavoured = [raw for raw in known["flavours"].split(b"\0") if raw]
         self._own_found: dict[tuple[str, Kind | None], list[int]] = {}
         self._text: dict[int, str] = {0: ""}
         self._members: dict[int, tuple[Member, ...]] = {}
@@ -224,7 +227,9 @@ class Blob:
 
     def derived(self) -> dict[str, bytes]:
         """What took long to find out, as bytes by name, for the next opening of the same bytes on the same base."""
-        return {"starts": self.columns.starts.astype("<i4").tobytes(), **self._name_index.parts()}
+        flavours = b"\0".join(self._flavours())
+        starts = self.columns.starts.astype("<i4").tobytes()
+        return {"starts": starts, "flavours": flavours, **self._name_index.parts()}
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""
@@ -251,11 +256,17 @@ class Blob:
         """Own DATASECs of a name: an object has so few that no index is made for them."""
         return [i for i in self.own_ids(Kind.DATASEC) if self.name(i) == name]
 
+    def _flavours(self) -> list[bytes]:
+        """Own strings with ``___`` in them."""
+        if self._flavoured is None:
+            self._flavoured = self._strings.containing(b"___")
+        return self._flavoured
+
     def essential(self, name: str) -> list[str]:
         """Own strings whose essential form (R-2.9) is ``name``: the name itself and its flavours ``name___x``."""
         if self._essential is None:
             table: dict[str, list[str]] = {}
-            for raw in self._strings.containing(b"___"):
+            for raw in self._flavours():
                 text = raw.decode("utf-8", "backslashreplace")
                 short = essential_name(text)
                 if short != text:

@@ -77,9 +77,10 @@ def read_columns(data: bytes, header: Header, source: str, starts: npt.NDArray[n
         starts = _record_starts(words, *sizes)
     if starts is None:
         starts = _walk(words, data, header, source)
-    info = words[starts + 1]
+    at = starts.astype(np.intp)  # what numpy would make of them each time
+    info = words[at + 1]
     kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
-    return Columns(words, starts, words[starts], info, words[starts + 2], kinds)
+    return Columns(words, starts, words[at], info, words[at + 2], kinds)
 
 
 def _fills(words: Words, starts: npt.NDArray[np.int32], fixed: list[int], per: list[int]) -> bool:
@@ -87,13 +88,15 @@ def _fills(words: Words, starts: npt.NDArray[np.int32], fixed: list[int], per: l
     n = len(words)
     if not len(starts) or starts[0] != 0 or starts.min() < 0 or starts.max() > n - 3:
         return False
-    info = words[starts + 1]
-    kinds = (info >> 24) & KIND_MASK
-    size = np.array(fixed, dtype=np.int64)[kinds]
+    info = words[starts.astype(np.intp) + 1]
+    kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
+    size = np.array(fixed, dtype=np.int64).take(kinds)
     if size.min() < 0:
         return False
-    ends = starts + 3 + size + np.array(per, dtype=np.int64)[kinds] * (info & VLEN_MASK)
-    return bool(ends[-1] == n and (ends[:-1] == starts[1:]).all())
+    size += np.array(per, dtype=np.int64).take(kinds) * (info & VLEN_MASK)
+    size += starts
+    size += 3
+    return bool(size[-1] == n and (size[:-1] == starts[1:]).all())
 
 
 def _following(words: Words, fixed: list[int], per: list[int]) -> npt.NDArray[np.int32]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
@@ -15,12 +16,12 @@ from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
 from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.storage.cache import default_cache
-from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSections
+from kfuncscope.storage.files import Held, Input, InputProblem, KernelFiles, Later, ModuleSections
 from kfuncscope.storage.read import as_input, input_of, read_file, shown
 
 _LARGEST_KEPT = 32 << 20
 _LARGEST = 1 << 30
-_KEY = "uncompressed:1:"
+_KEY = "uncompressed:2:"
 _PART_NAMES = frozenset({"btf", "config", "modules", "symbols"})
 
 
@@ -38,19 +39,49 @@ def _sibling(path: Path, name: str) -> Path | None:
     return None
 
 
+class _Meta(TypedDict):
+    """What a kept file says of what it holds, so that it need not be read."""
+
+    sha256: str
+    btf: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A file's record, what it holds when every compression is off, and SHA-256 of that in hex."""
+    """A file's record and what it holds when every compression is off, with SHA-256 of that in hex."""
 
     given: Input
-    data: bytes
+    data: bytes | Later
     sha256: str
+    is_btf: bool
+
+    def read(self) -> bytes:
+        """The bytes themselves. Raises InputError."""
+        return self.data.read() if isinstance(self.data, Later) else self.data
+
+
+@dataclass(frozen=True, slots=True)
+class _FromCache:
+    """Reads what a compressed file held; the file itself again where the cache lost it."""
+
+    path: Path
+    given: Input
+    sha256: str
+
+    def __call__(self) -> bytes:
+        pack = default_cache().pack(_KEY + self.given.sha256)
+        plain = pack.read("") if pack is not None and "" in pack else None
+        if plain is None:
+            plain = peel(read_file(self.path, _LARGEST_KEPT), self.given.path)
+            if hashlib.sha256(plain).hexdigest() != self.sha256:
+                raise InputError(self.given.path, "changed while it was in use; run the command again")
+        return plain
 
 
 def known_blob(path: Path) -> KernelFiles | None:
     """A kernel from compressed BTF that was opened before: uncompressing it takes longer than judging an object."""
     found = _kept(path) if _is_compressed(path) else None
-    return from_blob(path, found) if found is not None and detect(found.data[:HEAD]) is Kind.BTF else None
+    return from_blob(path, found) if found is not None and found.is_btf else None
 
 
 def unpacked(path: Path, limit: int = _LARGEST) -> Unpacked:
@@ -59,12 +90,14 @@ def unpacked(path: Path, limit: int = _LARGEST) -> Unpacked:
         return found
     data = read_file(path, limit)
     given, plain = as_input(path, data), peel(data, shown(path))
+    is_btf = detect(plain[:HEAD]) is Kind.BTF
     if plain is data:
-        return Unpacked(given, data, given.sha256)
+        return Unpacked(given, data, given.sha256, is_btf)
     digest = hashlib.sha256(plain).hexdigest()
     if len(data) <= _LARGEST_KEPT:
-        default_cache().put(_KEY + given.sha256, plain, {"sha256": digest}, compress=False)
-    return Unpacked(given, plain, digest)
+        meta: _Meta = {"sha256": digest, "btf": is_btf}
+        default_cache().put(_KEY + given.sha256, plain, dict(meta), compress=False)
+    return Unpacked(given, plain, digest, is_btf)
 
 
 def _is_compressed(path: Path) -> bool:
@@ -79,10 +112,11 @@ def _is_compressed(path: Path) -> bool:
 
 def _kept(path: Path) -> Unpacked | None:
     given = input_of(path)
-    pack = default_cache().pack(_KEY + given.sha256)
-    plain = pack.read("") if pack is not None and "" in pack else None
-    digest = pack.meta.get("sha256") if pack is not None else None
-    return Unpacked(given, plain, digest) if plain is not None and isinstance(digest, str) else None
+    pack = default_cache().pack(_KEY + given.sha256, _Meta)
+    if pack is None or "" not in pack:
+        return None
+    digest = pack.meta["sha256"]
+    return Unpacked(given, Later(_FromCache(path, given, digest), digest), digest, pack.meta["btf"])
 
 
 def from_blob(path: Path, blob: Unpacked) -> KernelFiles:
@@ -118,7 +152,7 @@ def from_named(given: str, parts: Mapping[str, Path]) -> KernelFiles:
     label = parts.get("btf", parts.get("config", next(iter(parts.values()))))
     if "btf" in parts:
         blob = unpacked(parts["btf"])
-        if detect(blob.data[:HEAD]) is not Kind.BTF:
+        if not blob.is_btf:
             raise KernelError(str(parts["btf"]), "not BTF: the file does not start with the BTF magic number")
     return _assemble(label, blob, {k: v for k, v in parts.items() if k != "btf"})
 
@@ -130,7 +164,9 @@ def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None
         if (part := parts.get(name)) is None:
             continue
         try:
-            found[name] = unpacked(part)
+            one = unpacked(part)
+            # The config alone tells architecture and release, so it is read now.
+            found[name] = one if name != "config" else replace(one, data=one.read())
         except InputError as error:
             problems.append(InputProblem(error.source, error.reason, error.offset))
     modules: dict[str, Callable[[], ModuleSections]] = {}
@@ -139,17 +175,18 @@ def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None
             modules = split_btf_folder(folder)
         except OSError as error:
             problems.append(InputProblem(str(folder), error.strerror or str(error)))
-    texts = {name: one.data for name, one in found.items()}
-    config = texts.get("config")
+    held: dict[str, Held] = {name: one.data for name, one in found.items()}
+    read = {name: (one.data, one.sha256) for name, one in found.items() if isinstance(one.data, bytes)}
+    config = read["config"][0] if "config" in read else None
     return KernelFiles(
         label=f"{path.parent.name}/{path.name}" if path.parent.name else path.name,
         arch=arch_of_config(config) if config else None,
         release=identity.release_of_config(config) if config else None,
-        btf=texts.get("btf"),
+        btf=held.get("btf"),
         config=config,
         modules=modules,
-        symbols=texts.get("symbols"),
+        symbols=held.get("symbols"),
         inputs=tuple(one.given for one in found.values()),
         problems=tuple(problems),
-        digests={name: (one.data, one.sha256) for name, one in found.items()},
+        digests=read,
     )

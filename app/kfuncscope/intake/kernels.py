@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from kfuncscope.arch import arch_of_config
@@ -74,7 +75,7 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
             failed.append(error)
             continue
         for part in parts:
-            home = next((k for _, k in found if _belongs(k, part) and not (k.btf and part.btf)), None)
+            home = next((k for _, k in found if _belongs(k, part) and not (k.held("btf") and part.held("btf"))), None)
             if home is None:
                 found.append((path, part))
             else:
@@ -88,7 +89,8 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
 
 
 def _holds_something(kernel: KernelFiles) -> bool:
-    return bool(kernel.btf or kernel.config or kernel.symbols or kernel.image or kernel.modules or kernel.problems)
+    given = any(kernel.held(part) for part in ("btf", "config", "symbols"))
+    return bool(given or kernel.image or kernel.modules or kernel.problems)
 
 
 class _Share:
@@ -162,16 +164,17 @@ def _belongs(kernel: KernelFiles, part: KernelFiles) -> bool:
     if kernel.arch and part.arch and kernel.arch != part.arch:
         return False
     # Two kernels that are both whole are two kernels, even if a config's short release fits both.
-    return not (kernel.btf and part.btf and kernel.btf != part.btf)
+    both = kernel.held("btf") and part.held("btf")
+    return not (both and kernel.part_digest("btf") != part.part_digest("btf"))
 
 
 def _add(kernel: KernelFiles, part: KernelFiles) -> None:
     if len(part.release or "") > len(kernel.release or ""):
         kernel.label, kernel.release = part.label, part.release
     kernel.arch = kernel.arch or part.arch
-    kernel.btf = kernel.btf or part.btf
-    kernel.config = kernel.config or part.config
-    kernel.symbols = kernel.symbols or part.symbols
+    for name in ("btf", "config", "symbols"):
+        if not kernel.held(name):
+            setattr(kernel, name, part.held(name))
     if kernel.image is None:
         kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
     if part.modules:
@@ -188,7 +191,7 @@ def _finish(kernel: KernelFiles) -> None:
         kernel.tell_version(linux_version(heading), "config")
     if kernel.modules:
         kernel.modules_sha256 = _content_key(kernel)
-        index = ModuleIndex(kernel.modules_sha256, kernel.modules, kernel.btf, kernel.label)
+        index = ModuleIndex(kernel.modules_sha256, kernel.modules, partial(getattr, kernel, "btf"), kernel.label)
         kernel.module_search = index
         kernel.modules = IndexedModules(index, kernel.modules)
 

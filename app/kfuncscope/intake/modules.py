@@ -22,7 +22,7 @@ from kfuncscope.storage.cache import Pack, default_cache
 from kfuncscope.storage.files import ModuleSections
 from kfuncscope.storage.read import Progress, read_file
 
-VERSION = 3
+VERSION = 4
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _ALONE = 40
@@ -77,12 +77,16 @@ class IndexMeta(TypedDict):
 class ModuleIndex:
     """All modules of one kernel in one cached pack: their sections, and the names in them (see files.ModuleSearch).
 
-    ``key`` identifies the modules' content; ``base`` is the kernel's own BTF, because a module's names that the
+    ``key`` identifies the modules' content; ``base`` gives the kernel's own BTF, because a module's names that the
     kernel's BTF has, too, stand only there. ``label`` names the kernel in errors.
     """
 
     def __init__(
-        self, key: str, modules: Mapping[str, Callable[[], ModuleSections]], base: bytes | None, label: str = "kernel"
+        self,
+        key: str,
+        modules: Mapping[str, Callable[[], ModuleSections]],
+        base: Callable[[], bytes | None],
+        label: str = "kernel",
     ) -> None:
         self._key = f"modules:{VERSION}:{key}"
         self._label = label
@@ -113,13 +117,25 @@ class ModuleIndex:
             self._names = self._load()
         return self._names.find({n for n in names if n})
 
+    def borrowed(self) -> bytes | None:
+        """See files.ModuleSearch."""
+        return self._pack().read("borrowed")
+
+    def names_of(self, module: str) -> tuple[bytes, np.ndarray[Any, np.dtype[np.uint32]]] | None:
+        """See files.ModuleSearch."""
+        if self._names is None:
+            self._names = self._load()
+        pack = default_cache().pack(self._key, IndexMeta)
+        known = pack is not None and pack.size(f"{module}/btf") and f"{module}/base" not in pack
+        return self._names.of(module) if known else None
+
     def _load(self) -> _Names:
         for _ in range(2):
             pack = self._pack()
             strings, offsets = pack.read("strings"), pack.read("base")
             if strings is not None and offsets is not None:
-                base = string_section(self._base) if self._base else b""
-                return _Names(strings, np.frombuffer(offsets, dtype="<u4"), pack.meta["spans"], base)
+                uses = np.frombuffer(offsets, dtype="<u4")
+                return _Names(strings, uses, pack.meta["spans"], string_section(self._base() or b""))
         raise KernelError(self._label, "the index of modules cannot be kept in the cache")
 
     def sections(self, name: str, reader: Callable[[], ModuleSections]) -> ModuleSections:
@@ -154,7 +170,8 @@ class ModuleIndex:
         cache = default_cache()
         writer = cache.writer(self._key)
         try:
-            index = _Index(len(string_section(self._base)) if self._base else 0)
+            base = string_section(self._base() or b"")
+            index = _Index(len(base))
             for done, (name, read) in enumerate(_read_all(self._modules)):
                 if progress:
                     progress(done, len(self._modules), name)
@@ -169,6 +186,7 @@ class ModuleIndex:
                     writer.add(f"{name}/ids", read.btf_ids)
             writer.add("strings", b"".join(index.strings))
             writer.add("base", b"".join(index.offsets))
+            writer.add("borrowed", index.borrowed(base))
             pack = writer.close(index.meta())
         except BaseException:
             writer.drop()
@@ -216,9 +234,17 @@ class _Names:
         self._strings = b"\0" + strings
         self._uses = uses
         self._base = base
-        self._modules: list[str] = [span[0] for span in spans]
+        self._spans = {span[0]: span[1:] for span in spans}
+        self._modules: list[str] = list(self._spans)
         self._starts: list[int] = [span[1] + 1 for span in spans]
         self._word_starts: list[int] = [span[3] for span in spans]
+
+    def of(self, module: str) -> tuple[bytes, np.ndarray[Any, np.dtype[np.uint32]]] | None:
+        """One module's strings and the offsets of the kernel's strings that it uses; None where it is not here."""
+        if (span := self._spans.get(module)) is None:
+            return None
+        start, end, first, last = span
+        return self._strings[start + 1 : end + 1], self._uses[first:last]
 
     def find(self, names: set[str]) -> dict[str, tuple[str, ...]]:
         """Name → modules that declare or use it, sorted; a flavour (``name___x``) counts for its name."""
@@ -275,6 +301,7 @@ class _Index:
         self.offsets: list[bytes] = []
         self.problems: list[list[str]] = []
         self._base_size = base_size
+        self._borrowed: set[int] = set()
         self._spans: list[list[Any]] = []
         self._sets: dict[str, list[tuple[str, int, int]]] = {}
         self._at = self._word = 0
@@ -290,6 +317,12 @@ class _Index:
         self.offsets.append(uses.tobytes())
         self._at += len(strings)
         self._word += len(uses)
+        if not sections.btf_base:
+            self._borrowed.update(uses.tolist())
+
+    def borrowed(self, base: bytes) -> bytes:
+        """The names that modules take from the kernel's strings, a NUL before each."""
+        return b"".join(b"\0" + base[at : base.index(b"\0", at)] for at in sorted(self._borrowed))
 
     def meta(self) -> dict[str, Any]:
         """What the stored index tells beside strings and offsets."""

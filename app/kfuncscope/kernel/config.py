@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from kfuncscope.errors import KernelError
 
@@ -21,14 +23,53 @@ TOLD_BY_FUNCTION = {
 }  # fmt: skip
 
 
-def parse_config(data: bytes, source: str = "config") -> dict[str, str]:
-    """Options that are set, by full name: ``y``, ``m``, a number, or text in its quotes.
+class Config(Mapping[str, str]):
+    """Options that are set, by full name: ``y``, ``m``, a number, or text in its quotes; absent ones are not set.
 
-    An option that is absent is not set. KernelError where no line is a setting.
+    The text of 10,000 options is searched for the few that programs ask about; it is taken apart where all are.
     """
+
+    def __init__(self, text: str) -> None:
+        self._text = "\n" + text
+        self._known: dict[str, str | None] = {}
+
+    @cached_property
+    def _all(self) -> dict[str, str]:
+        return {name: value.strip() for name, value in _SETTING.findall(self._text)}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = self._search(name)
+        found = self._known[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def _search(self, name: str) -> str | None:
+        """The value of the last line that sets the option."""
+        if not name.startswith("CONFIG_") or "=" in name or "\n" in name:
+            return None
+        at = self._text.rfind(f"\n{name}=")
+        if at < 0:
+            return None
+        start, end = at + len(name) + 2, self._text.find("\n", at + 1)
+        return self._text[start : end if end >= 0 else None].strip()
+
+    def __bool__(self) -> bool:
+        return _SETTING.search(self._text) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+def parse_config(data: bytes, source: str = "config") -> Config:
+    """The options of a kernel's config. KernelError where no line is a setting."""
     if len(data) > MAX_CONFIG:
         raise KernelError(source, f"a kernel config of {len(data)} bytes is not plausible")
-    options = {name: value.strip() for name, value in _SETTING.findall(data.decode("utf-8", "replace"))}
+    options = Config(data.decode("utf-8", "replace"))
     if not options:
         raise KernelError(source, "not a kernel config: no line sets an option")
     return options

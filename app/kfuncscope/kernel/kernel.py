@@ -22,7 +22,7 @@ from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
-from kfuncscope.kernel.opening import open_vmlinux
+from kfuncscope.kernel.opening import open_symbols, open_vmlinux
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
@@ -97,8 +97,8 @@ class Kernel:
     @cached_property
     def symbols(self) -> Symbols | None:
         """The symbol list that was given, else the one inside the image; None where there is neither."""
-        if self.files.symbols:
-            return Symbols(self.files.symbols, f"{self.label} symbols")
+        if self.files.held("symbols"):
+            return open_symbols(self.files, f"{self.label} symbols")
         if self.files.kallsyms is None:
             return None
         try:
@@ -232,7 +232,8 @@ class Kernel:
     def probed(self) -> Probed | None:
         """What this very kernel answered when it was booted (``knowledge probe``); above its image and every table."""
         try:
-            return for_btf(self.files.btf) if self.files.btf else None
+            sha256 = self.files.part_digest("btf")
+            return for_btf(sha256) if sha256 else None
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None

@@ -21,11 +21,9 @@ FEW = 64  # so many modules are searched one by one
 
 def misfit(blob: Blob, vmlinux: Blob) -> str:
     """Why split BTF was made for another vmlinux: its names do not begin where strings of this one begin (R-12.12)."""
-    strings, wrong = vmlinux.strings, 0
-    for type_id in blob.own_ids():
-        offset = blob.name_offset(type_id)
-        if 0 < offset < len(strings) and strings[offset - 1]:
-            wrong += 1
+    strings = np.frombuffer(vmlinux.strings, np.uint8)
+    offsets = blob.columns.names
+    wrong = strings[offsets[(offsets > 0) & (offsets < len(strings))].astype(np.intp) - 1].any()
     return "its BTF was built with another vmlinux: names do not begin where strings of this one do" if wrong else ""
 
 
@@ -52,6 +50,7 @@ class Modules:
         self.problems: list[InputProblem] = []
         self.unreadable: list[InputProblem] = []
         self._failed: set[str] = set()
+        self._no_index = False
 
     def read_all(self, progress: Callable[[int, int, str], None] | None = None) -> list[InputProblem]:
         """Read every module once; those that cannot be read, whether or not a program asks for them."""
@@ -158,15 +157,18 @@ class Modules:
         if vmlinux is None:
             return b""
         if self._search is not None:
-            # All of them are read now; the next run finds what was read in the index.
+            # The index is made now where it was not before; it reads all of them.
             with contextlib.suppress(InputError):
-                self._search.prepare()
+                if (found := self._search.borrowed()) is not None:
+                    return found
         used = {offset for module in self.names for offset in self._names_in_base(module).tolist()}
         return b"".join(b"\0" + vmlinux.strings[at : vmlinux.strings.index(b"\0", at)] for at in sorted(used))
 
     def _names_in_base(self, module: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
         """Offsets into the kernel's strings that a module's BTF uses as names; none where it has its own base."""
         known = self._uses.get(module)
+        if known is None and (indexed := self._indexed(module)) is not None:
+            known = self._uses[module] = indexed[1]
         if known is None:
             sections = self.sections(module)
             plain = sections.btf if self._vmlinux is not None and not sections.btf_base else b""
@@ -174,16 +176,31 @@ class Modules:
             self._uses[module] = known
         return known
 
+    def _indexed(self, module: str) -> tuple[bytes, np.ndarray[Any, np.dtype[np.uint32]]] | None:
+        """Strings and uses of a module out of the index; None where only its sections tell."""
+        if self._search is None or self._vmlinux is None or self._no_index:
+            return None
+        try:
+            return self._search.names_of(module)
+        except InputError:
+            self._no_index = True  # the cache cannot keep it
+            return None
+
     def _may_hold(self, module: str, needle: bytes, offsets: list[int]) -> bool:
-        sections = self.sections(module)
-        if not sections.btf:
-            self.blob(module)  # which tells that it is empty
-            return False
-        strings = self._strings.get(module)
+        strings, base = self._strings.get(module), b""
+        if strings is None and (indexed := self._indexed(module)) is not None:
+            strings = self._strings[module] = b"\0" + indexed[0]
         if strings is None:
+            sections = self.sections(module)
+            if not sections.btf:
+                self.blob(module)  # which tells that it is empty
+                return False
+            base = sections.btf_base
             # The first string of split BTF has no NUL before it.
-            strings = self._strings[module] = b"\0" + string_section(sections.btf)
-        if needle in strings or needle in sections.btf_base:
+            strings = b"\0" + string_section(sections.btf)
+            if not base:
+                self._strings[module] = strings
+        if needle in strings or needle in base:
             return True
         return bool(offsets) and bool(np.isin(self._names_in_base(module), np.array(offsets, dtype="<u4")).any())
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,16 +31,27 @@ def glob_expression(pattern: str) -> bytes:
 class Symbols:
     """The list as one text of words with a NUL between; a name is a word behind a word of one character, its type."""
 
-    def __init__(self, data: bytes, source: str = "symbols") -> None:
-        if b"\0" in data[:4096] or not re.search(rb"(?m)^(?:[0-9a-fA-F]+ )?[A-Za-z?] \S+", data[:65536]):
-            raise KernelError(source, 'not a symbol list: no line is "type name" or "address type name"')
-        self._text = (b"\n" + data + b"\n").translate(_BLANKS)
+    def __init__(self, data: bytes, source: str = "symbols", text: bytes = b"") -> None:
+        """``text`` is what ``derived`` gave of ``data`` at another time; then ``data`` is not looked at."""
+        if not text:
+            if b"\0" in data[:4096] or not re.search(rb"(?m)^(?:[0-9a-fA-F]+ )?[A-Za-z?] \S+", data[:65536]):
+                raise KernelError(source, 'not a symbol list: no line is "type name" or "address type name"')
+            text = (b"\n" + data + b"\n").translate(_BLANKS)
+        self._text = text
         self._known: dict[str, frozenset[str]] = {}
         self._prefixes: dict[str, bool] = {}
         self._index: tuple[np.ndarray[Any, np.dtype[np.uint32]], NameIndex] | None = None
         self._clones: dict[bytes, list[str]] = {}
-        # Debian's own lists and kallsyms without CONFIG_KALLSYMS_ALL hold functions only (R-11.10).
-        self.has_data = bool(re.search(rb"\0[dDbB]\0[^\0]", self._text))
+
+    def derived(self) -> bytes:
+        """The text that is searched, for the next opening of the same list."""
+        return self._text
+
+    @cached_property
+    def has_data(self) -> bool:
+        """Whether variables are listed: Debian's own lists and kallsyms without CONFIG_KALLSYMS_ALL hold functions
+        only (R-11.10)."""
+        return re.search(rb"\0[dDbB]\0[^\0]", self._text) is not None
 
     def prepare(self) -> None:
         """Make the indexes, some 80 ms for a kernel; done as well once enough names were asked for."""

@@ -32,8 +32,7 @@ from kfuncscope.knowledge.facts import (
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.kfunc_filters import KfuncFilter, filters_from
 from kfuncscope.knowledge.levels import neighbours
-from kfuncscope.knowledge.rows import Tracepoints, helper_allow, helper_fact, kfunc_fact, struct_ops_fact
-from kfuncscope.knowledge.shapes import POOL
+from kfuncscope.knowledge.rows import Helpers, HelperWays, Tracepoints, kfunc_fact, struct_ops_fact
 from kfuncscope.knowledge.sources import Source, sources
 from kfuncscope.resources import resource
 
@@ -134,21 +133,13 @@ class Knowledge:
         return self._read("helpers")
 
     @cached_property
-    def _helper_ways(self) -> Mapping[Any, HelperAllow]:
-        """How a helper is given, by its number in the table of one level or by its key in a history's pool."""
-        table = self._helper_table
-        ways = table[POOL] if POOL in table else dict(enumerate(table["ways"]))
-        return {key: helper_allow(rows, table["protos"]) for key, rows in ways.items()}
+    def _helper_ways(self) -> HelperWays:
+        return HelperWays(self._helper_table)
 
     @cached_property
     def helpers(self) -> Mapping[str, HelperFact]:
         """Helper name without ``bpf_`` → fact (R-6.2)."""
-        table, ways = self._helper_table, self._helper_ways
-        given: dict[str, dict[str, HelperAllow]] = {name: {} for name in table["helpers"]}
-        for prog_type, rows in table["types"].items():
-            for name, number in rows.items():
-                given[name][prog_type] = ways[number]
-        return {name: helper_fact(name, types) for name, types in given.items()}
+        return Helpers(self._helper_table, self._helper_ways)
 
     @cached_property
     def helper_prog_types(self) -> frozenset[str]:

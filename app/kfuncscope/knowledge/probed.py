@@ -7,12 +7,13 @@ below ``$XDG_DATA_HOME/kfuncscope/probed``, those that are shipped below ``resou
 
 from __future__ import annotations
 
-import hashlib
 import json
 import lzma
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.resources import resource, user_folder
@@ -125,8 +126,8 @@ def dumps(probed: Probed) -> bytes:
 def loads(data: bytes, source: str) -> Probed:
     """Facts from a file's bytes. Raises KnowledgeError naming the entry that is not as documented."""
     try:
-        form = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        form = msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise KnowledgeError(source, f"not JSON: {error}") from error
     if not isinstance(form, dict) or form.get("format") != FORMAT or form.get("format_version") != VERSION:
         raise KnowledgeError(source, f"not facts of a probed kernel: format {FORMAT!r} version {VERSION} expected")
@@ -144,17 +145,27 @@ def _fits(name: str, value: Any) -> bool:
     if name in ("btf_sha256", "image_sha256", "release", "arch", "provenance"):
         return isinstance(value, str)
     if name in ("refused", "lsm", "lsm_sleepable", "failed", "asked_kfuncs", "asked_hooks"):
-        return _list_of(value, str)
+        return _is(value, list[str])
     if not isinstance(value, dict):
         return False
     if name == "instructions":
         return all(type(v) is bool for v in value.values())
-    kind = int if name in ("null_arguments", "struct_ops_null", "maps") else str
-    return all(_list_of(v, kind) or (v is None and name == "maps") for v in value.values())
+    if name in ("null_arguments", "struct_ops_null", "maps"):
+        return all(_numbers(v) or (v is None and name == "maps") for v in value.values())
+    return _is(value, dict[str, list[str]])
 
 
-def _list_of(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(type(one) is kind for one in value)
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(type(one) is int for one in value)
+
+
+def _is(value: Any, form: Any) -> bool:
+    """Whether a value is of a form of lists, dicts and strings: a kernel's answers hold 16,000 of these."""
+    try:
+        msgspec.convert(value, form)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def user_folder_of_facts() -> Path:
@@ -167,11 +178,10 @@ def roots() -> tuple[Path, ...]:
     return user_folder_of_facts(), resource("probed")
 
 
-def for_btf(btf: bytes) -> Probed | None:
-    """The facts of the kernel with this BTF, the user's own first; None where it was never asked."""
-    name = hashlib.sha256(btf).hexdigest()
+def for_btf(sha256: str) -> Probed | None:
+    """The facts of the kernel whose BTF has this SHA-256, the user's own first; None where it was never asked."""
     own, shipped = roots()
-    return _read(own / f"{name}.json") or _read(shipped / f"{name}.json.xz")
+    return _read(own / f"{sha256}.json") or _read(shipped / f"{sha256}.json.xz")
 
 
 def _read(path: Path) -> Probed | None:

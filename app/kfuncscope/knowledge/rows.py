@@ -65,6 +65,53 @@ def helper_allow(rows: list[Any], protos: Mapping[str, Any]) -> HelperAllow:
     return HelperAllow(rows[0][0], tuple(ways))
 
 
+class HelperWays(Mapping[Any, HelperAllow]):
+    """How a helper is given, by its number in the table of one level or by its key in a history's pool.
+
+    Made when asked for, as ``Tracepoints``.
+    """
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._rows: Mapping[Any, list[Any]] = table[POOL] if POOL in table else dict(enumerate(table["ways"]))
+        self._protos: Mapping[str, Any] = table["protos"]
+        self._made: dict[Any, HelperAllow] = {}
+
+    def __getitem__(self, key: Any) -> HelperAllow:
+        if key not in self._made:
+            self._made[key] = helper_allow(self._rows[key], self._protos)
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class Helpers(Mapping[str, HelperFact]):
+    """Facts of helpers, by name without ``bpf_``; made when asked for, as ``Tracepoints``."""
+
+    def __init__(self, table: Mapping[str, Any], ways: HelperWays) -> None:
+        self._names: dict[str, None] = dict.fromkeys(table["helpers"])
+        self._types: Mapping[str, Mapping[str, Any]] = table["types"]
+        self._ways = ways
+        self._made: dict[str, HelperFact] = {}
+
+    def __getitem__(self, name: str) -> HelperFact:
+        if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
+            given = {kind: self._ways[rows[name]] for kind, rows in self._types.items() if name in rows}
+            self._made[name] = helper_fact(name, given)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def helper_fact(name: str, types: Mapping[str, HelperAllow]) -> HelperFact:
     """A helper of what each program type gets."""
     ways = [way for allow in types.values() for way in allow.alternatives]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kfuncscope.knowledge import tables
-from kfuncscope.knowledge.history import LEVELS, at_level, history
+from kfuncscope.knowledge.history import LEVELS, history, kept_level, read_level
 from kfuncscope.knowledge.levels import in_order, level_key
 
 MAIN = "kfuncs"
@@ -51,11 +51,13 @@ class Histories:
 
     def has(self, table: str) -> bool:
         """Whether the level has the table."""
-        return tables.exists(self.root, table) and self.level in history(self.root, table)[LEVELS]
+        if not tables.exists(self.root, table):
+            return False
+        return kept_level(self.root, table, self.level) is not None or self.level in history(self.root, table)[LEVELS]
 
     def read(self, table: str) -> dict[str, Any]:
         """The table at this level."""
-        return at_level(self.root, table, self.level)
+        return read_level(self.root, table, self.level)
 
 
 def sources(extra: Path | None = None) -> Mapping[str, Source]:

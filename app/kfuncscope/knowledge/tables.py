@@ -38,6 +38,12 @@ def exists(folder: Path, table: str) -> bool:
     return (folder / f"{table}.json").is_file() or (folder / f"{table}.json.xz").is_file()
 
 
+def path_of(folder: Path, table: str) -> Path:
+    """The file of a table: the plain one where there are both."""
+    plain = folder / f"{table}.json"
+    return plain if plain.is_file() else folder / f"{table}.json.xz"
+
+
 class Table(dict[str, Any]):
     """A table's content; an entry that it should have and has not is a KnowledgeError."""
 
@@ -56,12 +62,11 @@ def damaged(table: Table, reason: str) -> KnowledgeError:
 
 def read(folder: Path, table: str) -> Table:
     """Read one table; an absent or damaged one is a KnowledgeError."""
-    path = folder / f"{table}.json"
+    path = path_of(folder, table)
     try:
-        if path.is_file():
+        if path.suffix == ".json":
             text = path.read_bytes()
         else:
-            path = folder / f"{table}.json.xz"
             with lzma.open(path) as stream:
                 text = stream.read(_MAX_TABLE + 1)
         if len(text) > _MAX_TABLE:

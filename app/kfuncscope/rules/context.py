@@ -150,8 +150,8 @@ class Context:
         fact = self.kernel.knowledge.kfuncs.get(name)
         if fact is None:
             return known_name(name)
-        config = self.kernel.config or {}
-        return not any(config.get(o) == "m" for o in fact.config) and bool(config)
+        config = self.kernel.config
+        return not any(config.get(o) == "m" for o in fact.config) if config else False
 
     def _variable(self, extern: Extern) -> Resolved:
         if extern.kind == "kconfig":

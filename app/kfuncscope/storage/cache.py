@@ -91,6 +91,10 @@ class Pack:
     def __contains__(self, name: str) -> bool:
         return name in self._slots
 
+    def size(self, name: str) -> int:
+        """Bytes of a part, 0 where there is none."""
+        return self._slots[name].size if name in self._slots else 0
+
     def read(self, name: str) -> bytes | None:
         """The part's bytes, or None when the file has gone or is damaged (it is then removed)."""
         found = self.read_all([name])

@@ -6,7 +6,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, overload
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,44 @@ class InputProblem:
 _TOLD = ("image", "package", "config", "")  # sources of a kernel's version, the best first
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Bytes that are read when they are first asked for: most runs need no more than their SHA-256 (in hex)."""
+
+    read: Callable[[], bytes]
+    sha256: str
+
+
+Held = bytes | Later | None
+
+
+class Part:
+    """A field of ``KernelFiles`` that gives bytes, or None; a ``Later`` that was set is read once, by the first get."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, files: None, owner: type) -> None: ...
+    @overload
+    def __get__(self, files: KernelFiles, owner: type) -> bytes | None: ...
+    def __get__(self, files: KernelFiles | None, owner: type) -> bytes | None:
+        if files is None:
+            return None  # the default of the field
+        held = files.held(self._name)
+        if isinstance(held, Later):
+            data = held.read()
+            files.digests[self._name] = data, held.sha256
+            files.__dict__[self._name] = held = data
+        return held
+
+    def __set__(self, files: KernelFiles, value: Held) -> None:
+        files.__dict__[self._name] = value
+
+
+@dataclass
 class KernelFiles:
-    """The parts of one kernel build, still as bytes.
+    """The parts of one kernel build, still as bytes; ``btf`` and ``symbols`` are read when first asked for.
 
     ``arch`` is the kernel community's word (x86_64, arm64, ...) where a package or path tells it, else None.
     ``release`` is what ``uname -r`` says, ``version`` the version of Linux (x.y.z) that it was made from, with where
@@ -50,12 +88,12 @@ class KernelFiles:
     label: str
     arch: str | None = None
     release: str | None = None
-    btf: bytes | None = None
+    btf: Part = Part()
     config: bytes | None = None
     modules: Mapping[str, Callable[[], ModuleSections]] = field(default_factory=dict)
     module_search: ModuleSearch | None = None
     modules_sha256: str | None = None
-    symbols: bytes | None = None
+    symbols: Part = Part()
     image: Callable[[], bytes] | None = None
     image_sha256: str | None = None
     kallsyms: Callable[[], bytes] | None = None
@@ -65,12 +103,19 @@ class KernelFiles:
     version_source: str = ""
     digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
+    def held(self, part: str) -> Held:
+        """``btf``, ``config`` or ``symbols`` as it is held, without reading it; falsy where it was not given."""
+        held: Held = self.__dict__[part]
+        return held
+
     def part_digest(self, part: str) -> str:
         """SHA-256 in hex of ``btf``, ``config`` or ``symbols``, empty where that was not given.
 
         ``digests`` holds what is known of some parts: the very bytes, and their hash.
         """
-        data: bytes | None = getattr(self, part)
+        data = self.held(part)
+        if isinstance(data, Later):
+            return data.sha256
         if not data:
             return ""
         known = self.digests.get(part)
@@ -99,6 +144,18 @@ class ModuleSearch(Protocol):
         ``name___flavour`` counts, too, as CO-RE compares names without flavours on both sides.
 
         May name a module too many (the name can be of a member there), never one too few.
+        """
+
+    def borrowed(self) -> bytes | None:
+        """The names that modules without a base of their own take from the kernel's strings, a NUL before each.
+
+        None where the cache lost them.
+        """
+
+    def names_of(self, module: str) -> tuple[bytes, npt.NDArray[np.uint32]] | None:
+        """A module's strings, and the offsets at which it uses those of the kernel.
+
+        None where it has no BTF, or a base of its own.
         """
 
     def problems(self) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ import gc
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,10 +17,9 @@ from typing import TypeVar
 from kfuncscope import __version__
 from kfuncscope.arch import arch_order
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.errors import InputError, SessionError, all_of, each
-from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.errors import InputError, SessionError, all_of
 from kfuncscope.intake.objects import object_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.rules.changes.alternatives import variant_key
@@ -31,7 +30,8 @@ from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
-from kfuncscope.upgrade.known import KnownKernel, known_kernels, shown
+from kfuncscope.upgrade.known import KnownKernel, known_kernels
+from kfuncscope.upgrade.known import open_refs as open_refs
 from kfuncscope.upgrade.memo import Kept, Late, Verdicts
 from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.replaced import replaced_functions
@@ -103,28 +103,6 @@ def analyse(
 # -- kernels
 
 
-def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProblem]]:
-    """Open every kernel of a list; what cannot be opened is a problem."""
-    opened: list[Kernel] = []
-    problems: list[InputProblem] = []
-    for ref in refs:
-        try:
-            parts = kernel_files(ref.files)
-        except InputError as error:
-            problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
-            continue
-        for files in parts:
-            try:
-                kernel = open_kernel(files, ref.arch, ref.release)
-            except InputError as error:
-                problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
-                continue
-            kernel.label = ref.label or kernel.release or kernel.label
-            opened.append(kernel)
-            problems += kernel.problems
-    return opened, problems
-
-
 def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], list[InputProblem]]:
     """The kernels of both sides, and what cannot be opened. Raises InputError where a whole side cannot."""
     return _sides(session, open_refs)
@@ -192,7 +170,7 @@ def _idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[InputProblem]
 
     Nothing was judged of them, which is not the same as clear.
     """
-    orders = {file.sha256: "<" if file.data[5:6] == b"\x01" else ">" for file in files}
+    orders = {file.sha256: byte_order(file) for file in files}
     judged = {pair.new.facts.endian for pair in pairs}
     inputs: dict[str, set[str]] = {}
     for file in files:
@@ -211,6 +189,11 @@ def _idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[InputProblem]
 
 
 # -- objects
+
+
+def byte_order(file: ObjectFile) -> str:
+    """Byte order of an object as its ELF header has it, ``<`` or ``>``."""
+    return "<" if file.data[5:6] == b"\x01" else ">"
 
 
 _shared: tuple[list[KnownPair], dict[str, str], Targets] | None = None  # what forked workers inherit
@@ -275,6 +258,12 @@ def _judged(
 ) -> Made:
     """The work done; over processes where there is enough of it."""
     count = workers if workers is not None else min(os.cpu_count() or 1, 8)
+    # Here, and not where an object is judged: a kernel that cannot be opened any more is no fault of the object.
+    needed = [
+        pair.opened
+        for index, pair in enumerate(pairs)
+        if any(index in one.pairs and byte_order(one.file) == pair.new.facts.endian for one in work)
+    ]
     if count < 2 or len(work) < 2 * CHUNK:
         made = []
         for done, one in enumerate(work):
@@ -284,8 +273,8 @@ def _judged(
     global _shared
     _shared = pairs, section_types, targets
     try:
-        for index in sorted({index for one in work for index in one.pairs}):
-            for kernel in (pairs[index].opened.old, pairs[index].opened.new):
+        for pair in needed:
+            for kernel in (pair.old, pair.new):
                 warm(kernel, progress)
         return _in_processes(work, pairs, count, progress)
     finally:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import TypeVar
 
 from kfuncscope.errors import InputError, each
 from kfuncscope.intake.kernels import kernel_files
@@ -18,6 +19,8 @@ from kfuncscope.storage.files import InputProblem, KernelFiles
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade import memo
 from kfuncscope.upgrade.memo import KernelFacts, Late
+
+K = TypeVar("K")
 
 
 class KnownKernel:
@@ -43,9 +46,7 @@ class KnownKernel:
     @cached_property
     def opened(self) -> Kernel:
         """The kernel itself. Raises InputError where the files do not make one."""
-        kernel = open_kernel(self.files, self._ref.arch, self._ref.release)
-        kernel.label = self._ref.label or kernel.release or kernel.label
-        return kernel
+        return _opened_as(self.files, self._ref)
 
     def shown(self) -> Late:
         """What showed of the kernel while objects were judged in this process, beside its facts."""
@@ -88,7 +89,27 @@ def known_kernels(
     refs: Iterable[KernelRef], progress: Progress | None = None
 ) -> tuple[list[KnownKernel], list[InputProblem]]:
     """Every kernel of a list; what cannot be opened is a problem."""
-    found: list[KnownKernel] = []
+    return _kernels_of(refs, lambda files, ref: KnownKernel(files, ref, progress), lambda one: one.facts.problems)
+
+
+def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProblem]]:
+    """Open every kernel of a list; what cannot be opened is a problem."""
+    return _kernels_of(refs, _opened_as, lambda kernel: kernel.problems)
+
+
+def _opened_as(files: KernelFiles, ref: KernelRef) -> Kernel:
+    kernel = open_kernel(files, ref.arch, ref.release)
+    kernel.label = ref.label or kernel.release or kernel.label
+    return kernel
+
+
+def _kernels_of(
+    refs: Iterable[KernelRef],
+    made: Callable[[KernelFiles, KernelRef], K],
+    problems_of: Callable[[K], Iterable[InputProblem]],
+) -> tuple[list[K], list[InputProblem]]:
+    """What ``made`` makes of every kernel of a list, and its problems; what cannot be read or made is one, too."""
+    found: list[K] = []
     problems: list[InputProblem] = []
     for ref in refs:
         try:
@@ -98,11 +119,11 @@ def known_kernels(
             continue
         for files in parts:
             try:
-                found.append(KnownKernel(files, ref, progress))
+                found.append(made(files, ref))
             except InputError as error:
                 problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
                 continue
-            problems += found[-1].facts.problems
+            problems += problems_of(found[-1])
     return found, problems
 
 

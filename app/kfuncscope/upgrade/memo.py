@@ -33,6 +33,7 @@ VERSION = 1
 _NOT_ENGINE = ("gui", "cli", "report")  # rooms that no verdict depends on
 _MOST_LATE = 16
 _FEWEST_KEPT = 5_000
+_FEW = 100  # so many are kept beside the pack of all
 _SPARE = 2  # so many times the objects of a run are kept of each pair
 
 
@@ -185,31 +186,46 @@ def _late_key(key: str) -> str:
 
 
 class Verdicts:
-    """What is kept of objects on one pair of kernels. ``kernels`` are the two digests, None where one is not known."""
+    """What is kept of objects on one pair of kernels. ``kernels`` are the two digests, None where one is not known.
+
+    Most are in one pack; those of the last runs in a small one beside it, as a run that judged one object shall not
+    write thousands again.
+    """
 
     def __init__(self, kernels: Iterable[str | None], section_types: Mapping[str, str]) -> None:
         parts = list(kernels)
         known = None not in parts and not _off()
-        self._key = _hash(engine_digest(), parts, sorted(section_types.items())) if known else ""
-        self._key = self._key and f"verdicts:{VERSION}:{self._key}"
+        key = _hash(engine_digest(), parts, sorted(section_types.items())) if known else ""
+        self._keys = (f"verdicts:{VERSION}:{key}", f"verdicts-new:{VERSION}:{key}") if known else ()
 
     def known(self, files: Iterable[ObjectFile], targets: Targets) -> dict[str, Kept]:
         """What is kept of these objects, by their names. ``targets`` are functions of the set that they may replace."""
-        pack = default_cache().pack(self._key) if self._key else None
-        if pack is None:
+        if not self._keys:
             return {}
-        names = {file.name: part for file in files if (part := _part(file, targets)) in pack}
-        found = pack.read_all(names.values())
-        if found is None:
-            return {}
-        kept = {name: _decoded(Kept, found[part]) for name, part in names.items()}
-        return {name: one for name, one in kept.items() if isinstance(one, Kept)}
+        names = {file.name: _part(file, targets) for file in files}
+        kept: dict[str, Kept] = {}
+        for key in self._keys:
+            pack = default_cache().pack(key)
+            here = {name: part for name, part in names.items() if pack is not None and part in pack}
+            found = pack.read_all(here.values()) if pack is not None else None
+            decoded = {name: _decoded(Kept, found[part]) for name, part in here.items()} if found is not None else {}
+            kept |= {name: one for name, one in decoded.items() if isinstance(one, Kept)}
+        return kept
 
     def keep(self, made: Iterable[tuple[ObjectFile, Kept]], count: int, targets: Targets) -> None:
         """Keep what was judged in a run of ``count`` objects."""
         parts = {_part(file, targets): _encode(kept) for file, kept in made}
-        if self._key and parts:
-            default_cache().merge(self._key, parts, max(_FEWEST_KEPT, _SPARE * count))
+        if not self._keys or not parts:
+            return
+        whole, few = self._keys
+        cache = default_cache()
+        recent = cache.pack(few)
+        if cache.pack(whole) is not None and len(parts) + len(recent.names() if recent is not None else ()) <= _FEW:
+            cache.merge(few, parts, _FEW)
+            return
+        older = recent.read_all(recent.names()) if recent is not None else None
+        cache.merge(whole, {**(older or {}), **parts}, max(_FEWEST_KEPT, _SPARE * count))
+        cache.remove(few)
 
 
 def _part(file: ObjectFile, targets: Targets) -> str:

@@ -223,7 +223,7 @@ def _kconfig_message(ctx: Context, resolved: Resolved) -> Message:
         return say("{name} is neither a CONFIG_ option nor a virtual kconfig value of libbpf" + _REFUSED, name=name)
     if resolved.status == "incompatible":
         text = "{name} is {value} in {kernel}, which the type of the extern cannot hold" + _REFUSED
-        return say(text, name=name, value=repr((config or {}).get(name, "")))
+        return say(text, name=name, value=repr(config.get(name, "") if config else ""))
     if config is None and name.startswith("CONFIG_"):
         return say("the config of {kernel} was not given, so it is not known whether it sets {name}", name=name)
     return say("strong extern {name} is not set in {kernel}" + _REFUSED, name=name)

@@ -47,6 +47,5 @@ def left_out(kernel: Kernel, options: tuple[str, ...]) -> str:
     All of these are yes or no: nothing here can be a module. An excerpt of a config says nothing of what it lacks;
     without any, a few options are told by functions that exist only with them.
     """
-    if kernel.config is not None and len(kernel.config) < WHOLE:
-        return ""
-    return next((f"CONFIG_{o}" for o in options if kernel.option(o) == "n"), "")
+    found = next((f"CONFIG_{o}" for o in options if kernel.option(o) == "n"), "")
+    return "" if found and kernel.config is not None and len(kernel.config) < WHOLE else found
