@@ -17,6 +17,8 @@ from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.cli.output import clean, say
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError, all_of
+from kfuncscope.intake.loaders import AUTO, with_choices
+from kfuncscope.intake.loaders import NAMES as LOADERS
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
@@ -48,6 +50,8 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
         new=[KernelRef(new, arch=arguments.arch, release=arguments.release)],
         objects=given,
         section_types=section_types(arguments),
+        loaders=loaders(arguments),
+        policy=getattr(arguments, "policy", None) or "",
         infer=getattr(arguments, "infer", False),
     )
 
@@ -77,18 +81,34 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
     return found
 
 
+def loaders(arguments: argparse.Namespace) -> dict[str, str]:
+    """``--loader LOADER`` and ``--loader PATTERN=LOADER`` as a table, patterns after the loader of all."""
+    found = {}
+    for text in getattr(arguments, "loader", []):
+        pattern, _, name = text.rpartition("=")
+        if name not in (*LOADERS, AUTO):
+            raise UsageError("--loader", f"unknown loader {name!r}; expected one of {', '.join((*LOADERS, AUTO))}")
+        found[pattern or "*"] = name
+    return dict(sorted(found.items(), key=lambda pair: pair[0] != "*"))
+
+
 def _types() -> str:
     return ", ".join(program_types())
 
 
-def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[InputProblem]]:
-    """The objects in ``given`` and what could not be read. Raises where nothing was given, or nothing can be read."""
+def objects_of(
+    given: Sequence[str], arguments: argparse.Namespace | None = None
+) -> tuple[list[ObjectFile], list[InputProblem]]:
+    """The objects in ``given`` and what could not be read. Raises where nothing was given, or nothing can be read.
+
+    ``arguments`` may choose their loaders.
+    """
     if not given:
         raise UsageError("command line", "no object was given")
     files, problems = object_files(given)
     if not files and problems:
         raise as_error(problems)
-    return files, problems
+    return with_choices(files, loaders(arguments)) if arguments is not None else files, problems
 
 
 def without_program(obj: BpfObject, paths: Sequence[str]) -> list[InputProblem]:
