@@ -15,6 +15,7 @@ from pathlib import Path
 from kfuncscope.bpf.object import BpfObject
 from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.cli.output import clean, say
+from kfuncscope.decision import policy
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError, all_of
 from kfuncscope.intake.loaders import AUTO, with_choices
@@ -51,7 +52,6 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
         objects=given,
         section_types=section_types(arguments),
         loaders=loaders(arguments),
-        policy=getattr(arguments, "policy", None) or "",
         infer=getattr(arguments, "infer", False),
     )
 
@@ -82,14 +82,16 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def loaders(arguments: argparse.Namespace) -> dict[str, str]:
-    """``--loader LOADER`` and ``--loader PATTERN=LOADER`` as a table, patterns after the loader of all."""
+    """Loaders of the policy; then ``--loader LOADER`` and ``--loader PATTERN=LOADER``, patterns after that of all."""
     found = {}
     for text in getattr(arguments, "loader", []):
         pattern, _, name = text.rpartition("=")
         if name not in (*LOADERS, AUTO):
             raise UsageError("--loader", f"unknown loader {name!r}; expected one of {', '.join((*LOADERS, AUTO))}")
         found[pattern or "*"] = name
-    return dict(sorted(found.items(), key=lambda pair: pair[0] != "*"))
+    chosen = dict(sorted(found.items(), key=lambda pair: pair[0] != "*"))
+    path = getattr(arguments, "policy", None)
+    return {**policy.load(path).loaders, **chosen} if path else chosen
 
 
 def _types() -> str:

@@ -35,8 +35,8 @@ def loader_in(data: bytes, where: str) -> Loader:
     if found := _AYA_VERSION.search(data):
         version = found[1].decode()
         return Loader("aya", version, version, where)
-    if b"libbpf" in data:
-        return replace(_libbpf(data), where=where)
+    if b"libbpf" in data and (libbpf := _libbpf(data)).name:
+        return replace(libbpf, where=where)
     return UNKNOWN_LOADER
 
 

@@ -162,7 +162,8 @@ def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Prob
             if judged.program.name not in involved:
                 continue
             if not any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems):
-                judged.problems.append(replace(problem, stage=Stage.OBJECT))
+                alone = Stage.LOAD if problem.kind == NeedKind.LOADER else Stage.OBJECT
+                judged.problems.append(replace(problem, stage=alone))
     for ops in ctx.obj.struct_ops:
         if not ops.optional:
             found += table_problems(ctx, ops)

@@ -26,7 +26,7 @@ class Session:
     ``old`` and ``new`` are the two sides of the upgrade under study, any number of kernels each, paired by
     architecture; ``path`` holds further kernels in between, in order. ``section_types`` gives a program type to
     section names that libbpf does not know (R-2.2); ``loaders`` a loader to patterns of object, package or path
-    (R-12.20), beside those of the policy. ``notes`` are keyed by the finding key of model.rows.
+    (R-12.20). ``notes`` are keyed by the finding key of model.rows.
     ``census`` are files that hosts gave of what runs there.
     ``infer`` asks for architectures without kernels of their own, which are told from their JITs alone.
     """

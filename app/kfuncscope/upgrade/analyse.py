@@ -17,7 +17,6 @@ from typing import TypeVar
 from kfuncscope import __version__
 from kfuncscope.arch import arch_order
 from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.decision import policy
 from kfuncscope.errors import InputError, SessionError, all_of, each
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.loaders import with_choices
@@ -94,7 +93,7 @@ def analyse(
         problems += [*pair.old.facts.unreadable, *pair.new.facts.unreadable]
     report(0, 1, "reading objects")
     files, bad = object_files(session.objects)
-    files = with_choices(files, {**(policy.load(session.policy).loaders if session.policy else {}), **session.loaders})
+    files = with_choices(files, session.loaders)
     problems += [*bad, *_idle(files, pairs)]
     targets = replaced_functions(files, session.section_types)
     if shard is not None:
