@@ -20,10 +20,10 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.checks.loader import unread
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import KernelFiles, Loader, ObjectFile, Place
+from support.archivewriter import deb
 from support.bpfwriter import ObjectBuilder, core, exit_, ldx, mov
 from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder
-from support.archivewriter import deb
 
 END = [mov(0, 0), exit_()]
 
@@ -216,7 +216,7 @@ def test_r_12_20_kinds_of_btf(name: str, kind: str) -> None:
         text = ".".join(map(str, version))
         loader = Loader(name, text, text, "agent")
         found = judge(read_object(relocated().build(), "x", None, loader), kernel(kind))
-        assert [p.cls for p in found.problems] == [Failure.LOADER_TOO_OLD] * refused
+        assert [p.failure for p in found.problems] == [Failure.LOADER_TOO_OLD] * refused
         assert found.loads == found.programs[0].loads == (Tri.NO if refused else Tri.YES)
         if refused:
             (one,) = found.problems
@@ -251,8 +251,10 @@ def test_r_12_20_is_news_on_the_upgrade() -> None:
 def test_r_12_20_sections(section: str, version: str, refused: bool) -> None:
     obj = read_object(named(section, "socket").build(), "x", None, Loader("libbpf", version, version))
     found = judge(obj, KernelBuilder("7.3").kernel(symbols=["f"]))
-    assert (Failure.LOADER_TOO_OLD in {p.cls for p in found.problems}) == refused
-    hit = [p.program.section.name for p in found.programs if any(x.cls is Failure.LOADER_TOO_OLD for x in p.problems)]
+    assert (Failure.LOADER_TOO_OLD in {p.failure for p in found.problems}) == refused
+    hit = [
+        p.program.section.name for p in found.programs if any(x.failure is Failure.LOADER_TOO_OLD for x in p.problems)
+    ]
     assert hit == [section] * refused
 
 
