@@ -12,6 +12,7 @@ from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.bpf.sections import read_section
 from kfuncscope.errors import BtfError, InputError, ObjectError
+from kfuncscope.storage.files import UNKNOWN_LOADER, Loader
 from support import elfwriter as elf
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
@@ -157,10 +158,11 @@ def test_r_2_15_maps() -> None:
     assert (one.type, one.key_size, one.value_size, one.max_entries, one.flags) == (5, 4, 16, 77, 1)
     assert (obj.maps[".bss"].value_size, obj.maps[".rodata.str"].value_size) == (16, 5)
     assert obj.data_of(".bss") == bytes(16)
-    legacy = read(
-        ObjectBuilder().legacy_map("old", type=1, key_size=4, value_size=8, max_entries=3).program("xdp", "p", END)
-    )
-    assert (legacy.maps["old"].value_size, bool(legacy.loader_issue)) == (8, True)
+    made = ObjectBuilder().legacy_map("old", type=1, key_size=4, value_size=8, max_entries=3).program("xdp", "p", END)
+    for loader, refused in ((UNKNOWN_LOADER, False), (Loader("libbpf", chosen=True), True), (Loader("cilium"), False)):
+        legacy = read_object(made.build(), "x", None, loader)
+        assert (legacy.maps["old"].value_size, bool(legacy.loader_issue)) == (8, refused)
+        assert any("legacy map definitions" in note for note in legacy.notes) == (loader.name != "cilium")
 
 
 def test_struct_ops_tables() -> None:

@@ -234,10 +234,10 @@ def test_knowledge_and_cache(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_section_types_given_by_hand(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     """A section that libbpf does not know."""
-    path = files.write("strange.bpf.o", ObjectBuilder().program("xdp_sock", "prog", END).build())
+    path = files.write("strange.bpf.o", ObjectBuilder().program("odd_sock", "prog", END).build())
     assert main(["judge", "--format", "csv", "--kernel", files.new, path]) == 0
     assert rows(capsys.readouterr().out)[0]["class"] == "unknown_section"
-    assert main(["judge", "--format", "csv", "--section-type", "xdp_sock=xdp", "--kernel", files.new, path]) == 0
+    assert main(["judge", "--format", "csv", "--section-type", "odd_sock=xdp", "--kernel", files.new, path]) == 0
     assert rows(capsys.readouterr().out)[0]["loads"] == "yes"
     assert main(["judge", "--section-type", "nonsense", "--kernel", files.new, path]) == 2
     capsys.readouterr()

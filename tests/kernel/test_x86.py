@@ -26,7 +26,7 @@ def theirs(code: bytes) -> Any:
     return None if found.is_invalid else found
 
 
-@pytest.mark.parametrize("prefix", [b"", b"\x66", b"\xf3"], ids=["plain", "66", "f3"])
+@pytest.mark.parametrize("prefix", [b"", b"\x66", b"\x67", b"\xf3"], ids=["plain", "66", "67", "f3"])
 def test_every_opcode_has_the_length_that_iced_gives(prefix: bytes) -> None:
     """One and two bytes of opcode, every REX prefix, the forms of ModRM: what both decode has one length."""
     compared = 0

@@ -409,9 +409,9 @@ def test_r_2_1_question_mark_sections() -> None:
 
 def test_r_2_2_unknown_sections() -> None:
     """No program type: not judged, unless the user names one."""
-    ob = prog("xdp_sock", [call(7)])
+    ob = prog("odd_sock", [call(7)])
     assert classes(only(ob, kernel())) == ["unknown_section"]
-    (found,) = judged(ob, kernel(), xdp_sock="XDP").programs
+    (found,) = judged(ob, kernel(), odd_sock="XDP").programs
     assert found.loads == Tri.YES
 
 

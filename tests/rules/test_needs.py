@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Reach, Tri
+from kfuncscope.rules.judge import judge
+from kfuncscope.storage.files import Loader
 from support import libbpf
 from support.bpfwriter import (
     Insn,
@@ -297,11 +300,12 @@ def test_r_11_5_arena_globals() -> None:
 
 
 def test_r_2_15_legacy_maps() -> None:
-    """libbpf 1.0 and later refuses them: said, not guessed."""
+    """libbpf 1.0 and later refuses them: refused where it was chosen as the loader."""
     ob = ObjectBuilder().legacy_map("m", type=1, key_size=4, value_size=4, max_entries=1).program("xdp", "prog", END)
-    found = judged(ob, kernel())
-    assert found.programs[0].loads == Tri.UNKNOWN
-    assert classes(found.programs[0]) == ["object_refused"]
+    assert judged(ob, kernel()).programs[0].loads == Tri.YES
+    found = judge(read_object(ob.build(), "x", None, Loader("libbpf", chosen=True)), kernel()).programs[0]
+    assert found.loads == Tri.UNKNOWN
+    assert classes(found) == ["object_refused"]
 
 
 @pytest.mark.parametrize("btf", [True, False])
@@ -473,6 +477,8 @@ def test_r_1_14_byte_order() -> None:
 
 
 def test_r_2_1_static_programs() -> None:
-    """A static function outside .text: libbpf does not open the object."""
+    """A static function outside .text: libbpf does not open the object, other loaders do."""
     ob = ObjectBuilder().program("xdp", "prog", [mov(0, 0), ja(0), exit_()], linkage=0)
-    assert classes(only(ob, kernel())) == ["object_refused"]
+    assert only(ob, kernel()).loads == Tri.YES
+    chosen = judge(read_object(ob.build(), "x", None, Loader("libbpf", chosen=True)), kernel()).programs[0]
+    assert classes(chosen) == ["object_refused"]

@@ -22,6 +22,7 @@ from kfuncscope.bpf.instructions import (
     later_instruction,
     leaders,
 )
+from kfuncscope.bpf.loader import CILIUM, LIBBPF, loader_shown, section_for
 from kfuncscope.bpf.maps import Map, legacy_sections, read_maps
 from kfuncscope.bpf.sections import Section, read_section
 from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
@@ -29,6 +30,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo, Ext, LineInfo, read_ext
 from kfuncscope.elf.write import NOTE
 from kfuncscope.errors import InputError, ObjectError
+from kfuncscope.storage.files import UNKNOWN_LOADER, Loader
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
@@ -167,14 +169,18 @@ class BpfObject:
     ``no_program`` says why there is no program in it, and is the last of the notes then; empty where there is one.
     """
 
-    def __init__(self, data: bytes, name: str, section_types: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: bytes, name: str, section_types: dict[str, str] | None = None, loader: Loader = UNKNOWN_LOADER
+    ) -> None:
         self.name = name
+        self.loader = loader  # as the file in which the object was found tells, or as a person chose
         self.notes: list[str] = []
         self.loader_issue = ""
         self.no_program = ""
         self.elf: Elf = read_elf(data, name)
         self.endian = self.elf.endian
         self._section_types = section_types
+        self.loaded_by = loader_shown(self.elf, loader)
         self.btf, self.ext = self._read_btf()
         self.license = self._text("license")
         self.externs: dict[str, Extern] = read_externs(self.elf, self.btf) if self.btf else {}
@@ -186,6 +192,7 @@ class BpfObject:
         self._read_functions()
         self.struct_ops: list[StructOps] = read_struct_ops(self.elf, self.btf) if self.btf else []
         self.programs = self._programs()
+        self._note_loader()
         self._note_fixed_offsets()
 
     # -- parts
@@ -210,16 +217,32 @@ class BpfObject:
     def _note_refusals(self) -> None:
         """What libbpf refuses when it opens the object, on every kernel: symbols of other objects, legacy maps."""
         outside = [s.name for s in self.elf.symbols if s.extern and s.name not in self.externs]
-        if outside:
+        if outside and self.loaded_by != CILIUM:  # which refuses the programs that use them, not the object
             self.loader_issue = (
                 f"{outside[0]} is defined in another object, which this one has to be linked with: "
                 "libbpf finds neither BTF nor section for it"
             )
         for section in legacy_sections(self.elf):
-            self.loader_issue = (
+            self._not_for_libbpf(
                 f'legacy map definitions in section "{section.name}", which libbpf 1.0 and later rejects'
             )
-            self.notes.append(self.loader_issue)
+
+    def _not_for_libbpf(self, why: str) -> None:
+        """What libbpf refuses and other loaders take. A product that ships the object has one of these."""
+        if self.loader.chosen and self.loaded_by == LIBBPF:
+            self.loader_issue = why
+        if self.loaded_by in ("", LIBBPF):
+            self.notes.append(why)
+
+    def _note_loader(self) -> None:
+        """Sections that libbpf does not know; what their loader is, nothing tells."""
+        other = sorted({p.section.name for p in self.programs if p.section.prog_type and self._by_prefix(p.section)})
+        if other and not (self.loader.name and self.loader.name != LIBBPF):
+            named = ", ".join(f'"{name}"' for name in other[:4]) + (" and others" if len(other) > 4 else "")
+            self.notes.append(f"libbpf does not know section {named}; taken by prefix, as cilium/ebpf does")
+
+    def _by_prefix(self, section: Section) -> bool:
+        return not read_section(section.name, self._section_types).prog_type
 
     def _note_fixed_offsets(self) -> None:
         """Programs that copy kernel memory without a single CO-RE record were built against fixed layouts."""
@@ -285,7 +308,7 @@ class BpfObject:
         if symbol.value % 8 or start + count > len(insns):
             raise ObjectError(self.name, f"function {symbol.name} is outside its section {section.name}")
         if symbol.bind == STB_LOCAL and section.name != ".text":
-            self.loader_issue = f"program {symbol.name} is static and outside .text (R-2.1)"
+            self._not_for_libbpf(f"program {symbol.name} is static and outside .text, which libbpf rejects (R-2.1)")
         if (section.name, start) in self.functions:
             return
         static = symbol.bind == STB_LOCAL or symbol.hidden
@@ -364,10 +387,13 @@ class BpfObject:
             for member in ops.members:
                 tables[member.program] = tables.get(member.program, False) or not ops.optional
         for function in entries:
-            section = read_section(function.section, self._section_types)
+            section = section_for(function.section, self._section_types, self.loader, self.loaded_by)
             if section.prog_type == "STRUCT_OPS" and function.name in tables:
                 # libbpf switches on what its tables need, whatever the section says, and nothing else of them.
                 section = replace(section, autoload=tables[function.name])
+            if self.loaded_by == CILIUM and not section.prog_type:
+                self.notes.append(f'function {function.name} is in section "{section.name}", which its loader skips')
+                continue
             programs.append(Program(function.name, function, section, self._closure(function)))
         return programs
 
@@ -394,10 +420,12 @@ class BpfObject:
         return tuple(found)
 
 
-def read_object(data: bytes, name: str, section_types: dict[str, str] | None = None) -> BpfObject:
+def read_object(
+    data: bytes, name: str, section_types: dict[str, str] | None = None, loader: Loader = UNKNOWN_LOADER
+) -> BpfObject:
     """Read a BPF object; InputError (ObjectError or BtfError) for anything that cannot be used."""
     try:
-        return BpfObject(data, name, section_types)
+        return BpfObject(data, name, section_types, loader)
     except InputError:
         raise
     except (IndexError, KeyError) as error:

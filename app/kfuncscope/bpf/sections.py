@@ -83,20 +83,39 @@ class Section:
     flags: frozenset[str]
 
 
+def _section(bare: str, autoload: bool, row: SecDef, target: str) -> Section:
+    attach_btf = "ATTACH_BTF" in row.flags
+    module, colon, function = target.partition(":")
+    split = attach_btf and bool(colon)
+    return Section(
+        bare, bare.partition("/")[0], row.prog_type, row.attach_type, function if split else target,
+        module if split else "", "SLEEPABLE" in row.flags, autoload, attach_btf, row.flags,
+    )  # fmt: skip
+
+
+def prefix_section(name: str) -> Section | None:
+    """The meaning of a SEC name to loaders that take libbpf's table by prefixes (R-12.20); None where there is none.
+
+    Rows that end in neither ``+`` nor ``/`` fit any name that begins so; what follows is no target.
+    """
+    bare = name.removeprefix("?")
+    for row in sec_defs():
+        if row.pattern[-1] not in "+/" and bare.startswith(row.pattern):
+            return _section(bare, not name.startswith("?"), row, "")
+    return None
+
+
+def row_of(section: str) -> SecDef | None:
+    """The row of libbpf's table that a section name fits, without its ``?``; None where there is none."""
+    return next((row for row in _by_head().get(section.partition("/")[0], ()) if row.matches(section)), None)
+
+
 def read_section(name: str, types: dict[str, str] | None = None) -> Section:
     """The meaning of a SEC name; ``types`` gives program types to names that libbpf does not know (R-2.2)."""
     autoload = not name.startswith("?")
     bare = name.removeprefix("?")
     kind, _, target = bare.partition("/")
-    for row in _by_head().get(kind, ()):
-        if not row.matches(bare):
-            continue
-        attach_btf = "ATTACH_BTF" in row.flags
-        module, colon, function = target.partition(":")
-        split = attach_btf and bool(colon)
-        return Section(
-            bare, kind, row.prog_type, row.attach_type, function if split else target, module if split else "",
-            "SLEEPABLE" in row.flags, autoload, attach_btf, row.flags,
-        )  # fmt: skip
+    if (row := row_of(bare)) is not None:
+        return _section(bare, autoload, row, target)
     given = (types or {}).get(bare, "")
     return Section(bare, kind, given, "", target, "", False, autoload, False, frozenset())

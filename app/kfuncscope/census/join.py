@@ -64,7 +64,7 @@ def read_objects(
     found, problems = Objects([], []), []
     for file in files:
         try:
-            obj = read_object(file.data, file.name, types)
+            obj = read_object(file.data, file.name, types, file.loader)
         except InputError as error:
             problems.append(InputProblem(error.source, error.reason, error.offset))
             continue

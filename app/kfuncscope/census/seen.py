@@ -21,6 +21,7 @@ from kfuncscope.census import names
 from kfuncscope.census.records import Attachment, Running
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge import knowledge
+from kfuncscope.storage.files import UNKNOWN_LOADER
 
 PARTLY = (
     "seen in the kernel only, no object was given: which fields it reads is not known, and helpers are a lower bound; "
@@ -116,6 +117,7 @@ class Seen(BpfObject):
         self.running = running
         self.notes = [PARTLY]
         self.loader_issue = ""
+        self.loader, self.loaded_by = UNKNOWN_LOADER, ""
         self.endian = kernel.endian
         self.license = "GPL" if running.gpl else "Proprietary"
         self.ext = None

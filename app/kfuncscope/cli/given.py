@@ -15,8 +15,11 @@ from pathlib import Path
 from kfuncscope.bpf.object import BpfObject
 from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.cli.output import clean, say
+from kfuncscope.decision import policy
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError, all_of
+from kfuncscope.intake.loaders import AUTO, with_choices
+from kfuncscope.intake.loaders import NAMES as LOADERS
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
@@ -48,6 +51,7 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
         new=[KernelRef(new, arch=arguments.arch, release=arguments.release)],
         objects=given,
         section_types=section_types(arguments),
+        loaders=loaders(arguments),
         infer=getattr(arguments, "infer", False),
     )
 
@@ -77,18 +81,36 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
     return found
 
 
+def loaders(arguments: argparse.Namespace) -> dict[str, str]:
+    """Loaders of the policy; then ``--loader LOADER`` and ``--loader PATTERN=LOADER``, patterns after that of all."""
+    found = {}
+    for text in getattr(arguments, "loader", []):
+        pattern, _, name = text.rpartition("=")
+        if name not in (*LOADERS, AUTO):
+            raise UsageError("--loader", f"unknown loader {name!r}; expected one of {', '.join((*LOADERS, AUTO))}")
+        found[pattern or "*"] = name
+    chosen = dict(sorted(found.items(), key=lambda pair: pair[0] != "*"))
+    path = getattr(arguments, "policy", None)
+    return {**policy.load(path).loaders, **chosen} if path else chosen
+
+
 def _types() -> str:
     return ", ".join(program_types())
 
 
-def objects_of(given: Sequence[str]) -> tuple[list[ObjectFile], list[InputProblem]]:
-    """The objects in ``given`` and what could not be read. Raises where nothing was given, or nothing can be read."""
+def objects_of(
+    given: Sequence[str], arguments: argparse.Namespace | None = None
+) -> tuple[list[ObjectFile], list[InputProblem]]:
+    """The objects in ``given`` and what could not be read. Raises where nothing was given, or nothing can be read.
+
+    ``arguments`` may choose their loaders.
+    """
     if not given:
         raise UsageError("command line", "no object was given")
     files, problems = object_files(given)
     if not files and problems:
         raise as_error(problems)
-    return files, problems
+    return with_choices(files, loaders(arguments)) if arguments is not None else files, problems
 
 
 def without_program(obj: BpfObject, paths: Sequence[str]) -> list[InputProblem]:

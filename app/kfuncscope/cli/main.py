@@ -75,6 +75,11 @@ def _objects(command: argparse.ArgumentParser) -> None:
         "--section-type", action="append", default=[], metavar="SECTION=TYPE",
         help="program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)",
     )  # fmt: skip
+    command.add_argument(
+        "--loader", action="append", default=[], metavar="[PATTERN=]LOADER",
+        help="what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); "
+        "with a pattern for objects, packages or paths that fit it; repeatable",
+    )  # fmt: skip
 
 
 def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from kfuncscope.arch import arch_named
 from kfuncscope.errors import SessionError
+from kfuncscope.intake import loaders
 from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
 from kfuncscope.storage.read import read_bounded, shown
@@ -85,13 +86,17 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What blocks, what asks for a review, what is tolerated; ``weights`` are those of ``decision.risk``."""
+    """What blocks, what asks for a review, what is tolerated; ``weights`` are those of ``decision.risk``.
+
+    ``loaders`` maps patterns of objects, packages and paths to the loader that they are for (R-12.20).
+    """
 
     name: str
     block: tuple[Scope, ...]
     review: tuple[Scope, ...]
     waivers: tuple[Waiver, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    loaders: Mapping[str, str] = field(default_factory=dict)
 
 
 DEFAULT = Policy(
@@ -126,7 +131,7 @@ def parse(data: bytes, source: str = "policy") -> Policy:
     """A policy from the bytes of its file; unknown words are errors, for a misspelt rule would never block."""
     top = read_toml(data, source)
     reader = _Reader(source)
-    reader.known("policy", top, {"version", "name", "block", "review", "waiver", "risk"})
+    reader.known("policy", top, {"version", "name", "block", "review", "waiver", "risk", "loader"})
     if top.get("version", 1) != 1:
         raise SessionError(source, f"version {top['version']!r} of the policy format is not known")
     block = reader.tables(top, "block", reader.rule)
@@ -137,6 +142,7 @@ def parse(data: bytes, source: str = "policy") -> Policy:
         review=DEFAULT.review if review is None else review,
         waivers=reader.tables(top, "waiver", reader.waiver) or (),
         weights=reader.weights(top),
+        loaders={pattern: name for pair in reader.tables(top, "loader", reader.loader) or () for pattern, name in pair},
     )
 
 
@@ -210,6 +216,17 @@ class _Reader:
         if isinstance(expires, datetime.datetime) or not isinstance(expires, datetime.date):
             raise self.fail(where, "expires must be a day such as 2027-01-31")
         return Waiver(self.text(where, table, "owner"), self.text(where, table, "reason"), expires, scope)
+
+    def loader(self, where: str, table: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+        """A loader and the objects, packages or paths that it loads, as (pattern, loader)."""
+        self.known(where, table, {"loader", "object", "package", "path"})
+        name = self.text(where, table, "loader")
+        if name not in (*loaders.NAMES, loaders.AUTO):
+            raise self.fail(where, f"loader {name[:80]!r} is none of {', '.join((*loaders.NAMES, loaders.AUTO))}")
+        patterns = [p for part in ("object", "package", "path") for p in self.strings(where, table, part)]
+        if not patterns:
+            raise self.fail(where, "needs an object, package or path that the loader loads")
+        return tuple((pattern, name) for pattern in patterns)
 
     def weights(self, top: Mapping[str, Any]) -> dict[str, float]:
         """Weights of the risk score by part, 0 to 100."""

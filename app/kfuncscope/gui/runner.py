@@ -25,6 +25,7 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
     def progress(done: int, total: int, text: str) -> None:
         send(("progress", done, total, text))
 
+    session = with_policy(session)
     whole = analyse(session, progress)
     if session.census:
         from kfuncscope.census.running import attached
@@ -38,6 +39,18 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
         except InputError:
             continue  # no architecture in common: the whole upgrade has told what is wrong with these kernels
     send_analysis(send, whole, tuple(steps))
+
+
+def with_policy(session: Session) -> Session:
+    """A session with the loaders that its policy names (R-12.20); as it is where that cannot be read."""
+    from kfuncscope.decision.policy import load
+
+    if not session.policy:
+        return session
+    try:
+        return replace(session, loaders={**load(session.policy).loaders, **session.loaders})
+    except InputError:
+        return session  # whoever decides by it tells why
 
 
 def send_analysis(

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import as_object, is_script
+from kfuncscope.intake.loaders import together
 from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
-from kfuncscope.storage.files import InputProblem, ObjectFile, Place
+from kfuncscope.storage.files import InputProblem, Loader, ObjectFile, Place
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, shown
 
@@ -30,6 +31,7 @@ class _Object:
 
     data: bytes
     places: dict[Place, str] = field(default_factory=dict)
+    loaders: dict[Place, Loader] = field(default_factory=dict)
     given: dict[str, None] = field(default_factory=dict)
 
 
@@ -66,6 +68,7 @@ def object_files(
             digest = hashlib.sha256(data).hexdigest()
             one = objects.setdefault(digest, _Object(data))
             one.places.setdefault(item.place, item.name)
+            one.loaders.setdefault(item.place, item.loader)
             one.given[shown(given)] = None
     if progress:
         progress(len(files), len(files), "")
@@ -163,7 +166,8 @@ def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
         while name in taken:
             name = f"{name}#{digest[:8]}"
         taken.add(name)
-        named.append(ObjectFile(name, data, digest, places, tuple(sorted(objects[digest].given))))
+        loader = together(objects[digest].loaders[place] for place in places)
+        named.append(ObjectFile(name, data, digest, places, tuple(sorted(objects[digest].given)), loader))
     return sorted(named, key=lambda o: o.name)
 
 

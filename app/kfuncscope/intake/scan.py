@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
@@ -17,11 +17,12 @@ from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import EM_BPF, elf_machine
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
+from kfuncscope.intake.loaders import loader_in, together
 from kfuncscope.storage.cache import Cache, default_cache
-from kfuncscope.storage.files import InputProblem, Place
+from kfuncscope.storage.files import UNKNOWN_LOADER, InputProblem, Loader, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
-VERSION = 2
+VERSION = 3
 """Part of the cache key; raised whenever what is found or stored changes."""
 
 _OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
@@ -30,11 +31,12 @@ _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """One object: its bytes, or the text of a bpftrace script, its place, and a short name for it."""
+    """One object: its bytes, or the text of a bpftrace script, its place, a short name for it, and what loads it."""
 
     data: bytes
     place: Place
     name: str
+    loader: Loader = UNKNOWN_LOADER
 
 
 @dataclass(slots=True)
@@ -43,12 +45,14 @@ class Found:
 
     objects: list[FoundObject] = field(default_factory=list)
     problems: list[InputProblem] = field(default_factory=list)
+    loaders: list[Loader] = field(default_factory=list)  # of the programs and libraries beside the objects
 
 
 class ObjectsMeta(TypedDict):
-    """What a pack of objects says of them: package, path, offset and name of each; and path, reason and offset."""
+    """What a pack of objects says of them: package, path, offset, name and loader of each (name, bounds of its
+    version, where it is); and path, reason and offset of problems."""
 
-    objects: list[tuple[str, str, int, str]]
+    objects: list[tuple[str, str, int, str, tuple[str, str, str, str]]]
     problems: list[tuple[str, str, int | None]]
 
 
@@ -89,9 +93,11 @@ def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:
         found.objects.append(FoundObject(data, place, name))
         return
     spans = list(carve(data))
+    loader = loader_in(data, place.path.rpartition("/")[2]) if spans or place.package else UNKNOWN_LOADER
+    found.loaders.append(loader)
     for number, (start, end) in enumerate(spans, 1):
         own = name if len(spans) == 1 else f"{name}.{number}"
-        found.objects.append(FoundObject(data[start:end], Place(place.package, place.path, start), own))
+        found.objects.append(FoundObject(data[start:end], Place(place.package, place.path, start), own, loader))
 
 
 def _cached_archive(path: Path) -> Found:
@@ -104,7 +110,10 @@ def _cached_archive(path: Path) -> Found:
         if None not in parts:
             # The file may have moved since: problems and places tell only what is inside it, so they still hold.
             rows = zip(parts, pack.meta["objects"], strict=True)
-            objects = [FoundObject(data or b"", Place(p, where, at), name) for data, (p, where, at, name) in rows]
+            objects = [
+                FoundObject(data or b"", Place(p, where, at), name, Loader(*told))
+                for data, (p, where, at, name, told) in rows
+            ]
             return Found(
                 objects, [InputProblem(f"{shown(path)}{inner}", why, at) for inner, why, at in pack.meta["problems"]]
             )
@@ -122,7 +131,11 @@ def _keep(found: Found, path: Path, cache: Cache, key: str) -> None:
     try:
         for number, item in enumerate(found.objects):
             writer.add(str(number), item.data)
-        rows = [[o.place.package, o.place.path, o.place.offset, o.name] for o in found.objects]
+        rows = [
+            [o.place.package, o.place.path, o.place.offset, o.name,
+             [o.loader.name, o.loader.oldest, o.loader.newest, o.loader.where]]
+            for o in found.objects
+        ]  # fmt: skip
         problems = [[p.path.removeprefix(shown(path)), p.reason, p.offset] for p in found.problems]
         writer.close({"objects": rows, "problems": problems})
     except BaseException:
@@ -137,7 +150,8 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
     if archive is None:
         return False
     package, members = archive
-    before = len(found.objects)
+    first = before = len(found.objects)
+    found.loaders.clear()
     title, short = package.title or known_as, package.name or known_as
     for member in members:
         source = f"{budget.source}:{member.path}"
@@ -158,6 +172,8 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
         _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found)
         budget.hold(sum(len(item.data) for item in found.objects[before:]))
         before = len(found.objects)
+    beside = together(found.loaders)
+    found.objects[first:] = [one if one.loader.name else replace(one, loader=beside) for one in found.objects[first:]]
     return True
 
 

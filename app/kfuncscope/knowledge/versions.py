@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Since which release the kernel does what the rules ask about: one table, ``versions.json``.
+"""Since which release the kernel, or a loader, does what the rules ask about: ``versions.json`` and ``loaders.json``.
 
 A new release, or a better known one, is a row there and no comparison in code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -92,6 +93,47 @@ def since(fact: Fact, version: Version) -> bool | None:
 def first_with_instruction(name: str) -> Version:
     """The first release whose verifier knows an instruction, by the names of bpf.instructions (R-11.14)."""
     return version_of(common_table("versions")["instructions"][name])
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderFacts:
+    """What a loader can read since which of its versions (R-12.20), by its releases such as ``(0, 8)``.
+
+    ``kinds``: kinds of BTF; ``sections``: patterns of section names, as libbpf's table has them; ``bare``: sections of
+    a kind that may have a target, without it. ``marks``: messages that a version and all later ones have in their code.
+    ``header`` and ``layout``: a BTF header of more than 24 bytes, and kinds told by a layout section; None = any.
+    ``last_of_so``: the last release of each number of the shared library.
+    """
+
+    title: str
+    kinds: Mapping[str, Version]
+    sections: Mapping[str, Version]
+    marks: Mapping[Version, tuple[str, ...]]
+    last_of_so: Mapping[str, Version]
+    bare: Version | None
+    header: Version | None
+    layout: Version | None
+
+
+@cache
+def loaders() -> dict[str, LoaderFacts]:
+    """Facts by loader: ``libbpf`` and ``cilium``."""
+    rows = {name: row for name, row in common_table("loaders").items() if name != "provenance"}
+    try:
+        return {name: _loader(row) for name, row in rows.items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise KnowledgeError("loaders.json", f"is not of its form: {error!r}") from None
+
+
+def _loader(row: dict[str, Any]) -> LoaderFacts:
+    def dated(part: str) -> dict[str, Version]:
+        return {name: version_of(text) for name, text in row[part].items()}
+
+    bare, header, layout = (version_of(row[part]) if row[part] else None for part in ("bare", "header", "layout"))
+    marks = {version_of(version): tuple(texts) for version, texts in row["marks"].items()}
+    return LoaderFacts(
+        row["title"], dated("kinds"), dated("sections"), marks, dated("last_of_so"), bare, header, layout
+    )
 
 
 @cache

@@ -43,6 +43,7 @@ class Failure(StrEnum):
     TAIL_CALL_IN_SUBPROGS = "tail_call_in_subprogs"
     UNKNOWN_SECTION = "unknown_section"
     OBJECT_REFUSED = "object_refused"
+    LOADER_TOO_OLD = "loader_too_old"
     ENDIANNESS = "endianness"
     NO_KERNEL_BTF = "no_kernel_btf"
     NO_BPF_SYSCALL = "no_bpf_syscall"

@@ -86,6 +86,7 @@ class NeedKind(StrEnum):
     JIT = "JIT capability"
     INSN = "instruction"
     OBJECT = "object"
+    LOADER = "loader"
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def make(
         if only is not None and file.name not in only:
             continue
         try:
-            obj = read_object(file.data, file.name, section_types)
+            obj = read_object(file.data, file.name, section_types, file.loader)
             if only is not None:
                 obj.programs = [p for p in obj.programs if p.name in only[file.name]]
             part = _part(obj, file, kernel, found, left_out)

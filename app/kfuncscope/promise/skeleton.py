@@ -30,6 +30,7 @@ from kfuncscope.rules.core.spec import EXISTENCE
 from kfuncscope.rules.flow.arith import NONZERO, Value
 from kfuncscope.rules.flow.ctx_args import ctx_loads, unchecked_derefs
 from kfuncscope.rules.flow.reachability import reachability
+from kfuncscope.storage.files import UNKNOWN_LOADER
 
 MAY_GOTO = 0xE5
 LATER = 0xFF << 16  # LINUX_KERNEL_VERSION of any later kernel
@@ -273,6 +274,7 @@ class Restored(BpfObject):
         self.name = kept.name
         self.notes: list[str] = []
         self.loader_issue = ""
+        self.loader, self.loaded_by = UNKNOWN_LOADER, ""
         self.endian = kept.endian
         self.license = kept.license
         self.btf = Blob(kept.types, f"{kept.name} .BTF") if kept.types else None

@@ -79,7 +79,7 @@ def judge_all(
     judged, problems = [], []
     for file in files:
         try:
-            obj = read_object(file.data, file.name, options.section_types)
+            obj = read_object(file.data, file.name, options.section_types, file.loader)
             options.setup.of(file.name).switch(obj)
             if obj.endian == kernel.endian:
                 judged.append((file, judge(obj, kernel)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kfuncscope.bpf.loader import CILIUM
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.helpers import HelperCaller
@@ -20,6 +21,7 @@ from kfuncscope.rules.checks.externs import users_of
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.jit import jit_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
+from kfuncscope.rules.checks.loader import loader_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
 from kfuncscope.rules.checks.typed_access import typed_problems
@@ -146,19 +148,22 @@ def _without_btf(ctx: Context, need: str) -> ObjectJudgement:
 
 
 def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Problem]:
-    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5, R-12.1, R-12.14).
+    """What makes libbpf refuse the whole object, whatever its programs do (R-0.1..R-0.3, R-0.5, R-12.1, R-12.14,
+    R-12.20).
 
     A program that cannot do without what is refused gets the problem, too: alone it would load no more than the object.
     """
     found = object_map_problems(ctx)
     refused = [(problem, users_of(ctx, problem)) for problem in extern_problems(ctx)]
-    for problem, involved in refused + owner_problems(ctx):
+    too_old = loader_problems(ctx, bool(needs_kernel_btf(ctx.obj)))
+    for problem, involved in refused + owner_problems(ctx) + too_old:
         found.append(problem)
         for judged in programs if involved else ():
             if judged.program.name not in involved:
                 continue
             if not any((p.kind, p.name) == (problem.kind, problem.name) for p in judged.problems):
-                judged.problems.append(replace(problem, stage=Stage.OBJECT))
+                alone = Stage.LOAD if problem.kind == NeedKind.LOADER else Stage.OBJECT
+                judged.problems.append(replace(problem, stage=alone))
     for ops in ctx.obj.struct_ops:
         if not ops.optional:
             found += table_problems(ctx, ops)
@@ -173,6 +178,10 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
         text = 'unknown program type for section "{section}"; set it with --section-type {section}=TYPE'
         message = say(text, section=program.section.name)
         judged.problems = [_unknown(program, Failure.UNKNOWN_SECTION, ("R-2.2",), message)]
+        return judged
+    if obj.loaded_by == CILIUM and (name := _unlinked(program)):
+        message = say("{name} is defined in another object, which this one has to be linked with", name=name)
+        judged.problems = [_unknown(program, Failure.OBJECT_REFUSED, ("R-12.20", "R-2.7"), message)]
         return judged
     always = type_problems(ctx, program) or target_problems(ctx, program)
     if program.section.prog_type == "STRUCT_OPS":
@@ -196,6 +205,12 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
         judged.problems.insert(0, _unknown(program, Failure.OBJECT_REFUSED, ("R-2.1", "R-2.7", "R-2.15"), issue))
     judged.problems += attach_problems(ctx, program)
     return judged
+
+
+def _unlinked(program: Program) -> str:
+    """A symbol that the program uses and that no rule gives a meaning; empty where there is none."""
+    named = (ref.name for f in program.functions for ref in f.refs.values() if ref.kind == "unknown")
+    return next(named, "")
 
 
 def _unknown(program: Program, cls: Failure, rules: tuple[str, ...], message: Message) -> Problem:

@@ -25,7 +25,8 @@ class Session:
 
     ``old`` and ``new`` are the two sides of the upgrade under study, any number of kernels each, paired by
     architecture; ``path`` holds further kernels in between, in order. ``section_types`` gives a program type to
-    section names that libbpf does not know (R-2.2). ``notes`` are keyed by the finding key of model.rows.
+    section names that libbpf does not know (R-2.2); ``loaders`` a loader to patterns of object, package or path
+    (R-12.20). ``notes`` are keyed by the finding key of model.rows.
     ``census`` are files that hosts gave of what runs there.
     ``infer`` asks for architectures without kernels of their own, which are told from their JITs alone.
     """
@@ -36,6 +37,7 @@ class Session:
     objects: list[str] = field(default_factory=list)
     census: list[str] = field(default_factory=list)
     section_types: dict[str, str] = field(default_factory=dict)
+    loaders: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     policy: str = ""
     filters: list[str] = field(default_factory=list)

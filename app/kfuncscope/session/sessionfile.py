@@ -85,7 +85,7 @@ def _checked(data: dict[str, Any], source: str) -> dict[str, Any]:
         raise SessionError(source, f"unknown entry {strange[0][:80]!r}")
     for name in ("objects", "census", "filters"):
         _need(isinstance(data.get(name, []), list) and _texts(data.get(name, [])), source, name, "a list of strings")
-    for name in ("section_types", "notes"):
+    for name in ("section_types", "loaders", "notes"):
         value = data.get(name, {})
         _need(isinstance(value, dict) and _texts(value.values()), source, name, "strings by name")
     _need(isinstance(data.get("policy", ""), str), source, "policy", "a path")

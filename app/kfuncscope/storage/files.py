@@ -185,6 +185,24 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Loader:
+    """What loads an object: ``libbpf``, ``cilium`` (cilium/ebpf), ``aya`` or ``bpftrace``; empty where nothing tells.
+
+    ``oldest`` and ``newest`` bound its version (``0.8``), each empty where that is not known. ``where`` is the file
+    that tells it; ``chosen``: a person said so.
+    """
+
+    name: str = ""
+    oldest: str = ""
+    newest: str = ""
+    where: str = ""
+    chosen: bool = False
+
+
+UNKNOWN_LOADER = Loader()
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectFile:
     """One BPF ELF object, once however often it occurs. ``name`` is short and unique within the analysis.
 
@@ -196,3 +214,4 @@ class ObjectFile:
     sha256: str
     places: tuple[Place, ...]
     given: tuple[str, ...] = ()
+    loader: Loader = UNKNOWN_LOADER

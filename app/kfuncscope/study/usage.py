@@ -65,7 +65,7 @@ def collect(
     names, map_types = helper_names(), map_type_names()
     for file in objects:
         try:
-            obj = read_object(file.data, file.name, dict(section_types or {}))
+            obj = read_object(file.data, file.name, dict(section_types or {}), file.loader)
         except InputError as error:
             problems.append(InputProblem(error.source, error.reason, error.offset))
             continue

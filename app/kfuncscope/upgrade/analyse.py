@@ -18,6 +18,7 @@ from kfuncscope import __version__
 from kfuncscope.arch import arch_order
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.errors import InputError, SessionError, all_of
+from kfuncscope.intake.loaders import with_choices
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
@@ -92,6 +93,7 @@ def analyse(
         problems += [*pair.old.facts.unreadable, *pair.new.facts.unreadable]
     report(0, 1, "reading objects")
     files, bad = object_files(session.objects)
+    files = with_choices(files, session.loaders)
     problems += [*bad, *_idle(files, pairs)]
     targets = replaced_functions(files, session.section_types)
     if shard is not None:
@@ -351,7 +353,7 @@ def judge_file(
     """Read one object and judge it on the pairs of its byte order on which it is not known."""
     file = work.file
     try:
-        obj = read_object(file.data, file.name, section_types)
+        obj = read_object(file.data, file.name, section_types, file.loader)
         bare = Kept(len(obj.programs), tuple(dict.fromkeys(obj.notes)), None, None)
         made = {}
         for index in work.pairs:

@@ -233,4 +233,4 @@ def _part(file: ObjectFile, targets: Targets) -> str:
     package = file.places[0].package if file.places else ""
     # Only a program that replaces functions is judged by what other objects hold.
     others = sorted(targets.items()) if targets and SECTION in file.data else None
-    return _hash(file.sha256, file.name, package, others)
+    return _hash(file.sha256, file.name, package, others, file.loader)

@@ -33,6 +33,6 @@ def replaced_functions(files: Sequence[ObjectFile], section_types: dict[str, str
 
 def _readable(file: ObjectFile, section_types: dict[str, str]) -> BpfObject | None:
     try:
-        return read_object(file.data, file.name, section_types)
+        return read_object(file.data, file.name, section_types, file.loader)
     except InputError:
         return None  # reported where the object is judged

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     """Prove on every kernel given; FAILED where ``--fail-on disagree`` finds one, INCOMPLETE without an answer."""
     given, objects = split(arguments.kernel, arguments.objects)
     options, wanted = options_of(arguments), _wanted(arguments.only)
-    files, problems = objects_of(objects)
+    files, problems = objects_of(objects, arguments)
     found, bad = named_kernels(given)
     problems += bad
     proofs = []

@@ -101,10 +101,10 @@ def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
 def run_object(arguments: argparse.Namespace) -> int:
     """What each object needs."""
     types, told = section_types(arguments), []
-    files, problems = objects_of(arguments.objects)
+    files, problems = objects_of(arguments.objects, arguments)
     for file in files:
         try:
-            obj = read_object(file.data, file.name, types)
+            obj = read_object(file.data, file.name, types, file.loader)
             facts = describe_object(obj) | {"sha256": file.sha256, "places": [p.path for p in file.places]}
             told.append(facts | (_elf(file.data, file.name) if arguments.elf else {}))
             problems += without_program(obj, shown_paths(file, arguments.objects))

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """One row for each kernel and program; what cannot be read is told on standard error, and the rest goes on."""
     given, objects = split(arguments.kernel, arguments.objects)
     types = section_types(arguments)
-    files, problems = objects_of(objects)
+    files, problems = objects_of(objects, arguments)
     targets = replaced_functions(files, types)
     kernels = _kernels(arguments, given, problems)
     rows = (
@@ -67,7 +67,7 @@ def _object_rows(
 ) -> Iterator[tuple[str, ...]]:
     try:
         types, targets = known
-        obj = read_object(file.data, file.name, types)
+        obj = read_object(file.data, file.name, types, file.loader)
         judged = judge(obj, kernel, targets)
     except InputError as error:
         problems.append(InputProblem(error.source, error.reason, error.offset))

@@ -24,7 +24,7 @@ HEAD = ("object", "program", "section", "record", "kind", "spec", "outcome", "ol
 def run(arguments: argparse.Namespace) -> int:
     """Print the records; ``record`` is the index within the section of .BTF.ext, as libbpf counts."""
     types = section_types(arguments)
-    files, problems = objects_of(arguments.objects)
+    files, problems = objects_of(arguments.objects, arguments)
     ref = KernelRef(list(arguments.kernel), arch=arguments.arch, release=arguments.release)
     kernels, bad = open_refs([ref])
     if not kernels:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows: list[tuple[str, ...]] = []
     for file in files:
         try:
-            obj = read_object(file.data, file.name, types)
+            obj = read_object(file.data, file.name, types, file.loader)
             found = list(_rows(obj, kernels[0]))
             problems += without_program(obj, shown_paths(file, arguments.objects))
             rows += [(path, *row) for path in shown_paths(file, arguments.objects) for row in found]

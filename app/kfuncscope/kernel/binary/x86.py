@@ -71,9 +71,10 @@ def decode(code: bytes, at: int) -> Insn | None:
 
 
 def _decode(code: bytes, start: int) -> Insn | None:
-    at, narrow = start, False
+    at, narrow, short = start, False, False  # by a prefix: operands of 16 bits, addresses of 32
     while code[at] in _PREFIXES:
         narrow |= code[at] == 0x66
+        short |= code[at] == 0x67
         at += 1
         if at - start > 14:
             return None
@@ -91,7 +92,7 @@ def _decode(code: bytes, start: int) -> Insn | None:
             return None
     else:
         modrm = op in _MODRM
-        size = 1 if op in _IMM8 else 4 if op in _IMM32 else _odd_size(op, rex)
+        size = 1 if op in _IMM8 else 4 if op in _IMM32 else _odd_size(op, rex, short)
         if op in _INVALID:
             return None
         if op in (0xF6, 0xF7) and code[at] & 0x30 == 0:
@@ -120,11 +121,12 @@ def _escaped(code: bytes, at: int) -> tuple[int, int, bool, int]:
     return 0x0F00 | op, at + 1, op not in _TWO_BARE, size
 
 
-def _odd_size(op: int, rex: int) -> int:
+def _odd_size(op: int, rex: int, short: bool) -> int:
+    """Size of an operand behind the opcode. A prefix 67 (``short``) makes addresses of 32 bits."""
     if 0xB8 <= op < 0xC0:
         return 8 if rex & 8 else 4
     if 0xA0 <= op < 0xA4:
-        return 8
+        return 4 if short else 8
     return {0xC2: 2, 0xCA: 2, 0xC8: 3}.get(op, 0)
 
 

@@ -51,7 +51,7 @@ function _shtab_kfuncscope_using
 end
 
 set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census cache
-set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --census --fail-on --format --guest --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -65,6 +65,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l new -xka "(__fish_c
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable: judge only what runs there; --old and objects may be left out'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l census -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable: judge all objects, and count on how many hosts things are used'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l format -xka "table json" -d 'output format (default: table)'
@@ -96,6 +97,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l kernel -xka "(__fis
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l format -xka "table csv" -d 'output format (default: table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a prove -d 'Boot the kernel of a package in QEMU, load every program of the objects through libbpf, attach it for a moment where that harms nothing, and put what the kernel did beside what its files predict.'
@@ -120,6 +122,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l kernel -xka "(__
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l format -xka "table csv" -d 'output format (default: table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l no-modules -d 'do not search module BTF'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
@@ -155,6 +158,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using kernel; and test $_shtab_kfun
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a object -d 'what an object needs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l format -xka "table json" -d 'output format (default: table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l elf -d 'the ELF sections of each object, too'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'

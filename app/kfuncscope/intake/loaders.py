@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Which loader a program or library has in it, and of which version (R-12.20): told by what its file holds.
+
+Go programs name their modules in the build information and their packages in the line table; Rust programs the crates
+in the texts of panics; programs and libraries in C need ``libbpf.so`` by name and by versions of symbols, or have a
+copy of libbpf in them, whose messages tell the version.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from kfuncscope.knowledge.versions import Version, loaders
+from kfuncscope.storage.files import UNKNOWN_LOADER, Loader, ObjectFile
+
+NAMES = ("libbpf", "cilium", "aya", "bpftrace")
+AUTO = "auto"
+_CILIUM = b"github.com/cilium/ebpf"
+_CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d+\.\d+)")
+_PUBLIC_BTF = (0, 9)  # package btf of cilium/ebpf, which was internal before
+_AYA_VERSION = re.compile(rb"/aya-(\d+\.\d+)\.\d+/src/")
+_NEEDED = re.compile(rb"\0libbpf\.so\.(\d+)\0")
+_SYMBOL_VERSION = re.compile(rb"\0LIBBPF_(\d+\.\d+)\.\d+(?=\0)")
+
+
+def loader_in(data: bytes, where: str) -> Loader:
+    """The loader in a program or library; an empty one where there is none, or where nothing tells."""
+    if data[:4] != b"\x7fELF":
+        return UNKNOWN_LOADER
+    if _CILIUM in data:
+        return replace(_cilium(data), where=where)
+    if found := _AYA_VERSION.search(data):
+        version = found[1].decode()
+        return Loader("aya", version, version, where)
+    if b"libbpf" in data and (libbpf := _libbpf(data)).name:
+        return replace(libbpf, where=where)
+    return UNKNOWN_LOADER
+
+
+def _cilium(data: bytes) -> Loader:
+    if found := _CILIUM_VERSION.search(data):
+        version = found[1].decode()
+        return Loader("cilium", version, version)
+    if _CILIUM + b"/internal/btf." in data:
+        return Loader("cilium", "", _text((_PUBLIC_BTF[0], _PUBLIC_BTF[1] - 1)))
+    return Loader("cilium", _text(_PUBLIC_BTF) if _CILIUM + b"/btf." in data else "", "")
+
+
+def _libbpf(data: bytes) -> Loader:
+    """A copy of libbpf by its messages; else the shared library that the program needs."""
+    facts = loaders()["libbpf"]
+    if b"libbpf: " in data:
+        present = [v for v, texts in facts.marks.items() if any(text.encode() in data for text in texts)]
+        if present:
+            newest = max(present)
+            return Loader("libbpf", _text(newest), _text(newest) if newest < max(facts.marks) else "")
+        return Loader("libbpf")
+    needed = _NEEDED.search(data)
+    if needed is None:
+        return UNKNOWN_LOADER
+    versions = [tuple(map(int, v.split(b"."))) for v in _SYMBOL_VERSION.findall(data)]
+    last = facts.last_of_so.get(needed[1].decode())
+    return Loader("libbpf", _text(max(versions)) if versions else "", _text(last) if last else "")
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+def together(found: Iterable[Loader]) -> Loader:
+    """The loader of a package in which these were found: that which all are, at its best known version.
+
+    A library beside a program that needs it tells more than the program does.
+    """
+    listed = [one for one in found if one.name]
+    if len({one.name for one in listed}) != 1:
+        return UNKNOWN_LOADER
+    return max(listed, key=lambda one: (bool(one.newest) and one.oldest == one.newest, bool(one.newest), one.oldest))
+
+
+def with_choices(files: Iterable[ObjectFile], choices: Mapping[str, str]) -> list[ObjectFile]:
+    """The objects with the loaders that a person chose: patterns of object, package or path → loader, the last wins."""
+    made = []
+    for file in files:
+        names = {file.name, *(p.package for p in file.places), *(p.package.partition(" ")[0] for p in file.places)}
+        names |= {p.path for p in file.places}
+        for pattern, name in choices.items():
+            if any(fnmatch.fnmatchcase(one, pattern) for one in names if one or pattern == "*"):
+                file = replace(file, loader=_chosen(file.loader, name))
+        made.append(file)
+    return made
+
+
+def _chosen(told: Loader, name: str) -> Loader:
+    if name == AUTO:
+        return told
+    return replace(told, chosen=True) if told.name == name else Loader(name, chosen=True)

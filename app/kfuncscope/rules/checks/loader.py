@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A loader that is too old: it cannot read the kernel's BTF, or does not know a section of the object (R-12.20).
+
+It concerns the package that ships the loader. Only a loader whose newest possible version is known is judged.
+"""
+
+from __future__ import annotations
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.bpf.sections import row_of
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import NR_KINDS, Kind
+from kfuncscope.knowledge.versions import LoaderFacts, Version, loaders, version_of
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import NeedKind, Reach
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.problem import Message, Problem, say
+
+SHORT_HEADER = 24  # bytes of the header of BTF before it could have a layout
+
+Found = list[tuple[Problem, frozenset[str]]]
+
+
+def loader_problems(ctx: Context, needs_btf: bool) -> Found:
+    """What the object's loader cannot read, each with the programs that it does not load for that.
+
+    ``needs_btf``: the object makes its loader read the kernel's BTF at all.
+    """
+    told = ctx.obj.loader
+    facts = loaders().get(told.name)
+    if facts is None or not told.newest:
+        return []
+    version, vmlinux = version_of(told.newest), ctx.kernel.vmlinux
+    words = {"name": f"{facts.title} {told.newest}", "title": facts.title}
+    words["where"] = f" in {told.where}" if told.where else ""
+    found: Found = []
+    if needs_btf and vmlinux is not None and (lacks := unread(facts, version, vmlinux)):
+        text = "{name}{where} stops at {what} in the BTF of {kernel}; {title} reads it since {since}"
+        message = say(text, what=lacks[0], since=_text(lacks[1]), **words)
+        found.append((_problem(words["name"], message), frozenset(p.name for p in ctx.obj.programs)))
+    for program in ctx.obj.programs:
+        if since := unknown_section(facts, version, program):
+            text = '{name}{where} does not know section "{section}", which {title} has since {since}'
+            message = say(text, section=program.section.name, since=_text(since), **words)
+            found.append((_problem(words["name"], message), frozenset({program.name})))
+    return found
+
+
+def unread(facts: LoaderFacts, version: Version, blob: Blob) -> tuple[str, Version] | None:
+    """What in a BTF a loader of this version does not read, and since when later ones do; the last that came."""
+    kinds = blob.kind_counts()
+    known = {Kind(kind).name for kind in kinds if kind < NR_KINDS}
+    late = [(since, f"BTF_KIND_{kind}") for kind, since in facts.kinds.items() if kind in known and since > version]
+    if facts.header is not None and blob.header.hdr_len > SHORT_HEADER and version < facts.header:
+        late.append((facts.header, f"a header of {blob.header.hdr_len} bytes"))
+    if facts.layout is not None and max(kinds, default=0) >= NR_KINDS and version < facts.layout:
+        late.append((facts.layout, "kinds of types that only its layout section tells"))
+    since, what = max(late, default=((), ""))
+    return (what, since) if what else None
+
+
+def unknown_section(facts: LoaderFacts, version: Version, program: Program) -> Version | None:
+    """Since when a loader knows the section of a program, where this version does not."""
+    row = row_of(program.section.name)
+    if row is None:
+        return None
+    since = facts.sections.get(row.pattern)
+    if row.pattern.endswith("+") and program.section.name == row.pattern[:-1] and facts.bare is not None:
+        since = max(since or facts.bare, facts.bare)
+    return since if since is not None and since > version else None
+
+
+def _problem(name: str, message: Message) -> Problem:
+    return Problem(NeedKind.LOADER, name, Failure.LOADER_TOO_OLD, ("R-12.20",), message, reach=Reach.OBJECT)
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))

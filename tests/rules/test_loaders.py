@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Loaders differ, and some are too old for the new kernel (R-12.20)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kfuncscope.bpf.object import read_object
+from kfuncscope.bpf.sections import prefix_section, read_section
+from kfuncscope.errors import SessionError
+from kfuncscope.intake.loaders import loader_in, together, with_choices
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.knowledge.versions import loaders, version_of
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import NeedKind, Reach, Tri, Verdict
+from kfuncscope.rules.changes.change import compare
+from kfuncscope.rules.checks.loader import unread
+from kfuncscope.rules.judge import judge
+from kfuncscope.storage.files import KernelFiles, Loader, ObjectFile, Place
+from support.archivewriter import deb
+from support.bpfwriter import ObjectBuilder, core, exit_, ldx, mov
+from support.btfwriter import BtfWriter
+from support.kernels import KernelBuilder
+
+END = [mov(0, 0), exit_()]
+
+
+def named(*sections: str, static: str = "") -> ObjectBuilder:
+    """An object with a program in each of these sections."""
+    ob = ObjectBuilder()
+    for number, section in enumerate(sections):
+        ob.program(section, f"p{number}", END, linkage=0 if section == static else 1)
+    return ob
+
+
+# -- what an object means to its loader
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [
+        ("tc/tail", "SCHED_CLS"), ("socket/x", "SOCKET_FILTER"), ("classifier/from-host", "SCHED_CLS"),
+        ("xdp_root", "XDP"), ("sk_msg2", "SK_MSG"), ("?xdp_root", "XDP"), ("cgroup/dev_x", "CGROUP_DEVICE"),
+        ("kprobesomething", ""), ("odd", ""), ("tracepointx", ""),
+    ],
+)  # fmt: skip
+def test_names_by_prefix(section: str, kind: str) -> None:
+    """Rows without + or / fit what begins so; the others take a target after a slash alone, as libbpf has them."""
+    assert read_section(section).prog_type == ""
+    found = prefix_section(section)
+    assert (found.prog_type if found else "") == kind
+    if found is not None:
+        assert found.target == "" and found.autoload == (section[0] != "?")
+
+
+@pytest.mark.parametrize(
+    ("loader", "types", "static"),
+    [
+        (Loader(), ["XDP", "SCHED_CLS", ""], False),
+        (Loader("cilium"), ["XDP", "SCHED_CLS"], False),
+        (Loader("aya"), ["XDP", "SCHED_CLS", ""], False),
+        (Loader("libbpf", chosen=True), ["XDP", "", ""], True),
+        (Loader("libbpf"), ["XDP", "SCHED_CLS", ""], False),
+    ],
+)
+def test_what_each_loader_takes(loader: Loader, types: list[str], static: bool) -> None:
+    """cilium/ebpf skips functions in sections it does not know; libbpf refuses static programs where it was chosen."""
+    obj = read_object(named("xdp", "tc/tail", "odd").build(), "x", None, loader)
+    if not loader.name:
+        types = types[:2]  # tc/tail shows a loader like cilium/ebpf
+    assert [p.section.prog_type for p in obj.programs] == types
+    told = read_object(named("xdp", "tc", static="tc").build(), "x", None, loader)
+    assert bool(told.loader_issue) == static
+
+
+@pytest.mark.parametrize(
+    ("section", "meaning"),
+    [
+        ("s_kprobe:vfs_read_1", ("KPROBE", "vfs_read")), ("s_kretprobe:vfs_read_12", ("KPROBE", "vfs_read")),
+        ("s_tracepoint:sched:sched_switch_1", ("TRACEPOINT", "sched/sched_switch")),
+        ("s_rawtracepoint:sys_enter_1", ("RAW_TRACEPOINT", "sys_enter")),
+        ("s_fentry:vmlinux:vfs_read_1", ("TRACING", "vfs_read")), ("s_kretfunc:vfs_read_1", ("TRACING", "vfs_read")),
+        ("s_profile:hz:99_1", ("PERF_EVENT", "")), ("s_uprobe:/bin/sh:main_1", ("KPROBE", "")),
+        ("s_BEGIN_1", ("KPROBE", "")), ("s_iter:task_1", ("TRACING", "task")),
+    ],
+)  # fmt: skip
+def test_sections_of_bpftrace(section: str, meaning: tuple[str, str]) -> None:
+    obj = read_object(named(section).build(), "x")
+    assert obj.loaded_by == "bpftrace"
+    (program,) = obj.programs
+    assert (program.section.prog_type, program.section.target) == meaning
+
+
+def test_aya_is_shown_by_its_names() -> None:
+    ob = named("xdp")
+    ob.btf.struct("aya_ebpf::maps::HashMap", [("a", ob.u32)])
+    assert read_object(ob.build(), "x").loaded_by == "aya"
+    assert read_object(named("xdp").build(), "x").loaded_by == ""
+
+
+# -- what a program or library around an object tells
+
+MARKS = loaders()["libbpf"].marks
+
+
+def binary(*texts: str) -> bytes:
+    return b"\x7fELF\x02\x01" + bytes(60) + b"\0".join(t.encode() for t in ("", *texts, ""))
+
+
+@pytest.mark.parametrize(
+    ("texts", "loader"),
+    [
+        (["dep\tgithub.com/cilium/ebpf\tv0.12.3\th1:x"], ("cilium", "0.12", "0.12")),
+        (["github.com/cilium/ebpf/internal/btf.LoadKernelSpec"], ("cilium", "", "0.8")),
+        (["github.com/cilium/ebpf/btf.LoadKernelSpec"], ("cilium", "0.9", "")),
+        (["github.com/cilium/ebpf.NewMap"], ("cilium", "", "")),
+        (["/root/.cargo/registry/src/index/aya-0.12.1/src/bpf.rs"], ("aya", "0.12", "0.12")),
+        (["libbpf.so.0", "LIBBPF_0.5.0"], ("libbpf", "0.5", "0.8")),
+        (["libbpf.so.1", "LIBBPF_1.0.0", "LIBBPF_0.8.0", "LIBBPF_1.10.0"], ("libbpf", "1.10", "")),
+        (["libbpf.so.1"], ("libbpf", "", "")),
+        (["libbpf: not a mark"], ("libbpf", "", "")),
+        (["mylibbpf.so.1x"], ("", "", "")),
+        (["nothing"], ("", "", "")),
+    ],
+)
+def test_loaders_of_binaries(texts: list[str], loader: tuple[str, str, str]) -> None:
+    found = loader_in(binary(*texts), "agent")
+    assert (found.name, found.oldest, found.newest) == loader
+    assert found.where == ("agent" if loader[0] else "")
+    assert loader_in(b"#!" + binary(*texts)[2:], "x") == Loader()
+
+
+def test_a_copy_of_libbpf_by_its_messages() -> None:
+    """Each version has the messages of those before it, and no later one; the newest that is known has no end."""
+    versions = sorted(MARKS)
+    for version in versions:
+        texts = [MARKS[v][0] for v in versions if v <= version]
+        text = ".".join(map(str, version))
+        found = loader_in(binary(*texts), "agent")
+        assert (found.name, found.oldest) == ("libbpf", text)
+        assert found.newest == (text if version != versions[-1] else "")
+
+
+def test_a_package_tells_for_the_objects_beside_a_program(tmp_path: Path) -> None:
+    """A library of the package tells more than the program that needs it; two kinds of loaders tell nothing."""
+    obj = named("xdp").build()
+    files = {"usr/lib/agent/x.bpf.o": obj, "usr/bin/agent": binary("libbpf.so.0", "LIBBPF_0.5.0")}
+    library = {"usr/lib/agent/libbpf.so.0": binary(*(MARKS[v][0] for v in sorted(MARKS) if v <= (0, 7)))}
+    go = {"usr/bin/other": binary("github.com/cilium/ebpf.NewMap")}
+    for more, loader in (
+        ({}, Loader("libbpf", "0.5", "0.8", "agent")),
+        (library, Loader("libbpf", "0.7", "0.7", "libbpf.so.0")),
+        (go, Loader()),
+    ):
+        path = tmp_path / f"agent{len(more)}{loader.name}.deb"
+        path.write_bytes(deb({**files, **more}))
+        for _ in range(2):  # read, then from the cache
+            (file,), _problems = object_files([path])
+            assert file.loader == loader
+
+
+def test_an_object_in_a_program_has_its_loader(tmp_path: Path) -> None:
+    path = tmp_path / "agent"
+    path.write_bytes(binary("libbpf.so.0", "LIBBPF_0.5.0") + named("xdp").build())
+    (file,), _ = object_files([path])
+    assert file.loader == Loader("libbpf", "0.5", "0.8", "agent")
+
+
+def test_a_person_chooses() -> None:
+    told = Loader("libbpf", "0.5", "0.5", "agent")
+    one = ObjectFile("agent/x.bpf.o", b"", "0", (Place("agent 1.2-3", "usr/lib/x.bpf.o"),), (), told)
+    for choices, loader in (
+        ({}, told),
+        ({"*": "cilium"}, Loader("cilium", chosen=True)),
+        ({"agent": "libbpf"}, Loader("libbpf", "0.5", "0.5", "agent", True)),
+        ({"usr/lib/*": "aya"}, Loader("aya", chosen=True)),
+        ({"*": "cilium", "agent/*": "auto"}, Loader("cilium", chosen=True)),
+        ({"other/*": "aya"}, told),
+    ):
+        assert with_choices([one], choices)[0].loader == loader
+    assert together([Loader("libbpf"), Loader(), told]) == told
+
+
+# -- too old
+
+
+def kernel(kind: str, *, header: int = 24) -> Kernel:
+    kb = KernelBuilder("7.3")
+    kb.btf.struct("task_struct", [("pid", kb.s32)])
+    make = {
+        "FLOAT": lambda: kb.btf.float_("double", 8), "DECL_TAG": lambda: kb.btf.decl_tag("x", 1),
+        "TYPE_TAG": lambda: kb.btf.type_tag("user", 1), "ENUM64": lambda: kb.btf.enum64("big", {"A": 1 << 40}),
+        "": lambda: 0,
+    }  # fmt: skip
+    make[kind]()
+    return kb.kernel()
+
+
+def relocated(section: str = "socket") -> ObjectBuilder:
+    """An object that makes its loader read the kernel's BTF."""
+    ob = ObjectBuilder()
+    task = ob.btf.struct("task_struct", [("pid", ob.s32)])
+    return ob.program(section, "prog", [mov(1, 0), core(ldx(4, 1, 1, 0), task, "0:0", 0), *END])
+
+
+@pytest.mark.parametrize("name", sorted(loaders()))
+@pytest.mark.parametrize("kind", ["FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64"])
+def test_r_12_20_kinds_of_btf(name: str, kind: str) -> None:
+    """The version that reads a kind, and the one before it."""
+    since = loaders()[name].kinds[kind]
+    before = (since[0], since[1] - 1) if since[1] else (since[0] - 1, 8)
+    for version, refused in ((since, False), (before, True)):
+        text = ".".join(map(str, version))
+        loader = Loader(name, text, text, "agent")
+        found = judge(read_object(relocated().build(), "x", None, loader), kernel(kind))
+        assert [p.failure for p in found.problems] == [Failure.LOADER_TOO_OLD] * refused
+        assert found.loads == found.programs[0].loads == (Tri.NO if refused else Tri.YES)
+        if refused:
+            (one,) = found.problems
+            assert one.kind is NeedKind.LOADER and one.reach is Reach.OBJECT and one.rules == ("R-12.20",)
+            assert f"stops at BTF_KIND_{kind}" in one.message and "in agent" in one.message
+    assert judge(read_object(named("xdp").build(), "x", None, loader), kernel(kind)).loads == Tri.YES
+    unknown = Loader(name, "0.1", "", "agent")
+    assert judge(read_object(relocated().build(), "x", None, unknown), kernel(kind)).loads == Tri.YES
+
+
+def test_r_12_20_is_news_on_the_upgrade() -> None:
+    """A loader that reads the old kernel's BTF and not the new one's breaks the object."""
+    obj = read_object(relocated().build(), "x", None, Loader("libbpf", "0.8", "0.8", "libbpf.so.0"))
+    found = compare(judge(obj, kernel("")), judge(obj, kernel("ENUM64")), "agent 1.2", "0" * 64)
+    assert found.verdict is Verdict.BREAKS and found.programs[0].verdict is Verdict.BREAKS
+    assert found.reason == (
+        "the whole object no longer loads: libbpf 0.8 in libbpf.so.0 stops at BTF_KIND_ENUM64 in the BTF of this "
+        "kernel; libbpf reads it since 1.0"
+    )
+    assert compare(judge(obj, kernel("")), judge(obj, kernel("")), "", "0" * 64).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("section", "version", "refused"),
+    [
+        ("fsession/f", "1.6", True), ("fsession/f", "1.7", False), ("struct_ops.s/x", "1.1", True),
+        ("kprobe.multi/f", "0.7", True), ("kprobe.multi/f", "0.8", False), ("kprobe", "0.7", True),
+        ("kprobe", "0.8", False), ("kprobe/f", "0.4", False), ("xdp", "0.4", False), ("tcx/ingress", "1.2", True),
+        ("tcx/ingress", "1.3", False), ("tc/tail", "0.4", False),
+    ],
+)  # fmt: skip
+def test_r_12_20_sections(section: str, version: str, refused: bool) -> None:
+    obj = read_object(named(section, "socket").build(), "x", None, Loader("libbpf", version, version))
+    found = judge(obj, KernelBuilder("7.3").kernel(symbols=["f"]))
+    assert (Failure.LOADER_TOO_OLD in {p.failure for p in found.problems}) == refused
+    hit = [
+        p.program.section.name for p in found.programs if any(x.failure is Failure.LOADER_TOO_OLD for x in p.problems)
+    ]
+    assert hit == [section] * refused
+
+
+def test_headers_and_layouts() -> None:
+    """A header of 32 bytes stops the oldest; kinds that a layout section tells are read since 1.8."""
+    facts = loaders()["libbpf"]
+    plain, long, unknown = BtfWriter(), BtfWriter(header=32), BtfWriter(header=32, layout={25: (4, 0)})
+    for one in (plain, long, unknown):
+        one.int_("int", 4)
+    unknown.raw(25, "odd", 0, [1])
+    blobs = [open_kernel(KernelFiles("k", "x86_64", "7.3", w.build())).vmlinux for w in (plain, long, unknown)]
+    assert all(blobs)
+    told = [[(unread(facts, v, b) or ("",))[0] for b in blobs if b] for v in ((0, 1), (0, 2), (1, 7), (1, 8))]
+    header, kinds = "a header of 32 bytes", "kinds of types that only its layout section tells"
+    assert told == [["", header, kinds], ["", "", kinds], ["", "", kinds], ["", "", ""]]
+
+
+def test_versions_are_versions() -> None:
+    assert version_of("1.10") > version_of("1.9") > version_of("0.8")
+    assert all(len(texts) >= 1 and all(t.startswith("libbpf: ") for t in texts) for texts in MARKS.values())
+
+
+def test_loaders_of_a_policy(tmp_path: Path) -> None:
+    from kfuncscope.decision import policy
+
+    path = tmp_path / "policy.toml"
+    path.write_text('[[loader]]\nloader = "cilium"\nobject = ["a*", "b"]\npackage = "agent"\n')
+    assert policy.load(path).loaders == {"a*": "cilium", "b": "cilium", "agent": "cilium"}
+    for bad, why in (
+        ('[[loader]]\nloader = "odd"\nobject = "a"\n', "none of libbpf"),
+        ('[[loader]]\nloader = "aya"\n', "needs an object"),
+        ('[[loader]]\nobject = "a"\n', "non-empty"),
+    ):
+        path.write_text(bad)
+        with pytest.raises(SessionError, match=why):
+            policy.load(path)
