@@ -129,6 +129,20 @@ def test_a_failure_that_names_nothing_leads_to_one_load_for_each_program(tmp_pat
     assert {n: p.load for n, p in seen.programs.items()} == {"a": 0, "b": 0, "c": -22}
 
 
+@pytest.mark.parametrize(("fd", "load"), [(-2, 0), (9, -22)])
+def test_a_slot_of_a_program_that_is_off_is_no_fault_of_the_one_asked(tmp_path: Path, fd: int, load: int) -> None:
+    """libbpf fills slots once all programs are loaded; a slot whose program is loaded and refused is a refusal."""
+    builder = ObjectBuilder().prog_array("jumps", {0: "b"}, max_entries=2)
+    data = builder.program("kprobe/x", "a", CODE).program("kprobe/x", "b", CODE).build()
+    slot = f"libbpf: map 'jumps': failed to initialize slot [0] to prog 'b' fd={fd}: -22"
+
+    def refuses(on: set[str], weak: set[str]) -> tuple[int, list[str]]:
+        return (0, []) if on == {"b"} else (-22, [slot])
+
+    seen, _ = answers(tmp_path, data, refuses)
+    assert {n: p.load for n, p in seen.programs.items()} == {"a": load, "b": 0}
+
+
 def test_a_strong_extern_that_is_missing_is_made_weak_for_the_trial(tmp_path: Path) -> None:
     builder = ObjectBuilder().extern_func("bpf_gone").program("kprobe/x", "uses", [kfunc("bpf_gone"), *CODE])
     builder.program("kprobe/x", "plain", CODE)

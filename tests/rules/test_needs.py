@@ -304,7 +304,7 @@ def test_r_2_15_legacy_maps() -> None:
     ob = ObjectBuilder().legacy_map("m", type=1, key_size=4, value_size=4, max_entries=1).program("xdp", "prog", END)
     assert judged(ob, kernel()).programs[0].loads == Tri.YES
     found = judge(read_object(ob.build(), "x", None, Loader("libbpf", chosen=True)), kernel()).programs[0]
-    assert found.loads == Tri.UNKNOWN
+    assert found.loads == Tri.NO
     assert classes(found) == ["object_refused"]
 
 

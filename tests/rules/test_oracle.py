@@ -23,7 +23,8 @@ from kfuncscope.model.verdict import Tri, Verdict
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.core.relocate import Matcher, relocate
 from kfuncscope.rules.core.spec import KIND_NAMES
-from kfuncscope.rules.judge import judge
+from kfuncscope.rules.judge import ObjectJudgement, judge
+from kfuncscope.storage.files import Loader
 
 pytestmark = pytest.mark.corpus
 
@@ -44,13 +45,27 @@ def objects(corpus: Path) -> dict[str, BpfObject]:
             file = archive.extractfile(member) if member.isfile() else None
             if file is not None and member.name.endswith(".o"):
                 name = member.name.removeprefix("./")
-                found[name] = read_object(file.read(), name)
+                found[name] = read_object(file.read(), name, None, Loader("libbpf", chosen=True))
     assert len(found) > 500
     return found
 
 
 @pytest.fixture(scope="module")
-def agreement(corpus: Path, objects: dict[str, BpfObject]) -> list[tuple[Row, str, str, str]]:
+def wholes() -> dict[tuple[str, str], Tri]:
+    """Whether an object loads with all its programs on, those that are off by default too; by kernel and object."""
+    return {}
+
+
+def _whole(found: ObjectJudgement) -> Tri:
+    own = [Tri.NO if any(p.certain for p in found.problems) else Tri.UNKNOWN] if found.problems else []
+    answers = {*own, *(p.loads for p in found.programs)}
+    return next((a for a in (Tri.NO, Tri.UNKNOWN) if a in answers), Tri.YES)
+
+
+@pytest.fixture(scope="module")
+def agreement(
+    corpus: Path, objects: dict[str, BpfObject], wholes: dict[tuple[str, str], Tri]
+) -> list[tuple[Row, str, str, str]]:
     """(row, predicted load, predicted attach, class) of every row whose object the corpus holds."""
     by_kernel: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in _rows(corpus, "verdicts.csv.xz"):
@@ -62,7 +77,9 @@ def agreement(corpus: Path, objects: dict[str, BpfObject]) -> list[tuple[Row, st
         for path, rows in sorted(by_object.items()):
             if path not in objects:
                 continue
-            judged = {p.program.name: p for p in judge(objects[path], kernel).programs}
+            whole = judge(objects[path], kernel)
+            wholes[name, path] = _whole(whole)
+            judged = {p.program.name: p for p in whole.programs}
             for row in rows:
                 one = judged[row["program"]]
                 first = one.first
@@ -123,6 +140,29 @@ def _load_line(pairs: Counter[tuple[str, str, str]], kernel: str) -> str:
     cells = [("yes", "yes"), ("no", "no"), ("yes", "no"), ("no", "yes"), ("unknown", "")]
     numbers = "".join(f"{_count(pairs, kernel, p, r):9}" for p, r in cells)
     return f"{kernel or 'all':20}{numbers} {_share(pairs, kernel):10.2%}"
+
+
+def test_objects_load_as_they_did(
+    agreement: list[tuple[Row, str, str, str]],
+    wholes: dict[tuple[str, str], Tri],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """bpf_object__load() of every object all of whose programs are decidable: none is called otherwise (R-12.15)."""
+    real: dict[tuple[str, str], set[str]] = defaultdict(set)
+    undecided = {(_kernel(r), r["object"]) for r, _, _, _ in agreement if r["decidable"] != "1"}
+    for row, _, _, _ in agreement:
+        real[_kernel(row), row["object"]].add(_real(row, "object_ok_all"))
+    pairs = Counter(
+        (kernel, wholes[kernel, path].value, told)
+        for (kernel, path), answers in real.items() if (kernel, path) not in undecided
+        for told in answers
+    )  # fmt: skip
+    with capsys.disabled():
+        print("\n\nobjects: predicted × real yes/yes no/no   yes/no   no/yes  unknown  agreement")
+        for kernel in [*sorted({k for k, _, _ in pairs}), ""]:
+            print(_load_line(pairs, kernel))
+    assert not any(n for (_, predicted, told), n in pairs.items() if {predicted, told} == {"yes", "no"})
+    assert _count(pairs, "", "unknown", "") <= 0.01 * sum(pairs.values())
 
 
 def test_programs_attach_as_they_did(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kfuncscope.bpf.loader import CILIUM
+from kfuncscope.bpf.loader import CILIUM, LIBBPF
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.helpers import HelperCaller
@@ -202,7 +202,10 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     if obj.loader_issue:
         # Another loader than libbpf may take the object; what the kernel lacks is reported all the same.
         issue = say("{issue}", issue=obj.loader_issue)
-        judged.problems.insert(0, _unknown(program, Failure.OBJECT_REFUSED, ("R-2.1", "R-2.7", "R-2.15"), issue))
+        refused = _unknown(program, Failure.OBJECT_REFUSED, ("R-2.1", "R-2.7", "R-2.15"), issue)
+        if obj.loader.chosen and obj.loaded_by == LIBBPF:
+            refused = replace(refused, certain=True, confidence=Confidence.HIGH)
+        judged.problems.insert(0, refused)
     judged.problems += attach_problems(ctx, program)
     return judged
 

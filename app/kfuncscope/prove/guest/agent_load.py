@@ -27,6 +27,7 @@ LINES = 40  # of what libbpf and the verifier say
 LOG_STATS = 4  # BPF_LOG_STATS: errors and totals, without a line for each instruction
 LOG_SIZE = 1 << 16
 ROUNDS = 24  # loads of one object before its programs are tried one by one
+SLOT, OFF = "failed to initialize slot", " fd=-"  # of a prog array; its program is switched off
 DEBUG = 2  # LIBBPF_DEBUG
 PRINTER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 POINTERS = (
@@ -193,6 +194,11 @@ class Object:
                 self._loaded({name})
             self._close()
             if rc == 0:
+                return
+            if any(SLOT in line and OFF in line for line in why):
+                # libbpf fills slots after it has loaded programs, and this one's neighbours are switched off.
+                self.answered.add(name)
+                self.wire.send("prog", o=self.task["index"], p=name, load=0, lines=[], attach=None, log=False)
                 return
             kind, culprit = blamed(self.bpf.said)
             if kind == "extern" and culprit not in self.weak:

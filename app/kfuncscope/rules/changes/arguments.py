@@ -185,12 +185,15 @@ def _bare(side: Side, slot: Slot) -> tuple[str, str, int]:
 
 
 def _renamed(old: Side, new: Side, was: Slot, now: Slot) -> bool:
-    """The struct of the old kernel is gone and the new one holds all its members: a rename."""
+    """The new struct holds all members of the old one, or has none but these where they were: a rename."""
     target = new.blob.skip(new.blob.ref(new.blob.skip(now.type)))
     before = old.blob.skip(old.blob.ref(old.blob.skip(was.type)))
-    names = {m.name for m in members_flat(new.blob, target)}
-    mine = {m.name for m in members_flat(old.blob, before)}
-    return bool(mine) and mine <= names
+    theirs = {m.name: m.bit_offset for m in members_flat(new.blob, target)}
+    mine = {m.name: m.bit_offset for m in members_flat(old.blob, before)}
+    if not mine or not theirs:
+        return False
+    same_start = theirs.items() <= mine.items() and set(theirs.values()) == set(mine.values())
+    return mine.keys() <= theirs.keys() or same_start
 
 
 def _event_findings(old: Context, new: Context, program: Program) -> list[Finding]:
