@@ -196,16 +196,13 @@ static bool enumerator(const struct btf *btf, const char *name, const char *valu
 
 def struct_ops_remedy(subject: Subject, finding: Finding) -> Remedy:
     """A table without the members that the kernel's type lacks, as a flavour of the type."""
-    text = (
-        "Clear the member before the load where the kernel's type lacks it, or fill in a flavour of the type without "
-    )
-    text += "it."
+    text = "Clear the member before the load where the kernel's type lacks it, or fill in a flavour of the type "
+    text += "without it."
     ops = next((o for o in subject.object.struct_ops if o.kernel_type == finding.name.partition(".")[0]), None)
     found = kernel_type(subject.new, ops.kernel_type) if ops is not None else None
     if ops is None or found is None:
-        return Remedy(
-            f"{text} A kernel without the type takes no such table: leave the map out there.", **_left_out(ops)
-        )
+        text = "A kernel without the type takes no such table: leave the map out there."
+        return _left_out(text, ops.name if ops is not None else "")
     there = {m.name for m in found.blob.members(found.type)}
     kept = [m for m in ops.members if m.program and m.member.name in there]
     try:

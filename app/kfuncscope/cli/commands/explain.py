@@ -104,8 +104,8 @@ def _finding(finding: Finding, source: str) -> None:
         print(f"    {name}: {clean(old) or '-'} → {clean(new) or '-'}")
     if finding.remedy:
         print(f"    remedy: {clean(finding.remedy.text)}")
-        for one in finding.remedy.candidates:
-            print(f"    in its place: {clean(one.name)} ({clean(one.reason)})")
+        for other in finding.remedy.candidates:
+            print(f"    in its place: {clean(other.name)} ({clean(other.reason)})")
         for caption, text in finding.remedy.snippets:
             print(f"    {clean(caption)}:")
             for line in text.splitlines():
