@@ -37,7 +37,7 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     found = replaced(kind, hook, subject.old.kernel, subject.new.kernel)
     if not found and kind == "function" and (instead := _tracepoint(subject, program, hook, finding)) is not None:
         return instead
-    if finding.cls == Failure.ATTACH_TARGET_REJECTED:
+    if finding.failure == Failure.ATTACH_TARGET_REJECTED:
         text = (
             f"The compiler left no symbol of {hook} by itself: attach to a tracepoint, or to a function that calls it."
         )

@@ -31,7 +31,7 @@ def kfunc_remedy(subject: Subject, finding: Finding) -> Remedy:
     before = _before(subject, called)
     after, candidates = _after(subject, called)
     shown = tuple(Candidate(c.name, c.reason) for c in candidates)
-    if finding.cls == Failure.KFUNC_NOT_REGISTERED and after is None:
+    if finding.failure == Failure.KFUNC_NOT_REGISTERED and after is None:
         text = (
             f"{called} is no longer a kfunc and no other is known to do its work: leave the call out where it is not."
         )

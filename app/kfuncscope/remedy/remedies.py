@@ -50,8 +50,8 @@ def _all(
 
 def remedy(subject: Subject, finding: Finding) -> Remedy | None:
     """What to do about one finding; None where nothing can be said."""
-    maker = BY_CODE.get(finding.cls)
-    if finding.cls == Failure.NONE:
+    maker = BY_CODE.get(finding.failure)
+    if finding.failure == Failure.NONE:
         maker = next((BY_RULE[r] for r in finding.rules if r in BY_RULE), None)
     return maker(subject, finding) if maker is not None else None
 
