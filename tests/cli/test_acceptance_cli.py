@@ -176,7 +176,7 @@ def test_explain_prints_code_as_code(given: Path, capsys: pytest.CaptureFixture[
     assert main(["explain", f"{sample('objects', 'rstat_bare.bpf.o')}:", *kernels]) == 1
     out = capsys.readouterr().out
     assert "remedy" in out and "· the program does not load" in out and "; : " not in out
-    assert "\\x09" not in out and "        css_rstat_updated(" in out
+    assert "\\x09" not in out and "        css_rstat_updated___new(" in out
 
 
 def test_an_architecture_without_objects_says_so(given: Path, capsys: pytest.CaptureFixture[str]) -> None:

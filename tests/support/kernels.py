@@ -19,6 +19,7 @@ from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.model.verdict import ObjectVerdict
+from kfuncscope.remedy.remedies import remedied
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import ObjectJudgement, ProgramJudgement, judge
 from kfuncscope.storage.files import KernelFiles, ModuleSections
@@ -193,7 +194,8 @@ def compared(builder: ObjectBuilder, old: Kernel, new: Kernel) -> ObjectVerdict:
     """The verdict of an upgrade."""
     data = builder.build()
     obj = read_object(data, "test.bpf.o")
-    return compare(judge(obj, old), judge(obj, new), "package", "0" * 64)
+    before, after = judge(obj, old), judge(obj, new)
+    return remedied(compare(before, after, "package", "0" * 64), before, after)
 
 
 def classes(found: ProgramJudgement) -> list[str]:

@@ -38,6 +38,7 @@ from kfuncscope.model.verdict import (
     Verdict,
     worst,
 )
+from kfuncscope.remedy.remedies import remedied
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Message, Problem
@@ -227,7 +228,7 @@ def _verdicts(
 def _compared(obj: BpfObject, side: Side, package: str, sha256: str) -> ObjectVerdict:
     after = judged_as_seen(judge(obj, side.new))
     before = judged_as_seen(judge(obj, side.old)) if side.old is not None else after
-    return compare(before, after, package, sha256)
+    return remedied(compare(before, after, package, sha256), before, after)
 
 
 def judged_as_seen(judged: ObjectJudgement) -> ObjectJudgement:

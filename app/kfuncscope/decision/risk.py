@@ -188,7 +188,7 @@ def _age(finding: Finding, since: Since | None, kernel: str) -> _Value:
 def _alternative(finding: Finding) -> _Value:
     if finding.remedy is None:
         return 1.0, "no alternative known"
-    if finding.remedy.code:
+    if finding.remedy.snippets:
         return 0.0, f"alternative with code: {finding.remedy.text}"
     return 0.4, f"alternative: {finding.remedy.text}"
 

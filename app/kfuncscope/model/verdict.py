@@ -116,11 +116,32 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """What may have taken the place of a thing that a kernel lacks: its name there, and why it is thought to."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
-    """What to do about it: a sentence, and C that can be copied (may be empty)."""
+    """What to do about it: a sentence, and C that compiles and is ready to paste, where C can help.
+
+    ``code`` is for the BPF program, ``loader`` for the program that loads it; ``caption`` says in a few words what
+    the C does. ``candidates`` are what may take the place of what is gone, best first.
+    """
 
     text: str
     code: str = ""
+    caption: str = ""
+    loader: str = ""
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def snippets(self) -> tuple[tuple[str, str], ...]:
+        """(caption, C) of each piece to paste: into the BPF program, and into its loader."""
+        pieces = ((self.caption, self.code), ("In the loader", self.loader))
+        return tuple((caption, code) for caption, code in pieces if code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
+from kfuncscope.remedy.remedies import remedied
 from kfuncscope.rules.changes.alternatives import variant_key
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.hooks.replace import Targets
@@ -368,7 +369,8 @@ def judge_file(
 def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | None = None) -> ObjectVerdict:
     """One object on one pair."""
     package = file.places[0].package if file.places else ""
-    return compare(judge(obj, pair.old, targets), judge(obj, pair.new, targets), package, file.sha256)
+    old, new = judge(obj, pair.old, targets), judge(obj, pair.new, targets)
+    return remedied(compare(old, new, package, file.sha256), old, new)
 
 
 # -- the whole

@@ -104,5 +104,9 @@ def _finding(finding: Finding, source: str) -> None:
         print(f"    {name}: {clean(old) or '-'} → {clean(new) or '-'}")
     if finding.remedy:
         print(f"    remedy: {clean(finding.remedy.text)}")
-        for line in finding.remedy.code.splitlines():
-            print(f"      {_code(line)}".rstrip())
+        for other in finding.remedy.candidates:
+            print(f"    in its place: {clean(other.name)} ({clean(other.reason)})")
+        for caption, text in finding.remedy.snippets:
+            print(f"    {clean(caption)}:")
+            for line in text.splitlines():
+                print(f"      {_code(line)}".rstrip())

@@ -246,9 +246,10 @@ class DetailPanel(QScrollArea):
         if found.remedy is not None:
             self._story.heading(self.tr("REMEDY"))
             self._story.text(found.remedy.text)
-            if found.remedy.code:
-                self._story.code(found.remedy.code)
-        code = found.remedy.code if found.remedy is not None else ""
+            for caption, piece in found.remedy.snippets:
+                self._story.muted(caption)
+                self._story.code(piece)
+        code = "\n\n".join(c for _, c in found.remedy.snippets) if found.remedy is not None else ""
         actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
         actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))
         actions.append((self.tr("Note…"), lambda: self.note_wanted.emit(node, row)))

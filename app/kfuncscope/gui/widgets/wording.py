@@ -52,7 +52,7 @@ def as_text(finding: Finding, where: str) -> str:
     lines += [f"  {label}: {old or '–'} -> {new or '–'}" for label, old, new in finding.evidence.facts]
     lines += [f"Called from {site_line(s)}" for s in finding.sites]
     if finding.remedy is not None:
-        lines += ["Remedy: " + finding.remedy.text, finding.remedy.code]
+        lines += ["Remedy: " + finding.remedy.text, *(c for _, c in finding.remedy.snippets)]
     return "\n".join(x for x in lines if x)
 
 

@@ -195,8 +195,8 @@ def _evidence(finding: Finding) -> Iterator[str]:
             yield from ("", f"{label}:", "", block(text))
     if finding.remedy:
         yield from ("", f"Remedy: {plain(finding.remedy.text, 1000)}")
-        if finding.remedy.code:
-            yield from ("", block(finding.remedy.code), "")
+        for caption, code in finding.remedy.snippets:
+            yield from ("", f"{plain(caption, 200)}:", "", block(code), "")
 
 
 def _proof(report: Report) -> Iterator[str]:

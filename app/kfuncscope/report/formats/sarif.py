@@ -226,6 +226,8 @@ def _properties(row: Row, answers: Answers) -> dict[str, Any]:
         "old": code(finding.evidence.old),
         "new": code(finding.evidence.new),
     }
+    if finding.remedy is not None and finding.remedy.snippets:
+        made["fix"] = "\n\n".join(code(piece) for _, piece in finding.remedy.snippets)
     if proved := answers.get((row.arch, row.object, row.program)):
         made["proof"] = [
             {

@@ -32,7 +32,6 @@ from kfuncscope.rules.changes.evidence import (
     field_evidence,
     hook_evidence,
     kfunc_evidence,
-    remedy_for,
     site,
     struct_ops_evidence,
 )  # fmt: skip
@@ -179,11 +178,9 @@ def _as_finding(old: Context, new: Context, program: Program, problems: list[Pro
     sites = tuple(site(*p.place, True) for p in problems if p.place is not None)
     if not sites and first.kind in (NeedKind.KFUNC, NeedKind.KSYM):
         sites = _sites_of(new, program, first.name)
-    strong = any(not e.weak for e in new.obj.lookups.get(first.name, ()))
-    remedy = remedy_for(first.kind, new.kernel, first.name, not strong) if verdict == Verdict.BREAKS else None
     return Finding(
         first.kind, first.name, verdict, first.message, first.rules, first.failure, first.reach, first.confidence,
-        _evidence(old, new, program, first), sites, remedy,
+        _evidence(old, new, program, first), sites,
     )  # fmt: skip
 
 
@@ -272,11 +269,9 @@ def _object_findings(old: ObjectJudgement, new: ObjectJudgement) -> list[Finding
             verdict = Verdict.ALREADY_BROKEN if refused else Verdict.BREAKS
         program = new.programs[0].program if new.programs else None
         evidence = _evidence(old.context, new.context, program, problem) if program else Evidence()
-        strong = problem.reach == Reach.OBJECT
-        remedy = remedy_for(problem.kind, new.context.kernel, problem.name, not strong)
         found.append(
             Finding(problem.kind, problem.name, verdict, problem.message, problem.rules, problem.failure, problem.reach,
-                    problem.confidence, evidence, (), remedy if verdict == Verdict.BREAKS else None)
+                    problem.confidence, evidence)
         )  # fmt: skip
     return sorted(found, key=_order)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
-from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Remedy, Verdict
+from kfuncscope.model.verdict import Confidence, Evidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import site
 from kfuncscope.rules.checks.typed_access import typed_uses
 from kfuncscope.rules.context import Context
@@ -37,13 +37,12 @@ def enum_findings(old: Context, new: Context, program: Program) -> list[Finding]
                 continue
             text = _text(one, value, after)
             verdict = Verdict.SILENT if mine else Verdict.RISK
-            fix = f"Compare with bpf_core_enum_value(enum {name}, {one})."
             found.setdefault(
                 one,
                 Finding(NeedKind.ENUMVAL, f"enum {name}.{one}", verdict, text, ("R-12.10",),
                         confidence=Confidence.HIGH if mine else Confidence.MEDIUM,
                         evidence=Evidence(f"{one} = {before[one]}", f"{one} = {after[one]}" if one in after else ""),
-                        sites=(site(use.function, use.at, True),), remedy=Remedy(fix)),
+                        sites=(site(use.function, use.at, True),)),
             )  # fmt: skip
     return list(found.values())
 

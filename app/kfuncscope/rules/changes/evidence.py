@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What findings show: sites with source lines, old and new declarations, and remedies as C to copy."""
+"""What findings show: sites with source lines, old and new declarations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import declare, prototype, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge import names
 from kfuncscope.knowledge.flags import flag_words
-from kfuncscope.model.verdict import Evidence, NeedKind, Remedy, Site
+from kfuncscope.model.verdict import Evidence, Site
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import Accessor
 from kfuncscope.rules.hooks.hook import btf_name, find_hook, traced_function
@@ -53,24 +52,6 @@ def kfunc_evidence(old: Kernel, new: Kernel, name: str) -> Evidence:
         if one or other:
             facts.append((label, one, other))
     return Evidence(kfunc_declaration(old, name), kfunc_declaration(new, name), tuple(facts))
-
-
-def kfunc_remedy(new: Kernel, name: str, weak: bool) -> Remedy | None:
-    """The known successor, or a guard; as C that can be copied."""
-    successor = names.renames().get(name, "")
-    if not successor and name.endswith("_impl") and new.functions(name.removesuffix("_impl")):
-        successor = name.removesuffix("_impl")
-    declaration = kfunc_declaration(new, successor) if successor else ""
-    if declaration:
-        head = declaration.rstrip(";")
-        code = (
-            f"extern {head} __ksym __weak;\n\nif (bpf_ksym_exists({successor}))\n\t{successor}(...);\n"
-            f"else if (bpf_ksym_exists({name}))\n\t{name}(...);"
-        )
-        return Remedy(f"{successor} replaces {name}: declare both weak and call the one that exists.", code)
-    code = f"extern ... {name}(...) __ksym __weak;\n\nif (bpf_ksym_exists({name}))\n\t{name}(...);"
-    text = "Test it with bpf_ksym_exists() before the call." if weak else "Declare it weak and test it before the call."
-    return Remedy(f"No successor is known. {text}", code)
 
 
 def hook_declaration(kernel: Kernel, program: Program) -> str:
@@ -161,30 +142,3 @@ def struct_ops_evidence(old: Context, new: Context, name: str) -> Evidence:
                     text = f"struct {type_name} {{\n\t...\n\t{type_text(found.blob, m.type, m.name)};\n}};"
         texts.append(text)
     return Evidence(texts[0], texts[1])
-
-
-def remedy_for(kind: NeedKind, new: Kernel, name: str, weak: bool) -> Remedy | None:
-    """What can be done about a need that a kernel no longer meets."""
-    if kind == NeedKind.KFUNC:
-        return kfunc_remedy(new, name, weak)
-    if kind == NeedKind.FIELD:
-        owner, _, field = name.rpartition(".")
-        code = (
-            f"{owner}___old {{\n\t/* the old declaration of {field} */\n}} __attribute__((preserve_access_index));\n\n"
-            f"if (bpf_core_field_exists(x->{field}))\n\tvalue = BPF_CORE_READ(x, {field});"
-        )
-        return Remedy(
-            "Test with bpf_core_field_exists() before the access; declare the old layout as a flavour of the struct.",
-            code,
-        )
-    if kind == NeedKind.ENUMVAL:
-        return Remedy("Test with bpf_core_enum_value_exists() before using the value.")
-    if kind == NeedKind.HOOK:
-        return Remedy(
-            "Attach to the function or tracepoint that now does the work, and choose between the two at load time."
-        )
-    if kind == NeedKind.STRUCT_OPS:
-        return Remedy(
-            "Clear the member before the load if the kernel's type lacks it, or declare a flavour of the type."
-        )
-    return None

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Arguments of a hook as C: what a program is given on each kernel, and how one becomes the other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.arch import arch_record
+from kfuncscope.bpf.object import Program
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.remedy.ctext import RESERVED, NoCodeError, Types
+from kfuncscope.remedy.replacements.likeness import form
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, slots, type_class
+from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP
+from kfuncscope.rules.hooks.ctx_access import RETURN_SLOT
+from kfuncscope.rules.hooks.hook import find_hook, tracepoint_slots
+from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
+
+MOST_SHOWN = 12  # arguments that BPF_PROG() takes
+MOST_REGISTERS = 5  # that BPF_KPROBE() of every libbpf takes
+
+
+class Arguments(NamedTuple):
+    """What a hook passes on one kernel. ``function`` is the FUNC whose parameters have names, for a loader to look at;
+    ``returns`` the type of the value at the end, 0 for none."""
+
+    blob: Blob
+    slots: tuple[Slot, ...]
+    function: str
+    returns: int
+
+
+def of_target(ctx: Context, program: Program, target: str) -> Arguments | None:
+    """The arguments of a program's hook on one kernel, ``target`` in place of its own."""
+    kernel, section = ctx.kernel, program.section
+    if section.prog_type == "STRUCT_OPS":
+        return _of_member(ctx, program)
+    if section.attach_type == "TRACE_RAW_TP" or section.kind in RAW_TP:
+        return of_tracepoint(kernel, target)
+    prefix = "bpf_lsm_" if section.prog_type == "LSM" else ""
+    for _, blob, func in kernel.functions(f"{prefix}{target}"):
+        proto = blob.ref(func)
+        return Arguments(blob, tuple(slots(blob, proto)), f"{prefix}{target}", blob.ref(proto))
+    return None
+
+
+def of_tracepoint(kernel: Kernel, name: str) -> Arguments | None:
+    """What a tracepoint passes."""
+    for _, blob, typedef in kernel.types(f"btf_trace_{name}", Kind.TYPEDEF):
+        proto = blob.skip(blob.ref(blob.skip(blob.ref(typedef))))
+        return Arguments(blob, tuple(tracepoint_slots(blob, name, proto)), f"__traceiter_{name}", 0)
+    return None
+
+
+def _of_member(ctx: Context, program: Program) -> Arguments | None:
+    for ops, member in uses(ctx, program):
+        found = kernel_type(ctx, ops.kernel_type)
+        for m in found.blob.members(found.type) if found is not None else ():
+            if m.name == member.member.name and found is not None:
+                pointer = found.blob.skip(m.type)
+                proto = found.blob.skip(found.blob.ref(pointer)) if found.blob.kind(pointer) == Kind.PTR else 0
+                if proto:
+                    return Arguments(found.blob, tuple(slots(found.blob, proto)), "", found.blob.ref(proto))
+    return None
+
+
+def used_slots(ctx: Context, program: Program) -> list[int]:
+    """Which slots of the context the program reads, in order."""
+    loads = ctx_loads(ctx.obj, program)
+    if program.section.kind in KPROBE | KPROBE_MULTI:
+        registers = arch_record(ctx.kernel.arch).argument_offsets
+        return sorted({registers.index(x.offset) for x in loads if x.offset in registers})
+    return sorted({x.offset // 8 for x in loads if x.offset >= 0})
+
+
+class Passed(NamedTuple):
+    """One program of a pair: what its macro lists, what its body is called with, and what has to be read before."""
+
+    listed: list[str]
+    values: list[str]
+    before: list[str]
+
+
+class Shared(NamedTuple):
+    """What both programs hand to the body that they share: (name, declaration), and both ways to come by it."""
+
+    params: list[tuple[str, str]]
+    old: Passed
+    new: Passed
+    lines: list[str]
+    lost: list[str]
+
+
+def shared(old: Arguments, new: Arguments, used: list[int], program: Program, kernels: tuple[Kernel, Kernel]) -> Shared:
+    """How the arguments that a program uses come to it on each kernel. Raises NoCodeError."""
+    types = Types(old.blob, kernels[1].vmlinux, "old"), Types(new.blob, kernels[0].vmlinux, "new")
+    has_return = program.section.attach_type in RETURN_SLOT and bool(old.returns)
+    result = has_return and len(old.slots) in used
+    wanted = [i for i in used if i < len(old.slots)]
+    if any(s.part for s in (*old.slots, *new.slots)):
+        raise NoCodeError("structs by value")
+    names = _names(old.slots), _names(new.slots)
+    params: list[tuple[str, str]] = []
+    values: tuple[list[str], list[str]] = ([], [])
+    before: list[str] = []
+    lost: list[str] = []
+    places = []
+    for at in wanted:
+        place = _same(old, new, at)
+        deref = place is not None and _became_value(old, new, at, place)
+        type_id = new.slots[place].type if deref and place is not None else old.slots[at].type
+        called = names[0][at]
+        params.append((called, (types[1] if deref else types[0]).text(type_id, called)))
+        if deref:
+            before += [f"\t{types[1].text(type_id, f'{called}_value')} = 0;", "",
+                       f"\tbpf_probe_read_kernel(&{called}_value, sizeof({called}_value), {called});"]  # fmt: skip
+        values[0].append(f"{called}_value" if deref else called)
+        values[1].append(_value(names[1], place, old, new, at))
+        if place is None:
+            lost.append(called)
+        else:
+            places.append(place)
+    if result:
+        text = types[0].text(old.returns, "ret")
+        params.append(("ret", text))
+        for side in values:
+            side.append("ret")
+    last = max(wanted, default=-1) + 1, max(places, default=-1) + 1
+    ends = (len(old.slots), len(new.slots)) if result else last
+    listed = [
+        [t.text(s.type, n) for s, n in zip(side.slots[:end], called, strict=False)]
+        for t, side, end, called in zip(types, (old, new), ends, names, strict=True)
+    ]
+    if result:
+        listed = [[*one, t.text(side.returns, "ret")] for one, t, side in zip(listed, types, (old, new), strict=True)]
+    if max(map(len, listed)) > MOST_SHOWN:
+        raise NoCodeError("more arguments than the macro takes")
+    lines = list(dict.fromkeys([*types[0].lines, *types[1].lines]))
+    sides = Passed(listed[0], values[0], before), Passed(listed[1], values[1], [])
+    return Shared(params, *sides, lines, lost)
+
+
+def _names(listed: tuple[Slot, ...]) -> list[str]:
+    made: list[str] = []
+    for at, slot in enumerate(listed, 1):
+        plain = slot.name.isidentifier() and slot.name.isascii() and slot.name not in RESERVED
+        made.append(slot.name if plain and slot.name not in made and slot.name != "ret" else f"arg{at}")
+    return made
+
+
+def _same(old: Arguments, new: Arguments, at: int) -> int | None:
+    """Where an argument of the old hook is in the new one: by its name, else by a type that only one other has."""
+    mine = old.slots[at]
+    want = form(old.blob, mine.type)
+    by_name = [i for i, s in enumerate(new.slots) if s.name.strip("_") == mine.name.strip("_") and mine.name]
+    if len(by_name) == 1:
+        place = by_name[0]
+        same = form(new.blob, new.slots[place].type) == want
+        classes = type_class(old.blob, mine.type), type_class(new.blob, new.slots[place].type)
+        if same or classes[0] == classes[1] or _became_value(old, new, at, place):
+            return place
+        return None
+    ours = [i for i, s in enumerate(old.slots) if form(old.blob, s.type) == want]
+    theirs = [i for i, s in enumerate(new.slots) if form(new.blob, s.type) == want]
+    numbers = want.startswith(("int", "enum"))
+    return theirs[0] if len(theirs) == 1 == len(ours) and not numbers else None
+
+
+def _became_value(old: Arguments, new: Arguments, at: int, place: int) -> bool:
+    """Whether the old hook passes the address of what the new one passes itself."""
+    pointer = old.blob.skip(old.slots[at].type)
+    if old.blob.kind(pointer) != Kind.PTR or type_class(new.blob, new.slots[place].type) != "scalar":
+        return False
+    target = old.blob.ref(pointer)
+    return type_class(old.blob, target) == "scalar" and form(old.blob, target) == form(new.blob, new.slots[place].type)
+
+
+def _value(names: list[str], place: int | None, old: Arguments, new: Arguments, at: int) -> str:
+    pointer = type_class(old.blob, old.slots[at].type).endswith("*")
+    if place is None:
+        return "(void *)0" if pointer else "0"
+    same = form(old.blob, old.slots[at].type) == form(new.blob, new.slots[place].type)
+    return names[place] if same or not pointer or _became_value(old, new, at, place) else f"(void *){names[place]}"
+
+
+def find_arguments(ctx: Context, program: Program) -> Arguments | None:
+    """The arguments of the hook that the program names."""
+    section = program.section
+    if section.attach_btf and section.prog_type != "EXT" and find_hook(ctx.kernel, program) is None:
+        return None
+    return of_target(ctx, program, section.target.partition("+")[0])

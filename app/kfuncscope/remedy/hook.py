@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Hooks that are gone, renamed or pass other arguments: two programs with one body, chosen by the loader (R-7.x)."""
+
+from __future__ import annotations
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.knowledge.renames import renamed
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import Candidate, Finding, Remedy
+from kfuncscope.remedy.arguments import Arguments, Shared, find_arguments, of_target, of_tracepoint, shared, used_slots
+from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target, word
+from kfuncscope.remedy.loader import chooser, exists, has_layout
+from kfuncscope.remedy.replacements.functions import Named, replaced
+from kfuncscope.remedy.subject import Subject
+from kfuncscope.rules.flow.ctx_args import Slot, type_class
+from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
+from kfuncscope.rules.hooks.ctx_access import RETURN_SLOT
+
+BODY = "/* the body of {} */"
+
+
+def hook_kind(program: Program) -> str:
+    """What kind of thing the program hangs on, in the words of the table of renames."""
+    section = program.section
+    if section.attach_type == "TRACE_RAW_TP" or section.kind in RAW_TP | TRACEPOINT:
+        return "tracepoint"
+    return "lsm" if section.prog_type == "LSM" else "function"
+
+
+def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """Another hook in its place; or, where none is known, a program that is left out where its hook is not."""
+    program = subject.program
+    if program is None:
+        return Remedy("Leave the program out of kernels without its hook, with bpf_program__set_autoload().")
+    system, slash, hook = program.section.target.partition("+")[0].rpartition("/")
+    kind = hook_kind(program)
+    found = replaced(kind, hook, subject.old.kernel, subject.new.kernel)
+    if not found and kind == "function" and (instead := _tracepoint(subject, program, hook, finding)) is not None:
+        return instead
+    if finding.failure == Failure.ATTACH_TARGET_REJECTED:
+        text = (
+            f"The compiler left no symbol of {hook} by itself: attach to a tracepoint, or to a function that calls it."
+        )
+        return Remedy(text)
+    shown = tuple(Candidate(f"{system}{slash}{n.name}", n.reason) for n in found)
+    if not found:
+        return _left_out(subject, program, hook, kind)
+    one = found[0]
+    text = f"{one.name} takes the place of {hook} ({one.reason}): one program for each, and the loader switches on "
+    text += "the one that the kernel has."
+    try:
+        code = _pair(subject, program, f"{system}{slash}{one.name}", one)
+        loads = chooser(program.name, f"{program.name}_new", exists(_looked_for(kind, one.name), kind == "tracepoint"))
+    except NoCodeError:
+        return Remedy(text, candidates=shown)
+    return Remedy(text, code, caption=f"{program.name} on {hook} and on {one.name}", loader=loads, candidates=shown)
+
+
+def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding) -> Remedy | None:
+    """A tracepoint that the function fires with the same arguments, on both kernels: one program serves both."""
+    for one, reason in renamed("instead", hook):
+        old = of_target(subject.old, program, hook)
+        sides = [of_tracepoint(ctx.kernel, one) for ctx in (subject.old, subject.new)]
+        text = f"Attach to the tracepoint {one} ({reason}), which no compiler can split or inline."
+        shown = (Candidate(f"tp_btf/{one}", reason),)
+        if old is None or sides[0] is None or sides[1] is None:
+            return Remedy(text, candidates=shown)
+        try:
+            made = shared(old, sides[1], _used(subject, program), program, (subject.old.kernel, subject.new.kernel))
+            if made.lost or "ret" in made.new.values:
+                return Remedy(text, candidates=shown)
+            called = name(program.name)
+            listed = ", ".join(["void *ctx", *(t for _, t in made.params)])
+            lines = [
+                _body(program, f"static __always_inline int {called}_body({listed})"),
+                "",
+                f'SEC("tp_btf/{target(one)}")',
+                f"int BPF_PROG({', '.join([called, *made.new.listed])})",
+                f"{{\n\treturn {called}_body({', '.join(['ctx', *made.new.values])});\n}}",
+            ]
+            code = snippet("\n".join(made.lines), comment(f"{hook} fires {one}."), "\n".join(lines))
+        except NoCodeError:
+            return Remedy(text, candidates=shown)
+        return Remedy(text, code, caption=f"{program.name} on the tracepoint {one}", candidates=shown)
+    return None
+
+
+def _looked_for(kind: str, hook: str) -> str:
+    return f"bpf_lsm_{hook}" if kind == "lsm" else hook
+
+
+def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remedy:
+    text = f"No hook is known that takes the place of {hook}. Switch the program off where the kernel lacks it, or "
+    text += "attach it to the function or tracepoint that now does the work."
+    try:
+        if "*" in hook or "?" in hook:
+            raise NoCodeError(hook)
+        loads = chooser(program.name, "", exists(_looked_for(kind, hook), kind == "tracepoint"))
+    except NoCodeError:
+        return Remedy(text)
+    return Remedy(text, caption=f"Loads {program.name} only where its hook exists", loader=loads)
+
+
+def _pair(subject: Subject, program: Program, new_target: str, one: Named) -> str:
+    """Two programs around one body; raises NoCodeError where the arguments cannot be written."""
+    if program.section.kind in TRACEPOINT:
+        return _plain_pair(subject, program, new_target)
+    old = of_target(subject.old, program, program.section.target.partition("+")[0])
+    new = of_target(subject.new, program, one.name)
+    if old is None or new is None:
+        raise NoCodeError(one.name)
+    made = shared(old, new, _used(subject, program), program, (subject.old.kernel, subject.new.kernel))
+    return _programs(subject, program, made, new_target)
+
+
+def _used(subject: Subject, program: Program) -> list[int]:
+    return [] if program.section.kind.startswith("kret") else used_slots(subject.new, program)
+
+
+def _plain_pair(subject: Subject, program: Program, new_target: str) -> str:
+    called = name(program.name)
+    head = f"static __always_inline int {word(called, 'body')}(void *ctx)"
+    parts = [_body(program, head)]
+    for suffix, hook in (("", program.section.target), ("_new", new_target)):
+        section = f'SEC("?{program.section.kind}/{target(hook)}")'
+        parts.append(f"{section}\nint {called}{suffix}(void *ctx)\n{{\n\treturn {called}_body(ctx);\n}}")
+    return snippet(_told(subject, program, new_target), *parts)
+
+
+def _told(subject: Subject, program: Program, new_target: str) -> str:
+    old, new = series(subject.old.kernel), series(subject.new.kernel)
+    if new_target == program.section.target:
+        return comment(f"{program.section.target} passes other arguments in {new} than in {old}.")
+    return comment(f"{program.section.target} in {old}, {new_target} in {new}.")
+
+
+def _body(program: Program, head: str) -> str:
+    return f"{head}\n{{\n\t{BODY.format(name(program.name))}\n\treturn 0;\n}}"
+
+
+def _programs(subject: Subject, program: Program, made: Shared, new_target: str) -> str:
+    called, section = name(program.name), program.section
+    listed = ", ".join(["void *ctx", *(text for _, text in made.params)])
+    parts = ["\n".join(made.lines), _told(subject, program, new_target)]
+    parts.append(_body(program, f"static __always_inline int {called}_body({listed})"))
+    macro = "BPF_PROG"
+    if section.kind in KPROBE | KPROBE_MULTI:
+        macro = "BPF_KRETPROBE" if section.kind.startswith("kret") else "BPF_KPROBE"
+    for suffix, side, hook in (("", made.old, section.target), ("_new", made.new, new_target)):
+        value = ", ".join(["ctx", *side.values])
+        lost = [n for n in made.lost if suffix]
+        note = f"\t{comment(', '.join(lost) + ' is no longer passed')}\n" if lost else ""
+        before = "\n".join(side.before) + "\n" if side.before else ""
+        where = f"{section.kind}/{target(hook)}" if section.target else section.kind
+        body = f"{before}{note}\treturn {called}_body({value});"
+        result = "int"
+        parts.append(
+            f'SEC("?{where}")\n{result} {macro}({", ".join([f"{called}{suffix}", *side.listed])})\n{{\n{body}\n}}'
+        )
+    return snippet(*parts)
+
+
+# -- the same hook with other arguments
+
+
+def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """Take each argument from where the running kernel passes it."""
+    program = subject.program
+    assert program is not None
+    text = "Take the arguments from where each kernel passes them: one program for each prototype, and the loader "
+    text += "switches on the one that fits."
+    old, new = find_arguments(subject.old, program), find_arguments(subject.new, program)
+    if old is None or new is None:
+        return Remedy(text)
+    used = _used(subject, program)
+    both = all("get_func_ret" in k.helpers.values() for k in (subject.old.kernel, subject.new.kernel))
+    if program.section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN") and both and _only_result(old, new, used):
+        text = "Ask for the return value with bpf_get_func_ret(), which finds it after any number of arguments."
+        try:
+            return Remedy(text, _by_helper(subject, program, old, used), caption=f"{program.name} on both kernels")
+        except NoCodeError:
+            return Remedy(text)
+    try:
+        made = shared(old, new, used, program, (subject.old.kernel, subject.new.kernel))
+        code = _programs(subject, program, made, program.section.target)
+    except NoCodeError:
+        return Remedy(text)
+    caption = f"{program.name} for both prototypes"
+    if made.lost:
+        text += f" {', '.join(made.lost)} is no longer passed: the body must do without."
+    if program.section.prog_type == "STRUCT_OPS":
+        return Remedy(f"{text} Put the one that fits into the table before the load.", code, caption=caption)
+    try:
+        needs, condition = has_layout(old, new)
+        loads = chooser(program.name, f"{program.name}_new", condition, needs)
+    except NoCodeError:
+        return Remedy(text, code, caption=caption)
+    return Remedy(text, code, caption=caption, loader=loads)
+
+
+def _only_result(old: Arguments, new: Arguments, used: list[int]) -> bool:
+    """Whether all but the return value, a number, stays where it is; what the helper gives is no pointer to follow."""
+    if type_class(old.blob, old.returns) != "scalar":
+        return False
+    plain = [i for i in used if i < len(old.slots)]
+    return len(old.slots) in used and all(i < len(new.slots) and _kept(old.slots[i], new.slots[i]) for i in plain)
+
+
+def _kept(was: Slot, now: Slot) -> bool:
+    return was.name == now.name
+
+
+def _by_helper(subject: Subject, program: Program, old: Arguments, used: list[int]) -> str:
+    plain = [i for i in used if i < len(old.slots)]
+    kernels = subject.old.kernel, subject.new.kernel
+    made = shared(old, old, plain, program, kernels)
+    result = shared(old, old, [len(old.slots)], program, kernels).params[-1][1]
+    called, where = name(program.name), f"{program.section.kind}/{target(program.section.target)}"
+    listed = ", ".join(["void *ctx", *(text for _, text in made.params), result])
+    lines = [
+        _body(program, f"static __always_inline int {called}_body({listed})"),
+        "",
+        f'SEC("{where}")',
+        f"int BPF_PROG({', '.join([called, *made.old.listed])})",
+        "{",
+        "\t__u64 value = 0;",
+        "",
+        "\tif (bpf_get_func_ret(ctx, &value))",
+        "\t\treturn 0;",
+        f"\treturn {called}_body({', '.join(['ctx', *made.old.values, 'value'])});",
+        "}",
+    ]
+    told = comment(f"The return value of {program.section.target} is in another slot in {series(kernels[1])}.")
+    return snippet("\n".join(made.lines), told, "\n".join(lines))
+
+
+def null_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """A test before the first read through the argument."""
+    program = subject.program
+    text = "Compare the argument with NULL before the first read through it."
+    found = find_arguments(subject.new, program) if program is not None else None
+    if program is None or found is None:
+        return Remedy(text)
+    at = next((int(w) - 1 for w in finding.message.split() if w.isdigit()), -1)
+    try:
+        used = sorted({*_used(subject, program), at})
+        if not 0 <= at < len(found.slots):
+            raise NoCodeError(finding.name)
+        made = shared(found, found, used, program, (subject.old.kernel, subject.new.kernel))
+        tested = made.old.values[used.index(at)]
+        called, section = name(program.name), program.section
+        lines = [
+            f'SEC("{section.kind}/{target(section.target)}")',
+            f"int BPF_PROG({', '.join([called, *made.old.listed])})",
+            "{",
+            f"\tif (!{tested})",
+            "\t\treturn 0;",
+            f"\t{BODY.format(called)}",
+            "\treturn 0;",
+            "}",
+        ]
+        told = comment(f"{tested} may be NULL in {series(subject.new.kernel)}.")
+        code = snippet("\n".join(made.lines), told + "\n" + "\n".join(lines))
+    except NoCodeError:
+        return Remedy(text)
+    return Remedy(text, code, caption=f"{program.name} with the test")
+
+
+def clone_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """Probes on the copies that the compiler made."""
+    program = subject.program
+    text = "Attach to the copies that the compiler made as well, by kprobes; they may be given fewer arguments."
+    clones = []
+    symbols = subject.new.kernel.symbols
+    if program is not None and symbols is not None:
+        clones = [c for c in symbols.clones(finding.name) if f"{c}:" in finding.message or f"{c}," in finding.message
+                  or c in finding.message.split()]  # fmt: skip
+    try:
+        if program is None or not clones or program.section.attach_type in RETURN_SLOT:
+            raise NoCodeError(finding.name)
+        kind = "kretprobe" if program.section.kind.startswith("kret") else "kprobe"
+        parts = [
+            comment(f"What {program.name} does, for the copies of {finding.name} in {series(subject.new.kernel)}.")
+        ]
+        for at, clone in enumerate(clones[:3], 1):
+            called = word(program.name, "copy", str(at))
+            body = f"{{\n\t{BODY.format(name(program.name))}\n\treturn 0;\n}}"
+            parts.append(f'SEC("?{kind}/{target(clone)}")\nint {called}(struct pt_regs *ctx)\n{body}')
+        code = snippet(*parts)
+    except NoCodeError:
+        return Remedy(text)
+    return Remedy(text, code, caption=f"Probes on the copies of {finding.name}")

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Kfuncs that are gone, renamed or changed: both declared weak, and the one that exists called (R-2.8..R-2.11)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.btf.blob import Blob
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import Candidate, Finding, Remedy
+from kfuncscope.remedy.ctext import NoCodeError, Types, comment, name, parameters, series, snippet, target, word
+from kfuncscope.remedy.replacements.functions import Named, replaced
+from kfuncscope.remedy.replacements.likeness import form
+from kfuncscope.remedy.subject import Subject
+
+IMPLICIT = ("__prog", "__ign", "__impl")  # suffixes of arguments that the verifier fills in; callers pass NULL
+
+
+class Declared(NamedTuple):
+    """One prototype: the FUNC in its BTF, and the kernel that it is of (None: the program's own declaration)."""
+
+    name: str
+    blob: Blob
+    func: int
+
+
+def kfunc_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """Call the one that the kernel has; or, where nothing takes its place, test before the call."""
+    called = finding.name
+    before = _before(subject, called)
+    after, candidates = _after(subject, called)
+    shown = tuple(Candidate(c.name, c.reason) for c in candidates)
+    if finding.failure == Failure.KFUNC_NOT_REGISTERED and after is None:
+        text = (
+            f"{called} is no longer a kfunc and no other is known to do its work: leave the call out where it is not."
+        )
+        return Remedy(text, _guarded(subject, before), caption=f"Calls {called} where it exists", candidates=shown)
+    if after is None:
+        text = f"No successor is known. Declare {called} weak and test it with bpf_ksym_exists() before the call."
+        return Remedy(text, _guarded(subject, before), caption=f"Calls {called} where it exists", candidates=shown)
+    text = f"{after.name} replaces {called}: declare both weak and call the one that exists."
+    if after.name == called:
+        text = (
+            f"Declare {called} weak with both prototypes, each under a suffix of its own, and call the one that fits."
+        )
+    try:
+        code = wrapper(before, after, subject.old.kernel, subject.new.kernel) if before is not None else ""
+    except NoCodeError:
+        code = ""
+    return Remedy(text, code, caption=f"Calls {called} as each kernel has it" if code else "", candidates=shown)
+
+
+def _before(subject: Subject, called: str) -> Declared | None:
+    for _, blob, func in subject.old.kernel.functions(called):
+        return Declared(called, blob, func)
+    obj = subject.object
+    for extern in obj.externs.values():
+        if extern.kind == "kfunc" and extern.lookup == called and obj.btf is not None:
+            return Declared(called, obj.btf, extern.type)
+    return None
+
+
+def _after(subject: Subject, called: str) -> tuple[Declared | None, list[Named]]:
+    """What to call on the new kernel: the same name with another prototype, the name without _impl, a successor."""
+    kernel = subject.new.kernel
+    bare = called.removesuffix("_impl")
+    if bare != called and kernel.functions(bare):
+        found = [Named(bare, "the same kfunc without the argument that the verifier fills in")]
+    elif any(kernel.kfunc(module, func) is not None for module, _, func in kernel.functions(called)):
+        found = [Named(called, "the same name with another prototype")]
+    else:
+        found = replaced("kfunc", called, subject.old.kernel, kernel)
+    for one in found:
+        for _, blob, func in kernel.functions(one.name):
+            return Declared(one.name, blob, func), found
+    return None, found
+
+
+def _guarded(subject: Subject, before: Declared | None) -> str:
+    """A call that only a kernel with the kfunc makes."""
+    if before is None:
+        return ""
+    try:
+        types = Types(before.blob, subject.new.kernel.vmlinux, "old", complete=True)
+        made = _Call(types, before, "old")
+        value = made.value
+        body = [f"\tif (bpf_ksym_exists({made.declared}))"]
+        arguments = ", ".join(n for n, _ in made.params)
+        if value == "void":
+            body += [f"\t\t{made.declared}({arguments});"]
+        else:
+            body += [f"\t\treturn {made.declared}({arguments});", "\treturn 0;"]
+        listed = ", ".join(d for _, d in made.params) or "void"
+        function = [f"static __always_inline {_head(value, word('try', before.name))}({listed})", "{", *body, "}"]
+        told = comment(f"{before.name} is in {series(subject.old.kernel)} and not in {series(subject.new.kernel)}.")
+        return snippet("\n".join(types.lines), made.extern, told + "\n" + "\n".join(function))
+    except NoCodeError:
+        return ""
+
+
+class _Call:
+    """One kfunc as the snippet declares it."""
+
+    def __init__(self, types: Types, of: Declared, suffix: str) -> None:
+        self.declared = f"{name(of.name)}___{suffix}"
+        proto = of.blob.ref(of.func)
+        self.blob, self.raw = of.blob, [p for p in of.blob.params(proto) if p.type]
+        self.params = parameters(types, of.blob.params(proto))
+        self.value = types.text(of.blob.ref(proto)) if of.blob.ref(proto) else "void"
+        listed = ", ".join(text for _, text in self.params) or "void"
+        self.extern = f"extern {_head(self.value, self.declared)}({listed}) __ksym __weak;"
+
+
+def _head(value: str, called: str) -> str:
+    return f"{value}{called}" if value.endswith("*") else f"{value} {called}"
+
+
+def wrapper(before: Declared, after: Declared, old: Kernel, new: Kernel) -> str:
+    """A function with the parameters of the old kfunc, and what only the new one asks for. Raises NoCodeError."""
+    types = (
+        Types(before.blob, new.vmlinux, "old", complete=True),
+        Types(after.blob, old.vmlinux, "new", complete=True),
+    )
+    mine, theirs = _Call(types[0], before, "old"), _Call(types[1], after, "new")
+    taken, passed = _passed(mine, theirs)
+    own = ["(void *)0" if p.name.endswith(IMPLICIT) else n for p, (n, _) in zip(mine.raw, mine.params, strict=True)]
+    void = mine.value == "void"
+    calls = []
+    for call, arguments in ((theirs, passed), (mine, own)):
+        made = f"{call.declared}({', '.join(arguments)})"
+        if not void and call.value != "void" and call.value != mine.value:
+            made = f"({mine.value}){made}"
+        if void or call.value == "void":
+            calls += [f"\tif (bpf_ksym_exists({call.declared})) {{", f"\t\t{made};"]
+            calls += [f"\t\treturn{'' if void else ' 0'};", "\t}"]
+        else:
+            calls += [f"\tif (bpf_ksym_exists({call.declared}))", f"\t\treturn {made};"]
+    end = [] if void else [f"\treturn 0; {comment('neither exists')}"]
+    head = f"static __always_inline {_head(mine.value, word('call', before.name))}({', '.join(taken) or 'void'})"
+    lines = dict.fromkeys([*types[0].lines, *types[1].lines])
+    now = "another prototype" if before.name == after.name else after.name
+    told = comment(f"{before.name} in {series(old)}, {now} in {series(new)}.")
+    function = "\n".join([head, "{", *calls, *end, "}"])
+    return snippet("\n".join(lines), f"{told}\n{mine.extern}\n{theirs.extern}", function)
+
+
+def _passed(mine: _Call, theirs: _Call) -> tuple[list[str], list[str]]:
+    """Parameters of the wrapper, and what it passes to the new kfunc."""
+    taken, free = [], []
+    for param, (called, text) in zip(mine.raw, mine.params, strict=True):
+        if not param.name.endswith(IMPLICIT):
+            taken.append(text)
+            free.append((called, param.name, form(mine.blob, param.type), text))
+    names = {n for n, *_ in free}
+    passed = []
+    for param, (called, text) in zip(theirs.raw, theirs.params, strict=True):
+        if param.name.endswith(IMPLICIT):
+            passed.append("(void *)0")
+            continue
+        want = form(theirs.blob, param.type)
+        fits = [f for f in free if f[1] == param.name and f[2] == want] or [f for f in free if f[2] == want]
+        if fits:
+            one = fits[0]
+            free.remove(one)
+            passed.append(f"(void *){one[0]}" if want.startswith("*") and one[3] != text else one[0])
+            continue
+        while called in names:
+            text, called = text.replace(called, f"{called}_new"), f"{called}_new"
+        names.add(called)
+        taken.append(text)
+        passed.append(called)
+    return taken, passed
+
+
+def not_allowed_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """A kfunc that is there, and not for this program: who may call it."""
+    program, called = subject.program, finding.name
+    sleeps = "R-4.5" in finding.rules
+    if sleeps and program is not None and program.section.kind in SLEEPABLE_TWINS:
+        kind = f"{program.section.kind}.s"
+        text = f'Use SEC("{kind}/...") for the program: {called} may sleep.'
+        try:
+            where = f"{kind}/{target(program.section.target)}" if program.section.target else kind
+            body = f"{{\n\t/* the body of {name(program.name)} */\n\treturn 0;\n}}"
+            code = f'SEC("{where}")\nint {name(program.name)}(void *ctx)\n{body}'
+            return Remedy(text, code, caption=f"{program.name} where it may sleep")
+        except NoCodeError:
+            return Remedy(text)
+    kernel = subject.new.kernel
+    found = [k for m, _, f in kernel.functions(called) if (k := kernel.kfunc(m, f)) is not None]
+    types = ", ".join(sorted(found[0].prog_types)) if found and found[0].prog_types else ""
+    more = f": {types}" if types else ""
+    return Remedy(f"Call {called} from a program of a type that may have it{more}; leave the call out elsewhere.")
+
+
+def flags_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """What a caller has to do for a flag, or an argument's suffix, that the kfunc gained or lost."""
+    called = finding.name
+    for word_, text in FLAG_TEXTS.items():
+        if word_ in finding.message:
+            return Remedy(text.format(called))
+    return Remedy(f"Call {called} as its new declaration asks: no NULL where it takes none.")
+
+
+SLEEPABLE_TWINS = frozenset({"fentry", "fexit", "fmod_ret", "lsm", "iter", "uprobe", "uretprobe", "usdt", "struct_ops"})
+FLAG_TEXTS = {
+    "KF_RET_NULL": "Compare the value of {} with NULL before using it; that is right on both kernels.",
+    "KF_SLEEPABLE": "Call {} from a sleepable section only, outside of RCU read sections and locks.",
+    "KF_ACQUIRE": "Release what {} returns on every path, where the kernel counts it as a reference.",
+    "KF_RELEASE": "Give {} only what was acquired, and do not use it afterwards.",
+    "KF_TRUSTED_ARGS": "Give {} pointers that the verifier trusts: arguments of the hook, or acquired ones.",
+    "KF_RCU": "Call {} inside bpf_rcu_read_lock() and bpf_rcu_read_unlock(), with pointers that are valid there.",
+    "KF_DESTRUCTIVE": "Load programs that call {} with CAP_SYS_BOOT.",
+}

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The remedy of every finding that asks for one, by its failure code, else by its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import Finding, NeedKind, ObjectVerdict, Remedy, Verdict
+from kfuncscope.remedy import settings
+from kfuncscope.remedy.enumerator import enum_remedy
+from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
+from kfuncscope.remedy.hook import arguments_remedy, clone_remedy, gone_remedy, null_remedy
+from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy
+from kfuncscope.remedy.record import record_remedy, text_remedy
+from kfuncscope.remedy.subject import Subject
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.judge import ObjectJudgement
+
+ASKS = frozenset({Verdict.BREAKS, Verdict.SILENT, Verdict.RISK})
+"""Verdicts whose findings get a remedy."""
+
+Maker = Callable[[Subject, Finding], Remedy]
+
+
+def remedied(verdict: ObjectVerdict, old: ObjectJudgement, new: ObjectJudgement) -> ObjectVerdict:
+    """The verdict with a remedy at each finding that asks for one."""
+    contexts = old.context, new.context
+    by_name = {j.program.name: j.program for j in new.programs}
+    programs = tuple(
+        replace(one, findings=_all(contexts, by_name.get(one.program), one.findings)) if _asks(one.findings) else one
+        for one in verdict.programs
+    )
+    own = _all(contexts, None, verdict.findings) if _asks(verdict.findings) else verdict.findings
+    return replace(verdict, programs=programs, findings=own)
+
+
+def _asks(findings: tuple[Finding, ...]) -> bool:
+    return any(f.verdict in ASKS for f in findings)
+
+
+def _all(
+    contexts: tuple[Context, Context], program: Program | None, findings: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    subject = Subject(*contexts, program)
+    return tuple(replace(f, remedy=remedy(subject, f)) if f.verdict in ASKS else f for f in findings)
+
+
+def remedy(subject: Subject, finding: Finding) -> Remedy | None:
+    """What to do about one finding; None where nothing can be said."""
+    maker = BY_CODE.get(finding.failure)
+    if finding.failure == Failure.NONE:
+        maker = next((BY_RULE[r] for r in finding.rules if r in BY_RULE), None)
+    return maker(subject, finding) if maker is not None else None
+
+
+def _poisoned(subject: Subject, finding: Finding) -> Remedy:
+    if finding.kind is NeedKind.ENUMVAL:
+        return enum_remedy(subject, finding)
+    if finding.name.startswith("struct trace_event_raw_") and (made := text_remedy(subject, finding)) is not None:
+        return made
+    return field_remedy(subject, finding)
+
+
+def _attach(subject: Subject, finding: Finding) -> Remedy:
+    """Attach failures: the end of a record, an option, or a function that is not there."""
+    if "R-12.8" in finding.rules:
+        return record_remedy(subject, finding)
+    if "CONFIG_" in finding.message:
+        return _option(subject, finding)
+    return gone_remedy(subject, finding)
+
+
+def _no_hook(subject: Subject, finding: Finding) -> Remedy:
+    return _option(subject, finding) if finding.kind is NeedKind.PROG_TYPE else gone_remedy(subject, finding)
+
+
+def _rejected(subject: Subject, finding: Finding) -> Remedy:
+    program = subject.program
+    if program is not None and program.section.sleepable and "R-7.11" in finding.rules:
+        return settings.sleepable_remedy(subject, program)
+    if "CONFIG_" in finding.message:
+        return _option(subject, finding)
+    return gone_remedy(subject, finding)
+
+
+def _option(subject: Subject, finding: Finding) -> Remedy:
+    text = settings.option_text(subject.new.kernel, finding)
+    made = settings.type_remedy(subject, finding)
+    return Remedy(f"{text} {made.text}".strip(), loader=made.loader, caption=made.caption)
+
+
+def _advice(text: str) -> Maker:
+    return lambda subject, finding: Remedy(settings.option_text(subject.new.kernel, finding) or text)
+
+
+BY_CODE: dict[Failure, Maker] = {
+    Failure.KFUNC_NOT_FOUND: kfunc_remedy,
+    Failure.KFUNC_NOT_REGISTERED: kfunc_remedy,
+    Failure.KFUNC_NOT_ALLOWED: not_allowed_remedy,
+    Failure.KFUNC_ADDRESS: _advice(
+        "Do not test the kfunc by its address there: choose between two programs with bpf_program__set_autoload()."
+    ),
+    Failure.JIT_NO_KFUNC: _advice("The JIT cannot call kfuncs: leave the program out there."),
+    Failure.JIT_CAPABILITY: _advice("The JIT cannot do it: leave the program out there."),
+    Failure.KSYM_NOT_FOUND: settings.ksym_remedy,
+    Failure.KSYM_NO_ADDRESS: _advice("Build the kernel with CONFIG_KALLSYMS_ALL."),
+    Failure.KCONFIG_NOT_FOUND: settings.kconfig_remedy,
+    Failure.CORE_RELOC_POISONED: _poisoned,
+    Failure.CORE_RELOC_ERROR: _poisoned,
+    Failure.HELPER_NOT_AVAILABLE: settings.helper_remedy,
+    Failure.LICENCE: settings.licence_remedy,
+    Failure.INSN_UNSUPPORTED: _advice(
+        "Compile for the instructions that the older kernel knows: clang -mcpu=v3, without newer atomics and jumps."
+    ),
+    Failure.TYPE_UNSUPPORTED: settings.type_remedy,
+    Failure.ATTACH_BTF_NOT_FOUND: _no_hook,
+    Failure.ATTACH_TARGET_REJECTED: _rejected,
+    Failure.CTX_ACCESS_REJECTED: arguments_remedy,
+    Failure.NULL_CHECK_MISSING: null_remedy,
+    Failure.TYPED_ACCESS_REJECTED: arguments_remedy,
+    Failure.ATTACH_FAILED: _attach,
+    Failure.FREPLACE_TARGET: _advice("Build the replacement and the program that it replaces from the same sources."),
+    Failure.STRUCT_OPS_MISMATCH: settings.struct_ops_remedy,
+    Failure.MAP_NOT_CREATED: settings.map_remedy,
+    Failure.PROG_ARRAY_OWNER: settings.owner_remedy,
+    Failure.MAP_NOT_FOR_PROGRAM: _advice("Use the map from programs of a type that the kernel lets have it."),
+    Failure.TAIL_CALL_IN_SUBPROGS: _advice(
+        "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
+    ),
+    Failure.UNKNOWN_SECTION: _advice("Name the program type with --section-type, or use a section that libbpf knows."),
+    Failure.NO_KERNEL_BTF: _advice(
+        "Build the kernel with CONFIG_DEBUG_INFO_BTF; no code of the program can replace it."
+    ),
+    Failure.NO_BPF_SYSCALL: _advice("Build the kernel with CONFIG_BPF_SYSCALL."),
+    Failure.ENDIANNESS: _advice("Build the object for the byte order of the kernel: clang -target bpfeb or bpfel."),
+    Failure.KERNEL_FAULT: _advice("Build the kernel again with a pahole that writes its BTF right."),
+}
+
+BY_RULE: dict[str, Maker] = {
+    "R-12.10": enum_remedy,
+    "R-12.12": _advice("Build the kernel with pahole 1.24 or newer, which writes enumerators of 64 bits."),
+    "R-12.16": clone_remedy,
+    "R-12.9": record_remedy,
+    "R-7.8": record_remedy,
+    "R-3.13": width_remedy,
+    "R-3.5": size_remedy,
+    "R-4.5": flags_remedy,
+    "R-4.6": flags_remedy,
+    "R-4.7": kfunc_remedy,
+    "R-7.3": arguments_remedy,
+    "R-7.6": arguments_remedy,
+    "R-7.9": arguments_remedy,
+    "R-7.10": arguments_remedy,
+    "R-12.4": arguments_remedy,
+    "R-12.5": arguments_remedy,
+}

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Which member of a struct took the place of one that is gone.
+
+The same name with another type comes first; then what the table of renames says; then a new member of the same type
+between the same neighbours, or of the same type and nearly the same name. What is less sure is not named.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kfuncscope.btf.blob import Blob, Member, essential_name
+from kfuncscope.btf.declare import members_flat, type_text
+from kfuncscope.btf.layout import COMPOSITES, Kind
+from kfuncscope.errors import BtfError
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.renames import renamed
+from kfuncscope.remedy.replacements.likeness import alike, form
+from kfuncscope.rules.core.spec import Accessor, Spec
+
+NAME_ALONE = 0.8  # likeness of names that tells, where the place does not
+NAME_IN_PLACE = 0.3  # where the neighbours are the same
+MOST = 3
+
+
+class FieldPlace(NamedTuple):
+    """A member on the new kernel, and why it is thought to be the one."""
+
+    spec: Spec
+    reason: str
+
+
+def replaced_fields(spec: Spec, old: Kernel, new: Kernel) -> list[FieldPlace]:
+    """Members of the new kernel in place of the one that a spec of the old kernel ends at, best first."""
+    root = essential_name(spec.blob.name(spec.root))
+    for kind in (Kind.STRUCT, Kind.UNION):
+        for _, blob, struct in new.types(root, kind):
+            try:
+                return _walk(spec, blob, struct)[:MOST]
+            except BtfError:
+                return []
+    return []
+
+
+def _walk(spec: Spec, blob: Blob, struct: int) -> list[FieldPlace]:
+    """Follow the spec's names on the new kernel up to the one that is not there."""
+    named = [s for s in spec.steps[1:] if s.name]
+    steps = [Accessor(struct, 0, "")]
+    holder, bits = struct, 0
+    for position, step in enumerate(named):
+        found = find(blob, holder, step.name)
+        last = position + 1 == len(named)
+        if found is None or (last and blob is not None):
+            made = _in_place(spec, step, blob, holder)
+            return [FieldPlace(_ending(blob, struct, steps, bits, m), reason) for m, reason in made]
+        inner, index, member = found
+        steps.append(Accessor(inner, index, member.name))
+        bits += member.bit_offset
+        below = blob.skip(member.type)
+        while blob.kind(below) == Kind.ARRAY:
+            below = blob.skip(blob.array(below).type)
+        if blob.kind(below) not in COMPOSITES:
+            text = type_text(blob, member.type, member.name)
+            whole = Spec(blob, struct, tuple(steps), bits)
+            return [FieldPlace(whole, f"it is now `{text}`")] if blob.kind(blob.skip(member.type)) != Kind.ARRAY else []
+        holder = below
+    return []
+
+
+def find(blob: Blob, struct: int, name: str, depth: int = 0) -> tuple[int, int, Member] | None:
+    """(struct it is in, index there, member) of a member by name, unnamed structs looked through."""
+    if depth > 16:
+        return None
+    for index, member in enumerate(blob.members(struct)):
+        if member.name == name:
+            return struct, index, member
+        below = blob.skip(member.type)
+        if not member.name and blob.kind(below) in COMPOSITES:
+            found = find(blob, below, name, depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _ending(blob: Blob, struct: int, steps: list[Accessor], bits: int, member: Member) -> Spec:
+    holder = steps[-1]
+    below = struct
+    if len(steps) > 1:
+        below = blob.skip(blob.members(holder.type)[holder.place].type)
+        while blob.kind(below) == Kind.ARRAY:
+            below = blob.skip(blob.array(below).type)
+    found = find(blob, below, member.name)
+    assert found is not None
+    return Spec(blob, struct, (*steps, Accessor(found[0], found[1], member.name)), bits + member.bit_offset)
+
+
+def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple[Member, str]]:
+    """Members of the new struct that may stand for the one that a step of the old one names."""
+    here = {m.name: m for m in members_flat(blob, holder)}
+    mine = spec.blob.members(step.type)[step.place]
+    if step.name in here:
+        return [(here[step.name], f"it is now `{type_text(blob, here[step.name].type, step.name)}`")]
+    outer = _outer(spec, step)
+    before = list(members_flat(spec.blob, outer))
+    owner = essential_name(spec.blob.name(outer))
+    told = [(here[n], why) for n, why in renamed("field", f"{owner}.{step.name}") if n in here]
+    if told:
+        return told
+    return _guessed(spec.blob, before, blob, list(here.values()), mine)
+
+
+def _outer(spec: Spec, step: Accessor) -> int:
+    """The named struct in which a step's member stands, seen through unnamed ones."""
+    steps = list(spec.steps)
+    at = next(i for i, s in enumerate(steps) if s is step or s == step)
+    if at <= 1:
+        return spec.blob.skip(spec.root)
+    above = steps[at - 1]
+    if not above.name:
+        return above.type if spec.blob.kind(above.type) in COMPOSITES else step.type
+    below = spec.blob.skip(spec.blob.members(above.type)[above.place].type)
+    return below if spec.blob.kind(below) in COMPOSITES else step.type
+
+
+def _guessed(old: Blob, before: list[Member], new: Blob, after: list[Member], gone: Member) -> list[tuple[Member, str]]:
+    known, now = {m.name for m in before}, {m.name for m in after}
+    fresh = [m for m in after if m.name not in known]
+    want = form(old, gone.type)
+    place = _between(before, after, known, now, gone.name)
+    found = []
+    for member in fresh:
+        if form(new, member.type) != want or bool(member.bit_size) != bool(gone.bit_size):
+            continue
+        likeness = alike(gone.name, member.name)
+        alone = place is not None and place[0] == 1 and [m.name for m in place[1]] == [member.name]
+        text = type_text(new, member.type)
+        if alone and likeness >= NAME_IN_PLACE:
+            reason = f"same type `{text}`, between the same neighbours"
+            if member.bit_offset == gone.bit_offset:
+                reason = f"same offset {gone.bit_offset // 8}, same type `{text}`"
+            found.append((likeness + 1, member, reason))
+        elif likeness >= NAME_ALONE:
+            found.append((likeness, member, f"same type `{text}`, a name like it"))
+    found.sort(key=lambda f: (-f[0], f[1].bit_offset, f[1].name))
+    if len(found) > 1 and found[0][0] - found[1][0] < 0.05:
+        return []  # two are as likely: naming one would be a guess
+    return [(member, reason) for _, member, reason in found]
+
+
+def _between(
+    before: list[Member], after: list[Member], known: set[str], now: set[str], name: str
+) -> tuple[int, list[Member]] | None:
+    """How many vanished between the nearest members that stayed, and what is new between these."""
+    at = next((i for i, m in enumerate(before) if m.name == name), None)
+    if at is None:
+        return None
+    low = next((i for i in range(at - 1, -1, -1) if before[i].name in now), None)
+    high = next((i for i in range(at + 1, len(before)) if before[i].name in now), None)
+    places = {m.name: i for i, m in enumerate(after)}
+    start = places[before[low].name] + 1 if low is not None else 0
+    end = places[before[high].name] if high is not None else len(after)
+    if start > end:
+        return None
+    gone = sum(
+        m.name not in now
+        for m in before[(low + 1 if low is not None else 0) : high if high is not None else len(before)]
+    )
+    return gone, [m for m in after[start:end] if m.name not in known]

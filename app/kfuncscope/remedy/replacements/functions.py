@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Which function, kfunc, tracepoint or LSM hook took the place of one that is gone.
+
+What tables of renames say comes first; then what is new in the other kernel, has the same parameters and nearly the
+same name. What is less sure is not named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.renames import renamed
+from kfuncscope.remedy.replacements.likeness import alike, form, words
+
+NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
+MARGIN = 0.06  # by how much the first must be ahead of the second
+FEWEST_WORDS = 2  # shorter names are alike too easily
+MOST = 3
+
+# The words that hooks are told apart by in BTF, and the kind of the thing in the table of renames.
+PREFIXES = {"function": "", "kfunc": "", "tracepoint": "btf_trace_", "lsm": "bpf_lsm_"}
+
+_names: WeakKeyDictionary[Kernel, dict[str, frozenset[str]]] = WeakKeyDictionary()
+
+
+class Named(NamedTuple):
+    """Something on the new kernel, and why it is thought to be the one."""
+
+    name: str
+    reason: str
+
+
+def names_of(kernel: Kernel, kind: str) -> frozenset[str]:
+    """All things of a kind in vmlinux, without their prefix; worked out once per kernel."""
+    known = _names.setdefault(kernel, {})
+    if kind not in known:
+        blob, prefix = kernel.vmlinux, PREFIXES[kind]
+        found: Iterable[str] = ()
+        if kind == "kfunc":
+            found = kernel.kfuncs.kfuncs if kernel.kfuncs is not None else ()
+        elif blob is not None:
+            found = blob.own_names(Kind.TYPEDEF if kind == "tracepoint" else Kind.FUNC)
+        known[kind] = frozenset(n.removeprefix(prefix) for n in found if n.startswith(prefix))
+    return known[kind]
+
+
+def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
+    """What may take the place of ``name`` on the new kernel, best first; empty where nothing is sure enough."""
+    there = names_of(new, kind)
+    told = [Named(n, why) for n, why in renamed(kind, name) if n in there or new.functions(n)]
+    if not told and kind == "kfunc":
+        told = [Named(n, why) for n, why in renamed("function", name) if n in there]
+    if told or len(words(name)) < FEWEST_WORDS:
+        return told[:MOST]
+    return _guessed(kind, name, old, new, there)
+
+
+def _guessed(kind: str, name: str, old: Kernel, new: Kernel, there: frozenset[str]) -> list[Named]:
+    shape = _shape(kind, old, name)
+    if shape is None:
+        return []
+    fresh = there - names_of(old, kind)
+    near = sorted(((alike(name, n), n) for n in fresh if set(words(n)) & set(words(name))), reverse=True)
+    found: list[tuple[float, Named]] = []
+    for likeness, one in near:
+        if likeness < NAME_AND_SHAPE:
+            break
+        if _shape(kind, new, one) == shape:
+            found.append((likeness, Named(one, "same prototype, a name like it")))
+    if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
+        return []
+    return [named for _, named in found[:1]]
+
+
+def _shape(kind: str, kernel: Kernel, name: str) -> tuple[str, ...] | None:
+    """Types of parameters and of the value; None where the kernel has no such thing."""
+    blob = kernel.vmlinux
+    if blob is None:
+        return None
+    finders: dict[str, Callable[[Blob, str], int]] = {"tracepoint": _tracepoint, "lsm": _lsm}
+    proto = finders.get(kind, _function)(blob, name)
+    if not proto:
+        return None
+    return (*(form(blob, p.type) for p in blob.params(proto) if p.type), form(blob, blob.ref(proto)))
+
+
+def _function(blob: Blob, name: str) -> int:
+    return next((blob.ref(i) for i in blob.find(name, Kind.FUNC)), 0)
+
+
+def _lsm(blob: Blob, name: str) -> int:
+    return _function(blob, f"bpf_lsm_{name}")
+
+
+def _tracepoint(blob: Blob, name: str) -> int:
+    for typedef in blob.find(f"btf_trace_{name}", Kind.TYPEDEF):
+        pointer = blob.skip(blob.ref(typedef))
+        return blob.skip(blob.ref(pointer)) if blob.kind(pointer) == Kind.PTR else 0
+    return 0

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What took the place of what: known renames of Linux, found again; and what went without a successor."""
+
+from __future__ import annotations
+
+import csv
+import os
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from kfuncscope.btf.layout import Kind
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.remedy.replacements import fields, functions
+from kfuncscope.remedy.replacements.fields import find, replaced_fields
+from kfuncscope.remedy.replacements.functions import replaced
+from kfuncscope.remedy.replacements.likeness import alike
+from kfuncscope.rules.core.spec import Accessor, Spec
+from support.kernels import KernelBuilder
+
+# Removed, and nothing does the same under another name.
+GONE = {
+    "tracepoint": ("xdp_redirect_map", "xdp_redirect_map_err"),
+    "function": ("fib6_age", "blk_account_io_merge_bio"),
+}
+
+
+class Rename(NamedTuple):
+    kind: str
+    old_kernel: str
+    new_kernel: str
+    old: str
+    new: str
+    lines: str
+    file: str
+
+
+def known() -> list[Rename]:
+    text = Path(__file__).with_name("renames.csv").read_text()
+    rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
+    next(rows)
+    return [Rename(*row) for row in rows]
+
+
+@cache
+def kernel(name: str) -> Kernel:
+    (files,) = kernel_files([Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels", name)])
+    return open_kernel(files)
+
+
+def first(one: Rename) -> str:
+    """The first candidate; empty for none."""
+    old, new = kernel(one.old_kernel), kernel(one.new_kernel)
+    if one.kind != "field":
+        found = replaced(one.kind, one.old, old, new)
+        return found[0].name if found else ""
+    struct, _, member = one.old.partition(".")
+    blob = old.vmlinux
+    assert blob is not None
+    for at in blob.find(struct, Kind.STRUCT):
+        here = find(blob, at, member)
+        if here is not None:
+            spec = Spec(blob, at, (Accessor(at, 0, ""), Accessor(here[0], here[1], member)), here[2].bit_offset)
+            places = replaced_fields(spec, old, new)
+            return places[0].spec.steps[-1].name if places else ""
+    return ""
+
+
+def rates() -> tuple[int, int, int]:
+    """(all, right, wrong) first candidates."""
+    answers = [(one.new, first(one)) for one in known()]
+    return len(answers), sum(a == b for a, b in answers), sum(bool(b) and a != b for a, b in answers)
+
+
+def test_the_list_is_long_enough_and_has_provenance() -> None:
+    listed = known()
+    assert len(listed) >= 60
+    assert all(one.file.endswith((".c", ".h")) and int(one.lines) >= 1 for one in listed)
+
+
+@pytest.mark.corpus
+def test_known_renames_come_first() -> None:
+    total, right, wrong = rates()
+    assert right >= 0.9 * total
+    assert wrong <= 0.02 * total
+
+
+@pytest.mark.corpus
+def test_without_the_table_few_are_named_and_hardly_any_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BTF alone: a level that no table knows."""
+    for module in (functions, fields):
+        monkeypatch.setattr(module, "renamed", lambda kind, name: [])
+    total, right, wrong = rates()
+    assert right >= 0.45 * total
+    assert wrong <= 0.02 * total
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k, names in GONE.items() for n in names])
+def test_none_is_invented(kind: str, name: str) -> None:
+    assert replaced(kind, name, kernel("6.12-amd64"), kernel("7.3-amd64")) == []
+
+
+def _function(names: dict[str, int]) -> Kernel:
+    kb = KernelBuilder()
+    for name, parameters in names.items():
+        kb.hook(name, [(f"a{i}", kb.u64) for i in range(parameters)])
+    return kb.kernel()
+
+
+def test_a_function_of_another_shape_or_a_second_as_like_is_none() -> None:
+    old = _function({"zap_my_range_now": 2})
+    assert [n.name for n in replaced("function", "zap_my_range_now", old, _function({"zap_my_ranges_now": 2}))] == [
+        "zap_my_ranges_now"
+    ]
+    assert replaced("function", "zap_my_range_now", old, _function({"zap_my_ranges_now": 3})) == []
+    both = _function({"zap_my_rangea_now": 2, "zap_my_rangeb_now": 2})
+    assert replaced("function", "zap_my_range_now", old, both) == []
+    assert replaced("function", "zap_my_range_now", old, _function({"open_the_door_later": 2})) == []
+
+
+def _struct(*names: str, odd: str = "") -> Kernel:
+    kb = KernelBuilder()
+    kb.btf.struct("thing_rq", [(n, kb.u64 if n == odd else kb.u32) for n in names])
+    return kb.kernel()
+
+
+def _field(old: Kernel, new: Kernel, member: str) -> list[str]:
+    blob = old.vmlinux
+    assert blob is not None
+    (at,) = blob.find("thing_rq", Kind.STRUCT)
+    here = find(blob, at, member)
+    assert here is not None
+    spec = Spec(blob, at, (Accessor(at, 0, ""), Accessor(here[0], here[1], member)), here[2].bit_offset)
+    return [p.spec.steps[-1].name for p in replaced_fields(spec, old, new)]
+
+
+def test_a_field_between_the_same_neighbours_of_the_same_type() -> None:
+    old = _struct("load", "nr_running", "clock")
+    assert _field(old, _struct("load", "nr_queued", "clock"), "nr_running") == ["nr_queued"]
+    assert _field(old, _struct("load", "nr_queued", "clock", odd="nr_queued"), "nr_running") == []  # another size
+    assert _field(old, _struct("load", "nr_queued", "more", "clock"), "nr_running") == []  # two came
+    assert _field(old, _struct("load", "clock"), "nr_running") == []
+    assert _field(old, _struct("load", "zz", "clock"), "nr_running") == []  # no word in common
+
+
+def test_names_that_share_words_are_alike() -> None:
+    assert alike("do_filp_open", "do_file_open") > alike("do_filp_open", "do_close")
+    assert alike("", "x") == 0.0
