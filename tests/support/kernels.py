@@ -18,6 +18,8 @@ from kfuncscope.arch import arch_record
 from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge.knowledge import for_release
+from kfuncscope.knowledge.levels import level_key
+from kfuncscope.knowledge.names import dated_enumerators
 from kfuncscope.model.verdict import ObjectVerdict
 from kfuncscope.remedy.remedies import remedied
 from kfuncscope.rules.changes.change import compare
@@ -57,6 +59,7 @@ class KernelBuilder:
         self.endian = arch_record(arch).endian
         self.btf = BtfWriter(self.endian)
         self.lists = {name: list(rows) for name, rows in for_release(release).uapi.items()}
+        self._until(release)
         self._closed = not enums
         long_ = self.btf.once("int_", "unsigned long", arch_record(arch).bits // 8)
         self.registers = self.btf.struct("pt_regs", [(name, long_) for name in PT_REGS.get(arch, "uregs").split()])
@@ -87,6 +90,21 @@ class KernelBuilder:
             names = [row.split(" = ")[0] for row in rows]
             if enumerator in names:
                 del rows[names.index(enumerator) :]
+        return self
+
+    def _until(self, release: str) -> None:
+        """Leave out what came after the release: its neighbour's tables, which may stand for it, have more."""
+        wanted = level_key(release) or ()
+        for rows in self.lists.values():
+            for at, row in enumerate(rows):
+                if (level_key(dated_enumerators().get(row.split(" = ")[0], "")) or ()) > wanted:
+                    del rows[at:]
+                    break
+
+    def backporting(self, release: str) -> KernelBuilder:
+        """Give it the program, map and attach types, and the helpers, of a later release, as distributions do."""
+        self.lists = {name: list(rows) for name, rows in for_release(release).uapi.items()}
+        self._until(release)
         return self
 
     def _enums(self) -> None:

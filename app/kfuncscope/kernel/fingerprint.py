@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from kfuncscope import arch
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.knowledge import names
+from kfuncscope.knowledge.levels import level_key
 from kfuncscope.knowledge.versions import dated_enumerators
 
 
@@ -13,10 +17,10 @@ def identify_arch(blob: Blob) -> str | None:
     """The architecture told by struct pt_regs, checked against byte order and word size; None where nothing tells."""
     bits = 8 * blob.pointer_size
     for struct_id in blob.find("pt_regs", Kind.STRUCT):
-        names, size = _flat_names(blob, struct_id), blob.ref(struct_id)
+        members, size = _flat_names(blob, struct_id), blob.ref(struct_id)
         fits = [
             row for row in arch.ARCHES
-            if row.pt_regs_member in names and row.pt_regs_size in (0, size) and row.endian == blob.endian
+            if row.pt_regs_member in members and row.pt_regs_size in (0, size) and row.endian == blob.endian
         ]  # fmt: skip
         if fits:
             return next((row.name for row in fits if row.bits == bits), fits[0].name)
@@ -24,14 +28,14 @@ def identify_arch(blob: Blob) -> str | None:
 
 
 def _flat_names(blob: Blob, struct_id: int, depth: int = 0) -> set[str]:
-    names = set()
+    found = set()
     for member in blob.members(struct_id):
         if member.name:
-            names.add(member.name)
+            found.add(member.name)
         inner = blob.skip(member.type)
         if depth < 3 and blob.kind(inner) in (Kind.STRUCT, Kind.UNION):
-            names |= _flat_names(blob, inner, depth + 1)
-    return names
+            found |= _flat_names(blob, inner, depth + 1)
+    return found
 
 
 def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None:
@@ -44,13 +48,24 @@ def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None
     return None
 
 
+def bpf_level(enumerators: Set[str]) -> tuple[str, str]:
+    """(at least, below) of the mainline releases of which a kernel has the BPF, told by names of its UAPI (R-12.23).
+
+    Names come to distributions' kernels by backports as a whole, and to stable releases never. '' where nothing tells.
+    """
+    dated = {name: level_key(release) or () for name, release in names.dated_enumerators().items()}
+    have = max((release for name, release in dated.items() if name in enumerators), default=())
+    lack = min((release for name, release in dated.items() if name not in enumerators and release > have), default=())
+    return ".".join(map(str, have)), ".".join(map(str, lack))
+
+
 def _has_enumerator(blob: Blob, name: str) -> bool:
     prefix = name.rsplit("_", 1)[0]
     for enum in blob.own_ids(Kind.ENUM):
         if not blob.name(enum):
-            names = [e.name for e in blob.enumerators(enum)]
-            if name in names:
+            found = [e.name for e in blob.enumerators(enum)]
+            if name in found:
                 return True
-            if any(n.startswith(prefix) for n in names):
+            if any(n.startswith(prefix) for n in found):
                 return False
     return False

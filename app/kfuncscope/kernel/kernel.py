@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from functools import cached_property, reduce
 from operator import or_
-from typing import NamedTuple
 
 from kfuncscope.arch import arch_named, arch_record, known_arches
 from kfuncscope.btf.blob import Blob
@@ -17,34 +16,22 @@ from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
 from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_facts
 from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
+from kfuncscope.kernel.binary.null_args import MaybeNull
 from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
-from kfuncscope.kernel.fingerprint import bracket_release, identify_arch
+from kfuncscope.kernel.fingerprint import bpf_level, bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.kernel.opening import open_symbols, open_vmlinux
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
-from kfuncscope.knowledge.knowledge import Knowledge, for_release
-from kfuncscope.knowledge.levels import linux_version
+from kfuncscope.knowledge.knowledge import Knowledge, for_backport, for_release
+from kfuncscope.knowledge.levels import level_key, linux_version
 from kfuncscope.knowledge.probed import Probed, for_btf
 from kfuncscope.storage.files import InputProblem, KernelFiles
 
 WHOLE_KERNEL = 5_000  # functions; the smallest kernel with BTF has some ten thousand
 _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*)")
-
-
-class MaybeNull(NamedTuple):
-    """Arguments of a tracepoint that may be NULL or an error pointer, from 0 (R-7.7), and by what.
-
-    ``disputed`` are those of which levels that speak for this kernel do not agree; ``modules`` tells whether every
-    argument of a module's tracepoint may be NULL, as it is where the verifier has such a list.
-    """
-
-    arguments: frozenset[int]
-    disputed: frozenset[int]
-    modules: bool
-    source: str
 
 
 class Kernel:
@@ -76,12 +63,23 @@ class Kernel:
                 self.release, self.release_source = bracket[0], f"types (below {bracket[1] or 'any later'})"
                 self.linux, self.linux_source = bracket[0], "types"
                 self.release_inferred = True
-        self.knowledge: Knowledge = for_release(self.linux or None)
+        self.bpf_as_of = self._backported()
+        self.knowledge: Knowledge = (
+            for_backport(self.bpf_as_of, self.linux) if self.bpf_as_of else for_release(self.linux or None)
+        )
         self._module_registries: dict[str, Registry] = {}
 
     def _release_from_label(self) -> str | None:
         found = _RELEASE.search(self.label)
         return found[1] if found else None
+
+    def _backported(self) -> str:
+        """The release of which a distribution's kernel has the BPF by backports; empty where that is its own."""
+        if self.vmlinux is None or not self.linux:
+            return ""
+        names = {*self.attach_types, *self._enum("bpf_map_type"), *self._enum("bpf_prog_type")}
+        level, _ = bpf_level(names)
+        return level if (level_key(level) or ()) > (level_key(self.linux) or ())[:2] else ""
 
     def _linux_version(self, given: str | None) -> tuple[str, str]:
         """The version of Linux that this kernel was made from, and where that is told (R-12.21).
@@ -109,8 +107,8 @@ class Kernel:
 
     @cached_property
     def version(self) -> tuple[int, int]:
-        """Version of Linux as (major, minor); (0, 0) when it is not known."""
-        found = re.match(r"(\d+)\.(\d+)", self.linux)
+        """Version of Linux whose BPF this is, as (major, minor); (0, 0) when it is not known."""
+        found = re.match(r"(\d+)\.(\d+)", self.bpf_as_of or self.linux)
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     @property

@@ -345,6 +345,21 @@ def for_release(release: str | None, extra: Path | None = None) -> Knowledge:
 
 
 @cache
+def for_backport(bpf_release: str, named: str, extra: Path | None = None) -> Knowledge:
+    """The tables for a kernel that is ``named`` after one release and has the BPF of a later one (R-12.23).
+
+    Nothing is certain by the tables of one level alone: beside the oldest of the later release or above stands the one
+    before it, as a backport need not be whole.
+    """
+    found = sources(extra)
+    names = list(found)
+    near = neighbours(bpf_release, names)
+    others = [*near.others, *names[max(0, names.index(near.level) - 1) : names.index(near.level)]]
+    tables = tuple(Knowledge(name, found[name]) for name in dict.fromkeys(others) if name != near.level)
+    return Knowledge(near.level, found[near.level], named, tables, near.beyond)
+
+
+@cache
 def _for_release(release: str | None, extra: Path | None) -> Knowledge:
     found = sources(extra)
     if not found:

@@ -22,6 +22,13 @@ def first_release(kind: str, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
+@cache
+def dated_enumerators() -> Mapping[str, str]:
+    """Names of map, program and attach types → the first mainline release that has them."""
+    table = common_table("first_release")
+    return {name: release for kind in ("map_type", "prog_type", "attach_type") for name, release in table[kind].items()}
+
+
 def module_of_prefix(prefix: str) -> tuple[str, str] | None:
     """(config option, module) of the functions whose names begin with this word; None where no table tells."""
     found = common_table("module_functions")["prefixes"].get(prefix)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.kfunc_filters import Caller
@@ -72,13 +73,23 @@ def _hooks(probed: Probed, kernel: Kernel) -> Iterator[Difference]:
     table = kernel.knowledge.lsm_hooks
     for hook in probed.asked_hooks:
         fact = table.get(hook)
-        if fact is None:
+        if fact is None or _takes_struct(kernel, hook):
             continue
         if fact.bpf_disabled == (hook in probed.lsm):
             yield Difference("LSM hook", "", hook, *_words(not fact.bpf_disabled, hook in probed.lsm))
         elif hook in probed.lsm and fact.sleepable != (hook in probed.lsm_sleepable):
             sleeps = hook in probed.lsm_sleepable
             yield Difference("sleepable LSM hook", "", hook, *_words(fact.sleepable, sleeps))
+
+
+def _takes_struct(kernel: Kernel, hook: str) -> bool:
+    """Whether a hook is refused for a struct by value, which the rules tell by its prototype (R-7.10)."""
+    if since(Fact.STRUCT_ARGS, kernel.version) is not False:
+        return False
+    for _, blob, func in kernel.functions(f"bpf_lsm_{hook}", "vmlinux"):
+        if any(blob.kind(blob.skip(param.type)) == Kind.STRUCT for param in blob.params(func)):
+            return True
+    return False
 
 
 def _arguments(probed: Probed, kernel: Kernel) -> Iterator[Difference]:

@@ -166,5 +166,7 @@ def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
         facts.append(("kfuncs", text if callable_ else f"{text}; the JIT of this build does not support kfunc calls"))
     if kernel.release_inferred:
         facts.append(("release", f"inferred from its {kernel.release_source}"))
+    if kernel.bpf_as_of:
+        facts.append(("BPF", f"{kernel.linux} by name, BPF as of {kernel.bpf_as_of}"))
     facts += source_lines(fact_sources(kernel).items())
     return tuple(facts), count

@@ -54,7 +54,7 @@ def describe_kernel(kernel: Kernel) -> dict[str, Any]:
         "modules": len(kernel.modules), "struct_ops": kernel.struct_ops, "prog_types": len(kernel.prog_types),
         "map_types": len(kernel.map_types), "attach_types": len(kernel.attach_types), "helpers": len(kernel.helpers),
     }  # fmt: skip
-    facts["sources"] = fact_sources(kernel)
+    facts["bpf_as_of"], facts["sources"] = kernel.bpf_as_of, fact_sources(kernel)
     registry = kernel.kfuncs
     if kernel.vmlinux is None or registry is None:
         return {**facts, "btf": None, "kfuncs": {}, "faults": []}
@@ -84,6 +84,8 @@ def _print_kernel(kernel: Kernel, facts: dict[str, Any]) -> None:
           + ("" if facts["kfunc_calls"] else "; the JIT of this build does not support kfunc calls"))  # fmt: skip
     print(f"  tracepoints {btf['tracepoints']}, LSM hooks {btf['lsm_functions']}, iterators {btf['iter_structs']}, "
           f"struct_ops: {', '.join(facts['struct_ops']) or 'none'}")  # fmt: skip
+    if facts["bpf_as_of"]:
+        print(f"  {clean(kernel.linux)} by name, BPF as of {facts['bpf_as_of']}")
     for label, kinds in source_lines(facts["sources"].items()):
         print(f"  {label}: {kinds}")
     if facts["lacks"]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,19 @@ _LARGEST = np.uint64(1 << 4 * _ARGUMENTS)
 _ALIKE = 3  # names that must be tracepoints of this vmlinux; most of the list's are those of modules
 _ANCHORS, _PLACES = 8, 24
 _PAGE = 0xFFF
+
+
+class MaybeNull(NamedTuple):
+    """Arguments of a tracepoint that may be NULL or an error pointer, from 0 (R-7.7), and by what.
+
+    ``disputed`` are those of which levels that speak for this kernel do not agree; ``modules`` tells whether every
+    argument of a module's tracepoint may be NULL, as it is where the verifier has such a list.
+    """
+
+    arguments: frozenset[int]
+    disputed: frozenset[int]
+    modules: bool
+    source: str
 
 
 def null_args(image: bytes, blob: Blob, likely: Iterable[str]) -> NullMasks | None:
