@@ -164,6 +164,7 @@ class Cache:
         self.root = root
         self.limit = limit
         self._open: dict[str, tuple[tuple[int, int, int], Pack]] = {}
+        self._written = limit  # bytes since the last look at what the folder holds; the first writing looks
 
     def get(self, key: str) -> bytes | None:
         """The bytes put under ``key``, or None when there are none or they were damaged."""
@@ -193,7 +194,7 @@ class Cache:
             except BaseException:
                 writer.drop()
                 raise
-            self.trim()
+            self._grown(sum(map(len, parts.values())))
 
     def merge(self, key: str, parts: Mapping[str, bytes], most: int) -> None:
         """Add parts to the pack of ``key``, which keeps the ``most`` newest; several processes may do so at once."""
@@ -211,7 +212,14 @@ class Cache:
             except BaseException:
                 writer.drop()
                 raise
+            self._grown(sum(map(len, parts.values())))
+
+    def _grown(self, size: int) -> None:
+        """Trim, but not after each small entry: looking at every file takes longer than writing one."""
+        self._written += size
+        if self._written >= self.limit >> 8:
             self.trim()
+            self._written = 0
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
