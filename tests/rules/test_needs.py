@@ -200,6 +200,7 @@ def test_r_11_14_instructions_by_release(insn: Insn, since: tuple[int, int]) -> 
         (atomic(8, 10, -8, 3, 0x01), "atomic", "5.11", "5.12"),
         (atomic(4, 10, -8, 3, 0xF1), "atomic", "5.11", "5.12"),
         (atomic(1, 10, -8, 1, 0x110), "byte or half-word atomic or load-acquire", "6.14", "6.15"),
+        (atomic(2, 10, -8, 1, 0x110), "byte or half-word atomic or load-acquire", "6.14", "6.15"),
     ],
 )
 def test_r_11_14_both_sides_of_each_release(insn: Insn, name: str, before: str, first: str) -> None:
@@ -269,6 +270,17 @@ def test_r_7_15_map_flags(release: str, flags: int, loads: bool) -> None:
     found = judged(ob.program("xdp", "user", [ld_sym(1, "m"), *END]), kernel(release))
     assert (found.loads == Tri.YES) == loads
     assert [p.failure for p in found.problems] == ([] if loads else ["map_not_created"])
+
+
+def test_r_7_15_a_kernel_whose_types_do_not_list_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the enum of flags is missing, a late flag is not refused: nobody knows."""
+    ob = ObjectBuilder().map("m", type=27, max_entries=4096, map_flags=1 << 19)
+    ob.program("xdp", "user", [ld_sym(1, "m"), *END])
+    assert judged(ob, kernel("6.12")).loads == Tri.NO
+    monkeypatch.setattr("support.kernels.MAP_FLAGS", {"BPF_OTHER": 0})
+    unlisted = kernel("6.12")
+    assert unlisted.map_flags == 0 and unlisted.map_types
+    assert judged(ob, unlisted).loads == Tri.YES
 
 
 def test_r_0_5_tables_for_a_link() -> None:
