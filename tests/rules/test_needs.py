@@ -10,6 +10,7 @@ import pytest
 
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Reach, Tri
+from kfuncscope.rules.checks.options import left_out
 from support import libbpf
 from support.bpfwriter import (
     Insn,
@@ -488,3 +489,10 @@ def test_r_2_1_static_programs() -> None:
     """A static function outside .text: libbpf does not open the object."""
     ob = ObjectBuilder().program("xdp", "prog", [mov(0, 0), ja(0), exit_()], linkage=0)
     assert classes(only(ob, kernel())) == ["object_refused"]
+
+
+@pytest.mark.parametrize(("options", "told"), [(499, ""), (500, "CONFIG_NET")])
+def test_r_5_2_an_excerpt_of_a_config_says_nothing_of_what_it_lacks(options: int, told: str) -> None:
+    """A config of 500 options and more is a whole one: what it does not set is off."""
+    k = KernelBuilder("7.3").kernel(config={f"OPTION_{number}": "y" for number in range(options)})
+    assert left_out(k, ("NET",)) == told
