@@ -92,6 +92,15 @@ def test_raw_image_without_tags() -> None:
     assert [list(s.members) for s in found] == [ids(0, 1), ids(2), ids(3, 4, 5, 6)]
 
 
+def test_sets_of_one_member_are_no_crowd() -> None:
+    """Without tags a set of one member may be an accident: many of them weigh nothing, two sets of two do."""
+    blob = writer(tagged=0).blob()
+    accidents = id_list().join(set8(members(n), 0) for n in range(6))
+    crowd = id_list().join([set8(members(6, 7), 0), set8(members(8, 9), 0), set8(members(10), 0)])
+    found = sets_in_image(accidents + bytes(100_000) + crowd, blob)
+    assert [list(s.members) for s in found] == [ids(6, 7), ids(8, 9), ids(10)]
+
+
 def test_elf_without_a_section_table_is_scanned() -> None:
     blob = writer().blob()
     image = Image()

@@ -75,6 +75,14 @@ def test_the_sets_of_the_binary_decide(arch: str, raw: bool) -> None:
     assert loads(f"lsm.s/{wakes}", k) == Tri.NO and loads(f"lsm/{wakes}", k) == Tri.YES
 
 
+def test_of_two_sets_equally_like_the_table_the_first_counts() -> None:
+    """The answer does not depend on what the linker put later."""
+    first, second = PLAIN[1], PLAIN[2]
+    k = kernel([*SLEEPING[1:], first], [*SLEEPING[1:], second])
+    assert loads(f"lsm.s/{first}", k) == Tri.YES
+    assert loads(f"lsm.s/{second}", k) == Tri.NO
+
+
 def test_sets_that_are_like_no_table_are_others() -> None:
     """Half of a set and the tables' must agree, else the tables are believed."""
     k = kernel(PLAIN[:6], PLAIN[6:12])

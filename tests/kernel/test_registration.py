@@ -367,6 +367,21 @@ def test_kfuncs_without_their_tag_are_told() -> None:
     assert (registry.kfuncs["bare"].flags, registry.kfuncs["bare"].tagged) == (4, False)
 
 
+@pytest.mark.parametrize(("release", "known"), [("6.12.118", True), ("6.16.1", False)])
+def test_only_tables_of_the_release_itself_add_to_tags(release: str, known: bool) -> None:
+    """A function without its tag is a kfunc where the kernel's own release registers it; of another release it may be
+    a function of that name."""
+    w = BtfWriter()
+    w.kfunc("bpf_rcu_read_lock")
+    w.func("bpf_rcu_read_unlock")
+    tables = for_release(release)
+    assert "bpf_rcu_read_unlock" in tables.kfuncs and (tables.borrowed_for is None) == known
+    registry = Kernel(KernelFiles("k", arch="x86_64", release=release, btf=w.build())).kfuncs
+    assert registry is not None
+    assert set(registry.kfuncs) == {"bpf_rcu_read_lock"} | ({"bpf_rcu_read_unlock"} if known else set())
+    assert registry.untagged == (["bpf_rcu_read_unlock"] if known else [])
+
+
 def test_an_image_with_another_btf_is_refused_and_tags_serve() -> None:
     built = Built(btf=False)
     kernel = kernel_of(built, built.image.build)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.model.verdict import Finding, ObjectVerdict, ProgramVerdict, Reach, Verdict
+from kfuncscope.model.verdict import Confidence, Finding, ObjectVerdict, ProgramVerdict, Reach, Tri, Verdict
+from kfuncscope.rules.changes.semantics import flag_changes
 from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.upgrade.analyse import weigh_variants
 from support.bpfwriter import (
@@ -167,6 +169,8 @@ CHANGES: list[tuple[str, str, list[str], list[str], int, Verdict]] = [
     ("fentry/f", "hook", ["p*task"], ["p:8"], 0, Verdict.RISK),
     ("fentry/f", "hook", ["len:8"], ["len:4"], 0, Verdict.RISK),
     ("fentry/f", "hook", ["len:4"], ["len:8"], 0, Verdict.OK),
+    ("fentry/f", "hook", ["len:4"], ["size:8"], 0, Verdict.RISK),  # wider, and of another name: another thing
+    ("fentry/f", "hook", ["len:4"], ["size:4"], 0, Verdict.OK),
     ("fentry/f", "hook", ["p*task", "q"], ["q", "p*task"], 1, Verdict.RISK),
     ("fentry/f", "hook", ["p*task"], ["p*task"], 0, Verdict.OK),
     ("fentry/f", "hook", ["a"], [], 0, Verdict.BREAKS),
@@ -332,6 +336,37 @@ def test_r_4_5_flags() -> None:
         assert "R-4.5" in {r for f in found.findings for r in f.rules} or found.verdict == Verdict.BREAKS
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (1, 0, ["lost KF_ACQUIRE"]),
+        (0, 1, ["gained KF_ACQUIRE"]),
+        (2, 0, ["lost KF_RELEASE"]),
+        (0, 4, ["gained KF_RET_NULL"]),
+        (4, 0, []),  # a result that cannot be NULL any more hurts nobody
+        (3, 3, []),
+    ],
+)
+def test_r_4_5_flags_that_the_binaries_have(before: int, after: int, words: list[str]) -> None:
+    """What each flag asks of a caller, gained or lost; read from both binaries it is sure, else less so."""
+    kfunc_of("bpf_thing")(kb := KernelBuilder("7.3"))
+    kernel = kb.kernel()
+    _, blob, func = kernel.functions("bpf_thing")[0]
+    found = kernel.kfunc("", func)
+    assert found is not None and blob is kernel.vmlinux
+    for sources, confidence in ((("binary", "binary"), Confidence.HIGH), (("binary", "knowledge"), Confidence.MEDIUM),
+                                (("knowledge", "binary"), Confidence.MEDIUM)):  # fmt: skip
+        sides = [
+            (replace(found, flags=flags, flags_source=source), kernel)
+            for flags, source in zip((before, after), sources, strict=True)
+        ]
+        changes = flag_changes(sides[0], sides[1])
+        assert [(v, t.partition(":")[0], c) for v, t, _, c in changes] == [
+            (Verdict.RISK, f"bpf_thing {word}", confidence) for word in words
+        ]
+        assert all(rules == ("R-4.5",) for _, _, rules, _ in changes)
+
+
 def field(name: str, size: int, *, signed: bool = False) -> Setup:
     return lambda kb: kb.btf.struct("task", [(name, kb.btf.int_(f"i{size}", size, signed=signed))])
 
@@ -405,6 +440,15 @@ def test_alternatives_take_each_others_place() -> None:
     assert upgrade(strangers, hook("alpha"), hook("beta")).verdict == Verdict.BREAKS
 
 
+def test_an_alternative_has_to_attach() -> None:
+    """The kprobe loads on the new kernel and finds no function: it does nobody's job."""
+    ob = ObjectBuilder().program("fentry/read_page", "page", END).program("kprobe/read_folio", "folio", END)
+    verdict = upgrade(ob, hook("read_page"), nothing)
+    assert [(p.new.loads, p.new.attaches) for p in verdict.programs][1] == (Tri.YES, Tri.NO)
+    assert verdict.verdict == Verdict.BREAKS
+    assert upgrade(ob, hook("read_page"), hook("read_folio")).verdict == Verdict.DEGRADES
+
+
 def test_programs_that_are_off_by_default() -> None:
     """``?``: the object degrades."""
     ob = ObjectBuilder().program("?fentry/f", "extra", END).program("xdp", "main", END)
@@ -433,6 +477,23 @@ def test_variants_of_one_object() -> None:
     assert "tuner.legacy.bpf.o" in weighed[0].reason
     other = built("other.bpf.o", Verdict.OK)
     assert weigh_variants([modern, other])[0].verdict == Verdict.BREAKS
+
+
+@pytest.mark.parametrize(("shared", "verdict"), [(1, Verdict.BREAKS), (2, Verdict.DEGRADES)])
+def test_a_variant_has_more_than_half_of_the_programs(shared: int, verdict: Verdict) -> None:
+    """Of two programs, one is not the same tool."""
+
+    def built(name: str, names: list[str], new: Setup) -> ObjectVerdict:
+        ob = ObjectBuilder()
+        for program in names:
+            ob.program("fentry/f", program, END)
+        base = upgrade(ob, hook("f"), new)
+        return ObjectVerdict(name, base.package, base.sha256, base.verdict, base.reason, base.programs)
+
+    broken = built("tuner.bpf.o", ["a", "b"], nothing)
+    assert broken.verdict == Verdict.BREAKS
+    legacy = built("tuner.legacy.bpf.o", ["a", "b"][:shared], hook("f"))
+    assert weigh_variants([broken, legacy])[0].verdict == verdict
 
 
 # -- faults of the kernel

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kfuncscope.rules.core.spec import spec_text
+from kfuncscope.rules.core.spec import MAX_SPEC, Accessor, SpecError, find_member, spec_text
 from support import libbpf
 from support.bpfwriter import (
     ENUMVAL_EXISTS,
@@ -836,3 +836,20 @@ def test_cyclic_and_deep_types_answer_in_bounded_time() -> None:
     _, _, relocs = c.judge()
     assert told(relocs[0]) in ("error", "absent")
     assert told(relocs[1]) in (1, "absent")
+
+
+@pytest.mark.parametrize(("levels", "found"), [(MAX_SPEC - 1, True), (MAX_SPEC, False)])
+def test_r_3_2_members_of_anonymous_members_are_found_to_a_depth(levels: int, found: bool) -> None:
+    """A member inside so many anonymous structs is found; in one more the search is refused."""
+    local, target = BtfWriter(), BtfWriter()
+    mine = local.struct("deep", [("x", local.int_("int", 4))])
+    inner = target.struct("", [("x", target.int_("int", 4))])
+    for _ in range(levels - 1):
+        inner = target.struct("", [("", inner)])
+    root = target.struct("deep", [("", inner)])
+    step = Accessor(mine, 0, "x")
+    if found:
+        assert find_member(local.blob(), step, target.blob(), root) is not None
+    else:
+        with pytest.raises(SpecError, match="nested too deeply"):
+            find_member(local.blob(), step, target.blob(), root)

@@ -423,3 +423,16 @@ def test_a_kernel_without_btf() -> None:
     bare = open_kernel(KernelFiles("old", "x86_64", "4.19", None, b"CONFIG_X=y\n"))
     assert told("fentry/f", bare).loads == Tri.NO
     assert told("kprobe/f", bare).loads == Tri.YES
+
+
+@pytest.mark.parametrize(
+    ("release", "arguments", "attaches"),
+    [("6.1", 6, Tri.YES), ("6.1", 7, Tri.NO), ("6.5", 7, Tri.NO), ("6.6", 7, Tri.YES), ("6.6", 12, Tri.YES)],
+)
+def test_r_7_10_argument_slots_of_a_trampoline(release: str, arguments: int, attaches: Tri) -> None:
+    """x86_64 passed six before 6.6 and passes twelve since."""
+    kb = KernelBuilder(release)
+    kb.hook("many", [(f"a{number}", kb.s64) for number in range(arguments)])
+    found = told("fentry/many", kb.kernel(symbols=["many"]))
+    assert found.attaches == attaches
+    assert ("R-7.10" in rules(found)) == (attaches == Tri.NO)

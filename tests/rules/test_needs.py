@@ -11,6 +11,7 @@ import pytest
 from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Reach, Tri
+from kfuncscope.rules.checks.options import left_out
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import Loader
 from support import libbpf
@@ -203,6 +204,7 @@ def test_r_11_14_instructions_by_release(insn: Insn, since: tuple[int, int]) -> 
         (atomic(8, 10, -8, 3, 0x01), "atomic", "5.11", "5.12"),
         (atomic(4, 10, -8, 3, 0xF1), "atomic", "5.11", "5.12"),
         (atomic(1, 10, -8, 1, 0x110), "byte or half-word atomic or load-acquire", "6.14", "6.15"),
+        (atomic(2, 10, -8, 1, 0x110), "byte or half-word atomic or load-acquire", "6.14", "6.15"),
     ],
 )
 def test_r_11_14_both_sides_of_each_release(insn: Insn, name: str, before: str, first: str) -> None:
@@ -272,6 +274,17 @@ def test_r_7_15_map_flags(release: str, flags: int, loads: bool) -> None:
     found = judged(ob.program("xdp", "user", [ld_sym(1, "m"), *END]), kernel(release))
     assert (found.loads == Tri.YES) == loads
     assert [p.failure for p in found.problems] == ([] if loads else ["map_not_created"])
+
+
+def test_r_7_15_a_kernel_whose_types_do_not_list_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the enum of flags is missing, a late flag is not refused: nobody knows."""
+    ob = ObjectBuilder().map("m", type=27, max_entries=4096, map_flags=1 << 19)
+    ob.program("xdp", "user", [ld_sym(1, "m"), *END])
+    assert judged(ob, kernel("6.12")).loads == Tri.NO
+    monkeypatch.setattr("support.kernels.MAP_FLAGS", {"BPF_OTHER": 0})
+    unlisted = kernel("6.12")
+    assert unlisted.map_flags == 0 and unlisted.map_types
+    assert judged(ob, unlisted).loads == Tri.YES
 
 
 def test_r_0_5_tables_for_a_link() -> None:
@@ -482,3 +495,10 @@ def test_r_2_1_static_programs() -> None:
     assert only(ob, kernel()).loads == Tri.YES
     chosen = judge(read_object(ob.build(), "x", None, Loader("libbpf", chosen=True)), kernel()).programs[0]
     assert classes(chosen) == ["object_refused"]
+
+
+@pytest.mark.parametrize(("options", "told"), [(499, ""), (500, "CONFIG_NET")])
+def test_r_5_2_an_excerpt_of_a_config_says_nothing_of_what_it_lacks(options: int, told: str) -> None:
+    """A config of 500 options and more is a whole one: what it does not set is off."""
+    k = KernelBuilder("7.3").kernel(config={f"OPTION_{number}": "y" for number in range(options)})
+    assert left_out(k, ("NET",)) == told

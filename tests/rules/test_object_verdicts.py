@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from kfuncscope.bpf.object import read_object
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.model.verdict import Tri, Verdict
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import NeedKind, Tri, Verdict
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
+from kfuncscope.rules.problem import Problem, Stage, say
 from kfuncscope.storage.files import KernelFiles
 from support.bpfwriter import FIELD_BYTE_OFFSET, ObjectBuilder, alu, core, exit_, kfunc, mov
 from support.kernels import KernelBuilder, compared, judged
@@ -235,3 +238,21 @@ def test_symbols_on_one_side_alone_make_no_change(corpus: Path) -> None:
         assert "no symbols were given for the other kernel" in one.findings[0].message
     (one,) = compare(judge(obj, told), judge(obj, told), "", "").programs
     assert one.verdict is Verdict.ALREADY_BROKEN
+
+
+def test_the_reason_is_what_is_certain() -> None:
+    """Load before attach, and of two reasons for one the certain one, whatever was found first."""
+    ob = ObjectBuilder().program("xdp", "prog", [mov(0, 0), exit_()])
+    (judged_one,) = judged(ob, KernelBuilder("7.3").kernel()).programs
+
+    def problem(name: str, stage: Stage, certain: bool) -> Problem:
+        return Problem(
+            NeedKind.HELPER, name, Failure.HELPER_NOT_AVAILABLE, ("R-6.1",), say("x"), stage, certain=certain
+        )
+
+    attach, maybe = problem("attach", Stage.ATTACH, True), problem("maybe", Stage.LOAD, False)
+    sure, note = problem("sure", Stage.LOAD, True), problem("note", Stage.NOTE, True)
+    for problems, first in (([attach, maybe, sure], sure), ([sure, maybe], sure), ([maybe, sure], sure),
+                            ([attach, maybe], maybe), ([note, attach], attach)):  # fmt: skip
+        assert replace(judged_one, problems=problems).first is first
+    assert replace(judged_one, problems=[note]).first is None

@@ -575,3 +575,33 @@ def test_r_11_14_jumps_through_tables_by_release_and_jit(release: str, arch: str
     ob = ObjectBuilder().program("socket", "prog", [ld_imm64(1, 0), GOTOX, *END])
     ob.elf_hook = tables(3)
     assert only(ob, KernelBuilder(release, arch).kernel()).loads == loads
+
+
+def test_guards_behind_further_branches(kernel: Kernel) -> None:
+    """Code behind both sides of a test that itself never runs is kept away by the same guard."""
+    for dead in (
+        [jmp("==", 7, 0, "other"), BAD, "other:", mov(0, 0)],
+        [jmp("==", 7, 0, "other"), ja("out"), "other:", BAD],
+        [jmp32("==", 7, 0, "other"), ja("out"), "other:", BAD],
+    ):
+        code = [mov(2, 0), line(jmp("==", 2, 0, "out"), 31, "if (feature)"), *dead, "out:", *END]
+        found = only(ObjectBuilder().program("socket", "prog", [call(7), mov(7, Reg(0)), *code]), kernel)
+        assert [p.guard for p in found.guarded] == ["test.bpf.c:31 if (feature)"]
+
+
+@pytest.mark.parametrize(("size", "known"), [(8, True), (4, False)])
+def test_addresses_on_the_stack(size: int, known: bool, kernel: Kernel) -> None:
+    """An address that is not NULL stays so in a slot of eight bytes; four bytes of it may be zero."""
+    ob = ObjectBuilder()
+    ob.extern_func("bpf_rcu_read_lock", ob.btf.proto(0, []), weak=True)
+    code = [ld_sym(2, "bpf_rcu_read_lock"), stx(size, 10, -8, 2), ldx(size, 3, 10, -8), jmp("!=", 3, 0, "out")]
+    assert reached([*code, BAD, "out:", *END], kernel, ob) != known
+
+
+@pytest.mark.parametrize(("off", "known"), [(0, True), (32, False)])
+def test_moves_of_addresses(off: int, known: bool, kernel: Kernel) -> None:
+    """A plain move keeps an address that is not NULL; one that extends its low half may make 0 of it."""
+    ob = ObjectBuilder()
+    ob.extern_func("bpf_rcu_read_lock", ob.btf.proto(0, []), weak=True)
+    code = [ld_sym(2, "bpf_rcu_read_lock"), alu("=", 3, Reg(2), off=off), jmp("!=", 3, 0, "out")]
+    assert reached([*code, BAD, "out:", *END], kernel, ob) != known

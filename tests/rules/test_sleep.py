@@ -197,3 +197,28 @@ def test_lsm_hooks_between_the_tables() -> None:
     ob = {name: ObjectBuilder().program(f"lsm/{name}", "prog", END) for name in (both[0], one[0])}
     assert only(ob[both[0]], k).loads == Tri.NO
     assert only(ob[one[0]], k).loads == Tri.UNKNOWN
+
+
+@pytest.mark.parametrize(("release", "answer"), [("6.19.11", Tri.NO), ("7.3.4", Tri.YES)])
+def test_flags_of_the_release_itself_decide(release: str, answer: Tri) -> None:
+    """bpf_arena_alloc_pages could sleep in 6.19.11, and cannot in 7.1.3."""
+    assert arena_pages(release) == answer
+
+
+def test_flags_of_another_release_prove_nothing() -> None:
+    """Where the tables around a release differ, nobody knows whether a kfunc may sleep, so no call is refused."""
+    between = for_release("6.19.12")
+    flags = [t.kfuncs["bpf_arena_alloc_pages"].flags & 32 for t in (between, *between.others)]
+    assert between.borrowed_for and flags == [32, 0]
+    assert arena_pages("6.19.12") != Tri.NO
+
+
+def arena_pages(release: str) -> Tri:
+    """Whether a program that may not sleep can call bpf_arena_alloc_pages."""
+    name = "bpf_arena_alloc_pages"
+    kb = KernelBuilder(release)
+    kb.btf.kfunc(name, 0, [])
+    ob = ObjectBuilder()
+    ob.extern_func(name, ob.btf.proto(0, []))
+    ob.program("xdp", "prog", [kfunc(name), *END])
+    return only(ob, kb.kernel(symbols=[name])).loads

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from kfuncscope.errors import InputError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.cache import default_cache
+from kfuncscope.storage.files import Input, KernelFiles
 from kfuncscope.upgrade import analyse as engine
 from kfuncscope.upgrade import known, memo
 from support.bpfwriter import ObjectBuilder, exit_, mov
@@ -452,3 +454,11 @@ def test_ended_at_any_moment_nothing_half_written_is_left(tmp_path: Path) -> Non
         pack = cache.pack("key")
         for name in pack.names() if pack is not None else ():
             assert pack is not None and pack.read(name) == bytes([int(name)]) * 50_000
+
+
+def test_errors_of_a_kernel_name_its_first_file() -> None:
+    """Readers of BTF know a kernel's label alone; what they cannot name as a file stays as it is."""
+    files = KernelFiles("7.3 x86_64", inputs=(Input("/k/vmlinux", "0" * 64, 10),))
+    assert known.shown(files, InputError("7.3 x86_64: module nf", "cut off")) == "/k/vmlinux"
+    assert known.shown(files, InputError("/k/config", "cut off")) == "/k/config"
+    assert known.shown(KernelFiles("7.3 x86_64"), InputError("7.3 x86_64", "cut off")) == "7.3 x86_64"

@@ -62,3 +62,14 @@ def test_a_type_takes_its_members_along_and_the_later_of_two_counts() -> None:
     assert _verdicts(apply(real, [kept]))["do_sample"] is Verdict.OK
     assert _verdicts(apply(real, [kept, gone]))["do_sample"] is Verdict.BREAKS
     assert apply(real, []) is real
+
+
+def test_what_an_assumption_covers() -> None:
+    """A type takes its members along, and nothing of another name or kind."""
+    gone = Change(NeedKind.TYPE, "struct task", Action.REMOVED)
+    assert gone.covers(NeedKind.TYPE, "struct task") and gone.covers(NeedKind.FIELD, "struct task.pid")
+    assert gone.covers(NeedKind.ENUMVAL, "struct task.A")
+    assert not gone.covers(NeedKind.FIELD, "struct task_other.pid") and not gone.covers(NeedKind.KFUNC, "struct task")
+    assert not gone.covers(NeedKind.KFUNC, "struct task.pid")
+    field = Change(NeedKind.FIELD, "struct task", Action.REMOVED)
+    assert not field.covers(NeedKind.FIELD, "struct task.pid") and not field.covers(NeedKind.TYPE, "struct task")

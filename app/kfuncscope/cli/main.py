@@ -44,8 +44,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _sides(command: argparse.ArgumentParser, old_needed: bool = True) -> None:
     command.add_argument("--old", nargs="+", action="extend", required=old_needed, metavar="F",
-                         help="files of old kernels")  # fmt: skip
-    command.add_argument("--new", nargs="+", action="extend", required=True, metavar="F", help="files of new kernels")
+                         help="files of the old kernels")  # fmt: skip
+    command.add_argument(
+        "--new", nargs="+", action="extend", required=True, metavar="F", help="files of the new kernels"
+    )
     _kernel_words(command)
 
 

@@ -67,6 +67,7 @@ def sources(extra: Path | None = None) -> Mapping[str, Source]:
 
 @cache
 def sources_in(roots: tuple[Path, ...]) -> dict[str, Source]:
+    """Level → its tables in these folders, oldest first; of two folders with one level, the later."""
     found: dict[str, Source] = {}
     for root in roots:
         if tables.exists(root, MAIN):

@@ -186,7 +186,7 @@ def option_faults(kernel: Kernel, old: Kernel | None = None) -> tuple[list[Findi
         elif now == "n" and option.off is not None and _expected(kernel, option.name):
             text = f"CONFIG_{option.name} is not set: without it no {option.needs}"
             found.append(_option(option, option.off, text, was or ""))
-    return found, [f"{dark} options cannot be told: no configuration was given"] if dark else []
+    return found, [f"{dark} options are not known: no configuration was given"] if dark else []
 
 
 def _expected(kernel: Kernel, option: str) -> bool:

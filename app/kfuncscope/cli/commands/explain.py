@@ -90,7 +90,7 @@ def _finding(finding: Finding, source: str) -> None:
     for one in finding.rules:
         print(f"    rule {clean(one)}  {title(one)}".rstrip())
     if source:
-        print(f"    new kernel's fact told by {clean(source)}")
+        print(f"    fact about the new kernel from {clean(source)}")
     print(f"    confidence {finding.confidence.value}{_reach(finding.reach)}")
     for site in finding.sites[:8]:
         where = f"{site.file}:{site.line} " if site.file else ""

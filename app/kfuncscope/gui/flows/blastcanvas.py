@@ -85,13 +85,13 @@ class BlastCanvas(accessible.Canvas):
         if blast.fresh:
             what = self.tr("program breaks newly") if one else self.tr("programs break newly")
         else:
-            what = self.tr("program breaks no more") if one else self.tr("programs break no more")
+            what = self.tr("program no longer breaks") if one else self.tr("programs no longer break")
         if not blast.fresh and not blast.mended:
             what = self.tr("no program begins or ceases to break")
         touched = counted(blast.touched, self.tr("program"), self.tr("programs"))
         more = self.tr("{0} touched").format(touched)
         if blast.fresh and blast.mended:
-            more += " · " + self.tr("{0} break no more").format(blast.mended)
+            more += " · " + self.tr("{0} no longer break").format(blast.mended)
         return f"{number:+,}".replace("-", "−") if number else "0", f"{what} · {more}"
 
     def row_name(self, row: Row) -> str:

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Models that the lists, tables and trees of the window show."""

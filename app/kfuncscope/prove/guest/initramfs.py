@@ -119,17 +119,21 @@ class HostSource:
 
     @property
     def stdlib(self) -> str:
+        """The folder of this machine's standard library, without a leading slash."""
         return sysconfig.get_path("stdlib").lstrip("/")
 
     @property
     def version(self) -> tuple[int, int]:
+        """Version of the Python that runs here."""
         return sys.version_info[:2]
 
     def interpreter(self) -> tuple[str, bytes]:
+        """Path and content of the Python executable."""
         path = os.path.realpath(sys.executable)
         return path.lstrip("/"), read_file(Path(path))
 
     def library(self, soname: str) -> bytes | None:
+        """A shared library by its SONAME."""
         for folder in library_folders():
             path = folder / soname
             if path.is_file():
@@ -139,10 +143,12 @@ class HostSource:
         return None
 
     def module(self, path: str) -> bytes | None:
+        """A file below ``stdlib``."""
         full = Path("/", self.stdlib, path)
         return read_file(full) if full.is_file() else None
 
     def extension(self, name: str) -> tuple[str, bytes] | None:
+        """Path below ``stdlib`` and content of an extension module."""
         folder = Path("/", self.stdlib, "lib-dynload")
         for path in sorted(folder.glob(f"{name}.*.so")) + sorted(folder.glob(f"{name}.so")):
             return f"lib-dynload/{path.name}", read_file(path)
@@ -188,17 +194,21 @@ class PackageSource:
     _modules: dict[str, bytes] = field(default_factory=dict)
 
     def interpreter(self) -> tuple[str, bytes]:
+        """Path and content of the Python executable."""
         if self._python is None:
             raise KernelError("--guest", f"no Python interpreter in these packages; {_lacking('python', self.arch)}")
         return self._python
 
     def library(self, soname: str) -> bytes | None:
+        """A shared library by its SONAME."""
         return self._libraries.get(soname)
 
     def module(self, path: str) -> bytes | None:
+        """A file below ``stdlib``."""
         return self._modules.get(path)
 
     def extension(self, name: str) -> tuple[str, bytes] | None:
+        """Path below ``stdlib`` and content of an extension module."""
         for path, data in self._modules.items():
             if path.startswith(f"lib-dynload/{name}.") and path.endswith(".so"):
                 return path, data

@@ -98,7 +98,7 @@ def parse_spec(blob: Blob, relo: CoreRelo) -> Spec:
     if relo.kind in ENUMVAL_BASED:
         enumerators = blob.enumerators(type_id)
         if len(raw) > 1 or raw[0] >= len(enumerators):
-            raise SpecError(f"access string {relo.access!r} names no enumerator", "R-3.2")
+            raise SpecError(f"access string {relo.access!r} is not the index of an enumerator", "R-3.2")
         return Spec(blob, relo.type_id, (Accessor(type_id, raw[0], enumerators[raw[0]].name),), 0)
     steps = [Accessor(type_id, raw[0], "")]
     bits = raw[0] * blob.size(type_id) * 8
