@@ -21,7 +21,8 @@ from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.model.analysis import CensusInfo, RunsOn
-from kfuncscope.model.verdict import NeedKind, Verdict
+from kfuncscope.model.failure import Failure
+from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Verdict
 from support import analyses, windows
 
 START = (Token("affected"), Token("arch", "x86_64"))
@@ -271,6 +272,14 @@ def test_zoom_keeps_the_point_under_the_cursor_in_a_graph_of_any_size(win: MainW
     for key in (Qt.Key.Key_Left, Qt.Key.Key_Left):
         canvas.keyPressEvent(_key(key))
     assert win.store.name_of(win.store.selected) == "object:scx_simple"
+
+
+@pytest.mark.parametrize(("new", "word"), [("", "not found"), ("int f(void)", "prototype differs")])
+def test_a_kfunc_whose_prototype_changed_is_not_called_missing(new: str, word: str) -> None:
+    """R-2.10: libbpf reports both as not found; a node tells them apart."""
+    found = Finding(NeedKind.KFUNC, "f", Verdict.BREAKS, "", (), Failure.KFUNC_NOT_FOUND,
+                    evidence=Evidence("int f(int)", new))  # fmt: skip
+    assert scn.need_sub("kfunc", Verdict.BREAKS, found) == f"kfunc · {word}"
 
 
 def _key(key: Qt.Key) -> object:

@@ -210,6 +210,7 @@ def test_the_pictures_of_the_readme_are_made(tmp_path: Path, qapp: object) -> No
         "graph-dark.png",
         "graph-light.png",
         "matrix-light.png",
+        "overview-light.png",
         "whatif-dark.png",
     ]
     assert {(QImage(str(p)).width(), QImage(str(p)).height()) for p in written} == {(1440, 900), (1920, 1080)}

@@ -30,6 +30,10 @@ def _graph(window: MainWindow) -> None:
             return
 
 
+def _overview(window: MainWindow) -> None:
+    window.show_page("overview")
+
+
 def _matrix(window: MainWindow) -> None:
     window.navigation.lane("")
     window.show_page("matrix")
@@ -47,9 +51,11 @@ def _whatif(window: MainWindow) -> None:
     number = index.need_id(NeedKind.HELPER, "bpf_map_lookup_elem") if index is not None else None
     if number is not None:
         window.store.select(Node(NEED, number))
+    window.show_page("whatif")
 
 
 PICTURES: tuple[tuple[str, tuple[int, int], bool, Prepare], ...] = (
+    ("overview-light.png", (1440, 900), False, _overview),
     ("graph-light.png", (1440, 900), False, _graph),
     ("graph-dark.png", (1440, 900), True, _graph),
     ("matrix-light.png", (1920, 1080), False, _matrix),
@@ -58,7 +64,7 @@ PICTURES: tuple[tuple[str, tuple[int, int], bool, Prepare], ...] = (
 
 
 def make(folder: Path, analysis: Analysis | None = None) -> list[Path]:
-    """Write the four pictures of a result, of the demo where none is given."""
+    """Write the pictures of a result, of the demo where none is given."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from kfuncscope.gui.app import open_offscreen, settle
     from kfuncscope.session.sample import sample_session

@@ -19,7 +19,7 @@ from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
 from kfuncscope.model.verdict import Verdict
 
 REST = -1
-PER_PROGRAM = 16.0  # pixels of height that one program may take at most: few programs stay small
+PER_PROGRAM = 26.0  # pixels of height that one program may take at most: few programs stay small
 GAP = 6.0
 Floats = NDArray[np.float64]
 

@@ -52,6 +52,7 @@ class RibbonCanvas(accessible.Canvas):
         self.current: Side = NONE
         self._hover: Side = NONE
         self._flow: Flow | None = None
+        self._measure()
 
     def show_ribbon(self, ribbon: Ribbon) -> None:
         """Show another ribbon."""
@@ -69,8 +70,13 @@ class RibbonCanvas(accessible.Canvas):
     # --- geometry ---
     def lines(self) -> tuple[float, float]:
         """The height of a band with one line of words, and with two."""
-        one = QFontMetricsF(theme.mono(0)).height()
-        return one + 4, one + QFontMetricsF(theme.ui_font(-0.5)).height() + 5
+        return self._lines
+
+    def _measure(self) -> None:
+        """Take the letters of the window as they are now: asking for them at every word takes its time."""
+        self._mono, self._small = theme.mono(0), theme.ui_font(-0.5)
+        one = QFontMetricsF(self._mono).height()
+        self._lines = one + 4, one + QFontMetricsF(self._small).height() + 5
 
     def rows(self) -> int:
         """How many bands fit at each side."""
@@ -86,6 +92,7 @@ class RibbonCanvas(accessible.Canvas):
         return left, wide - min(max(wide * 0.36, 170.0), 460.0)
 
     def _lay_out(self) -> None:
+        self._measure()
         one, two = self.lines()
         room = self._room()
 
@@ -241,13 +248,13 @@ class RibbonCanvas(accessible.Canvas):
     def _paint_words(self, painter: QPainter, side: Side, words: QRectF) -> None:
         c, middle = theme.look(), Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
         name, first = self.name_of(side), self._first_line(words)
-        painter.setFont(theme.mono(0))
+        painter.setFont(self._mono)
         metrics = QFontMetricsF(painter.font())
         elide = Qt.TextElideMode.ElideMiddle
         if self._two(words):
             painter.setPen(QColor(c.text))
             painter.drawText(first, middle, metrics.elidedText(name, elide, first.width()))
-            painter.setFont(theme.ui_font(-0.5))
+            painter.setFont(self._small)
             painter.setPen(QColor(c.muted))
             below = QRectF(words.left(), first.bottom() - 1, words.width(), self.lines()[1] - first.height())
             small = QFontMetricsF(painter.font())
@@ -255,15 +262,21 @@ class RibbonCanvas(accessible.Canvas):
             painter.drawText(below, middle, more)
             return
         tail = self._short(side)
-        small = QFontMetricsF(theme.ui_font(-0.5))
+        small = QFontMetricsF(self._small)
         room = words.width() - small.horizontalAdvance(tail) - 8
         painter.setPen(QColor(c.text))
         painter.drawText(words, middle, metrics.elidedText(name, elide, room))
-        painter.setFont(theme.ui_font(-0.5))
+        painter.setFont(self._small)
         painter.setPen(QColor(c.muted))
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, tail)
 
     # --- events ---
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._lay_out()
+            self.room_changed.emit()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._lay_out()

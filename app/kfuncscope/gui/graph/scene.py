@@ -373,6 +373,8 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
         return kind
     told = found is not None and found.verdict is verdict and verdict is not Verdict.FIXED
     word = _CODE_WORDS.get(found.failure, "") if found is not None and told else ""
+    if word and found is not None and found.failure is Failure.KFUNC_NOT_FOUND and found.evidence.new:
+        word = "prototype differs"  # libbpf does not find one that fits, though the name is there
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 
