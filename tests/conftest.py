@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["KFUNCSCOPE_CONFIG"] = ""  # a user's own configuration changes no test
 
 
 def _corpus() -> Path | None:

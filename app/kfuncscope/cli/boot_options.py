@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 
+from kfuncscope.cli.formats import add_format
+
 
 def add_prove_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command and its options."""
@@ -26,7 +28,7 @@ def add_prove_parser(commands: argparse._SubParsersAction[argparse.ArgumentParse
     which.add_argument("--all", action="store_true", help="all objects, and list programs that agree too")
     add_boot_options(parser)
     parser.add_argument("--plan", action="store_true", help="print what would be packed and run; boot nothing")
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="output format (default: table)")
+    add_format(parser)
     parser.add_argument("--fail-on", choices=("disagree", "never"), default="never",
                         help="what makes the exit status 1 (default: never)")  # fmt: skip
     parser.set_defaults(run="commands.prove:run", arch=None, release=None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 
+from kfuncscope.cli.formats import add_format
+
 RUNNING_HELP = "a census file, or a folder of them (see census); repeatable"
 
 
@@ -24,9 +26,7 @@ def add_census_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "--kernel", metavar="K", nargs="+", action="extend", default=[],
         help="kernels of the hosts: needed to recognise programs with CO-RE records or kfuncs exactly",
     )  # fmt: skip
-    parser.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help="output format (default: table)"
-    )
+    add_format(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="with script and run: write there")
     parser.add_argument("--host", metavar="NAME", help="with run: name for this host")
     parser.add_argument("--source-lines", action="store_true", help="with run: add source lines")

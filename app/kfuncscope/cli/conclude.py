@@ -14,7 +14,7 @@ from kfuncscope.decision.gate import Decision, decide
 from kfuncscope.errors import InputError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.unchecked import Unchecked
-from kfuncscope.report import Report, annotate, make, write
+from kfuncscope.report import Report, annotate, make, render, stdout_format, write
 from kfuncscope.report.safe import visible
 from kfuncscope.storage.writing import write_file
 from kfuncscope.upgrade import jsonform
@@ -59,7 +59,10 @@ def _write(made: Report, args: argparse.Namespace) -> list[InputError]:
     failed: list[InputError] = []
     for path in args.report:
         try:
-            write(made, path)
+            if (kind := stdout_format(path)) is not None:
+                out(render(made, kind))
+            else:
+                write(made, path)
         except InputError as error:
             failed.append(error)
     if args.annotate:

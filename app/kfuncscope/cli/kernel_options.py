@@ -6,14 +6,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from kfuncscope.cli.formats import add_format
 from kfuncscope.cli.options import add_report_options
-
-_EXAMPLES = """\
-examples:
-  kfuncscope kernel linux-image-7.3.4.deb
-  kfuncscope kernel --gate linux-image-7.3.4.deb linux-modules-7.3.4.deb
-  kfuncscope kernel --gate linux-image-7.3.5.deb --against linux-image-7.3.4.deb --report gate.html
-"""
 
 
 def add_kernel_parser(
@@ -26,12 +20,10 @@ def add_kernel_parser(
         description="What a kernel provides to BPF programs. With --gate the kernel is judged without any object: "
         "faults of its BTF and of its modules' BTF, options that are off, and with --against what it lost since an "
         "older kernel. Reports, policy, waivers, baseline and exit statuses are those of check.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", metavar="F", help="files, folders, packages or named parts of kernels")
     words(parser)
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="output format (default: table)")
+    add_format(parser)
     gate = parser.add_argument_group("gate")
     gate.add_argument("--gate", action="store_true", help="judge the build; the exit status is the decision")
     gate.add_argument(

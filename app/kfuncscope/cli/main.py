@@ -15,15 +15,16 @@ from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
+from kfuncscope.cli.configfile import apply_config
+from kfuncscope.cli.formats import add_format
 from kfuncscope.cli.kernel_options import add_kernel_parser
+from kfuncscope.cli.manners import add_manners, apply
 from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError, each
 from kfuncscope.storage.cache import refused
-
-_FORM = "output format (default: table)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_inspect_commands(commands)
     _add_report_commands(commands)
     _add_other_commands(commands)
+    add_manners(top)
     return top
 
 
@@ -97,7 +99,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
         "--census", metavar="CENSUS", nargs="+", action="extend", default=[],
         help=f"{RUNNING_HELP}: judge all objects, and count on how many hosts things are used",
     )  # fmt: skip
-    check.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
+    add_format(check)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     check.add_argument(
@@ -121,7 +123,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     )  # fmt: skip
     _kernel_words(judge)
     _objects(judge)
-    judge.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
+    add_format(judge)
     judge.set_defaults(run="inspect.judge:run")
 
     add_prove_parser(commands)
@@ -133,7 +135,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     )  # fmt: skip
     _kernel_words(relocate)
     _objects(relocate)
-    relocate.add_argument("--format", choices=("table", "csv"), default="table", help=_FORM)
+    add_format(relocate)
     relocate.add_argument("--no-modules", action="store_true", help="do not search module BTF")
     relocate.set_defaults(run="inspect.relocate:run")
     _add_reading_commands(commands)
@@ -150,7 +152,7 @@ def _add_reading_commands(commands: argparse._SubParsersAction[argparse.Argument
     diff.add_argument("--kind", action="append", default=[], help="kfunc, kfunc_flags, helper, tracepoint, lsm, iter, "
                       "struct_ops, map_type, prog_type, attach_type, function, type; by default all but the "
                       "last two")  # fmt: skip
-    diff.add_argument("--format", choices=("table", "csv", "json"), default="table", help=_FORM)
+    add_format(diff)
     diff.set_defaults(run="inspect.diff:run")
 
 
@@ -231,13 +233,14 @@ def _add_inspect_commands(commands: argparse._SubParsersAction[argparse.Argument
 
     obj = commands.add_parser("object", help="what an object needs")
     _objects(obj)
-    obj.add_argument("--format", choices=("table", "json"), default="table", help=_FORM)
+    add_format(obj)
     obj.add_argument("--elf", action="store_true", help="the ELF sections of each object, too")
     obj.set_defaults(run="inspect.files:run_object")
 
     rule = commands.add_parser("rule", help="what a rule (R-7.10) or a failure code (kfunc_not_found) means")
     rule.add_argument("ids", nargs="*", metavar="ID", help="rule ids and failure codes, as findings show them")
     rule.add_argument("--list", action="store_true", dest="every", help="list all rules and failure codes")
+    add_format(rule)
     rule.set_defaults(run="inspect.rule:run")
 
 
@@ -269,12 +272,15 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     pack.add_argument("levels", nargs="+", metavar="FOLDER", help="the tables of one level, as build made them")
     pack.add_argument("--out", required=True, help="folder to write to")
     pack.set_defaults(run="inspect.knowledge:run_pack")
-    actions.add_parser("list", help="list the releases that have tables").set_defaults(run="inspect.knowledge:run_list")
+    listing = actions.add_parser("list", help="list the releases that have tables")
+    add_format(listing)
+    listing.set_defaults(run="inspect.knowledge:run_list")
 
     add_census_parser(commands)
 
     cache = commands.add_parser("cache", help="show or clear the cache")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")
+    add_format(cache)
     cache.set_defaults(run="inspect.cache:run")
 
 
@@ -300,12 +306,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A run makes hundreds of thousands of records that stay and hardly a cycle: looking through them for garbage at
     # Python's own pace takes a tenth of the time.
     gc.set_threshold(50_000, 20, 20)
-    arguments = parser().parse_args(argv)
+    top = parser()
+    try:
+        apply_config(top)
+    except InputError as error:
+        say(f"kfuncscope: {clean(str(error))}")
+        return Exit.USAGE
+    arguments = top.parse_args(argv)
     if not arguments.command:
-        parser().print_help()
+        top.print_help()
         return Exit.USAGE
     try:
         _refuse_empty(arguments)
+        apply(arguments)
         code = _carried_out(arguments)
         for line in refused():
             say(f"kfuncscope: {clean(line)}")

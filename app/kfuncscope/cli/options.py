@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kfuncscope.cli.formats import add_format
 from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.extras import need
 
@@ -34,7 +35,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--report", metavar="FILE", action="append", default=[],
         help="write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, "
-        "graphml; repeatable",
+        "graphml; - or FORMAT=- writes to standard output, in place of the table; repeatable",
     )  # fmt: skip
     group.add_argument("--policy", metavar="FILE", help="policy in TOML: what blocks, waivers, weights of risk")
     group.add_argument("--baseline", metavar="OLD.json", help="an earlier JSON report to compare with")
@@ -55,7 +56,7 @@ def add_shard_option(parser: argparse.ArgumentParser) -> None:
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """``--format`` and ``-o`` of the commands that print one table."""
-    parser.add_argument("--format", choices=("md", "csv", "json"), default="md", help="output format (default: md)")
+    add_format(parser, "md")
     parser.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
 
 
@@ -99,7 +100,7 @@ def check_report_options(args: argparse.Namespace) -> None:
         for path in args.report:
             if report.format_of(path) in report.DRAWN_BY_QT:
                 need("gui", path)
-            if not os.path.isdir(Path(path).parent):
+            if report.stdout_format(path) is None and not os.path.isdir(Path(path).parent):
                 raise SessionError(path, "its folder does not exist")
         if "new" in fail_on(args) and not args.baseline:
             raise SessionError("--fail-on", "new needs a --baseline to compare with")

@@ -10,11 +10,24 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from kfuncscope.model.looks import LOOKS
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.storage.writing import write_file
+
+
+@dataclass(slots=True)
+class Manners:
+    """How a run speaks, as the common options ask for it."""
+
+    quiet: bool = False
+    verbose: bool = False
+    color: str = "auto"
+
+
+MANNERS = Manners()
 
 
 class Painted(str):
@@ -84,7 +97,9 @@ def say(line: str) -> None:
 
 
 def coloured() -> bool:
-    """Colour only on a terminal, and not where NO_COLOR asks for none."""
+    """Colour as ``--color`` says: by itself only on a terminal, and not where NO_COLOR asks for none."""
+    if MANNERS.color != "auto":
+        return MANNERS.color == "always"
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
@@ -146,18 +161,29 @@ def out(data: bytes, path: str | None = None) -> None:
 
 
 class ProgressLine:
-    """One line on standard error that is written over; silent where that is not a terminal."""
+    """One line on standard error that is written over; where that is not a terminal, silent, or lines if verbose."""
 
     def __init__(self) -> None:
-        self.on = sys.stderr.isatty()
+        self.on = sys.stderr.isatty() and not MANNERS.quiet
+        self._told = ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """As the engine's progress callbacks."""
         if not self.on:
+            self._tell(done, total, what)
             return
         filled = 24 * done // max(total, 1)
         bar = "█" * filled + "░" * (24 - filled)
         self._write(f"{bar} {done}/{total} {clean(what)[:80]}")
+
+    def _tell(self, done: int, total: int, what: str) -> None:
+        """A line for each tenth of the work, and where something else begins."""
+        if not MANNERS.verbose:
+            return
+        stage = f"{'' if total > 1 else what}{10 * done // max(total, 1)}"
+        if stage != self._told:
+            self._told = stage
+            say(f"kfuncscope: {done}/{total} {clean(what)[:120]}")
 
     def end(self) -> None:
         """Clear the line."""

@@ -12,7 +12,7 @@ from kfuncscope.extras import need
 from kfuncscope.report.summary import Report, make
 from kfuncscope.storage.writing import write_file
 
-__all__ = ["DRAWN_BY_QT", "FORMATS", "Report", "format_of", "make", "render", "write"]
+__all__ = ["DRAWN_BY_QT", "FORMATS", "Report", "format_of", "make", "render", "stdout_format", "write"]
 
 
 def _html(report: Report) -> bytes:
@@ -100,8 +100,21 @@ DRAWN_BY_QT = ("pdf", "png")
 _OTHER_NAMES = {".htm": "html", ".markdown": "md", ".junit": "junit", ".gv": "dot", ".sarif.json": "sarif"}
 
 
+def stdout_format(path: str) -> str | None:
+    """The format that ``-`` (Markdown) or ``FORMAT=-`` asks for on standard output; None for a file."""
+    kind, _, rest = path.rpartition("=")
+    if rest != "-":
+        return None
+    kind = _OTHER_NAMES.get(f".{kind}", "junit" if kind == "xml" else kind)
+    if kind and kind not in FORMATS:
+        raise SessionError(path, f"{kind!r} is not a format; known are {', '.join(FORMATS)}")
+    return kind or "md"
+
+
 def format_of(path: str | Path) -> str:
     """The format that a file name asks for. Raises SessionError where the extension is none that is written."""
+    if (kind := stdout_format(str(path))) is not None:
+        return kind
     name = os.path.basename(str(path)).lower()
     known = {extension: word for word, (extension, _) in FORMATS.items()} | _OTHER_NAMES
     fitting = [extension for extension in known if name.endswith(extension)]

@@ -93,7 +93,7 @@ def lines(uses: Sequence[Use], most: int = 0) -> list[list[Cell]]:
 
 def table(uses: Sequence[Use], kind: str) -> bytes:
     """The table as Markdown (with at most ``MOST_USERS`` programs each), CSV or JSON."""
-    body = lines(uses, MOST_USERS if kind == "md" else 0)
+    body = lines(uses, MOST_USERS if kind in ("md", "table") else 0)
     return render(kind, "Who uses what on the hosts of the census", HEAD, body, frozenset({1}))
 
 

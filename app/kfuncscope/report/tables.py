@@ -10,12 +10,13 @@ from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.looks import LOOKS
 from kfuncscope.promise.promise import Kept
 from kfuncscope.report.formats import csvrows, markdown
+from kfuncscope.report.safe import visible
 from kfuncscope.study import tabular
 from kfuncscope.study.path import Journey
 from kfuncscope.study.tabular import Cell, Table
 from kfuncscope.study.usage import Use
 
-KINDS = ("md", "csv", "json")
+KINDS = ("table", "md", "csv", "json", "jsonl")
 
 
 def render(kind: str, title: str, head: Sequence[str], body: Sequence[Sequence[Cell]], code: frozenset[int]) -> bytes:
@@ -25,9 +26,20 @@ def render(kind: str, title: str, head: Sequence[str], body: Sequence[Sequence[C
     if kind == "json":
         listed = [dict(zip(head, line, strict=True)) for line in body]
         return (json.dumps({"title": title, "rows": listed}, indent=1) + "\n").encode("ascii")
+    if kind == "jsonl":
+        return "".join(json.dumps(dict(zip(head, line, strict=True))) + "\n" for line in body).encode("ascii")
+    if kind == "table":
+        return _aligned([head, *([visible(str(cell), 200) for cell in line] for line in body)])
     lines = [f"# {markdown.plain(title)}", ""]
     cells = ([_cell(value, i in code) for i, value in enumerate(line)] for line in body)
     lines += markdown.table(head, cells) if body else ["Nothing."]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> bytes:
+    """Columns side by side; the last one is free to run on."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows]
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
@@ -44,12 +56,12 @@ def made(table: Table, kind: str) -> bytes:
 
 def usage(uses: Sequence[Use], kind: str, most: int = 12) -> bytes:
     """Usage evidence; Markdown names at most ``most`` programs of each, the other formats all."""
-    return made(tabular.usage(uses, most if kind == "md" else None), kind)
+    return made(tabular.usage(uses, most if kind in ("md", "table") else None), kind)
 
 
 def comparison(found: Comparison, kind: str) -> bytes:
     """What is new, worse, better, gone; ``unchanged`` findings are counted in Markdown and listed elsewhere."""
-    return made(tabular.comparison(found, with_unchanged=kind != "md"), kind)
+    return made(tabular.comparison(found, with_unchanged=kind not in ("md", "table")), kind)
 
 
 def path(journeys: Sequence[Journey], kind: str) -> bytes:

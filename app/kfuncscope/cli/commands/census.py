@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kfuncscope.cli.output import ProgressLine, clean, patient, say, table, write_csv, write_json
+from kfuncscope.cli.formats import emit
+from kfuncscope.cli.output import ProgressLine, clean, patient, say
 from kfuncscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -99,12 +100,9 @@ def _list(arguments: argparse.Namespace) -> int:
     kernels, bad = kernels_of(arguments.kernel)
     census, _, joiner, listed, problems = opened(arguments.inputs, arguments.objects, kernels)
     body = [_row(row, joiner) for row in listed]
-    if arguments.format == "csv":
-        write_csv(HEAD, body)
-    elif arguments.format == "json":
-        write_json(_json(census, listed, joiner, [*bad, *problems]))
-    else:
-        table(HEAD, [[str(cell) for cell in line] for line in body])
+    whole = _json(census, listed, joiner, [*bad, *problems]) if arguments.format == "json" else None
+    emit(arguments.format, "What runs on the hosts", HEAD, body, whole)
+    if arguments.format == "table":
         with patient():
             print(headline(census, listed))
     for note in census.notes:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 
 from kfuncscope.cli.commands import census
 from kfuncscope.cli.conclude import conclude, decided
+from kfuncscope.cli.formats import formatted, to_stdout
 from kfuncscope.cli.given import session
 from kfuncscope.cli.options import check_report_options, shard_of
-from kfuncscope.cli.output import ProgressLine, clean, patient, table, verdict_word
+from kfuncscope.cli.output import MANNERS, ProgressLine, clean, out, patient, table, verdict_word
 from kfuncscope.cli.part import check_part_options, part_of
 from kfuncscope.decision.gate import Decision, all_unchecked, decide
 from kfuncscope.errors import UsageError
@@ -19,6 +19,7 @@ from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Verdict
+from kfuncscope.report import make
 from kfuncscope.storage.files import Place
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analyse import analyse
@@ -43,8 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     analysis = part_of(analysis, arguments)
     decision, found = decided(analysis, arguments)
     with patient():
-        if arguments.format == "json":
-            sys.stdout.buffer.write(jsonform.dumps(analysis, decision, shard))
+        if to_stdout(arguments):
+            pass  # a report is what standard output is for
+        elif MANNERS.quiet and arguments.format == "table":
+            print_decision(decision)
+        elif arguments.format != "table":
+            out(formatted(make(analysis, decision, found, shard=shard), arguments.format))
         else:
             print_analysis(analysis, decision, everything=arguments.all)
     return conclude(analysis, decision, arguments, found, shard)

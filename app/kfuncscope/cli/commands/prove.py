@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Sequence
 
+from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import objects_of, split, tell
-from kfuncscope.cli.output import clean, write_json
+from kfuncscope.cli.output import clean
 from kfuncscope.cli.proving import options_of, print_proof, proved
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError
@@ -17,11 +19,15 @@ from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
 from kfuncscope.prove.session import packages_of
+from kfuncscope.report.proof import proof_rows
 from kfuncscope.rules.judge import ObjectJudgement
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.jsonform import plain
 
 _ONLY = {"breaks": Tri.NO, "unknown": Tri.UNKNOWN}
+
+
+HEAD = ("arch", "release", "agreement", "object", "program", "predicted", "seen", "line")
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -66,8 +72,11 @@ def _wanted(only: str | None) -> Callable[[ObjectJudgement], bool]:
 
 
 def _print(proofs: Sequence[Proof], arguments: argparse.Namespace) -> None:
-    if arguments.format == "json":
-        write_json({"format": "kfuncscope-proof", "format_version": 1, "proof": [plain(p) for p in proofs]})
+    if arguments.format != "table":
+        told = [plain(p) for p in proofs]
+        whole: object = {"format": "kfuncscope-proof", "format_version": 1, "proof": told}
+        rows = [(p.arch, p.release, *dataclasses.astuple(row)) for p in proofs for row in proof_rows(p, arguments.all)]
+        emit(arguments.format, "Proof by booting", HEAD, rows, whole if arguments.format == "json" else told)
         return
     for proof in proofs:
         print_proof(proof, arguments.all)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 from datetime import datetime
 
-from kfuncscope.cli.output import clean, table
+from kfuncscope.cli.formats import emit
+from kfuncscope.cli.output import clean
 from kfuncscope.storage.cache import default_cache, default_root, refusal
 
 
@@ -21,9 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
         cache.clear()
         print(f"{len(entries)} entries removed from {cache.root}")
         return 0
-    table(
-        ("used", "bytes", "what"),
-        [(f"{datetime.fromtimestamp(e.used):%Y-%m-%d %H:%M}", str(e.size), e.key) for e in entries],
-    )
-    print(f"{len(entries)} entries, {sum(e.size for e in entries)} bytes in {cache.root}")
+    rows = [(f"{datetime.fromtimestamp(e.used):%Y-%m-%d %H:%M}", e.size, e.key) for e in entries]
+    emit(arguments.format, "The cache", ("used", "bytes", "what"), rows)
+    if arguments.format == "table":
+        print(f"{len(entries)} entries, {sum(e.size for e in entries)} bytes in {cache.root}")
     return 0

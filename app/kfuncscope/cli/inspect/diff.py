@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 
+from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import session, tell
-from kfuncscope.cli.output import table, write_csv, write_json
 from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.study.diff import KINDS, QUICK, differences
 from kfuncscope.upgrade.analyse import open_kernels, pair_up, unpaired
@@ -28,11 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     for pair in pairs:
         problems += [*pair.old.modules.read_all(), *pair.new.modules.read_all()]
     rows = [(p.new.arch, *d) for p in pairs for d in differences(p.old, p.new, kinds)]
-    if arguments.format == "csv":
-        write_csv(HEAD, rows)
-    elif arguments.format == "json":
-        write_json([dict(zip(HEAD, row, strict=True)) for row in rows])
-    else:
-        flat = [(*row[:4], " ".join(row[4].split())[:100], " ".join(row[5].split())[:100], row[6]) for row in rows]
-        table(HEAD, flat)
+    if arguments.format == "table":
+        rows = [(*row[:4], " ".join(row[4].split())[:100], " ".join(row[5].split())[:100], row[6]) for row in rows]
+    emit(arguments.format, "Differences of two kernels", HEAD, rows)
     return tell(problems)

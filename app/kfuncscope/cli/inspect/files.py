@@ -9,8 +9,9 @@ from typing import Any
 from kfuncscope.bpf.needs import program_needs
 from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.btf.summary import summarize
+from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import as_error, objects_of, section_types, shown_paths, tell, without_program
-from kfuncscope.cli.output import clean, table, write_json
+from kfuncscope.cli.output import clean, table
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError
 from kfuncscope.kernel.fact_sources import fact_sources, source_lines
@@ -21,6 +22,9 @@ from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.analyse import open_refs
+
+KFUNCS = ("kernel", "kfunc", "flags", "program types", "from")
+NEEDS = ("object", "program", "section", "kind", "name")
 
 
 def run_kernel(arguments: argparse.Namespace) -> int:
@@ -37,8 +41,10 @@ def run_kernel(arguments: argparse.Namespace) -> int:
         kernel.modules.read_all()
     told = [describe_kernel(k) for k in kernels]
     problems += [p for kernel in kernels for p in (*kernel.problems, *kernel.modules.unreadable)]
-    if arguments.format == "json":
-        write_json(told if len(told) > 1 else told[0])
+    if arguments.format != "table":
+        rows = [(one["label"], name, k["flags_words"], " ".join(k["prog_types"] or ()), k["from"])
+                for one in told for name, k in one["kfuncs"].items()]  # fmt: skip
+        emit(arguments.format, "kfuncs", KFUNCS, rows, told if len(told) > 1 else told[0])
     else:
         for kernel, facts in zip(kernels, told, strict=True):
             _print_kernel(kernel, facts)
@@ -114,8 +120,10 @@ def run_object(arguments: argparse.Namespace) -> int:
             problems.append(InputProblem(error.source, error.reason, error.offset))
     if not told and problems:
         raise as_error(problems)
-    if arguments.format == "json":
-        write_json(told)
+    if arguments.format != "table":
+        rows = [(one["object"], program["name"], program["section"], need["kind"], need["name"])
+                for one in told for program in one["programs"] for need in program["needs"]]  # fmt: skip
+        emit(arguments.format, "What objects need", NEEDS, rows, told)
     else:
         for facts in told:
             _print_object(facts)

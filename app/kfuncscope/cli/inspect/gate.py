@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from kfuncscope.cli.commands.check import print_decision, print_unchecked
 from kfuncscope.cli.conclude import conclude, decided
+from kfuncscope.cli.formats import formatted, to_stdout
 from kfuncscope.cli.options import check_report_options
-from kfuncscope.cli.output import clean, patient, table, verdict_word
+from kfuncscope.cli.output import MANNERS, clean, out, patient, table, verdict_word
 from kfuncscope.decision.gate import Decision, all_unchecked
 from kfuncscope.errors import UsageError
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.verdict import SEVERITY, ProgramVerdict
+from kfuncscope.report import make
 from kfuncscope.session.session import KernelRef
 from kfuncscope.study import scope
-from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.kernelgate import gate
 
 FEW = 10  # findings of one check that the table lists
@@ -33,8 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = scope.redact(analysis)
     decision, found = decided(analysis, arguments)
     with patient():
-        if arguments.format == "json":
-            sys.stdout.buffer.write(jsonform.dumps(analysis, decision))
+        if to_stdout(arguments):
+            pass  # a report is what standard output is for
+        elif MANNERS.quiet and arguments.format == "table":
+            print_decision(decision)
+        elif arguments.format != "table":
+            out(formatted(make(analysis, decision, found), arguments.format))
         else:
             _print(analysis, decision, arguments.all)
     return conclude(analysis, decision, arguments, found)

@@ -7,8 +7,8 @@ import argparse
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import read_object
+from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import objects_of, section_types, shown_paths, split, tell, without_program
-from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import named_kernels
 from kfuncscope.kernel.kernel import Kernel, open_kernel
@@ -33,10 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         for file in files
         for row in _object_rows(name, kernel, file, shown_paths(file, objects), (types, targets), problems)
     )
-    if arguments.format == "csv":
-        write_csv(HEAD, rows)
-    else:
-        table(HEAD, rows)
+    emit(arguments.format, "What each kernel does with each program", HEAD, rows)
     return tell(problems)
 
 

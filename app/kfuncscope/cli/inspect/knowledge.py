@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from kfuncscope.cli.formats import emit
 from kfuncscope.cli.output import clean, clean_lines
 from kfuncscope.errors import InputError
 from kfuncscope.knowledge import knowledge
@@ -73,7 +74,11 @@ def run_probe(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the releases that have tables, with their provenance."""
-    for release in knowledge.releases():
-        provenance = knowledge.for_release(release).provenance
-        print(f"{release}: {clean(provenance.source)} ({clean(provenance.made)})")
+    told = [(release, knowledge.for_release(release).provenance) for release in knowledge.releases()]
+    if arguments.format == "table":
+        for release, provenance in told:
+            print(f"{release}: {clean(provenance.source)} ({clean(provenance.made)})")
+    else:
+        rows = [(release, provenance.source, provenance.made) for release, provenance in told]
+        emit(arguments.format, "Releases that have tables", ("release", "source", "made"), rows)
     return 0

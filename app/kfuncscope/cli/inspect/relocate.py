@@ -7,8 +7,8 @@ import argparse
 from collections.abc import Iterator
 
 from kfuncscope.bpf.object import BpfObject, read_object
+from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import as_error, objects_of, section_types, shown_paths, tell, without_program
-from kfuncscope.cli.output import table, write_csv
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             rows += [(path, *row) for path in shown_paths(file, arguments.objects) for row in found]
         except InputError as error:
             problems.append(InputProblem(error.source, error.reason, error.offset))
-    write_csv(HEAD, rows) if arguments.format == "csv" else table(HEAD, rows)
+    emit(arguments.format, "CO-RE records", HEAD, rows)
     return tell(problems)
 
 

@@ -8,7 +8,8 @@ import difflib
 import textwrap
 from collections.abc import Iterable
 
-from kfuncscope.cli.output import patient, table
+from kfuncscope.cli.formats import emit
+from kfuncscope.cli.output import patient
 from kfuncscope.errors import UsageError
 from kfuncscope.model import catalogue
 from kfuncscope.model.failure import Failure
@@ -20,10 +21,12 @@ _WIDTH = 100
 def run(arguments: argparse.Namespace) -> int:
     """Print the text of each id, or the list of all."""
     if arguments.every and not arguments.ids:
-        table(("ID", "TITLE"), _listed())
+        emit(arguments.format, "Rules and failure codes", ("ID", "TITLE"), _listed())
         return 0
     if not arguments.ids:
         raise UsageError("rule", "name a rule (R-7.10) or a failure code, or pass --list")
+    if arguments.format != "table":
+        raise UsageError("--format", "belongs to --list; the text of a rule has one form")
     texts = [_text(one) for one in arguments.ids]
     with patient():
         print("\n\n".join(texts))

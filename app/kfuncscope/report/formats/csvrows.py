@@ -34,6 +34,11 @@ def render(report: Report) -> bytes:
     return table(_HEAD, [*_findings(report.analysis, report.decision), *_inputs(report)])
 
 
+def records(report: Report) -> Iterator[dict[str, str | int]]:
+    """The findings of a report, each with its columns by name."""
+    return (dict(zip(_HEAD, line, strict=True)) for line in _findings(report.analysis, report.decision))
+
+
 def _inputs(report: Report) -> Iterator[list[str | int]]:
     for one in report.unchecked:
         given = "unread" if one.given else ""

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Options that every command has: how much it says, colour, and lists of files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+
+from kfuncscope.cli import output
+from kfuncscope.cli.examples import add_examples
+from kfuncscope.errors import InputError, UsageError
+
+LISTS = ("objects", "files", "inputs", "parts")
+"""Positional arguments that ``--files-from`` adds to."""
+_MOST = 64 << 20  # bytes of a list of files
+
+
+def commands(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command of a parser with its full name: ``check``, ``promise make``; the parser itself has none."""
+    if name:
+        yield name, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, child in action.choices.items():
+                yield from commands(child, f"{name} {word}".strip())
+
+
+def add_manners(top: argparse.ArgumentParser) -> None:
+    """Give every command the common options and its examples."""
+    for name, parser in commands(top):
+        add_examples(name, parser)
+        if any(isinstance(action, argparse._SubParsersAction) for action in parser._actions):
+            continue
+        group = parser.add_argument_group("common options")
+        how = group.add_mutually_exclusive_group()
+        how.add_argument("-q", "--quiet", action="store_true", help="print only decisions and problems, no progress")
+        how.add_argument("-v", "--verbose", action="store_true", help="report progress, also where nobody watches")
+        group.add_argument("--color", choices=("auto", "always", "never"), default="auto",
+                           help="colour in tables (default: auto, on a terminal without NO_COLOR)")  # fmt: skip
+        for action in parser._actions:
+            if action.dest in LISTS and not action.option_strings:
+                _add_files_from(group, action)
+
+
+def _add_files_from(group: argparse._ArgumentGroup, action: argparse.Action) -> None:
+    group.add_argument("--files-from", metavar="FILE", action="append", default=[],
+                       help=f"read more {action.dest} from a file, one on each line or each ended by a NUL byte; - is "
+                       "standard input")  # fmt: skip
+    if action.nargs == "+":
+        action.nargs, action.required = "*", False
+        group.set_defaults(needs=action.dest)
+
+
+def apply(arguments: argparse.Namespace) -> None:
+    """Carry out the common options. Raises UsageError where a command is left without what it works on."""
+    output.MANNERS.quiet = getattr(arguments, "quiet", False)
+    output.MANNERS.verbose = getattr(arguments, "verbose", False)
+    output.MANNERS.color = getattr(arguments, "color", "auto")
+    for path in getattr(arguments, "files_from", []):
+        dest = next(name for name in LISTS if hasattr(arguments, name))
+        setattr(arguments, dest, [*(getattr(arguments, dest) or []), *_listed(path)])
+    needs = getattr(arguments, "needs", "")
+    if needs and not getattr(arguments, needs):
+        raise UsageError(arguments.command, f"none of its {needs} was given")
+
+
+def _listed(path: str) -> list[str]:
+    """The names in a list of files, in its order; empty lines are left out."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(_MOST + 1)
+    except OSError as error:
+        raise InputError(path, error.strerror or "cannot be read") from error
+    if len(data) > _MOST:
+        raise InputError(path, f"a list of more than {_MOST} bytes is not plausible")
+    names = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [os.fsdecode(name) for name in names if name]
