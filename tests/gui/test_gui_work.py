@@ -265,7 +265,7 @@ def test_old_and_new_can_be_chosen_by_group(win: MainWindow, monkeypatch: pytest
     session.old = [KernelRef(["a"], "Debian 6.12-x86_64"), KernelRef(["b"], "Debian 6.12-s390x")]
     session.path = [KernelRef(["c"], "Debian 6.17-amd64")]
     session.new = [KernelRef(["d"], "Debian 7.3-x86_64"), KernelRef(["e"], "Debian 7.2-s390x")]
-    win.sources.refresh()
+    win.listing.refresh()
     names = [win.toolbar.old_box.itemText(i) for i in range(win.toolbar.old_box.count())]
     assert names == ["Debian 6.12", "Debian 6.17", "Debian 7.2 / Debian 7.3"]
     assert win.toolbar.old_box.currentIndex() == 0 and win.toolbar.new_box.currentIndex() == 2

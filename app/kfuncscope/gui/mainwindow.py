@@ -33,11 +33,13 @@ from kfuncscope.gui.controllers.editing import Editing
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
+from kfuncscope.gui.controllers.listing import Listing
 from kfuncscope.gui.controllers.navigation import Navigation
 from kfuncscope.gui.controllers.presentation import Presentation
 from kfuncscope.gui.controllers.proving import Proving
 from kfuncscope.gui.controllers.results import Results
 from kfuncscope.gui.controllers.sources import Sources
+from kfuncscope.gui.controllers.standing import Standing
 from kfuncscope.gui.controllers.tour import Stops, Tour
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.jobs import Job
@@ -58,6 +60,7 @@ from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.views.whatif import WhatIfView
 from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.gui.widgets.chips import ChipBar
+from kfuncscope.gui.widgets.statebar import StateBar, Veil
 from kfuncscope.gui.widgets.status import StatusCounts, Told
 from kfuncscope.session import sessionfile
 
@@ -87,7 +90,7 @@ class MainWindow(QMainWindow):
         self.welcome = WelcomePage()
         self.summary = SummaryStrip(self.store)
         self.chips = ChipBar(self.store)
-        self.banner = Banner()
+        self.banner, self.state_bar = Banner(), StateBar()
         self._center()
         self._strip()
         self._docks()
@@ -114,9 +117,11 @@ class MainWindow(QMainWindow):
 
     def _controllers(self) -> None:
         context, bar = self.context, self.toolbar
-        self.sources = Sources(context, bar, self.welcome, self.inputs, self.problems, self.kfuncs)
+        self.sources = Sources(context, bar, self.welcome, self.inputs, self.problems)
         self.explorer = Explorer(context, self.kfuncs, self.timeline)
         self.results = Results(context, bar, self.welcome, self.summary, self.problems, self.findings, self.explorer)
+        self.listing = Listing(context, bar, self.welcome, self.inputs, self.kfuncs)
+        self.standing = Standing(context, self.results, self.state_bar, self._veils(), self.welcome)
         self.navigation = Navigation(context, bar, self.summary, self.graph, self.kfuncs, self.timeline)
         self.annotations = Annotations(context, self.detail, self.findings, self.graph, self.notes, self.summary)
         self.hypotheses = Hypotheses(
@@ -135,6 +140,10 @@ class MainWindow(QMainWindow):
             title = self.tr("Show or hide {0}").format(dock.windowTitle())
             self.commands.add(f"dock.{dock.objectName()}", title, dock.toggleViewAction().trigger, "", "View")
         self.commands.add("tour", self.tr("Guided tour"), self.tour, "", "View")
+
+    def _veils(self) -> list[Veil]:
+        """What is dimmed while the result is not of what is loaded."""
+        return [Veil(over) for over in (self.tabs, self.summary, self.detail)]
 
     def _listen(self) -> None:
         context = self.context
@@ -168,6 +177,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 7, 0, 0)
         column.setSpacing(7)
+        column.addWidget(self.state_bar)
         column.addWidget(self.banner)
         column.addWidget(card, 1)
         self.stack = QStackedWidget()
