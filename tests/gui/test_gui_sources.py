@@ -99,7 +99,7 @@ def test_delete_elsewhere_removes_nothing(win: MainWindow, qtbot: QtBot) -> None
 
 def test_commands_are_those_that_a_source_allows(win: MainWindow) -> None:
     actions = win.commands.actions
-    names = win.commands.groups["Input"]
+    names = win.commands.groups["Edit/Input"]
     choose(win, "/old/vmlinux.btf")
     assert not actions["input.old"].isEnabled() and actions["input.new"].isEnabled()
     choose(win, "/a/prog.bpf.o")

@@ -246,6 +246,7 @@ def test_sessions_are_saved_opened_and_remembered(
     window.store.add("arch", "x86_64")
     assert window.documents.save(str(tmp_path / "a.kfs"))
     assert json.loads((tmp_path / "a.kfs").read_text())["filters"] == ["affected", "arch:x86_64"]
+    window.documents.asks = False
     window.context.session = Session()
     assert window.documents.open(str(tmp_path / "a.kfs"))
     assert window.context.session.old[0].label == "6.12" and Token("arch", "x86_64") in window.store.filters

@@ -35,6 +35,7 @@ class Context(QObject):
     view_wanted = Signal(str)  # the page to bring to the front; empty: the keyboard goes to the tab in front
     welcome_wanted = Signal(bool)  # the first page, or the result
     title_wanted = Signal(str)  # of the window
+    modified = Signal(bool)  # whether the session differs from its file
     page_titled = Signal(str, str)  # the id of a page and the title that it gets, with a count for example
     result_arriving = Signal()  # a real result is about to replace what is on screen
     tour_wanted = Signal()

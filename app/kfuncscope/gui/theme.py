@@ -7,7 +7,7 @@ QStyleHints.setColorScheme has no effect on bare X11 and offscreen; the system's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import (
@@ -79,7 +79,17 @@ MEANING: dict[Verdict, str] = {v: look.meaning for v, look in LOOKS.items()}
 SHOWN: tuple[Verdict, ...] = tuple(LOOKS)
 GLYPHS: dict[Verdict, str] = {v: look.glyph for v, look in LOOKS.items()}
 
-_current = LIGHT
+# Blue, orange, violet and black by steps of lightness that deuteranopes and protanopes see; no red beside a green.
+SAFE_LIGHT = replace(LIGHT, verdicts=LIGHT.verdicts | {
+    V.BREAKS: "#5c0000", V.SILENT: "#8a3ffc", V.RISK: "#b45309", V.DEGRADES: "#0062b1", V.OK: "#00707f",
+    V.FIXED: "#00707f", V.UNKNOWN: "#6a6f77", V.ALREADY_BROKEN: "#7a5230",
+})  # fmt: skip
+SAFE_DARK = replace(DARK, verdicts=DARK.verdicts | {
+    V.BREAKS: "#ff6a3d", V.SILENT: "#c9a2ff", V.RISK: "#ffd166", V.DEGRADES: "#4aa8ff", V.OK: "#4fd6e0",
+    V.FIXED: "#4fd6e0", V.UNKNOWN: "#9aa3ae", V.ALREADY_BROKEN: "#d3ab84",
+})  # fmt: skip
+
+_current, _safe = LIGHT, False
 
 
 def look() -> Palette:
@@ -178,12 +188,12 @@ def draw_glyph(painter: QPainter, verdict: Verdict, x: float, y: float, size: fl
     painter.restore()
 
 
-_icons: dict[tuple[str, Verdict], QIcon] = {}
+_icons: dict[tuple[str, bool, Verdict], QIcon] = {}
 
 
 def icon(verdict: Verdict) -> QIcon:
     """The shape of a verdict as an icon, in three sizes."""
-    key = (_current.name, verdict)
+    key = (_current.name, _safe, verdict)
     if key not in _icons:
         made = QIcon()
         for size in (16, 32, 48):
@@ -221,12 +231,18 @@ def scale() -> float:
     return max(0.8, QFontInfo(QGuiApplication.font()).pixelSize() / 13.0)
 
 
-def choose_font(app: QApplication) -> None:
-    """Keep the system's font; where that is the wide DejaVu Sans of a bare machine take its condensed width."""
+def choose_font(app: QApplication, percent: int = 100) -> None:
+    """Keep the system's font; where that is the wide DejaVu Sans of a bare machine take its condensed width.
+
+    ``percent`` is how large a person wants it beside that.
+    """
     font = app.font()
     if QFontInfo(font).family() == "DejaVu Sans" and "DejaVu Sans Condensed" in QFontDatabase.families():
         font.setFamilies(["DejaVu Sans Condensed"])
         font.setPointSizeF(max(font.pointSizeF(), 9.5))
+        app.setFont(font)
+    if percent != 100:
+        font.setPointSizeF(font.pointSizeF() * percent / 100)
         app.setFont(font)
 
 
@@ -249,13 +265,15 @@ def qpalette(use: Palette) -> QPalette:
     return palette
 
 
-def apply(app: QApplication, dark: bool | None = None) -> Palette:
-    """Dress the application light or dark (None: as the system asks).
+def apply(app: QApplication, dark: bool | None = None, safe: bool = False) -> Palette:
+    """Dress the application light or dark (None: as the system asks), and ``safe`` for colour-blind people.
 
     The style sheet is the window's own: set once it is built, it is worked through once and not at every step.
     """
-    global _current
-    _current = DARK if (system_is_dark() if dark is None else dark) else LIGHT
+    global _current, _safe
+    _safe = safe
+    pair = (SAFE_LIGHT, SAFE_DARK) if _safe else (LIGHT, DARK)
+    _current = pair[system_is_dark() if dark is None else dark]
     if app.style().objectName() != "fusion":
         app.setStyle("Fusion")
     app.setPalette(qpalette(_current))

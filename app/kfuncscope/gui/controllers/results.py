@@ -54,7 +54,7 @@ class Results(QObject):
         self.partial = False  # whether the result on screen lacks architectures that are still analysed
         self._whole: tuple[Index | None, Snapshot | None] = (None, None)  # the last result that lacks nothing
         self._renewing = False
-        context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "File")
+        context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "Analysis")
         toolbar.analyse.clicked.connect(self.analyse)
         welcome.analyse_wanted.connect(self.analyse)
         context.analysis_wanted.connect(self.renew)

@@ -63,7 +63,7 @@ class Sources(QObject):
     def _input_commands(self) -> None:
         def add(name: str, title: str, slot: Callable[[Source, str], object], keys: str = "") -> None:
             self._context.commands.add(
-                name, title, lambda: self.chosen and slot(*self.chosen), keys, "Input", place=self._inputs
+                name, title, lambda: self.chosen and slot(*self.chosen), keys, "Edit/Input", place=self._inputs
             )
 
         add("input.remove", self.tr("Remove"), self.remove, "Del")
@@ -132,7 +132,7 @@ class Sources(QObject):
         """Make a source, or a file of it, the one that commands are about."""
         self.chosen = (source, file) if source is not None else None
         actions = self._context.commands.actions
-        for name in self._context.commands.groups["Input"]:
+        for name in self._context.commands.groups["Edit/Input"]:
             actions[name].setEnabled(source is not None)
         kernel = source is not None and source.is_kernel
         actions["input.name"].setEnabled(kernel)
@@ -144,7 +144,9 @@ class Sources(QObject):
         self.choose(source, file)
         menu = QMenu(self._context.dialogs)
         actions = self._context.commands.actions
-        menu.addActions([actions[name] for name in self._context.commands.groups["Input"] if actions[name].isEnabled()])
+        menu.addActions(
+            [actions[name] for name in self._context.commands.groups["Edit/Input"] if actions[name].isEnabled()]
+        )
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(QCursor.pos())
 
