@@ -16,7 +16,7 @@ from kfuncscope.gui.widgets.statebar import StateBar, Veil, time_left
 from kfuncscope.session.grouping import groups
 from kfuncscope.session.session import Session
 
-FEW = 3  # names that a line lists
+FEW = 1  # pairs of releases that the line names
 
 
 class Standing(QObject):

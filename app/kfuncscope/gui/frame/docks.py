@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -91,11 +91,16 @@ class DockTitle(QWidget):
         self._named(dock.windowTitle())
 
     def _named(self, title: str) -> None:
-        self.label.setText(title)
+        if self.label.text():
+            self.label.setText(title)
         floating = self.tr("Put {0} back") if self._dock.isFloating() else self.tr("Float {0}")
         for button, name in ((self.floater, floating), (self.closer, self.tr("Close {0}"))):
             button.setAccessibleName(name.format(title))
             button.setToolTip(name.format(title))
+
+    def show_text(self, on: bool) -> None:
+        """Show the title, or leave it to the tab above that says the same."""
+        self.label.setText(self._dock.windowTitle() if on else "")
 
     def minimumSizeHint(self) -> QSize:
         return QSize(80, super().minimumSizeHint().height())
@@ -118,6 +123,8 @@ class Docks:
     def __init__(self, window: QMainWindow, pages: dict[str, QWidget]) -> None:
         self._window, self._pages = window, pages
         self._ground = _Ground(window)
+        self._later = QTimer(window, interval=0, singleShot=True)  # tab bars come after the docks that share them
+        self._later.timeout.connect(self.dress)
         self.all: dict[str, QDockWidget] = {}
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         window.setCorner(Qt.Corner.BottomLeftCorner, bottom)
@@ -143,6 +150,8 @@ class Docks:
         column.setContentsMargins(1, 1, 1, 1)
         column.addWidget(self._pages[page.id])
         dock.setTitleBarWidget(DockTitle(dock))
+        for moved in (dock.topLevelChanged, dock.dockLocationChanged, dock.visibilityChanged):
+            moved.connect(lambda _: self._later.start())
         holder = QWidget()
         frame = QVBoxLayout(holder)
         frame.setContentsMargins(8, 3, 8, 6)
@@ -177,7 +186,11 @@ class Docks:
         self.dress()
 
     def dress(self) -> None:
-        """Give the tab bars of docks that share a place the look of the others."""
+        """Give the tab bars of docks that share a place the look of the others; a tab says the title of its dock."""
+        for dock in self.all.values():
+            head = dock.titleBarWidget()
+            if isinstance(head, DockTitle):
+                head.show_text(dock.isFloating() or not self._window.tabifiedDockWidgets(dock))
         for bar in self._window.findChildren(QTabBar):
             if bar.parent() is self._window:
                 bar.setExpanding(False)

@@ -24,6 +24,21 @@ from kfuncscope.gui.widgets.words import counted
 MOST = 60  # cards that are listed; the Inputs tree has them all
 
 
+class Short(QLabel):
+    """A name in the room there is: of a long one both ends are shown."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(60)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
 class GivenCard(QFrame):
     """One source: what it is, what is missing and what that costs, and the way to change it."""
 
@@ -43,10 +58,8 @@ class GivenCard(QFrame):
         if card.verdict is not None:
             sign.setPixmap(theme.icon(card.verdict).pixmap(QSize(14, 14)))
             top.addWidget(sign)
-        title = QLabel(card.title)
+        title = Short(card.title)
         title.setFont(theme.mono(-0.5))
-        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        title.setMinimumWidth(60)
         state = QLabel(card.state)
         state.setObjectName("muted")
         more = QToolButton()
