@@ -111,13 +111,15 @@ def analyse(
     return gather(pairs, results, problems, session.infer)
 
 
-def _so_far(pairs: list[KnownPair], problems: list[Problem], arrived: Arrived) -> Callable[[list[ObjectResult]], None]:
+def _so_far(
+    pairs: list[KnownPair], problems: list[InputProblem], arrived: Arrived
+) -> Callable[[list[ObjectResult]], None]:
     """Hand on what is judged of the first pairs, marked as a part of the whole."""
 
     def hand_on(results: list[ObjectResult]) -> None:
         ready = len(results[0].verdicts) if results else 0
         missing = ", ".join(pair.new.arch for pair in pairs[ready:])
-        part = Problem("analysis", f"in progress: {missing} not analysed yet")
+        part = InputProblem("analysis", f"in progress: {missing} not analysed yet")
         arrived(gather(pairs[:ready], results, [*problems, part]))
 
     return hand_on

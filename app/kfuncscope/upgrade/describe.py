@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kfuncscope.model.analysis import NOT_GIVEN
 from kfuncscope.session.session import KernelRef
-from kfuncscope.storage.files import Problem
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import Progress
 from kfuncscope.study.lacks import Lack, lacks
 from kfuncscope.upgrade.known import KnownKernel, known_kernels
@@ -34,7 +34,7 @@ class Given:
     """What one reference of a session turned out to be: its kernels, and what could not be read."""
 
     kernels: tuple[Described, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[InputProblem, ...]
 
 
 def describe(refs: Iterable[KernelRef], progress: Progress | None = None) -> Iterator[tuple[KernelRef, Given]]:

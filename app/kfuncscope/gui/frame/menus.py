@@ -42,7 +42,7 @@ TITLES = {
 
 def title(group: str) -> str:
     """The title of a menu in the language of the window."""
-    return QCoreApplication.translate("Menus", TITLES[group]) if group in TITLES else group
+    return QCoreApplication.translate("Menus", str(TITLES[group])) if group in TITLES else group
 
 
 class Menus:
