@@ -79,14 +79,14 @@ MEANING: dict[Verdict, str] = {v: look.meaning for v, look in LOOKS.items()}
 SHOWN: tuple[Verdict, ...] = tuple(LOOKS)
 GLYPHS: dict[Verdict, str] = {v: look.glyph for v, look in LOOKS.items()}
 
-# Blue, orange, violet and black by steps of lightness that deuteranopes and protanopes see; no red beside a green.
+# Told apart by lightness and by blue against yellow, which deuteranopes and protanopes see; a test measures it.
 SAFE_LIGHT = replace(LIGHT, verdicts=LIGHT.verdicts | {
-    V.BREAKS: "#5c0000", V.SILENT: "#8a3ffc", V.RISK: "#b45309", V.DEGRADES: "#0062b1", V.OK: "#00707f",
-    V.FIXED: "#00707f", V.UNKNOWN: "#6a6f77", V.ALREADY_BROKEN: "#7a5230",
+    V.BREAKS: "#3c0901", V.SILENT: "#9223f6", V.RISK: "#8d5a0f", V.DEGRADES: "#0b2c65", V.OK: "#1c7c76",
+    V.FIXED: "#19716c",
 })  # fmt: skip
 SAFE_DARK = replace(DARK, verdicts=DARK.verdicts | {
-    V.BREAKS: "#ff6a3d", V.SILENT: "#c9a2ff", V.RISK: "#ffd166", V.DEGRADES: "#4aa8ff", V.OK: "#4fd6e0",
-    V.FIXED: "#4fd6e0", V.UNKNOWN: "#9aa3ae", V.ALREADY_BROKEN: "#d3ab84",
+    V.BREAKS: "#d98269", V.SILENT: "#ca66fe", V.RISK: "#e8ac35", V.DEGRADES: "#b2cafd", V.OK: "#5ffed2",
+    V.FIXED: "#5ffed2",
 })  # fmt: skip
 
 _current, _safe = LIGHT, False

@@ -51,7 +51,7 @@ class Card:
 
 def tr(text: str) -> str:
     """A text of the cards in the language of the window."""
-    return QCoreApplication.translate("Cards", text)
+    return QCoreApplication.translate("", text)  # lupdate knows no class here
 
 
 def cards(session: Session, known: Mapping[Key, Given], index: Index | None = None) -> list[Card]:
