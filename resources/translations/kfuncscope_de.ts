@@ -5,7 +5,7 @@
     <name></name>
     <message>
         <source>The decision first</source>
-        <translation type="unfinished"></translation>
+        <translation>Zuerst die Entscheidung</translation>
     </message>
     <message>
         <source>Can the upgrade be shipped? Two words, why, and one card per architecture. Click a card to narrow everything to it.</source>
@@ -13,7 +13,7 @@
     </message>
     <message>
         <source>What breaks what</source>
-        <translation type="unfinished"></translation>
+        <translation>Was bricht was</translation>
     </message>
     <message>
         <source>Objects, their programs, and what these need of the kernel. Shape, word and colour tell what the upgrade does. N goes to the next breakage.</source>
@@ -21,7 +21,7 @@
     </message>
     <message>
         <source>All about one finding</source>
-        <translation type="unfinished"></translation>
+        <translation>Alles zu einem Befund</translation>
     </message>
     <message>
         <source>Verdict, how far it reaches, the rule, both declarations, the source line, and C to copy.</source>
@@ -29,7 +29,7 @@
     </message>
     <message>
         <source>All architectures at once</source>
-        <translation type="unfinished"></translation>
+        <translation>Alle Architekturen auf einmal</translation>
     </message>
     <message>
         <source>Programs by architecture. A click on a cell narrows to it.</source>
@@ -37,7 +37,7 @@
     </message>
     <message>
         <source>Filters are chips</source>
-        <translation type="unfinished"></translation>
+        <translation>Filter sind Marken</translation>
     </message>
     <message>
         <source>Each can be removed, Ctrl+Z brings it back. They are saved with the session.</source>
@@ -45,7 +45,7 @@
     </message>
     <message>
         <source>What if?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was wäre wenn?</translation>
     </message>
     <message>
         <source>Right-click what a program needs and ask what would break if it were removed. Ctrl+K finds every command and name.</source>
@@ -53,7 +53,7 @@
     </message>
     <message>
         <source>Nothing is skipped silently</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts wird stillschweigend übergangen</translation>
     </message>
     <message>
         <source>What could not be read or judged is listed here with the reason. Now drop your own kernels and objects on the window.</source>
@@ -69,7 +69,7 @@
     </message>
     <message>
         <source>need</source>
-        <translation type="unfinished"></translation>
+        <translation>Bedarf</translation>
     </message>
     <message>
         <source>holds {0}</source>
@@ -216,6 +216,73 @@
         <source>Back to the real result</source>
         <translation>Zurück zum wirklichen Ergebnis</translation>
     </message>
+    <message>
+        <source>Take back: {0}</source>
+        <translation>Zurücknehmen: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>BlastCanvas</name>
+    <message>
+        <source>Before and after under the assumptions</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>program breaks newly</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>programs break newly</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>program breaks no more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>programs break no more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no program begins or ceases to break</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>program</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>programs</source>
+        <translation>Programme</translation>
+    </message>
+    <message>
+        <source>{0} touched</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} break no more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>all that is touched</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} of {1} break newly</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BEFORE</source>
+        <translation>VORHER</translation>
+    </message>
+    <message>
+        <source>AFTER</source>
+        <translation>NACHHER</translation>
+    </message>
+    <message>
+        <source>{0}, before: {1}, after: {2}</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>CensusModel</name>
@@ -294,11 +361,11 @@
     <name>CompareView</name>
     <message>
         <source>First kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>Erster Kernel</translation>
     </message>
     <message>
         <source>Second kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>Zweiter Kernel</translation>
     </message>
     <message>
         <source>functions and types too</source>
@@ -314,19 +381,19 @@
     </message>
     <message>
         <source>Kind</source>
-        <translation type="unfinished"></translation>
+        <translation>Art</translation>
     </message>
     <message>
         <source>Change</source>
-        <translation type="unfinished"></translation>
+        <translation>Änderung</translation>
     </message>
     <message>
         <source>all changes</source>
-        <translation type="unfinished"></translation>
+        <translation>alle Änderungen</translation>
     </message>
     <message>
         <source>Differences</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterschiede</translation>
     </message>
     <message>
         <source>Both declarations</source>
@@ -334,19 +401,19 @@
     </message>
     <message>
         <source>comparing…</source>
-        <translation type="unfinished"></translation>
+        <translation>vergleicht…</translation>
     </message>
     <message>
         <source>all kinds</source>
-        <translation type="unfinished"></translation>
+        <translation>alle Arten</translation>
     </message>
     <message>
         <source>difference</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterschied</translation>
     </message>
     <message>
         <source>differences</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterschiede</translation>
     </message>
 </context>
 <context>
@@ -407,7 +474,7 @@
     </message>
     <message>
         <source>Nothing is affected</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts ist betroffen</translation>
     </message>
     <message>
         <source>Where to begin</source>
@@ -415,7 +482,7 @@
     </message>
     <message>
         <source>Most common causes ({0}):</source>
-        <translation type="unfinished"></translation>
+        <translation>Häufigste Ursachen ({0}):</translation>
     </message>
     <message>
         <source>program</source>
@@ -435,7 +502,7 @@
     </message>
     <message>
         <source>PROGRAMS</source>
-        <translation type="unfinished"></translation>
+        <translation>PROGRAMME</translation>
     </message>
     <message>
         <source>Nothing that this program needs changes.</source>
@@ -471,11 +538,11 @@
     </message>
     <message>
         <source>REMEDY</source>
-        <translation type="unfinished"></translation>
+        <translation>ABHILFE</translation>
     </message>
     <message>
         <source>Copy fix</source>
-        <translation type="unfinished"></translation>
+        <translation>Abhilfe kopieren</translation>
     </message>
     <message>
         <source>Copy</source>
@@ -491,11 +558,11 @@
     </message>
     <message>
         <source>old kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>alter Kernel</translation>
     </message>
     <message>
         <source>new kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>neuer Kernel</translation>
     </message>
     <message>
         <source>WHAT DIFFERS</source>
@@ -515,11 +582,11 @@
     </message>
     <message>
         <source>OLD KERNEL</source>
-        <translation type="unfinished"></translation>
+        <translation>ALTER KERNEL</translation>
     </message>
     <message>
         <source>NEW KERNEL</source>
-        <translation type="unfinished"></translation>
+        <translation>NEUER KERNEL</translation>
     </message>
     <message>
         <source>ON EACH ARCHITECTURE</source>
@@ -720,12 +787,20 @@ new kernel: {1}</source>
         <translation>JSON</translation>
     </message>
     <message>
-        <source>Graph as shown, SVG</source>
-        <translation>Graph wie gezeigt, SVG</translation>
+        <source>This view, PNG</source>
+        <translation>Diese Ansicht, PNG</translation>
     </message>
     <message>
-        <source>Graph as shown, PNG</source>
-        <translation>Graph wie gezeigt, PNG</translation>
+        <source>This view, SVG</source>
+        <translation>Diese Ansicht, SVG</translation>
+    </message>
+    <message>
+        <source>Whole graph, SVG</source>
+        <translation>Ganzer Graph, SVG</translation>
+    </message>
+    <message>
+        <source>Whole graph, PNG</source>
+        <translation>Ganzer Graph, PNG</translation>
     </message>
     <message>
         <source>Graph as DOT</source>
@@ -734,6 +809,26 @@ new kernel: {1}</source>
     <message>
         <source>Graph as GraphML</source>
         <translation>Graph als GraphML</translation>
+    </message>
+    <message>
+        <source>as seen</source>
+        <translation>wie zu sehen</translation>
+    </message>
+    <message>
+        <source>16:9, for a slide</source>
+        <translation>16:9, für eine Folie</translation>
+    </message>
+    <message>
+        <source>as on the screen</source>
+        <translation>wie auf dem Bildschirm</translation>
+    </message>
+    <message>
+        <source>light</source>
+        <translation>hell</translation>
+    </message>
+    <message>
+        <source>dark</source>
+        <translation>dunkel</translation>
     </message>
     <message>
         <source>everything ({0})</source>
@@ -782,6 +877,14 @@ new kernel: {1}</source>
     <message>
         <source>Scope</source>
         <translation>Umfang</translation>
+    </message>
+    <message>
+        <source>Shape</source>
+        <translation>Form</translation>
+    </message>
+    <message>
+        <source>Look</source>
+        <translation>Aussehen</translation>
     </message>
     <message>
         <source>This result is hypothetical (what-if). The export says so.</source>
@@ -956,11 +1059,11 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>OBJECTS</source>
-        <translation type="unfinished"></translation>
+        <translation>OBJEKTE</translation>
     </message>
     <message>
         <source>PROGRAMS</source>
-        <translation type="unfinished"></translation>
+        <translation>PROGRAMME</translation>
     </message>
     <message>
         <source>WHAT THEY NEED</source>
@@ -995,7 +1098,7 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>No results yet. Press F5 to analyse.</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch keine Ergebnisse. F5 analysiert.</translation>
     </message>
     <message>
         <source>There are no programs in these objects.</source>
@@ -1032,6 +1135,14 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>What if it were removed?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What if it changed?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What if it stayed as it was?</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1077,8 +1188,12 @@ Remove a chip above, or press Ctrl+Z.</source>
         <translation>Programme brechen</translation>
     </message>
     <message>
-        <source>What if: {0}{1}. This is not a real result.</source>
-        <translation>Was wäre wenn: {0}{1}. Dies ist kein wirkliches Ergebnis.</translation>
+        <source>What if {0}{1}. This is not a real result.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} assumptions hold</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1221,11 +1336,11 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Kind</source>
-        <translation type="unfinished"></translation>
+        <translation>Art</translation>
     </message>
     <message>
         <source>all kinds</source>
-        <translation type="unfinished"></translation>
+        <translation>alle Arten</translation>
     </message>
     <message>
         <source>Used here</source>
@@ -1376,7 +1491,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>MatrixModel</name>
     <message>
         <source>Program</source>
-        <translation type="unfinished"></translation>
+        <translation>Programm</translation>
     </message>
     <message>
         <source>In all
@@ -1385,7 +1500,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} of {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} von {1}</translation>
     </message>
     <message>
         <source>not judged on {0}</source>
@@ -1396,11 +1511,11 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>MatrixView</name>
     <message>
         <source>Programs by architecture</source>
-        <translation type="unfinished"></translation>
+        <translation>Programme nach Architektur</translation>
     </message>
     <message>
         <source>by object</source>
-        <translation type="unfinished"></translation>
+        <translation>nach Objekt</translation>
     </message>
     <message>
         <source>by package</source>
@@ -1416,7 +1531,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>worst first</source>
-        <translation type="unfinished"></translation>
+        <translation>schlimmste zuerst</translation>
     </message>
     <message>
         <source>Rows</source>
@@ -1603,7 +1718,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>OverviewView</name>
     <message>
         <source>No results yet. Press F5 to analyse.</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch keine Ergebnisse. F5 analysiert.</translation>
     </message>
     <message>
         <source>Nothing here is affected.</source>
@@ -1623,7 +1738,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} of {1} affected</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} von {1} betroffen</translation>
     </message>
     <message>
         <source>program breaks</source>
@@ -1705,6 +1820,10 @@ Remove a chip above, or press Ctrl+Z.</source>
         <translation>Zeitachse</translation>
     </message>
     <message>
+        <source>What if</source>
+        <translation>Was wäre wenn</translation>
+    </message>
+    <message>
         <source>Inputs</source>
         <translation>Eingaben</translation>
     </message>
@@ -1742,6 +1861,21 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>Search commands and names</source>
         <translation>Befehle und Namen suchen</translation>
+    </message>
+</context>
+<context>
+    <name>Pictures</name>
+    <message>
+        <source>Copy this view as a picture</source>
+        <translation>Diese Ansicht als Bild kopieren</translation>
+    </message>
+    <message>
+        <source>Copy this view as a picture, 16:9</source>
+        <translation>Diese Ansicht als Bild kopieren, 16:9</translation>
+    </message>
+    <message>
+        <source>Copied: {0} × {1} pixels</source>
+        <translation>Kopiert: {0} × {1} Pixel</translation>
     </message>
 </context>
 <context>
@@ -1797,6 +1931,17 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>Font size and language apply when the window is next opened.</source>
         <translation>Schriftgröße und Sprache gelten, wenn das Fenster das nächste Mal geöffnet wird.</translation>
+    </message>
+</context>
+<context>
+    <name>Presentation</name>
+    <message>
+        <source>Presentation mode</source>
+        <translation>Vorführmodus</translation>
+    </message>
+    <message>
+        <source>Animate what changes</source>
+        <translation>Änderungen bewegt zeigen</translation>
     </message>
 </context>
 <context>
@@ -2009,7 +2154,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} more causes</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} weitere Ursachen</translation>
     </message>
     <message>
         <source>packages</source>
@@ -2025,7 +2170,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} more {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} weitere {1}</translation>
     </message>
     <message>
         <source>program</source>
@@ -2033,7 +2178,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} of {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} von {1}</translation>
     </message>
     <message>
         <source>architecture</source>
@@ -2045,23 +2190,23 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>PACKAGES</source>
-        <translation type="unfinished"></translation>
+        <translation>PAKETE</translation>
     </message>
     <message>
         <source>OBJECTS</source>
-        <translation type="unfinished"></translation>
+        <translation>OBJEKTE</translation>
     </message>
     <message>
         <source>PROGRAMS</source>
-        <translation type="unfinished"></translation>
+        <translation>PROGRAMME</translation>
     </message>
     <message>
         <source>hit by {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>getroffen von {0}</translation>
     </message>
     <message>
         <source>hits {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>trifft {0}</translation>
     </message>
 </context>
 <context>
@@ -2295,19 +2440,19 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>break</source>
-        <translation type="unfinished"></translation>
+        <translation>brechen</translation>
     </message>
     <message>
         <source>breaks</source>
-        <translation type="unfinished"></translation>
+        <translation>bricht</translation>
     </message>
     <message>
         <source>{0}, on {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, auf {1}</translation>
     </message>
     <message>
         <source>{0}, on {1} of {2} archs</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, auf {1} von {2} Archs</translation>
     </message>
     <message>
         <source>{0} more affected</source>
@@ -2323,7 +2468,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>WHAT-IF</source>
-        <translation type="unfinished"></translation>
+        <translation>WAS WÄRE WENN</translation>
     </message>
     <message>
         <source>Deciding…</source>
@@ -2331,7 +2476,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>tolerated by waivers: {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>durch Ausnahmen geduldet: {0}</translation>
     </message>
 </context>
 <context>
@@ -2341,15 +2486,42 @@ Remove a chip above, or press Ctrl+Z.</source>
         <translation>Name</translation>
     </message>
     <message>
-        <source>
-prototype changed here</source>
+        <source>Source</source>
+        <translation>Quelle</translation>
+    </message>
+    <message>
+        <source>first bad step</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>prototype changed</source>
+        <translation>Prototyp geändert</translation>
+    </message>
+    <message>
+        <source>tables</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>kernels {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>source: {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the first step at which this happens</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>prototype changed since the release before in this row</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
     <name>TimelineView</name>
     <message>
-        <source>Timeline of what is used</source>
+        <source>Timeline of programs and of what they need</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -2357,7 +2529,19 @@ prototype changed here</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Strong: kernels loaded here · pale: known releases · bar: prototype changed</source>
+        <source>Search…</source>
+        <translation>Suchen…</translation>
+    </message>
+    <message>
+        <source>Search the timeline</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Strong: kernels loaded · pale: tables · ▶ first bad step · bar: prototype changed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The upgrade touches nothing here.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -2612,12 +2796,23 @@ Ordner davon</translation>
         <translation>Zurücknehmen</translation>
     </message>
     <message>
+        <source>Type a name first: kind and name, or the name alone where it is the only one.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Unknown name “{0}”. Enter the kind and the name.</source>
         <translation>Unbekannter Name „{0}“. Art und Namen angeben.</translation>
     </message>
     <message>
         <source>No assumptions: this is the real result.</source>
         <translation>Keine Annahmen: dies ist das wirkliche Ergebnis.</translation>
+    </message>
+</context>
+<context>
+    <name>WhatIfView</name>
+    <message>
+        <source>Nothing is assumed. Right-click what a program needs in the graph, or press Ctrl+Shift+W, and see which programs would break if it were removed or changed.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>

@@ -22,7 +22,7 @@ def update(source: Path) -> None:
     """Take the texts of all modules of the window into a .ts file; what is no longer said is left out."""
     folder = Path(gui.__path__[0])
     modules = sorted(str(path) for path in folder.rglob("*.py"))
-    command = [_TOOLS / "lupdate", "-silent", "-no-obsolete", "-locations", "none", *modules, "-ts", source]
+    command = [str(_TOOLS / "lupdate"), "-silent", "-no-obsolete", "-locations", "none", *modules, "-ts", str(source)]
     subprocess.run(command, check=True)
 
 
