@@ -31,10 +31,10 @@ from PySide6.QtWidgets import QApplication
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.frame import geometry, preferences
-from kfuncscope.gui.frame.arguments import Asked, asked
 from kfuncscope.resources import resource
 
 if TYPE_CHECKING:
+    from kfuncscope.gui.frame.arguments import Asked
     from kfuncscope.gui.mainwindow import MainWindow
     from kfuncscope.model.analysis import Analysis
 
@@ -94,7 +94,7 @@ def settings() -> QSettings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window; ``argv`` as in sys.argv, see ``kfuncscope-gui --help``. Returns the exit status."""
     given = list(sys.argv if argv is None else argv)[1:]
-    what = asked(given) if given else Asked()
+    what = _asked(given) if given else None
     store = settings()
     chosen = preferences.load(store)
     app = application(language=chosen.language, percent=chosen.scale)
@@ -111,8 +111,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     geometry.fit(window)
     window.show()
     QTimer.singleShot(0, window, lambda: geometry.fit(window))  # the frame is known by now
-    window.start(what)
+    if what is not None:
+        window.start(what)
     return app.exec()
+
+
+def _asked(given: list[str]) -> Asked:
+    from kfuncscope.gui.frame.arguments import asked
+
+    return asked(given)
 
 
 def close_on_signals(window: MainWindow) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
@@ -41,7 +41,6 @@ from kfuncscope.gui.controllers.sources import Sources
 from kfuncscope.gui.controllers.standing import Standing
 from kfuncscope.gui.controllers.tour import Stops, Tour
 from kfuncscope.gui.filters import DEFAULT
-from kfuncscope.gui.frame.arguments import Asked
 from kfuncscope.gui.frame.docks import Docks, title_of
 from kfuncscope.gui.frame.menus import Menus
 from kfuncscope.gui.graph.view import GraphView
@@ -65,7 +64,10 @@ from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.gui.widgets.chips import ChipBar
 from kfuncscope.gui.widgets.statebar import StateBar, Veil
 from kfuncscope.gui.widgets.status import StatusCounts, Told
-from kfuncscope.session import sessionfile
+from kfuncscope.session.session import SUFFIX
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.frame.arguments import Asked
 
 View = TypeVar("View", bound=QWidget)
 
@@ -273,7 +275,7 @@ class MainWindow(QMainWindow):
             self.documents.demo()
         elif asked.session is not None:
             self.context.open_session(asked.session, DEFAULT)
-        elif len(asked.paths) == 1 and asked.paths[0].endswith(sessionfile.SUFFIX):
+        elif len(asked.paths) == 1 and asked.paths[0].endswith(SUFFIX):
             self.documents.open(asked.paths[0])
         elif asked.paths:
             self.sources.add_inputs(asked.paths)

@@ -56,6 +56,8 @@ QPushButton#primary:disabled {{ background: {c.line}; color: {c.muted}; border-c
 QPushButton#primary:focus {{ border: 2px solid {c.text}; }}
 QPushButton#chip {{ border-radius: 11px; padding: 2px 9px; }}
 QPushButton#chip:checked {{ background: {c.selection}; border-color: {c.accent}; }}
+QPushButton#count {{ border: 1px solid transparent; background: transparent; padding: 0 4px; }}
+QPushButton#count:focus {{ border-color: {c.accent}; }}
 QPushButton#link {{ border: 0; background: transparent; color: {c.accent}; padding: 1px 2px; text-align: left; }}
 QPushButton#link:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
 QToolButton#more {{ border: 1px solid transparent; border-radius: 4px; background: transparent; color: {c.muted};

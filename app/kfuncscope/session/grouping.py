@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from kfuncscope.arch import arch_expression, arch_named
-from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
 
 _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
@@ -113,6 +112,8 @@ def _arch(ref: KernelRef) -> str:
 def add(session: Session, paths: list[str], what: str = "") -> int:
     """Add dropped or chosen paths; ``what`` is old, new, kernel, objects, or empty to guess. Returns how many were
     new."""
+    from kfuncscope.session.purpose import is_kernel  # reads what files begin with, which a window that opens does not
+
     before = _count(session)
     told = [path for path in dict.fromkeys(paths) if path.endswith(CENSUS) and path not in session.census]
     session.census += told

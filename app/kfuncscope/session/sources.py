@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from kfuncscope.session.grouping import label_of
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.read import shown
 
 
 class Role(Enum):
@@ -95,6 +93,8 @@ def replace(session: Session, source: Source, paths: list[str], file: str = "") 
 
     What was set by hand of the kernel that goes (architecture, release) is not carried over to another kernel.
     """
+    from kfuncscope.session.grouping import label_of
+
     if not paths:
         return False
     if source.is_kernel:
@@ -165,6 +165,8 @@ def holds(source: Source, path: str) -> bool:
 
 def _spellings(given: str) -> Iterator[str]:
     """How messages may call what was given: as written, normalised, and each path of ``btf=F,config=F``."""
+    from kfuncscope.storage.read import shown
+
     yield shown(given)
     if "=" in given and not os.path.exists(given):
         for piece in given.split(","):

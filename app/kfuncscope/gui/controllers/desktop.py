@@ -11,8 +11,6 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.dialogs.about import AboutDialog
-from kfuncscope.gui.dialogs.preferences import PreferencesDialog
 from kfuncscope.gui.frame import preferences
 from kfuncscope.gui.frame.docks import Docks
 from kfuncscope.gui.frame.preferences import Preferences
@@ -35,7 +33,7 @@ class Desktop(QObject):
         self._bar = add("menubar", self.tr("Menu bar"), self.switch_bar, "Ctrl+M", "View")
         self._bar.setCheckable(True)
         add("layout.reset", self.tr("Reset layout"), self.reset_layout, "", "View")
-        add("about", self.tr("About kfuncscope"), lambda: AboutDialog(window).show(), "", "Help")
+        add("about", self.tr("About kfuncscope"), self.about, "", "Help")
         context.session_opened.connect(self._begin)
         self.show_bar()
 
@@ -67,8 +65,16 @@ class Desktop(QObject):
             session.infer = True
 
     # --- preferences ---
+    def about(self) -> None:
+        """Say what this is, in which versions."""
+        from kfuncscope.gui.dialogs.about import AboutDialog
+
+        AboutDialog(self._window).show()
+
     def dialog(self) -> None:
         """Ask for preferences; what is chosen shows at once where it can."""
+        from kfuncscope.gui.dialogs.preferences import PreferencesDialog
+
         dialog = PreferencesDialog(self._window, self.preferences)
         dialog.changed.connect(self.prefer)
         dialog.show()

@@ -15,9 +15,7 @@ from kfuncscope.gui.context import Context
 from kfuncscope.gui.filters import DEFAULT, Filters, Token
 from kfuncscope.gui.history.snapshots import snapshot
 from kfuncscope.gui.views.welcome import WelcomePage
-from kfuncscope.session import sessionfile
-from kfuncscope.session.sample import sample_session
-from kfuncscope.session.session import Session
+from kfuncscope.session.session import SUFFIX, Session
 
 AUTOSAVE_MS = 2500
 RECENT = 6
@@ -136,10 +134,12 @@ class Documents(QObject):
         """Open a session file (asked for when ``path`` is empty) and analyse it."""
         context = self._context
         if not path:
-            kinds = self.tr("Sessions (*{0})").format(sessionfile.SUFFIX)
+            kinds = self.tr("Sessions (*{0})").format(SUFFIX)
             path, _ = QFileDialog.getOpenFileName(context.dialogs, self.tr("Open session"), "", kinds)
         if not path or not self.may_leave():
             return False
+        from kfuncscope.session import sessionfile
+
         try:
             session = sessionfile.load(path)
         except InputError as bad:
@@ -155,11 +155,13 @@ class Documents(QObject):
         """Save the session (asking where when ``path`` is empty)."""
         context = self._context
         if not path:
-            kinds = self.tr("Sessions (*{0})").format(sessionfile.SUFFIX)
-            name, title = "session" + sessionfile.SUFFIX, self.tr("Save session")
+            kinds = self.tr("Sessions (*{0})").format(SUFFIX)
+            name, title = "session" + SUFFIX, self.tr("Save session")
             path, _ = QFileDialog.getSaveFileName(context.dialogs, title, name, kinds)
         if not path:
             return False
+        from kfuncscope.session import sessionfile
+
         try:
             sessionfile.save(context.session, path)
         except InputError as bad:
@@ -177,6 +179,8 @@ class Documents(QObject):
         if not self.may_leave():
             return
         context.path = ""
+        from kfuncscope.session.sample import sample_session
+
         session = sample_session()
         session.filters = ["affected", "arch:x86_64"]
         self._tour_after = True
@@ -194,7 +198,7 @@ class Documents(QObject):
         if self._context.settings is None:
             return ""
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
-        return str(Path(folder) / ("last" + sessionfile.SUFFIX))
+        return str(Path(folder) / ("last" + SUFFIX))
 
     def touch(self) -> None:
         """Something changed: keep it soon."""
@@ -209,6 +213,8 @@ class Documents(QObject):
     def _keep(self, session: Session) -> None:
         path = self.autosave_path()
         if path and (session.old or session.new or session.objects):
+            from kfuncscope.session import sessionfile
+
             with contextlib.suppress(InputError, OSError):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 sessionfile.save(session, path)

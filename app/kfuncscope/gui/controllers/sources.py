@@ -11,9 +11,7 @@ from PySide6.QtCore import QFileInfo, QObject, Qt, QUrl
 from PySide6.QtGui import QCursor, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
-from kfuncscope.bpf.sections import program_type, program_types
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.dialogs.identity import IdentityDialog
 from kfuncscope.gui.models.cards import title_of
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import ProblemsView
@@ -173,6 +171,8 @@ class Sources(QObject):
 
     def name(self, source: Source) -> None:
         """Ask for architecture and release of a kernel."""
+        from kfuncscope.gui.dialogs.identity import IdentityDialog
+
         dialog = IdentityDialog(self._context.dialogs, title_of(source), source.arch, source.release)
         dialog.chosen.connect(partial(self.set_identity, source))
         dialog.show()
@@ -192,6 +192,8 @@ class Sources(QObject):
     # --- how it is judged ---
     def choose_type(self, section: str) -> None:
         """Give a program type to a section name that libbpf does not know (R-2.2), and analyse again."""
+        from kfuncscope.bpf.sections import program_type, program_types
+
         context, listed = self._context, list(program_types())
         known = context.session.section_types.get(section, "")
         text, ok = QInputDialog.getItem(

@@ -12,7 +12,6 @@ from PySide6.QtCore import QCoreApplication
 
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.verdict import Verdict
-from kfuncscope.session.grouping import label_of
 from kfuncscope.session.session import Session
 from kfuncscope.session.sources import Source, holds, owns, sources
 
@@ -65,6 +64,8 @@ def cards(session: Session, known: Mapping[Key, Given], index: Index | None = No
 
 def title_of(source: Source) -> str:
     """A short name for a source: the label of a kernel, else the last two parts of its path."""
+    from kfuncscope.session.grouping import label_of
+
     if source.is_kernel and source.label:
         return source.label
     if source.is_kernel and not any("=" in file for file in source.files):
