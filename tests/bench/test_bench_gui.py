@@ -29,6 +29,7 @@ from kfuncscope.gui.models.findings import FindingsModel
 from kfuncscope.study import layout
 from support import analyses, windows
 
+RATIO = 7.0  # of the first window to a bare one; numpy and the style sheet are most of it, the aim is 2
 START, LAYOUT, FRAME, FILTER = 0.6, 0.5, 0.016, 0.060
 
 _FIRST_WINDOW = """
@@ -101,6 +102,32 @@ def test_first_window(benchmark: Any, tmp_path: Path) -> None:
 
     benchmark.pedantic(start, rounds=6, iterations=1, warmup_rounds=1)
     say("first window", min(spent), START)
+
+
+_BARE = """
+import time
+from PySide6.QtWidgets import QApplication, QMainWindow
+app = QApplication([]); window = QMainWindow(); window.show(); app.processEvents()
+print(time.process_time(), False)
+"""
+
+
+def test_first_window_beside_a_bare_one(benchmark: Any, tmp_path: Path) -> None:
+    """CPU of the first window as a multiple of a bare main window's in the same run."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    env["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    spent: dict[str, list[float]] = {_BARE: [], _FIRST_WINDOW: []}
+
+    def both() -> None:
+        for code, times in spent.items():
+            done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+            times.append(float(done.stdout.split()[0]))
+
+    benchmark.pedantic(both, rounds=6, iterations=1, warmup_rounds=1)
+    bare, ours = (min(times[1:]) for times in spent.values())
+    print(f"\nfirst window: {ours / bare:.1f} times a bare one ({ours * 1000:.0f} ms, {bare * 1000:.0f} ms CPU)")
+    assert ours <= RATIO * bare
 
 
 def test_layout(best: Callable[..., float], large: Index) -> None:

@@ -15,7 +15,7 @@ from kfuncscope.gui.runner import analyse_in_process, put_together
 from kfuncscope.gui.views.census import FIXED, CensusModel
 from kfuncscope.model.analysis import CensusInfo, RunsOn
 from kfuncscope.resources import sample
-from kfuncscope.session import grouping, sessionfile
+from kfuncscope.session import grouping, sessionfile, sources
 from kfuncscope.session.session import KernelRef, Session
 from support import analyses, windows
 
@@ -78,7 +78,8 @@ def test_census_files_are_inputs_of_a_session(tmp_path: Path) -> None:
     assert (session.census, session.objects) == ([given], [str(sample("objects"))])
     sessionfile.save(session, tmp_path / "a.kfs")
     assert sessionfile.load(tmp_path / "a.kfs").census == [given]
-    assert grouping.remove(session, given) and not session.census
+    listed = sources.sources(session)
+    assert sources.remove(session, listed[-1]) and not session.census
 
 
 def test_the_window_analyses_with_the_census() -> None:

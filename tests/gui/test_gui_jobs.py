@@ -110,7 +110,7 @@ def test_an_analysis_travels_in_parts() -> None:
     real = analyses.demo()
     sent: list[tuple[Any, ...]] = []
     send_analysis(sent.append, real)
-    assert len(sent) == 1 + len(real.arches)
+    assert len(sent) == 1 + 2 * len(real.arches)  # the frame, and of each lane that it begins and its objects
     assert put_together([m[1] for m in sent]).whole == real
     sent.clear()
     send_analysis(sent.append, real, real.arches[:2])

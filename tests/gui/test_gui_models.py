@@ -99,11 +99,12 @@ def test_inputs_model(index: Index) -> None:
     session = Session(old=[KernelRef(["/k/vmlinux"], "6.12")], objects=["/o/a.bpf.o"])
     model.show(session, None)
     texts = [model.index(0, 0, model.index(r, 0)).data() for r in range(2)]
-    assert "6.12" in texts[0] and texts[1] == "a.bpf.o"
+    assert "6.12" in texts[0] and texts[1] == "o/a.bpf.o"
     model.show(session, index)
-    assert [model.index(r, 0).data() for r in range(3)] == [
+    assert [model.index(r, 0).data() for r in range(4)] == [
         "Kernels",
         "Objects  12 in 8 packages",
+        "Sources of objects  1",
         f"Could not check  {len(index.unchecked)}",
     ]
     model.show(Session(), None)

@@ -138,9 +138,11 @@ def test_an_input_that_was_not_read_can_be_removed(
     runs: list[int] = []
     monkeypatch.setattr(win.results, "analyse", lambda: runs.append(1))
     win.context.analysis_wanted.connect(lambda: runs.append(1))
-    win.context.session.objects = ["/x/broken.bpf.o", "/x/other.o"]
+    broken = next(p.path for p in win.store.index.analysis.problems if "broken.bpf.o" in p.path)
+    win.context.session.objects = [broken, "/x/broken.bpf.o"]  # of one name, in another folder: it stays
+    win.results.show_index(win.context.real)
     press(win, qtbot, "broken.bpf.o")
-    assert win.context.session.objects == ["/x/other.o"] and runs
+    assert win.context.session.objects == ["/x/broken.bpf.o"] and runs
 
 
 def press(win: MainWindow, qtbot: QtBot, text: str) -> None:
@@ -257,7 +259,7 @@ def test_compare_two_real_kernels_without_any_object(qapp: object, qtbot: QtBot)
             old=[KernelRef([str(sample("kernels", "6.12-x86_64", "vmlinux.btf.xz"))], "Debian 6.12-x86_64")],
             new=[KernelRef([str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz"))], "Debian 7.3-x86_64")],
         )
-        window.sources.refresh()
+        window.listing.refresh()
         assert window.welcome.analyse.text().startswith("Explore")
         window.commands.run("compare")
         view = window.kfuncs.compare

@@ -246,6 +246,7 @@ def test_sessions_are_saved_opened_and_remembered(
     window.store.add("arch", "x86_64")
     assert window.documents.save(str(tmp_path / "a.kfs"))
     assert json.loads((tmp_path / "a.kfs").read_text())["filters"] == ["affected", "arch:x86_64"]
+    window.documents.asks = False
     window.context.session = Session()
     assert window.documents.open(str(tmp_path / "a.kfs"))
     assert window.context.session.old[0].label == "6.12" and Token("arch", "x86_64") in window.store.filters
@@ -265,7 +266,7 @@ def test_old_and_new_can_be_chosen_by_group(win: MainWindow, monkeypatch: pytest
     session.old = [KernelRef(["a"], "Debian 6.12-x86_64"), KernelRef(["b"], "Debian 6.12-s390x")]
     session.path = [KernelRef(["c"], "Debian 6.17-amd64")]
     session.new = [KernelRef(["d"], "Debian 7.3-x86_64"), KernelRef(["e"], "Debian 7.2-s390x")]
-    win.sources.refresh()
+    win.listing.refresh()
     names = [win.toolbar.old_box.itemText(i) for i in range(win.toolbar.old_box.count())]
     assert names == ["Debian 6.12", "Debian 6.17", "Debian 7.2 / Debian 7.3"]
     assert win.toolbar.old_box.currentIndex() == 0 and win.toolbar.new_box.currentIndex() == 2

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""From arguments to sessions and kernels.
-
-``--new A B C`` swallows the objects that follow it, as the shell's ``*.deb`` cannot be told apart by place: what was
-given beyond the first file of the last kernel option is sorted by what it is.
-"""
+"""From arguments to sessions and kernels."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from kfuncscope.errors import InputError, UsageError, all_of
 from kfuncscope.intake.loaders import AUTO, with_choices
 from kfuncscope.intake.loaders import NAMES as LOADERS
 from kfuncscope.intake.objects import object_files
-from kfuncscope.session.purpose import is_kernel
+from kfuncscope.session.purpose import sorted_apart
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
 
@@ -31,11 +27,7 @@ def split(given: Sequence[str], objects: Sequence[str], needed: bool = True) -> 
 
     ``needed``: UsageError where there is no object.
     """
-    if objects:
-        return list(given), list(objects)
-    kernels, rest = list(given[:1]), list[str]()
-    for one in given[1:]:
-        (kernels if is_kernel(one) else rest).append(one)
+    kernels, rest = sorted_apart(given, objects)
     if needed and not rest:
         raise UsageError("command line", "no object was given")
     return kernels, rest

@@ -16,29 +16,36 @@ from PySide6.QtCore import (
     QCoreApplication,
     QEvent,
     QEventLoop,
+    QLibraryInfo,
     QLocale,
     QSettings,
     QSize,
     QSocketNotifier,
     Qt,
     QThreadPool,
+    QTimer,
     QTranslator,
 )
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame import geometry, preferences
 from kfuncscope.resources import resource
 
 if TYPE_CHECKING:
+    from kfuncscope.gui.frame.arguments import Asked
     from kfuncscope.gui.mainwindow import MainWindow
     from kfuncscope.model.analysis import Analysis
 
 APP_ID = "org.kfuncscope.kfuncscope"
 
 
-def application(argv: Sequence[str] = ()) -> QApplication:
-    """The one QApplication of this process, made where there is none; offscreen where there is no display."""
+def application(argv: Sequence[str] = (), language: str = "system", percent: int = 100) -> QApplication:
+    """The one QApplication of this process, made where there is none; offscreen where there is no display.
+
+    ``language`` is that of the window, ``percent`` the size of its font beside the system's.
+    """
     running = QApplication.instance()
     if isinstance(running, QApplication):
         return running
@@ -51,11 +58,24 @@ def application(argv: Sequence[str] = ()) -> QApplication:
     icon = resource("icons", "kfuncscope.svg")
     if icon.is_file():
         app.setWindowIcon(QIcon(str(icon)))
-    translator = QTranslator(app)
-    if translator.load(QLocale(), "kfuncscope", "_", str(resource("translations"))):
-        app.installTranslator(translator)
-    theme.choose_font(app)
+    translate(app, language)
+    theme.choose_font(app, percent)
     return app
+
+
+def translate(app: QApplication, language: str) -> bool:
+    """Speak another language where there is a translation of the window; False where there is none."""
+    locale = QLocale() if language == "system" else QLocale(language)
+    found = False
+    for name, folder in (
+        ("kfuncscope", str(resource("translations"))),
+        ("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
+    ):
+        translator = QTranslator(app)
+        if translator.load(locale, name, "_", folder):
+            app.installTranslator(translator)
+            found = found or name == "kfuncscope"
+    return found
 
 
 def dress(window: MainWindow | None, dark: bool | None) -> None:
@@ -72,26 +92,34 @@ def settings() -> QSettings:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window; ``argv`` as in sys.argv: then files to load (kernels, objects, a session) or ``--demo``."""
+    """Open the window; ``argv`` as in sys.argv, see ``kfuncscope-gui --help``. Returns the exit status."""
     given = list(sys.argv if argv is None else argv)[1:]
-    app = application()
+    what = _asked(given) if given else None
     store = settings()
-    chosen = str(store.value("theme", "system"))
-    theme.apply(app, None if chosen == "system" else chosen == "dark")
+    chosen = preferences.load(store)
+    app = application(language=chosen.language, percent=chosen.scale)
+    preferences.apply_looks(app, chosen)
     from kfuncscope.gui.mainwindow import MainWindow
 
     window = MainWindow(store)
-    window.resize(window.size().boundedTo(window.screen().availableSize()))  # a small or strongly scaled screen
-    if chosen == "system":
-        app.styleHints().colorSchemeChanged.connect(lambda _: dress(window, None))
+    app.styleHints().colorSchemeChanged.connect(lambda _: window.desktop.dress())
     if os.environ.get("KFUNCSCOPE_WATCHDOG"):
         from kfuncscope.gui.watchdog import Watchdog
 
         Watchdog(window, report=True)
     close_on_signals(window)
+    geometry.fit(window)
     window.show()
-    window.start([g for g in given if not g.startswith("--")], demo="--demo" in given)
+    QTimer.singleShot(0, window, lambda: geometry.fit(window))  # the frame is known by now
+    if what is not None:
+        window.start(what)
     return app.exec()
+
+
+def _asked(given: list[str]) -> Asked:
+    from kfuncscope.gui.frame.arguments import asked
+
+    return asked(given)
 
 
 def close_on_signals(window: MainWindow) -> None:
@@ -114,7 +142,7 @@ def close_on_signals(window: MainWindow) -> None:
     waker.destroyed.connect(asleep)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: QApplication.closeAllWindows())
+            signal.signal(number, lambda *_: window.close_unasked())
 
 
 def render(analysis: Analysis, path: str | Path, size: tuple[int, int] = (1440, 900), dark: bool = False) -> Path:

@@ -42,15 +42,20 @@ class Commands:
         self.groups: dict[str, list[str]] = {}
 
     def add(
-        self, name: str, title: str, slot: Callable[[], object], keys: str | list[str] = "", group: str = ""
-    ) -> QAction:
-        """Register a command; ``keys`` are its shortcuts as Qt writes them, valid in the whole window."""
+        self, name: str, title: str, slot: Callable[[], object], keys: str | list[str] = "", group: str = "",
+        place: QWidget | None = None,
+    ) -> QAction:  # fmt: skip
+        """Register a command of the menu ``group``; ``keys`` are its shortcuts as Qt writes them, valid in the whole
+        window, or with a ``place`` only while that widget has the keyboard.
+        """
         action = QAction(title, self._window)
         action.triggered.connect(lambda _=False: slot())
         given = [keys] if isinstance(keys, str) else keys
         action.setShortcuts([QKeySequence(k) for k in given if k])
-        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
-        self._window.addAction(action)
+        action.setShortcutContext(
+            Qt.ShortcutContext.WindowShortcut if place is None else Qt.ShortcutContext.WidgetWithChildrenShortcut
+        )
+        (place or self._window).addAction(action)
         self.actions[name] = action
         self.groups.setdefault(group, []).append(name)
         return action

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtWidgets import QWidget
 
 from kfuncscope.gui.commands import Commands
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.history.snapshots import INPUTS, WRITTEN, Snapshot, differs, restore, snapshot
+from kfuncscope.gui.history.steps import ValueStep
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Jobs
 from kfuncscope.gui.store import Store
@@ -23,6 +27,7 @@ class Context(QObject):
 
     session_opened = Signal()  # another session: whatever was derived from the last one is to be forgotten
     inputs_changed = Signal()  # kernels or objects of this session were added, removed or paired again
+    written_changed = Signal()  # notes or the policy of this session changed
     result_shown = Signal(object)  # Index: a real result is on screen
     touched = Signal()  # something that a session file keeps has changed
     analysis_wanted = Signal()
@@ -30,6 +35,7 @@ class Context(QObject):
     view_wanted = Signal(str)  # the page to bring to the front; empty: the keyboard goes to the tab in front
     welcome_wanted = Signal(bool)  # the first page, or the result
     title_wanted = Signal(str)  # of the window
+    modified = Signal(bool)  # whether the session differs from its file
     page_titled = Signal(str, str)  # the id of a page and the title that it gets, with a count for example
     result_arriving = Signal()  # a real result is about to replace what is on screen
     tour_wanted = Signal()
@@ -50,10 +56,34 @@ class Context(QObject):
         """Show a line in the status bar; ``failed`` makes it stand out."""
         self.said.emit(text, failed)
 
+    def change_session(self, text: str, edit: Callable[[Session], object]) -> bool:
+        """Let ``edit`` change the session, as one step that can be undone; False where nothing changed."""
+        before = snapshot(self.session)
+        edit(self.session)
+        after = snapshot(self.session)
+        if before == after:
+            return False
+        restore(self.session, before)
+        self.store.undo.push(ValueStep(text, before, after, self.put_session))
+        return True
+
+    def put_session(self, kept: Snapshot) -> None:
+        """Make the session as a snapshot has it; a result on screen is brought up to date."""
+        before = snapshot(self.session)
+        restore(self.session, kept)
+        if differs(before, kept, WRITTEN):
+            self.written_changed.emit()
+        if differs(before, kept, INPUTS):
+            self.inputs_changed.emit()
+            if self.real is not None:
+                self.analysis_wanted.emit()
+        self.touched.emit()
+
     def open_session(self, session: Session, filters: tuple[Token, ...]) -> None:
         """Work on another session: what belonged to the last one goes, then its inputs are analysed."""
         self.session = session
         self.real = None
+        self.store.undo.clear()
         self.store.set_index(None, filters)
         self.session_opened.emit()
         self.inputs_changed.emit()

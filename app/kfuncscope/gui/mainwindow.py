@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import pairwise
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QByteArray, QCoreApplication, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QDockWidget,
     QFrame,
     QLabel,
@@ -18,7 +17,6 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QStackedWidget,
     QStatusBar,
-    QTabBar,
     QTabWidget,
     QToolBar,
     QVBoxLayout,
@@ -28,20 +26,26 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
+from kfuncscope.gui.controllers.desktop import Desktop
 from kfuncscope.gui.controllers.documents import Documents
 from kfuncscope.gui.controllers.editing import Editing
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.controllers.exports import Exports
 from kfuncscope.gui.controllers.hypotheses import Hypotheses
+from kfuncscope.gui.controllers.listing import Listing
 from kfuncscope.gui.controllers.navigation import Navigation
 from kfuncscope.gui.controllers.presentation import Presentation
 from kfuncscope.gui.controllers.proving import Proving
 from kfuncscope.gui.controllers.results import Results
 from kfuncscope.gui.controllers.sources import Sources
+from kfuncscope.gui.controllers.standing import Standing
 from kfuncscope.gui.controllers.tour import Stops, Tour
+from kfuncscope.gui.filters import DEFAULT
+from kfuncscope.gui.frame.docks import Docks, title_of
+from kfuncscope.gui.frame.menus import Menus
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.jobs import Job
-from kfuncscope.gui.pages import PAGES, TABS, Page, Place
+from kfuncscope.gui.pages import PAGES, TABS
 from kfuncscope.gui.stylesheet import stylesheet
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import JobsView, NotesView, ProblemsView
@@ -58,15 +62,14 @@ from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.views.whatif import WhatIfView
 from kfuncscope.gui.widgets.banner import Banner
 from kfuncscope.gui.widgets.chips import ChipBar
+from kfuncscope.gui.widgets.statebar import StateBar, Veil
 from kfuncscope.gui.widgets.status import StatusCounts, Told
-from kfuncscope.session import sessionfile
+from kfuncscope.session.session import SUFFIX
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.frame.arguments import Asked
 
 View = TypeVar("View", bound=QWidget)
-_AREAS = {
-    Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
-    Place.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
-    Place.BOTTOM: Qt.DockWidgetArea.BottomDockWidgetArea,
-}
 
 
 class MainWindow(QMainWindow):
@@ -75,22 +78,22 @@ class MainWindow(QMainWindow):
     def __init__(self, settings: QSettings | None = None) -> None:
         super().__init__()
         self.setObjectName("kfuncscope")
-        self.setWindowTitle("kfuncscope")
+        self.setWindowTitle("kfuncscope[*]")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
         self.context = Context(self, settings)
         self.store, self.jobs, self.commands = self.context.store, self.context.jobs, self.context.commands
         self.pages: dict[str, QWidget] = {page.id: page.make(self.context) for page in PAGES}
-        self.docks: dict[str, QDockWidget] = {}
         self._name_pages()
         self.toolbar = Toolbar()
         self.welcome = WelcomePage()
         self.summary = SummaryStrip(self.store)
         self.chips = ChipBar(self.store)
-        self.banner = Banner()
+        self.banner, self.state_bar = Banner(), StateBar()
         self._center()
         self._strip()
-        self._docks()
+        self.frame = Docks(self, self.pages)
+        self.docks: dict[str, QDockWidget] = self.frame.all
         self._status()
         self._state: QByteArray | None = None
         self._controllers()
@@ -114,9 +117,11 @@ class MainWindow(QMainWindow):
 
     def _controllers(self) -> None:
         context, bar = self.context, self.toolbar
-        self.sources = Sources(context, bar, self.welcome, self.inputs, self.problems, self.kfuncs)
+        self.sources = Sources(context, bar, self.welcome, self.inputs, self.problems)
         self.explorer = Explorer(context, self.kfuncs, self.timeline)
         self.results = Results(context, bar, self.welcome, self.summary, self.problems, self.findings, self.explorer)
+        self.listing = Listing(context, bar, self.welcome, self.inputs, self.kfuncs)
+        self.standing = Standing(context, self.results, self.state_bar, self._veils(), self.welcome)
         self.navigation = Navigation(context, bar, self.summary, self.graph, self.kfuncs, self.timeline)
         self.annotations = Annotations(context, self.detail, self.findings, self.graph, self.notes, self.summary)
         self.hypotheses = Hypotheses(
@@ -128,13 +133,16 @@ class MainWindow(QMainWindow):
         self.exports = Exports(context, bar, self.graph, self.annotations, self.tabs.currentWidget)
         self.presentation = Presentation(context, self, self.graph, lambda: [bar, self.statusBar()])
         self.documents = Documents(context, self.welcome)
-        for number, page in enumerate(TABS):
-            title, show = self.tr("Show {0}").format(_title(page)), partial(self.show_page, page.id)
-            self.commands.add(f"tab.{number + 1}", title, show, f"Ctrl+{number + 1}", "View")
-        for dock in self.docks.values():
-            title = self.tr("Show or hide {0}").format(dock.windowTitle())
-            self.commands.add(f"dock.{dock.objectName()}", title, dock.toggleViewAction().trigger, "", "View")
-        self.commands.add("tour", self.tr("Guided tour"), self.tour, "", "View")
+        self.desktop = Desktop(context, self, bar, self.frame)
+        self.commands.add("tour", self.tr("Guided tour"), self.tour, "", "Help")
+        self.menus = Menus(self, self.commands)
+        self.menus.fill_bar(self.menuBar())
+        bar.menu_button.setMenu(self.menus.whole())
+        self.documents.fill_recent(self.menus.recent)
+
+    def _veils(self) -> list[Veil]:
+        """What is dimmed while the result is not of what is loaded."""
+        return [Veil(over) for over in (self.tabs, self.summary, self.detail)]
 
     def _listen(self) -> None:
         context = self.context
@@ -142,6 +150,7 @@ class MainWindow(QMainWindow):
         context.view_wanted.connect(self.show_page)
         context.welcome_wanted.connect(self.show_welcome)
         context.title_wanted.connect(self.setWindowTitle)
+        context.modified.connect(self.setWindowModified)
         context.page_titled.connect(self._retitle)
         context.tour_wanted.connect(self.tour)
         context.palette_changed.connect(self.repaint_all)
@@ -156,7 +165,7 @@ class MainWindow(QMainWindow):
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.tabBar().setExpanding(False)
         for page in TABS:
-            self.tabs.addTab(self.pages[page.id], _title(page))
+            self.tabs.addTab(self.pages[page.id], title_of(page))
         self.tabs.setCornerWidget(self.chips, Qt.Corner.TopRightCorner)
         self.tabs.currentChanged.connect(lambda _: QTimer.singleShot(0, self.chips, self.chips.fit))
         card = QFrame()
@@ -168,6 +177,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 7, 0, 0)
         column.setSpacing(7)
+        column.addWidget(self.state_bar)
         column.addWidget(self.banner)
         column.addWidget(card, 1)
         self.stack = QStackedWidget()
@@ -193,50 +203,6 @@ class MainWindow(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.toolbar)
         self.addToolBarBreak()
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, strip)
-
-    def _dock(self, page: Page) -> QDockWidget:
-        area, title = _AREAS[page.place], _title(page)
-        dock = QDockWidget(title, self)
-        dock.setObjectName(page.id)
-        dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
-        )
-        card = QFrame()
-        card.setObjectName("card")
-        column = QVBoxLayout(card)
-        column.setContentsMargins(1, 1, 1, 1)
-        column.setSpacing(0)
-        if page.heading:
-            label = QLabel(title.upper())
-            label.setObjectName("heading")
-            label.setFont(theme.ui_font(-1, bold=True))
-            label.setContentsMargins(12, 9, 0, 5)
-            column.addWidget(label)
-        column.addWidget(self.pages[page.id], 1)
-        dock.setTitleBarWidget(QWidget())
-        holder = QWidget()
-        frame = QVBoxLayout(holder)
-        sides = Qt.DockWidgetArea
-        bottom = area == sides.BottomDockWidgetArea
-        frame.setContentsMargins(8 if area != sides.RightDockWidgetArea else 0, 0 if bottom else 7,
-                                 8 if area != sides.LeftDockWidgetArea else 0, 6 if bottom else 0)  # fmt: skip
-        frame.addWidget(card)
-        dock.setWidget(holder)
-        self.addDockWidget(area, dock)
-        return dock
-
-    def _docks(self) -> None:
-        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
-        self.setCorner(Qt.Corner.BottomLeftCorner, bottom)
-        self.setCorner(Qt.Corner.BottomRightCorner, bottom)
-        self.setTabPosition(bottom, QTabWidget.TabPosition.North)
-        for page in PAGES:
-            if page.place is not Place.TAB:
-                self.docks[page.id] = self._dock(page)
-        below = [self.docks[page.id] for page in PAGES if page.place is Place.BOTTOM]
-        for first, second in pairwise(below):
-            self.tabifyDockWidget(first, second)
-        below[0].raise_()
 
     def _status(self) -> None:
         bar = QStatusBar()
@@ -282,25 +248,9 @@ class MainWindow(QMainWindow):
 
     def _even(self) -> None:
         """Sizes of the docks as in the design unless the person chose others."""
-        if self.context.settings is not None and self.context.settings.contains("window/state"):
-            return
-        wide = self.width() >= 1700
-        grow = max(1.0, theme.scale()) ** 0.6 * min(1.0, self.width() / 1360)
-        self.resizeDocks(
-            [self.docks["inputs"], self.docks["detail"]],
-            [round((290 if wide else 254) * grow), round((470 if wide else 386) * grow)],
-            Qt.Orientation.Horizontal,
-        )
-        lines = min(max(self.problems.model.rowCount(), 2), 3)
-        self.resizeDocks(
-            [self.docks["problems"]], [46 + round(27 * max(1.0, theme.scale())) * lines], Qt.Orientation.Vertical
-        )
-        for bar in self.findChildren(QTabBar):
-            if bar.parent() is self:
-                bar.setExpanding(False)
-                bar.setDrawBase(False)
-                bar.setStyleSheet("QTabBar::tab:first { margin-left: 9px; }")
-                bar.setAccessibleName(self.tr("Problems, jobs and notes"))
+        if self.context.settings is None or not self.context.settings.contains("window/state"):
+            self.frame.even(self.problems.model.rowCount())
+        self.frame.dress()
 
     def show_page(self, name: str) -> None:
         """Bring a page to the front and give it the keyboard; the empty name means the tab that is in front."""
@@ -319,14 +269,19 @@ class MainWindow(QMainWindow):
             self.tabs.setTabText(self.tabs.indexOf(self.pages[name]), title)
             QTimer.singleShot(0, self.chips, self.chips.fit)
 
-    def start(self, paths: list[str], demo: bool = False) -> None:
-        """What the command line asked for: the demo, a session file, or inputs."""
-        if demo:
+    def start(self, asked: Asked) -> None:
+        """What the command line asked for: the demo, a session, or inputs; they are analysed at once."""
+        if asked.demo:
             self.documents.demo()
-        elif len(paths) == 1 and paths[0].endswith(sessionfile.SUFFIX):
-            self.documents.open(paths[0])
-        else:
-            self.sources.add_inputs(paths)
+        elif asked.session is not None:
+            self.context.open_session(asked.session, DEFAULT)
+        elif len(asked.paths) == 1 and asked.paths[0].endswith(SUFFIX):
+            self.documents.open(asked.paths[0])
+        elif asked.paths:
+            self.sources.add_inputs(asked.paths)
+            session = self.context.session
+            if session.old and session.new and session.objects:
+                self.results.analyse()
 
     def tour(self) -> None:
         """Show the guided tour over a result."""
@@ -393,7 +348,15 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         self.sources.add_inputs(paths)
 
+    def close_unasked(self) -> None:
+        """Close at the end of a login or at a signal: nothing is asked, the session is kept automatically."""
+        self.documents.asks = False
+        QApplication.closeAllWindows()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.documents.may_leave():
+            event.ignore()
+            return
         settings = self.context.settings
         if settings is not None:
             settings.setValue("window/geometry", self.saveGeometry())
@@ -403,7 +366,3 @@ class MainWindow(QMainWindow):
         self.navigation.close()
         self.jobs.close()
         super().closeEvent(event)
-
-
-def _title(page: Page) -> str:
-    return QCoreApplication.translate("Pages", page.title)

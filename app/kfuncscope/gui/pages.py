@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from PySide6.QtCore import QT_TRANSLATE_NOOP
 from PySide6.QtWidgets import QWidget
 
 from kfuncscope.gui.context import Context
@@ -52,19 +53,19 @@ class Page:
 
 
 PAGES = (
-    Page("overview", "Overview", Place.TAB, OverviewView),
-    Page("graph", "Graph", Place.TAB, GraphView),
-    Page("matrix", "Matrix", Place.TAB, MatrixView),
-    Page("findings", "Findings", Place.TAB, FindingsView),
-    Page("kfuncs", "kfuncs", Place.TAB, KfuncsView),
-    Page("timeline", "Timeline", Place.TAB, TimelineView),
-    Page("whatif", "What if", Place.TAB, WhatIfView),
-    Page("inputs", "Inputs", Place.LEFT, InputsView, heading=True),
-    Page("detail", "Detail", Place.RIGHT, DetailPanel),
-    Page("problems", "Problems", Place.BOTTOM, ProblemsView),
-    Page("jobs", "Jobs", Place.BOTTOM, JobsView),
-    Page("notes", "Notes", Place.BOTTOM, NotesView),
-    Page("census", "Census", Place.BOTTOM, CensusView),
-    Page("proof", "Proof", Place.BOTTOM, ProofView),
+    Page("overview", str(QT_TRANSLATE_NOOP("Pages", "Overview")), Place.TAB, OverviewView),
+    Page("graph", str(QT_TRANSLATE_NOOP("Pages", "Graph")), Place.TAB, GraphView),
+    Page("matrix", str(QT_TRANSLATE_NOOP("Pages", "Matrix")), Place.TAB, MatrixView),
+    Page("findings", str(QT_TRANSLATE_NOOP("Pages", "Findings")), Place.TAB, FindingsView),
+    Page("kfuncs", str(QT_TRANSLATE_NOOP("Pages", "kfuncs")), Place.TAB, KfuncsView),
+    Page("timeline", str(QT_TRANSLATE_NOOP("Pages", "Timeline")), Place.TAB, TimelineView),
+    Page("whatif", str(QT_TRANSLATE_NOOP("Pages", "What if")), Place.TAB, WhatIfView),
+    Page("inputs", str(QT_TRANSLATE_NOOP("Pages", "Inputs")), Place.LEFT, InputsView, heading=True),
+    Page("detail", str(QT_TRANSLATE_NOOP("Pages", "Detail")), Place.RIGHT, DetailPanel),
+    Page("problems", str(QT_TRANSLATE_NOOP("Pages", "Problems")), Place.BOTTOM, ProblemsView),
+    Page("jobs", str(QT_TRANSLATE_NOOP("Pages", "Jobs")), Place.BOTTOM, JobsView),
+    Page("notes", str(QT_TRANSLATE_NOOP("Pages", "Notes")), Place.BOTTOM, NotesView),
+    Page("census", str(QT_TRANSLATE_NOOP("Pages", "Census")), Place.BOTTOM, CensusView),
+    Page("proof", str(QT_TRANSLATE_NOOP("Pages", "Proof")), Place.BOTTOM, ProofView),
 )
 TABS = tuple(page for page in PAGES if page.place is Place.TAB)

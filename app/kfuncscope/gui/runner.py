@@ -26,7 +26,14 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
         send(("progress", done, total, text))
 
     session = with_policy(session)
-    whole = analyse(session, progress)
+    sent: list[ArchResult] = []
+
+    def arrived(part: Analysis) -> None:
+        _send_lanes(send, part.arches, sent)
+        send(("part", (_bare(part), ())))
+        send(("ready",))
+
+    whole = analyse(session, progress, arrived=arrived)
     if session.census:
         from kfuncscope.census.running import attached
 
@@ -38,7 +45,7 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
             steps += [a for a in analyse(step, progress).arches if not a.inferred]
         except InputError:
             continue  # no architecture in common: the whole upgrade has told what is wrong with these kernels
-    send_analysis(send, whole, tuple(steps))
+    send_analysis(send, whole, tuple(steps), sent)
 
 
 def with_policy(session: Session) -> Session:
@@ -54,14 +61,31 @@ def with_policy(session: Session) -> Session:
 
 
 def send_analysis(
-    send: Callable[[tuple[Any, ...]], None], analysis: Analysis, steps: tuple[ArchResult, ...] = ()
+    send: Callable[[tuple[Any, ...]], None],
+    analysis: Analysis,
+    steps: tuple[ArchResult, ...] = (),
+    sent: list[ArchResult] | None = None,
 ) -> None:
-    """Send an analysis: first the frame without objects, then the objects a few at a time."""
-    bare = tuple(replace(a, objects=()) for a in analysis.arches)
-    send(("part", (replace(analysis, arches=bare), tuple(replace(s, objects=()) for s in steps))))
-    for lane, arch in enumerate((*analysis.arches, *steps)):
+    """Send an analysis: the objects a few at a time, then the frame without them. ``sent`` are lanes already there."""
+    _send_lanes(send, (*analysis.arches, *steps), sent if sent is not None else [])
+    send(("part", (_bare(analysis), tuple(replace(s, objects=()) for s in steps))))
+
+
+def _bare(analysis: Analysis) -> Analysis:
+    return replace(analysis, arches=tuple(replace(a, objects=()) for a in analysis.arches))
+
+
+def _send_lanes(
+    send: Callable[[tuple[Any, ...]], None], arches: tuple[ArchResult, ...], sent: list[ArchResult]
+) -> None:
+    """Send the objects of each lane unless the receiver has the same of it; ``sent`` says what that is."""
+    for lane, arch in enumerate(arches):
+        if lane < len(sent) and sent[lane].objects == arch.objects:
+            continue
+        send(("part", (lane, None)))
         for start in range(0, len(arch.objects), CHUNK):
             send(("part", (lane, arch.objects[start : start + CHUNK])))
+        sent[lane : lane + 1] = [arch]
 
 
 def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
@@ -104,15 +128,29 @@ def flat(parts: list[Any]) -> list[Any]:
 
 
 def put_together(parts: list[Any]) -> Index:
-    """The index of an analysis from the parts that were sent."""
+    """The index of an analysis from the parts that were sent; of several frames the last one counts."""
     import numpy.ma  # noqa: F401  numpy.unique wants it at its first call, which shall not be in the GUI thread
 
-    frame: Analysis = parts[0][0]
-    steps: tuple[ArchResult, ...] = parts[0][1]
+    frame, steps = next(part for part in reversed(parts) if isinstance(part[0], Analysis))
+    objects: dict[int, list[Any]] = {}
+    for lane, some in parts:
+        if isinstance(lane, int):
+            if some is None:
+                objects[lane] = []
+            else:
+                objects[lane].extend(some)
     bare = (*frame.arches, *steps)
-    objects: list[list[Any]] = [[] for _ in bare]
-    for lane, some in parts[1:]:
-        objects[lane].extend(some)
-    every = tuple(replace(a, objects=tuple(o)) for a, o in zip(bare, objects, strict=True))
+    every = tuple(replace(a, objects=tuple(objects.get(lane, ()))) for lane, a in enumerate(bare))
     whole = len(frame.arches)
     return Index(replace(frame, arches=every[:whole]), every[whole:])
+
+
+def describe_in_process(send: Callable[[tuple[Any, ...]], None], refs: list[KernelRef]) -> None:
+    """Say of each kernel what it is (in the other process), as soon as it is known."""
+    from kfuncscope.upgrade.describe import describe
+
+    send(("progress", 0, len(refs), ""))
+    for done, (ref, given) in enumerate(describe(refs), 1):
+        send(("part", ((tuple(ref.files), ref.arch, ref.release), given)))
+        send(("progress", done, len(refs), ref.label))
+        send(("ready",))

@@ -76,7 +76,7 @@ def make(folder: Path, analysis: Analysis | None = None) -> list[Path]:
     for name, size, dark, prepare in PICTURES:
         window = open_offscreen(analysis, size, dark)
         window.context.session = sample_session()
-        window.sources.refresh()
+        window.listing.refresh()
         window.store.select(None)
         prepare(window)
         settle()

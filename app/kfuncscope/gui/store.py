@@ -52,28 +52,32 @@ class Store(QObject):
         super().__init__(parent)
         self.index: Index | None = None
         self.filters: Filters = flt.DEFAULT
+        self._chosen: Filters = flt.DEFAULT  # with those that mean nothing in this result, for one in which they do
         self.selected: Node | None = None
         self._wanted: Node | None = None  # what was selected last, though filters may hide it now
         self.finding = -1
         self.undo = QUndoStack(self)
 
     def set_index(self, index: Index | None, filters: Filters | None = None) -> None:
-        """Show another analysis. Filters are kept where they still mean something, unless given; undo starts over."""
+        """Show another analysis. Filters apply where they mean something in it, and wait for another where not."""
         keep = self._key(self.selected)
         self.index = index
         self.selected = None
         self.finding = -1
-        self.undo.clear()
         if filters is not None:
-            self.filters = filters
+            self._chosen = filters
+        self.filters = self._meaningful(self._chosen)
         if index is not None:
-            self.filters = tuple(t for t in self.filters if self._means_something(index, t))
             self.selected = self._from_key(keep)
             if self.selected is not None and not self._passes(self.selected):
                 self.selected = None
         self._wanted = self.selected
         self.analysis_changed.emit()
         self.selection_changed.emit()
+
+    def _meaningful(self, filters: Filters) -> Filters:
+        index = self.index
+        return filters if index is None else tuple(t for t in filters if self._means_something(index, t))
 
     @staticmethod
     def _means_something(index: Index, token: Token) -> bool:
@@ -98,7 +102,7 @@ class Store(QObject):
     def change(self, after: Filters, text: str) -> None:
         """Set the filters as one step that can be undone."""
         if after != self.filters:
-            self.undo.push(_FilterStep(self, self.filters, after, text))
+            self.undo.push(_FilterStep(self, self._chosen, after, text))
 
     def add(self, kind: str, value: str = "") -> None:
         """Add one filter."""
@@ -123,7 +127,8 @@ class Store(QObject):
 
     def _set_filters(self, filters: Filters) -> None:
         """What the filters hide is not selected any more; it is again once they let it pass."""
-        self.filters = filters
+        self._chosen = filters
+        self.filters = self._meaningful(filters)
         before = (self.selected, self.finding)
         shown = self._wanted is not None and self._passes(self._wanted)
         self.selected = self._wanted if shown else None

@@ -32,6 +32,7 @@ QStatusBar::item {{ border: 0; }}
 QFrame#card, QWidget#card {{ background: {c.panel}; border: 1px solid {c.line}; border-radius: 6px; }}
 QLabel#heading {{ color: {c.muted}; font-weight: 600; padding: 0; background: transparent; }}
 QLabel#muted {{ color: {c.muted}; background: transparent; }}
+QLabel#docktitle {{ color: {c.muted}; background: transparent; }}
 QLabel#brand {{ font-weight: 700; background: transparent; }}
 """
 
@@ -55,8 +56,18 @@ QPushButton#primary:disabled {{ background: {c.line}; color: {c.muted}; border-c
 QPushButton#primary:focus {{ border: 2px solid {c.text}; }}
 QPushButton#chip {{ border-radius: 11px; padding: 2px 9px; }}
 QPushButton#chip:checked {{ background: {c.selection}; border-color: {c.accent}; }}
+QPushButton#count {{ border: 1px solid transparent; background: transparent; padding: 0 4px; }}
+QPushButton#count:focus {{ border-color: {c.accent}; }}
 QPushButton#link {{ border: 0; background: transparent; color: {c.accent}; padding: 1px 2px; text-align: left; }}
 QPushButton#link:focus {{ border: 1px solid {c.accent}; border-radius: 3px; }}
+QToolButton#more {{ border: 1px solid transparent; border-radius: 4px; background: transparent; color: {c.muted};
+  padding: 0 4px; }}
+QToolButton#more:hover {{ background: {c.selection}; color: {c.text}; }}
+QToolButton#more:focus {{ border-color: {c.accent}; }}
+QToolButton#dockbutton {{ border: 0; border-radius: 4px; background: transparent; }}
+QToolButton#dockbutton:hover {{ background: {c.selection}; }}
+QPushButton#menubutton {{ font-size: 15px; padding: 2px 9px; }}
+QPushButton#menubutton::menu-indicator {{ image: none; width: 0; }}
 QComboBox {{ padding-right: 22px; }}
 QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QDateEdit::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
@@ -107,6 +118,9 @@ QScrollBar::handle:hover {{ background: {c.strong_line}; }}
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
   background: transparent; border: 0; height: 0; width: 0; }}
 QScrollArea, QWidget#clear {{ background: transparent; border: 0; }}
+QMenuBar {{ background: {c.toolbar}; color: {c.text}; padding: 1px 4px; }}
+QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; background: transparent; }}
+QMenuBar::item:selected {{ background: {c.selection}; }}
 QMenu {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.strong_line}; padding: 4px; }}
 QMenu::item {{ padding: 5px 22px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {c.selection}; }}

@@ -7,7 +7,7 @@ QStyleHints.setColorScheme has no effect on bare X11 and offscreen; the system's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import (
@@ -79,7 +79,17 @@ MEANING: dict[Verdict, str] = {v: look.meaning for v, look in LOOKS.items()}
 SHOWN: tuple[Verdict, ...] = tuple(LOOKS)
 GLYPHS: dict[Verdict, str] = {v: look.glyph for v, look in LOOKS.items()}
 
-_current = LIGHT
+# Told apart by lightness and by blue against yellow, which deuteranopes and protanopes see; a test measures it.
+SAFE_LIGHT = replace(LIGHT, verdicts=LIGHT.verdicts | {
+    V.BREAKS: "#3c0901", V.SILENT: "#9223f6", V.RISK: "#8d5a0f", V.DEGRADES: "#0b2c65", V.OK: "#1c7c76",
+    V.FIXED: "#19716c",
+})  # fmt: skip
+SAFE_DARK = replace(DARK, verdicts=DARK.verdicts | {
+    V.BREAKS: "#d98269", V.SILENT: "#ca66fe", V.RISK: "#e8ac35", V.DEGRADES: "#b2cafd", V.OK: "#5ffed2",
+    V.FIXED: "#5ffed2",
+})  # fmt: skip
+
+_current, _safe = LIGHT, False
 
 
 def look() -> Palette:
@@ -178,12 +188,12 @@ def draw_glyph(painter: QPainter, verdict: Verdict, x: float, y: float, size: fl
     painter.restore()
 
 
-_icons: dict[tuple[str, Verdict], QIcon] = {}
+_icons: dict[tuple[str, bool, Verdict], QIcon] = {}
 
 
 def icon(verdict: Verdict) -> QIcon:
     """The shape of a verdict as an icon, in three sizes."""
-    key = (_current.name, verdict)
+    key = (_current.name, _safe, verdict)
     if key not in _icons:
         made = QIcon()
         for size in (16, 32, 48):
@@ -221,12 +231,18 @@ def scale() -> float:
     return max(0.8, QFontInfo(QGuiApplication.font()).pixelSize() / 13.0)
 
 
-def choose_font(app: QApplication) -> None:
-    """Keep the system's font; where that is the wide DejaVu Sans of a bare machine take its condensed width."""
+def choose_font(app: QApplication, percent: int = 100) -> None:
+    """Keep the system's font; where that is the wide DejaVu Sans of a bare machine take its condensed width.
+
+    ``percent`` is how large a person wants it beside that.
+    """
     font = app.font()
     if QFontInfo(font).family() == "DejaVu Sans" and "DejaVu Sans Condensed" in QFontDatabase.families():
         font.setFamilies(["DejaVu Sans Condensed"])
         font.setPointSizeF(max(font.pointSizeF(), 9.5))
+        app.setFont(font)
+    if percent != 100:
+        font.setPointSizeF(font.pointSizeF() * percent / 100)
         app.setFont(font)
 
 
@@ -249,13 +265,15 @@ def qpalette(use: Palette) -> QPalette:
     return palette
 
 
-def apply(app: QApplication, dark: bool | None = None) -> Palette:
-    """Dress the application light or dark (None: as the system asks).
+def apply(app: QApplication, dark: bool | None = None, safe: bool = False) -> Palette:
+    """Dress the application light or dark (None: as the system asks), and ``safe`` for colour-blind people.
 
     The style sheet is the window's own: set once it is built, it is worked through once and not at every step.
     """
-    global _current
-    _current = DARK if (system_is_dark() if dark is None else dark) else LIGHT
+    global _current, _safe
+    _safe = safe
+    pair = (SAFE_LIGHT, SAFE_DARK) if _safe else (LIGHT, DARK)
+    _current = pair[system_is_dark() if dark is None else dark]
     if app.style().objectName() != "fusion":
         app.setStyle("Fusion")
     app.setPalette(qpalette(_current))

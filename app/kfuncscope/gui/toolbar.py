@@ -33,6 +33,11 @@ class Toolbar(QToolBar):
         self.brand = QLabel("kfuncscope")
         self.brand.setObjectName("brand")
         self.brand.setFont(theme.ui_font(1, bold=True))
+        self.menu_button = QPushButton("≡")
+        self.menu_button.setObjectName("menubutton")
+        self.menu_button.setAccessibleName(self.tr("Menu"))
+        self.menu_button.setToolTip(self.tr("Menu (Ctrl+M shows the menu bar)"))
+        self.menu_button.hide()
         self.open_kernels = QPushButton(self.tr("Open kernels…"))
         self.add_objects = QPushButton(self.tr("Add objects…"))
         self.old_box, self.new_box = self._box(self.tr("Old kernel")), self._box(self.tr("New kernel"))
@@ -87,7 +92,8 @@ class Toolbar(QToolBar):
         for label in (self.brand, old_label, arrow):
             label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         for widget in (
-            self.brand, self.open_kernels, self.add_objects, old_label, self.old_box, arrow, self.new_box, self.analyse,
+            self.menu_button, self.brand, self.open_kernels, self.add_objects, old_label, self.old_box, arrow,
+            self.new_box, self.analyse,
         ):  # fmt: skip
             line.addWidget(widget)
         line.addStretch(1)
@@ -95,6 +101,10 @@ class Toolbar(QToolBar):
         line.addWidget(self.whatif)
         line.addWidget(self.export)
         self.addWidget(holder)
+
+    def show_menu_button(self, on: bool) -> None:
+        """Show the button that stands for the menu bar."""
+        self.menu_button.setVisible(on)
 
     def dress(self) -> None:
         """Take the colours of the palette."""

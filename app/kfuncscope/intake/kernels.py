@@ -46,7 +46,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
             failed.append(error)
     if not found:
         raise all_of(failed) if failed else KernelError("kernel", "no file was given")
-    merged = _merged(found)
+    merged = _merged(_without_siblings(found))
     kernels = [k for k in merged if _holds_something(k)]
     if not kernels:
         raise KernelError(str(paths[0]), "not a kernel, nor a part of one")
@@ -91,6 +91,13 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
 def _holds_something(kernel: KernelFiles) -> bool:
     given = any(kernel.held(part) for part in ("btf", "config", "symbols"))
     return bool(given or kernel.image or kernel.modules or kernel.problems)
+
+
+def _without_siblings(found: list[KernelFiles]) -> list[KernelFiles]:
+    """Without the files that a kernel took along already, as they lie beside its BTF."""
+    whole = [kernel for kernel in found if kernel.btf]
+    taken = {entry for kernel in whole for entry in kernel.inputs}
+    return [k for k in found if k.btf or not k.inputs or not taken.issuperset(k.inputs)]
 
 
 class _Share:

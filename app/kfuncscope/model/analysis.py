@@ -10,6 +10,9 @@ from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Finding, NeedKind, ObjectVerdict, Verdict, worst
 from kfuncscope.storage.files import Input, InputProblem, Place
 
+NOT_GIVEN = "not given"
+"""The value of a part in ``KernelInfo.facts`` that a kernel came without."""
+
 
 @dataclass(frozen=True, slots=True)
 class KernelInfo:

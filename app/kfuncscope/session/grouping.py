@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from kfuncscope.arch import arch_expression, arch_named
-from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
 
 _RELEASE = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
 _BUILD = re.compile(r"(\d+(?:\.\d+)+)(?:-(\d+(?:\.\d+)*))?")
+_BESIDE = re.compile(
+    r"(config|symbols|kallsyms|System\.map|modules)(\.(xz|gz|zst))?$"
+)  # parts of the kernel beside them
 Release = tuple[int, ...]
 OBJECTS, KERNEL, OLD, NEW = "objects", "kernel", "old", "new"
 CENSUS = ".jsonl"  # what the names of census files end in
@@ -46,10 +47,21 @@ def add_kernel(refs: list[KernelRef], path: str) -> None:
         return
     build = build_of(path)
     home = next((ref for ref in refs if build[0] and (_release(ref), _arch(ref)) == build), None)
+    home = home or next((ref for ref in refs if not build[0] and _beside(ref, path)), None)
     if home is None:
-        refs.append(KernelRef([path], label=label_of(path)))
+        refs.append(KernelRef([path], label=label_of(path) if build[0] else ""))
     else:
         home.files.append(path)
+
+
+def _beside(ref: KernelRef, path: str) -> bool:
+    """Whether a file that names no release lies beside a kernel's files and one of the two is only a part by name."""
+    here = [file for file in ref.files if Path(file).parent == Path(path).parent]
+    return bool(here) and (_is_part(path) or all(_is_part(file) for file in here))
+
+
+def _is_part(path: str) -> bool:
+    return bool(_BESIDE.match(Path(path).name))
 
 
 def side_for(session: Session) -> str:
@@ -68,8 +80,10 @@ def _place(session: Session, paths: list[str]) -> None:
     for path, (release, arch) in builds.items():
         if release:
             by_arch.setdefault(arch or only, []).append(path)
-        else:
-            add_kernel(session.old if side_for(session) == OLD else session.new, path)
+            continue
+        every = (session.old, session.new, session.path)
+        beside = next((refs for refs in every if any(_beside(ref, path) for ref in refs)), None)
+        add_kernel(beside or (session.old if side_for(session) == OLD else session.new), path)
     for arch, mine in by_arch.items():
         both = (session.old, session.new)
         old, new = ([r for r in refs if _release(r) and (_arch(r) or only) == arch] for refs in both)
@@ -98,6 +112,8 @@ def _arch(ref: KernelRef) -> str:
 def add(session: Session, paths: list[str], what: str = "") -> int:
     """Add dropped or chosen paths; ``what`` is old, new, kernel, objects, or empty to guess. Returns how many were
     new."""
+    from kfuncscope.session.purpose import is_kernel  # reads what files begin with, which a window that opens does not
+
     before = _count(session)
     told = [path for path in dict.fromkeys(paths) if path.endswith(CENSUS) and path not in session.census]
     session.census += told
@@ -116,20 +132,6 @@ def add(session: Session, paths: list[str], what: str = "") -> int:
 def _count(session: Session) -> int:
     kernels = (ref for refs in (session.old, session.new, session.path) for ref in refs)
     return sum(len(ref.files) for ref in kernels) + len(session.objects) + len(session.census)
-
-
-def remove(session: Session, path: str) -> bool:
-    """Take an input away by its path or the end of it; True when something went."""
-
-    def hit(given: str) -> bool:
-        return given == path or os.path.basename(given) == os.path.basename(path.split(" › ")[0])
-
-    before = _count(session)
-    session.objects = [p for p in session.objects if not hit(p)]
-    session.census = [p for p in session.census if not hit(p)]
-    for refs in (session.old, session.new, session.path):
-        refs[:] = [r for r in refs if not any(hit(f) for f in r.files)]
-    return _count(session) < before
 
 
 def name_of(ref: KernelRef) -> str:

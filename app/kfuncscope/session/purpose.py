@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def is_kernel(given: str) -> bool:
     except OSError:
         return False
     return kind == Kind.BTF or kind in IMAGES or (kind in ARCHIVES and bool(_PACKAGE.match(named)))
+
+
+def sorted_apart(given: Sequence[str], objects: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Kernels and objects: as written where objects were given apart, else sorted by what each file is.
+
+    ``--new A B C`` swallows the objects that follow it, as the shell's ``*.deb`` cannot be told apart by place.
+    """
+    if objects:
+        return list(given), list(objects)
+    kernels, rest = list(given[:1]), list[str]()
+    for one in given[1:]:
+        (kernels if is_kernel(one) else rest).append(one)
+    return kernels, rest
 
 
 def _is_kernel_folder(path: Path) -> bool:

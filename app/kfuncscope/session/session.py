@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+SUFFIX = ".kfs"
+"""What the names of session files end in."""
+
 
 @dataclass(slots=True)
 class KernelRef:

@@ -12,13 +12,13 @@ from typing import Any
 
 from kfuncscope.errors import SessionError
 from kfuncscope.intake.blobs import named_parts
+from kfuncscope.session.session import SUFFIX as SUFFIX
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.read import read_bounded, shown
 from kfuncscope.storage.text import read_json
 from kfuncscope.storage.writing import write_file
 
 FORMAT, VERSION = "kfuncscope session", 1
-SUFFIX = ".kfs"
 _LIMIT = 16 << 20
 
 

@@ -39,6 +39,7 @@ from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.replaced import replaced_functions
 
 Progress = Callable[[int, int, str], None]
+Arrived = Callable[[Analysis], None]
 NOT_JUDGED = "of another architecture: no kernel given has the byte order of the objects in it"
 CHUNK = 12  # objects that a worker takes at once
 K = TypeVar("K", Kernel, KnownKernel)
@@ -76,9 +77,16 @@ class ObjectResult:
 
 
 def analyse(
-    session: Session, progress: Progress | None = None, workers: int | None = None, shard: Shard | None = None
+    session: Session,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    shard: Shard | None = None,
+    arrived: Arrived | None = None,
 ) -> Analysis:
     """Analyse a session, or one shard of its objects. ``progress`` gets (done, total, what) and may raise to cancel.
+
+    ``arrived`` asks for one architecture after the other, and gets the result so far after each but the last: a
+    problem in it says how much is missing, so that it is never taken for the whole.
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
     What an earlier run judged is not judged again, and its kernels are not opened.
@@ -99,8 +107,23 @@ def analyse(
     targets = replaced_functions(files, session.section_types)
     if shard is not None:
         files = select(files, shard)
-    results = judged(files, pairs, session.section_types, report, workers, targets)
+    part = _so_far(pairs, problems, arrived) if arrived is not None and len(pairs) > 1 else None
+    results = judged(files, pairs, session.section_types, report, workers, targets, part)
     return gather(pairs, results, problems, session.infer)
+
+
+def _so_far(
+    pairs: list[KnownPair], problems: list[InputProblem], arrived: Arrived
+) -> Callable[[list[ObjectResult]], None]:
+    """Hand on what is judged of the first pairs, marked as a part of the whole."""
+
+    def hand_on(results: list[ObjectResult]) -> None:
+        ready = len(results[0].verdicts) if results else 0
+        missing = ", ".join(pair.new.arch for pair in pairs[ready:])
+        part = InputProblem("analysis", f"in progress: {missing} not analysed yet")
+        arrived(gather(pairs[:ready], results, [*problems, part]))
+
+    return hand_on
 
 
 # -- kernels
@@ -220,26 +243,59 @@ def judged(
     progress: Progress,
     workers: int | None,
     targets: Targets,
+    part: Callable[[list[ObjectResult]], None] | None = None,
 ) -> list[ObjectResult]:
-    """Results in the order of ``files``: what is kept of earlier runs, and the rest judged and kept now."""
+    """Results in the order of ``files``: what is kept of earlier runs, and the rest judged and kept now.
+
+    All pairs at once, or with ``part`` one after the other: it gets the results on the first pairs after each.
+    """
     kept = [pair.verdicts.known(files, targets) for pair in pairs]
-    work = [Work(file, missing) for file in files if (missing := _missing(file, pairs, kept))]
-    made, late = _judged(work, pairs, section_types, progress, workers, targets)
-    for one, rows in zip(work, made, strict=True):
-        for index, found in rows.items():
-            kept[index][one.file.name] = found
-    for index, pair in enumerate(pairs):
-        new = [(one.file, kept[index][one.file.name]) for one in work if index in one.pairs]
-        pair.verdicts.keep(new, len(files), targets)
-        for kernel, learnt in zip((pair.old, pair.new), late[2 * index : 2 * index + 2], strict=True):
-            kernel.learn(learnt)
+    rounds = [(index,) for index in range(len(pairs))] if part is not None else [tuple(range(len(pairs)))]
+    for number, indexes in enumerate(rounds):
+        report = _share(progress, number, len(rounds), pairs[indexes[0]].new.arch)
+        _judge_rest(files, pairs, kept, indexes, section_types, report, workers, targets)
+        ready = number + 1
+        later = tuple(range(ready, len(pairs)))
+        if part is not None and later and any(_missing(file, later, kept) for file in files):
+            part([_result(file, pairs[:ready], [known[file.name] for known in kept[:ready]]) for file in files])
     progress(len(files), len(files), "")
     return [_result(file, pairs, [known[file.name] for known in kept]) for file in files]
 
 
-def _missing(file: ObjectFile, pairs: list[KnownPair], kept: list[dict[str, Kept]]) -> tuple[int, ...]:
-    """On which pairs an object is to be judged."""
-    return tuple(index for index in range(len(pairs)) if file.name not in kept[index])
+def _share(progress: Progress, number: int, rounds: int, arch: str) -> Progress:
+    """Progress of one round as a share of all."""
+    if rounds == 1:
+        return progress
+    return lambda done, total, what: progress(number * total + done, rounds * total, f"{arch}: {what}")
+
+
+def _judge_rest(
+    files: list[ObjectFile],
+    pairs: list[KnownPair],
+    kept: list[dict[str, Kept]],
+    indexes: tuple[int, ...],
+    section_types: dict[str, str],
+    progress: Progress,
+    workers: int | None,
+    targets: Targets,
+) -> None:
+    """Judge on some pairs what is not known there, and keep it."""
+    work = [Work(file, missing) for file in files if (missing := _missing(file, indexes, kept))]
+    made, late = _judged(work, pairs, section_types, progress, workers, targets)
+    for one, rows in zip(work, made, strict=True):
+        for index, found in rows.items():
+            kept[index][one.file.name] = found
+    for index in indexes:
+        pair = pairs[index]
+        new = [(one.file, kept[index][one.file.name]) for one in work if index in one.pairs]
+        pair.verdicts.keep(new, len(files), targets)
+        for kernel, learnt in zip((pair.old, pair.new), late[2 * index : 2 * index + 2], strict=True):
+            kernel.learn(learnt)
+
+
+def _missing(file: ObjectFile, indexes: tuple[int, ...], kept: list[dict[str, Kept]]) -> tuple[int, ...]:
+    """On which of some pairs an object is to be judged."""
+    return tuple(index for index in indexes if file.name not in kept[index])
 
 
 def _result(file: ObjectFile, pairs: list[KnownPair], rows: list[Kept]) -> ObjectResult:

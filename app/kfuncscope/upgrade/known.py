@@ -12,7 +12,7 @@ from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.fact_sources import fact_sources, source_lines
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
-from kfuncscope.model.analysis import KernelInfo
+from kfuncscope.model.analysis import NOT_GIVEN, KernelInfo
 from kfuncscope.rules.checks.faults import kernel_faults, module_faults
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem, KernelFiles
@@ -155,9 +155,9 @@ def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
     facts = []
     if kernel.vmlinux is not None:
         facts.append(("BTF", f"{len(kernel.vmlinux.data) / 1e6:.1f} MB, {kernel.vmlinux.own_count} types"))
-    facts.append(("config", f"{len(kernel.config)} options" if kernel.config else "not given"))
-    facts.append(("modules", str(len(kernel.modules)) if len(kernel.modules) else "not given"))
-    facts.append(("symbols", "given" if kernel.symbols else "not given"))
+    facts.append(("config", f"{len(kernel.config)} options" if kernel.config else NOT_GIVEN))
+    facts.append(("modules", str(len(kernel.modules)) if len(kernel.modules) else NOT_GIVEN))
+    facts.append(("symbols", "given" if kernel.symbols else NOT_GIVEN))
     registry = kernel.kfuncs
     count = len(registry.kfuncs) if registry else 0
     if registry is not None:

@@ -26,6 +26,8 @@ from PySide6.QtWidgets import (
 from kfuncscope.errors import InputError
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.graph.view import GraphView
+from kfuncscope.gui.history.snapshots import Snapshot, snapshot
+from kfuncscope.gui.history.steps import PolicyStep
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.store import Node
 from kfuncscope.gui.views.bottom import NotesView
@@ -33,6 +35,7 @@ from kfuncscope.gui.views.detail import DetailPanel
 from kfuncscope.gui.views.findings import FindingsView
 from kfuncscope.gui.views.summary import SummaryStrip
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.session.session import Session
 
 if TYPE_CHECKING:
     from kfuncscope.decision.gate import Decision
@@ -65,17 +68,25 @@ class Annotations(QObject):
         self._context, self._notes, self._summary = context, notes, summary
         self.policy: Policy | None = None
         self._about: dict[str, str] = {}
+        self._waived = False  # whether the last waiver was written
         for view in (detail, findings):
             view.note_wanted.connect(self.ask_note)
             view.waive_wanted.connect(self.ask_waiver)
         graph.note_wanted.connect(lambda node: self.ask_note(node, -1))
         notes.edited.connect(self.set_note)
         context.session_opened.connect(self._begin)
+        context.written_changed.connect(self._written)
         context.store.analysis_changed.connect(self._refresh)
 
     def _begin(self) -> None:
         self.read_policy()
         self.show_notes()
+
+    def _written(self) -> None:
+        """Notes or the policy changed, by a command or by undoing one."""
+        self.show_notes()
+        self.read_policy()
+        self.show_decision()
 
     def _refresh(self) -> None:
         if self._context.store.index is not None:
@@ -112,13 +123,15 @@ class Annotations(QObject):
 
     def set_note(self, key: str, text: str) -> None:
         """Keep a note in the session; an empty one is removed."""
-        notes = self._context.session.notes
-        if text.strip():
-            notes[key] = text.strip()
-        else:
-            notes.pop(key, None)
-        self.show_notes()
-        self._context.touched.emit()
+
+        def edit(session: Session) -> None:
+            if text.strip():
+                session.notes[key] = text.strip()
+            else:
+                session.notes.pop(key, None)
+
+        if not self._context.change_session(self.tr("note on {0}").format(self._about.get(key, key)), edit):
+            self.show_notes()  # what was typed into the list is not what is kept
 
     def show_notes(self) -> None:
         """List the notes; those of findings that this result does not hold keep their bare key."""
@@ -185,16 +198,27 @@ class Annotations(QObject):
         if not path:
             return False
         try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(waiver_text(key, owner, reason, expires, about))
+            before = Path(path).read_bytes() if Path(path).exists() else None
         except OSError as bad:
-            self._context.say(self.tr("Cannot write the policy: {0}").format(bad), failed=True)
+            self._refused(str(bad))
             return False
-        session.policy = path
-        self.read_policy()
-        self.show_decision()
-        self._context.touched.emit()
-        return True
+        after = (before or b"") + waiver_text(key, owner, reason, expires, about).encode()
+        kept = snapshot(session)
+        step = PolicyStep(
+            self.tr("waive {0}").format(about), path, (before, after), (kept, kept | {"policy": path}),
+            self._put, self._refused,
+        )  # fmt: skip
+        self._waived = False
+        self._context.store.undo.push(step)
+        return self._waived
+
+    def _put(self, session: Snapshot) -> None:
+        self._waived = True
+        self._context.put_session(session)
+        self._written()  # the file may have changed where the session did not
+
+    def _refused(self, why: str) -> None:
+        self._context.say(self.tr("Cannot write the policy: {0}").format(why), failed=True)
 
 
 class WaiverDialog(QDialog):

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths, QTimer
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.filters import DEFAULT, Filters, Token
+from kfuncscope.gui.history.snapshots import snapshot
 from kfuncscope.gui.views.welcome import WelcomePage
-from kfuncscope.session import sessionfile
-from kfuncscope.session.sample import sample_session
-from kfuncscope.session.session import Session
+from kfuncscope.session.session import SUFFIX, Session
 
 AUTOSAVE_MS = 2500
 RECENT = 6
@@ -34,8 +34,10 @@ class Documents(QObject):
         super().__init__(context)
         self._context, self._welcome = context, welcome
         self._tour_after = False
+        self._saved = snapshot(context.session)
+        self.asks = True  # whether closing may ask; not where the login ends or a terminal says so
         self._autosave = QTimer(self, interval=AUTOSAVE_MS, singleShot=True)
-        self._autosave.timeout.connect(self.autosave)
+        self._autosave.timeout.connect(self._autosave_later)
         add = context.commands.add
         add("session.new", self.tr("New session"), self.new, "Ctrl+N", "File")
         add("session.open", self.tr("Open session…"), lambda: self.open(""), "Ctrl+Shift+O", "File")
@@ -46,6 +48,7 @@ class Documents(QObject):
         welcome.demo_wanted.connect(self.demo)
         welcome.again_wanted.connect(self.new)
         context.touched.connect(self.touch)
+        context.inputs_changed.connect(self._mark)
         context.result_shown.connect(lambda _: self._offer_tour())
         self.show_recent()
 
@@ -68,27 +71,75 @@ class Documents(QObject):
             rest = [p for p in self.recent() if p not in (path, self.autosave_path())]
             self._context.settings.setValue("recent", [path, *rest][:RECENT])
 
+    def fill_recent(self, menu: QMenu) -> None:
+        """List the recent sessions in a menu whenever it opens."""
+
+        def fill() -> None:
+            menu.clear()
+            for path in self.recent():
+                own = path == self.autosave_path()
+                action = menu.addAction(self.tr("Last session, saved automatically") if own else path)
+                action.triggered.connect(lambda _=False, p=path: self.open(p))
+            if menu.isEmpty():
+                menu.addAction(self.tr("No session was saved yet")).setEnabled(False)
+
+        menu.aboutToShow.connect(fill)
+        fill()
+
+    # --- is it saved ---
+    def dirty(self) -> bool:
+        """Whether inputs, notes, waivers or types differ from what the file of this session holds."""
+        return snapshot(self._context.session) != self._saved
+
+    def _mark(self) -> None:
+        self._context.modified.emit(self.dirty())
+
+    def _settle(self, title: str) -> None:
+        """The session is as its file has it, or newly begun."""
+        self._saved = snapshot(self._context.session)
+        self._context.title_wanted.emit(f"{title}[*] – kfuncscope" if title else "kfuncscope[*]")
+        self._mark()
+
+    def may_leave(self) -> bool:
+        """Ask, where the session has a file and differs from it; a session without one is kept automatically."""
+        context = self._context
+        if not (self.asks and context.path and self.dirty()):
+            return True
+        buttons = QMessageBox.StandardButton
+        said = QMessageBox.question(
+            context.dialogs,
+            self.tr("Save session"),
+            self.tr("“{0}” has changes that are not saved.").format(Path(context.path).name),
+            buttons.Save | buttons.Discard | buttons.Cancel,
+            buttons.Save,
+        )
+        return said == buttons.Discard or (said == buttons.Save and self.save(context.path))
+
     # --- open, save ---
     def new(self) -> None:
         """Begin with nothing; what was open is autosaved and stands among the recent sessions."""
         context = self._context
+        if not self.may_leave():
+            return
         context.jobs.cancel_all()
         self.autosave()
         context.path = ""
-        context.title_wanted.emit("kfuncscope")
         context.welcome_wanted.emit(True)
         self._welcome.tell("")
         context.open_session(Session(), DEFAULT)
+        self._settle("")
         self.show_recent()
 
     def open(self, path: str) -> bool:
         """Open a session file (asked for when ``path`` is empty) and analyse it."""
         context = self._context
         if not path:
-            kinds = self.tr("Sessions (*{0})").format(sessionfile.SUFFIX)
+            kinds = self.tr("Sessions (*{0})").format(SUFFIX)
             path, _ = QFileDialog.getOpenFileName(context.dialogs, self.tr("Open session"), "", kinds)
-        if not path:
+        if not path or not self.may_leave():
             return False
+        from kfuncscope.session import sessionfile
+
         try:
             session = sessionfile.load(path)
         except InputError as bad:
@@ -96,19 +147,21 @@ class Documents(QObject):
             return False
         context.path = "" if path == self.autosave_path() else path
         self._remember(path)
-        context.title_wanted.emit(f"{Path(path).stem} – kfuncscope")
         context.open_session(session, filters_of(session))
+        self._settle(Path(path).stem if context.path else "")
         return True
 
     def save(self, path: str) -> bool:
         """Save the session (asking where when ``path`` is empty)."""
         context = self._context
         if not path:
-            kinds = self.tr("Sessions (*{0})").format(sessionfile.SUFFIX)
-            name, title = "session" + sessionfile.SUFFIX, self.tr("Save session")
+            kinds = self.tr("Sessions (*{0})").format(SUFFIX)
+            name, title = "session" + SUFFIX, self.tr("Save session")
             path, _ = QFileDialog.getSaveFileName(context.dialogs, title, name, kinds)
         if not path:
             return False
+        from kfuncscope.session import sessionfile
+
         try:
             sessionfile.save(context.session, path)
         except InputError as bad:
@@ -116,19 +169,23 @@ class Documents(QObject):
             return False
         context.path = path
         self._remember(path)
-        context.title_wanted.emit(f"{Path(path).stem} – kfuncscope")
+        self._settle(Path(path).stem)
         context.say(self.tr("Saved {0}").format(path))
         return True
 
     def demo(self) -> None:
         """Analyse the sample data, then offer the tour."""
         context = self._context
+        if not self.may_leave():
+            return
         context.path = ""
-        context.title_wanted.emit(self.tr("Demo – kfuncscope"))
+        from kfuncscope.session.sample import sample_session
+
         session = sample_session()
         session.filters = ["affected", "arch:x86_64"]
         self._tour_after = True
         context.open_session(session, filters_of(session))
+        self._settle(self.tr("Demo"))
 
     def _offer_tour(self) -> None:
         if self._tour_after:
@@ -141,20 +198,31 @@ class Documents(QObject):
         if self._context.settings is None:
             return ""
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
-        return str(Path(folder) / ("last" + sessionfile.SUFFIX))
+        return str(Path(folder) / ("last" + SUFFIX))
 
     def touch(self) -> None:
         """Something changed: keep it soon."""
+        self._mark()
         if self._context.settings is not None:
             self._autosave.start()
 
     def autosave(self) -> None:
         """Keep the session now. Never in the way: a disk that cannot be written does not stop anything."""
-        path, session = self.autosave_path(), self._context.session
+        self._keep(self._context.session)
+
+    def _keep(self, session: Session) -> None:
+        path = self.autosave_path()
         if path and (session.old or session.new or session.objects):
+            from kfuncscope.session import sessionfile
+
             with contextlib.suppress(InputError, OSError):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 sessionfile.save(session, path)
+
+    def _autosave_later(self) -> None:
+        """Keep the session without waiting for the disk."""
+        kept = copy.deepcopy(self._context.session)
+        self._context.jobs.quick(lambda _stop: self._keep(kept), lambda _: None, key="autosave")
 
     def close(self) -> None:
         """Before the window goes."""

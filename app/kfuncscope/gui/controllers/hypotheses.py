@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.results import Results
 from kfuncscope.gui.graph.view import GraphView
+from kfuncscope.gui.history.steps import ValueStep
 from kfuncscope.gui.index import CODE, Index
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.gui.toolbar import Toolbar
@@ -91,17 +92,24 @@ class Hypotheses(QObject):
 
     def assume(self, kind: NeedKind, name: str, action: Action) -> None:
         """Add an assumption (the last one on a name counts) and work out the result."""
-        self.changes = [c for c in self.changes if (c.kind, c.name) != (kind, name)] + [Change(kind, name, action)]
-        self.recompute()
+        rest = [c for c in self.changes if (c.kind, c.name) != (kind, name)]
+        self._change([*rest, Change(kind, name, action)], self.tr("what if {0}").format(name))
 
     def drop(self, change: Change) -> None:
         """Take one assumption back."""
-        self.changes = [c for c in self.changes if c != change]
-        self.recompute()
+        self._change([c for c in self.changes if c != change], self.tr("take back what if {0}").format(change.name))
 
     def clear(self) -> None:
         """Take all assumptions back."""
-        self.changes = []
+        self._change([], self.tr("back to the real result"))
+
+    def _change(self, changes: list[Change], text: str) -> None:
+        """Assume something else, as a step that can be undone."""
+        if changes != self.changes:
+            self._context.store.undo.push(ValueStep(text, list(self.changes), changes, self._assume_all))
+
+    def _assume_all(self, changes: list[Change]) -> None:
+        self.changes = list(changes)
         self.recompute()
 
     def forget(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QAction
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui import theme
@@ -57,13 +57,13 @@ class Navigation(QObject):
 
     def _bind(self) -> None:
         add, store, canvas = self._context.commands.add, self._store, self._graph.canvas
-        add("cancel", self.tr("Cancel, or clear search and selection"), self.escape, "Esc", "File")
-        add("search", self.tr("Search"), self.focus_search, "Ctrl+F", "View")
-        add("palette", self.tr("Commands…"), self.palette, ["Ctrl+K", "Ctrl+Shift+P"], "View")
+        add("cancel", self.tr("Cancel, or clear search and selection"), self.escape, "Esc", "Analysis")
+        add("search", self.tr("Search"), self.focus_search, "Ctrl+F", "Edit")
+        add("palette", self.tr("Commands…"), self.palette, ["Ctrl+K", "Ctrl+Shift+P"], "Help")
         for n in range(9):
             title = self.tr("Architecture {0}").format(n + 1)
-            add(f"arch.{n + 1}", title, partial(self.arch, n), f"Alt+{n + 1}", "View")
-        add("arch.all", self.tr("All architectures"), lambda: self.lane(""), "Alt+0", "View")
+            add(f"arch.{n + 1}", title, partial(self.arch, n), f"Alt+{n + 1}", "View/Architecture")
+        add("arch.all", self.tr("All architectures"), lambda: self.lane(""), "Alt+0", "View/Architecture")
         add("graph.fit", self.tr("Whole graph in view"), canvas.fit, "F", "Graph")
         add("graph.width", self.tr("Readable size"), canvas.fit_width, "Ctrl+0", "Graph")
         add("graph.in", self.tr("Zoom in"), lambda: canvas.zoom_by(1.25), ["Ctrl++", "Ctrl+="], "Graph")
@@ -74,10 +74,22 @@ class Navigation(QObject):
         add("graph.isolate", isolate, self._graph.isolate_selected, "I", "Graph")
         add("filter.affected", self.tr("Only affected"), lambda: store.toggle("affected"), "B", "Filter")
         add("filter.clear", self.tr("Remove all filters"), store.clear, "Ctrl+Backspace", "Filter")
-        add("undo", self.tr("Undo filter"), store.undo.undo, "Ctrl+Z", "Filter")
-        add("redo", self.tr("Redo filter"), store.undo.redo, ["Ctrl+Shift+Z", "Ctrl+Y"], "Filter")
-        add("help", self.tr("Keys and words"), self.help, "F1", "View")
-        add("theme", self.tr("Light or dark"), self.switch_theme, "Ctrl+Shift+D", "View")
+        add("help", self.tr("Keys and words"), self.help, "F1", "Help")
+        self._undo_commands()
+
+    def _undo_commands(self) -> None:
+        """Undo and redo say what they would undo and redo."""
+        stack = self._store.undo
+        undo = self._context.commands.add("undo", self.tr("Undo"), stack.undo, "Ctrl+Z", "Edit")
+        redo = self._context.commands.add("redo", self.tr("Redo"), stack.redo, ["Ctrl+Shift+Z", "Ctrl+Y"], "Edit")
+
+        # By what the signals say alone: a stack that ends sends them too, and cannot be asked any more.
+        stack.undoTextChanged.connect(partial(_name, undo, undo.text()))
+        stack.redoTextChanged.connect(partial(_name, redo, redo.text()))
+        stack.canUndoChanged.connect(undo.setEnabled)
+        stack.canRedoChanged.connect(redo.setEnabled)
+        undo.setEnabled(False)
+        redo.setEnabled(False)
 
     def _arch(self) -> str:
         """The architecture of the lane under study, empty for all."""
@@ -197,13 +209,11 @@ class Navigation(QObject):
         """Keys, and what the words mean."""
         HelpDialog(self._context.dialogs, self._context.commands).show()
 
-    def switch_theme(self) -> None:
-        """Light instead of dark, or the other way round."""
-        app = QApplication.instance()
-        if isinstance(app, QApplication):
-            theme.apply(app, not theme.look().dark)
-            self._context.palette_changed.emit()
-
     def close(self) -> None:
         """Stop timers before the window goes."""
         self._typing.stop()
+
+
+def _name(action: QAction, word: str, text: str) -> None:
+    """Let an action say what it is about."""
+    action.setText(f"{word}: {text}" if text else word)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.history.snapshots import INPUTS, Snapshot, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.toolbar import Toolbar
@@ -26,7 +27,13 @@ from kfuncscope.storage.files import InputProblem
 
 
 class Results(QObject):
-    """The real result of the session. What-if results go through here too and never replace it."""
+    """The real result of the session. What-if results go through here too and never replace it.
+
+    A result belongs to the inputs that it was made of. While an analysis runs, its architectures come in one by one
+    in place of the last whole result, which comes back when the analysis is cancelled or fails.
+    """
+
+    state_changed = Signal()  # what is shown is, or is no longer, of what is loaded; or it is no longer a part
 
     def __init__(
         self,
@@ -43,14 +50,24 @@ class Results(QObject):
         self._problems, self._findings, self._explorer = problems, findings, explorer
         self.seconds = 0.0
         self._started = 0.0
-        context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "File")
+        self.made_of: Snapshot | None = None  # the inputs of the result on screen
+        self.partial = False  # whether the result on screen lacks architectures that are still analysed
+        self._whole: tuple[Index | None, Snapshot | None] = (None, None)  # the last result that lacks nothing
+        self._renewing = False
+        context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "Analysis")
         toolbar.analyse.clicked.connect(self.analyse)
         welcome.analyse_wanted.connect(self.analyse)
-        context.analysis_wanted.connect(lambda: self.analyse())
+        context.analysis_wanted.connect(self.renew)
         context.session_opened.connect(self._forget)
+        context.inputs_changed.connect(self._inputs_changed)
         context.store.filters_changed.connect(self.refresh_titles)
         context.jobs.changed.connect(self._job_news)
         context.jobs.added.connect(self._job_news)
+
+    def renew(self) -> None:
+        """Analyse unless the result on screen is whole and of what is loaded."""
+        if self._context.real is None or self.partial or self.outdated():
+            self.analyse()
 
     def analyse(self) -> Job | None:
         """Analyse the session in another process; a run that is still going is cancelled."""
@@ -62,21 +79,67 @@ class Results(QObject):
             return None
         self._started = time.monotonic()
         title = self.tr("Analyse {0}").format(counted(len(session.objects), self.tr("input"), self.tr("inputs")))
-        return self._context.jobs.process(
-            runner.analyse_in_process, (session,), self._analysed, "analyse", title, runner.put_together, self._failed
-        )
+        asked = snapshot(session, INPUTS)
+        self._renewing = True  # a run that this one takes the place of is not one that a person cancelled
+        job = self._context.jobs.process(
+            runner.analyse_in_process, (session,), lambda index: self._analysed(index, asked), "analyse", title,
+            runner.put_together, self._failed, lambda index: self._arrived(index, asked),
+        )  # fmt: skip
+        self._renewing = False
+        self.state_changed.emit()
+        return job
 
-    def _analysed(self, index: Index) -> None:
+    def _arrived(self, index: Index, asked: Snapshot) -> None:
+        """Show the architectures that are ready."""
+        self.partial, self.made_of = True, asked
+        self._show_real(index)
+        self.state_changed.emit()
+
+    def _analysed(self, index: Index, asked: Snapshot) -> None:
         self.seconds = time.monotonic() - self._started
-        self.show_index(index)
+        self.show_index(index, asked)
 
     def _failed(self, error: str) -> None:
+        self._show_whole()
         said = self.tr("The analysis failed: {0}").format(error)
         self._context.say(said, failed=True)
         if self._context.real is None:
             self._welcome.tell(said)
 
+    def _show_whole(self) -> None:
+        """In place of a part of a result that will not be whole: the last whole one, or the first page."""
+        if self.partial:
+            self.partial = False
+            index, made_of = self._whole
+            if index is not None:
+                self.show_index(index, made_of)
+            else:
+                self._context.real, self.made_of = None, None
+                self._context.store.set_index(None, self._context.store.filters)
+                self._show_problems([], [])
+                self.refresh_titles()
+                self._context.welcome_wanted.emit(True)
+        self.state_changed.emit()
+
+    def _inputs_changed(self) -> None:
+        """What was asked for is no longer wanted where the inputs are again those of the result on screen."""
+        running = self.job()
+        if running is not None and not self.partial and self._context.real is not None and not self.outdated():
+            self._renewing = True
+            self._context.jobs.cancel(running)
+            self._renewing = False
+        self.state_changed.emit()
+
+    def outdated(self) -> bool:
+        """Whether the result on screen is of other inputs than those that are loaded."""
+        return self.made_of is not None and self.made_of != snapshot(self._context.session, INPUTS)
+
+    def job(self) -> Job | None:
+        """The analysis that runs, if one does."""
+        return next((job for job in self._context.jobs.running() if job.key == "analyse"), None)
+
     def _forget(self) -> None:
+        self.made_of, self.partial, self._whole = None, False, (None, None)
         self._summary.before = {}
         self._show_problems([], [])
         self.refresh_titles()
@@ -86,26 +149,34 @@ class Results(QObject):
         """Show a result that is at hand."""
         self.show_index(Index(analysis))
 
-    def show_index(self, index: Index) -> None:
-        """Show a real result. Starts on the worst architecture unless one was chosen before."""
-        context, before = self._context, self._context.real
-        context.real = index
+    def show_index(self, index: Index, made_of: Snapshot | None = None) -> None:
+        """Show a real result that is whole; ``made_of`` are its inputs, those loaded now where they are left out."""
+        self.partial = False
+        self.made_of = made_of if made_of is not None else snapshot(self._context.session, INPUTS)
+        self._show_real(index)
+        self._whole = (index, self.made_of)
+        self._context.result_shown.emit(index)
+        self._context.touched.emit()
+        self.state_changed.emit()
+
+    def _show_real(self, index: Index) -> None:
+        """Starts on the first architecture unless one was chosen before; the others are counted against the last."""
+        context, before = self._context, self._whole[0]
+        first, context.real = context.real is None, index
         if before is not None:
             self._summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
-        filters = context.store.filters
-        if before is None and not flt.has(filters, "arch") and index.lanes:
+        filters = context.store.filters if first else None
+        if filters is not None and not flt.has(filters, "arch") and index.lanes:
             filters = flt.with_token(filters, Token("arch", index.lanes[0]))
         context.welcome_wanted.emit(False)
         context.result_arriving.emit()
         self._show(index, filters)
-        context.result_shown.emit(index)
-        context.touched.emit()
 
     def show_hypothetical(self, index: Index) -> None:
         """Show a what-if result (or the real one again); the real one is kept."""
-        self._show(index, self._context.store.filters)
+        self._show(index)
 
-    def _show(self, index: Index, filters: tuple[Token, ...]) -> None:
+    def _show(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
         self._context.store.set_index(index, filters)
         self._show_problems(list(index.analysis.problems), index.unchecked)
         self.refresh_titles()
@@ -135,10 +206,7 @@ class Results(QObject):
     def _job_news(self, job: Job) -> None:
         if job.key != "analyse":
             return
-        if job.state == "cancelled":
+        if job.state == "cancelled" and not self._renewing:
+            self._show_whole()
             self._context.say(self.tr("Cancelled"))
-        if self._context.store.index is None and job.state in ("running", "cancelled"):
-            done = f"{job.done} / {job.total}  {job.text}" if job.total else self.tr("starting")
-            running = bool(self._context.jobs.running())
-            said = self.tr("Analysing: {0}   (Esc cancels)").format(done) if running else self.tr("Cancelled")
-            self._welcome.tell(said)
+        self.state_changed.emit()

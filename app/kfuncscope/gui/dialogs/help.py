@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayo
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.commands import Commands
+from kfuncscope.gui.frame.menus import title
 
 
 def help_html(commands: Commands) -> str:
@@ -29,11 +30,12 @@ def help_html(commands: Commands) -> str:
         for name in names:
             action = commands.actions[name]
             keys = ", ".join(k.toString(native) for k in action.shortcuts())
-            title = html.escape(action.text())
+            text = html.escape(action.text())
             if keys:
-                rows.append(f"<tr><td><b>{html.escape(keys)}</b>&nbsp;&nbsp;&nbsp;</td><td>{title}</td></tr>")
+                rows.append(f"<tr><td><b>{html.escape(keys)}</b>&nbsp;&nbsp;&nbsp;</td><td>{text}</td></tr>")
         if rows:
-            parts.append(f"<h3>{html.escape(group)}</h3><table>{''.join(rows)}</table>")
+            heading = " › ".join(title(name).replace("&", "") for name in group.split("/"))
+            parts.append(f"<h3>{html.escape(heading)}</h3><table>{''.join(rows)}</table>")
     parts.append(
         "<h3>In the graph</h3><p>Arrow keys walk along the edges, Enter isolates what is selected, Ctrl and the wheel "
         "zoom, drag moves, a double click isolates, a right click offers more.</p>"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,19 +12,26 @@ from PySide6.QtGui import QBrush, QColor
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE, Index
+from kfuncscope.gui.models.cards import Card, cards
 from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.gui.widgets.words import counted
+from kfuncscope.model.analysis import ArchResult
 from kfuncscope.model.unchecked import Unchecked, by_arches, elsewhere, shared
 from kfuncscope.model.verdict import Verdict, worst
-from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.session.session import Session
+from kfuncscope.session.sources import Role, Source, holds
 
 MOST = 400  # lines under one heading of what could not be checked; the Problems list has them all
 TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)
+SOURCE_ROLE = TOKEN_ROLE + 1
 
 
 @dataclass(slots=True)
 class Item:
-    """One line of the tree. ``token`` (kind, value) is the filter that clicking it stands for."""
+    """One line of the tree. ``token`` (kind, value) is the filter that clicking it stands for.
+
+    ``source`` is what the line stands for of all that was given, and the file of it where the line is one part.
+    """
 
     text: str
     verdict: Verdict | None = None
@@ -32,6 +40,7 @@ class Item:
     mono: bool = False
     tip: str = ""
     token: tuple[str, str] | None = None
+    source: tuple[Source, str] | None = None
     parent: Item | None = None
     children: list[Item] = field(default_factory=list)
 
@@ -55,53 +64,86 @@ class InputsModel(QAbstractItemModel):
         super().__init__()
         self.root = Item("")
 
-    def show(self, session: Session, index: Index | None) -> None:
-        """Show what is loaded; verdicts and details come from the analysis where there is one."""
+    def show(self, session: Session, index: Index | None, listed: Sequence[Card] | None = None) -> None:
+        """Show what is loaded; verdicts and details come from the analysis where there is one.
+
+        ``listed`` are the cards of what was given, made from the session where they are left out.
+        """
+        given = list(cards(session, {}, index) if listed is None else listed)
         self.beginResetModel()
         self.root = Item("")
-        self._kernels(session, index)
-        self._objects(session, index)
-        self._census(session)
+        self._kernels([card for card in given if card.source.is_kernel], index)
+        self._objects([card for card in given if card.source.role is Role.OBJECTS], index)
+        self._sources([card for card in given if not card.source.is_kernel], index)
         self._elsewhere(index)
         self._unchecked(index)
         self.endResetModel()
 
-    def _kernels(self, session: Session, index: Index | None) -> None:
+    def _kernels(self, given: list[Card], index: Index | None) -> None:
         head = self.root.add(Item(self.tr("Kernels"), heading=True))
-        if index is None or not index.analysis.arches:
-            for side, refs in ((self.tr("old"), session.old), (self.tr("new"), session.new)):
-                for ref in refs:
-                    head.add(Item(f"{side}: {ref_label(ref)}", mono=True, tip="\n".join(ref.files)))
-            if not head.children:
-                head.add(Item(self.tr("none yet: drop them here"), muted=True))
-            return
-        for lane, arch in enumerate(index.analysis.arches):
-            state = Verdict.UNKNOWN if arch.new.faults else Verdict.OK
-            text = f"{arch.arch}  {arch.old.release} → {arch.new.release}"
-            item = head.add(Item(text, state, mono=True, token=("arch", index.lanes[lane])))
-            if arch.old.kfuncs or arch.new.kfuncs:
-                item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
-            news = dict(arch.new.facts)
-            for label, old in arch.old.facts:
-                new = news.pop(label, "")
-                if label != "kfuncs":
-                    item.add(Item(f"{label}: {old}" + (f" → {new}" if new and new != old else ""), muted=True))
-            for label, new in news.items():
-                item.add(Item(f"{label}: {new}", muted=True))
-            for fault in arch.new.faults:
-                item.add(Item(fault.message, fault.verdict, muted=True, tip=fault.message))
+        rest = list(given)
+        for lane, arch in enumerate(index.analysis.arches if index is not None else ()):
+            item = self._pair(head, index.lanes[lane] if index is not None else "", arch)
+            for kernel in (arch.old, arch.new):
+                mine = [c for c in given if any(holds(c.source, entry.path) for entry in kernel.inputs)]
+                for card in mine:
+                    self._kernel(item, card)
+                rest = [card for card in rest if card not in mine]
+        for card in rest:
+            self._kernel(head, card)
+        if not head.children:
+            head.add(Item(self.tr("none yet: drop them here"), muted=True))
 
-    def _census(self, session: Session) -> None:
-        if session.census:
-            head = self.root.add(Item(self.tr("Census  {0}").format(len(session.census)), heading=True))
-            for path in session.census[:MOST]:
-                head.add(Item(path.rsplit("/", 1)[-1], mono=True, tip=path))
+    def _pair(self, head: Item, lane: str, arch: ArchResult) -> Item:
+        state = Verdict.UNKNOWN if arch.new.faults else Verdict.OK
+        text = f"{arch.arch}  {arch.old.release} → {arch.new.release}"
+        item = head.add(Item(text, state, mono=True, token=("arch", lane)))
+        if arch.old.kfuncs or arch.new.kfuncs:
+            item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
+        news = dict(arch.new.facts)
+        for label, old in arch.old.facts:
+            new = news.pop(label, "")
+            if label != "kfuncs":
+                item.add(Item(f"{label}: {old}" + (f" → {new}" if new and new != old else ""), muted=True))
+        for label, new in news.items():
+            item.add(Item(f"{label}: {new}", muted=True))
+        for fault in arch.new.faults:
+            item.add(Item(fault.message, fault.verdict, muted=True, tip=fault.message))
+        return item
 
-    def _objects(self, session: Session, index: Index | None) -> None:
+    def _kernel(self, parent: Item, card: Card) -> None:
+        """One kernel that was given, with its role, and the files of it below."""
+        roles = {Role.OLD: self.tr("old"), Role.STEP: self.tr("step"), Role.NEW: self.tr("new")}
+        source = card.source
+        named = " ".join(x for x in (source.arch or "", card.title, source.release or "") if x)
+        text = f"{roles[source.role]}: {named}"
+        line = parent.add(Item(text, card.verdict, mono=True, tip=card.tip, source=(source, "")))
+        for said in (*card.errors, *card.lacks):
+            line.add(Item(said, Verdict.BREAKS if said in card.errors else None, muted=True, tip=said))
+        if len(source.files) > 1:
+            for file in source.files:
+                line.add(Item(file.rsplit("/", 1)[-1], mono=True, tip=file, source=(source, file)))
+
+    def _sources(self, given: list[Card], index: Index | None) -> None:
+        """Places of objects once they were read, and census files, each with its state."""
+        for role, title in ((Role.OBJECTS, self.tr("Sources of objects  {0}")), (Role.CENSUS, self.tr("Census  {0}"))):
+            mine = [card for card in given if card.source.role is role]
+            if not mine or (role is Role.OBJECTS and index is None):
+                continue
+            head = self.root.add(Item(title.format(len(mine)), heading=True))
+            for card in mine[:MOST]:
+                self._place(head, card)
+
+    def _place(self, parent: Item, card: Card) -> None:
+        line = parent.add(Item(card.title, card.verdict, mono=True, tip=card.tip, source=(card.source, "")))
+        for said in card.errors[:MOST]:
+            line.add(Item(said, muted=True, tip=said))
+
+    def _objects(self, given: list[Card], index: Index | None) -> None:
         head = self.root.add(Item(self.tr("Objects"), heading=True))
         if index is None:
-            for path in session.objects:
-                head.add(Item(path.rsplit("/", 1)[-1], mono=True, tip=path))
+            for card in given:
+                self._place(head, card)
             if not head.children:
                 head.add(Item(self.tr("none yet: drop them here"), muted=True))
             return
@@ -195,13 +237,9 @@ class InputsModel(QAbstractItemModel):
                 return theme.ui_font(bold=True) if item.heading else theme.mono(-0.5) if item.mono else None
             case Qt.ItemDataRole.ForegroundRole:
                 return QBrush(QColor(theme.look().muted)) if item.muted else None
+            case _ if role == SOURCE_ROLE:
+                return item.source
         return item.token if role == TOKEN_ROLE else None
-
-
-def ref_label(ref: KernelRef) -> str:
-    """How a kernel of a session is called: its label, else its release, else its first file."""
-    first = ref.files[0].rsplit("/", 1)[-1] if ref.files else ""
-    return " ".join(x for x in (ref.arch or "", ref.label or ref.release or first) if x)
 
 
 def grouped(listed: list[Unchecked], least: int = 4) -> list[list[Unchecked]]:

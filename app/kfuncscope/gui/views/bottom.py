@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -27,6 +28,7 @@ from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.model.verdict import Verdict
+from kfuncscope.session.sources import owner
 from kfuncscope.storage.files import InputProblem
 
 MOST_ACTIONS = 200  # rows that get a button
@@ -38,10 +40,12 @@ class ProblemsView(QWidget):
     """Inputs that could not be used and things that could not be judged: where, why, and a way out."""
 
     remove_wanted = Signal(str)
+    reveal_wanted = Signal(str)
     type_wanted = Signal(str)
 
-    def __init__(self, _context: Context) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
+        self._context = context
         self._listed: list[tuple[str, Unchecked | None]] = []  # path of an input, or what was not judged
         self._round = 0  # how many lists were shown
         self.model = ListModel([self.tr("Input"), self.tr("Reason"), ""], self._verdict)
@@ -104,9 +108,12 @@ class ProblemsView(QWidget):
             section = one.section
             text, slot = self.tr("Choose type…"), lambda: self.type_wanted.emit(section)
             tip = self.tr("Set the program type and re-analyse")
-        elif one is None:
+        elif one is None and owner(self._context.session, path) is not None:
             text, slot = self.tr("Remove"), lambda: self.remove_wanted.emit(path)
             tip = self.tr("Remove this input from the session and re-analyse")
+        elif one is None and os.path.exists(path):
+            text, slot = self.tr("Show"), lambda: self.reveal_wanted.emit(path)
+            tip = self.tr("Show this file, which is part of a larger input, in the file manager")
         else:
             return None
         holder = QWidget()

@@ -14,7 +14,6 @@ from kfuncscope.gui.filters import RUNS
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.model.analysis import CensusInfo, RunsOn
-from kfuncscope.report.words import census_words
 
 MARKS = {"exact": "●", "likely": "◐", "kernel only": "○"}
 FIXED = 5  # columns before those of the hosts
@@ -95,7 +94,12 @@ class CensusView(QWidget):
         index = self._store.index
         info = index.analysis.census if index is not None else None
         self.model.show(info)
-        self.told.setText("\n".join([census_words(info), *info.notes]) if info is not None else "")
+        if info is not None:
+            from kfuncscope.report.words import census_words  # brings the engine along
+
+            self.told.setText("\n".join([census_words(info), *info.notes]))
+        else:
+            self.told.setText("")
         for widget in (self.told, self.filter, self.table):
             widget.setVisible(info is not None)
         self.empty.setVisible(info is None)

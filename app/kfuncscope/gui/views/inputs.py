@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The Inputs dock: what is loaded, as a tree; clicking a line narrows to it, dropping files adds them."""
+"""The Inputs dock: what is loaded, as a tree; a click narrows to a line, and what was given can be changed in place."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
+from kfuncscope.gui.models.cards import Card
+from kfuncscope.gui.models.inputs import SOURCE_ROLE, TOKEN_ROLE, InputsModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, Node
 from kfuncscope.gui.widgets.choice import on_choice
@@ -15,7 +18,7 @@ from kfuncscope.session.session import Session
 
 
 class _Short(QStyledItemDelegate):
-    """Of a path or a pair of releases both ends are told, of a heading or a fact the begin."""
+    """Of a path or a pair of releases both ends are shown, of a heading or a fact the beginning."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
         super().initStyleOption(option, index)
@@ -25,6 +28,9 @@ class _Short(QStyledItemDelegate):
 
 class InputsView(QTreeView):
     """The tree. Kernels and packages start folded where there are many."""
+
+    source_chosen = Signal(object, str)  # Source or None, and the file of it that the current line is
+    menu_wanted = Signal(object, str)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -38,11 +44,15 @@ class InputsView(QTreeView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Inputs"))
         self.setMinimumWidth(180)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._menu)
+        self.selectionModel().currentChanged.connect(lambda now, _before: self._current(now))
+        self.tree.modelReset.connect(lambda: self.source_chosen.emit(None, ""))
         on_choice(self, self._clicked)
 
-    def show_session(self, session: Session) -> None:
+    def show_session(self, session: Session, cards: Sequence[Card] | None = None) -> None:
         """Show a session, with verdicts where it has been analysed."""
-        self.tree.show(session, self._store.index)
+        self.tree.show(session, self._store.index, cards)
         small = len(self._store.index.objects) < 40 if self._store.index is not None else True
         for row in range(self.tree.rowCount()):
             head = self.tree.index(row, 0)
@@ -50,6 +60,16 @@ class InputsView(QTreeView):
             for inner in range(self.tree.rowCount(head)):
                 # of the kernels only the first shows its facts, of the packages all where there are few
                 self.setExpanded(self.tree.index(inner, 0, head), small if row else inner == 0)
+
+    def _current(self, place: QModelIndex) -> None:
+        source = place.data(SOURCE_ROLE)
+        self.source_chosen.emit(*(source or (None, "")))
+
+    def _menu(self, at: QPoint) -> None:
+        source = self.indexAt(at).data(SOURCE_ROLE)
+        if source is not None:
+            self.setCurrentIndex(self.indexAt(at))
+            self.menu_wanted.emit(*source)
 
     def _clicked(self, place: QModelIndex) -> None:
         token = place.data(TOKEN_ROLE)

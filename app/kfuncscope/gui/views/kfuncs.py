@@ -28,7 +28,6 @@ from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.widgets.story import Story
-from kfuncscope.knowledge.flags import flag_meaning
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State
 
@@ -289,6 +288,8 @@ class KfuncsView(QWidget):
         self.story.setWidget(story)
 
     def _fill(self, story: Story, row: OfferRow) -> None:
+        from kfuncscope.knowledge.flags import flag_meaning  # brings the tables along
+
         story.path(row.name, 2)
         facts = [row.kind.value, *(f"set {s}" for s in row.sets), row.module and f"module {row.module}"]
         if row.first_release:

@@ -30,7 +30,6 @@ from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.model.proof import Booting, Proof, Seen
 from kfuncscope.model.verdict import Verdict
-from kfuncscope.report.proof import facts, proof_rows
 from kfuncscope.storage.files import InputProblem
 
 ANSWER, KERNEL, OBJECT_COLUMN, PROGRAM_COLUMN, PREDICTED, SEEN, LINE = range(7)
@@ -196,6 +195,8 @@ class ProofView(QWidget):
 
     def proved(self, proof: Proof) -> None:
         """A kernel is done."""
+        from kfuncscope.report.proof import facts  # brings the engine along
+
         self._lines[proof.arch, proof.release] = _lines(proof)
         self._heads[proof.release] = f"{proof.arch} {proof.release} · {facts(proof)}"
         self._heads[proof.release] += "".join(f"\n{note}" for note in proof.notes)
@@ -218,7 +219,11 @@ class ProofView(QWidget):
     def show_proofs(self, proofs: tuple[Proof, ...]) -> None:
         """What a result brings with it."""
         self._lines = {(p.arch, p.release): _lines(p) for p in proofs}
-        self._heads = {p.release: f"{p.arch} {p.release} · {facts(p)}" for p in proofs}
+        self._heads = {}
+        if proofs:
+            from kfuncscope.report.proof import facts  # brings the engine along
+
+            self._heads = {p.release: f"{p.arch} {p.release} · {facts(p)}" for p in proofs}
         self._problems = []
         self.told.setText("")
         self.progress(0, 0, "", False)
@@ -247,6 +252,8 @@ class ProofView(QWidget):
 
 
 def _lines(proof: Proof) -> list[Line]:
+    from kfuncscope.report.proof import proof_rows  # brings the engine along
+
     kernel = f"{proof.arch} {proof.release}"
     return [
         Line(r.agreement.value, kernel, r.object, r.program, r.predicted, r.seen, r.line)

@@ -14,7 +14,6 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import AFFECTED, CODE, Index
 from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import Verdict
-from kfuncscope.report.words import STATES
 
 if TYPE_CHECKING:
     from kfuncscope.decision.gate import Decision
@@ -278,6 +277,8 @@ class SummaryStrip(QFrame):
         """The decision, as every report and the command line have it."""
         if not self._lines or self._store.index is None:
             return
+        from kfuncscope.report.words import STATES  # brings the engine along
+
         self._decided = self._store.index, decided
         lines = list(self._lines)
         number = len(decided.tolerated)

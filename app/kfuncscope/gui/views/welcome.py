@@ -5,80 +5,18 @@ from __future__ import annotations
 
 import os
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.models.cards import Card
+from kfuncscope.gui.widgets.droparea import DropArea
+from kfuncscope.gui.widgets.statebar import Progress
 from kfuncscope.gui.widgets.story import Link
-from kfuncscope.gui.widgets.words import counted
+from kfuncscope.session.sources import Role
 
 OLD, NEW, OBJECTS = "old", "new", "objects"
-
-
-class DropArea(QFrame):
-    """One dashed field: takes dropped files for one purpose, or opens a dialog when pressed."""
-
-    dropped = Signal(str, list)
-    browse = Signal(str)
-
-    def __init__(self, what: str, title: str, hint: str) -> None:
-        super().__init__()
-        self.what = what
-        self._hot = False
-        self.setAcceptDrops(True)
-        self.setMinimumSize(250, 172)
-        self.setAccessibleName(f"{title}. {hint}")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 16, 18, 16)
-        head = QLabel(title)
-        head.setFont(theme.ui_font(2, bold=True))
-        head.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        text = QLabel(hint)
-        text.setObjectName("muted")
-        text.setWordWrap(True)
-        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        text.setMinimumHeight(text.fontMetrics().lineSpacing() * 3)  # the words may take a line more than they have
-        self.state = QLabel("")
-        self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.state.setWordWrap(True)
-        self.button = QPushButton(self.tr("Browse…"))
-        self.button.setAccessibleName(self.tr("Browse for {0}").format(title))
-        self.button.clicked.connect(lambda: self.browse.emit(self.what))
-        column.addStretch(1)
-        column.addWidget(head)
-        column.addWidget(text)
-        column.addWidget(self.state)
-        column.addSpacing(6)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(1)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            self._hot = True
-            self.update()
-            event.acceptProposedAction()
-
-    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
-        self._hot = False
-        self.update()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._hot = False
-        self.update()
-        paths = [u.toLocalFile() for u in event.mimeData().urls() if u.isLocalFile()]
-        event.acceptProposedAction()
-        self.dropped.emit(self.what, paths)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        c = theme.look()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(QColor(c.selection if self._hot else c.panel))
-        painter.setPen(QPen(QColor(c.accent if self._hot else c.strong_line), 1.5, Qt.PenStyle.DashLine))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 9, 9)
-        painter.end()
-        super().paintEvent(event)
 
 
 class WelcomePage(QWidget):
@@ -86,6 +24,8 @@ class WelcomePage(QWidget):
 
     dropped = Signal(str, list)
     browse = Signal(str)
+    folder = Signal(str)
+    menu_wanted = Signal(object, str)
     demo_wanted = Signal()
     again_wanted = Signal()
     analyse_wanted = Signal()
@@ -96,7 +36,8 @@ class WelcomePage(QWidget):
         outer = QVBoxLayout(self)
         outer.addStretch(2)
         middle = QWidget()
-        middle.setMaximumWidth(860)
+        middle.setMaximumWidth(1000)
+        middle.setMinimumWidth(800)
         column = QVBoxLayout(middle)
         column.setSpacing(10)
         outer.addWidget(middle, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -117,6 +58,9 @@ class WelcomePage(QWidget):
         self.told = QLabel()
         self.told.setWordWrap(True)
         column.addWidget(self.told)
+        self.progress = Progress()
+        self.progress.hide()
+        column.addWidget(self.progress)
         column.addSpacing(10)
         self.recent_head = QLabel(self.tr("RECENT SESSIONS"))
         self.recent_head.setObjectName("heading")
@@ -141,6 +85,8 @@ class WelcomePage(QWidget):
         for area in self.areas.values():
             area.dropped.connect(self.dropped)
             area.browse.connect(self.browse)
+            area.folder.connect(self.folder)
+            area.menu_wanted.connect(self.menu_wanted)
             row.addWidget(area, 1)
         return row
 
@@ -155,7 +101,7 @@ class WelcomePage(QWidget):
         hint = QLabel(self.tr("real Debian kernels on five architectures, works offline"))
         hint.setObjectName("muted")
         self.again = QPushButton(self.tr("Start over"))
-        self.again.setToolTip(self.tr("Forget what was given and begin with nothing"))
+        self.again.setToolTip(self.tr("New session: begin with nothing"))
         self.again.clicked.connect(self.again_wanted)
         self.open = QPushButton(self.tr("Open session…"))
         self.open.clicked.connect(lambda: self.session_wanted.emit(""))
@@ -171,18 +117,23 @@ class WelcomePage(QWidget):
         """Say what is going on, or went wrong."""
         self.told.setText(text)
 
-    def show_state(self, old: list[str], new: list[str], objects: list[str]) -> None:
-        """What has been given so far: how much is told, the tooltip names it."""
+    def show_progress(self, job: Job | None, doing: str) -> None:
+        """Show how far the first analysis is; nothing without one."""
+        self.progress.setVisible(job is not None)
+        if job is not None:
+            self.progress.show_job(job)
+            self.tell(self.tr("Analysing: {0}   (Esc cancels)").format(doing))
+
+    def show_given(self, cards: list[Card]) -> None:
+        """List what has been given so far."""
+        old, new = ([c for c in cards if c.source.role is role] for role in (Role.OLD, Role.NEW))
+        objects = [c for c in cards if c.source.role in (Role.OBJECTS, Role.CENSUS)]
+        steps = [c for c in cards if c.source.role is Role.STEP]
         kernel, kernels = self.tr("kernel"), self.tr("kernels")
-        for what, given, one, many in (
-            (OLD, old, kernel, kernels),
-            (NEW, new, kernel, kernels),
-            (OBJECTS, objects, self.tr("file or folder"), self.tr("files or folders")),
-        ):
-            said = self.areas[what].state
-            said.setText(f"● {counted(len(given), one, many)}" if given else "")
-            said.setToolTip("\n".join(given[:40]))
-        self.again.setVisible(bool(old or new or objects))
+        self.areas[OLD].show_cards(old, kernel, kernels)
+        self.areas[NEW].show_cards([*new, *steps], kernel, kernels)
+        self.areas[OBJECTS].show_cards(objects, self.tr("source"), self.tr("sources"))
+        self.again.setVisible(bool(cards))
         self.analyse.setEnabled(bool(old or new))
         only = (old or new) and not objects
         self.analyse.setText(self.tr("Explore kernels  F5") if only else self.tr("Analyse  F5"))
@@ -197,7 +148,7 @@ class WelcomePage(QWidget):
         for path in paths[:6]:
             folder, name = os.path.split(path)
             own = path == kept
-            button = Link(self.tr("As it was left") if own else name, self.tr("kept by itself") if own else folder)
+            button = Link(self.tr("Last session") if own else name, self.tr("saved automatically") if own else folder)
             button.setToolTip(path)
             button.clicked.connect(lambda _=False, p=path: self.session_wanted.emit(p))
             self.recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)

@@ -72,7 +72,5 @@ class StatusCounts(QWidget):
             button.setVisible(bool(number))
             button.setIcon(theme.icon(verdict))
             button.setText(f"{number:,}")
-            button.setStyleSheet("QPushButton { border: 0; background: transparent; padding: 1px 5px; }"
-                                 f"QPushButton:focus {{ border: 1px solid {theme.look().accent}; }}")  # fmt: skip
             button.setToolTip(f"{theme.WORDS[verdict]}: {theme.MEANING[verdict]}")
             button.setAccessibleName(f"{number} {theme.WORDS[verdict]}")

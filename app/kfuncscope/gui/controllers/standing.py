@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Says what the result on screen is of: dimmed while other inputs are loaded, with the progress of the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject
+
+from kfuncscope.gui.context import Context
+from kfuncscope.gui.controllers.results import Results
+from kfuncscope.gui.index import Index
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.views.welcome import WelcomePage
+from kfuncscope.gui.widgets.statebar import StateBar, Veil, time_left
+from kfuncscope.session.grouping import groups
+from kfuncscope.session.session import Session
+
+FEW = 1  # pairs of releases that the line names
+
+
+class Standing(QObject):
+    """Connects the results with the bar above the tabs, the veils over views, and the progress on the first page."""
+
+    def __init__(
+        self, context: Context, results: Results, bar: StateBar, veils: Sequence[Veil], welcome: WelcomePage
+    ) -> None:
+        super().__init__(context)
+        self._context, self._results, self._bar = context, results, bar
+        self._veils, self._welcome = veils, welcome
+        bar.cancel_wanted.connect(context.jobs.cancel_all)
+        bar.analyse_wanted.connect(results.analyse)
+        results.state_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the state as it is now."""
+        results, index = self._results, self._context.real
+        job = results.job()
+        outdated = index is not None and results.outdated()
+        for veil in self._veils:
+            veil.dim(outdated)
+        if index is None:
+            self._bar.show_state("", None)
+            self._welcome.show_progress(job, self._doing(job))
+            return
+        self._welcome.show_progress(None, "")
+        text = ""
+        if outdated:
+            doing = self._doing(job)
+            next_ = doing or self.tr("the inputs have changed since")
+            text = self.tr("Showing {0}. {1}: {2}").format(_pair(index), between(self._context.session), next_)
+            if not doing:
+                text = self.tr("Showing {0}; {1}").format(_pair(index), next_)
+        elif results.partial:
+            ready = ", ".join(arch.arch for arch in index.analysis.arches)
+            text = self.tr("Ready: {0}. {1}").format(ready, self._doing(job))
+        elif job is not None:
+            text = self.tr("Analysing again: {0}").format(self._doing(job))
+        self._bar.show_state(text, job)
+
+    def _doing(self, job: Job | None) -> str:
+        """What an analysis does now, and for how long still."""
+        if job is None:
+            return ""
+        count = f"{job.done:,} / {job.total:,}" if job.total > 1 else ""
+        left = time_left(job.left(), (self.tr("about {0} s left"), self.tr("about {0} min left")))
+        return " · ".join(x for x in (job.text or self.tr("starting"), count, left) if x)
+
+
+def _pair(index: Index) -> str:
+    """The kernels of a result in a few words."""
+    pairs = list(dict.fromkeys(f"{arch.old.release} → {arch.new.release}" for arch in index.analysis.arches))
+    return ", ".join(pairs[:FEW]) + (" …" if len(pairs) > FEW else "")
+
+
+def between(session: Session) -> str:
+    """The pair that is loaded, as the boxes of the toolbar call it."""
+    names = [name for name, refs in groups(session) if refs is session.old or refs is session.new]
+    return " → ".join(names)
