@@ -83,7 +83,7 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         said = say("{name} may be called by GPL-compatible programs only", name=full)
         return _Fault(Failure.LICENCE, "R-6.4", said, full)
     given = [a for a in answers if a.allowed == "yes"]
-    if given and all(a.might_sleep for a in given):
+    if sleeps(kernel, name, callers):
         said = say("{name} may sleep, but this program runs in a non-sleepable context", name=full)
         return _Fault(cls, "R-6.2", said, full, awake=True)
     seen = _seen(kernel, name, callers)
@@ -111,6 +111,12 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         said = say(text, name=full, reason=answer.reason, level=kernel.knowledge.release, others=" and ".join(against))
         return _Fault(cls, answer.rule, said, full, disputed=True)
     return _Fault(cls, answer.rule, said, full)
+
+
+def sleeps(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool:
+    """Whether a helper, in the form that these callers get, may sleep."""
+    given = [a for a in _answers(kernel.knowledge, name, callers) if a.allowed == "yes"]
+    return bool(given) and all(a.might_sleep for a in given)
 
 
 def _seen(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool | None:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Calls that no lock and no section without preemption allows (R-4.5, R-12.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kfuncscope.bpf.object import read_object
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.verdict import Tri
+from kfuncscope.rules.judge import ProgramJudgement, judge
+from support.bpfwriter import ObjectBuilder, Reg, alu, call, exit_, jmp, kfunc, ldx, mov, st, subprog
+from support.kernels import CONFIG, KernelBuilder, only
+
+COPY_FROM_USER, SPIN_LOCK, SPIN_UNLOCK = 148, 93, 94
+NAMES = ("bpf_rcu_read_lock", "bpf_rcu_read_unlock", "bpf_preempt_disable", "bpf_preempt_enable", "bpf_throw")
+COPY: list[Any] = [mov(1, Reg(10)), alu("+", 1, -8), mov(2, 8), mov(3, 0), call(COPY_FROM_USER)]
+END: list[Any] = ["out:", mov(0, 0), exit_()]
+IN, OUT = [kfunc("bpf_rcu_read_lock")], [kfunc("bpf_rcu_read_unlock")]
+QUIET, LOUD = [kfunc("bpf_preempt_disable")], [kfunc("bpf_preempt_enable")]
+MAYBE: list[Any] = [ldx(8, 6, 1, 0)]
+
+
+def kernel() -> Kernel:
+    kb = KernelBuilder("6.12")
+    for name in NAMES:
+        kb.btf.kfunc(name, 0, [("cookie", kb.u64)] if name == "bpf_throw" else [])
+    return kb.kernel(config={**CONFIG, "UNWINDER_ORC": "y"}, symbols=NAMES)
+
+
+def judged(section: str, *code: Any) -> ProgramJudgement:
+    ob = ObjectBuilder()
+    for name in NAMES:
+        ob.extern_func(name, ob.btf.proto(0, [("cookie", ob.u64)] if name == "bpf_throw" else []))
+    return only(ob.program(section, "prog", [MAYBE, st(8, 10, -8, 0), *code, *END]), kernel())
+
+
+@pytest.mark.parametrize(
+    ("code", "region"),
+    [
+        ([COPY], ""),
+        ([IN, COPY, OUT], "an RCU read section"),
+        ([QUIET, COPY, LOUD], "a section without preemption"),
+        ([IN, OUT, COPY], ""),
+        ([COPY, IN, OUT], ""),
+        ([jmp("==", 6, 0, "join"), IN, "join:", COPY], ""),  # on one of two paths alone
+        ([jmp("==", 6, 0, "other"), IN, jmp("==", 0, 0, "join"), "other:", IN, "join:", COPY], "an RCU read section"),
+        ([mov(7, 0), IN, jmp("==", 7, 0, "skip"), COPY, "skip:", OUT], ""),  # never runs
+        ([IN, QUIET, OUT, COPY, LOUD], "a section without preemption"),
+    ],
+)
+def test_r_4_5_helpers_that_may_sleep(code: list[Any], region: str) -> None:
+    """In a program that may sleep, at a place where it may not; a program that never may is refused for that."""
+    found = judged("syscall", *code)
+    told = [p.message for p in found.problems if "but the program calls it in" in p.message]
+    assert told == [f"bpf_copy_from_user may sleep, but the program calls it in {region}"] * bool(region)
+    assert found.loads == (Tri.NO if region else Tri.YES)
+
+
+def test_r_12_3_bpf_throw_in_a_subprogram() -> None:
+    """6.12 takes it there, as seen; so nothing is said."""
+    ob = ObjectBuilder()
+    for name in ("bpf_rcu_read_lock", "bpf_throw"):
+        ob.extern_func(name, ob.btf.proto(0, [("cookie", ob.u64)] if name == "bpf_throw" else []))
+    ob.program("tc", "prog", [subprog("inner"), *END]).subprogram("inner", [*IN, kfunc("bpf_throw"), *END])
+    found = judge(read_object(ob.build(), "x"), kernel()).programs[0]
+    assert not [p for p in found.problems if p.name == "bpf_throw"]
+
+
+@pytest.mark.parametrize(
+    ("before", "region"),
+    [
+        ([], ""), (IN, "an RCU read section"), (QUIET, "a section without preemption"),
+        ([call(SPIN_LOCK)], "a lock"), ([call(SPIN_LOCK), call(SPIN_UNLOCK)], ""), ([IN, OUT], ""),
+    ],
+)  # fmt: skip
+def test_r_12_3_bpf_throw_under_a_lock(before: list[Any], region: str) -> None:
+    """bpf_throw() leaves the program as it is, so nothing may be held."""
+    found = judged("tc", *before, kfunc("bpf_throw"))
+    told = [p.message for p in found.problems if p.name == "bpf_throw"]
+    assert told == [f"bpf_throw ends the program, but the program calls it in {region}"] * bool(region)
