@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import weakref
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from kfuncscope.arch import arch_record
 from kfuncscope.kernel.kernel import Kernel
@@ -28,8 +30,8 @@ class Compiler:
     """Compiles snippets beside the vmlinux.h of one kernel, which is dumped and compiled once."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._folder = TemporaryDirectory()
-        self.folder = Path(self._folder.name)
+        self.folder = Path(mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self.folder)
         assert kernel.vmlinux is not None
         (self.folder / "btf").write_bytes(kernel.vmlinux.data)
         header = subprocess.run(["bpftool", "btf", "dump", "file", self.folder / "btf", "format", "c"],

@@ -101,6 +101,10 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     )  # fmt: skip
     add_format(check)
     check.add_argument("--all", action="store_true", help="list programs that are OK too")
+    check.add_argument(
+        "--group", choices=("program", "cause"), default="program",
+        help="what a line of the table is: a program, or what changed in the kernel (default: program)",
+    )  # fmt: skip
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     check.add_argument(
         "--infer", action="store_true",

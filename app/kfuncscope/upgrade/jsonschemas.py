@@ -17,6 +17,7 @@ from kfuncscope.decision.exits import Exit
 from kfuncscope.decision.gate import State
 from kfuncscope.decision.risk import Score
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.causes import CauseLine
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.unchecked import Elsewhere, Unchecked
 from kfuncscope.model.verdict import Verdict
@@ -31,6 +32,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 _LATER: dict[str, frozenset[str]] = {
     "Analysis": frozenset({"proof", "census", "gate"}),
     "ProgramVerdict": frozenset({"calls"}),
+    "Remedy": frozenset({"caption", "loader", "candidates"}),
 }
 """Fields that reports of this format's first version do not have, by record: the form only grows."""
 
@@ -155,6 +157,7 @@ def _summary_definitions(scores: dict[str, Any], definitions: dict[str, Any]) ->
                     "risk": _record(dict.fromkeys(("arches", "packages", "objects", "programs"), scores)),
                     "unchecked": {"type": "array", "items": _of(Unchecked, definitions)},
                     "elsewhere": {"type": "array", "items": _of(Elsewhere, definitions)},
+                    "causes": {"type": "array", "items": _of(CauseLine, definitions)},
                 },
                 ["verdict", "decision", "arches", "risk"],
             ),

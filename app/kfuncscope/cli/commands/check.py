@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kfuncscope.cli.commands import census
 from kfuncscope.cli.conclude import conclude, decided
@@ -16,7 +17,9 @@ from kfuncscope.cli.part import check_part_options, part_of
 from kfuncscope.decision.gate import Decision, all_unchecked, decide
 from kfuncscope.errors import UsageError
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.causes import Cause, causes
 from kfuncscope.model.inferred import inferred_line
+from kfuncscope.model.rows import rows
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Verdict
 from kfuncscope.report import make
@@ -51,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.format != "table":
             out(formatted(make(analysis, decision, found, shard=shard), arguments.format))
         else:
-            print_analysis(analysis, decision, everything=arguments.all)
+            print_analysis(analysis, decision, everything=arguments.all, by_cause=arguments.group == "cause")
     return conclude(analysis, decision, arguments, found, shard)
 
 
@@ -67,15 +70,22 @@ def _analysis(arguments: argparse.Namespace, progress: ProgressLine, shard: json
     return census.with_census(found, arguments, progress) if arguments.census else found
 
 
-def print_analysis(analysis: Analysis, decision: Decision | None = None, everything: bool = False) -> None:
+def print_analysis(
+    analysis: Analysis, decision: Decision | None = None, everything: bool = False, by_cause: bool = False
+) -> None:
     """The analysis as text: a table for each architecture, reasons, what could not be checked, the decision.
 
     The built-in policy decides where no decision is given.
     """
     decision = decision or decide(analysis)
-    for arch in analysis.arches:
-        if not arch.inferred:
+    judged = [arch for arch in analysis.arches if not arch.inferred]
+    for arch in judged:
+        if by_cause:
+            _print_counts(arch)
+        else:
             _print_arch(arch, everything)
+    if by_cause:
+        _print_causes(replace(analysis, arches=tuple(judged)))
     if line := inferred_line(analysis):
         print(clean(line))
     for info in shared(analysis):
@@ -124,21 +134,38 @@ def print_unchecked(listed: Sequence[Unchecked]) -> None:
             print(f"  {clean(', '.join(rest[:FEW]))}{more}: {clean(why)}")
 
 
-def _print_arch(arch: ArchResult, everything: bool) -> None:
+def _print_causes(analysis: Analysis) -> None:
+    """One line for each thing that changed in the kernel, whatever the architecture."""
+    listed = causes(rows(analysis))
+    if listed:
+        head = ("verdict", "what changed", "extent", "what to do")
+        table(head, [(verdict_word(c.verdict), c.title, c.extent, _remedy(c)) for c in listed])
+    print()
+
+
+def _remedy(cause: Cause) -> str:
+    return next((r.finding.remedy.text for r in cause.rows if r.finding.remedy is not None), "")
+
+
+def _print_counts(arch: ArchResult) -> None:
     counts = arch.counts()
     said = "  ".join(f"{verdict_word(v)} {counts[v]}" for v in Verdict if counts[v])
     print(f"{arch.arch}: {clean(arch.old.release)} → {clean(arch.new.release)}   {said or 'no program was judged'}")
-    rows = [
+
+
+def _print_arch(arch: ArchResult, everything: bool) -> None:
+    _print_counts(arch)
+    listed = [
         (program, obj.object)
         for obj in arch.objects
         for program in obj.programs
         if everything or SEVERITY[program.verdict] or program.verdict == Verdict.FIXED
     ]
-    rows.sort(key=lambda r: (-SEVERITY[r[0].verdict], r[1], r[0].program))
-    if rows:
+    listed.sort(key=lambda r: (-SEVERITY[r[0].verdict], r[1], r[0].program))
+    if listed:
         table(
             ("verdict", "object", "program", "why"),
-            [(verdict_word(p.verdict), o, p.program, why(p)) for p, o in rows],
+            [(verdict_word(p.verdict), o, p.program, why(p)) for p, o in listed],
         )
     _print_broken(arch)
     print()
