@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Compiles the translations while the package is built, where Qt's lrelease is at hand; else those of the tree serve."""
+"""Compiles the translations while the package is built, where lrelease is at hand; else those of the tree serve."""
 
 from __future__ import annotations
 

@@ -121,6 +121,22 @@ def test_function_without_trace_call_or_padding() -> None:
     assert built.types(code)[0] == ["LSM"]
 
 
+def test_a_place_within_a_function_that_looks_like_its_entry() -> None:
+    """At a multiple of 16, after a zero byte: but there the type is not known yet, so the true entry is looked for."""
+    built = Built()
+
+    def code(c: Code) -> None:
+        plain(c, built.b, built.b).jump(BASE - 0x2000)
+        while c.here() % 16:
+            c.raw("cc")
+        c.type_first(LSM)
+        c.raw("90" * (11 - c.here() % 16) + "b800000000")
+        assert c.here() % 16 == 0 and c.data[-1] == 0
+        c.kset_second(built.a).call(REGISTER).ret()
+
+    assert built.types(code)[0] == ["LSM"]
+
+
 @pytest.mark.parametrize("counted", [False, True])
 def test_loop_over_a_table(counted: bool) -> None:
     built = Built()

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Confidence, Finding, ObjectVerdict, ProgramVerdict, Reach, Tri, Verdict
+from kfuncscope.rules.changes.alternatives import Alternatives
 from kfuncscope.rules.changes.semantics import flag_changes
 from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.upgrade.analyse import weigh_variants
@@ -447,6 +449,11 @@ def test_an_alternative_has_to_attach() -> None:
     assert [(p.new.loads, p.new.attaches) for p in verdict.programs][1] == (Tri.YES, Tri.NO)
     assert verdict.verdict == Verdict.BREAKS
     assert upgrade(ob, hook("read_page"), hook("read_folio")).verdict == Verdict.DEGRADES
+    known = {program.name: program for program in read_object(ob.build(), "o").programs}
+    page = verdict.programs[0]
+    assert Alternatives(verdict.programs, known).of(page, True) is None
+    served = upgrade(ob, hook("read_page"), hook("read_folio"))
+    assert Alternatives(served.programs, known).of(served.programs[0], True) == "folio"
 
 
 def test_programs_that_are_off_by_default() -> None:

@@ -26,7 +26,7 @@ from support.bpfwriter import (
     subprog,
 )  # fmt: skip
 from support.btfwriter import STATIC, BtfWriter
-from support.kernels import CONFIG, KernelBuilder, compared, only
+from support.kernels import CONFIG, KernelBuilder, compared, judged, only
 
 END = [mov(0, 0), exit_()]
 
@@ -66,6 +66,24 @@ def test_r_12_11_global_functions_that_take_the_context(ob: ObjectBuilder, optio
     assert found.loads == loads
     if loads != Tri.YES:
         assert found.first is not None and found.first.rules == ("R-12.11",)
+
+
+@pytest.mark.parametrize(
+    ("option", "loads", "words"),
+    [
+        ("n", Tri.NO, "has no BTF, which libbpf needs to load this object"),
+        ("y", Tri.UNKNOWN, "is built with BTF, but it was not given"),
+        (None, Tri.UNKNOWN, "may have BTF, but it was not given"),
+    ],
+)
+def test_r_3_1_the_reason_says_whether_a_kernel_has_btf(option: str | None, loads: Tri, words: str) -> None:
+    """Only a configuration without DEBUG_INFO_BTF says that there is none."""
+    ob = ObjectBuilder()
+    task = ob.btf.struct("task_struct", [("pid", ob.s32)])
+    ob.program("xdp", "prog", [core(mov(1, 0), task, "0:0", FIELD_BYTE_OFFSET), *END])
+    found = judged(ob, bare(option))
+    assert found.loads == loads
+    assert [words in problem.message for problem in found.problems] == [True]
 
 
 def test_r_12_11_kernels_that_verify_every_global_function() -> None:
