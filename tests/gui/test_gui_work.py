@@ -49,7 +49,7 @@ def win(shared: MainWindow) -> MainWindow:
 def test_what_if_from_the_graph_and_back(win: MainWindow, qtbot: QtBot) -> None:
     real = win.context.real
     node = Node(NEED, real.need_id(NeedKind.HELPER, "bpf_map_lookup_elem"))
-    win.graph.whatif_wanted.emit(node)
+    win.graph.assume_wanted.emit(node, Action.REMOVED.value)
     qtbot.waitUntil(lambda: win.store.index is not real, timeout=3000)
     settle()
     assert win.banner.isVisible() and "not a real result" in win.banner.text.text()

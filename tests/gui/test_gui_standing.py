@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""A result belongs to its inputs: dimmed while others are loaded, coming in by architecture, whole at last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from kfuncscope.gui.history.snapshots import INPUTS, snapshot
+from kfuncscope.gui.index import Index
+from kfuncscope.gui.widgets.statebar import Veil
+from kfuncscope.resources import sample
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.upgrade.analyse import analyse
+from support import analyses, windows
+
+
+def test_an_outdated_result_is_dimmed_until_its_inputs_are_back(qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    with windows.window(analyses.demo()) as window:
+        monkeypatch.setattr(window.results, "analyse", lambda: None)
+        veils = window.findChildren(Veil)
+        assert not window.state_bar.isVisible() and not any(veil.isVisible() for veil in veils)
+        window.sources.add_inputs(["/a/x.o"], "objects")
+        assert window.results.outdated() and window.state_bar.text.text().startswith("Showing 6.12")
+        assert sum(veil.isVisible() for veil in veils) == 3
+        window.commands.run("undo")
+        assert not window.results.outdated() and not window.state_bar.isVisible()
+        assert not any(veil.isVisible() for veil in veils)
+
+
+def test_a_part_is_named_and_cancel_brings_the_whole_back(qapp: object) -> None:
+    with windows.window(analyses.demo()) as window:
+        whole, results = window.context.real, window.results
+        part = Index(replace(analyses.demo(), arches=analyses.demo().arches[:1]))
+        results._arrived(part, snapshot(window.context.session, INPUTS))
+        assert results.partial and window.context.real is part
+        assert window.state_bar.isVisible() and window.state_bar.text.text().startswith("Ready: x86_64")
+        results._show_whole()
+        assert not results.partial and window.context.real is whole and not window.state_bar.isVisible()
+
+
+def test_the_engine_hands_on_each_architecture_and_the_same_whole(own_cache: object, qtbot: QtBot) -> None:
+    old, new = (
+        [KernelRef([str(sample("kernels", f"{level}-{arch}", "vmlinux.btf.xz"))]) for arch in ("x86_64", "arm64")]
+        for level in ("6.12", "7.3")
+    )
+    session = Session(old, new, objects=[str(sample("objects", "xdp_count.bpf.o"))])
+    parts = []
+    whole = analyse(session, arrived=parts.append)
+    assert [[a.arch for a in part.arches] for part in parts] == [["x86_64"]]
+    assert parts[0].arches[0] == whole.arches[0] and len(whole.arches) == 2
+    assert "in progress: arm64 not analysed yet" in [p.reason for p in parts[0].problems]
+    assert not any("in progress" in p.reason for p in whole.problems)
+    assert analyse(session) == whole
+    parts.clear()
+    assert analyse(session, arrived=parts.append) == whole and not parts, "all is known: there is nothing to wait for"
