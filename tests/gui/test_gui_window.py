@@ -57,6 +57,28 @@ def test_a_card_narrows_everything(win: MainWindow, qtbot: QtBot) -> None:
     assert win.store.lane == -1
 
 
+@pytest.mark.parametrize("width", [900, 1024, 1440, 1920])
+def test_chips_are_whole_or_folded(win: MainWindow, qtbot: QtBot, width: int) -> None:
+    win.resize(width, 800)
+    for verdict in ("BREAKS", "RISK"):
+        win.store.add("verdict", verdict)
+    qtbot.wait(30)
+    win.chips.fit()
+    qtbot.wait(30)
+    shown = [chip for chip in win.chips.chips if not chip.isHidden()]
+    for chip in [*shown, *([] if win.chips.fold.isHidden() else [win.chips.fold])]:
+        left = chip.mapTo(win.chips, chip.rect().topLeft()).x()
+        assert left >= 0 and left + chip.sizeHint().width() <= win.chips.width(), (chip.text(), left, win.chips.width())
+    hidden = len(win.chips.chips) - len(shown)
+    assert win.chips.fold.isHidden() == (hidden == 0)
+    before = len(win.store.filters)
+    menu = win.chips.folded()
+    assert len(menu.actions()) == hidden
+    if hidden:
+        menu.actions()[0].trigger()
+        assert len(win.store.filters) == before - 1
+
+
 def test_chip_removes_its_filter_and_undo_brings_it_back(win: MainWindow, qtbot: QtBot) -> None:
     before = win.graph.canvas.scene.counts
     chip = next(c for c in win.chips.chips if "only affected" in c.text())

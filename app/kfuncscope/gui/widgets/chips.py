@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The active filters as chips, each removable; ``+ filter`` offers more."""
+"""The active filters as chips, each removable; the last button offers more."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chip_text(token: Token) -> str:
 
 
 class ChipBar(QScrollArea):
-    """A row of chips; narrow windows scroll it."""
+    """A row of chips. Those that find no room beside the tabs fold into one that lists them: none is ever cut."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -48,6 +48,7 @@ class ChipBar(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self.setAccessibleName(self.tr("Active filters"))
         self.chips: list[QPushButton] = []
+        self.fold, self._more = QPushButton(), QPushButton()
         self._wanted = 200
         store.filters_changed.connect(self.refresh)
         store.analysis_changed.connect(self.refresh)
@@ -62,6 +63,11 @@ class ChipBar(QScrollArea):
         row.setSpacing(5)
         row.addStretch(1)
         self.chips = []
+        self.fold = QPushButton()
+        self.fold.setObjectName("chip")
+        self.fold.hide()
+        self.fold.clicked.connect(self._unfold)
+        row.addWidget(self.fold)
         for token in self._store.filters:
             text = chip_text(token)
             short = text if len(text) < 34 else text[:32] + "…"
@@ -72,9 +78,10 @@ class ChipBar(QScrollArea):
             chip.clicked.connect(lambda _=False, t=token: self._store.remove(t))
             row.addWidget(chip)
             self.chips.append(chip)
-        more = QPushButton(self.tr("+ filter"))
+        more = self._more = QPushButton("+")
         more.setObjectName("chip")
         more.setToolTip(self.tr("Show only some verdicts, kinds of needs or packages"))
+        more.setAccessibleName(self.tr("Add a filter"))
         more.clicked.connect(lambda: self._offer(more))
         row.addWidget(more)
         self.setWidget(holder)
@@ -82,19 +89,63 @@ class ChipBar(QScrollArea):
         self.fit()
 
     def fit(self) -> None:
-        """Take the room the chips need, but leave the tabs beside them theirs; what does not fit is scrolled."""
+        """Take the room the chips need, but leave the tabs beside them theirs; what does not fit is folded."""
         inner, tabs = self.widget(), self.parentWidget()
-        wanted = inner.sizeHint().width() if inner is not None else 200
+        room = 10_000
         if isinstance(tabs, QTabWidget):
             bar = tabs.tabBar()
             taken = sum(bar.tabRect(i).width() for i in range(bar.count()))
-            wanted = min(wanted, max(tabs.width() - taken - 18, 90))
+            room = max(tabs.width() - taken - 18, self._least())
+        self._fold_to(room)
+        wanted = min(inner.sizeHint().width(), room) if inner is not None else 200
         self._wanted = wanted
         self.setMaximumWidth(wanted)
         self.updateGeometry()
         if inner is not None:
             inner.adjustSize()
         QTimer.singleShot(0, self, self._show_end)
+
+    def _least(self) -> int:
+        """The room that the button and all chips folded into one take."""
+        self._name_fold(len(self.chips))
+        return 8 + self._more.sizeHint().width() + (5 + self.fold.sizeHint().width() if self.chips else 0)
+
+    def _fold_to(self, room: int) -> None:
+        """Show as many chips as fit, the latest first, and how many more there are."""
+        gap, left = 5, room - 8 - self._more.sizeHint().width()
+        widths = [chip.sizeHint().width() + gap for chip in self.chips]
+        shown = len(widths)
+        if sum(widths) > left:
+            self._name_fold(len(widths))  # the widest that it gets
+            left -= self.fold.sizeHint().width() + gap
+            shown = 0
+            while shown < len(widths) and sum(widths[len(widths) - shown - 1 :]) <= left:
+                shown += 1
+        hidden = len(self.chips) - shown
+        for number, chip in enumerate(self.chips):
+            chip.setVisible(number >= hidden)
+        self._name_fold(hidden)
+        self.fold.setVisible(hidden > 0)
+
+    def _name_fold(self, hidden: int) -> None:
+        text = self.tr("1 filter ▾") if hidden == 1 else self.tr("{0} filters ▾").format(hidden)
+        self.fold.setText(text)
+        self.fold.setToolTip(", ".join(chip_text(token) for token in self._store.filters[:hidden]))
+        self.fold.setAccessibleName(self.tr("Filters without room: {0}").format(self.fold.toolTip()))
+
+    def folded(self) -> QMenu:
+        """The filters that found no room, each removed by a click."""
+        menu = QMenu(self)
+        for chip, token in zip(self.chips, self._store.filters, strict=False):
+            if chip.isHidden():
+                action = menu.addAction(self.tr("Remove the filter “{0}”").format(chip_text(token)))
+                action.triggered.connect(lambda _=False, t=token: self._store.remove(t))
+        return menu
+
+    def _unfold(self) -> None:
+        menu = self.folded()
+        menu.exec(self.fold.mapToGlobal(self.fold.rect().bottomLeft()))
+        menu.deleteLater()
 
     def sizeHint(self) -> QSize:
         return QSize(self._wanted, 34)
