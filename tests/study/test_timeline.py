@@ -109,6 +109,19 @@ def test_needs_of_every_kind_have_a_line_from_the_analysis() -> None:
     assert [c.word for c in line.cells.values()] == ["present", "present"]
 
 
+@pytest.mark.parametrize(("verdict", "word", "first"), [
+    (V.BREAKS, "changed", True), (V.SILENT, "changed", True), (V.RISK, "changed", False),
+    (V.DEGRADES, "present", False), (V.OK, "present", False),
+])  # fmt: skip
+def test_what_is_there_and_does_harm_has_changed(verdict: Verdict, word: str, first: bool) -> None:
+    """Present on both kernels with another prototype: the cell does not say that all is well."""
+    seen = [Seen(f"x86_64 {r}", r, State.PRESENT, p, loaded=True, arch="x86_64")
+            for r, p in (("6.12.1", "int f(int)"), ("7.3.1", "int f(long)"))]  # fmt: skip
+    (line,) = need_lines([OfferRow(NeedKind.KFUNC, "f", seen=tuple(seen))], [step("6.12.1", "7.3.1", verdict)])
+    assert cells(line) == [("6.12.1", "present", False), ("7.3.1", word, first)]
+    assert line.cells["7.3.1"].look is (verdict if word == "changed" else V.OK)
+
+
 def test_a_kernel_between_two_others_is_not_blank() -> None:
     steps = [step("6.1.1", "6.12.1", V.OK), step("6.12.1", "7.3.1", V.BREAKS)]
     (line,) = need_lines([], [step("6.1.1", "7.3.1", V.BREAKS)], steps)

@@ -9,7 +9,7 @@ their own. A change is looked for within a line alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kfuncscope.model.analysis import ArchResult
 from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Outcome, Tri, Verdict
@@ -111,6 +111,7 @@ def need_lines(
     """
     known = {(row.kind, row.name): row for row in offers}
     used: dict[tuple[NeedKind, str], Verdict] = {}
+    on: dict[tuple[NeedKind, str], dict[str, Verdict]] = {}
     seen: dict[tuple[NeedKind, str], dict[tuple[str, str], tuple[State, str]]] = {}
     for step, whole in (*((s, False) for s in steps), *((a, True) for a in arches if not a.inferred)):
         for obj in step.objects:
@@ -120,11 +121,18 @@ def need_lines(
                     key = (need.kind, need.name)
                     if whole:
                         used[key] = min(used.get(key, Verdict.FIXED), need.verdict, key=_ORDER.__getitem__)
+                        there = on.setdefault(key, {})
+                        there[step.arch] = min(
+                            there.get(step.arch, Verdict.FIXED), need.verdict, key=_ORDER.__getitem__
+                        )
                     _add(seen.setdefault(key, {}), step, need.verdict, findings.get(key))
     lines: list[Line] = []
     for key in sorted(used, key=lambda k: (_ORDER[used[k]], k[1])):
         row = known.get(key)
-        lines += _of_need(key, used[key], row.seen if row is not None else (), seen.get(key, {}))
+        own = _of_need(key, used[key], row.seen if row is not None else (), seen.get(key, {}))
+        for line in own:
+            _mark_change(line, on[key].get(line.source, Verdict.OK))
+        lines += own
     return lines
 
 
@@ -168,3 +176,17 @@ def _of_need(
             before = one.prototype or before
         made.append(line)
     return made
+
+
+def _mark_change(line: Line, verdict: Verdict) -> None:
+    """A need that is there on every kernel of an architecture and yet does harm there (``verdict``) has changed: where
+    its prototype did, else at the only step."""
+    if verdict not in (*_BAD, Verdict.RISK) or any(cell.first_bad for cell in line.cells.values()):
+        return
+    changed = [release for release, cell in line.cells.items() if cell.changed]
+    if not changed and len(line.cells) == 2:
+        changed = list(line.cells)[-1:]
+    for release in changed[:1]:
+        cell = line.cells[release]
+        if cell.look is Verdict.OK:
+            line.cells[release] = replace(cell, word="changed", look=verdict, first_bad=verdict in _BAD)
