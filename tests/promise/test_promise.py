@@ -18,8 +18,10 @@ from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.promise import promise, promisefile
+from kfuncscope.promise.skeleton import Site
 from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
+from kfuncscope.rules.checks.regions import REGIONS
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import ObjectFile
 
@@ -119,6 +121,12 @@ def test_file_reads_back_and_is_the_same_each_time(made: promise.Promise) -> Non
     assert promisefile.read(data, "p") == made and promisefile.write(made) == data
 
 
+@pytest.mark.parametrize("region", ["", *REGIONS])
+def test_a_call_keeps_its_region_in_the_file(region: str) -> None:
+    site = Site("helper", True, number=25, flips=(1,), region=region)
+    assert promisefile._read_site(promisefile._site(site, {}, {}), [], [], 2) == site
+
+
 @given(name=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_any_name_survives_the_file(name: str) -> None:
     item = promise.Item(NeedKind.KFUNC, name, name, name, name, False, (name, name))
@@ -150,6 +158,8 @@ def test_another_architecture_is_refused(made: promise.Promise) -> None:
         ('sites = ["', 'sites = ["+ magic 1", "', "magic"),
         ('sites = ["', 'sites = ["+ call 4000", "', "damaged"),
         ('sites = ["', 'sites = ["+ core 6 0:4:0 0 b70200 8", "', "not an instruction"),
+        ('sites = ["', 'sites = ["+ helper 25 @4", "', "names a region that is not known"),
+        ('sites = ["', 'sites = ["+ helper 25 @-1", "', "names a region that is not known"),
         ('endian = "<"', 'endian = "="', "endian"),
         ("externs = [", "externs = [[1], ", "damaged"),
         ("externs = [", 'externs = [["n", "magic", 1, true, true, "n"], ', "not a kind of extern"),

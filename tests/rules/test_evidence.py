@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What is shown beside a finding: declarations and facts of both kernels, and what can be done."""
+"""What is shown beside a finding: declarations and facts of both kernels."""
 
 from __future__ import annotations
 
-import pytest
-
-from kfuncscope.model.verdict import NeedKind
-from kfuncscope.rules.changes.evidence import event_declaration, kfunc_evidence, remedy_for
+from kfuncscope.rules.changes.evidence import event_declaration, kfunc_evidence
 from support.kernels import KernelBuilder
 
 
@@ -36,20 +33,3 @@ def test_records_of_events_and_of_system_calls() -> None:
     assert "ret" in event_declaration(kernel, "syscalls/sys_exit_openat")
     assert "pid" in event_declaration(kernel, "sched/wakeup")
     assert event_declaration(kernel, "sched/nothing") == ""
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        (NeedKind.KFUNC, "bpf_ksym_exists"),
-        (NeedKind.FIELD, "bpf_core_field_exists"),
-        (NeedKind.ENUMVAL, "bpf_core_enum_value_exists"),
-        (NeedKind.HOOK, "choose between the two"),
-        (NeedKind.STRUCT_OPS, "Clear the member"),
-        (NeedKind.MAP_TYPE, ""),
-    ],
-)
-def test_each_kind_of_need_has_its_remedy(kind: NeedKind, words: str) -> None:
-    """A need that nothing can be done about has none."""
-    found = remedy_for(kind, KernelBuilder("7.3").kernel(), "struct a.b", True)
-    assert (words in found.text + found.code) if words and found else (found is None and not words)

@@ -10,6 +10,9 @@ import pytest
 from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Tri
+from kfuncscope.promise.restored import restore
+from kfuncscope.promise.skeleton import reduce_object
+from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ProgramJudgement, judge
 from support.bpfwriter import ObjectBuilder, Reg, alu, call, exit_, jmp, kfunc, ldx, mov, st, subprog
 from support.kernels import CONFIG, KernelBuilder, only
@@ -30,11 +33,15 @@ def kernel() -> Kernel:
     return kb.kernel(config={**CONFIG, "UNWINDER_ORC": "y"}, symbols=NAMES)
 
 
-def judged(section: str, *code: Any) -> ProgramJudgement:
+def built(section: str, *code: Any) -> ObjectBuilder:
     ob = ObjectBuilder()
     for name in NAMES:
         ob.extern_func(name, ob.btf.proto(0, [("cookie", ob.u64)] if name == "bpf_throw" else []))
-    return only(ob.program(section, "prog", [MAYBE, st(8, 10, -8, 0), *code, *END]), kernel())
+    return ob.program(section, "prog", [MAYBE, st(8, 10, -8, 0), *code, *END])
+
+
+def judged(section: str, *code: Any) -> ProgramJudgement:
+    return only(built(section, *code), kernel())
 
 
 @pytest.mark.parametrize(
@@ -57,6 +64,10 @@ def test_r_4_5_helpers_that_may_sleep(code: list[Any], region: str) -> None:
     told = [p.message for p in found.problems if "but the program calls it in" in p.message]
     assert told == [f"bpf_copy_from_user may sleep, but the program calls it in {region}"] * bool(region)
     assert found.loads == (Tri.NO if region else Tri.YES)
+    # what a promise keeps of the program has no paths; what each call stands in is kept beside it
+    ctx = Context(read_object(built("syscall", *code).build(), "o"), kernel())
+    kept = judge(restore(reduce_object(ctx.obj, ctx, ctx.obj.programs), ctx.kernel), ctx.kernel).programs[0]
+    assert [p.message for p in kept.problems if "but the program calls it in" in p.message] == told
 
 
 def test_r_12_3_bpf_throw_in_a_subprogram() -> None:

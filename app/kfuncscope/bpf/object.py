@@ -130,6 +130,9 @@ class Program:
     section: Section
     functions: tuple[Function, ...] = ()
     ctx_use: CtxUse | None = None  # filled by rules.flow.ctx_args; the same for every kernel
+    regions: dict[int, str] | None = (
+        None  # call → the region it stands in, as a promise keeps it (rules.checks.regions)
+    )
     _later: list[LaterInsn] | None = None
     _helper_calls: dict[int, list[tuple[int, int]]] | None = None
 

@@ -17,7 +17,8 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Tri
-from kfuncscope.promise.skeleton import ObjectSkeleton, Restored, Site, reduce_object, restore
+from kfuncscope.promise.restored import Restored, restore
+from kfuncscope.promise.skeleton import ObjectSkeleton, Site, reduce_object
 from kfuncscope.rules.changes import change
 from kfuncscope.rules.changes.evidence import hook_declaration, kfunc_declaration, member_text
 from kfuncscope.rules.context import Context

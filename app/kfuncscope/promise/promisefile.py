@@ -27,6 +27,7 @@ from kfuncscope.promise.skeleton import (
     pack,
     unpack,
 )
+from kfuncscope.rules.checks.regions import REGIONS
 from kfuncscope.storage.read import read_bounded, shown
 from kfuncscope.storage.text import read_toml
 
@@ -117,6 +118,8 @@ def _site(site: Site, externs: dict[str, int], maps: dict[str, int]) -> str:
     elif site.relo is not None:
         words += [str(site.relo[0]), site.relo[1], str(site.relo[2])]
     words += [pack(insn) for insn in site.code]
+    if site.region:
+        words.append(f"@{REGIONS.index(site.region)}")
     return " ".join([*words, *(f"~{i}" for i in site.flips)])
 
 
@@ -278,7 +281,10 @@ def _read_site(text: str, externs: list[str], maps: list[str], questions: int) -
     flips = tuple(int(w[1:]) for w in words if w.startswith("~"))
     if any(not 0 <= i < questions for i in flips):
         raise ValueError(f"site {text[:60]!r} names a question that is not there")
-    words = [w for w in words if not w.startswith("~")]
+    regions = [int(w[1:]) for w in words if w.startswith("@")]
+    if any(not 0 <= i < len(REGIONS) for i in regions):
+        raise ValueError(f"site {text[:60]!r} names a region that is not known")
+    words = [w for w in words if not w.startswith(("~", "@"))]
     name, number, size, relo = "", 0, 0, None
     if what in ("call", "addr", "map"):
         at = int(words.pop(0))
@@ -292,7 +298,9 @@ def _read_site(text: str, externs: list[str], maps: list[str], questions: int) -
     code = tuple(unpack(w) for w in words)
     if (what in ("core", "insn")) != bool(code) or len(code) > 2:
         raise ValueError(f"site {text[:60]!r}")
-    return Site(_WHATS[what], live == "+", name, number, size, relo, code, flips)
+    return Site(
+        _WHATS[what], live == "+", name, number, size, relo, code, flips, REGIONS[regions[0]] if regions else ""
+    )
 
 
 def _unsqueezed(text: str) -> bytes:

@@ -20,6 +20,7 @@ from kfuncscope.rules.problem import Problem, say
 
 RCU, LOCK = "an RCU read section", "a lock"
 PREEMPT, IRQ = "a section without preemption", "a section without interrupts"
+REGIONS = (RCU, LOCK, PREEMPT, IRQ)  # promises keep them by their places
 KFUNCS = {
     "bpf_rcu_read_lock": (RCU, True), "bpf_rcu_read_unlock": (RCU, False),
     "bpf_preempt_disable": (PREEMPT, True), "bpf_preempt_enable": (PREEMPT, False),
@@ -36,20 +37,47 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
     A program that cannot sleep at all is refused for that alone.
     """
     found = []
+    for function, index, region in guarded_calls(ctx, program):
+        what = _call(ctx, program, function, index, callers)
+        if what is not None:
+            kind, name, does = what
+            message = say("{name} {does}, but the program calls it in {region}", name=name, does=does, region=region)
+            cited = ("R-12.3",) if name == THROW else ("R-4.5", "R-6.2")
+            code = Failure.KFUNC_NOT_ALLOWED if kind == NeedKind.KFUNC else Failure.HELPER_NOT_AVAILABLE
+            found.append(Problem(kind, name, code, cited, message, place=(function, index)))
+    return found
+
+
+def guarded_calls(ctx: Context, program: Program) -> list[tuple[Function, int, str]]:
+    """Every reached call inside a region as (function, instruction, the first of its regions)."""
+    if program.regions is not None:
+        return [(program.function, index, region) for index, region in program.regions.items()]
+    found = []
     for function in program.functions:
         effects = _effects(ctx, function)
-        if not any(opens for _, opens in effects.values()):
-            continue
-        for index, inside in held(function, effects, ctx.reachable(program)).items():
-            what = _call(ctx, program, function, index, callers)
-            if inside and what:
-                kind, name, does = what
-                message = say("{name} {does}, but the program calls it in {region}", name=name, does=does,
-                              region=sorted(inside)[0])  # fmt: skip
-                cited = ("R-12.3",) if name == THROW else ("R-4.5", "R-6.2")
-                code = Failure.KFUNC_NOT_ALLOWED if kind == NeedKind.KFUNC else Failure.HELPER_NOT_AVAILABLE
-                found.append(Problem(kind, name, code, cited, message, place=(function, index)))
+        if any(opens for _, opens in effects.values()):
+            inside = held(function, effects, ctx.reachable(program))
+            found += [(function, at, sorted(r)[0]) for at, r in inside.items() if r and function.insns[at].op == CALL]
     return found
+
+
+def region_of(ctx: Context, program: Program) -> dict[tuple[int, int], str]:
+    """The region of each call that has one, by place of the function and instruction.
+
+    That of bpf_throw() outside of the main function is left out, as nothing is asked there.
+    """
+    places = {id(function): at for at, function in enumerate(program.functions)}
+    return {
+        (places[id(function)], index): region
+        for function, index, region in guarded_calls(ctx, program)
+        if function is program.function or not _throws(ctx, function, index)
+    }
+
+
+def _throws(ctx: Context, function: Function, index: int) -> bool:
+    ref = function.refs.get(index)
+    extern = ctx.obj.externs.get(ref.name) if ref is not None and ref.kind == "kfunc" else None
+    return extern is not None and extern.lookup == THROW
 
 
 def _call(
