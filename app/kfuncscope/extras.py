@@ -30,3 +30,10 @@ def need(extra: str, what: str) -> None:
         importlib.import_module(module)
     except ImportError as error:
         raise UsageError(what, f"needs {library}, which cannot be loaded: {error}") from error
+
+
+def need_window(what: str) -> None:
+    """As ``need`` for Qt, and the window's own modules: distributions may package them apart."""
+    need("gui", what)
+    if importlib.util.find_spec("kfuncscope.gui") is None:
+        raise UsageError(what, "needs the window, which is not installed: install the package kfuncscope-gui")

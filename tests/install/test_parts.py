@@ -83,6 +83,20 @@ def test_the_window_says_what_to_install(words: list[str], bare: Path) -> None:
     assert "pip install 'kfuncscope[gui]'" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_qt_without_the_window(bare: Path) -> None:
+    """As where a distribution has PySide6 installed and kfuncscope-gui not."""
+    code = (
+        "import importlib.util as u\n"
+        "real = u.find_spec\n"
+        "u.find_spec = lambda name, *r: None if name == 'kfuncscope.gui' else real(name, *r)\n"
+        "import sys; from kfuncscope.cli.main import main; sys.exit(main(['demo']))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "app")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 2 and "install the package kfuncscope-gui" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_demo_says_what_sample_data_to_install(bare: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(bare)!r})\n"

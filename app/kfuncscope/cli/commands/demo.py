@@ -13,14 +13,14 @@ from kfuncscope.cli.commands.check import print_analysis
 from kfuncscope.cli.output import ProgressLine, clean, say
 from kfuncscope.decision.exits import Exit
 from kfuncscope.errors import SessionError, UsageError
-from kfuncscope.extras import need
+from kfuncscope.extras import need_window
 from kfuncscope.session.sample import sample_session
 from kfuncscope.upgrade.analyse import analyse
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the demo; without a display draw the same window and write the table, and say where."""
-    need("gui", "demo")
+    need_window("demo")
     session = sample_session()
     if not arguments.picture and has_display():
         from kfuncscope.gui.app import main
@@ -61,7 +61,7 @@ def has_display() -> bool:
 
 def run_gui(arguments: argparse.Namespace) -> int:
     """Open the window with what was given."""
-    need("gui", "gui")
+    need_window("gui")
     from kfuncscope.gui.app import main
 
     return main(["kfuncscope", *arguments.files])
@@ -70,7 +70,7 @@ def run_gui(arguments: argparse.Namespace) -> int:
 def window() -> int:
     """``kfuncscope-gui``: the window, or what has to be installed for it."""
     try:
-        need("gui", "kfuncscope-gui")
+        need_window("kfuncscope-gui")
     except UsageError as error:
         say(clean(str(error)))
         return Exit.USAGE
