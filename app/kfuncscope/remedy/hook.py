@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.bpf.object import Program
-from kfuncscope.knowledge.renames import renamed
+from kfuncscope.knowledge.names import renamed
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.arguments import Arguments, Shared, find_arguments, of_target, of_tracepoint, shared, used_slots

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.knowledge.renames import renamed
+from kfuncscope.knowledge.names import renamed
 from kfuncscope.remedy.replacements.functions import Named
 from kfuncscope.remedy.replacements.likeness import alike
 

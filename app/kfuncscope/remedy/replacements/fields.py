@@ -14,7 +14,7 @@ from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.renames import renamed
+from kfuncscope.knowledge.names import renamed
 from kfuncscope.remedy.replacements.likeness import alike, form
 from kfuncscope.rules.core.spec import Accessor, Spec
 

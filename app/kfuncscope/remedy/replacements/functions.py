@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.renames import renamed
+from kfuncscope.knowledge.names import renamed
 from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
