@@ -31,7 +31,7 @@ from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.upgrade import jsonform as _jsonform
 from kfuncscope.upgrade.analyse import analyse as _analyse
-from kfuncscope.upgrade.analyse import open_refs as _open_refs
+from kfuncscope.upgrade.known import open_refs as _open_refs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from kfuncscope.knowledge.build.syscalls import syscall_table
 from kfuncscope.session.grouping import build_of, name_of
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import KernelFiles
-from kfuncscope.upgrade.analyse import pair_up
+from kfuncscope.upgrade.pairs import pair_up
 from support import archivewriter as write
 from support import kernelfiles as make
 from support.btfwriter import BtfWriter

@@ -44,8 +44,7 @@ from kfuncscope.rules.judge import ObjectJudgement, judge
 from kfuncscope.rules.problem import Message, Problem
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.upgrade.analyse import open_refs
-from kfuncscope.upgrade.known import kernel_info
+from kfuncscope.upgrade.known import kernel_info, open_refs
 
 # Sections whose programs loaders often attach to something else than the section says.
 RETARGETED = frozenset(

@@ -91,7 +91,7 @@ def _send_lanes(
 def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
     """Work out what all kernels of a session offer (in the other process) and send it a few rows at a time."""
     from kfuncscope.study.offers import offers
-    from kfuncscope.upgrade.analyse import open_refs
+    from kfuncscope.upgrade.known import open_refs
 
     send(("progress", 0, 2, "opening kernels"))
     kernels, problems = open_refs([*session.old, *session.path, *session.new])
@@ -105,7 +105,7 @@ def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session)
 def compare_in_process(send: Callable[[tuple[Any, ...]], None], old: KernelRef, new: KernelRef, deep: bool) -> None:
     """Compare two kernels (in the other process); ``deep`` holds all functions and types against each other as well."""
     from kfuncscope.study.diff import KINDS, QUICK, differences
-    from kfuncscope.upgrade.analyse import open_refs
+    from kfuncscope.upgrade.known import open_refs
 
     send(("progress", 0, 2, "opening kernels"))
     kernels, problems = open_refs([old, new])

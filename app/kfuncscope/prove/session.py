@@ -13,7 +13,7 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
-from kfuncscope.upgrade.analyse import open_refs
+from kfuncscope.upgrade.known import open_refs
 
 Event = Booting | Seen | Proof | InputProblem
 """What is told: a boot begins, an object is done, a kernel is done, something could not be booted or answered."""

@@ -192,14 +192,14 @@ def on_hosts(info: CensusInfo) -> str:
 def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[InputProblem]]:
     """Kernels of hosts, each given by itself."""
     from kfuncscope.session.session import KernelRef
-    from kfuncscope.upgrade.analyse import open_refs
+    from kfuncscope.upgrade.known import open_refs
 
     return open_refs([KernelRef([k]) for k in given])
 
 
 def _kernels(files: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Kernel], list[InputProblem]]:
     from kfuncscope.session.session import KernelRef
-    from kfuncscope.upgrade.analyse import open_refs
+    from kfuncscope.upgrade.known import open_refs
 
     if not files:
         return [], []

@@ -9,7 +9,7 @@ from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import session, tell
 from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.study.diff import KINDS, QUICK, differences
-from kfuncscope.upgrade.analyse import open_kernels, pair_up, unpaired
+from kfuncscope.upgrade.pairs import open_kernels, pair_up, unpaired
 
 HEAD = ("arch", "kind", "name", "change", "old", "new", "note")
 

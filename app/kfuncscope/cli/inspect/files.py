@@ -21,7 +21,7 @@ from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.upgrade.analyse import open_refs
+from kfuncscope.upgrade.known import open_refs
 
 KFUNCS = ("kernel", "kfunc", "flags", "program types", "from")
 NEEDS = ("object", "program", "section", "kind", "name")

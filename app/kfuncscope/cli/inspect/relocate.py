@@ -16,7 +16,7 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import KIND_NAMES, SpecError, parse_spec, spec_text
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.upgrade.analyse import open_refs
+from kfuncscope.upgrade.known import open_refs
 
 HEAD = ("object", "program", "section", "record", "kind", "spec", "outcome", "old", "new")
 
