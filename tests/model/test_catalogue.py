@@ -11,7 +11,7 @@ import pytest
 import kfuncscope
 from kfuncscope.model import catalogue
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import SEVERITY, Verdict
+from kfuncscope.model.verdict import SEVERITY, Evidence, Finding, NeedKind, Verdict
 from kfuncscope.report import rulebook
 from kfuncscope.resources import resource
 
@@ -68,6 +68,16 @@ def test_every_failure_code_has_a_title_and_follows_from_rules() -> None:
         assert code.rules and all(catalogue.rule(r) for r in code.rules), code
     titles = [c.title for c in catalogue.codes().values()]
     assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize(("failure", "declared", "title"), [
+    (Failure.KFUNC_NOT_FOUND, "", "kfunc not found"), (Failure.KFUNC_NOT_FOUND, "int f(long)", "prototype differs"),
+    (Failure.KSYM_NOT_FOUND, "int f", catalogue.code_title(Failure.KSYM_NOT_FOUND)),
+])  # fmt: skip
+def test_a_kfunc_that_is_there_is_not_called_missing(failure: Failure, declared: str, title: str) -> None:
+    said = Evidence("int f(int)", declared)
+    found = Finding(NeedKind.KFUNC, "f", Verdict.BREAKS, "", (), failure=failure, evidence=said)
+    assert catalogue.finding_title(found) == title
 
 
 def test_words_of_earlier_versions_are_read_as_codes() -> None:

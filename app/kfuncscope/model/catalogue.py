@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import Verdict
+from kfuncscope.model.verdict import Finding, Verdict
 from kfuncscope.resources import resource
 
 _ID = re.compile(r"R-(\d{1,3})\.\d{1,3}[a-z]?")
@@ -103,6 +103,16 @@ def code_title(failure: Failure) -> str:
     """The title of a failure code; empty for the empty one."""
     found = code(failure)
     return found.title if found is not None else ""
+
+
+def finding_title(finding: Finding) -> str:
+    """The title of what a finding says failed.
+
+    For libbpf a kfunc of another prototype is one that it did not find (R-2.10); to a reader it is there and differs.
+    """
+    if finding.failure is Failure.KFUNC_NOT_FOUND and finding.evidence.new:
+        return "prototype differs"
+    return code_title(finding.failure)
 
 
 @cache

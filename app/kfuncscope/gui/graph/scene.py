@@ -13,6 +13,7 @@ from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
 from kfuncscope.gui.flows.blast import fresh_edges
 from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Calls, Codes, Index, Ints, Mask
+from kfuncscope.model.catalogue import finding_title
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind, Verdict
 from kfuncscope.study import layout
@@ -374,7 +375,7 @@ def need_sub(kind: str, verdict: Verdict, found: Finding | None) -> str:
     told = found is not None and found.verdict is verdict and verdict is not Verdict.FIXED
     word = _CODE_WORDS.get(found.failure, "") if found is not None and told else ""
     if word and found is not None and found.failure is Failure.KFUNC_NOT_FOUND and found.evidence.new:
-        word = "prototype differs"  # libbpf does not find one that fits, though the name is there
+        word = finding_title(found)  # libbpf does not find one that fits, though the name is there
     return f"{kind} · {word or _VERDICT_WORDS[verdict]}"
 
 

@@ -228,7 +228,7 @@ class DetailPanel(QScrollArea):
         if found.reach is not Reach.NONE and found.verdict is Verdict.BREAKS:
             facts.insert(0, REACHES[found.reach])
         if found.failure:
-            facts.append(catalogue.code_title(found.failure))
+            facts.append(catalogue.finding_title(found))
         self._story.muted(" · ".join(facts))
         self._evidence(found)
         self._rules(found)

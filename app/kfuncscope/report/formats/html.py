@@ -70,7 +70,7 @@ def environment() -> jinja2.Environment:
         by_reason=by_reason,
         by_arches=by_arches,
         rule_title=catalogue.title,
-        code_title=catalogue.code_title,
+        finding_title=catalogue.finding_title,
         rule_verdicts=rulebook.verdicts,
         V=Verdict,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.analysis import ObjectInfo
-from kfuncscope.model.catalogue import code_title
+from kfuncscope.model.catalogue import finding_title
 from kfuncscope.model.looks import LOOKS, REACHES
 from kfuncscope.model.rows import Group
 from kfuncscope.model.unchecked import by_arches, by_reason
@@ -167,7 +167,7 @@ def _finding(report: Report, group: Group) -> Iterator[str]:
     if finding.rules:
         facts.insert(0, f"{'rule' if len(finding.rules) == 1 else 'rules'} {plain(', '.join(finding.rules))}")
     if finding.failure:
-        facts.append(plain(code_title(finding.failure) or finding.failure))
+        facts.append(plain(finding_title(finding) or finding.failure))
     if finding.reach.value != "none":
         facts.append(REACHES[finding.reach])
     if row.package:
