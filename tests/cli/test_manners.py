@@ -220,7 +220,10 @@ def test_the_project_wins_over_the_user(
      ("colour = 'never'\n", "no command has an option 'colour'"), ("color = 'red'\n", "'red' is none of auto"),
      ("[check]\nall = 'yes'\n", "all must be true or false"), ("[check]\npolicy = ['a', 'b']\n", "takes one value"),
      ("[check]\nworkers = 0\n", "not a positive integer"), ("[check]\narch = true\n", "must be a text or a number"),
-     ("check = \n", "")],
+     ("check = \n", ""), ('[kernel]\nfiles_from = "a\\u0000b"\n', "must not have a NUL character"),
+     ('[check]\nreport = ["../r.json"]\n', "is outside the folder"),
+     ('output = "/etc/x"\n', "is outside the folder"),
+     ('[kernel]\nreport = "/etc/x.html"\n', "is outside the folder")],
 )  # fmt: skip
 def test_mistakes_in_a_configuration_file(
     text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -246,3 +249,60 @@ def test_a_file_of_somebody_else_is_left_alone(
         os.chown(tmp_path / ".kfuncscope.toml", 12345, 12345)
         assert main(["cache"]) == 0
     capsys.readouterr()
+
+
+def test_a_link_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").write_text("[chek]\n")
+    (tmp_path / ".kfuncscope.toml").symlink_to(tmp_path / "mine")
+    real = Path.lstat
+
+    def foreign(path: Path) -> os.stat_result:
+        found = real(path)
+        return (
+            os.stat_result([*found[:4], os.geteuid() + 12345, *found[5:]]) if path.name == ".kfuncscope.toml" else found
+        )
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["cache"]) == 2
+    monkeypatch.setattr(Path, "lstat", foreign)
+    assert main(["cache"]) == 0
+
+
+def test_a_folder_that_cannot_be_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.stat
+
+    def denied(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == ".kfuncscope.toml":
+            raise PermissionError(13, "Permission denied")
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "stat", denied)
+    assert main(["cache"]) == 0
+
+
+def test_a_file_that_decides_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of a folder above may clear what is blocked; never without a word."""
+    configure(tmp_path, '[check]\nfail_on = "never"\nreport = ["r.html"]\ncolor = "never"\n')
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert main(["check", "--quiet", *PAIR, OBJECT]) == 0
+    assert f"kfuncscope: {tmp_path / '.kfuncscope.toml'} sets --fail-on, --report\n" in capsys.readouterr().err
+    assert (tmp_path / "r.html").stat().st_size
+    assert main(["check", "--fail-on", "silent", "--report", "x.json", *PAIR, OBJECT]) == 1
+    assert f"{tmp_path / '.kfuncscope.toml'} sets --report\n" in capsys.readouterr().err
+    main(["kernel", NEW])
+    assert "sets" not in capsys.readouterr().err
+
+
+def test_a_list_of_too_many_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kfuncscope.cli.manners._MOST_NAMES", 3)
+    (tmp_path / "list").write_text(f"{NEW}\n" * 3)
+    assert main(["kernel", "--files-from", str(tmp_path / "list")]) == 0
+    (tmp_path / "list").write_text(f"{NEW}\n" * 4)
+    assert main(["kernel", "--files-from", str(tmp_path / "list")]) == 3
+    assert "more than the limit of 3 names" in capsys.readouterr().err

@@ -6,7 +6,8 @@
     policy = "policy.toml"     # a path is taken from the folder of the file
     report = ["upgrade.html"]
 
-The command line wins; options that may be repeated are added to.
+The command line wins; options that may be repeated are added to. What a file says on more than how things are shown
+is named on standard error, and a project's file has nothing written outside its folder: it may come with a clone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ from kfuncscope.storage.text import read_toml
 PROJECT = ".kfuncscope.toml"
 VARIABLE = "KFUNCSCOPE_CONFIG"
 _LIMIT = 1 << 20
-_PATHS = frozenset({"policy", "baseline", "report", "output", "setup", "old", "new", "kernel", "against", "census"})
+_WRITTEN = frozenset({"report", "output", "out"})
+_PATHS = _WRITTEN | {
+    "policy", "baseline", "setup", "old", "new", "kernel", "against", "census", "running", "guest", "files_from",
+}  # fmt: skip
+_SHOWN = frozenset({"color", "quiet", "verbose", "format", "all", "group", "workers", "dark"})
+"""Options that change neither what is decided nor what is written."""
+
+Set = tuple[Path, argparse.Action]
 
 
 def config_files() -> list[Path]:
@@ -34,7 +42,7 @@ def config_files() -> list[Path]:
     if (named := os.environ.get(VARIABLE)) is not None:
         return [Path(named)] if named else []
     own = user_folder("XDG_CONFIG_HOME", ".config") / "kfuncscope" / "config.toml"
-    return [path for path in (own, _of_project()) if path is not None and path.is_file()]
+    return [path for path in (own, _of_project()) if path is not None and os.path.isfile(path)]
 
 
 def _of_project() -> Path | None:
@@ -45,9 +53,17 @@ def _of_project() -> Path | None:
         return None
     for folder in (here, *here.parents):
         path = folder / PROJECT
-        if path.is_file():
-            return path if path.stat().st_uid in (os.geteuid(), 0) else None
+        if os.path.isfile(path):  # unlike Path.is_file, false where a folder cannot be searched
+            return path if _trusted(path) else None
     return None
+
+
+def _trusted(path: Path) -> bool:
+    """Whether a file, and the link to it if it is one, belong to the user or to root."""
+    try:
+        return all(state.st_uid in (os.geteuid(), 0) for state in (path.lstat(), path.stat()))
+    except OSError:
+        return False
 
 
 def apply_config(top: argparse.ArgumentParser) -> None:
@@ -71,8 +87,21 @@ def _set(parser: argparse.ArgumentParser, name: str, value: Any, path: Path) -> 
         if f"--{name.replace('_', '-')}" in action.option_strings:
             action.default = _value(action, name, value, path)
             action.required = False
+            if action.dest not in _SHOWN:
+                parser.set_defaults(configured=[*(parser.get_default("configured") or []), (path, action)])
             return True
     return False
+
+
+def configured(arguments: argparse.Namespace) -> Iterator[str]:
+    """One sentence for each file whose values are in use, with the options that are not only about how things look."""
+    last: dict[str, Set] = {action.dest: (path, action) for path, action in getattr(arguments, "configured", [])}
+    used: dict[Path, list[str]] = {}
+    for path, action in last.values():
+        value = getattr(arguments, action.dest)
+        if value == action.default or (isinstance(value, list) and value[: len(action.default)] == action.default):
+            used.setdefault(path, []).append(action.option_strings[-1])
+    return (f"{path} sets {', '.join(names)}" for path, names in used.items())
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
@@ -92,15 +121,28 @@ def _value(action: argparse.Action, name: str, value: Any, path: Path) -> Any:
         raise SessionError(str(path), f"{name} takes one value")
     if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in listed):
         raise SessionError(str(path), f"{name} must be a text or a number")
+    if any("\0" in str(one) for one in listed):
+        raise SessionError(str(path), f"{name} must not have a NUL character in it")
     made = [_checked(action, name, _placed(name, str(one), path), path) for one in listed]
     return made if many else made[0]
 
 
 def _placed(name: str, text: str, path: Path) -> str:
-    """A path as seen from the folder of the file; ``-`` and other words stay as they are."""
-    if name.replace("-", "_") not in _PATHS or text == "-" or "=" in text:
+    """A path as seen from the folder of the file; ``-`` and other words stay as they are.
+
+    Raises SessionError where the file of a project has something written outside its folder.
+    """
+    option = name.replace("-", "_")
+    if option not in _PATHS or text == "-" or (text.endswith("=-") if option in _WRITTEN else "=" in text):
         return text
-    return os.path.join(path.parent, text)
+    placed = os.path.join(path.parent, text)
+    if option in _WRITTEN and path.name == PROJECT:
+        folder = os.path.realpath(path.parent)
+        if os.path.commonpath([folder, os.path.realpath(placed)]) != folder:
+            raise SessionError(
+                str(path), f"{name}: {text!r} is outside the folder of this file; nothing is written there"
+            )
+    return placed
 
 
 def _checked(action: argparse.Action, name: str, text: str, path: Path) -> Any:

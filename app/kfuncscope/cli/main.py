@@ -15,7 +15,7 @@ from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
-from kfuncscope.cli.configfile import apply_config
+from kfuncscope.cli.configfile import apply_config, configured
 from kfuncscope.cli.formats import add_format
 from kfuncscope.cli.kernel_options import add_kernel_parser
 from kfuncscope.cli.manners import add_manners, apply
@@ -322,6 +322,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.USAGE
     try:
         _refuse_empty(arguments)
+        for line in configured(arguments):
+            say(f"kfuncscope: {clean(line)}")
         apply(arguments)
         code = _carried_out(arguments)
         for line in refused():

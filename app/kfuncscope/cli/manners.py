@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from kfuncscope.cli import output
 from kfuncscope.cli.examples import add_examples
 from kfuncscope.errors import InputError, UsageError
+from kfuncscope.storage.read import read_bounded, too_large
 
 LISTS = ("objects", "files", "inputs", "parts")
 """Positional arguments that ``--files-from`` adds to."""
 _MOST = 64 << 20  # bytes of a list of files
+_MOST_NAMES = 1_000_000
 
 
 def commands(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -68,15 +70,10 @@ def apply(arguments: argparse.Namespace) -> None:
 
 def _listed(path: str) -> list[str]:
     """The names in a list of files, in its order; empty lines are left out."""
-    try:
-        if path == "-":
-            data = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with open(path, "rb") as file:
-                data = file.read(_MOST + 1)
-    except OSError as error:
-        raise InputError(path, error.strerror or "cannot be read") from error
+    data = sys.stdin.buffer.read(_MOST + 1) if path == "-" else read_bounded(path, _MOST)
     if len(data) > _MOST:
-        raise InputError(path, f"a list of more than {_MOST} bytes is not plausible")
+        raise too_large(path, _MOST)
+    if max(data.count(end) for end in (b"\0", b"\n", b"\r")) > _MOST_NAMES:
+        raise InputError(path, f"more than the limit of {_MOST_NAMES} names")
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(name) for name in names if name]
