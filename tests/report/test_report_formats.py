@@ -25,6 +25,7 @@ import pytest
 from kfuncscope import report
 from kfuncscope.decision import compare, gate, policy
 from kfuncscope.errors import SessionError
+from kfuncscope.model.causes import causes
 from kfuncscope.model.rows import rows
 from kfuncscope.model.verdict import SEVERITY, Verdict
 from kfuncscope.report import annotate, summary
@@ -317,6 +318,16 @@ def test_write_chooses_by_extension_and_refuses_others(made: summary.Report, tmp
         report.write(made, tmp_path / "r.docx")
     with pytest.raises(SessionError, match="cannot be written"):
         report.write(made, tmp_path / "absent" / "r.html")
+
+
+def test_fix_first_says_what_happened(made: summary.Report) -> None:
+    """The words are those of the causes, so that the report and ``check --group cause`` speak of the same thing."""
+    words = {(c.key.name, c.key.words) for c in causes(rows(made.analysis))}
+    alone = [r for r in made.reasons if len(r.names) == 1]
+    assert alone
+    for reason in alone:
+        assert any(reason.name.endswith(name) and reason.detail == what for name, what in words), reason
+    assert f"({alone[0].detail})" in report.render(made, "md").decode()
 
 
 def test_members_of_one_struct_are_one_reason() -> None:

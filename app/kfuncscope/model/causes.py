@@ -42,6 +42,11 @@ class CauseKey(NamedTuple):
     name: str
     change: Change
 
+    @property
+    def words(self) -> str:
+        """What happened, without the name: ``tracepoint removed``."""
+        return f"{self.kind} {self.change.value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:

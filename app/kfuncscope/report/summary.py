@@ -12,6 +12,7 @@ from kfuncscope.decision.gate import ArchDecision, Decision, all_unchecked, deci
 from kfuncscope.decision.policy import Waiver
 from kfuncscope.decision.risk import Risk, Score, assess, known_since
 from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
+from kfuncscope.model.causes import cause_key
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.rows import Group, Row, groups, notable, rows
 from kfuncscope.model.unchecked import Elsewhere, Unchecked, elsewhere, shared
@@ -53,10 +54,12 @@ class Arch:
 class Reason:
     """One need that several programs may stumble over: what to mend first is what most of them share.
 
-    Members of one struct count as one need: they go together. ``names`` holds them all.
+    Members of one struct count as one need: they go together. ``names`` holds them all. ``change`` says in words what
+    kind of thing it is and what happened to it: ``tracepoint removed``.
     """
 
     finding: Finding
+    change: str
     names: tuple[str, ...]
     programs: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
@@ -70,9 +73,9 @@ class Reason:
 
     @property
     def detail(self) -> str:
-        """The kind of need, with the members where there are several."""
+        """What happened to it, with the members where there are several."""
         if len(self.names) == 1:
-            return self.finding.kind.value
+            return self.change
         listed = [name.removeprefix(self.name + ".") for name in self.names]
         more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
         return f"{len(listed)} members: {', '.join(listed[:6])}{more}"
@@ -310,6 +313,7 @@ def _reasons(listed: Sequence[Row], risk: Risk) -> list[Reason]:
         made.append(
             Reason(
                 finding=best.finding,
+                change=cause_key(best).words,
                 names=tuple(sorted({r.finding.name for r in members})),
                 programs=_users(members),
                 packages=tuple(sorted({r.package for r in members})),
