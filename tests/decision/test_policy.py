@@ -11,6 +11,7 @@ import pytest
 from kfuncscope.decision import policy
 from kfuncscope.decision.gate import State, decide
 from kfuncscope.errors import InputError, SessionError
+from kfuncscope.model.causes import causes
 from kfuncscope.model.rows import finding_key, groups, rows
 from kfuncscope.model.verdict import Verdict
 from support import reportcases as cases
@@ -114,6 +115,20 @@ def test_waivers_tolerate_until_their_last_day_and_report_what_they_do_not_do() 
     assert set(decision.waived()) == {r.key for r, _ in decision.tolerated}
     later = decide(cases.analysis(), made, DAY + datetime.timedelta(1))
     assert not later.tolerated and len(later.expired) == 2
+
+
+def test_one_waiver_tolerates_a_cause_wherever_it_hits() -> None:
+    """Every finding of the cause on every architecture, and no other one."""
+    analysis = cases.analysis()
+    listed = causes(rows(analysis))
+    chosen = max(listed, key=lambda c: len(c.rows))
+    assert len(listed) > 1 and len(chosen.rows) > 1
+    text = f'[[waiver]]\nowner = "o"\nreason = "r"\nexpires = 2027-01-01\ncause = "{chosen.title}"\n'
+    decision = decide(analysis, policy.parse(text.encode()), DAY)
+    inferred = {a.arch for a in analysis.arches if a.inferred}
+    assert {r.key for r, _ in decision.tolerated} == {r.key for r in chosen.rows if r.arch not in inferred}
+    other = text.replace(chosen.title, chosen.title + " elsewhere")
+    assert not decide(analysis, policy.parse(other.encode()), DAY).tolerated
 
 
 @pytest.mark.parametrize(

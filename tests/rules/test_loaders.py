@@ -133,6 +133,16 @@ def test_loaders_of_binaries(texts: list[str], loader: tuple[str, str, str]) -> 
     assert loader_in(b"#!" + binary(*texts)[2:], "x") == Loader()
 
 
+@pytest.mark.parametrize("text", [
+    "\tgithub.com/cilium/ebpf\tv{0}.{0}", "/aya-{0}.1.1/src/", "\0libbpf.so.{0}\0", "\0LIBBPF_{0}.0.0\0",
+])  # fmt: skip
+def test_absurd_versions_tell_nothing(text: str) -> None:
+    """Thousands of digits are no version, and no trouble either."""
+    data = b"\x7fELF libbpf " + text.format("9" * 5000).encode()
+    found = loader_in(data, "x")
+    assert (found.oldest, found.newest) == ("", "")
+
+
 def test_a_copy_of_libbpf_by_its_messages() -> None:
     """Each version has the messages of those before it, and no later one; the newest that is known has no end."""
     versions = sorted(MARKS)

@@ -21,7 +21,7 @@ from kfuncscope.model.verdict import (
     Tri,
     Verdict,
 )
-from kfuncscope.study.lifecycle import OfferRow, Seen, State
+from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key
 from kfuncscope.study.timeline import TABLES, Line, need_lines, program_lines, releases
 
 V, T = Verdict, Tri
@@ -128,6 +128,13 @@ def test_a_kernel_between_two_others_is_not_blank() -> None:
     assert [(r, c.word) for r, c in sorted(line.cells.items())] == [
         ("6.1.1", "present"), ("6.12.1", "present"), ("7.3.1", "absent"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("release", "key"), [
+    ("6.12.107+deb13-amd64", (6, 12, 107, 13)), ("²", ()), ("6.x", (6,)), ("9" * 5000, (999_999_999,)),
+])  # fmt: skip
+def test_any_release_has_a_key(release: str, key: tuple[int, ...]) -> None:
+    assert release_key(release) == key
 
 
 def test_releases_are_in_order_of_age() -> None:

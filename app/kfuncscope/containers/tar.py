@@ -82,7 +82,8 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
             elif kind == b"x":
                 pax = _pax(body.read(), budget.source)
                 long_name = pax.get("path", long_name)
-                long_size = int(pax["size"]) if pax.get("size", "").isdigit() else None
+                told = pax.get("size", "")
+                long_size = int(told) if told.isdecimal() and len(told) < 20 else None
         else:
             name = long_name if long_name is not None else _name(block)
             yield TarEntry(name, size, kind in (b"0", b"\0", b"7"), body.read)

@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 from kfuncscope.arch import arch_named
 from kfuncscope.errors import SessionError
 from kfuncscope.intake import loaders
+from kfuncscope.model.causes import cause_key
 from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
 from kfuncscope.storage.read import read_bounded, shown
 from kfuncscope.storage.text import read_toml
 
-_GLOBS = ("arch", "object", "package", "program", "name", "rule", "key")
+_GLOBS = ("arch", "object", "package", "program", "name", "rule", "key", "cause")
 _WORDS: dict[str, type[StrEnum]] = {"verdict": Verdict, "confidence": Confidence, "kind": NeedKind}
 _LIMIT = 4 << 20
 T = TypeVar("T")
@@ -33,7 +34,8 @@ T = TypeVar("T")
 class Scope:
     """Which findings a rule or waiver is about: every part that is given must match; lists match by any member.
 
-    All parts but ``verdict``, ``confidence`` and ``kind`` are shell globs, matched with case.
+    All parts but ``verdict``, ``confidence`` and ``kind`` are shell globs, matched with case. A ``cause`` is one change
+    of the kernel with all that it hits, as ``check --group cause`` says it: ``tracepoint xdp_redirect_map removed``.
     """
 
     verdict: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Scope:
     name: tuple[str, ...] = ()
     rule: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    cause: tuple[str, ...] = ()
 
     def matches(self, row: Row) -> bool:
         """Whether the row is within this scope."""
@@ -61,6 +64,7 @@ class Scope:
             (self.name, (finding.name,)),
             (self.rule, finding.rules),
             (self.key, (row.key,)),
+            (self.cause, (cause_key(row).title,) if self.cause else ()),
         )
         return all(not wanted or _any_glob(wanted, has) for wanted, has in globs)
 
@@ -210,8 +214,10 @@ class _Reader:
         """A waiver: owner, reason, last day, and a scope that names something."""
         self.known(where, table, {"owner", "reason", "expires", *_WORDS, *_GLOBS})
         scope = self.scope(where, table)
-        if not any((scope.object, scope.package, scope.program, scope.name, scope.rule, scope.key)):
-            raise self.fail(where, "needs an object, package, program, name, rule or key: it must not waive everything")
+        if not any((scope.object, scope.package, scope.program, scope.name, scope.rule, scope.key, scope.cause)):
+            raise self.fail(
+                where, "needs an object, package, program, name, rule, key or cause: it must not waive everything"
+            )
         expires = table.get("expires")
         if isinstance(expires, datetime.datetime) or not isinstance(expires, datetime.date):
             raise self.fail(where, "expires must be a day such as 2027-01-31")

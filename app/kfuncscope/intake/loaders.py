@@ -19,11 +19,11 @@ from kfuncscope.storage.files import UNKNOWN_LOADER, Loader, ObjectFile
 NAMES = ("libbpf", "cilium", "aya", "bpftrace")
 AUTO = "auto"
 _CILIUM = b"github.com/cilium/ebpf"
-_CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d+\.\d+)")
+_CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d{1,4}\.\d{1,4})")
 _PUBLIC_BTF = (0, 9)  # package btf of cilium/ebpf, which was internal before
-_AYA_VERSION = re.compile(rb"/aya-(\d+\.\d+)\.\d+/src/")
-_NEEDED = re.compile(rb"\0libbpf\.so\.(\d+)\0")
-_SYMBOL_VERSION = re.compile(rb"\0LIBBPF_(\d+\.\d+)\.\d+(?=\0)")
+_AYA_VERSION = re.compile(rb"/aya-(\d{1,4}\.\d{1,4})\.\d{1,4}/src/")
+_NEEDED = re.compile(rb"\0libbpf\.so\.(\d{1,4})\0")
+_SYMBOL_VERSION = re.compile(rb"\0LIBBPF_(\d{1,4}\.\d{1,4})\.\d{1,4}(?=\0)")
 
 
 def loader_in(data: bytes, where: str) -> Loader:

@@ -47,6 +47,11 @@ class CauseKey(NamedTuple):
         """What happened, without the name: ``tracepoint removed``."""
         return f"{self.kind} {self.change.value}"
 
+    @property
+    def title(self) -> str:
+        """The change in a few words: ``tracepoint xdp_redirect_map removed``."""
+        return f"{self.kind} {self.name} {self.change.value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -82,8 +87,8 @@ class Cause:
 
     @property
     def title(self) -> str:
-        """The change in a few words: ``tracepoint xdp_redirect_map removed``."""
-        return f"{self.key.kind} {self.key.name} {self.key.change.value}"
+        """The change in a few words, as those of its key."""
+        return self.key.title
 
     @property
     def extent(self) -> str:

@@ -241,7 +241,7 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
     found = find_arguments(subject.new, program) if program is not None else None
     if program is None or found is None:
         return Remedy(text)
-    at = next((int(w) - 1 for w in finding.message.split() if w.isdigit()), -1)
+    at = next((int(w) - 1 for w in finding.message.split() if w.isdecimal() and len(w) < 4), -1)
     try:
         used = sorted({*_used(subject, program), at})
         if not 0 <= at < len(found.slots):

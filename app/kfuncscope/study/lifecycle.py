@@ -67,8 +67,8 @@ class OfferRow:
 
 def release_key(release: str) -> tuple[int, ...]:
     """A release as numbers, so that 6.9 comes before 6.12."""
-    numbers = "".join(c if c.isdigit() else " " for c in release.split("-")[0]).split()
-    return tuple(int(n) for n in numbers[:4])
+    numbers = "".join(c if c.isdecimal() else " " for c in release.split("-")[0]).split()
+    return tuple(int(n[:9]) for n in numbers[:4])
 
 
 def with_users(found: Iterable[OfferRow], analysis: Analysis) -> list[OfferRow]:

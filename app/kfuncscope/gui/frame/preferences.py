@@ -53,7 +53,7 @@ def load(settings: QSettings | None) -> Preferences:
     return Preferences(
         theme=one_of("theme", THEMES),
         safe=flag("palette/safe", False),
-        scale=min(max(int(scale), SCALES[0]), SCALES[-1]) if scale.isdigit() else 100,
+        scale=min(max(int(scale), SCALES[0]), SCALES[-1]) if scale.isdecimal() and len(scale) < 6 else 100,
         language=one_of("language", LANGUAGES),
         editor=str(settings.value(EDITOR, "") or ""),
         infer=flag("infer", False),

@@ -107,7 +107,7 @@ def _lines(kernel: Described) -> tuple[str, ...]:
 def part(label: str, value: str) -> str:
     """One part that is there, in a few words."""
     if label == "modules":
-        return counted(int(value), tr("module"), tr("modules")) if value.isdigit() else value
+        return counted(int(value), tr("module"), tr("modules")) if value.isdecimal() and len(value) < 10 else value
     return label if label in ("BTF", "symbols") else f"{label}: {value}"
 
 

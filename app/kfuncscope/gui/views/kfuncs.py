@@ -89,7 +89,7 @@ class OffersModel(TableModel):
         if column == 1:
             return list(Verdict).index(row.verdict)
         if column == 3:
-            return tuple(int(x) if x.isdigit() else 0 for x in (row.first_release or "0").split("."))
+            return tuple(int(x) if x.isdecimal() else 0 for x in (row.first_release or "0").split("."))
         return self._text(row, column)
 
     def _text(self, row: OfferRow, column: int) -> str:
