@@ -37,6 +37,22 @@ def test_a_program_with_everything(tmp_path: Path) -> None:
     assert (host.programs[0].group, host.programs[0].owners) == (9, ("agentd",))
 
 
+@pytest.mark.parametrize("values", [
+    {"attach": [{"btf": "vmlinux", "target": "\ud800"}]}, {"owners": ["\udfff"]}, {"kfuncs": {"\ud800": 1}},
+    {"kfuncs": {"\udc80": 1}},
+])  # fmt: skip
+def test_halves_of_surrogate_pairs_are_no_text(tmp_path: Path, values: dict[str, Any]) -> None:
+    """JSON can write them; what looks a name up would stumble over them."""
+    census = read_census([CensusFile().program("one", **values).write(tmp_path / "a.jsonl")])
+    assert not census.hosts and "expected" in census.problems[0].reason
+
+
+def test_bytes_that_are_not_utf_8_are_escapes(tmp_path: Path) -> None:
+    """The collector writes the name of a process as Python gives it."""
+    census = read_census([CensusFile().program("one", owners=["a\udcffb"]).write(tmp_path / "a.jsonl")])
+    assert not census.problems and census.hosts[0].programs[0].owners == ("a\\xffb",)
+
+
 def test_equal_programs_of_many_hosts_are_kept_once(tmp_path: Path) -> None:
     for name in "abc":
         CensusFile(host=name).program("one").program("one").write(tmp_path / f"{name}.jsonl")

@@ -169,9 +169,10 @@ class _Line:
     def text(self, name: str, default: str = "") -> str:
         """A text, bounded."""
         value = self.values.get(name, default)
-        if type(value) is not str or len(value) > MOST_TEXT:
+        text = _text(value)
+        if text is None:
             raise self.wrong(name, f"a text of at most {MOST_TEXT} characters expected")
-        return value
+        return text
 
     def number(self, name: str, default: int = 0) -> int:
         """A number that a field of the kernel can hold."""
@@ -191,10 +192,11 @@ class _Line:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts."""
-        found = self.items(name)
-        if any(type(v) is not str or len(v) > MOST_TEXT for v in found):
+        found = [_text(v) for v in self.items(name)]
+        texts = tuple(v for v in found if v is not None)
+        if len(texts) < len(found):
             raise self.wrong(name, f"texts of at most {MOST_TEXT} characters expected")
-        return tuple(found)
+        return texts
 
     def numbers(self, name: str, size: int) -> list[tuple[int, ...]]:
         """A list of lists of ``size`` numbers."""
@@ -208,9 +210,22 @@ class _Line:
         value = self.values.get(name, {})
         if type(value) is not dict or len(value) > MOST_ITEMS:
             raise self.wrong(name, "counts by name expected")
-        if any(len(k) > MOST_TEXT or type(v) is not int or not 0 < v < 1 << 32 for k, v in value.items()):
+        if any(_text(k) != k or type(v) is not int or not 0 < v < 1 << 32 for k, v in value.items()):
             raise self.wrong(name, "counts by name expected")
         return tuple(sorted(value.items()))
+
+
+def _text(value: object) -> str | None:
+    """A bounded text, with bytes that are not UTF-8 written as escapes; None for what is none.
+
+    JSON can write halves of surrogate pairs. The collector does where a name has such bytes; others no name holds.
+    """
+    if type(value) is not str or len(value) > MOST_TEXT:
+        return None
+    try:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return None
 
 
 def _instance(line: _Line, seen: dict[Running, int]) -> Instance:
