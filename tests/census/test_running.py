@@ -78,6 +78,13 @@ def test_hooks_of_a_program_without_an_object(tmp_path: Path, there: bool, verdi
     assert only(checked(tmp_path, file, new)).verdict == verdict
 
 
+def test_a_module_that_the_kernel_given_lacks(tmp_path: Path) -> None:
+    """The host has it and the package does not: that its kfunc is not found is the answer."""
+    file = CensusFile().program("watch", type=3, kfuncs={"cubictcp_cwnd_event [tcp_cubic]": 1})
+    program = only(checked(tmp_path, file, kernel("bpf_task_acquire")))
+    assert {f.name for f in program.findings if f.kind is NeedKind.KFUNC} == {"cubictcp_cwnd_event"}
+
+
 def test_map_types_of_a_program_without_an_object(tmp_path: Path) -> None:
     file = CensusFile().program("x", type=3, maps=[[33, 0, 0, 64, 0]])
     kb = KernelBuilder("7.3").without("BPF_MAP_TYPE_ARENA")

@@ -183,8 +183,11 @@ def section_of(running: Running) -> Section:
 
 
 def _types(kernel: Kernel, uses: Uses) -> Blob | None:
-    """vmlinux's types, or those of the one module whose kfuncs are called, which include vmlinux's."""
-    if len(uses.modules) == 1:
+    """vmlinux's types, or those of the one module whose kfuncs are called, which include vmlinux's.
+
+    A host may have modules that the kernel given lacks.
+    """
+    if len(uses.modules) == 1 and uses.modules[0] in kernel.modules:
         blob = kernel.modules.blob(uses.modules[0])
         if blob is not None:
             return blob

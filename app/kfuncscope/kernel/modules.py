@@ -66,6 +66,9 @@ class Modules:
     def __len__(self) -> int:
         return len(self._readers)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._readers
+
     @property
     def names(self) -> list[str]:
         """Names of all modules, sorted."""
