@@ -14,8 +14,9 @@ import pytest
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.objects import object_files
-from kfuncscope.storage.cache import PackWriter, default_cache
+from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
+from kfuncscope.storage.pack import PackWriter
 from support import archivewriter as write
 from support import kernelfiles as make
 

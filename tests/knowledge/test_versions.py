@@ -17,11 +17,11 @@ from kfuncscope.errors import KnowledgeError
 from kfuncscope.knowledge import common, flags, knowledge, names, sources, tables, versions
 from kfuncscope.knowledge.flags import flag_meaning, flag_names, flag_set, flag_words, risky_flags
 from kfuncscope.knowledge.knowledge import for_release
-from kfuncscope.knowledge.versions import Fact, dated_enumerators, facts, first_with_instruction, since, version_of
+from kfuncscope.knowledge.versions import Fact, facts, first_with_instruction, release_marks, since, version_of
 from support.levels import one_level
 
 CACHED: tuple[Callable[..., Any], ...] = (
-    common.common_table, versions.facts, versions.since, versions.first_with_instruction, versions.dated_enumerators,
+    common.common_table, versions.facts, versions.since, versions.first_with_instruction, versions.release_marks,
     sections.sec_defs, sections._by_head, knowledge._for_release, flags._of_all_releases, flags.risky_flags,
     sources.sources_in, names._last_levels,
 )  # fmt: skip
@@ -86,7 +86,7 @@ def test_every_late_instruction_has_its_release() -> None:
 
 
 def test_enumerators_are_dated_newest_first() -> None:
-    dates = [version_of(release) for release, _ in dated_enumerators()]
+    dates = [version_of(release) for release, _ in release_marks()]
     assert dates == sorted(dates, reverse=True)
 
 

@@ -18,6 +18,7 @@ import zstandard
 
 from kfuncscope.storage import cache as cache_module
 from kfuncscope.storage.cache import Cache, default_cache
+from kfuncscope.storage.pack import Slot
 
 
 def files(root: Path) -> list[Path]:
@@ -217,7 +218,7 @@ def test_an_entry_that_claims_gigabytes_costs_nothing(tmp_path: Path) -> None:
     huge = zstandard.ZstdCompressor().compress(b"x" * 100)
     huge = b"\x28\xb5\x2f\xfd\xe0" + (1 << 45).to_bytes(8, "little") + huge[6:]
     writer = cache.writer("key")
-    writer.take("", huge, cache_module._Slot(0, len(huge), 1 << 45, zlib.crc32(huge), True))
+    writer.take("", huge, Slot(0, len(huge), 1 << 45, zlib.crc32(huge), True))
     writer.close({})
     assert cache.get("key") is None
 

@@ -18,8 +18,9 @@ from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError, KernelError
-from kfuncscope.storage.cache import Pack, default_cache
+from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import ModuleSections
+from kfuncscope.storage.pack import Pack
 from kfuncscope.storage.read import Progress, read_file
 
 VERSION = 4

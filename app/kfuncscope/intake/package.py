@@ -26,8 +26,9 @@ from kfuncscope.intake.layout import Part, Role, part_of
 from kfuncscope.intake.modules import module_name, module_sections
 from kfuncscope.intake.slim import slim_module, slim_vmlinux
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
-from kfuncscope.storage.cache import Pack, PackWriter, default_cache
+from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSections
+from kfuncscope.storage.pack import Pack, PackWriter
 from kfuncscope.storage.read import READ_WHOLE, Progress, input_of, read_file, shown, too_large
 
 VERSION = 4

@@ -10,7 +10,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.knowledge import names
 from kfuncscope.knowledge.levels import level_key
-from kfuncscope.knowledge.versions import dated_enumerators
+from kfuncscope.knowledge.versions import release_marks
 
 
 def identify_arch(blob: Blob) -> str | None:
@@ -41,7 +41,7 @@ def _flat_names(blob: Blob, struct_id: int, depth: int = 0) -> set[str]:
 def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None:
     """(at least, below) of the release of a blob that nothing else dates; '' above where it is open."""
     below = ""
-    for release, name in dated_enumerators():
+    for release, name in release_marks():
         if name in enumerators or (name.startswith("BPF_FIB") and _has_enumerator(blob, name)):
             return release, below
         below = release

@@ -137,7 +137,7 @@ def _loader(row: dict[str, Any]) -> LoaderFacts:
 
 
 @cache
-def dated_enumerators() -> tuple[tuple[str, str], ...]:
+def release_marks() -> tuple[tuple[str, str], ...]:
     """(release, enumerator of the UAPI first seen in a Debian kernel of it), the newest first.
 
     Stable updates do not add such names, as they do LSM hooks and members of structs.

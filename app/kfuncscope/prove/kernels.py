@@ -18,7 +18,8 @@ from kfuncscope.intake.identity import same_release
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import module_name
 from kfuncscope.intake.package import Store
-from kfuncscope.storage.cache import Pack, default_cache
+from kfuncscope.storage.cache import default_cache
+from kfuncscope.storage.pack import Pack
 from kfuncscope.storage.read import Progress, input_of
 
 _DEEPEST = 64

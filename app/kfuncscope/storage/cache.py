@@ -13,45 +13,27 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import stat
 import struct
 import tempfile
 import time
-import zlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-import zstandard
 
 from kfuncscope.resources import user_folder
+from kfuncscope.storage.pack import BROKEN, MAGIC, Pack, PackWriter, key_of, read_table, remove
 
-_MAGIC = b"kfscope1"
-_FOOT = struct.Struct("<QII8s")
 _STALE = 24 * 3600
 _TOUCH = 60
-_LEVEL = 3
-_LARGEST_TABLE = 256 << 20
-_LARGEST_PART = 1 << 30
 _UNWRITABLE = "cannot be written"
 _PATIENCE = 5.0  # seconds that one waits for another who writes the same entry
-_BROKEN = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RecursionError,
-    MemoryError,
-    struct.error,
-    zstandard.ZstdError,
-    msgspec.MsgspecError,
-)
 DEFAULT_LIMIT = 4 << 30
 """Bytes the cache may hold; KFUNCSCOPE_CACHE_MB sets another bound."""
 
@@ -65,96 +47,6 @@ class Entry:
     key: str
     size: int
     used: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    offset: int
-    stored: int
-    size: int
-    crc: int
-    packed: bool
-
-
-class Pack:
-    """A cached file of named parts, each readable alone. ``meta`` is what its writer noted down (JSON)."""
-
-    def __init__(self, path: Path, meta: dict[str, Any], slots: dict[str, _Slot]) -> None:
-        self._path = path
-        self._slots = slots
-        self.meta = meta
-
-    def names(self) -> list[str]:
-        """Names of the parts, in the order they were written."""
-        return list(self._slots)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._slots
-
-    def size(self, name: str) -> int:
-        """Bytes of a part, 0 where there is none."""
-        return self._slots[name].size if name in self._slots else 0
-
-    def read(self, name: str) -> bytes | None:
-        """The part's bytes, or None when the file has gone or is damaged (it is then removed)."""
-        found = self.read_all([name])
-        return found[name] if found is not None else None
-
-    def read_all(self, names: Collection[str]) -> dict[str, bytes] | None:
-        """Several parts at once; None when any of them is damaged (the file is then removed)."""
-        try:
-            with self._path.open("rb") as file:
-                return {name: _plain(_stored(file, self._slots[name]), self._slots[name]) for name in names}
-        except _BROKEN:
-            _remove(self._path)
-            return None
-
-    def copy(self, names: Collection[str], writer: PackWriter) -> None:
-        """Hand parts on as they are stored. Raises where one is damaged."""
-        with self._path.open("rb") as file:
-            for name in names:
-                writer.take(name, _stored(file, self._slots[name]), self._slots[name])
-
-
-class PackWriter:
-    """Writes a pack part by part; it is in the cache only after ``close``."""
-
-    def __init__(self, file: BinaryIO, draft: Path, target: Path) -> None:
-        self._file = file
-        self._draft = draft
-        self._target = target
-        self._slots: dict[str, _Slot] = {}
-        self._zstd = zstandard.ZstdCompressor(level=_LEVEL)
-
-    def add(self, name: str, data: bytes, *, compress: bool = True) -> None:
-        """Append a part; ``compress=False`` for bytes that are compressed already. The first of a name stays."""
-        if name in self._slots:
-            return
-        stored = self._zstd.compress(data) if compress else data
-        self.take(name, stored, _Slot(0, len(stored), len(data), zlib.crc32(stored), compress))
-
-    def take(self, name: str, stored: bytes, slot: _Slot) -> None:
-        """Append a part as it is stored in another pack."""
-        self._slots[name] = replace(slot, offset=self._file.tell())
-        self._file.write(stored)
-
-    def close(self, meta: dict[str, Any]) -> Pack:
-        """Write the table of parts and put the pack into its place."""
-        rows = [[n, s.offset, s.stored, s.size, s.crc, int(s.packed)] for n, s in self._slots.items()]
-        table = self._zstd.compress(json.dumps({"meta": meta, "parts": rows}).encode())
-        at = self._file.tell()
-        self._file.write(table)
-        self._file.write(_FOOT.pack(at, len(table), zlib.crc32(table), _MAGIC))
-        self._file.flush()
-        self._draft.replace(self._target)
-        self._file.close()  # which gives up the lock that keeps the draft from being swept away
-        return Pack(self._target, meta, self._slots)
-
-    def drop(self) -> None:
-        """Forget what was written."""
-        _remove(self._draft)
-        with contextlib.suppress(OSError):  # a full disk, once more
-            self._file.close()
 
 
 class Cache:
@@ -204,7 +96,7 @@ class Cache:
             writer = self.writer(key)
             try:
                 if known is not None:
-                    with contextlib.suppress(*_BROKEN):
+                    with contextlib.suppress(*BROKEN):
                         known.copy(rest[max(0, len(rest) + len(parts) - most) :], writer)
                 for name, data in parts.items():
                     writer.add(name, data)
@@ -248,7 +140,7 @@ class Cache:
             if known is not None and same == sign:
                 return known
             with path.open("rb") as file:
-                found = _read_table(file, path, key)
+                found = read_table(file, path, key)
             if found is not None and form is not None:
                 msgspec.convert(found.meta, form)
             if found is not None and time.time() - state.st_mtime > _TOUCH:
@@ -256,10 +148,10 @@ class Cache:
                 state = path.stat()
             if found is not None and "" not in found:
                 self._open[key] = (state.st_ino, state.st_size, state.st_ctime_ns), found
-        except _BROKEN:
+        except BROKEN:
             found = None
         if found is None:
-            _remove(path)
+            remove(path)
         return found
 
     def writer(self, key: str) -> PackWriter:
@@ -267,7 +159,7 @@ class Cache:
         self._make()
         file, name = self._draft()
         head = key.encode()
-        file.write(_MAGIC + struct.pack("<I", len(head)) + head)
+        file.write(MAGIC + struct.pack("<I", len(head)) + head)
         return PackWriter(file, Path(name), self._path(key))
 
     def _make(self) -> None:
@@ -293,23 +185,23 @@ class Cache:
                 handle = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW)
                 try:
                     if _lock(handle) or time.time() - os.fstat(handle).st_mtime > _STALE:
-                        _remove(draft)
+                        remove(draft)
                 finally:
                     os.close(handle)
 
     def remove(self, key: str) -> None:
         """Forget what is under ``key``."""
-        _remove(self._path(key))
+        remove(self._path(key))
 
     def entries(self) -> list[Entry]:
         """What is in the cache, the most recently used first."""
-        found = [Entry(_key_of(path), size, used) for path, size, used in self._files()]
+        found = [Entry(key_of(path), size, used) for path, size, used in self._files()]
         return sorted(found, key=lambda e: (-e.used, e.key))
 
     def clear(self) -> None:
         """Remove every entry, and drafts of processes that died."""
         for path in [*self.root.glob("*.kfs"), *self.root.glob("draft-*")] if self.root.is_dir() else []:
-            _remove(path)
+            remove(path)
 
     def trim(self) -> None:
         """Remove the least recently used entries until the bound holds, and what died processes left."""
@@ -319,7 +211,7 @@ class Cache:
         for path, size, _ in files[:-1]:
             if total <= self.limit:
                 break
-            _remove(path)
+            remove(path)
             total -= size
         self.sweep()
 
@@ -333,63 +225,6 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.root / (hashlib.sha256(key.encode()).hexdigest()[:40] + ".kfs")
-
-
-def _stored(file: BinaryIO, slot: _Slot) -> bytes:
-    """A part as it lies in the file. Raises ValueError where it is not what was written."""
-    file.seek(slot.offset)
-    stored = file.read(slot.stored)
-    if len(stored) != slot.stored or zlib.crc32(stored) != slot.crc:
-        raise ValueError("damaged")
-    return stored
-
-
-def _plain(stored: bytes, slot: _Slot) -> bytes:
-    return _unzstd(stored, slot.size, _LARGEST_PART) if slot.packed else stored
-
-
-def _unzstd(stored: bytes, size: int, most: int) -> bytes:
-    """Uncompressed bytes. The frame itself tells how much room is made for it, so that is looked at first."""
-    if zstandard.frame_content_size(stored) != size or size > most:
-        raise ValueError("its size differs from the recorded one")
-    return zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False) if size else b""
-
-
-def _read_table(file: BinaryIO, path: Path, key: str) -> Pack | None:
-    head = file.read(len(_MAGIC) + 4)
-    if head[: len(_MAGIC)] != _MAGIC or file.read(int.from_bytes(head[-4:], "little")) != key.encode():
-        return None
-    file.seek(-_FOOT.size, os.SEEK_END)
-    at, size, crc, magic = _FOOT.unpack(file.read(_FOOT.size))
-    file.seek(at)
-    stored = file.read(size)
-    if magic != _MAGIC or zlib.crc32(stored) != crc:
-        return None
-    table = json.loads(_unzstd(stored, zstandard.frame_content_size(stored), _LARGEST_TABLE))
-    slots = {}
-    for name, *numbers in table["parts"]:
-        if not isinstance(name, str) or len(numbers) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
-            return None
-        offset, stored_size, plain_size, checksum, packed = numbers
-        slots[name] = _Slot(offset, stored_size, plain_size, checksum, bool(packed))
-    return Pack(path, table["meta"], slots) if isinstance(table["meta"], dict) else None
-
-
-def _key_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC) + 4)
-            return file.read(min(int.from_bytes(head[-4:], "little"), 4096)).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        try:
-            path.unlink()
-        except IsADirectoryError:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _lock(handle: int, *, wait: bool = False) -> bool:
