@@ -137,6 +137,9 @@ def test_a_stripped_object_is_named_with_its_reason(
         told = capsys.readouterr()
         assert "stripped.o" in told.err and "symbol table" in told.err, command
         assert "byte order" not in told.out
+        if command[0] == "check":
+            assert told.out.count("stripped.o: ") == 1, "once: the decision counts inputs"
+            assert "no BTF in the object" not in told.out
 
 
 def test_a_module_btf_without_types_is_named(given: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,8 +66,10 @@ def _judged(analysis: Analysis) -> Iterator[Unchecked]:
     for arch in judged:
         for kernel in (arch.old, arch.new):
             yield from (Unchecked(f"{kernel.label} ({kernel.arch})", fault.message) for fault in kernel.faults)
+    # An object without programs is listed once, as an input that was not judged: its other notes limit nothing more.
+    empty = {info.name for info in analysis.objects if not info.programs}
     notes = dict.fromkeys((info.name, note) for info in analysis.objects for note in info.notes)
-    yield from (Unchecked(name, note) for name, note in notes)
+    yield from (Unchecked(name, note) for name, note in notes if name not in empty)
     for arch in judged:
         on = (arch.arch,)
         for obj in arch.objects:
