@@ -13,10 +13,12 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
+from kfuncscope.gui.dialogs.help import HelpDialog
 from kfuncscope.gui.graph import scene
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.mainwindow import MainWindow
@@ -52,9 +54,11 @@ def test_no_threads_timers_or_widgets_left_after_50_rounds(qapp: QApplication) -
 
     index = Index(analyses.demo())
 
-    def round_(full: bool) -> None:
+    def round_(full: bool, part: int = 0) -> None:
         window = MainWindow()
         window.show()
+        for _ in range(part):  # closed while it is still being filled
+            window.fill_some()
         if full:
             window.results.show_index(index)
             settle()
@@ -68,7 +72,7 @@ def test_no_threads_timers_or_widgets_left_after_50_rounds(qapp: QApplication) -
         round_(full=True)
     before = alive()
     for number in range(50):
-        round_(full=number % 10 == 0)
+        round_(full=number % 10 == 0, part=number % 10 * 8)
     threads, timers, widgets = alive()
     assert threads <= before[0] and timers <= before[1] and widgets <= before[2]
 
@@ -83,12 +87,36 @@ def test_first_window_imports_no_heavy_library() -> None:
         "w = MainWindow(); w.show(); app.processEvents()\n"
         "print([m for m in ('pandas', 'networkx', 'elftools', 'jinja2', 'jsonschema', 'msgspec', "
         "'zstandard', 'kfuncscope.upgrade.analyse', 'kfuncscope.report.summary', 'kfuncscope.knowledge.tables', "
-        "'kfuncscope.intake', 'kfuncscope.rules', 'importlib.metadata') if m in sys.modules])\n"
+        "'kfuncscope.intake', 'kfuncscope.rules', 'importlib.metadata', 'numpy', 'kfuncscope.gui.index') "
+        "if m in sys.modules])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_key_before_the_window_is_filled_is_not_lost(qapp: QApplication, qtbot: QtBot) -> None:
+    """The first page is shown alone; what it lacks is made at the first key, and the key does what it says."""
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.show()
+    QApplication.processEvents()
+    assert not window.filled and "graph" not in window.__dict__
+    assert [menu.title() for menu in window.bar_menus.values()][:2] == ["&File", "&Edit"]
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    assert window.filled
+    next(p for p in window.findChildren(HelpDialog) if p.isVisible()).close()
+    assert window.bar_menus["File"].actions()
+
+
+def test_the_window_fills_in_idle_time_in_short_steps(qapp: QApplication, qtbot: QtBot) -> None:
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitUntil(lambda: window.filled, timeout=20_000)
+    assert window.graph.isHidden() or not window.graph.isVisible()
+    assert window.on_welcome and not any(dock.isVisible() for dock in window.docks.values())
 
 
 def _env() -> dict[str, str]:
@@ -191,7 +219,6 @@ def test_a_watchdog_run_over_a_real_session_of_clicks(qapp: QApplication) -> Non
 
 def test_accessible_names_on_everything_that_takes_the_focus(qapp: QApplication) -> None:
     with windows.window(analyses.demo()) as window:
-        from PySide6.QtCore import Qt
         from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QTabBar
 
         nameless = []

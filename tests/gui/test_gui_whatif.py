@@ -103,7 +103,7 @@ def test_the_menu_asks_and_the_picture_answers(win: MainWindow, qtbot: QtBot) ->
     assert asked == ["What if it were removed?", "What if it changed?", "What if it stayed as it was?"]
     next(a for a in menu.actions() if a.text() == asked[0]).trigger()
     settle()
-    canvas = win._page(type(win.hypotheses._view)).canvas
+    canvas = win.pages["whatif"].canvas
     assert win.tabs.currentWidget() is win.hypotheses._view
     assert canvas.needs == [("bpf_map_lookup_elem", "helper · removed")]
     number, words = canvas.counter()

@@ -24,6 +24,7 @@ def window(
     made = MainWindow()
     made.resize(*size)
     made.show()
+    made.fill()
     if analysis is not None:
         made.results.show_analysis(analysis)
         made.show_page(page)

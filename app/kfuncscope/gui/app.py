@@ -4,28 +4,12 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import (
-    QCoreApplication,
-    QEvent,
-    QEventLoop,
-    QLibraryInfo,
-    QLocale,
-    QSettings,
-    QSize,
-    QSocketNotifier,
-    Qt,
-    QThreadPool,
-    QTimer,
-    QTranslator,
-)
+from PySide6.QtCore import QCoreApplication, QSettings, Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -51,7 +35,8 @@ def application(argv: Sequence[str] = (), language: str = "system", percent: int
         return running
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    app = QApplication([sys.argv[0] or "kfuncscope", *argv])
+    app = QApplication([sys.argv[0] or "kfuncscope", "-style", "Fusion", *argv])
+    app.setProperty(theme.STYLED, True)  # by its name alone: a QStyle in Python costs a tenth of the start
     app.setApplicationName("kfuncscope")
     app.setOrganizationName("kfuncscope")
     app.setDesktopFileName(APP_ID)
@@ -63,19 +48,38 @@ def application(argv: Sequence[str] = (), language: str = "system", percent: int
     return app
 
 
+def languages() -> list[str]:
+    """The languages that the system asks for, best first, as gettext reads them from the environment."""
+    asked = next((v for k in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(k))), "")
+    plain = asked.partition(".")[0] in ("", "C", "POSIX")
+    listed = [] if plain else [*os.environ.get("LANGUAGE", "").split(":"), asked]
+    return [name for text in listed if (name := text.partition(".")[0].partition("@")[0])]
+
+
 def translate(app: QApplication, language: str) -> bool:
-    """Speak another language where there is a translation of the window; False where there is none."""
-    locale = QLocale() if language == "system" else QLocale(language)
-    found = False
-    for name, folder in (
-        ("kfuncscope", str(resource("translations"))),
-        ("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
-    ):
-        translator = QTranslator(app)
-        if translator.load(locale, name, "_", folder):
-            app.installTranslator(translator)
-            found = found or name == "kfuncscope"
-    return found
+    """Speak another language where there is a translation of the window; False where there is none.
+
+    By names of files and not by QLocale, whose lists of languages and countries are a sixth of the start.
+    """
+    for name in languages() if language == "system" else [language]:
+        if name.partition("_")[0] == "en":
+            return False
+        for form in dict.fromkeys((name, name.partition("_")[0])):
+            if resource("translations", f"kfuncscope_{form}.qm").is_file():
+                _install(app, f"kfuncscope_{form}", str(resource("translations")))
+                from PySide6.QtCore import QLibraryInfo
+
+                _install(app, f"qtbase_{form}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))
+                return True
+    return False
+
+
+def _install(app: QApplication, name: str, folder: str) -> None:
+    from PySide6.QtCore import QTranslator
+
+    translator = QTranslator(app)
+    if translator.load(name, folder):
+        app.installTranslator(translator)
 
 
 def dress(window: MainWindow | None, dark: bool | None) -> None:
@@ -127,6 +131,11 @@ def close_on_signals(window: MainWindow) -> None:
 
     Python carries out its handlers between Qt's calls into it alone; a socket wakes Qt where it waits.
     """
+    import signal
+    import socket
+
+    from PySide6.QtCore import QSocketNotifier
+
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setblocking(False)
@@ -142,7 +151,8 @@ def close_on_signals(window: MainWindow) -> None:
     waker.destroyed.connect(asleep)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: window.close_unasked())
+            # Not here and now: a handler runs in the middle of whatever Python does.
+            signal.signal(number, lambda *_: QTimer.singleShot(0, window, window.close_unasked))
 
 
 def render(analysis: Analysis, path: str | Path, size: tuple[int, int] = (1440, 900), dark: bool = False) -> Path:
@@ -167,7 +177,7 @@ def open_offscreen(analysis: Analysis, size: tuple[int, int], dark: bool) -> Mai
 
     window = MainWindow()
     window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen, QApplication.platformName() != "offscreen")
-    window.resize(QSize(*size))
+    window.resize(*size)
     window.show()
     window.results.show_analysis(analysis)
     settle()
@@ -180,6 +190,10 @@ def open_offscreen(analysis: Analysis, size: tuple[int, int], dark: bool) -> Mai
 
 def settle() -> None:
     """Let layouts, deferred deletions and short background jobs come to rest."""
+    import time
+
+    from PySide6.QtCore import QEvent, QEventLoop, QThreadPool
+
     from kfuncscope.gui.jobs import ALIVE
 
     end = time.monotonic() + 5.0

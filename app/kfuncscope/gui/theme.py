@@ -89,6 +89,8 @@ SAFE_DARK = replace(DARK, verdicts=DARK.verdicts | {
     V.FIXED: "#5ffed2",
 })  # fmt: skip
 
+STYLED = "kfuncscope-styled"  # property of an application that has the style
+
 _current, _safe = LIGHT, False
 
 
@@ -274,8 +276,9 @@ def apply(app: QApplication, dark: bool | None = None, safe: bool = False) -> Pa
     _safe = safe
     pair = (SAFE_LIGHT, SAFE_DARK) if _safe else (LIGHT, DARK)
     _current = pair[system_is_dark() if dark is None else dark]
-    if app.style().objectName() != "fusion":
+    if not app.property(STYLED):
         app.setStyle("Fusion")
+        app.setProperty(STYLED, True)
     app.setPalette(qpalette(_current))
     return _current
 

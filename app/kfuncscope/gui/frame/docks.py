@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
@@ -130,10 +131,15 @@ class Docks:
         window.setCorner(Qt.Corner.BottomLeftCorner, bottom)
         window.setCorner(Qt.Corner.BottomRightCorner, bottom)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+
+    def make(self) -> Iterator[None]:
+        """Make the docks, a step each."""
         for page in PAGES:
             if page.place is not Place.TAB:
                 self.all[page.id] = self._dock(page)
+                yield
         self.arrange()
+        yield
 
     def _dock(self, page: Page) -> QDockWidget:
         dock = QDockWidget(title_of(page), self._window)
@@ -157,6 +163,7 @@ class Docks:
         frame.setContentsMargins(8, 3, 8, 6)
         frame.addWidget(card)
         dock.setWidget(holder)
+        dock.hide()  # until there is a result
         return dock
 
     def arrange(self) -> None:

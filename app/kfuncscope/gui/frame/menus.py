@@ -7,10 +7,13 @@ here; a command that is not named follows at the end of its menu, so none can be
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
-from kfuncscope.gui.commands import Commands
+if TYPE_CHECKING:
+    from kfuncscope.gui.commands import Commands
 
 SEPARATOR = "-"
 ORDER: dict[str, tuple[str, ...]] = {
@@ -45,12 +48,22 @@ def title(group: str) -> str:
     return QCoreApplication.translate("Menus", str(TITLES[group])) if group in TITLES else group
 
 
-class Menus:
-    """The menus of a window. ``recent`` is filled by whoever knows the recent sessions."""
+def titles(bar: QMenuBar) -> dict[str, QMenu]:
+    """The menus of a bar by their groups, still empty."""
+    return {group: bar.addMenu(title(group)) for group in ORDER}
 
-    def __init__(self, window: QWidget, commands: Commands) -> None:
+
+class Menus:
+    """The menus of a window. ``recent`` is filled by whoever knows the recent sessions.
+
+    ``made`` are those that the bar has already, by their groups.
+    """
+
+    def __init__(self, window: QWidget, commands: Commands, made: dict[str, QMenu]) -> None:
         self._window, self._commands = window, commands
-        self.menus: dict[str, QMenu] = {}
+        self.menus: dict[str, QMenu] = dict(made)
+        for menu in made.values():
+            menu.setToolTipsVisible(True)
         self.recent = self._menu("File/Recent")
         for group in (*ORDER, *(g for g in commands.groups if "/" not in g and g not in ORDER)):
             self._fill(group)
@@ -83,11 +96,6 @@ class Menus:
     def top(self) -> list[QMenu]:
         """The menus of the bar, in order."""
         return [menu for group, menu in self.menus.items() if "/" not in group]
-
-    def fill_bar(self, bar: QMenuBar) -> None:
-        """Put the menus into a menu bar."""
-        for menu in self.top():
-            bar.addMenu(menu)
 
     def whole(self) -> QMenu:
         """All menus in one, for the button that stands for the bar."""

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.jobs import Job
-from kfuncscope.gui.models.cards import Card
 from kfuncscope.gui.widgets.droparea import DropArea
 from kfuncscope.gui.widgets.statebar import Progress
-from kfuncscope.gui.widgets.story import Link
 from kfuncscope.session.sources import Role
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.jobs import Job
+    from kfuncscope.gui.models.cards import Card
 
 OLD, NEW, OBJECTS = "old", "new", "objects"
 
@@ -22,6 +24,7 @@ OLD, NEW, OBJECTS = "old", "new", "objects"
 class WelcomePage(QWidget):
     """Shown until there is something to show."""
 
+    painted = Signal()  # the page is on screen
     dropped = Signal(str, list)
     browse = Signal(str)
     folder = Signal(str)
@@ -83,6 +86,7 @@ class WelcomePage(QWidget):
             ),
         }
         for area in self.areas.values():
+            area.painted.connect(self.painted)
             area.dropped.connect(self.dropped)
             area.browse.connect(self.browse)
             area.folder.connect(self.folder)
@@ -145,6 +149,8 @@ class WelcomePage(QWidget):
             if widget is not None:
                 widget.deleteLater()
         self.recent_head.setVisible(bool(paths))
+        if paths:
+            from kfuncscope.gui.widgets.story import Link
         for path in paths[:6]:
             folder, name = os.path.split(path)
             own = path == kept

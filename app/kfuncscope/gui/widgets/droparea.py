@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
@@ -18,8 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.models.cards import Card
-from kfuncscope.gui.widgets.words import counted
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.models.cards import Card
 
 MOST = 60  # cards that are listed; the Inputs tree has them all
 
@@ -95,6 +98,7 @@ class GivenCard(QFrame):
 class DropArea(QFrame):
     """One dashed field: takes dropped files for one purpose, or opens a dialog when pressed."""
 
+    painted = Signal()
     dropped = Signal(str, list)
     browse = Signal(str)
     folder = Signal(str)
@@ -148,6 +152,8 @@ class DropArea(QFrame):
 
     def show_cards(self, cards: list[Card], one: str, many: str) -> None:
         """List what was given."""
+        from kfuncscope.gui.widgets.words import counted  # the first page is shown without any card
+
         self.state.setText(f"● {counted(len(cards), one, many)}" if cards else "")
         self.state.setToolTip("\n".join(file for card in cards[:MOST] for file in card.source.files))
         self.hint.setVisible(not cards)
@@ -193,3 +199,4 @@ class DropArea(QFrame):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 9, 9)
         painter.end()
         super().paintEvent(event)
+        self.painted.emit()

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.widgets.status import Told
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.jobs import Job
 
 STEPS = 1000
 

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from kfuncscope.gui.store import Store
 
 
 class Told(QLabel):
