@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "KFUNCSCOPE_NO_MEMO": "Judge everything again, whatever an earlier run found, where it is set.",
     "KFUNCSCOPE_WATCHDOG": "For developers: print every stall of the window's thread, where it is set.",
     "KFUNCSCOPE_CONFIG": "The only configuration file to read; none where it is empty.",
+    "LANGUAGE": "Languages of the window, best first, separated by colons; then LC_ALL, LC_MESSAGES, LANG.",
     "NO_COLOR": "No colour on a terminal, whatever its value.",
     "QT_QPA_PLATFORM": "How Qt reaches the display; offscreen where there is none.",
     "SOURCE_DATE_EPOCH": "The time that reports carry.",
