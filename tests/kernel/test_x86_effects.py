@@ -31,7 +31,8 @@ EXACT_WITH_MEMORY = frozenset(
 
 def numbers() -> dict[int, int]:
     """Numbers of the general registers, by their names in iced."""
-    names = "RAX RCX RDX RBX RSP RBP RSI RDI R8 R9 R10 R11 R12 R13 R14 R15".split()
+    low = ["RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI"]
+    names = low + [f"R{number}" for number in range(8, 16)]
     return {getattr(iced_x86.Register, name): number for number, name in enumerate(names)}
 
 
@@ -42,9 +43,10 @@ def cases() -> Iterator[tuple[Insn, Any]]:
             for modrm in MODRM if opcode[0] not in PREFIXES else ():
                 code = (rex + opcode + bytes([modrm, 1, 2, 3, 4, 5, 6, 7, 8])).ljust(24, b"\0")
                 mine, other = decode(code, 0), theirs(code)
-                if mine is not None and other is not None and other.encoding == iced_x86.EncodingKind.LEGACY:
-                    if other.flow_control == iced_x86.FlowControl.NEXT:
-                        yield mine, other
+                if mine is None or other is None or other.encoding != iced_x86.EncodingKind.LEGACY:
+                    continue
+                if other.flow_control == iced_x86.FlowControl.NEXT:
+                    yield mine, other
 
 
 @cache
