@@ -33,7 +33,8 @@ def built() -> tuple[Blob, dict[str, int]]:
         "all",
         [
             ("n", word), ("hue", colour, 32), ("ptr", w.ptr(inner), 64), ("in", inner, 128),
-            ("list", w.array(word, 3), 192),            ("grid", w.array(w.array(char, 2), 2), 288), ("pairs", pair, 320), ("ptrs", w.array(w.ptr(inner), 2), 576),
+            ("list", w.array(word, 3), 192), ("grid", w.array(w.array(char, 2), 2), 288), ("pairs", pair, 320),
+            ("ptrs", w.array(w.ptr(inner), 2), 576),
             ("either", w.union("u", [("l", long_), ("s", word)]), 704), ("bits", word, 768, 3), ("more", word, 771, 9),
             ("late", word, 832),
         ],
@@ -79,8 +80,10 @@ def test_every_place_of_a_struct(offset: int, size: int, found: str) -> None:
     ("struct", "offset", "size", "found"),
     [
         ("ints", 8, 4, ""), ("ints", 800, 4, ""), ("structs", 8, 4, "a"), ("structs", 12, 4, "b"),
-        ("structs", 812, 4, "b"),        ("structs", 8, 8, "!beyond the end of a"), ("pointers", 8, 8, "!beyond struct pointers at offset 8, size 8"),
-        ("empties", 8, 1, "!beyond struct empties"), ("fixed", 12, 4, "!no field"), ("fixed", 16, 4, "!beyond struct fixed"), ("fixed", 8, 4, "rest"),
+        ("structs", 812, 4, "b"), ("structs", 8, 8, "!beyond the end of a"),
+        ("pointers", 8, 8, "!beyond struct pointers at offset 8, size 8"),
+        ("empties", 8, 1, "!beyond struct empties"), ("fixed", 12, 4, "!no field"),
+        ("fixed", 16, 4, "!beyond struct fixed"), ("fixed", 8, 4, "rest"),
         ("ints", 0, 8, "n"), ("ints", 4, 8, "!beyond struct ints at offset 4"),
     ],
 )  # fmt: skip
