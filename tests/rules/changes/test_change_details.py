@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
-from rules.test_change import hook, kfunc_of, make, one, prog, upgrade
+from test_change import hook, kfunc_of, make, one, prog, upgrade
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
     FIELD_EXISTS,
