@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-
 from test_x86 import OPCODES, REX, theirs
+
 from kfuncscope.kernel.binary.x86 import RSP, Insn, Step, decode
 
 iced_x86 = pytest.importorskip("iced_x86", reason="iced-x86 has wheels for x86-64 alone")

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import pytest
+from test_change import hook, kfunc_of, make, one, prog, upgrade
 
 from kfuncscope.model.verdict import Confidence, NeedKind, Verdict
-from test_change import hook, kfunc_of, make, one, prog, upgrade
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
     FIELD_EXISTS,
