@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("cosmic_ray", reason="part of the extra [mutate]")
 
-from support.mutation.mutants import difference, mutated, sample  # after the check above
+from support.mutation.__main__ import EQUIVALENT, ROOT  # after the check above
+from support.mutation.mutants import difference, is_equivalent, mutated, operators, places, sample
 
 TEXT = '''"""A module."""
 from dataclasses import dataclass
@@ -45,3 +47,31 @@ def test_each_mutant_is_python_and_differs_in_one_place(tmp_path: Path) -> None:
         assert ast.dump(ast.parse(text)) != ast.dump(ast.parse(TEXT))
         assert difference(tmp_path, mutant, text)
     assert (tmp_path / "m.py").read_text() == TEXT
+
+
+def test_a_changed_line_exchanges_only_its_own_mutants(tmp_path: Path) -> None:
+    """Lines keep their place in the order of the sample when others come before them."""
+    (tmp_path / "m.py").write_text(TEXT)
+    before = {(m.operator, m.start[1]) for m in sample(tmp_path, ["m.py"], 6, 7)}
+    (tmp_path / "m.py").write_text(TEXT.replace("@dataclass", "# a comment\n@dataclass"))
+    assert {(m.operator, m.start[1]) for m in sample(tmp_path, ["m.py"], 6, 7)} == before
+
+
+def test_is_none_and_equal_to_none_are_one(tmp_path: Path) -> None:
+    """Nothing in the engine is equal to None but None: such a change is not made."""
+    (tmp_path / "m.py").write_text("def f(a):\n    return a is None, a is not None, a == 4\n")
+    names = {m.operator.rpartition("_")[0] for m in places(tmp_path, "m.py", operators())}
+    assert not any(m.operator.endswith(("Is_Eq", "IsNot_NotEq")) for m in places(tmp_path, "m.py", operators()))
+    assert any(name.endswith("Operator_Is") for name in names) and any(name.endswith("Operator_Eq") for name in names)
+
+
+def test_equivalent_changes_are_of_lines_that_stand() -> None:
+    """Each entry names a line of its file and gives a reason; an entry of a line that went is to be dropped."""
+    entries = tomllib.loads(EQUIVALENT.read_text())["mutant"]
+    for entry in entries:
+        lines = " ".join(line.strip() for line in (ROOT / entry["file"]).read_text().splitlines())
+        assert entry["before"] in lines, entry
+        assert entry["before"] != entry["after"] and len(entry["why"]) > 20, entry
+    first = ("f.py", "a  is b", "a == b")
+    assert is_equivalent("f.py", ["-   a  is b", "+   a == b"], {first})
+    assert not is_equivalent("f.py", ["-   a  is b", "+   a != b"], {first})

@@ -108,3 +108,76 @@ def test_compiled_code() -> None:
         seen += 1
         wrong += mine is not None and mine.length != other.len
     assert (wrong, seen > 10_000) == (0, True)
+
+
+def test_opcodes_that_64_bit_code_does_not_have_are_refused() -> None:
+    """Opcodes of one byte that iced refuses with any operand; those of VEX and EVEX are refused as well."""
+    bad = {
+        0x06,
+        0x07,
+        0x0E,
+        0x16,
+        0x17,
+        0x1E,
+        0x1F,
+        0x27,
+        0x2F,
+        0x37,
+        0x3F,
+        0x60,
+        0x61,
+        0x82,
+        0x9A,
+        0xCE,
+        0xD4,
+        0xD5,
+        0xD6,
+    }
+    vector = {0x62, 0xC4, 0xC5}
+    prefixes = {0x26, 0x2E, 0x36, 0x3E, *range(0x40, 0x50), 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3}
+    for op in set(range(256)) - prefixes - {0x0F}:
+        tails = [bytes([modrm]) + b"\x25" + bytes(14) for modrm in range(256)]
+        refused = [decode(bytes([op]) + tail, 0) is None for tail in tails]
+        theirs_refused = [theirs(bytes([op]) + tail) is None for tail in tails]
+        assert all(refused) == (op in bad | vector | {0xEA}), hex(op)
+        assert any(refused) == all(refused), hex(op)
+        assert op in vector or all(theirs_refused) == (op in bad | {0xEA}), hex(op)
+
+
+def test_control_and_debug_registers_are_named_by_reg() -> None:
+    """mov r64, cr and mov cr, r64 for every operand byte: the mode bits do not count, which iced confirms."""
+    for op in (0x20, 0x21, 0x22, 0x23):
+        for modrm in range(256):
+            mine = decode(bytes([0x0F, op, modrm]) + bytes(8), 0)
+            assert mine is not None and (mine.length, mine.reg, mine.rm) == (3, modrm >> 3 & 7, modrm & 7)
+            assert mine.address is None
+            other = theirs(bytes([0x0F, op, modrm]) + bytes(8))
+            assert other is None or other.len == 3
+
+
+def test_code_that_ends_within_an_instruction_is_none() -> None:
+    """Every proper beginning of an instruction; the whole one has its length and its number."""
+    for text in (
+        "48c7c0fcffffff",
+        "488b8544332211",
+        "66b83412",
+        "48b88877665544332211",
+        "488d0425f0ffffff",
+        "0f84f0ffffff",
+    ):
+        code = bytes.fromhex(text)
+        assert [decode(code[:end], 0) for end in range(len(code))] == [None] * len(code)
+        found = decode(b"\x90" + code, 1)
+        assert found is not None and found.length == len(code)
+    assert decode(bytes.fromhex("48c7c0fcffffff"), 0).imm == -4  # type: ignore[union-attr]
+    assert decode(bytes.fromhex("48b8ffffffffffffffff"), 0).imm == (1 << 64) - 1  # type: ignore[union-attr]
+
+
+def test_prefixes_are_bounded_and_rex_is_the_last() -> None:
+    """Fourteen prefixes and no more; a REX prefix before another prefix, or two of them, are no compiler's code."""
+    assert decode(b"\x66" * 14 + b"\x90", 0) is not None
+    assert decode(b"\x66" * 15 + b"\x90", 0) is None
+    for code in (b"\x48\x66\x90", b"\x48\x48\x90", b"\x4f\x40\x90"):
+        assert decode(code, 0) is None
+    found = decode(b"\x66\x48\x89\xd8", 0)
+    assert found is not None and (found.wide, found.narrow, found.reg, found.rm) == (True, True, 3, 0)

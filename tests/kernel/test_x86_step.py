@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from kfuncscope.kernel.binary.x86 import Loaded, Step, decode
+from kfuncscope.kernel.binary.x86 import CLOBBERED_BY_CALL, Loaded, Step, decode
 
 RAX, RCX, RDX, RBX, RSI, RDI, R8 = 0, 1, 2, 3, 6, 7, 8
 BELOW, EQUAL, BELOW_EQUAL, LESS, LESS_EQUAL = 2, 4, 6, 0xC, 0xE
@@ -108,3 +108,96 @@ def test_what_comes_from_memory_decides_no_jump() -> None:
     assert insn is not None
     after.run(insn, 0x1000)
     assert after.jumps(EQUAL) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "address"),
+    [
+        ("488d05f0ffffff", 0x1000 - 16),  # lea rax, [rip-16]: from the instruction after it
+        ("488d4610", 0x2010),  # [rsi+16]
+        ("488d4604", 0x2004),
+        ("488d047e", 0x2600),  # [rsi+rdi*2]
+        ("488d04be", 0x2C00),  # [rsi+rdi*4]
+        ("488d447e08", 0x2608),  # [rsi+rdi*2+8]
+        ("488d04fd00010000", 0x1900),  # [rdi*8+0x100]: no base
+        ("488d042500010000", 0x100),  # neither
+        ("488d0436", 0x4000),  # [rsi+rsi*1]
+        ("678d46f0", 0x1FF0),  # lea eax, [esi-16]
+    ],
+)
+def test_lea_adds_base_index_and_displacement(code: str, address: int) -> None:
+    """lea names the address; mov from there asks for it, with the width of the operand."""
+    assert step(code, RSI=0x2000, RDI=0x300).registers[RAX] == address
+    asked: list[tuple[int, int]] = []
+    made = Step((None,) * 6 + (0x2000, 0x300, *[None] * 8), None, lambda where, size: asked.append((where, size)) or 9)
+    insn = decode(bytes.fromhex(code.replace("8d", "8b", 1)), 0)
+    assert insn is not None
+    made.run(insn, 0x1000)
+    assert asked == [(address, 8 if insn.wide else 4)] and made.registers[RAX] == 9
+    assert isinstance(made.registers[RAX], Loaded)
+
+
+def test_an_address_with_an_unknown_part_is_unknown() -> None:
+    """[rsi+rdi*2] needs both; what a load cannot find is not known."""
+    assert step("488d047e", RSI=0x2000, RAX=1).registers[RAX] is None
+    assert step("488d047e", RDI=0x300, RAX=1).registers[RAX] is None
+    assert step("488b047e", RSI=0x2000, RAX=1).registers[RAX] is None
+    assert step("488b047e", RSI=0x2000, RDI=1, RAX=1).registers[RAX] is None  # the image holds nothing there
+
+
+def test_operands_of_16_bits_are_not_followed() -> None:
+    """mov ax, 5 and mov ax, bx keep the upper bits of RAX; cmp ax, bx decides no jump."""
+    assert step("66b80500", RAX=1).registers[RAX] is None
+    assert step("6689d8", RAX=1, RBX=2).registers[RAX] is None
+    assert step("6639d8", RAX=1, RBX=1).jumps(EQUAL) is None
+
+
+def test_copies_of_32_bits_are_cut() -> None:
+    """mov eax, ebx clears the upper half; a number read from the image stays one."""
+    assert step("89d8", RBX=(5 << 32) + 7).registers[RAX] == 7
+    assert step("4889d8", RBX=(5 << 32) + 7).registers[RAX] == (5 << 32) + 7
+    assert isinstance(step("89d8", RBX=Loaded(7)).registers[RAX], Loaded)
+    assert not isinstance(step("89d8", RBX=7).registers[RAX], Loaded)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_comparisons_see_every_bit(bits: int) -> None:
+    """Numbers that differ in the lowest or in the highest bit alone differ; signs count by the width."""
+    code, top = "4839f7" if bits == 64 else "39f7", 1 << (bits - 1)
+    for one, other in ((2, 3), (3, 2), (top, 0), (0, top), (top + 1, top)):
+        after = step(code, RDI=one, RSI=other)
+        assert after.jumps(EQUAL) is False
+        assert after.jumps(BELOW) is (one < other)
+        assert after.jumps(LESS) is ((one ^ top) < (other ^ top))
+
+
+def test_a_call_may_change_what_the_abi_lets_it_change() -> None:
+    """System V: RAX, RCX, RDX, RSI, RDI and R8 to R11 belong to the callee; RBX, RBP, RSP and R12 to R15 are kept."""
+    assert set(CLOBBERED_BY_CALL) == {0, 1, 2, 6, 7, 8, 9, 10, 11}
+
+
+def test_xor_and_sub_with_itself_give_0() -> None:
+    """xor edi, edi and sub rdi, rdi; with another register the result is not followed."""
+    for code in ("31ff", "33ff", "29ff", "2bff", "4831ff"):
+        after = step(code)
+        assert after.registers[RDI] == 0 and after.jumps(EQUAL) is True and after.jumps(LESS) is False
+    for code in ("31f7", "29f7"):
+        assert step(code, RDI=5, RSI=5).registers[RDI] is None
+        assert step(code, RDI=5, RSI=5).jumps(EQUAL) is None
+
+
+def test_immediates_of_other_groups_are_forgotten() -> None:
+    """or rdi, imm (83 /1) and and (83 /4) are not followed; cmp with memory (83 /7) decides nothing."""
+    assert step("4883cf05", RDI=2).registers[RDI] is None
+    assert step("4883e705", RDI=2).registers[RDI] is None
+    assert step("4883ff05", RDI=5).registers[RDI] == 5
+    assert step("48833e05", RSI=5).jumps(EQUAL) is None
+    assert step("4883ff05", RDI=5).jumps(EQUAL) is True
+    assert step("4883ff05", RDI=4).jumps(BELOW) is True
+
+
+def test_call_and_push_of_group_ff_change_no_operand() -> None:
+    """inc is ff /0, dec ff /1, push ff /6: the last is not followed."""
+    assert step("ffc7", RDI=0xFFFFFFFF).registers[RDI] == 0
+    assert step("fff7", RDI=5).registers[RDI] is None
+    assert step("48ff07", RDI=5).registers[RDI] == 5  # inc qword [rdi]

@@ -68,7 +68,7 @@ def schema() -> dict[str, Any]:
 
 def text() -> str:
     """The schema as the published file has it."""
-    return json.dumps(schema(), indent=2, ensure_ascii=True) + "\n"
+    return json.dumps(schema(), indent=2) + "\n"
 
 
 def _record(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from collections import Counter
 from pathlib import Path
 
 from support.mutation import running, selection
-from support.mutation.mutants import Mutant, difference, mutated, sample
+from support.mutation.mutants import Mutant, difference, equivalents, is_equivalent, mutated, sample
 from support.mutation.running import End
 
 ROOT = Path(__file__).parents[3]
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 ROOMS = ("rules", "kernel", "bpf", "upgrade")
 DEAD = (End.KILLED, End.TIME)
 
@@ -97,17 +98,24 @@ def _sound(path: str, tests: list[str], known: frozenset[str]) -> None:
 
 
 def _print(done: dict[str, tuple[End, str, list[str]]]) -> None:
+    """Survivors with their change, the score by room, and both scores: of all, and of all that can be noticed."""
+    known, rooms, dead, same = equivalents(EQUIVALENT), Counter[str](), Counter[str](), 0
     for key, (end, _, diff) in sorted(done.items()):
-        if end not in DEAD:
+        path, room = key.partition(":")[0], key.split("/")[2]
+        rooms[room] += 1
+        if end in DEAD:
+            dead[room] += 1
+        elif is_equivalent(path, diff, known):
+            same += 1
+            print(f"\nequivalent: {key}", *diff, sep="\n    ")
+        else:
             print(f"\n{end}: {key}", *diff, sep="\n    ")
-    rooms, dead = (
-        Counter(k.split("/")[2] for k in done),
-        Counter(k.split("/")[2] for k, r in done.items() if r[0] in DEAD),
-    )
     print()
     for room in sorted(rooms):
         print(f"{room:10} {dead[room]:4} of {rooms[room]:4} killed")
-    print(f"{'all':10} {dead.total():4} of {rooms.total():4} killed, {dead.total() / max(1, rooms.total()):.1%}")
+    killed, count = dead.total(), rooms.total()
+    print(f"{'all':10} {killed:4} of {count:4} killed, {killed / max(1, count):.1%}")
+    print(f"equivalent {same:4}, by {EQUIVALENT.name}; of the others {killed / max(1, count - same):.1%} killed")
 
 
 if __name__ == "__main__":

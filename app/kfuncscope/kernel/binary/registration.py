@@ -31,7 +31,6 @@ _MOST_PROG_TYPES = 256
 _FUNCTION_BYTES = 8192
 _STEPS = 4000
 _ALL_STEPS = 1 << 18  # a few hundred to 20,000 are taken in kernels
-_NEAR = 8192
 _ENDBR = b"\xf3\x0f\x1e\xfa"
 _NOTHING: Registers = (None,) * 16
 _ALIKE = 0.5
@@ -201,7 +200,7 @@ class Follower:
             at, registers, compared = waiting.pop()
             seen.add(at)
             for following in self._step(at, registers, compared, calls):
-                if abs(following[0] - entry) <= _NEAR and following not in known:
+                if abs(following[0] - entry) <= _FUNCTION_BYTES and following not in known:
                     known.add(following)
                     waiting.append(following)
         return calls, seen

@@ -164,11 +164,24 @@ Compared = tuple[int, int, int]
 
 _GROUPS = frozenset(
     {0x80, 0x81, 0x83, 0x8F, 0xC0, 0xC1, 0xC6, 0xC7, 0xD0, 0xD1, 0xD2, 0xD3, 0xF6, 0xF7, 0xFE, 0xFF}
-    | {0x0F00, 0x0F01, 0x0F0D, 0x0F18, 0x0F90, 0x0FAE, 0x0FBA, 0x0FC7}
+    | {0x0F00, 0x0F01, 0x0F90, 0x0FAE, 0x0FBA, 0x0FC7}
 )
-_HARMLESS = frozenset((0x84, 0x88, 0x90, 0xC6, 0x0F0B, 0x0F0D, 0x0F18, 0x0F1E, 0x0F1F, *range(0x50, 0x58)))
-_STRING = frozenset((0x6C, 0x6D, 0x6E, 0x6F, *range(0xA4, 0xA8), *range(0xAA, 0xB0)))
-_ACCUMULATOR = frozenset((0x05, 0x0D, 0x25, 0x2D, 0x35, *range(0x91, 0x98), 0x98, 0x99, 0xF6, 0xF7))
+# Change no register that is followed, nor the flags: push, nop, ud2, prefetch, endbr.
+_HARMLESS = frozenset((0x90, 0x0F0B, 0x0F0D, 0x0F18, 0x0F1E, 0x0F1F, *range(0x50, 0x58)))
+_STORES = frozenset((0x88, 0xC6, 0xC7))  # moves: to memory they change no register, and flags never
+_TESTS = frozenset((0x3C, 0x3D, 0x84, 0x85, 0xA8, 0xA9))  # change flags alone
+_STRING = frozenset((0x6C, 0x6D, 0x6E, 0x6F, *range(0xA4, 0xA8), *range(0xAA, 0xB0), 0x0FA6, 0x0FA7))
+_ACCUMULATOR = frozenset(
+    {op for op in range(0x38) if op & 7 in (4, 5)}
+    | {*range(0x90, 0x9A), 0x9F, 0xA0, 0xA1, 0xD7, 0xDF, 0xE4, 0xE5, 0xEC, 0xED, 0xF6, 0xF7, 0x0FB0, 0x0FB1}
+)
+_FRAME = frozenset((0xC8, 0xC9))  # enter, leave
+# Operands of one byte: without a REX prefix registers 4 to 7 are AH, CH, DH, BH, parts of 0 to 3.
+_BYTES = frozenset(
+    {op for op in range(0x40) if op & 7 in (0, 2)}
+    | {0x80, 0x86, 0x88, 0x8A, *range(0xB0, 0xB8), 0xC0, 0xC6, 0xD0, 0xD2, 0xF6, 0xFE, *range(0x0F90, 0x0FA0)}
+    | {0x0FB0, 0x0FC0}
+)
 
 
 class Step:
@@ -281,17 +294,23 @@ class Step:
     def _forget(self, insn: Insn) -> None:
         """Forget all that an instruction without a rule of its own could change."""
         op = insn.op
-        if op not in _HARMLESS or op == 0x84:
+        if op in _HARMLESS and (op != 0x90 or insn.reg == RAX):
+            return
+        if op not in _STORES:
             self.compared = None
-        if op in _HARMLESS or (op == 0xC7 and insn.rm is None):
+        if op in _TESTS or (op in _STORES and insn.rm is None):
             return
         changed = {insn.rm} if insn.rm is not None else set()
         if op not in _GROUPS:
             changed.add(insn.reg)
+        if op in _BYTES:
+            changed |= {register & 3 for register in changed if 4 <= register < 8}
         if op in _STRING:
             changed |= {RAX, RCX, RSI, RDI}
         if op in _ACCUMULATOR:
             changed |= {RAX, RDX}
+        if op in _FRAME:
+            changed.add(RBP)
         if op in (0x0FA2, 0x0F01, 0x0FC7, 0x0FAE) or 0x0F30 <= op < 0x0F38:
             changed |= {RAX, RCX, RDX, RBX}
         for register in changed:

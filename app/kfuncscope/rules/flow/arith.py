@@ -46,7 +46,7 @@ def arith(code: int, left: int, right: int, insn: Insn, wide: bool) -> Value:
     if code in (0x30, 0x90):
         return divided(code == 0x90, left, right, insn.off == 1, bits)
     if code == 0xD0:
-        return swapped(insn, left if wide else left & M64)
+        return swapped(insn, left)
     shift = right & (bits - 1)
     simple: dict[int, Callable[[], int]] = {
         0x00: lambda: left + right,
@@ -122,6 +122,6 @@ def compare(code: int, left: Value, right: Value, wide: bool) -> bool | None:
         if code in _SIGNED:
             return _SIGNED[code](as_signed(left, bits), as_signed(right, bits))
         return None
-    if wide and isinstance(left, tuple) and left[0] not in ("arg", "stray") and right == 0 and code in (0x10, 0x50):
-        return code == 0x50
+    if wide and isinstance(left, tuple) and left[0] not in ("arg", "stray") and right == 0:
+        return {0x10: False, 0x50: True}.get(code)
     return None

@@ -19,6 +19,7 @@ from kfuncscope.bpf.instructions import (
     CALL,
     CALLX,
     EXIT,
+    FETCH,
     GOTOX,
     JA,
     JA32,
@@ -39,6 +40,7 @@ STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts a
 
 SIZES = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}  # bytes of a load or store by the size bits of its opcode
 MOST_TARGETS = 4096  # of the jump tables of one function
+CMPXCHG, LOAD_ACQ = 0xF1, 0x100  # immediates of atomic operations that change R0 or the destination
 
 Key = tuple[str, int]  # a function: section and first instruction
 
@@ -251,8 +253,6 @@ class Reachable:
             regs[insn.dst] = operand if wide and not insn.off else moved(operand, insn, wide)
         elif isinstance(mine, int) and isinstance(operand, int):
             regs[insn.dst] = arith(code, mine, operand, insn, wide)
-        elif code == 0x80 and isinstance(mine, int):
-            regs[insn.dst] = (-mine) & (M64 if wide else M32)
         elif code == 0xA0 and insn.op & 8 and insn.src == insn.dst:
             regs[insn.dst] = 0
         elif wide and code in (0x00, 0x10):
@@ -278,13 +278,13 @@ class Reachable:
     def _store(self, function: Function, at: int, insn: Insn, state: State) -> None:
         pointer = state.regs[insn.dst]
         atomic = insn.op & 7 == STX and insn.op & 0xE0 == 0xC0
-        if atomic:
-            if insn.imm & 0xF1 == 0xE1 or insn.imm in (0xE1, 0xF1):
-                state.regs[insn.src] = None
-            if insn.imm == 0xF1:
-                state.regs[0] = None
-            if insn.imm & 1 or insn.imm == 0x100:
-                state.regs[insn.src if insn.imm != 0x100 else insn.dst] = None
+        if atomic and insn.imm == CMPXCHG:
+            state.regs[0] = None
+        elif atomic and insn.imm == LOAD_ACQ:
+            state.regs[insn.dst] = None
+            return
+        elif atomic and insn.imm & FETCH:
+            state.regs[insn.src] = None
         if not isinstance(pointer, tuple) or pointer[0] not in ("fp", "stray"):
             return
         if pointer == STRAY or not isinstance(pointer[1], int):

@@ -32,8 +32,11 @@ from support.bpfwriter import (
     ld_sym,
     ldx,
     mov,
+    st,
+    stx,
     subprog,
 )  # fmt: skip
+from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder
 
 OLD = libbpf.version() < (1, 2)
@@ -202,3 +205,64 @@ def test_calls_within_a_section_lead_to_where_the_callee_lies_now() -> None:
     obj = read_object(ob.build(), "test.bpf.o")
     code = decode(program_code(obj, obj.programs[0], None).data, "<")
     assert [(i.imm if i.op == 0x85 else i.op) for i in code] == [1, 0x95, 2, 0xB7, 0x95, 0xB7, 0x95]
+
+
+def test_accesses_of_every_size_are_those_of_libbpf() -> None:
+    """R-3.8: loads, stores of registers and of numbers get the size of the field; the other bits of the opcode stay."""
+    ob, kb = ObjectBuilder(), KernelBuilder("7.3")
+    sizes = (1, 2, 4, 8)
+    words = {size: (ob.btf.int_(f"u{size}", size), kb.btf.int_(f"u{size}", size)) for size in sizes}
+    code: list[object] = []
+    for was in sizes:
+        for now in sizes:
+            name = f"s{was}{now}"
+            local = ob.btf.struct(name, [("x", words[was][0])])
+            kb.btf.struct(name, [("pad", words[8][1]), ("x", words[now][1])])
+            insns = (ldx(was, 1, 6, 0), st(was, 6, 0, 3), stx(was, 6, 0, 2), mov(3, 0))
+            code += [core(insn, local, "0:0", FIELD_BYTE_OFFSET) for insn in insns]
+    ob.program("tc", "main", [mov(6, 1), *code, mov(0, 0), exit_()])  # type: ignore[list-item]
+    data, made = ob.build(), kb.kernel()
+    (answer,) = libbpf.ask([(kb.build(), data)])
+    assert answer.code == 0, answer.log
+    found = ours(read_object(data, "test.bpf.o"), made)["main"]
+    assert found == map_references_zeroed(answer.programs["main"])
+    assert {i.op for i in found if i.op & 7 in (1, 2, 3) and i.off == 8} == {
+        base | size for base in (0x61, 0x62, 0x63) for size in (0x00, 0x08, 0x10, 0x18)
+    }
+
+
+def test_a_call_into_a_module_names_its_place() -> None:
+    """Modules count in the order in which libbpf meets them, from 1; what lies in vmlinux has 0."""
+    kb = KernelBuilder("7.3")
+    kb.btf.kfunc("bpf_here", kb.s32)
+    kb.build()
+    modules = {}
+    for name in ("alpha", "beta"):
+        writer = BtfWriter(base=kb.btf)
+        writer.kfunc(f"bpf_{name}", kb.btf.once("int_", "int", 4, signed=True))
+        modules[name] = writer
+    ob = ObjectBuilder()
+    for name in ("bpf_beta", "bpf_here", "bpf_alpha"):
+        ob.extern_func(name, ob.btf.proto(ob.s32))
+    calls = [kfunc("bpf_beta"), kfunc("bpf_here"), kfunc("bpf_alpha"), kfunc("bpf_beta")]
+    ob.program("tc", "main", [*calls, exit_()])
+    obj = read_object(ob.build(), "test.bpf.o")
+    made = kb.kernel(modules=modules)
+    code = program_code(obj, obj.programs[0], Context(obj, made))
+    assert [i.off for i in decode(code.data, "<")] == [2, 0, 1, 2, 0] and code.modules
+    only = ObjectBuilder()
+    only.extern_func("bpf_here", only.btf.proto(only.s32))
+    only.program("tc", "main", [kfunc("bpf_here"), exit_()])
+    obj = read_object(only.build(), "test.bpf.o")
+    assert not program_code(obj, obj.programs[0], Context(obj, made)).modules
+
+
+def test_only_the_second_half_of_a_map_reference_is_zeroed() -> None:
+    """An instruction that is no second half ends the reference."""
+    for after in (Insn(0, 1, 0, 0, 5), Insn(0, 0, 1, 0, 5), Insn(0, 0, 0, 1, 5), Insn(0xB7, 0, 0, 0, 5)):
+        code = [Insn(0x18, 1, 1, 0, 77), after, Insn(0, 0, 0, 0, 5)]
+        assert map_references_zeroed(code) == [Insn(0x18, 1, 1, 0, 0), after, Insn(0, 0, 0, 0, 5)]
+    for src, zeroed in ((0, False), (1, True), (2, True), (3, False), (4, False), (5, False)):
+        code = [Insn(0x18, 1, src, 0, 77), Insn(0, 0, 0, 0, 5)]
+        assert (map_references_zeroed(code)[1].imm == 0) == zeroed
+    assert map_references_zeroed([Insn(0x17, 1, 1, 0, 77)])[0].imm == 77
