@@ -37,6 +37,7 @@ class Fact(StrEnum):
     UNION_ARGS = "union_args"
     STRUCT_ARGS = "struct_args"
     GLOBAL_POINTERS = "global_pointers"
+    GLOBAL_CALLS = "global_calls"
     XDP_FRAGS = "xdp_frags"
     NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"

@@ -19,7 +19,6 @@ from kfuncscope.rules.flow.ctx_args import slots, type_class, unchecked_derefs
 from kfuncscope.rules.hooks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
-
 _NULLABLE, _ARENA = "__nullable", "__arena"  # ends of the names of arguments in the kernel's stubs of callbacks
 
 
