@@ -91,6 +91,17 @@ def since(fact: Fact, version: Version) -> bool | None:
 
 
 @cache
+def sleepers_use(map_type: str, version: Version) -> bool | None:
+    """Whether sleepable programs of a release may use maps of a type (R-12.25); None where that is not known."""
+    if not any(version):
+        return None
+    row = common_table("versions")["sleepable_maps"].get(map_type)
+    if row is None or version < version_of(row["absent_below"]):
+        return False
+    return True if version >= version_of(row["since"]) else None
+
+
+@cache
 def first_with_instruction(name: str) -> Version:
     """The first release whose verifier knows an instruction, by the names of bpf.instructions (R-11.14)."""
     return version_of(common_table("versions")["instructions"][name])
