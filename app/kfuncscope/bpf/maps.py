@@ -14,6 +14,7 @@ from kfuncscope.elf.tables import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS
 MAP_TYPE_ARRAY = 2
 MAP_TYPE_PROG_ARRAY = 3
 MAP_TYPE_ARENA = 33
+FLAG_NO_PREALLOC = 1 << 0  # BPF_F_NO_PREALLOC
 FLAG_LINK = 1 << 13  # BPF_F_LINK, which libbpf sets for the tables of ``.struct_ops.link``
 OLDEST_FLAGS = FLAG_LINK - 1  # the flags that every kernel from 6.1 on knows
 ARENA_SECTION = ".addr_space.1"

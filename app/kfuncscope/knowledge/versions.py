@@ -37,6 +37,7 @@ class Fact(StrEnum):
     UNION_ARGS = "union_args"
     STRUCT_ARGS = "struct_args"
     GLOBAL_POINTERS = "global_pointers"
+    GLOBAL_CALLS = "global_calls"
     XDP_FRAGS = "xdp_frags"
     NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"
@@ -87,6 +88,17 @@ def since(fact: Fact, version: Version) -> bool | None:
     if version >= row.first:
         return True
     return False if version < row.unknown_from else None
+
+
+@cache
+def sleepers_use(map_type: str, version: Version) -> bool | None:
+    """Whether sleepable programs of a release may use maps of a type (R-12.25); None where that is not known."""
+    if not any(version):
+        return None
+    row = common_table("versions")["sleepable_maps"].get(map_type)
+    if row is None or version < version_of(row["absent_below"]):
+        return False
+    return True if version >= version_of(row["since"]) else None
 
 
 @cache

@@ -22,7 +22,7 @@ from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.jit import jit_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.loader import loader_problems
-from kfuncscope.rules.checks.map import map_problems, object_map_problems
+from kfuncscope.rules.checks.map import map_problems, object_map_problems, sleepable_map_problems
 from kfuncscope.rules.checks.regions import region_problems
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
 from kfuncscope.rules.checks.typed_access import typed_problems
@@ -194,7 +194,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     placed += helper_problems(ctx, program, _helper_callers(ctx, program))
     placed += region_problems(ctx, program, _helper_callers(ctx, program))
     placed += typed_problems(ctx, program) + global_context_problems(ctx, program)
-    placed += map_problems(ctx, program) + tail_call_problems(ctx, program)
+    placed += map_problems(ctx, program) + tail_call_problems(ctx, program) + sleepable_map_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]
     hard = _core_errors(ctx, program)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What the oldest kernels refuse: pointers of global functions and structs by value (R-12.23, R-7.10)."""
+"""What the oldest kernels refuse: pointers of global functions, structs by value, maps of programs that sleep (R-12.23,
+R-7.10, R-12.25)."""
 
 from __future__ import annotations
 
 import pytest
 
 from kfuncscope.model.verdict import Tri
-from support.bpfwriter import ObjectBuilder, exit_, mov, subprog
+from support.bpfwriter import ObjectBuilder, exit_, jmp, ld_sym, mov, subprog
 from support.btfwriter import STATIC
 from support.kernels import KernelBuilder, classes, only, rules
 
@@ -63,3 +64,40 @@ def test_a_number_in_the_place_of_the_struct_is_passed_by_5_10() -> None:
     kb = KernelBuilder("5.10")
     kb.lsm("path_chown", [("uid", kb.u32)])
     assert only(ObjectBuilder().program("lsm/path_chown", "p", END), kb.kernel()).loads == Tri.YES
+
+
+# -- maps of programs that sleep
+
+HASH, ARRAY, PERF, PERCPU_HASH, QUEUE, LPM_TRIE, RINGBUF = 1, 2, 4, 5, 22, 11, 27
+LAZY = 1  # BPF_F_NO_PREALLOC
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "flags", "loads"),
+    [
+        ("5.10", HASH, 0, True), ("5.10", ARRAY, 0, True), ("5.10", HASH, LAZY, False), ("6.1", HASH, LAZY, True),
+        ("5.10", PERCPU_HASH, 0, False), ("5.10", RINGBUF, 0, False), ("6.1", RINGBUF, 0, True),
+        ("5.15", RINGBUF, 0, True),  # between what is known to refuse and what is known to take it
+        ("6.1", QUEUE, 0, False), ("6.12", QUEUE, 0, True), ("6.12", LPM_TRIE, LAZY, False),
+        ("7.3", LPM_TRIE, LAZY, True), ("6.1", PERF, 0, False), ("7.3", PERF, 0, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("section", ["lsm.s/file_open", "lsm/file_open"])
+def test_r_12_25_maps_of_programs_that_sleep(section: str, release: str, kind: int, flags: int, loads: bool) -> None:
+    """check_map_prog_compatibility() lists few types; programs that do not sleep use any."""
+    kb, ob = KernelBuilder(release), ObjectBuilder()
+    kb.lsm("file_open")
+    ob.map("m", type=kind, key_size=4, value_size=4, max_entries=1, map_flags=flags)
+    found = only(ob.program(section, "p", [*ld_sym(1, "m"), *END]), kb.kernel())
+    told = [p.failure for p in found.problems if p.rules == ("R-12.25",)]
+    assert told == ["map_not_for_program"] * (not loads and section == "lsm.s/file_open")
+    if told:
+        assert found.loads == Tri.NO
+
+
+def test_a_map_that_is_never_reached_harms_no_sleeper() -> None:
+    kb, ob = KernelBuilder("6.1"), ObjectBuilder()
+    kb.lsm("file_open")
+    ob.map("m", type=PERF, key_size=4, value_size=4, max_entries=1)
+    code = [mov(6, 0), jmp("==", 6, 0, "out"), *ld_sym(1, "m"), "out:", *END]
+    assert "R-12.25" not in rules(only(ob.program("lsm.s/file_open", "p", code), kb.kernel()))

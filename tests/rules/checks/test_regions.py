@@ -15,6 +15,7 @@ from kfuncscope.promise.skeleton import reduce_object
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ProgramJudgement, judge
 from support.bpfwriter import ObjectBuilder, Reg, alu, call, exit_, jmp, kfunc, ldx, mov, st, subprog
+from support.btfwriter import GLOBAL, STATIC
 from support.kernels import CONFIG, KernelBuilder, only
 
 COPY_FROM_USER, SPIN_LOCK, SPIN_UNLOCK = 148, 93, 94
@@ -92,3 +93,30 @@ def test_r_12_3_bpf_throw_under_a_lock(before: list[Any], region: str) -> None:
     found = judged("tc", *before, kfunc("bpf_throw"))
     told = [p.message for p in found.problems if p.name == "bpf_throw"]
     assert told == [f"bpf_throw ends the program, but the program calls it in {region}"] * bool(region)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "release", "static", "loads"),
+    [
+        (QUIET, LOUD, "6.12", False, False), (QUIET, LOUD, "6.12", True, True), (QUIET, LOUD, "6.17", False, True),
+        (IN, OUT, "6.12", False, True), ([*QUIET, *LOUD], [], "6.12", False, True),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "6.12", False, False),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "7.3", False, False),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "7.3", True, True),
+    ],
+)  # fmt: skip
+def test_r_12_24_global_functions_under_a_lock(
+    before: list[Any], after: list[Any], release: str, static: bool, loads: bool
+) -> None:
+    """The verifier does not follow a call of a global function, so little may be held there."""
+    kb, ob = KernelBuilder(release), ObjectBuilder()
+    for name in NAMES:
+        kb.btf.kfunc(name, 0, [("cookie", kb.u64)] if name == "bpf_throw" else [])
+        ob.extern_func(name, ob.btf.proto(0, [("cookie", ob.u64)] if name == "bpf_throw" else []))
+    ob.subprogram("count", [mov(0, 0), exit_()], linkage=STATIC if static else GLOBAL)
+    ob.program("tc", "prog", [*before, subprog("count", static=static), *after, *END])
+    found = only(ob, kb.kernel(config=CONFIG, symbols=NAMES))
+    assert (found.loads == Tri.YES) == loads
+    assert [p.message.partition(",")[0] for p in found.problems if p.name == "count"] == (
+        ["count is a global function"] * (not loads)
+    )

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Maps on one kernel: which cannot be created, and which instructions need them (R-0.5, R-7.15, R-11.5)."""
+"""Maps on one kernel: which cannot be created, which instructions need them, and who may use them (R-0.5, R-7.15,
+R-11.5, R-12.25)."""
 
 from __future__ import annotations
 
-from kfuncscope.bpf.maps import ARENA_SECTION, MAP_TYPE_ARENA, OLDEST_FLAGS, Map
+from kfuncscope.bpf.maps import ARENA_SECTION, FLAG_NO_PREALLOC, MAP_TYPE_ARENA, MAP_TYPE_PROG_ARRAY, OLDEST_FLAGS, Map
 from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.versions import sleepers_use
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind, Reach
 from kfuncscope.rules.checks.options import MAP_TYPES, left_out
@@ -65,6 +67,31 @@ def map_problems(ctx: Context, program: Program) -> list[Problem]:
                 found.append(
                     Problem(NeedKind.MAP_TYPE, kind, Failure.MAP_NOT_CREATED, rules, faults[name], place=place)
                 )
+    return found
+
+
+def sleepable_map_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Maps that a sleepable program may not use (R-12.25); each counts where its address is loaded.
+
+    Prog arrays have a rule of their own (R-12.1). A release newer than all tables may let more maps be used.
+    """
+    kernel = ctx.kernel
+    if not program.section.sleepable or kernel.outdated:
+        return []
+    found = []
+    for function in program.functions:
+        for index, ref in function.refs.items():
+            one = ctx.obj.maps.get(ref.name) if ref.kind == "map" else None
+            name = kernel.map_types.get(one.type, "").removeprefix("BPF_MAP_TYPE_") if one is not None else ""
+            if one is None or not name or one.type == MAP_TYPE_PROG_ARRAY:
+                continue
+            lazy = " without preallocation" if name == "HASH" and one.flags & FLAG_NO_PREALLOC else ""
+            if sleepers_use(name + lazy, kernel.version) is not False:
+                continue
+            text = "{program} is sleepable, and {kernel} does not let sleepable programs use map {map} ({type})"
+            message = say(text, program=program.name, map=one.name, type=name + lazy)
+            found.append(Problem(NeedKind.MAP_TYPE, kernel.map_types[one.type], Failure.MAP_NOT_FOR_PROGRAM,
+                                 ("R-12.25",), message, place=(function, index)))  # fmt: skip
     return found
 
 

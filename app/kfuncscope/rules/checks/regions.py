@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Calls where a program holds a lock or may not be interrupted: what may sleep, and bpf_throw() (R-4.5, R-12.3).
+"""Calls where a program holds a lock or may not be interrupted: what may sleep, bpf_throw() and global functions
+(R-4.5, R-12.3, R-12.24).
 
 A region lasts from its first call to its last one. An instruction counts as inside where every path to it is.
 """
 
 from __future__ import annotations
 
-from kfuncscope.bpf.instructions import CALL
+from kfuncscope.bpf.instructions import CALL, PSEUDO_CALL
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.knowledge.helpers import HelperCaller
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.rules.checks.helper import sleeps
@@ -38,6 +40,11 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
     """
     found = []
     for function, index, region in guarded_calls(ctx, program):
+        if (name := _global(ctx, function, index)) and _closed(ctx, region):
+            message = say("{name} is a global function, but the program calls it in {region}", name=name, region=region)
+            found.append(Problem(NeedKind.OBJECT, name, Failure.GLOBAL_CALL, ("R-12.24",), message,
+                                 place=(function, index)))  # fmt: skip
+            continue
         what = _call(ctx, program, function, index, callers)
         if what is not None:
             kind, name, does = what
@@ -46,6 +53,18 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
             code = Failure.KFUNC_NOT_ALLOWED if kind == NeedKind.KFUNC else Failure.HELPER_NOT_AVAILABLE
             found.append(Problem(kind, name, code, cited, message, place=(function, index)))
     return found
+
+
+def _global(ctx: Context, function: Function, index: int) -> str:
+    """The name of the global function that an instruction calls; empty where it does not."""
+    insn = function.insns[index]
+    callee = ctx.obj.callee(function, index) if insn.op == CALL and insn.src == PSEUDO_CALL else None
+    return callee.name if callee is not None and not callee.static else ""
+
+
+def _closed(ctx: Context, region: str) -> bool:
+    """Whether a kernel lets no global function be called in a region (check_func_call)."""
+    return region == LOCK or (region == PREEMPT and since(Fact.GLOBAL_CALLS, ctx.kernel.version) is False)
 
 
 def guarded_calls(ctx: Context, program: Program) -> list[tuple[Function, int, str]]:

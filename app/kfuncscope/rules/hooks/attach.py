@@ -22,6 +22,7 @@ from kfuncscope.rules.flow.ctx_args import ctx_loads
 from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook, of_module_not_given
 from kfuncscope.rules.hooks.records import SYSCALLS, record_of, relocated_loads
 from kfuncscope.rules.hooks.replace import replace_attach_problems
+from kfuncscope.rules.hooks.struct_ops import gap_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 KPROBE = frozenset({"kprobe", "kretprobe"})
@@ -70,7 +71,9 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
         return _trampoline(ctx, program)
     if section.prog_type == "EXT":
         return replace_attach_problems(kernel, program)
-    if section.prog_type == "STRUCT_OPS" and not (kernel.jit and kernel.caps.trampoline):
+    if section.prog_type == "STRUCT_OPS":
+        if kernel.jit and kernel.caps.trampoline:
+            return gap_problems(ctx, program)
         message = say("{kernel} has no BPF trampolines on {arch}, so the table cannot be registered", arch=kernel.arch)
         return [_problem(program, ("R-5.1", "R-7.1"), message)]
     if section.attach_type == "TRACE_ITER" and section.target in ITER_NEEDS_LINK_INFO:

@@ -15,9 +15,11 @@ from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.map import unknown_flags
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.flow.ctx_args import slots
+from kfuncscope.rules.flow.ctx_args import slots, type_class, unchecked_derefs
 from kfuncscope.rules.hooks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
+
+_NULLABLE, _ARENA = "__nullable", "__arena"  # ends of the names of arguments in the kernel's stubs of callbacks
 
 
 class KernelType(NamedTuple):
@@ -113,8 +115,54 @@ def _callback_problems(ctx: Context, program: Program, ops: StructOps, member: O
         proto = blob.skip(blob.ref(blob.skip(its.type))) if blob.kind(blob.skip(its.type)) == Kind.PTR else 0
         if its.name == name and proto and blob.kind(proto) == Kind.FUNC_PROTO:
             passed = Passed(f"{ops.kernel_type}.{name}", blob, proto, slots(blob, proto))
-            return argument_problems(ctx, program, passed)
+            return argument_problems(ctx, program, passed) + _null_problems(ctx, program, ops.kernel_type, name, passed)
     return []
+
+
+def nullable_arguments(ctx: Context, ops_type: str, member: str) -> frozenset[int]:
+    """Arguments of a callback, from 0, that may be NULL: as the booted kernel answered, else by the name of the
+    argument in the kernel's stub of the callback (bpf_struct_ops.c, prepare_arg_info)."""
+    probed = ctx.kernel.probed
+    if probed is not None and probed.struct_ops_null:
+        return frozenset(probed.struct_ops_null.get(f"{ops_type}.{member}", ()))
+    for _, blob, func in ctx.kernel.functions(f"{ops_type}__{member}"):
+        named = enumerate(p.name for p in blob.params(blob.ref(func)))
+        return frozenset(at for at, name in named if name.endswith(_NULLABLE) and _ARENA not in name)
+    return frozenset()
+
+
+def _null_problems(ctx: Context, program: Program, ops_type: str, member: str, passed: Passed) -> list[Problem]:
+    """R-7.7 for callbacks: what may be NULL must be compared with NULL before it is read through."""
+    nullable = nullable_arguments(ctx, ops_type, member)
+    found = []
+    for deref in unchecked_derefs(ctx.obj, program) if nullable else ():
+        if deref.slot not in nullable or deref.slot >= len(passed.slots):
+            continue
+        if type_class(passed.blob, passed.slots[deref.slot].type) != "struct*":
+            continue
+        text = "argument {arg} of {name} may be NULL in {kernel}; the program dereferences it without a NULL check"
+        message, place = say(text, arg=deref.slot + 1, name=passed.name), (deref.function, deref.at)
+        cls = Failure.NULL_CHECK_MISSING
+        found.append(Problem(NeedKind.STRUCT_OPS, passed.name, cls, ("R-7.3", "R-7.7"), message, place=place))
+    return found
+
+
+def gap_problems(ctx: Context, program: Program) -> list[Problem]:
+    """Members that the booted kernel takes no table without, and that each table of the program leaves out (R-7.3)."""
+    if ctx.kernel.probed is None:
+        return []
+    found: list[Problem] = []
+    for ops, _ in uses(ctx, program):
+        needed = ctx.kernel.probed.struct_ops_needed.get(ops.kernel_type, ())
+        there = {m.member.name for m in ops.members if m.program}
+        lacking = [name for name in needed if name not in there]
+        if not lacking:
+            return []
+        text = "table {table} leaves out {members}, without which {kernel} takes no {type}"
+        message = say(text, table=ops.name, members=", ".join(lacking), type=ops.kernel_type)
+        found.append(Problem(NeedKind.STRUCT_OPS, ops.kernel_type, Failure.ATTACH_FAILED, ("R-7.3",), message,
+                             Stage.ATTACH, Reach.ATTACH))  # fmt: skip
+    return found[:1]
 
 
 def _closed(tables: Knowledge, ops_type: str, member: str) -> tuple[bool, bool, bool] | None:
