@@ -68,7 +68,7 @@ want() {
 	rm -f "$log"
 }
 
-# find_python: the first interpreter that is new enough.
+# find_python: the first interpreter that is new enough, or a failure.
 find_python() {
 	local candidate
 	for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11 python3.14; do
@@ -77,11 +77,18 @@ find_python() {
 			return
 		fi
 	done
-	say "Python 3.11 or newer is needed: $(as_root apt-get install -y python3 python3-venv)"
-	exit 1
+	return 1
 }
 
-python=$(find_python) || exit 1
+# A minimal system has no Python. What Qt needs is asked for in the same breath: one line to type, not two.
+if ! python=$(find_python); then
+	# shellcheck disable=SC2046 # a list of words
+	want python3 python3-venv $(qt_packages)
+	if ! python=$(find_python); then
+		say "Python 3.11 or newer is needed (packages python3 and python3-venv)."
+		exit 1
+	fi
+fi
 
 # python_packages: Debian keeps the module that makes virtual environments apart from Python.
 python_packages() {
@@ -89,7 +96,7 @@ python_packages() {
 }
 
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.
-# EXTRAS is [gui], [test], [test,fuzz] or [test,mutate]; an environment with more serves what needs less.
+# EXTRAS is [gui], [docs], [test], [test,fuzz] or [test,mutate]; an environment with more serves what needs less.
 make_venv() {
 	local stamp
 	if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -99,7 +106,7 @@ make_venv() {
 	stamp="$root $("$python" -VV | tr '\n' ' ') $(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)"
 	local has more=()
 	case $1 in
-	"[gui]") more=("[test]" "[test,fuzz]" "[test,mutate]") ;;
+	"[gui]" | "[docs]") more=("[test]" "[test,fuzz]" "[test,mutate]") ;;
 	"[test]") more=("[test,fuzz]" "[test,mutate]") ;;
 	esac
 	for has in "$1" "${more[@]}"; do

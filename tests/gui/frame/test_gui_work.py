@@ -23,10 +23,12 @@ from kfuncscope.gui.controllers.exports import FILTERED, ExportDialog
 from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.controllers.tour import Tour
 from kfuncscope.gui.dialogs.help import HelpDialog, help_html
+from kfuncscope.gui.dialogs.manual import ManualDialog, page_names, page_text, page_title
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, PROGRAM, Node
 from kfuncscope.model.verdict import NeedKind, Verdict
+from kfuncscope.resources import resource
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.study.scope import redact
 from kfuncscope.upgrade.whatif import Action
@@ -188,6 +190,41 @@ def test_commands_have_keys_without_doubles_and_a_help_page(win: MainWindow) -> 
     assert "Ctrl+Shift+P" in text and theme.MEANING[Verdict.SILENT] in text
     win.commands.run("help")
     win.findChild(HelpDialog).close()
+
+
+def test_the_manual_opens_with_f1_and_its_links_lead_on(win: MainWindow, qtbot: QtBot) -> None:
+    assert [k.toString() for k in win.commands.actions["manual"].shortcuts()] == ["F1"]
+    win.commands.run("manual")
+    win.commands.run("manual")  # the open one comes to the front
+    (manual,) = win.findChildren(ManualDialog)
+    shown = resource("docs").glob("*.md")
+    assert {page.name for page in shown} == set(page_names()) and manual.list.count() == len(page_names())
+    assert "Which of the BPF programs that you ship" in manual.text.toPlainText()
+    manual.text.go(QUrl("policy.md#waive-one-cause-until-march"))
+    assert manual.list.currentItem().text() == "Policies and waivers"
+    assert manual.text.verticalScrollBar().value() > 0 and "<!--" not in manual.text.toPlainText()
+    manual.text.go(QUrl("#all-entries"))
+    here = manual.text.verticalScrollBar().value()
+    for refused in ("file:///etc/passwd", "../../README.md", "x.md"):
+        manual.text.go(QUrl(refused))
+    assert (manual.text.source().fileName(), manual.text.verticalScrollBar().value()) == ("policy.md", here)
+    manual.text.backward()
+    manual.text.backward()
+    assert manual.text.source().fileName() == "index.md"
+    manual.list.setCurrentRow(page_names().index("verdicts.md"))
+    manual.field.setText("Confidence")
+    manual.search()
+    assert manual.text.textCursor().selectedText().lower() == "confidence"
+    manual.close()
+
+
+def test_every_page_of_the_manual_is_drawn(win: MainWindow) -> None:
+    manual = ManualDialog(win)
+    for name in page_names():
+        manual.text.go(QUrl(name))
+        assert len(manual.text.toPlainText()) > 500 and page_title(name) in manual.text.toPlainText()[:80]
+    manual.close()
+    assert page_text("gone.md").startswith("# gone.md")
 
 
 def test_the_tour_goes_round(win: MainWindow, qtbot: QtBot) -> None:

@@ -14,6 +14,7 @@ from kfuncscope.gui.commands import Entry, Palette
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.tour import Tour
 from kfuncscope.gui.dialogs.help import HelpDialog
+from kfuncscope.gui.dialogs.manual import ManualDialog
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import SCALE, Index
@@ -74,7 +75,8 @@ class Navigation(QObject):
         add("graph.isolate", isolate, self._graph.isolate_selected, "I", "Graph")
         add("filter.affected", self.tr("Only affected"), lambda: store.toggle("affected"), "B", "Filter")
         add("filter.clear", self.tr("Remove all filters"), store.clear, "Ctrl+Backspace", "Filter")
-        add("help", self.tr("Keys and words"), self.help, "F1", "Help")
+        add("manual", self.tr("Manual"), self.manual, "F1", "Help")
+        add("help", self.tr("Keys and words"), self.help, "Ctrl+F1", "Help")
         self._undo_commands()
 
     def _undo_commands(self) -> None:
@@ -205,6 +207,13 @@ class Navigation(QObject):
         return found
 
     # --- the window itself ---
+    def manual(self) -> None:
+        """The manual; a second call brings the open one to the front."""
+        dialog = self._context.dialogs.findChild(ManualDialog) or ManualDialog(self._context.dialogs)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
     def help(self) -> None:
         """Keys, and what the words mean."""
         HelpDialog(self._context.dialogs, self._context.commands).show()

@@ -26,7 +26,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "Graph": (),
     "Filter": (),
     "Analysis": ("analyse", "cancel", SEPARATOR),
-    "Help": ("help", "tour", "palette", SEPARATOR),
+    "Help": ("manual", "help", "tour", "palette", SEPARATOR),
 }  # fmt: skip
 TITLES = {
     "File": QT_TRANSLATE_NOOP("Menus", "&File"),
