@@ -39,7 +39,8 @@ class Context(QObject):
     page_titled = Signal(str, str)  # the id of a page and the title that it gets, with a count for example
     result_arriving = Signal()  # a real result is about to replace what is on screen
     tour_wanted = Signal()
-    palette_changed = Signal()  # light or dark: what caches colours is to be painted again
+    palette_changed = Signal()  # light or dark: what caches colours is to be painted again before this returns
+    looks_changed = Signal(bool)  # the same in turns; of the colours (True), or of the font alone
 
     def __init__(self, window: QWidget, settings: QSettings | None) -> None:
         super().__init__(window)

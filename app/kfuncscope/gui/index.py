@@ -178,7 +178,7 @@ class Index:
         reaches = (f.reach is Reach.OBJECT for f in rows.refs)
         self.object_wide: Mask = np.fromiter(reaches, dtype=bool, count=len(rows.refs))
         self.seals: Seals = seals_of(self, analysis.proof)
-        self._all_edges: Edges | None = None
+        self._all_edges = self._union()
 
     # --- building ---
     def _read_lane(self, lane: int, arch: ArchResult, rows: _Rows) -> list[tuple[int, int, int]]:
@@ -318,8 +318,6 @@ class Index:
         """The edges of one lane; for lane -1 those of all lanes, each once, with the worst verdict."""
         if lane >= 0:
             return self.edges[lane]
-        if self._all_edges is None:
-            self._all_edges = self._union()
         return self._all_edges
 
     def calls_of(self, lane: int) -> Calls:

@@ -3,17 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QChildEvent, QEvent, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QFrame, QMainWindow, QMenu, QScrollArea, QStackedWidget, QStatusBar, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QMainWindow,
+    QMenu,
+    QScrollArea,
+    QStackedWidget,
+    QStatusBar,
+    QTabBar,
+    QWidget,
+)
 
-from kfuncscope.gui import theme
-from kfuncscope.gui.frame import menus
+from kfuncscope.gui.frame import dressing, menus, reading
 from kfuncscope.gui.frame.interior import PARTS, FirstUse, steps
-from kfuncscope.gui.stylesheet import stylesheet
 from kfuncscope.gui.views.welcome import WelcomePage
 
 if TYPE_CHECKING:
@@ -125,7 +134,10 @@ class MainWindow(QMainWindow):
         status.setSizeGripEnabled(False)
         status.setContentsMargins(8, 0, 8, 0)
         self.setStatusBar(status)
-        self.setStyleSheet(stylesheet(theme.look()))
+        self.setStyleSheet(dressing.FRAME)
+        for part in dressing.parts(self, self.stack):
+            dressing.dress(part)
+        self._turns = dressing.Turns(self)
         self.resize(1440, 900)
         self._restore()
         self._first_use = FirstUse(self)
@@ -182,6 +194,7 @@ class MainWindow(QMainWindow):
         context.page_titled.connect(self._retitle)
         context.tour_wanted.connect(self.tour)
         context.palette_changed.connect(self.repaint_all)
+        context.looks_changed.connect(self.repaint_in_turns)
         self.jobs.changed.connect(self._job_news)
         self.jobs.added.connect(self._job_news)
         self.job_button.clicked.connect(lambda: self.show_page("jobs"))
@@ -288,24 +301,53 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
 
     def repaint_all(self) -> None:
-        """Paint again after the palette changed: some views keep pictures and coloured text."""
-        self.setStyleSheet(stylesheet(theme.look()))
-        if not self.filled:
-            return
+        """Paint again after the palette changed, all at once: for pictures, and before anything is on screen."""
+        for _ in self._again(True):
+            pass
+
+    def repaint_in_turns(self, colours: bool) -> None:
+        """Paint again after the palette (``colours``) or the font changed, in short turns; seen when all is done."""
+        self._turns.begin(self._again(colours))
+
+    def _again(self, colours: bool) -> Generator[None, None, None]:
+        """Some views keep pictures and coloured text."""
+        self.setUpdatesEnabled(False)
+        try:
+            if colours:
+                for part in dressing.parts(self, self.stack):
+                    dressing.dress(part)
+                    yield
+            if self.filled:
+                yield from self._views_again()
+        finally:
+            self.setUpdatesEnabled(True)
+
+    def _views_again(self) -> Generator[None, None, None]:
         self.toolbar.dress()
         self.summary.refresh()
+        self.counts.refresh()
+        yield
         self.graph.overview.forget()
         self.graph.canvas.repaint_all()
-        self.counts.refresh()
+        self.chips.refresh()
+        yield
         self.detail.refresh()
+        yield
         self.inputs.viewport().update()
         self.kfuncs.refresh()
-        self.chips.refresh()
 
     def sizeHint(self) -> QSize:
         return QSize(1440, 900)
 
     # --- events ---
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        return reading.move(self, forward) or super().focusNextPrevChild(forward)
+
+    def childEvent(self, event: QChildEvent) -> None:
+        super().childEvent(event)
+        if event.type() == QEvent.Type.ChildPolished and isinstance(event.child(), QDialog | QMenu | QFrame | QTabBar):
+            dressing.dress(event.child())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if not self.filled:

@@ -145,6 +145,20 @@ def put_together(parts: list[Any]) -> Index:
     return Index(replace(frame, arches=every[:whole]), every[whole:])
 
 
+def census_in_process(send: Callable[[tuple[Any, ...]], None]) -> None:
+    """Collect what runs on this machine (in the other process) as lines of a census file; the strict level of it."""
+    import json
+
+    from kfuncscope.census import collector
+
+    send(("progress", 0, 0, "collecting"))
+    try:
+        for line in collector.collect("", False):
+            send(("part", json.dumps(line, separators=(",", ":")) + "\n"))
+    except collector.RefusedError as why:
+        raise InputError("census", str(why)) from why
+
+
 def describe_in_process(send: Callable[[tuple[Any, ...]], None], refs: list[KernelRef]) -> None:
     """Say of each kernel what it is (in the other process), as soon as it is known."""
     from kfuncscope.upgrade.describe import describe

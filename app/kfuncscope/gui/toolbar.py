@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.stylesheet import toolbar_style
 
 NARROW = 1140  # below this width the kernels' names matter more than the program's
 
@@ -78,11 +77,13 @@ class Toolbar(QToolBar):
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
         self.hide_others.setCheckable(True)
         self.hide_others.setChecked(True)
+        self.hide_others.setText(self.tr("Hide what the search does not find"))
         self.hide_others.setToolTip(self.tr("On: hide what the search does not find. Off: only mark what it finds."))
 
     def _lay_out(self) -> None:
         old_label, arrow = QLabel(self.tr("Old")), QLabel(self.tr("→ New"))
-        for label in (old_label, arrow):
+        for label, box in ((old_label, self.old_box), (arrow, self.new_box)):
+            label.setBuddy(box)  # on Linux a screen reader has the name of a box from its label
             label.setObjectName("muted")
             label.setContentsMargins(6, 0, 0, 0)
         holder = QWidget()
@@ -108,7 +109,6 @@ class Toolbar(QToolBar):
 
     def dress(self) -> None:
         """Take the colours of the palette."""
-        self.setStyleSheet(toolbar_style())
         self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
 
     def fit(self, width: int) -> None:

@@ -92,7 +92,7 @@ class Desktop(QObject):
         app = QApplication.instance()
         if isinstance(app, QApplication):
             preferences.apply_looks(app, self.preferences)
-            self._context.palette_changed.emit()
+            self._context.looks_changed.emit(True)
 
     def switch_theme(self) -> None:
         """Light instead of dark, or the other way round; kept for the next start."""

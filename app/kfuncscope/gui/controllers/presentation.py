@@ -45,10 +45,6 @@ class Caption(QFrame):
         self.setVisible(bool(title))
         if not title:
             return
-        c = theme.look()
-        self.setStyleSheet(
-            f"QFrame#caption {{ background: {c.toolbar}; border: 2px solid {c.accent}; border-radius: 8px; }}"
-        )
         self.title.setFont(theme.ui_font(4, bold=True))
         self.text.setFont(theme.ui_font(1))
         self.title.setText(title)
@@ -120,7 +116,7 @@ class Presentation(QObject):
 
     def _dress(self) -> None:
         """Have all that remembers letters take the new ones."""
-        self._context.palette_changed.emit()
+        self._context.looks_changed.emit(False)
         self._graph.canvas.fit_width()
         self._tell()
 

@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QFileInfo, QObject, Qt, QUrl
+from PySide6.QtCore import QFileInfo, QObject, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QCursor, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
+from kfuncscope.errors import InputError
+from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.cards import title_of
 from kfuncscope.gui.toolbar import Toolbar
@@ -21,7 +23,10 @@ from kfuncscope.session import grouping
 from kfuncscope.session import sources as given
 from kfuncscope.session.session import Session
 from kfuncscope.session.sources import Role, Source
+from kfuncscope.storage.writing import write_file
 
+LOADERS = ("auto", "libbpf", "cilium", "aya", "bpftrace")  # the first leaves it to the files
+RUNNING = "running-system.jsonl"
 MOVES = {Role.OLD: "input.old", Role.STEP: "input.step", Role.NEW: "input.new"}
 
 
@@ -47,7 +52,10 @@ class Sources(QObject):
         problems.type_wanted.connect(self.choose_type)
         inputs.source_chosen.connect(self.choose)
         inputs.menu_wanted.connect(self.menu)
+        inputs.objects_chosen.connect(self.choose_objects)
+        inputs.loader_menu_wanted.connect(self.loader_menu)
         self.choose(None, "")
+        self.choose_objects("", "")
 
     def _open_commands(self) -> None:
         add = self._context.commands.add
@@ -55,6 +63,7 @@ class Sources(QObject):
         add("open.objects", self.tr("Add objects…"), self.open_objects, "Ctrl+Shift+A", "File")
         add("open.folder", self.tr("Open folder…"), self.open_folder, "Ctrl+Alt+O", "File")
         add("paste", self.tr("Paste files"), self.paste, "Ctrl+V", "Edit")
+        add("open.running", self.tr("Add the running system"), self.add_running, "", "File")
         self.infer = add("infer", self.tr("Infer other architectures"), self.switch_infer, "", "Analysis")
         self.infer.setCheckable(True)
 
@@ -71,6 +80,10 @@ class Sources(QObject):
         add("input.new", self.tr("Move to new"), lambda source, _: self.move(source, Role.NEW))
         add("input.name", self.tr("Architecture and release…"), lambda source, _: self.name(source))
         add("input.reveal", self.tr("Show in file manager"), lambda source, file: reveal(file or source.files[0]))
+
+        self._context.commands.add(
+            "objects.loader", self.tr("Loader…"), self.ask_loader, "", "Edit/Input", place=self._inputs
+        )
 
     # --- adding ---
     def open_kernels(self) -> None:
@@ -125,13 +138,39 @@ class Sources(QObject):
             text = self.tr("add {0}").format(said.format(len(paths)) if len(paths) > 1 else said)
             self._context.change_session(text, lambda session: grouping.add(session, paths, what))
 
+    def add_running(self) -> None:
+        """Collect what runs on this machine and add it as a census; that takes root, which the line says if not."""
+        self._context.jobs.process(
+            runner.census_in_process, (), self._collected, "census", self.tr("Collect what runs here"), list,
+            lambda error: self._context.say(
+                self.tr("Cannot collect what runs here: {0}. Or: sudo kfuncscope census run > host.jsonl, and drop it "
+                        "here").format(error),
+                failed=True,
+            ),
+        )  # fmt: skip
+
+    def _collected(self, lines: list[str]) -> None:
+        """Keep the census beside the sessions; a later one of this machine takes its place."""
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
+        path = os.path.join(folder, RUNNING)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            write_file(path, "".join(lines).encode())
+        except (InputError, OSError) as bad:
+            self._context.say(self.tr("Cannot save: {0}").format(bad), failed=True)
+            return
+        self.add_inputs([path])
+        if self._context.real is not None:
+            self._context.analysis_wanted.emit()  # the file may be listed already, with what ran before
+
     # --- one source ---
     def choose(self, source: Source | None, file: str) -> None:
         """Make a source, or a file of it, the one that commands are about."""
         self.chosen = (source, file) if source is not None else None
         actions = self._context.commands.actions
         for name in self._context.commands.groups["Edit/Input"]:
-            actions[name].setEnabled(source is not None)
+            if name.startswith("input."):
+                actions[name].setEnabled(source is not None)
         kernel = source is not None and source.is_kernel
         actions["input.name"].setEnabled(kernel)
         for role, name in MOVES.items():
@@ -211,6 +250,46 @@ class Sources(QObject):
             return
         said = self.tr("type of section {0}").format(section)
         context.change_session(said, lambda session: session.section_types.update({section: chosen}))
+
+    def choose_objects(self, pattern: str, name: str) -> None:
+        """Make an object, or the objects of a package, those whose loader can be chosen; none for the empty pattern."""
+        self.chosen_objects = (pattern, name)
+        self._context.commands.actions["objects.loader"].setEnabled(bool(pattern))
+
+    def loader_menu(self) -> None:
+        """Open the menu of an object where the mouse is: its loaders, the one that counts marked."""
+        pattern, name = self.chosen_objects
+        menu = QMenu(self.tr("Loader of {0}").format(name), self._context.dialogs)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        now = self._context.session.loaders.get(pattern, LOADERS[0])
+        for loader in LOADERS:
+            said = self.tr("Loader: recognised by its files") if loader == LOADERS[0] else f"Loader: {loader}"
+            action = menu.addAction(said)
+            action.setCheckable(True)
+            action.setChecked(loader == now)
+            action.triggered.connect(partial(self.set_loader, pattern, name, loader))
+        menu.popup(QCursor.pos())
+
+    def ask_loader(self) -> None:
+        """Ask what loads the chosen objects."""
+        pattern, name = self.chosen_objects
+        now = self._context.session.loaders.get(pattern, LOADERS[0])
+        loader, ok = QInputDialog.getItem(
+            self._context.dialogs, self.tr("Loader"), self.tr("What loads {0}:").format(name), list(LOADERS),
+            LOADERS.index(now), False,
+        )  # fmt: skip
+        if ok:
+            self.set_loader(pattern, name, loader)
+
+    def set_loader(self, pattern: str, name: str, loader: str) -> None:
+        """Say what loads some objects (R-12.20), and analyse again; ``auto`` leaves it to their files."""
+
+        def choose(session: Session) -> None:
+            session.loaders.pop(pattern, None)
+            if loader != LOADERS[0]:
+                session.loaders[pattern] = loader
+
+        self._context.change_session(self.tr("loader of {0}").format(name), choose)
 
     def switch_infer(self) -> None:
         """Infer what other architectures would refuse, or no longer; kept with the session."""

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame.dressing import dress
 from kfuncscope.gui.pages import PAGES, Page, Place
 
 AREAS = {
@@ -202,5 +203,6 @@ class Docks:
             if bar.parent() is self._window:
                 bar.setExpanding(False)
                 bar.setDrawBase(False)
-                bar.setStyleSheet("QTabBar::tab:first { margin-left: 9px; }")
+                bar.setObjectName("docktabs")
+                dress(bar)
                 bar.setAccessibleName(QCoreApplication.translate("Docks", "Problems, jobs and notes"))

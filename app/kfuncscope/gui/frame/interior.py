@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QTabWidget, QToolBar, QVBoxLayout, QWidget
 
+from kfuncscope.gui.frame import dressing
+
 if TYPE_CHECKING:
     from kfuncscope.gui.mainwindow import MainWindow
     from kfuncscope.gui.widgets.statebar import Veil
@@ -128,6 +130,9 @@ def steps(window: MainWindow) -> Iterator[None]:
     yield
     window.commands.add("tour", _said("Guided tour"), window.tour, "", "Help")
     _menus(window)
+    for part in dressing.parts(window, window.stack):
+        dressing.dress(part)
+        yield
     window.show_welcome(True)
 
 
@@ -166,7 +171,6 @@ def _bars(window: MainWindow) -> None:
     strip.setMovable(False)
     strip.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
     strip.addWidget(window.summary)
-    strip.setStyleSheet("QToolBar { border: 0; padding: 8px 7px 0px 7px; }")
     for bar in (window.toolbar, strip):
         bar.hide()
     window.addToolBar(Qt.ToolBarArea.TopToolBarArea, window.toolbar)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SEPARATOR = "-"
 ORDER: dict[str, tuple[str, ...]] = {
     "File": (
-        "open.kernels", "open.objects", "open.folder", SEPARATOR, "session.new", "session.open", "*File/Recent",
+        "open.kernels", "open.objects", "open.folder", "open.running", SEPARATOR, "session.new", "session.open",
+        "*File/Recent",
         "session.save", "session.saveas", SEPARATOR, "export", SEPARATOR, "demo", SEPARATOR, "quit",
     ),
     "Edit": ("undo", "redo", SEPARATOR, "paste", "*Edit/Input", SEPARATOR, "search", SEPARATOR, "preferences"),

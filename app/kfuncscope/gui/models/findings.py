@@ -18,7 +18,7 @@ from kfuncscope.gui.models.table import ROOT, Cell, TableModel
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model import catalogue
 
-VERDICT, ARCH, OBJECT, PROGRAM, NEED, MESSAGE, KIND, WHERE, RULES, CONFIDENCE = range(10)
+VERDICT, ARCH, OBJECT, PROGRAM, NEED, MESSAGE, KIND, WHERE, RULES, CONFIDENCE, HOSTS = range(11)
 _CONFIDENCE = ("high", "medium", "low")
 
 
@@ -65,6 +65,7 @@ class FindingsModel(TableModel):
                 "Where",
                 "Rules",
                 "Confidence",
+                "Runs on",
             )
         ]
         self.index_: Index | None = None
@@ -242,6 +243,8 @@ class FindingsModel(TableModel):
         if column == PROGRAM:
             by_name = _alphabetic([p.name for p in index.programs])
             return np.where(table.program >= 0, by_name[table.program] if len(by_name) else 0, -1).astype(np.int32)
+        if column == HOSTS:
+            return self._hosts_of(np.arange(len(table), dtype=np.int32))
         named = {
             ARCH: (list(index.lanes), table.lane),
             OBJECT: (index.objects, table.object),
@@ -296,8 +299,10 @@ class FindingsModel(TableModel):
 
     def tsv(self, rows: list[int]) -> str:
         """Some rows of the finding table whole, under the names of the columns, for a spreadsheet."""
-        lines = ["\t".join(self.headers)]
-        lines += ["\t".join(_cell(self.text(row, c)) for c in range(len(self.headers))) for row in rows]
+        hosts = self.index_ is not None and self.index_.analysis.census is not None
+        columns = range(len(self.headers) if hosts else HOSTS)
+        lines = ["\t".join(self.headers[: len(columns)])]
+        lines += ["\t".join(_cell(self.text(row, c)) for c in columns) for row in rows]
         return "\n".join(lines) + "\n"
 
     def text(self, row: int, column: int) -> str:
@@ -324,7 +329,21 @@ class FindingsModel(TableModel):
                 return table.wheres[int(table.where[row])]
             case 8:
                 return table.rule_texts[int(table.rules[row])]
+            case 10:
+                hosts = int(self._hosts_of(row)[0])
+                return counted(hosts, self.tr("host"), self.tr("hosts")) if hosts else "–"
         return _CONFIDENCE[int(table.confidence[row])]
+
+    def _hosts_of(self, rows: Ints | int) -> Ints:
+        """On how many hosts the program of each finding runs; of a finding of a whole object its most used program."""
+        assert self.index_ is not None
+        index, table = self.index_, self.index_.findings
+        most = np.zeros(len(index.objects), dtype=np.int32)
+        np.maximum.at(most, index.prog_object, index.hosts)
+        at = np.atleast_1d(np.asarray(rows))
+        programs = table.program[at]
+        own = index.hosts[np.maximum(programs, 0)] if len(index.hosts) else np.zeros(len(at), np.int32)
+        return np.where(programs >= 0, own, most[table.object[at]]).astype(np.int32)
 
     def row_of(self, finding: int) -> int:
         """Where a row of the finding table stands now, -1 when it is filtered away or folded."""

@@ -104,12 +104,18 @@ class InputsModel(QAbstractItemModel):
         for label, old in arch.old.facts:
             new = news.pop(label, "")
             if label != "kfuncs":
+                label = self._source(label)
                 item.add(Item(f"{label}: {old}" + (f" → {new}" if new and new != old else ""), muted=True))
         for label, new in news.items():
-            item.add(Item(f"{label}: {new}", muted=True))
+            item.add(Item(f"{self._source(label)}: {new}", muted=True))
         for fault in arch.new.faults:
             item.add(Item(fault.message, fault.verdict, muted=True, tip=fault.message))
         return item
+
+    def _source(self, label: str) -> str:
+        """The label of a fact about a kernel; where facts come from is said as "from BTF"."""
+        source = label.removeprefix("told by ")
+        return label if source == label else self.tr("from {0}").format(source)
 
     def _kernel(self, parent: Item, card: Card) -> None:
         """One kernel that was given, with its role, and the files of it below."""

@@ -50,9 +50,11 @@ class DetailPanel(QScrollArea):
         self._story = Story(0)
         self._reflow = QTimer(self, interval=60, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
+        self._soon = QTimer(self, interval=0, singleShot=True)  # in a turn of its own: the graph has taken one
+        self._soon.timeout.connect(self._follow)
         self._told: tuple[object, ...] = ()
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
-            signal.connect(self._follow)
+            signal.connect(self._soon.start)
         store.proof_changed.connect(self.refresh)
         self.refresh()
 
@@ -249,6 +251,11 @@ class DetailPanel(QScrollArea):
             for caption, piece in found.remedy.snippets:
                 self._story.muted(caption)
                 self._story.code(piece)
+            if found.remedy.candidates:
+                self._story.heading(self.tr("WHAT MAY TAKE ITS PLACE"))
+            for candidate in found.remedy.candidates:
+                self._story.mono(candidate.name)
+                self._story.muted(candidate.reason)
         code = "\n\n".join(c for _, c in found.remedy.snippets) if found.remedy is not None else ""
         actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
         actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))

@@ -27,7 +27,7 @@ from kfuncscope.gui.widgets.wording import as_text
 
 _WIDTHS = {
     fm.VERDICT: 96, fm.ARCH: 66, fm.OBJECT: 140, fm.PROGRAM: 134, fm.NEED: 152, fm.MESSAGE: 330, fm.KIND: 70,
-    fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60,
+    fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60, fm.HOSTS: 70,
 }  # fmt: skip
 
 
@@ -177,11 +177,13 @@ class FindingsView(QWidget):
 
     def refresh(self) -> None:
         """Apply the filters again."""
+        index = self._store.index
         self._quiet = True
         self.table.clearSelection()
         self.model.set_filters(self._store.filters)
         self._quiet = False
         self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
+        self.table.setColumnHidden(fm.HOSTS, index is None or index.analysis.census is None)
         self._spread()
         none = not len(self.model.rows)
         self.empty.setVisible(none)

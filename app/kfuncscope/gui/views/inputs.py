@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
@@ -31,6 +32,8 @@ class InputsView(QTreeView):
 
     source_chosen = Signal(object, str)  # Source or None, and the file of it that the current line is
     menu_wanted = Signal(object, str)
+    objects_chosen = Signal(str, str)  # the pattern of the object or package that the current line is, and its name
+    loader_menu_wanted = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -47,7 +50,7 @@ class InputsView(QTreeView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._menu)
         self.selectionModel().currentChanged.connect(lambda now, _before: self._current(now))
-        self.tree.modelReset.connect(lambda: self.source_chosen.emit(None, ""))
+        self.tree.modelReset.connect(lambda: self._current(QModelIndex()))
         on_choice(self, self._clicked)
 
     def show_session(self, session: Session, cards: Sequence[Card] | None = None) -> None:
@@ -64,12 +67,25 @@ class InputsView(QTreeView):
     def _current(self, place: QModelIndex) -> None:
         source = place.data(SOURCE_ROLE)
         self.source_chosen.emit(*(source or (None, "")))
+        self.objects_chosen.emit(*self._objects(place))
 
     def _menu(self, at: QPoint) -> None:
         source = self.indexAt(at).data(SOURCE_ROLE)
         if source is not None:
             self.setCurrentIndex(self.indexAt(at))
             self.menu_wanted.emit(*source)
+        elif self._objects(self.indexAt(at))[0]:
+            self.setCurrentIndex(self.indexAt(at))
+            self.loader_menu_wanted.emit()
+
+    def _objects(self, place: QModelIndex) -> tuple[str, str]:
+        """The pattern of objects that a line stands for, as loaders are chosen by, and its name; empty for others."""
+        kind, value = place.data(TOKEN_ROLE) or ("", "")
+        index = self._store.index
+        if index is None or kind not in ("object", "package") or not value:
+            return "", ""
+        folder = kind == "package" and value in index.folders
+        return glob.escape(value) + ("/*" if folder else ""), value
 
     def _clicked(self, place: QModelIndex) -> None:
         token = place.data(TOKEN_ROLE)

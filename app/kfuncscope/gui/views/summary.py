@@ -259,7 +259,7 @@ class SummaryStrip(QFrame):
                 does = self.tr("breaks")
             said = f"{number} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number} {noun}"
             alone = self.tr("{0}, on {1}").format(said, index.lanes[0]) if lanes == 1 else ""
-            first = alone or self.tr("{0}, on {1} of {2} archs").format(said, len(bad), lanes)
+            first = alone or self.tr("{0}, on {1} of {2} architectures").format(said, len(bad), lanes)
         not_checked = len(index.unchecked)
         rest = sum(n for v, n in counts.items() if AFFECTED <= CODE[v] < CODE[verdict] and v is not Verdict.UNKNOWN)
         second = []
