@@ -345,8 +345,9 @@ class MainWindow(QMainWindow):
 
     def childEvent(self, event: QChildEvent) -> None:
         super().childEvent(event)
-        if event.type() == QEvent.Type.ChildPolished and isinstance(event.child(), QDialog | QMenu | QFrame | QTabBar):
-            dressing.dress(event.child())
+        child = event.child()
+        if event.type() == QEvent.Type.ChildPolished and isinstance(child, QDialog | QMenu | QFrame | QTabBar):
+            dressing.dress(child)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
