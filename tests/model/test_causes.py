@@ -32,7 +32,7 @@ def test_one_cause_over_programs_packages_and_architectures() -> None:
     assert one.title == "tracepoint xdp_redirect_map removed"
     assert one.extent == "4 programs in 2 packages on 2 architectures"
     assert one.verdict is Verdict.BREAKS
-    (line,) = cause_lines(listed)
+    (line,) = cause_lines(causes(listed))
     assert (line.programs, line.packages, line.arches, len(line.findings)) == (4, 2, ("x86_64", "arm64"), 5)
 
 

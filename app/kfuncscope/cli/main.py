@@ -147,8 +147,11 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
 
 def _add_reading_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     explain = commands.add_parser("explain", help="the chain from a verdict to rule, instruction and declarations")
-    explain.add_argument("target", metavar="OBJECT:PROGRAM", help="an object and one of its programs")
+    explain.add_argument("target", metavar="OBJECT:PROGRAM", nargs="?", help="an object and one of its programs")
     _sides(explain)
+    explain.add_argument(
+        "--format", choices=("table", "json", "md"), default="table", help="output format (default: table)"
+    )
     explain.set_defaults(run="commands.explain:run")
 
     diff = commands.add_parser("diff", help="what was removed, added or changed between two kernels")

@@ -14,10 +14,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kfuncscope.gui.flows.hits import Hits, HitTable
 from kfuncscope.gui.graph.proofs import Seals, seals_of
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.causes import CauseKey, key_of
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.proof import Proof
+from kfuncscope.model.rows import own_findings
 from kfuncscope.model.unchecked import Unchecked, unchecked
 from kfuncscope.model.verdict import (
     Confidence,
@@ -25,7 +28,6 @@ from kfuncscope.model.verdict import (
     NeedKind,
     ObjectVerdict,
     ProgramVerdict,
-    Reach,
     Verdict,
     call_verdict,
 )
@@ -170,13 +172,14 @@ class Index:
         rows = _Rows()
         raw = [self._read_lane(lane, arch, rows) for lane, arch in enumerate(self.arches)]
         self.edges: list[Edges] = [self._edges(pairs) for pairs in raw]
+        self.hits = HitTable()
+        for arch in self.arches:
+            self.hits.add(arch, self._named, self._need, CODE)
         self.prog_object: Ints = np.array([p.object for p in self.programs], dtype=np.int32)
         self._calls: list[Calls] = [self._calls_in(lane) for lane in range(len(self.arches))]
         self._fill_verdicts()
         self.hosts: Ints = self._hosts()
         self.findings = self._table(rows)
-        reaches = (f.reach is Reach.OBJECT for f in rows.refs)
-        self.object_wide: Mask = np.fromiter(reaches, dtype=bool, count=len(rows.refs))
         self.seals: Seals = seals_of(self, analysis.proof)
         self._all_edges = self._union()
 
@@ -186,7 +189,7 @@ class Index:
         for obj in arch.objects:
             oid = self._object(obj)
             self.object_at[lane, oid] = obj
-            for finding in obj.findings:
+            for finding in own_findings(obj):
                 self._add(rows, lane, oid, -1, finding)
             for prog in obj.programs:
                 pid = self._program(oid, prog)
@@ -195,6 +198,9 @@ class Index:
                 for finding in prog.findings:
                     self._add(rows, lane, oid, pid, finding)
         return edges
+
+    def _named(self, object_: str, program: str) -> int | None:
+        return self._callees.get((self._object_ids[object_], program))
 
     def _calls_in(self, lane: int) -> Calls:
         """The tail calls between different programs of each object in a lane."""
@@ -319,6 +325,15 @@ class Index:
         if lane >= 0:
             return self.edges[lane]
         return self._all_edges
+
+    def hits_of(self, lane: int) -> Hits:
+        """What causes hit in one lane; for lane -1 in all lanes of the upgrade."""
+        return self.hits.of([lane] if lane >= 0 else range(self.overall))
+
+    def cause_of(self, row: int) -> CauseKey:
+        """The cause of a row of the finding table."""
+        program = int(self.findings.program[row])
+        return key_of(self.findings.refs[row], self.programs[program].section if program >= 0 else "")
 
     def calls_of(self, lane: int) -> Calls:
         """The tail calls of one lane; for lane -1 those of all lanes, each with the worst verdict."""

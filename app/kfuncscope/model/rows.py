@@ -74,13 +74,14 @@ def finding_key(arch: str, object_: str, program: str, finding: Finding) -> str:
 
 
 def rows(analysis: Analysis) -> Iterator[Row]:
-    """All findings of an analysis in its own order.
+    """All findings of an analysis in its own order, each once.
 
-    A program whose verdict no finding explains gets a row made from its outcome, so that a policy cannot miss it.
+    What an object and one of its programs both say is the program's. A program whose verdict no finding explains gets a
+    row made from its outcome, so that a policy cannot miss it.
     """
     for result in analysis.arches:
         for obj in result.objects:
-            for finding in obj.findings:
+            for finding in own_findings(obj):
                 yield _row(result, obj, None, finding)
             explained = max((SEVERITY[f.verdict] for f in obj.findings), default=0)
             for program in obj.programs:
@@ -89,6 +90,20 @@ def rows(analysis: Analysis) -> Iterator[Row]:
                 own = max((SEVERITY[f.verdict] for f in program.findings), default=0)
                 if max(own, explained) < SEVERITY[program.verdict]:
                     yield _row(result, obj, program, _outcome(program))
+
+
+def own_findings(obj: ObjectVerdict) -> tuple[Finding, ...]:
+    """The findings of an object that none of its programs has, or has with a milder verdict."""
+    if not obj.findings:
+        return ()
+    said: dict[tuple[object, ...], int] = {}
+    for program in obj.programs:
+        for finding in program.findings:
+            key = (finding.kind, finding.name, finding.failure)
+            said[key] = max(said.get(key, 0), SEVERITY[finding.verdict])
+    return tuple(
+        f for f in obj.findings if said.get((f.kind, f.name, f.failure), -1) < SEVERITY[f.verdict]
+    )  # fmt: skip
 
 
 def _row(result: ArchResult, obj: ObjectVerdict, program: ProgramVerdict | None, finding: Finding) -> Row:

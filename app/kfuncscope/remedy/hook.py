@@ -241,29 +241,35 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
     found = find_arguments(subject.new, program) if program is not None else None
     if program is None or found is None:
         return Remedy(text)
-    at = next((int(w) - 1 for w in finding.message.split() if w.isdecimal() and len(w) < 4), -1)
+    siblings = [f for f in subject.findings if f.failure is Failure.NULL_CHECK_MISSING] or [finding]
+    places = sorted({_argument_at(f) for f in siblings})
     try:
-        used = sorted({*_used(subject, program), at})
-        if not 0 <= at < len(found.slots):
+        used = sorted({*_used(subject, program), *places})
+        if not all(0 <= at < len(found.slots) for at in places):
             raise NoCodeError(finding.name)
         made = shared(found, found, used, program, (subject.old.kernel, subject.new.kernel))
-        tested = made.old.values[used.index(at)]
+        tested = [made.old.values[used.index(at)] for at in places]
         called, section = name(program.name), program.section
         lines = [
             f'SEC("{section.kind}/{target(section.target)}")',
             f"int BPF_PROG({', '.join([called, *made.old.listed])})",
             "{",
-            f"\tif (!{tested})",
+            f"\tif ({' || '.join(f'!{one}' for one in tested)})",
             "\t\treturn 0;",
             f"\t{BODY.format(called)}",
             "\treturn 0;",
             "}",
         ]
-        told = comment(f"{tested} may be NULL in {series(subject.new.kernel)}.")
+        told = comment(f"{' and '.join(tested)} may be NULL in {series(subject.new.kernel)}.")
         code = snippet("\n".join(made.lines), told + "\n" + "\n".join(lines))
     except NoCodeError:
         return Remedy(text)
     return Remedy(text, code, caption=f"{program.name} with the test")
+
+
+def _argument_at(finding: Finding) -> int:
+    """The place of the argument that a finding is about, from 0; -1 where its message names none."""
+    return next((int(w) - 1 for w in finding.message.split() if w.isdecimal() and len(w) < 4), -1)
 
 
 def clone_remedy(subject: Subject, finding: Finding) -> Remedy:

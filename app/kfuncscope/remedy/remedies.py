@@ -16,6 +16,7 @@ from kfuncscope.remedy.hook import arguments_remedy, clone_remedy, gone_remedy, 
 from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
 from kfuncscope.remedy.subject import Subject
+from kfuncscope.remedy.together import together
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ObjectJudgement
 
@@ -34,7 +35,7 @@ def remedied(verdict: ObjectVerdict, old: ObjectJudgement, new: ObjectJudgement)
         for one in verdict.programs
     )
     own = _all(contexts, None, verdict.findings) if _asks(verdict.findings) else verdict.findings
-    return replace(verdict, programs=programs, findings=own)
+    return together(replace(verdict, programs=programs, findings=own))
 
 
 def _asks(findings: tuple[Finding, ...]) -> bool:
@@ -44,7 +45,7 @@ def _asks(findings: tuple[Finding, ...]) -> bool:
 def _all(
     contexts: tuple[Context, Context], program: Program | None, findings: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
-    subject = Subject(*contexts, program)
+    subject = Subject(*contexts, program, findings)
     return tuple(replace(f, remedy=remedy(subject, f)) if f.verdict in ASKS else f for f in findings)
 
 

@@ -211,7 +211,7 @@ def struct_ops_remedy(subject: Subject, finding: Finding) -> Remedy:
         made = f"{name(ops.kernel_type)}___kept"
         members = "".join(f"\tvoid *{name(m.member.name)};\n" for m in kept)
         values = "".join(f"\t.{name(m.member.name)} = (void *){name(m.program)},\n" for m in kept)
-        declared = "".join(f"int {name(n)}(void *ctx);\n" for n in dict.fromkeys(m.program for m in kept))
+        declared = "".join(f"int {name(n)}(unsigned long long *ctx);\n" for n in dict.fromkeys(m.program for m in kept))
         note = comment("The programs are those of this file; leave these declarations out where they stand above.")
         section = ".struct_ops.link" if ops.link else ".struct_ops"
         table = f'SEC("{section}")\nstruct {made} {name(ops.name)}_kept = {{\n{values}}};'

@@ -12,11 +12,12 @@ from kfuncscope.rules.context import Context
 
 
 class Subject(NamedTuple):
-    """One program, or an object as a whole (``program`` is None), on the old and on the new kernel."""
+    """One program, or an object as a whole (``program`` is None), on both kernels, with its findings."""
 
     old: Context
     new: Context
     program: Program | None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def object(self) -> BpfObject:

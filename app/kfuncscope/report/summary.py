@@ -12,11 +12,11 @@ from kfuncscope.decision.gate import ArchDecision, Decision, all_unchecked, deci
 from kfuncscope.decision.policy import Waiver
 from kfuncscope.decision.risk import Risk, Score, assess, known_since
 from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
-from kfuncscope.model.causes import cause_key
+from kfuncscope.model.causes import Cause, causes_of
 from kfuncscope.model.inferred import inferred_line
-from kfuncscope.model.rows import Group, Row, groups, notable, rows
+from kfuncscope.model.rows import Group, groups, notable, rows
 from kfuncscope.model.unchecked import Elsewhere, Unchecked, elsewhere, shared
-from kfuncscope.model.verdict import SEVERITY, Finding, NeedKind, Verdict, worst
+from kfuncscope.model.verdict import SEVERITY, Finding, Verdict, worst
 from kfuncscope.report.words import STATES, census_words, plural
 from kfuncscope.storage.files import Input
 from kfuncscope.upgrade.jsonform import Shard
@@ -52,33 +52,31 @@ class Arch:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One need that several programs may stumble over: what to mend first is what most of them share.
+    """One cause, with the finding that says most about it and the highest risk score of its findings."""
 
-    Members of one struct count as one need: they go together. ``names`` holds them all. ``change`` says in words what
-    kind of thing it is and what happened to it: ``tracepoint removed``.
-    """
-
+    cause: Cause
     finding: Finding
-    change: str
-    names: tuple[str, ...]
-    programs: tuple[tuple[str, str], ...]
-    packages: tuple[str, ...]
-    arches: tuple[str, ...]
     score: float
 
     @property
     def name(self) -> str:
-        """The need, or the struct of several members."""
-        return self.finding.name if len(self.names) == 1 else _shared(self.finding.kind, self.finding.name)
+        """The thing that changed in the kernel."""
+        return self.cause.key.name
 
     @property
     def detail(self) -> str:
-        """What happened to it, with the members where there are several."""
-        if len(self.names) == 1:
-            return self.change
-        listed = [name.removeprefix(self.name + ".") for name in self.names]
-        more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
-        return f"{len(listed)} members: {', '.join(listed[:6])}{more}"
+        """What kind of thing it is and what happened to it: ``tracepoint removed``."""
+        return self.cause.key.words
+
+    @property
+    def programs(self) -> tuple[tuple[str, str], ...]:
+        """(object, program) of what it hits."""
+        return self.cause.programs
+
+    @property
+    def arches(self) -> tuple[str, ...]:
+        """The architectures on which it does."""
+        return self.cause.arches
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def make(
         headline=decision.headline,
         sentences=tuple(_sentences(analysis, decision, comparison, len(not_checked))),
         arches=arches,
-        reasons=tuple(_reasons(listed, risk)),
+        reasons=tuple(_reasons(analysis, risk)),
         findings=tuple(groups(listed)),
         matrix=tuple(_matrix(analysis)),
         unchecked=not_checked,
@@ -290,39 +288,17 @@ def _upgrade_sentences(analysis: Analysis) -> Iterable[str]:
         yield f"{loads} or {'does' if silent == 1 else 'do'} the wrong thing."
 
 
-def _users(members: Sequence[Row]) -> tuple[tuple[str, str], ...]:
-    """The programs of some findings; an object stands for itself only where none of its programs is named."""
-    named = {(r.object, r.program) for r in members if r.program}
-    with_programs = {object_ for object_, _ in named}
-    return tuple(sorted(named | {(r.object, "") for r in members if r.object not in with_programs}))
-
-
-def _shared(kind: NeedKind, name: str) -> str:
-    """What needs are grouped by: the struct of a member, else the name itself."""
-    return name.partition(".")[0] if kind is NeedKind.FIELD else name
-
-
-def _reasons(listed: Sequence[Row], risk: Risk) -> list[Reason]:
-    by_need: dict[tuple[NeedKind, str, Verdict], list[Row]] = defaultdict(list)
-    for row in listed:
-        if SEVERITY[row.verdict] >= SEVERITY[Verdict.RISK]:
-            by_need[row.finding.kind, _shared(row.finding.kind, row.finding.name), row.verdict].append(row)
+def _reasons(analysis: Analysis, risk: Risk) -> list[Reason]:
+    """The causes of what breaks, reads wrong data or is at risk, worst first."""
     made = []
-    for members in by_need.values():
-        best = max(members, key=lambda r: (r.finding.remedy is not None, len(r.finding.evidence.old), r.key))
-        made.append(
-            Reason(
-                finding=best.finding,
-                change=cause_key(best).words,
-                names=tuple(sorted({r.finding.name for r in members})),
-                programs=_users(members),
-                packages=tuple(sorted({r.package for r in members})),
-                arches=tuple(dict.fromkeys(r.arch for r in members)),
-                score=max((risk.findings[r.key].score for r in members if r.key in risk.findings), default=0.0),
-            )
-        )
-    order = {v: i for i, v in enumerate(Verdict)}
-    return sorted(made, key=lambda r: (order[r.finding.verdict], -len(r.programs), -r.score, r.finding.name))
+    for cause in causes_of(analysis):
+        if SEVERITY[cause.verdict] < SEVERITY[Verdict.RISK]:
+            continue
+        shown = [r for r in cause.rows if r.verdict is cause.verdict]
+        best = max(shown, key=lambda r: (r.finding.remedy is not None, len(r.finding.evidence.old), r.key))
+        score = max((risk.findings[r.key].score for r in cause.rows if r.key in risk.findings), default=0.0)
+        made.append(Reason(cause, best.finding, score))
+    return made
 
 
 def _matrix(analysis: Analysis) -> list[MatrixRow]:

@@ -13,7 +13,7 @@ import json
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,8 +23,8 @@ from kfuncscope.decision.gate import Decision, all_unchecked
 from kfuncscope.decision.risk import Risk, assess, known_since
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
-from kfuncscope.model.causes import cause_lines
-from kfuncscope.model.rows import Row, finding_key, rows
+from kfuncscope.model.causes import cause_lines, causes_of
+from kfuncscope.model.rows import finding_key
 from kfuncscope.model.unchecked import elsewhere
 from kfuncscope.model.verdict import Finding, ObjectVerdict, Verdict
 from kfuncscope.storage.read import read_bounded, shown
@@ -146,15 +146,10 @@ def _summary(analysis: Analysis, decision: Decision | None) -> dict[str, Any]:
         "decision": _decision(decision),
         "unchecked": [_shallow(one) for one in all_unchecked(analysis, decision)],
         "elsewhere": [_shallow(one) for one in elsewhere(analysis)],
-        "causes": [_shallow(one) for one in cause_lines(_own_rows(analysis))],
+        "causes": [_shallow(one) for one in cause_lines(causes_of(analysis))],
         "arches": arches,
         "risk": _risk(assess(analysis, decision.weights if decision else None, known_since)),
     }
-
-
-def _own_rows(analysis: Analysis) -> Iterator[Row]:
-    """The rows of architectures that were judged, not inferred."""
-    return rows(dataclasses.replace(analysis, arches=tuple(a for a in analysis.arches if not a.inferred)))
 
 
 def _risk(risk: Risk) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.store import PROGRAM, Node
-from kfuncscope.gui.widgets.aligned import Row, aligned, table_html
+from kfuncscope.gui.widgets.aligned import table_html
+from kfuncscope.model.aligned import Row, aligned
 from kfuncscope.gui.widgets.clight import Inks, highlighted
 from kfuncscope.model import catalogue
 from kfuncscope.model.analysis import Analysis

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from kfuncscope.cli.commands import census
 from kfuncscope.cli.conclude import conclude, decided
@@ -17,11 +16,11 @@ from kfuncscope.cli.part import check_part_options, part_of
 from kfuncscope.decision.gate import Decision, all_unchecked, decide
 from kfuncscope.errors import UsageError
 from kfuncscope.model.analysis import Analysis, ArchResult
-from kfuncscope.model.causes import Cause, causes
+from kfuncscope.model.causes import Cause, causes_of
 from kfuncscope.model.inferred import inferred_line
-from kfuncscope.model.rows import rows
+from kfuncscope.model.rows import own_findings
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
-from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Verdict
+from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Reach, Verdict
 from kfuncscope.report import make
 from kfuncscope.storage.files import Place
 from kfuncscope.upgrade import jsonform
@@ -85,7 +84,7 @@ def print_analysis(
         else:
             _print_arch(arch, everything)
     if by_cause:
-        _print_causes(replace(analysis, arches=tuple(judged)))
+        _print_causes(analysis)
     if line := inferred_line(analysis):
         print(clean(line))
     for info in shared(analysis):
@@ -136,7 +135,7 @@ def print_unchecked(listed: Sequence[Unchecked]) -> None:
 
 def _print_causes(analysis: Analysis) -> None:
     """One line for each thing that changed in the kernel, whatever the architecture."""
-    listed = causes(rows(analysis))
+    listed = causes_of(analysis)
     if listed:
         head = ("verdict", "what changed", "extent", "what to do")
         table(head, [(verdict_word(c.verdict), c.title, c.extent, _remedy(c)) for c in listed])
@@ -173,9 +172,10 @@ def _print_arch(arch: ArchResult, everything: bool) -> None:
 
 def _print_broken(arch: ArchResult) -> None:
     broken: Iterable[tuple[str, Finding]] = (
-        (obj.object, obj.findings[0])
+        (obj.object, finding)
         for obj in arch.objects
-        if obj.findings and obj.findings[0].verdict == Verdict.BREAKS
+        for finding in own_findings(obj)
+        if finding.verdict == Verdict.BREAKS
     )
     for name, finding in broken:
         print(f"  whole object: {clean(name)}: {clean(finding.message)}")
@@ -186,7 +186,9 @@ def why(program: ProgramVerdict) -> str:
     finding = next((f for f in program.findings if f.verdict == program.verdict), None)
     if finding is None:
         return program.unchecked[0] if program.unchecked else program.new.reason
-    return f"{finding.message} [{', '.join(finding.rules)}]{_place(finding)}"
+    whole = "; libbpf rejects the whole object" if finding.reach is Reach.OBJECT else ""
+    whole = "" if whole.strip("; ") in finding.message else whole
+    return f"{finding.message}{whole} [{', '.join(finding.rules)}]{_place(finding)}"
 
 
 def _place(finding: Finding) -> str:

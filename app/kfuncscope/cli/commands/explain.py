@@ -4,27 +4,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 
 from kfuncscope.cli.conclude import tell_missing
 from kfuncscope.cli.given import as_error, session
-from kfuncscope.cli.output import clean, clean_lines, patient, verdict_word
+from kfuncscope.cli.output import clean, clean_lines, out, patient, verdict_word
 from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
-from kfuncscope.kernel.fact_sources import source_of
-from kfuncscope.model.analysis import Analysis, KernelInfo
-from kfuncscope.model.catalogue import title
+from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.looks import REACHES
 from kfuncscope.model.unchecked import incomplete
-from kfuncscope.model.verdict import Finding, ObjectVerdict, Outcome, ProgramVerdict, Reach
+from kfuncscope.model.verdict import ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
+from kfuncscope.report.chain import Chain, chains, lines
+from kfuncscope.report.formats.proofs import proof_document
+from kfuncscope.report.summary import upgrade_names
 from kfuncscope.upgrade.analyse import analyse
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain one program on every architecture given; the exit status is the built-in policy's decision about it."""
-    path, colon, wanted = arguments.target.rpartition(":")
+    target = _target(arguments)
+    path, colon, wanted = target.rpartition(":")
     if not colon:
-        path, wanted = arguments.target, ""
+        path, wanted = target, ""
     analysis = analyse(session(arguments, [path]))
     if not analysis.objects and analysis.problems:
         raise as_error(analysis.problems)
@@ -35,14 +38,28 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(missing[0].where, missing[0].why)
     if not chosen:
         names = ", ".join(dict.fromkeys(program.program for _, _, program in judged))
-        raise UsageError(arguments.target, f"no program {wanted!r} in this object; it has {names or 'none'}")
+        raise UsageError(target, f"no program {wanted!r} in this object; it has {names or 'none'}")
     with patient():
-        for arch, obj, program in chosen:
-            print(f"== {arch.arch} {clean(arch.old.release)} → {clean(arch.new.release)}")
-            _explain(obj, program, arch.new)
+        if arguments.format == "table":
+            for arch, obj, program in chosen:
+                print(f"== {arch.arch} {clean(arch.old.release)} → {clean(arch.new.release)}")
+                _explain(arch, obj, program)
+        else:
+            out(proof_document(arguments.format, chosen))
     decision = decide(_narrowed(analysis, wanted))
     tell_missing(decision.missing)
     return decision.exit
+
+
+def _target(arguments: argparse.Namespace) -> str:
+    """OBJECT:PROGRAM, also where it stands last and an option that takes several kernels has swallowed it."""
+    if arguments.target is not None:
+        return str(arguments.target)
+    for given in (arguments.new, arguments.old):
+        last = given[-1] if given and len(given) > 1 else ""
+        if os.path.isfile(last.rpartition(":")[0]) or (last.endswith(".o") and os.path.isfile(last)):
+            return str(given.pop())
+    raise UsageError("OBJECT:PROGRAM", "required: an object and one of its programs, as in FILE.bpf.o:PROGRAM")
 
 
 def _narrowed(analysis: Analysis, wanted: str) -> Analysis:
@@ -56,16 +73,18 @@ def _narrowed(analysis: Analysis, wanted: str) -> Analysis:
     return replace(analysis, arches=tuple(arches))
 
 
-def _explain(obj: ObjectVerdict, program: ProgramVerdict, kernel: KernelInfo) -> None:
+def _explain(arch: ArchResult, obj: ObjectVerdict, program: ProgramVerdict) -> None:
     print(f'{clean(obj.object)} › {clean(program.program)}  SEC("{clean(program.section)}")  {program.prog_type}')
     print(f"{verdict_word(program.verdict)}{_reach(program.reach)}")
     if program.old:
         print(f"  old kernel: {_outcome(program.old)}")
     print(f"  new kernel: {_outcome(program.new)}")
     print(f"  object: {verdict_word(obj.verdict)}: {clean(obj.reason)}")
-    told = {(f.kind, f.name, f.failure) for f in program.findings}
-    for finding in (*program.findings, *(f for f in obj.findings if (f.kind, f.name, f.failure) not in told)):
-        _finding(finding, source_of(finding, program.section.lstrip("?"), kernel.facts))
+    for one in chains(program, obj.findings, arch.new):
+        print(f"  - {verdict_word(Verdict(one.verdict))} {clean(one.need)}: {clean(one.message)}")
+        for line in lines(one, upgrade_names(arch.old, arch.new)):
+            print(f"    {_code(line)}".rstrip())
+        _remedy(one)
     for text in program.unchecked:
         print(f"  could not check: {clean(text)}")
     print()
@@ -77,7 +96,7 @@ def _reach(reach: Reach) -> str:
 
 def _code(text: str) -> str:
     """C for the terminal: tabs are part of it, other control characters are not."""
-    return clean_lines(text.expandtabs(8))
+    return clean_lines(text.expandtabs(8)).replace("\n", "\\n")
 
 
 def _outcome(outcome: Outcome) -> str:
@@ -85,28 +104,13 @@ def _outcome(outcome: Outcome) -> str:
     return f"loads {outcome.loads.value}, attaches {outcome.attaches.value}{'; ' if reason else ''}{reason}"
 
 
-def _finding(finding: Finding, source: str) -> None:
-    print(f"  - {verdict_word(finding.verdict)} {finding.kind.value} {clean(finding.name)}: {clean(finding.message)}")
-    for one in finding.rules:
-        print(f"    rule {clean(one)}  {title(one)}".rstrip())
-    if source:
-        print(f"    fact about the new kernel from {clean(source)}")
-    print(f"    confidence {finding.confidence.value}{_reach(finding.reach)}")
-    for site in finding.sites[:8]:
-        where = f"{site.file}:{site.line} " if site.file else ""
-        state = "" if site.reachable is None else ", reachable" if site.reachable else f", guarded at {site.guard}"
-        print(f"    at {clean(where)}(insn {site.insn} of {clean(site.function)}{clean(state)})  {clean(site.text)}")
-    for label, text in (("old", finding.evidence.old), ("new", finding.evidence.new)):
-        if text or finding.evidence.old or finding.evidence.new:
-            indented = _code(text or "(absent)").replace("\n", "\n         ")
-            print(f"    {label}: {indented}")
-    for name, old, new in finding.evidence.facts:
-        print(f"    {name}: {clean(old) or '-'} → {clean(new) or '-'}")
-    if finding.remedy:
-        print(f"    remedy: {clean(finding.remedy.text)}")
-        for other in finding.remedy.candidates:
-            print(f"    in its place: {clean(other.name)} ({clean(other.reason)})")
-        for caption, text in finding.remedy.snippets:
-            print(f"    {clean(caption)}:")
-            for line in text.splitlines():
-                print(f"      {_code(line)}".rstrip())
+def _remedy(one: Chain) -> None:
+    if one.remedy is None:
+        return
+    print(f"    remedy: {clean(one.remedy.text)}")
+    for other in one.remedy.candidates:
+        print(f"    in its place: {clean(other.name)} ({clean(other.reason)})")
+    for caption, text in one.remedy.snippets:
+        print(f"    {clean(caption)}:")
+        for line in text.splitlines():
+            print(f"      {_code(line)}".rstrip())

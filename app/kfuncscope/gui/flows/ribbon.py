@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Packages → causes, placed so that they always fit: what does not get a line of its own is counted in one. No Qt.
 
-A cause is one thing that kernels provide and that the upgrade takes away or changes. A program that goes down with its
-object, though it does not use the thing itself, counts for the cause as well: that is what the decision is about.
+What a cause is and which programs it hits is said by ``model.causes`` alone.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.filters import Filters
-from kfuncscope.gui.graph.scene import first_findings, need_sub
-from kfuncscope.gui.index import AFFECTED, CODE, SCALE, Codes, Index, Ints, Mask
+from kfuncscope.gui.flows.hits import Hits
+from kfuncscope.gui.index import CODE, Codes, Index, Ints, Mask
 from kfuncscope.model.verdict import Verdict
 
 REST = -1
@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 class Band:
     """One package (or object, or program) at the left, one cause at the right; ``id`` is REST for all that are left.
 
-    ``programs`` are counted once, ``size`` is the width of the ribbons in programs, ``folded`` what a REST holds.
+    ``need`` is the need that stands for a cause in the graph. ``programs`` are counted once, ``size`` is the width of
+    the ribbons in programs, ``folded`` what a REST holds.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Band:
     folded: int = 0
     y: float = 0.0
     h: float = 0.0
+    need: int = REST
 
 
 @dataclass(slots=True)
@@ -73,57 +75,17 @@ class Ribbon:
     breaking: tuple[int, int] = (0, 0)  # programs, causes
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Which program is hit by which need, each pair once, with the worst verdict."""
-
-    program: Ints
-    need: Ints
-    verdict: Codes
-
-
-def pairs(index: Index, filters: Filters) -> tuple[Pairs, Mask]:
-    """Programs and their causes as the filters leave them, and the mask of the programs."""
-    lane = flt.lane_of(index, filters)
+def pairs(index: Index, filters: Filters) -> tuple[Hits, Mask]:
+    """Programs and the causes that hit them as the filters leave them, and the mask of the programs."""
     mask = flt.program_mask(index, filters)
-    edges, table = index.edges_of(lane), index.findings
-    hurt = edges.verdict >= AFFECTED
-    program, need, verdict = edges.program[hurt], edges.need[hurt], edges.verdict[hurt]
-    here = (table.lane == lane if lane >= 0 else table.lane < index.overall) & (table.verdict >= AFFECTED)
-    wide = here & ((table.program < 0) | index.object_wide)
-    more = _of_objects(index, lane, np.flatnonzero(wide))
-    program, need = np.concatenate([program, more[0]]), np.concatenate([need, more[1]])
-    verdict = np.concatenate([verdict, more[2]])
-    keep = mask[program] if len(program) else np.zeros(0, dtype=bool)
+    hit = index.hits_of(flt.lane_of(index, filters))
+    keep = mask[hit.program] if len(hit.program) else np.zeros(0, dtype=bool)
     wanted = flt.values(filters, "need") + [
         v.partition(":")[2] for v in flt.values(filters, "isolate") if v.startswith("need:")
     ]
     if wanted:
-        keep &= np.isin(need, flt.need_ids(index, wanted))
-    program, need, verdict = program[keep], need[keep], verdict[keep]
-    key = program.astype(np.int64) * max(len(index.needs), 1) + need
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    worst = np.zeros(len(first), dtype=np.int8)
-    np.maximum.at(worst, inverse, verdict)
-    return Pairs(program[first].astype(np.int32), need[first].astype(np.int32), worst), mask
-
-
-def _of_objects(index: Index, lane: int, rows: NDArray[np.int64]) -> tuple[Ints, Ints, Codes]:
-    """Findings that take a whole object down, as pairs with every program of it that has the same verdict."""
-    table = index.findings
-    verdicts = index.worst(index.prog_verdict, lane)
-    found = np.unique(np.stack([table.object[rows], table.need[rows], table.verdict[rows]], axis=1), axis=0)
-    members: list[tuple[Ints, int, int]] = []
-    order = np.argsort(index.prog_object, kind="stable").astype(np.int32)
-    start = np.searchsorted(index.prog_object[order], np.arange(len(index.objects) + 1))
-    for oid, need, code in found.tolist():
-        inside = order[start[oid] : start[oid + 1]]
-        members.append((inside[verdicts[inside] == code], need, code))
-    empty = np.empty(0, np.int32)
-    program = np.concatenate([m[0] for m in members] or [empty]).astype(np.int32)
-    need_of = np.concatenate([np.full(len(m[0]), m[1], np.int32) for m in members] or [empty])
-    code_of = np.concatenate([np.full(len(m[0]), m[2], np.int8) for m in members] or [empty.astype(np.int8)])
-    return program, need_of, code_of
+        keep &= np.isin(hit.need, flt.need_ids(index, wanted))
+    return Hits(hit.program[keep], hit.cause[keep], hit.need[keep], hit.verdict[keep]), mask
 
 
 def build(index: Index, filters: Filters, rows: tuple[int, int]) -> Ribbon:
@@ -134,19 +96,19 @@ def build(index: Index, filters: Filters, rows: tuple[int, int]) -> Ribbon:
     ribbon = Ribbon(word, programs=int((index.worst(index.prog_verdict, lane) >= 0).sum()))
     ribbon.affected = len(np.unique(hit.program))
     bad = hit.verdict == CODE[Verdict.BREAKS]
-    ribbon.breaking = len(np.unique(hit.program[bad])), len(np.unique(hit.need[bad]))
-    ribbon.causes = len(np.unique(hit.need))
+    ribbon.breaking = len(np.unique(hit.program[bad])), len(np.unique(hit.cause[bad]))
+    ribbon.causes = len(np.unique(hit.cause))
     group = group_of[hit.program]
     everywhere = np.bincount(group_of[_all_of(index, lane)], minlength=len(names))
     ribbon.left, left_of = _bands(group, hit, names, rows[0])
-    ribbon.right, right_of = _bands(hit.need, hit, [n for _, n in index.needs], rows[1])
+    ribbon.right, right_of = _bands(hit.cause, hit, [c.name for c in index.hits.causes], rows[1])
     ribbon.quiet_groups = int((everywhere > 0).sum()) - len(np.unique(group))
     for band in ribbon.left:
         if band.id != REST:
             band.total = int(everywhere[band.id])
             band.more = _owner(index, word, band.id)
-    _tell_causes(index, lane, ribbon.right)
-    ribbon.flows = _flows(left_of[group], right_of[hit.need], hit.verdict)
+    _tell_causes(index, ribbon.right)
+    ribbon.flows = _flows(left_of[group], right_of[hit.cause], hit.verdict)
     return ribbon
 
 
@@ -154,7 +116,7 @@ def _all_of(index: Index, lane: int) -> NDArray[np.int64]:
     return np.flatnonzero(index.worst(index.prog_verdict, lane) >= 0)
 
 
-def _groups(index: Index, hit: Pairs) -> tuple[str, Ints, list[str]]:
+def _groups(index: Index, hit: Hits) -> tuple[str, Ints, list[str]]:
     """What stands at the left: packages, objects where all are of one package, programs where all are of one object."""
     owner = index.prog_object
     objects = np.unique(owner[hit.program])
@@ -175,7 +137,7 @@ def _owner(index: Index, word: str, number: int) -> str:
     return index.objects[index.programs[number].object] if word == "program" else ""
 
 
-def _bands(keys: Ints, hit: Pairs, names: list[str], most: int) -> tuple[list[Band], Ints]:
+def _bands(keys: Ints, hit: Hits, names: list[str], most: int) -> tuple[list[Band], Ints]:
     """One band for each key, the worst and largest first, the last for all that find no place; where each key went."""
     size = np.bincount(keys, minlength=len(names))
     worst = np.zeros(len(names), dtype=np.int8)
@@ -202,15 +164,15 @@ def _distinct(keys: Ints, programs: Ints, size: int) -> Ints:
     return np.bincount(seen[:, 0], minlength=size).astype(np.int32)
 
 
-def _tell_causes(index: Index, lane: int, bands: list[Band]) -> None:
-    """Kind, reason and the number of architectures of each cause."""
-    first = first_findings(index, lane)
+def _tell_causes(index: Index, bands: list[Band]) -> None:
+    """What happened to the thing, the need that stands for it in the graph, and on how many architectures it hits."""
+    on: Counter[int] = Counter()
+    for lane in range(index.overall):
+        on.update(np.unique(index.hits_of(lane).cause).tolist())
     for band in bands:
-        if band.id == REST:
-            continue
-        kind = index.needs[band.id][0].value
-        band.more = need_sub(kind, SCALE[band.verdict], first.get(band.id))
-        band.arches = int((index.need_verdict[band.id, : index.overall] >= AFFECTED).sum())
+        if band.id != REST:
+            band.more, band.need = index.hits.causes[band.id].words, index.hits.needs[band.id]
+            band.arches = on[band.id]
 
 
 def _flows(left: Ints, right: Ints, verdict: Codes) -> list[Flow]:

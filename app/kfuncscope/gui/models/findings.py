@@ -12,11 +12,13 @@ from PySide6.QtCore import Qt
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Filters, finding_rows
-from kfuncscope.gui.flows.ribbon import Pairs, pairs
-from kfuncscope.gui.index import AFFECTED, SCALE, Index, Ints
+from kfuncscope.gui.flows.hits import Hits
+from kfuncscope.gui.flows.ribbon import pairs
+from kfuncscope.gui.index import SCALE, Index, Ints
 from kfuncscope.gui.models.table import ROOT, Cell, TableModel
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model import catalogue
+from kfuncscope.model.causes import CauseKey
 
 VERDICT, ARCH, OBJECT, PROGRAM, NEED, MESSAGE, KIND, WHERE, RULES, CONFIDENCE, HOSTS = range(11)
 _CONFIDENCE = ("high", "medium", "low")
@@ -75,8 +77,10 @@ class FindingsModel(TableModel):
         self.group_by = GroupBy.NOTHING
         self._open: set[int] = set()
         self._filters: Filters = ()
-        self._hit: Pairs | None = None
+        self._hit: Hits | None = None
         self._order: Ints | None = None
+        self._cause: Ints | None = None
+        self._more: list[CauseKey] = []
         self._sort = (VERDICT, Qt.SortOrder.DescendingOrder)
 
     def rowCount(self, parent: Cell = ROOT) -> int:
@@ -86,7 +90,7 @@ class FindingsModel(TableModel):
         """Show another analysis, unfiltered until set_filters is called."""
         self.beginResetModel()
         self.index_ = index
-        self._order = None
+        self._order = self._cause = None
         self.rows = np.empty(0, np.int32)
         self._open = set()
         self._arrange()
@@ -147,7 +151,7 @@ class FindingsModel(TableModel):
         assert self.index_ is not None
         table = self.index_.findings
         if self.group_by is GroupBy.CAUSE:
-            return table.need[rows]
+            return self._causes()[rows]
         if self.group_by is GroupBy.VERDICT:
             return table.verdict[rows].astype(np.int32)
         if self.group_by is GroupBy.ARCH:
@@ -155,6 +159,28 @@ class FindingsModel(TableModel):
         names = {name: i for i, name in enumerate(dict.fromkeys(self.index_.packages))}
         of_object = np.array([names[p] for p in self.index_.packages], dtype=np.int32)
         return of_object[table.object[rows]]
+
+    def _causes(self) -> Ints:
+        """The number of the cause of every row of the finding table; rows that hit nothing have a number after all."""
+        assert self.index_ is not None
+        if self._cause is None:
+            index, more = self.index_, len(self.index_.hits.causes)
+            found = np.empty(len(index.findings), dtype=np.int32)
+            places: dict[CauseKey, int] = {}
+            for row in range(len(found)):
+                key = index.cause_of(row)
+                number = index.hits.cause_id(key)
+                if number < 0:
+                    number = places.setdefault(key, more + len(places))
+                found[row] = number
+            self._cause, self._more = found, list(places)
+        return self._cause
+
+    def cause(self, key: int) -> CauseKey:
+        """The cause with a number that heads a group."""
+        assert self.index_ is not None
+        known = self.index_.hits.causes
+        return known[key] if key < len(known) else self._more[key - len(known)]
 
     def _arrange(self) -> None:
         """Put heads before the rows of each group, the worst group first."""
@@ -181,8 +207,7 @@ class FindingsModel(TableModel):
         assert self.index_ is not None
         index, table = self.index_, self.index_.findings
         if self.group_by is GroupBy.CAUSE:
-            kind, name = index.needs[key]
-            title = f"{kind.value} {name}"
+            title = self.cause(key).title
         elif self.group_by is GroupBy.VERDICT:
             title = theme.WORDS[SCALE[key]]
         elif self.group_by is GroupBy.ARCH:
@@ -192,8 +217,7 @@ class FindingsModel(TableModel):
         programs = len(np.unique(table.program[rows][table.program[rows] >= 0]))
         arches = len(np.unique(table.lane[rows]))
         if self._hit is not None:  # as the overview counts: with the programs that go down with their object
-            programs = int((self._hit.need == key).sum())
-            arches = int((index.need_verdict[key, : index.overall] >= AFFECTED).sum()) or arches
+            programs = int((self._hit.cause == key).sum())
         told = [counted(programs, self.tr("program"), self.tr("programs"))] if programs else []
         if self.group_by is not GroupBy.ARCH:
             told.append(counted(arches, self.tr("architecture"), self.tr("architectures")))

@@ -110,11 +110,11 @@ class DetailPanel(QScrollArea):
         hit = _programs_hit(index, self._store.filters)
         self._story.title(self.tr("Where to begin"), SCALE[level])
         self._story.muted(self.tr("Most common causes ({0}):").format(theme.WORDS[SCALE[level]].lower()))
-        wanted = set(table.need[rows].tolist())
-        for need, programs in [item for item in hit.most_common() if item[0] in wanted][:10]:
-            kind, name = index.needs[need]
+        wanted = {index.hits.cause_id(index.cause_of(row)) for row in rows.tolist()}
+        for cause, programs in [item for item in hit.most_common() if item[0] in wanted][:10]:
+            key, need = index.hits.causes[cause], index.hits.needs[cause]
             number = words.counted(programs, self.tr("program"), self.tr("programs"))
-            self._story.link(name, f"{kind.value} · {number}", partial(self._store.select, Node(NEED, need)))
+            self._story.link(key.name, f"{key.words} · {number}", partial(self._store.select, Node(NEED, need)))
         self._story.muted(self.tr("Select anything in the graph, the matrix or the findings to see why."))
 
     def _tell_object(self, index: Index, node: Node) -> None:
@@ -370,10 +370,10 @@ class DetailPanel(QScrollArea):
 
 
 def _programs_hit(index: Index, filters: Filters) -> Counter[int]:
-    """How many programs each need hits, counted as the overview does, whatever else narrows the views."""
+    """How many programs each cause hits, counted as the overview does, whatever else narrows the views."""
     kept = tuple(t for t in filters if t.kind == "arch")
     hit, _ = pairs(index, kept)
-    return Counter(hit.need.tolist())
+    return Counter(hit.cause.tolist())
 
 
 def _copy(text: str) -> None:

@@ -129,7 +129,7 @@ class OverviewView(QWidget):
 
     def _side_of(self, index: Index, node: Node) -> Side:
         if node.column == NEED:
-            return 1, next((i for i, b in enumerate(self.canvas.ribbon.right) if b.id == node.id), -1)
+            return 1, next((i for i, b in enumerate(self.canvas.ribbon.right) if b.need == node.id), -1)
         oid = node.id if node.column == OBJECT else index.programs[node.id].object
         name = {"package": index.packages[oid], "object": index.objects[oid]}.get(self.canvas.ribbon.groups, "")
         for i, band in enumerate(self.canvas.ribbon.left):
@@ -150,7 +150,7 @@ class OverviewView(QWidget):
     def _right_token(self, band: rb.Band) -> Token:
         index = self._store.index
         assert index is not None
-        kind, name = index.needs[band.id]
+        kind, name = index.needs[band.need]
         return Token("need", f"{kind.value}:{name}")
 
     def open_band(self, side: Side) -> None:
@@ -164,7 +164,7 @@ class OverviewView(QWidget):
         token = self._right_token(band) if side[0] else self._left_token(band)
         self._narrow((token,), band.label)
         if side[0]:
-            self._store.select(Node(NEED, band.id))
+            self._store.select(Node(NEED, band.need))
         self._context.view_wanted.emit("graph")
 
     def open_flow(self, left: int, right: int) -> None:
@@ -176,7 +176,7 @@ class OverviewView(QWidget):
         ]  # fmt: skip
         self._narrow(tuple(tokens), " · ".join(b.label for b in bands if b.id != rb.REST))
         if bands[1].id != rb.REST:
-            self._store.select(Node(NEED, bands[1].id))
+            self._store.select(Node(NEED, bands[1].need))
         self._context.view_wanted.emit("graph")
 
     def _narrow(self, tokens: Filters, what: str) -> None:

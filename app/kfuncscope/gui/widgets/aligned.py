@@ -1,111 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Two C declarations side by side: parameter by parameter, member by member, with what differs. No widgets here."""
+"""Two declarations side by side as HTML of the window; which parts stand beside each other says ``model.aligned``."""
 
 from __future__ import annotations
 
-import difflib
 import html
 import re
-from dataclasses import dataclass
 
 from kfuncscope.gui.widgets import words
-
-CONTEXT = 2  # equal members shown before and after one that differs
-_PROTOTYPE = re.compile(r"^(?P<head>[^(){}]*\b\w+)\s*\((?P<rest>.*)\)\s*;?$", re.DOTALL)
-_NAME = re.compile(r"(\w+)\s*(?:\[[^]]*\]|\([^)]*\))*\s*(?::\s*\d+)?$")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One part at both sides, empty where it is not there. ``place`` is an argument's number, ``2 → 3`` if it moved.
-
-    ``equal`` tells that neither text nor place differs; ``gap`` stands for equal parts that are left out.
-    """
-
-    place: str
-    old: str
-    new: str
-    equal: bool
-    gap: bool = False
-
-
-def parts_of(declaration: str) -> tuple[str, list[str]] | None:
-    """Head and parameters of a function's prototype; None for what is none."""
-    found = _PROTOTYPE.match(declaration.strip())
-    if found is None:
-        return None
-    inner = found["rest"].strip()
-    return found["head"].strip(), [] if inner in ("", "void") else _split(inner)
-
-
-def _split(inner: str) -> list[str]:
-    parts, depth, start = [], 0, 0
-    for place, letter in enumerate(inner):
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and not depth:
-            parts.append(" ".join(inner[start:place].split()))
-            start = place + 1
-    return [*parts, " ".join(inner[start:].split())]
-
-
-def members_of(declaration: str) -> tuple[str, list[str]] | None:
-    """Head and members of a struct, union or enum, one a line; None for what is none."""
-    lines = [line.strip() for line in declaration.strip().splitlines()]
-    if len(lines) < 3 or not lines[0].endswith("{") or not lines[-1].startswith("}"):
-        return None
-    return lines[0], lines[1:-1]
-
-
-def aligned(old: str, new: str) -> list[Row]:
-    """Both declarations part by part; empty where they are not of one kind."""
-    for split, count in ((parts_of, True), (members_of, False)):
-        left, right = split(old), split(new)
-        if left is not None and right is not None:
-            head = Row("", left[0], right[0], left[0] == right[0])
-            rows = _paired(left[1], right[1], count)
-            return [head, *(rows if count else _folded(rows))]
-    return []
-
-
-def _key(part: str) -> str:
-    """What makes two parts the same thing: the name; the type of a parameter that has none."""
-    found = _NAME.search(part.rstrip(";, "))
-    return found[1] if found is not None and found.start() else part
-
-
-def _paired(left: list[str], right: list[str], count: bool) -> list[Row]:
-    """Parts of the same name beside each other; what stands between them in order, changed or moved."""
-    matcher = difflib.SequenceMatcher(None, [_key(p) for p in left], [_key(p) for p in right], autojunk=False)
-    rows: list[Row] = []
-    for what, i1, i2, j1, j2 in matcher.get_opcodes():
-        olds, news = list(range(i1, i2)), list(range(j1, j2))
-        for number in range(max(len(olds), len(news)) if what != "equal" else len(olds)):
-            i = olds[number] if number < len(olds) else None
-            j = news[number] if number < len(news) else None
-            rows.append(_row(left, right, i, j, count))
-    return rows
-
-
-def _row(left: list[str], right: list[str], i: int | None, j: int | None, count: bool) -> Row:
-    old, new = left[i] if i is not None else "", right[j] if j is not None else ""
-    same = " ".join(old.split()) == " ".join(new.split())
-    if not count:
-        return Row("", old, new, same)
-    numbers = [str(n + 1) for n in (i, j) if n is not None]
-    place = numbers[0] if len(set(numbers)) == 1 else " → ".join(numbers)
-    return Row(place, old, new, same and i == j)
-
-
-def _folded(rows: list[Row]) -> list[Row]:
-    """Without the equal members far from any difference."""
-    near = [any(not r.equal for r in rows[max(i - CONTEXT, 0) : i + CONTEXT + 1]) for i in range(len(rows))]
-    kept: list[Row] = []
-    for row, keep in zip(rows, near, strict=True):
-        if keep:
-            kept.append(row)
-        elif not kept or not kept[-1].gap:
-            kept.append(Row("", "…", "…", True, gap=True))
-    return kept
+from kfuncscope.model.aligned import Row
 
 
 def table_html(rows: list[Row], heads: tuple[str, str], colours: tuple[str, str, str, str]) -> str:

@@ -111,9 +111,11 @@ def _arches(report: Report) -> Iterator[str]:
 def _reasons(report: Report) -> Iterator[str]:
     if not report.reasons:
         return
-    yield "## Fix first"
+    yield f"## Causes ({len(report.reasons)})"
     yield ""
-    head = ["Verdict", "Need", "What happened, and what to do", "Programs", "Architectures", "Risk"]
+    yield "What changed in the kernel, the worst and widest first."
+    yield ""
+    head = ["Verdict", "What changed", "What happened, and what to do", "Programs", "Architectures", "Risk"]
     body = (
         [
             word(r.finding.verdict),

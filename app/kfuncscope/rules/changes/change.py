@@ -35,6 +35,7 @@ from kfuncscope.rules.changes.evidence import (
     site,
     struct_ops_evidence,
 )  # fmt: skip
+from kfuncscope.rules.changes.hook_facts import option_facts
 from kfuncscope.rules.changes.semantics import core_findings, kfunc_findings
 from kfuncscope.rules.changes.typed import typed_findings
 from kfuncscope.rules.checks.tail_calls import tail_calls
@@ -192,6 +193,13 @@ def _sites_of(ctx: Context, program: Program, name: str) -> tuple[Site, ...]:
 
 
 def _evidence(old: Context, new: Context, program: Program, problem: Problem) -> Evidence:
+    """Both declarations; with the options that the message names, where these differ."""
+    found = _declared(old, new, program, problem)
+    options = option_facts(old.kernel, new.kernel, problem.message)
+    return replace(found, facts=(*found.facts, *options)) if options else found
+
+
+def _declared(old: Context, new: Context, program: Program, problem: Problem) -> Evidence:
     kind = problem.kind
     if kind == NeedKind.KFUNC:
         return kfunc_evidence(old.kernel, new.kernel, problem.name)

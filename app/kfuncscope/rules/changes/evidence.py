@@ -10,6 +10,7 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.model.verdict import Evidence, Site
+from kfuncscope.rules.changes.hook_facts import hook_facts
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.spec import Accessor
 from kfuncscope.rules.hooks.hook import btf_name, find_hook, traced_function
@@ -91,8 +92,8 @@ def event_declaration(kernel: Kernel, target: str) -> str:
 
 
 def hook_evidence(old: Kernel, new: Kernel, program: Program) -> Evidence:
-    """The attach target on both kernels."""
-    return Evidence(hook_declaration(old, program), hook_declaration(new, program))
+    """The attach target on both kernels, and what differs about it beside its declaration."""
+    return Evidence(hook_declaration(old, program), hook_declaration(new, program), hook_facts(old, new, program))
 
 
 def field_evidence(old: Context, new: Context, function: Function, index: int) -> Evidence:

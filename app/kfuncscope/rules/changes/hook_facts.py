@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What differs about a hook beside its declaration: NULL arguments, symbols, clones, options; each with its source."""
+
+from __future__ import annotations
+
+import re
+
+from kfuncscope.bpf.object import Program
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.rules.hooks.attach import RAW_TP, TRACEPOINT
+
+Fact = tuple[str, str, str]
+_OPTION = re.compile(r"\bCONFIG_[A-Z0-9_]+")
+_SHOWN = 3  # clones that are named
+
+
+def hook_facts(old: Kernel, new: Kernel, program: Program) -> tuple[Fact, ...]:
+    """(label, old, new) of what both kernels say otherwise about the program's hook (R-7.7, R-7.9, R-12.16)."""
+    name = program.section.target.partition("+")[0]
+    if program.section.attach_type == "TRACE_RAW_TP":
+        return _nulls(old, new, name)
+    if program.section.kind in RAW_TP | TRACEPOINT or program.section.prog_type in ("STRUCT_OPS", "EXT"):
+        return ()
+    called = f"bpf_lsm_{name}" if program.section.prog_type == "LSM" else name
+    one, other = _symbol(old, called), _symbol(new, called)
+    return (("symbol", one, other),) if one != other and one and other else ()
+
+
+def _nulls(old: Kernel, new: Kernel, name: str) -> tuple[Fact, ...]:
+    """One line for each argument that only one of the kernels marks as maybe NULL."""
+    sides = old.maybe_null(name), new.maybe_null(name)
+    made: list[Fact] = []
+    for at in sorted(sides[0].arguments ^ sides[1].arguments):
+        one, other = (
+            f"{'yes' if at in side.arguments else 'no'}, according to {side.source}" for side in sides
+        )  # fmt: skip
+        made.append((f"argument {at + 1} may be NULL", one, other))
+    return tuple(made)
+
+
+def _symbol(kernel: Kernel, name: str) -> str:
+    """What the list of symbols says of a function, empty without one."""
+    if kernel.symbols is None or set(name) & set("*?"):
+        return ""
+    clones = kernel.symbols.clones(name)
+    there = kernel.symbols.is_function(name)
+    if not there and not clones:
+        return "no symbol, according to the list of symbols"
+    shown = ", ".join(clones[:_SHOWN])
+    parts = [name] if there else []
+    return ", ".join([*parts, *([shown] if shown else [])]) + ", according to the list of symbols"
+
+
+def option_facts(old: Kernel, new: Kernel, message: str) -> tuple[Fact, ...]:
+    """The options that a message names, as both configurations have them, where these differ."""
+    made: list[Fact] = []
+    for option in dict.fromkeys(_OPTION.findall(message)):
+        one, other = (
+            "" if k.config is None else f"{k.config.get(option, 'not set')}, according to the configuration"
+            for k in (old, new)
+        )  # fmt: skip
+        if one != other:
+            made.append((option, one or "not known", other or "not known"))
+    return tuple(made)

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Remedies over many objects and pairs of kernels: by failure code how many there are, of the right kind, and compile.
+
+``python -m support.remedytable [PAIR...]`` prints the table for the corpus (KFUNCSCOPE_CORPUS); a pair is OLD:NEW.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+import tarfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from kfuncscope.bpf.object import read_object
+from kfuncscope.errors import InputError
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.model.verdict import Finding, ObjectVerdict
+from kfuncscope.remedy.remedies import ASKS, remedied
+from kfuncscope.rules.changes.change import compare
+from kfuncscope.rules.judge import judge
+from support.snippets import Compiler, loader
+
+# By failure code, or by the first rule where nothing fails: what a remedy of the right kind does. What cannot be mended
+# in the program says what to build or to leave out.
+KINDS: dict[str, str] = {
+    "kfunc_not_found": r"bpf_ksym_exists",
+    "kfunc_not_registered": r"bpf_ksym_exists",
+    "kfunc_not_allowed": r"program of a type|SEC\(",
+    "kfunc_address": r"set_autoload",
+    "jit_no_kfunc": r"leave the program out|CONFIG_",
+    "jit_capability": r"leave the program out|CONFIG_",
+    "ksym_not_found": r"__ksym __weak|weak",
+    "kconfig_not_found": r"__kconfig __weak|weak",
+    "core_reloc_poisoned": r"bpf_core_(?:field|type|enum_value)_exists",
+    "attach_btf_not_found": r"set_autoload|tp_btf/|CONFIG_",
+    "attach_failed": r"set_autoload|tracepoint|CONFIG_|CO-RE|another function",
+    "attach_target_rejected": r"set_autoload|tracepoint|SEC\(|CONFIG_",
+    "attach_hook_unsupported": r"set_autoload|CONFIG_|SEC\(|Switch the program off",
+    "null_check_missing": r"NULL",
+    "typed_access_rejected": r"bpf_core_field_exists|CO-RE|bpf_probe_read_kernel|BPF_CORE_READ",
+    "ctx_access_rejected": r"prototype|set_autoload",
+    "helper_not_available": r"bpf_core_enum_value_exists|Leave bpf_",
+    "type_unsupported": r"set_autoload|Switch the program off|CONFIG_",
+    "map_not_created": r"autocreate|map_flags",
+    "struct_ops_mismatch": r"flavour|leave the map out|SEC\(",
+    "prog_array_owner": r"prog array",
+    "tail_call_in_subprogs": r"inline",
+    "licence": r"GPL",
+    "R-3.13": r"BITFIELD",
+    "R-3.5": r"bpf_core_type_exists|bpf_core_enum_value",
+    "R-7.10": r"set_autoload|bpf_get_func_ret|prototype",
+    "R-7.3": r"prototype",
+    "R-7.8": r"CO-RE",
+    "R-12.16": r"copies",
+    "R-12.10": r"bpf_core_enum_value",
+}
+
+
+@cache
+def kernel(name: str) -> Kernel:
+    """A kernel of the corpus."""
+    (files,) = kernel_files([Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels", name)])
+    return open_kernel(files)
+
+
+def pairs() -> list[tuple[str, str]]:
+    """All pairs of the corpus, older and newer, of one architecture."""
+    names = [p.name for p in Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels").iterdir() if p.is_dir()]
+
+    def release(name: str) -> tuple[int, ...]:
+        return tuple(map(int, name.partition("-")[0].split(".")))
+
+    ordered = sorted(names, key=lambda n: (n.partition("-")[2], release(n)))
+    return [(a, b) for a, b in itertools.combinations(ordered, 2) if a.partition("-")[2] == b.partition("-")[2]]
+
+
+@cache
+def objects(arch: str) -> tuple[tuple[str, bytes], ...]:
+    """Cases and Debian's objects for an architecture: its own build where there is one, else that for amd64."""
+    root = Path(os.environ["KFUNCSCOPE_CORPUS"])
+    found = [(f"cases/{p.parent.name}/{p.name}", p.read_bytes()) for p in sorted((root / "cases").rglob("*.o"))]
+    folder = f"./debian-{arch}/" if arch in ("arm64", "s390x") else "./debian/"
+    with tarfile.open(root / "oracle" / "objects.tar.xz") as archive:
+        for member in archive:
+            data = archive.extractfile(member) if member.isfile() and member.name.startswith(folder) else None
+            if data is not None:
+                found.append((member.name, data.read()))
+    return tuple(found)
+
+
+def verdicts(old: str, new: str) -> Iterator[ObjectVerdict]:
+    """The objects of the corpus on one pair, with remedies."""
+    for name, data in objects(new.partition("-")[2]):
+        try:
+            obj = read_object(data, name)
+        except InputError:
+            continue
+        if obj.endian == kernel(new).endian:
+            before, after = judge(obj, kernel(old)), judge(obj, kernel(new))
+            yield remedied(compare(before, after, "", ""), before, after)
+
+
+def asking(verdict: ObjectVerdict) -> Iterator[Finding]:
+    """The findings of an object that ask for a remedy."""
+    for listed in (verdict.findings, *(p.findings for p in verdict.programs)):
+        yield from (f for f in listed if f.verdict in ASKS)
+
+
+def code_of(finding: Finding) -> str:
+    """What the table counts a finding by."""
+    return finding.failure.value or (finding.rules[0] if finding.rules else "")
+
+
+def of_kind(finding: Finding) -> bool:
+    """Whether the remedy is of the kind that its code asks for."""
+    remedy = finding.remedy
+    if remedy is None:
+        return False
+    said = "\n".join((remedy.text, remedy.code, remedy.loader))
+    return re.search(KINDS.get(code_of(finding), r"\w"), said) is not None
+
+
+def pasted(findings: Iterable[Finding]) -> tuple[str, str]:
+    """All C of some findings in one file for the programs and one for the loader, each snippet once."""
+    remedies = [f.remedy for f in findings if f.remedy is not None]
+    return tuple("\n\n".join(dict.fromkeys(filter(None, texts))) for texts in  # type: ignore[return-value]
+                 ((r.code for r in remedies), (r.loader for r in remedies)))  # fmt: skip
+
+
+@dataclass
+class Table:
+    """Counts by failure code; ``errors`` are what clang says of what does not compile."""
+
+    findings: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    snippets: Counter[str] = field(default_factory=Counter)
+    compiled: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    errors: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+
+
+def fill(table: Table, old: str, new: str) -> None:
+    """Add one pair. Each object's C is compiled as one file beside each kernel's vmlinux.h; one by one where that
+    fails."""
+    compilers = [Compiler(kernel(side)) for side in (old, new)]
+    done: dict[str, str] = {}
+    for verdict in verdicts(old, new):
+        listed = list(asking(verdict))
+        code, loads = pasted(listed)
+        whole = ""
+        if code and code not in done:
+            done[code] = "".join(c.program(code) for c in compilers)
+        if loads and loads not in done:
+            done[loads] = loader(loads)
+        whole = done.get(code, "") + done.get(loads, "")
+        table.files += bool(code) + bool(loads)
+        if whole:
+            table.errors.append(f"{old} {new} {verdict.object}\n{whole[:2000]}")
+        seen: dict[str, set[str]] = defaultdict(set)
+        for finding in listed:
+            key = code_of(finding)
+            table.findings[key] += 1
+            table.kinds[key] += of_kind(finding)
+            if not of_kind(finding):
+                said = finding.remedy.text if finding.remedy else "no remedy"
+                table.strange.append(f"{key}: {finding.name}: {finding.message} -> {said}")
+            pieces = [p for _, p in finding.remedy.snippets] if finding.remedy else []
+            for piece in pieces:
+                if piece not in seen[key]:
+                    seen[key].add(piece)
+                    table.snippets[key] += 1
+                    table.compiled[key] += not whole
+
+
+def text(table: Table) -> str:
+    """The table as lines."""
+    lines = [f"{'code':28} {'findings':>8} {'of kind':>8} {'snippets':>8} {'compile':>8}"]
+    counters = (table.findings, table.kinds, table.snippets, table.compiled)
+    lines += [f"{key:28} " + " ".join(f"{c[key]:8}" for c in counters) for key in sorted(table.findings)]
+    lines.append(f"{'all':28} " + " ".join(f"{c.total():8}" for c in counters))
+    return "\n".join([*lines, f"{table.files} files, {len(table.errors)} do not compile"])
+
+
+def main(wanted: list[str]) -> int:
+    """Print the table, and what is wrong."""
+    table = Table()
+    for old, new in [tuple(w.split(":")) for w in wanted] or pairs():
+        fill(table, old, new)
+        print(old, new, len(table.errors), file=sys.stderr, flush=True)
+    print(text(table))
+    print("\n".join([*table.errors, *sorted(set(table.strange))]))
+    return 1 if table.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
