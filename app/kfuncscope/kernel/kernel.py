@@ -22,7 +22,7 @@ from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bpf_level, bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
-from kfuncscope.kernel.opening import open_symbols, open_vmlinux
+from kfuncscope.kernel.opening import kept_symbols, open_symbols, open_vmlinux
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_backport, for_release
@@ -100,7 +100,7 @@ class Kernel:
         if self.files.kallsyms is None:
             return None
         try:
-            return Symbols(self.files.kallsyms(), f"{self.label} kallsyms")
+            return kept_symbols(self.files.kallsyms, self.files.image_sha256 or "", f"{self.label} kallsyms")
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kfuncscope.resources import user_folder
+from kfuncscope.storage.mapped import touch
 from kfuncscope.storage.pack import BROKEN, MAGIC, Pack, PackWriter, key_of, read_table, remove
 
 _STALE = 24 * 3600
@@ -144,7 +145,7 @@ class Cache:
             if found is not None and form is not None:
                 msgspec.convert(found.meta, form)
             if found is not None and time.time() - state.st_mtime > _TOUCH:
-                os.utime(path)
+                touch(path, state)
                 state = path.stat()
             if found is not None and "" not in found:
                 self._open[key] = (state.st_ino, state.st_size, state.st_ctime_ns), found

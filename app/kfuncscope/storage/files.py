@@ -8,9 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, overload
 
-import numpy as np
-import numpy.typing as npt
-
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -152,7 +149,7 @@ class ModuleSearch(Protocol):
         None where the cache lost them.
         """
 
-    def names_of(self, module: str) -> tuple[bytes, npt.NDArray[np.uint32]] | None:
+    def names_of(self, module: str) -> tuple[bytes, memoryview] | None:
         """A module's strings, and the offsets at which it uses those of the kernel.
 
         None where it has no BTF, or a base of its own.
