@@ -233,7 +233,7 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.tracepoints
     if kernel.vmlinux is not None:
         kernel.vmlinux.essential("task_struct")
-    _ = kernel.listed.traceable or kernel.knowledge.notrace_index
+    _ = kernel.listed.traceable or kernel.knowledge.not_traced
     kernel.knowledge.syscalls(kernel.arch)
     gc.freeze()
 
