@@ -55,7 +55,7 @@ class Blob:
             raise BtfError(source, "byte order differs from that of the base BTF", 0)
         self.start_id: int = base.end_id if base else 1
         start, end = header.strings
-        self._strings = Strings(bytes(data[start:end]), base.str_end if base else 0)
+        self._strings = Strings(data[start:end], base.str_end if base else 0)
         self._strings.check(source, start, split=base is not None)
         self.str_end: int = self._strings.end
         table = known_table(type_words(data, header, source), known) if known is not None else None
@@ -139,6 +139,10 @@ class Blob:
                     self._counts[kind] = count
                     left -= count
         return self._counts
+
+    def count(self, kind: Kind) -> int:
+        """How many own types there are of one kind."""
+        return self._kinds.count(kind) if self._counts is None else self._counts.get(kind, 0)
 
     def _missing(self, type_id: int) -> BtfError:
         return BtfError(self.source, f"type {type_id} does not exist")

@@ -24,26 +24,35 @@ Buffer = bytes | memoryview
 _MASK = (1 << 64) - 1
 _FIRST, _LAST, _LENGTH = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
 FEW = 1 << 13  # names, up to which an index is made without numpy
+_NAME = 48  # bytes that are looked at first for a name: few are longer
 CROWD = 32  # names of one number; kernels have at most 10
 
 
 class Strings:
     """The string section of one blob; ``start`` is the offset of its first byte, counted from the base's."""
 
-    def __init__(self, data: bytes, start: int) -> None:
-        self.data = data
+    def __init__(self, data: Buffer, start: int) -> None:
+        self._data = data
         self.start = start
         self.end = start + len(data)
         self._nuls: npt.NDArray[np.int64] | None = None
 
+    @property
+    def data(self) -> bytes:
+        """The section as bytes; a copy of it, kept from then on, where it lies in a memory map."""
+        if not isinstance(self._data, bytes):
+            self._data = bytes(self._data)
+        return self._data
+
     def check(self, source: str, at: int, *, split: bool) -> None:
         """BtfError where these are no strings of whole (or else ``split``) BTF; ``at`` is their place in the file."""
         hint = "(split BTF is read on its base)"
-        if not self.data and not split:
+        data = self._data
+        if not data and not split:
             raise BtfError(source, f"no string section {hint}", at)
-        if self.data and self.data[-1] != 0:
-            raise BtfError(source, "string section does not end with NUL", at + len(self.data) - 1)
-        if self.data and not split and self.data[0] != 0:
+        if data and data[-1] != 0:
+            raise BtfError(source, "string section does not end with NUL", at + len(data) - 1)
+        if data and not split and data[0] != 0:
             raise BtfError(source, f"string section does not begin with NUL {hint}", at)
 
     def nuls(self) -> npt.NDArray[np.int64]:
@@ -51,13 +60,20 @@ class Strings:
         if self._nuls is None:
             import numpy as np
 
-            self._nuls = np.flatnonzero(np.frombuffer(self.data, np.uint8) == 0)
+            self._nuls = np.flatnonzero(np.frombuffer(self._data, np.uint8) == 0)
         return self._nuls
 
     def raw(self, offset: int) -> bytes:
         """The bytes of the string at an offset of this section."""
         at = offset - self.start
-        return self.data[at : self.data.index(b"\0", at)]
+        data, size = self._data, _NAME
+        if isinstance(data, bytes):
+            return data[at : data.index(b"\0", at)]
+        while (end := (found := bytes(data[at : at + size])).find(b"\0")) < 0:
+            if at + size >= len(data):
+                raise ValueError("a string without an end")
+            size *= 8
+        return found[:end]
 
     def containing(self, part: bytes) -> list[bytes]:
         """The strings that hold ``part``, in order, repetitions left out."""
@@ -107,7 +123,9 @@ class NameIndex:
     it is not looked at once more (see ``index_fits``).
     """
 
-    def __init__(self, names: Sequence[int], sections: list[Strings], known: Mapping[str, Buffer] | None = None) -> None:
+    def __init__(
+        self, names: Sequence[int], sections: list[Strings], known: Mapping[str, Buffer] | None = None
+    ) -> None:
         self._sections = sections
         self._crowds: dict[int, dict[bytes, list[int]]] = {}
         columns = dict(known) if known is not None and _PARTS.keys() <= known.keys() else made_columns(names, sections)

@@ -220,7 +220,9 @@ class Checker:
     def _strings(self, offsets: Words, owners: Ids | None, what: str) -> None:
         if len(offsets) and int(offsets.max()) >= self.str_end:
             of = f" of {what}" if what else ""
-            self._refuse(offsets >= self.str_end, owners, f"has the name{of} outside the string section{hint(self.start_id)}")
+            self._refuse(
+                offsets >= self.str_end, owners, f"has the name{of} outside the string section{hint(self.start_id)}"
+            )
 
     def _refuse(self, wrong: npt.NDArray[np.bool_], owners: Ids | None, why: str) -> None:
         if wrong.any():

@@ -44,7 +44,7 @@ def string_section(btf: bytes) -> bytes:
 
 
 def base_name_offsets(btf: bytes, base_size: int) -> memoryview:
-    """Offsets (numbers of 32 bits) below ``base_size`` that split BTF uses as names of functions, types and variables; maybe some more.
+    """Offsets below ``base_size`` that split BTF uses as names of functions, types and variables; maybe some more.
 
     The type section is not walked: every pair of words that can be a name and the info word of such a kind counts.
     That finds each real one, and accidents only cost a module opened in vain.

@@ -95,9 +95,9 @@ def _holds_something(kernel: KernelFiles) -> bool:
 
 def _without_siblings(found: list[KernelFiles]) -> list[KernelFiles]:
     """Without the files that a kernel took along already, as they lie beside its BTF."""
-    whole = [kernel for kernel in found if kernel.btf]
+    whole = [kernel for kernel in found if kernel.held("btf")]
     taken = {entry for kernel in whole for entry in kernel.inputs}
-    return [k for k in found if k.btf or not k.inputs or not taken.issuperset(k.inputs)]
+    return [k for k in found if k.held("btf") or not k.inputs or not taken.issuperset(k.inputs)]
 
 
 class _Share:

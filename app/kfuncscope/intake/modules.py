@@ -134,7 +134,7 @@ class ModuleIndex:
             pack = self._pack()
             strings, offsets = pack.read("strings"), pack.read("base")
             if strings is not None and offsets is not None:
-                return _Names(strings, offsets, pack.meta["spans"], string_section(self._base() or b""))
+                return _Names(strings, offsets, pack.meta["spans"], lambda: string_section(self._base() or b""))
         raise KernelError(self._label, "the index of modules cannot be kept in the cache")
 
     def sections(self, name: str, reader: Callable[[], ModuleSections]) -> ModuleSections:
@@ -226,9 +226,7 @@ class IndexedModules(Mapping[str, Callable[[], ModuleSections]]):
 class _Names:
     """The strings of all modules one after the other, and the offsets at which they use the kernel's own strings."""
 
-    def __init__(
-        self, strings: bytes, uses: bytes, spans: list[list[Any]], base: bytes
-    ) -> None:
+    def __init__(self, strings: bytes, uses: bytes, spans: list[list[Any]], base: Callable[[], bytes]) -> None:
         # A split BTF's first string may begin without a NUL before it.
         self._strings = b"\0" + strings
         self._uses = uses
@@ -250,12 +248,10 @@ class _Names:
         found: dict[str, set[str]] = {}
         for name, at in self._strings_with(names, self._strings):
             found.setdefault(name, set()).add(self._modules[bisect_right(self._starts, at) - 1])
-        by_offset = {at: name for name, at in self._strings_with(names, self._base)}
+        by_offset = {at: name for name, at in self._strings_with(names, self._base())}
         if by_offset:
             for offset, hit in _words_among(by_offset, self._uses):
-                found.setdefault(by_offset[offset], set()).add(
-                    self._modules[bisect_right(self._word_starts, hit) - 1]
-                )
+                found.setdefault(by_offset[offset], set()).add(self._modules[bisect_right(self._word_starts, hit) - 1])
         return {name: tuple(sorted(modules)) for name, modules in sorted(found.items())}
 
     def _strings_with(self, names: set[str], strings: bytes) -> Iterator[tuple[str, int]]:

@@ -191,7 +191,7 @@ class Kernel:
     @cached_property
     def partial(self) -> bool:
         """The BTF holds only what some program asked for (``bpftool gen min_core_btf``): fields, and no functions."""
-        return self.vmlinux is not None and not self.vmlinux.kind_counts().get(Kind.FUNC) and not self.prog_types
+        return self.vmlinux is not None and not self.vmlinux.count(Kind.FUNC) and not self.prog_types
 
     @cached_property
     def kfuncs(self) -> Registry | None:
@@ -306,7 +306,7 @@ class Kernel:
         """Whether a function was built into the kernel; None where this BTF cannot tell by what it lacks."""
         if self.functions(name):
             return True
-        whole = self.vmlinux is not None and self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL
+        whole = self.vmlinux is not None and self.vmlinux.count(Kind.FUNC) > WHOLE_KERNEL
         return False if whole else None
 
     @cached_property
@@ -372,7 +372,7 @@ class Kernel:
             if self.vmlinux.own(told, Kind.FUNC):
                 return "y"
             # Only a whole kernel's BTF can tell by what it lacks.
-            return "n" if self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL else None
+            return "n" if self.vmlinux.count(Kind.FUNC) > WHOLE_KERNEL else None
         return self.config.get(f"CONFIG_{name}", "n")
 
     @cached_property

@@ -38,8 +38,8 @@ class Symbols:
                 raise KernelError(source, 'not a symbol list: no line is "type name" or "address type name"')
             text = (b"\n" + data + b"\n").translate(_BLANKS)
         else:
-            text = bytes(known["text"])
-        self._text = text
+            text = known["text"]
+        self._text: Buffer = text
         self._known: dict[str, frozenset[str]] = {}
         self._prefixes: dict[str, bool] = {}
         self._index: tuple[memoryview, NameIndex] | None = None
@@ -54,7 +54,7 @@ class Symbols:
         self.prepare()
         assert self._index is not None
         names, index = self._index
-        return {"text": self._text, "names": names.tobytes(), "clones": self._clones, **index.parts()}
+        return {"text": bytes(self._text), "names": names.tobytes(), "clones": self._clones, **index.parts()}
 
     @staticmethod
     def fits(known: Mapping[str, Buffer]) -> bool:
@@ -111,8 +111,8 @@ class Symbols:
             offsets, index = self._index
             return [offsets[i] for i in index.find(name)]
         found: list[int] = []
-        needle, at = b"\0" + name + b"\0", 0
-        while name and (at := self._text.find(needle, at)) >= 0:
+        needle, at, text = b"\0" + name + b"\0", 0, bytes(self._text)
+        while name and (at := text.find(needle, at)) >= 0:
             found.append(at + 1)
             at += len(name) + 1
         return found
@@ -129,14 +129,14 @@ class Symbols:
         """Whether any name begins so."""
         known = self._prefixes.get(prefix)
         if known is None:
-            known = self._prefixes[prefix] = b"\0" + prefix.encode() in self._text
+            known = self._prefixes[prefix] = re.search(re.escape(b"\0" + prefix.encode()), self._text) is not None
         return known
 
     def clones(self, name: str) -> list[str]:
         """Compiler's clones of a function: ``name.isra.0``, ``name.constprop.0``, ``name.cold`` ..."""
         if self._index is not None:
             return sorted(self._indexed_clones(name.encode()))
-        found, at, text = set(), 0, self._text
+        found, at, text = set(), 0, bytes(self._text)
         needle = b"\0" + name.encode() + b"."
         while (at := text.find(needle, at)) >= 0:
             end = text.index(b"\0", at + 1)

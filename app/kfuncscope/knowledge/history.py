@@ -81,7 +81,8 @@ def kept_rows(root: Path, table: str, level: str, make: Callable[[], bytes]) -> 
     found = default_cache().get(key)
     if found is None or found[:2] != b"\0\0" or found[-2:] != b"\0\0":
         found = make()
-        default_cache().put(key, found, compress=False)
+        if found:
+            default_cache().put(key, found, compress=False)
     return found
 
 

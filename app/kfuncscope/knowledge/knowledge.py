@@ -9,7 +9,7 @@ only where all agree (R-12.22).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -277,7 +277,7 @@ class Knowledge:
     @cached_property
     def not_traced(self) -> NotTraced:
         """Functions that ftrace cannot patch, with the source files that define them so."""
-        return NotTraced(self._source.not_traced() if self._source.has("notrace") else b"")
+        return NotTraced(self._source.not_traced())
 
     def notrace(self, function: str, arch: str) -> str:
         """The source file that defines the function without tracing (R-7.9); empty where it can be traced, as far as

@@ -28,7 +28,7 @@ class Source(Protocol):
         """The table. Raises KnowledgeError where it is absent or damaged."""
 
     def not_traced(self) -> bytes:
-        """The rows of ``rows.NotTraced`` of this level."""
+        """The rows of ``rows.NotTraced`` of this level; none where it has no such table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LevelFolder:
 
     def not_traced(self) -> bytes:
         """Made from the table."""
-        return NotTraced.rows_of(self.read("notrace")["files"])
+        return NotTraced.rows_of(self.read("notrace")["files"]) if self.has("notrace") else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,10 @@ class Histories:
 
     def not_traced(self) -> bytes:
         """As an earlier run kept them, else made from the table at this level."""
-        return kept_rows(
-            self.root, "notrace", self.level, lambda: NotTraced.rows_of(self.read("notrace")["files"])
-        )
+        if not tables.exists(self.root, "notrace"):
+            return b""
+        make = lambda: NotTraced.rows_of(self.read("notrace")["files"]) if self.has("notrace") else b""  # noqa: E731
+        return kept_rows(self.root, "notrace", self.level, make)
 
 
 def sources(extra: Path | None = None) -> Mapping[str, Source]:
