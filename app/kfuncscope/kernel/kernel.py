@@ -212,12 +212,13 @@ class Kernel:
         if self.vmlinux is None:
             return NOTHING
         try:
-            return image_facts(self.files, self.vmlinux, self._likely_null_args())
+            return image_facts(self.files, self.vmlinux, self.likely_null_args())
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return NOTHING
 
-    def _likely_null_args(self) -> list[str]:
+    def likely_null_args(self) -> list[str]:
+        """Tracepoints with arguments that any table knows to be NULL at times; see ``binary.null_args``."""
         tables = (self.knowledge, *self.knowledge.others)
         return sorted({name for table in tables for name in table.raw_tp_null_args})
 

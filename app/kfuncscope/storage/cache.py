@@ -16,7 +16,6 @@ import hashlib
 import os
 import shutil
 import stat
-import struct
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -29,7 +28,7 @@ import msgspec
 
 from kfuncscope.resources import user_folder
 from kfuncscope.storage.mapped import touch
-from kfuncscope.storage.pack import BROKEN, MAGIC, Pack, PackWriter, key_of, read_table, remove
+from kfuncscope.storage.pack import BROKEN, Pack, PackWriter, key_of, pack_head, read_table, remove
 
 _STALE = 24 * 3600
 _TOUCH = 60
@@ -159,8 +158,7 @@ class Cache:
         """Begin a pack for ``key``; call ``trim`` once it is closed."""
         self._make()
         file, name = self._draft()
-        head = key.encode()
-        file.write(MAGIC + struct.pack("<I", len(head)) + head)
+        file.write(pack_head(key))
         return PackWriter(file, Path(name), self._path(key))
 
     def _make(self) -> None:

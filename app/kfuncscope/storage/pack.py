@@ -83,6 +83,14 @@ class Pack:
             raise ValueError("damaged")
         return whole[slot.offset : slot.offset + slot.stored]
 
+    def part(self, name: str, most: int) -> bytes:
+        """The part's bytes, at most so many. Raises one of BROKEN where the file is damaged, and leaves it alone."""
+        slot = self._slots[name]
+        if max(slot.size, slot.stored) > most:
+            raise ValueError("too large")
+        with self.path.open("rb") as file:
+            return _plain(_stored(file, slot), slot)
+
     def read(self, name: str) -> bytes | None:
         """The part's bytes, or None when the file has gone or is damaged (it is then removed)."""
         found = self.read_all([name])
@@ -102,6 +110,11 @@ class Pack:
         with self.path.open("rb") as file:
             for name in names:
                 writer.take(name, _stored(file, self._slots[name]), self._slots[name])
+
+
+def pack_head(key: str) -> bytes:
+    """How the file of a pack begins that is kept under ``key``."""
+    return MAGIC + struct.pack("<I", len(key.encode())) + key.encode()
 
 
 class PackWriter:
@@ -128,13 +141,17 @@ class PackWriter:
         self._slots[name] = replace(slot, offset=self._file.tell())
         self._file.write(stored)
 
-    def close(self, meta: dict[str, Any]) -> Pack:
-        """Write the table of parts and put the pack into its place."""
+    def end(self, meta: dict[str, Any]) -> None:
+        """Write the table of parts."""
         rows = [[n, s.offset, s.stored, s.size, s.crc, int(s.packed)] for n, s in self._slots.items()]
         table = self._zstd.compress(json.dumps({"meta": meta, "parts": rows}).encode())
         at = self._file.tell()
         self._file.write(table)
         self._file.write(_FOOT.pack(at, len(table), zlib.crc32(table), MAGIC))
+
+    def close(self, meta: dict[str, Any]) -> Pack:
+        """Write the table of parts and put the pack into its place."""
+        self.end(meta)
         self._file.flush()
         self._draft.replace(self._target)
         self._file.close()  # which gives up the lock that keeps the draft from being swept away

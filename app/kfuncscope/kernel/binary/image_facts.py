@@ -40,6 +40,10 @@ def image_facts(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> ImageF
     """
     if files.image is None:
         return NOTHING
+    if told := files.facts.get("image"):
+        if (facts := _unpacked(told())) is None:
+            raise KernelError(files.label, "packed by another version of kfuncscope; pack the kernel again")
+        return facts
     key = ""
     if files.image_sha256:
         key = f"id-sets:{VERSION}:{files.image_sha256}:{hashlib.sha256(blob.data).hexdigest()}"
@@ -87,3 +91,8 @@ def _unpacked(kept: bytes) -> ImageFacts | None:
         return ImageFacts(kfuncs, [frozenset(names) for names in hooks], masks)
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def told(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> bytes:
+    """``image_facts`` as bytes, for a pack of the kernel. Raises InputError."""
+    return _packed(image_facts(files, blob, likely))
