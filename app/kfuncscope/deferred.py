@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""numpy, loaded when something of it is first used: loading it takes longer than judging an object on known kernels."""
+"""Modules that are loaded when something of them is first used: loading all takes longer than judging an object."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from typing import Any
 class Deferred(ModuleType):
     """A module that is imported when an attribute of it is first asked for."""
 
+    _module: ModuleType | None = None
+
     def __getattr__(self, name: str) -> Any:
-        """Import the module and take the attribute from it; kept here, so that it is asked for once."""
+        """Import the module where that was not done yet, and take the attribute from it."""
         if name.startswith("__"):
             raise AttributeError(name)
-        found = getattr(import_module(self.__name__), name)
-        setattr(self, name, found)
-        return found
+        if self._module is None:
+            self._module = import_module(self.__name__)
+        return getattr(self._module, name)
 
 
 numpy = Deferred("numpy")
+futures = Deferred("concurrent.futures")
+multiprocessing = Deferred("multiprocessing")
+connection = Deferred("multiprocessing.connection")
+subprocess = Deferred("subprocess")
+zipfile = Deferred("zipfile")

@@ -7,10 +7,9 @@ import os
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from kfuncscope.btf.layout import STARTS, read_header
 from kfuncscope.btf.scan import base_name_offsets, string_section
@@ -21,6 +20,11 @@ from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import ModuleSections
 from kfuncscope.storage.pack import Pack
 from kfuncscope.storage.read import Progress, read_file
+
+if TYPE_CHECKING:
+    from concurrent import futures
+else:
+    from kfuncscope.deferred import futures
 
 VERSION = 4
 """Part of every cache key here; raised whenever what is stored changes."""
@@ -355,7 +359,7 @@ def _read_all(
             return name, str(error)
 
     names = sorted(modules)
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    pool = futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     try:
         # A window keeps the memory small when reading is quicker than writing.
         for at in range(0, len(names), 256):

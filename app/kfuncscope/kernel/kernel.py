@@ -17,7 +17,6 @@ from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_fact
 from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.null_args import MaybeNull
-from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bpf_level, bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
@@ -225,7 +224,12 @@ class Kernel:
     def _image_sets(self) -> list[KfuncSet] | None:
         """Kfunc sets of the kernel's binary; None where none was given or it holds none (R-1.17)."""
         found = kfunc_sets(self._from_image.kfuncs)
-        return completed(found, self.vmlinux, self.knowledge, self.config) if self.vmlinux and found else None
+        return self._completed(found, self.vmlinux) if self.vmlinux and found else None
+
+    def _completed(self, found: list[KfuncSet], blob: Blob) -> list[KfuncSet]:
+        from kfuncscope.kernel.binary.registration import completed  # loaded where a binary has sets
+
+        return completed(found, blob, self.knowledge, self.config)
 
     @cached_property
     def probed(self) -> Probed | None:
@@ -250,7 +254,8 @@ class Kernel:
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None
-        return completed(kfunc_sets(found), blob, self.knowledge, self.config) or None
+        sets = kfunc_sets(found)
+        return self._completed(sets, blob) if sets else None
 
     def module_kfuncs(self, module: str) -> Registry | None:
         """Kfuncs of one module; None where its BTF cannot be read."""

@@ -13,7 +13,6 @@ from kfuncscope.errors import KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, sets_in_image
 from kfuncscope.kernel.binary.hooksets import HookSets, hook_sets
 from kfuncscope.kernel.binary.null_args import NullMasks, null_args
-from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
 
@@ -50,6 +49,8 @@ def image_facts(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> ImageF
         kept = default_cache().get(key)
         if kept is not None and (facts := _unpacked(kept)) is not None:
             return facts
+    from kfuncscope.kernel.binary.registration import registered  # with the decoder of x86: loaded for images alone
+
     image = files.image()
     if not _holds(image, blob.data):
         raise KernelError(files.label, "id sets are not read from the image, because its BTF differs")
