@@ -16,6 +16,7 @@ from kfuncscope.knowledge.kfunc_filters import Caller, FilterRule, KfuncFilter
 from kfuncscope.knowledge.knowledge import Knowledge, for_release
 from kfuncscope.knowledge.sources import LevelFolder
 from kfuncscope.resources import resource
+from kfuncscope.storage.cache import default_cache
 from support.levels import forget, one_level
 
 RELEASES = ("6.1", "6.12", "7.2", "7.3")
@@ -300,12 +301,23 @@ def test_tables_say_where_they_come_from() -> None:
         assert provenance["source"] and provenance["made"], file
 
 
-def test_functions_without_tracing_are_found_with_and_without_an_index() -> None:
-    """A few are looked for one by one, the rest in an index of all: both say the same (R-7.9)."""
-    one, other = (Knowledge(k.release, k._source) for k in (for_release("7.3.4"), for_release("7.3.4")))
-    names = [name for listed in one._notrace_files.values() for name in listed][::997]
+def test_functions_without_tracing_are_found_in_the_text_of_rows() -> None:
+    """The rows that are kept say of each function what the table says, in its order of files (R-7.9)."""
+    known = for_release("7.3.4")
+    files = known._read("notrace")["files"]
+    names = [name for listed in files.values() for name in listed][::997]
     assert len(names) > 20
-    _ = other.notrace_index
-    for name in (*names, "vfs_read", ""):
-        assert one.notrace(name, "x86_64") == other.notrace(name, "x86_64")
-    assert "notrace_index" in one.__dict__
+    for name in (*names, "vfs_read", "", "a\0b", names[0][:-1]):
+        assert known.not_traced.files(name) == [path for path, listed in files.items() if name in listed]
+    again = Knowledge(known.release, known._source)  # as a later run has it, from the cache
+    assert again.not_traced.files(names[0]) == known.not_traced.files(names[0])
+
+
+def test_rows_of_another_form_are_made_again() -> None:
+    """What somebody else put into the cache under the key of the rows is not believed."""
+    source = for_release("7.3.4")._source
+    rows = source.not_traced()
+    for entry in default_cache().entries():
+        if entry.key.endswith(":rows"):
+            default_cache().put(entry.key, b"no rows", compress=False)
+    assert source.not_traced() == rows

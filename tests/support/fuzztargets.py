@@ -53,6 +53,7 @@ from kfuncscope.kernel.binary.hooksets import hook_sets
 from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.kernel.config import parse_config
 from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.opening import DATA, prepared_blob
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge import probed
 from kfuncscope.knowledge.probed import Probed
@@ -319,14 +320,13 @@ class _OnDisk:
 
     def index(self, data: bytes) -> None:
         """What was derived from a kernel's BTF, as it may come back: the same blob, or a refusal to use it."""
-        known, at = {}, 0
+        known, at = {DATA: _base().data}, 0
         for name, part in Blob(_base().data).derived().items():
             known[name] = data[at : at + len(part)]
             at += len(part)
-        try:
-            blob = Blob(_base().data, "f", known=known)
-        except ValueError:
-            return  # bytes that are no numbers at all
+        blob = prepared_blob(known, "f")
+        if blob is None:
+            return
         assert len(blob) == len(_base())
         for name in ("task_struct", "probe", "", "int"):
             for type_id in blob.own(name):

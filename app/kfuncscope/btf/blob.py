@@ -10,25 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kfuncscope.btf.layout import (
     COMPOSITES,
     ENUMS,
+    KIND_MASK,
     LONG,
     MAX_TYPE,
     MODIFIERS_AND_TYPEDEF,
-    NR_KINDS,
     SIZED,
     VLEN_MASK,
     Kind,
     read_header,
 )
-from kfuncscope.btf.names import NameIndex, Strings, essential_name
+from kfuncscope.btf.names import Buffer, NameIndex, Strings, essential_name
 from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
-from kfuncscope.btf.records import MAX_DEPTH, Checker, read_columns
+from kfuncscope.btf.table import MAX_DEPTH, Table, known_table, read_table, type_words
 from kfuncscope.errors import BtfError
+
+if TYPE_CHECKING:
+    from kfuncscope.btf.records import Columns
 
 __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
 
@@ -36,15 +38,16 @@ __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "e
 class Blob:
     """A parsed BTF blob. ``source`` names it in errors. Type 0 is void and belongs to no blob.
 
-    ``known`` is what ``derived`` gave of these very bytes; it saves walking and checking them once more.
+    ``known`` is what ``derived`` gave of these very bytes, and that they passed the checks then: who keeps it sees to
+    that (``fits``). It saves walking and checking them once more.
     """
 
     def __init__(
-        self, data: bytes, source: str = "BTF", base: Blob | None = None, known: Mapping[str, bytes] | None = None
+        self, data: Buffer, source: str = "BTF", base: Blob | None = None, known: Mapping[str, Buffer] | None = None
     ) -> None:
         self.source = source
         self.base: Blob | None = base
-        self.data = data
+        self._raw = data
         header = read_header(data, source)
         self.header = header
         self.endian = header.endian
@@ -55,26 +58,22 @@ class Blob:
         self._strings = Strings(data[start:end], base.str_end if base else 0)
         self._strings.check(source, start, split=base is not None)
         self.str_end: int = self._strings.end
-        starts = np.frombuffer(known["starts"], "<i4") if known and "starts" in known else None
-        columns = read_columns(data, header, source, starts)
-        self.end_id: int = self.start_id + len(columns.starts)
+        table = known_table(type_words(data, header, source), known) if known is not None else None
+        if table is None:
+            known, table = None, read_table(data, header, source, self.start_id, self.str_end)
+        self.end_id: int = self.start_id + len(table.starts)
         if self.end_id - 1 > MAX_TYPE:
             raise BtfError(source, f"{self.end_id - 1} types exceed the limit of the format ({MAX_TYPE})")
-        if starts is None or columns.starts is not starts:
-            Checker(columns, header, source, self.start_id, self.str_end).check()
-        self.columns = columns
-        # Plain buffers: reading one number from them is several times quicker than from a numpy array.
-        self._kinds = columns.kinds.tobytes()
-        self._words = columns.words.data
-        self._starts = columns.starts.data
-        self._names = columns.names.data
-        self._info = columns.info.data
-        self._third = columns.third.data
+        self.table: Table = table
+        self._kinds = table.kinds
+        self._words, self._starts = table.words, table.starts
+        self._names, self._info, self._third = table.names, table.info, table.third
         self._index: NameIndex | None = None
+        self._counts: dict[int, int] | None = None
         self._known = known
         self._flavoured: list[bytes] | None = None
         if known is not None and "flavours" in known:
-            self._flavoured = [raw for raw in known["flavours"].split(b"\0") if raw]
+            self._flavoured = [raw for raw in bytes(known["flavours"]).split(b"\0") if raw]
         self._own_found: dict[tuple[str, Kind | None], list[int]] = {}
         self._text: dict[int, str] = {0: ""}
         self._members: dict[int, tuple[Member, ...]] = {}
@@ -91,6 +90,20 @@ class Blob:
         return type(self), (self.data, self.source, self.base)
 
     # -- columns
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        if not isinstance(self._raw, bytes):
+            self._raw = bytes(self._raw)
+        return self._raw
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The types as numpy's columns."""
+        from kfuncscope.btf.records import columns_of
+
+        return columns_of(self.table)
 
     def __len__(self) -> int:
         """Number of types, the base's and void included, as ``bpftool`` counts ids: last id + 1."""
@@ -110,13 +123,26 @@ class Blob:
         """Ids of this blob's own types, of one kind or all, ascending."""
         if kind is None:
             return list(range(self.start_id, self.end_id))
-        found: list[int] = (np.flatnonzero(self.columns.kinds == kind) + self.start_id).tolist()
+        kinds, start, wanted = self._kinds, self.start_id, bytes([kind])
+        found, at = [], kinds.find(wanted)
+        while at >= 0:
+            found.append(at + start)
+            at = kinds.find(wanted, at + 1)
         return found
 
     def kind_counts(self) -> dict[int, int]:
         """How many own types there are of each kind."""
-        counts = np.bincount(self.columns.kinds, minlength=NR_KINDS)
-        return {k: int(c) for k, c in enumerate(counts) if c}
+        if self._counts is None:
+            self._counts, left = {}, len(self._kinds)
+            for kind in range(KIND_MASK + 1):
+                if left and (count := self._kinds.count(kind)):
+                    self._counts[kind] = count
+                    left -= count
+        return self._counts
+
+    def count(self, kind: Kind) -> int:
+        """How many own types there are of one kind."""
+        return self._kinds.count(kind) if self._counts is None else self._counts.get(kind, 0)
 
     def _missing(self, type_id: int) -> BtfError:
         return BtfError(self.source, f"type {type_id} does not exist")
@@ -222,14 +248,20 @@ class Blob:
             while blob is not None:
                 sections.insert(0, blob._strings)
                 blob = blob.base
-            self._index, self._known = NameIndex(self.columns.names, sections, self._known), None
+            self._index, self._known = NameIndex(self._names, sections, self._known), None
         return self._index
 
     def derived(self) -> dict[str, bytes]:
-        """What took long to find out, as bytes by name, for the next opening of the same bytes on the same base."""
-        flavours = b"\0".join(self._flavours())
-        starts = self.columns.starts.astype("<i4").tobytes()
-        return {"starts": starts, "flavours": flavours, **self._name_index.parts()}
+        """What took long to find out, as bytes by name, for the next opening of the same bytes."""
+        return {**self.table.parts(), "flavours": b"\0".join(self._flavours()), **self._name_index.parts()}
+
+    def fits(self, known: Mapping[str, Buffer]) -> bool:
+        """Whether this blob, made with ``known`` that somebody kept, is what it would be without. Raises BtfError."""
+        from kfuncscope.btf.records import table_fits
+
+        if not table_fits(self.table, known, self._raw, self.header, self.str_end):
+            return False
+        return bytes(known.get("flavours", b"")) == b"\0".join(self._strings.containing(b"___"))
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kfuncscope.btf.blob import Blob, Member
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, MODIFIERS_AND_TYPEDEF, Kind
-from kfuncscope.btf.records import MAX_DEPTH
+from kfuncscope.btf.table import MAX_DEPTH
 from kfuncscope.errors import BtfError
 
 # Kernels stay below 10 levels, 700 parts and 300 members a struct (80,000 in all).

@@ -8,48 +8,72 @@ are found like any other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
-import numpy.typing as npt
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kfuncscope.errors import BtfError
 
-U64 = npt.NDArray[np.uint64]
+if TYPE_CHECKING:  # numpy takes longer to load than an object is judged; what is prepared is searched without it
+    import numpy as np
+    import numpy.typing as npt
+
+    U64 = npt.NDArray[np.uint64]
+Buffer = bytes | memoryview
 _MASK = (1 << 64) - 1
 _FIRST, _LAST, _LENGTH = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
+FEW = 1 << 13  # names, up to which an index is made without numpy
+_NAME = 48  # bytes that are looked at first for a name: few are longer
 CROWD = 32  # names of one number; kernels have at most 10
 
 
 class Strings:
     """The string section of one blob; ``start`` is the offset of its first byte, counted from the base's."""
 
-    def __init__(self, data: bytes, start: int) -> None:
-        self.data = data
+    def __init__(self, data: Buffer, start: int) -> None:
+        self._data = data
         self.start = start
         self.end = start + len(data)
         self._nuls: npt.NDArray[np.int64] | None = None
 
+    @property
+    def data(self) -> bytes:
+        """The section as bytes; a copy of it, kept from then on, where it lies in a memory map."""
+        if not isinstance(self._data, bytes):
+            self._data = bytes(self._data)
+        return self._data
+
     def check(self, source: str, at: int, *, split: bool) -> None:
         """BtfError where these are no strings of whole (or else ``split``) BTF; ``at`` is their place in the file."""
         hint = "(split BTF is read on its base)"
-        if not self.data and not split:
+        data = self._data
+        if not data and not split:
             raise BtfError(source, f"no string section {hint}", at)
-        if self.data and self.data[-1] != 0:
-            raise BtfError(source, "string section does not end with NUL", at + len(self.data) - 1)
-        if self.data and not split and self.data[0] != 0:
+        if data and data[-1] != 0:
+            raise BtfError(source, "string section does not end with NUL", at + len(data) - 1)
+        if data and not split and data[0] != 0:
             raise BtfError(source, f"string section does not begin with NUL {hint}", at)
 
     def nuls(self) -> npt.NDArray[np.int64]:
         """Where the strings end, ascending."""
         if self._nuls is None:
-            self._nuls = np.flatnonzero(np.frombuffer(self.data, np.uint8) == 0)
+            import numpy as np
+
+            self._nuls = np.flatnonzero(np.frombuffer(self._data, np.uint8) == 0)
         return self._nuls
 
     def raw(self, offset: int) -> bytes:
         """The bytes of the string at an offset of this section."""
         at = offset - self.start
-        return self.data[at : self.data.index(b"\0", at)]
+        data, size = self._data, _NAME
+        if isinstance(data, bytes):
+            return data[at : data.index(b"\0", at)]
+        while (end := (found := bytes(data[at : at + size])).find(b"\0")) < 0:
+            if at + size >= len(data):
+                raise ValueError("a string without an end")
+            size *= 8
+        return found[:end]
 
     def containing(self, part: bytes) -> list[bytes]:
         """The strings that hold ``part``, in order, repetitions left out."""
@@ -63,6 +87,8 @@ class Strings:
 
     def keys(self, offsets: npt.NDArray[np.int64]) -> U64:
         """The numbers of the strings at these offsets, which must be ascending."""
+        import numpy as np
+
         starts = offsets - self.start
         nuls = self.nuls()
         ends = nuls[np.searchsorted(nuls, starts)]
@@ -86,82 +112,56 @@ def key(text: bytes) -> int:
     return (first * _FIRST + last * _LAST + len(text) * _LENGTH) & _MASK
 
 
-_PARTS = {"order": "<i4", "groups": "<i4", "offsets": "<i4", "by_key": "<i4", "keys": "<u8"}
+_PARTS = {"order": "i", "groups": "i", "offsets": "I", "by_key": "i", "keys": "Q"}
+"""The columns of an index, and their numbers as ``memoryview`` casts them."""
 
 
 class NameIndex:
-    """From a name to the indexes (ids less the first id) of one blob's types. ``sections`` are base first."""
+    """From a name to the indexes (ids less the first id) of one blob's types. ``sections`` are base first.
+
+    ``names`` are the offsets of the names by type. ``known`` is what ``parts`` gave of these very names and strings;
+    it is not looked at once more (see ``index_fits``).
+    """
 
     def __init__(
-        self, names: npt.NDArray[np.uint32], sections: list[Strings], known: Mapping[str, bytes] | None = None
+        self, names: Sequence[int], sections: list[Strings], known: Mapping[str, Buffer] | None = None
     ) -> None:
         self._sections = sections
         self._crowds: dict[int, dict[bytes, list[int]]] = {}
-        if known is None or not self._take(known, len(names)):
-            self._make(names)
+        columns = dict(known) if known is not None and _PARTS.keys() <= known.keys() else made_columns(names, sections)
+        cast = {name: memoryview(columns[name]).cast("B").cast(kind) for name, kind in _PARTS.items()}
+        self._order, self._groups, self._offsets = cast["order"], cast["groups"], cast["offsets"]
+        self._by_key, self._keys = cast["by_key"], cast["keys"]
 
     def parts(self) -> dict[str, bytes]:
         """The index as bytes, from which the next reading of the same blob makes it again."""
-        return {name: getattr(self, f"_{name}").astype(kind).tobytes() for name, kind in _PARTS.items()}
-
-    def _take(self, known: Mapping[str, bytes], count: int) -> bool:
-        """Take the index from its bytes; False where they are not one of ``count`` types and these strings."""
-        try:
-            arrays = {name: np.frombuffer(known[name], kind) for name, kind in _PARTS.items()}
-        except (KeyError, ValueError):
-            return False
-        order, groups, offsets, by_key = (arrays[name] for name in ("order", "groups", "offsets", "by_key"))
-        bounds = ((order, count), (groups, len(order) + 1), (offsets, self._sections[-1].end), (by_key, len(offsets)))
-        if not len(offsets) == len(groups) - 1 == len(by_key) == len(arrays["keys"]):
-            return False
-        if any(len(a) and not 0 <= int(a.min()) <= int(a.max()) < end for a, end in bounds):
-            return False
-        for name, array in arrays.items():
-            setattr(self, f"_{name}", array)
-        return True
-
-    def _make(self, names: npt.NDArray[np.uint32]) -> None:
-        sections = self._sections
-        order = np.argsort(names, kind="stable")
-        column = names[order]
-        anonymous = int(np.searchsorted(column, 1))
-        self._order = order[anonymous:]
-        column = column[anonymous:]
-        changes = np.flatnonzero(column[1:] != column[:-1]) + 1
-        self._groups = np.concatenate((np.zeros(min(1, len(column)), np.int64), changes, [len(column)]))
-        self._offsets = column[self._groups[:-1]].astype(np.int64)
-        bounds = np.searchsorted(self._offsets, [s.start for s in sections] + [sections[-1].end]).tolist()
-        parts = [s.keys(self._offsets[a:b]) for s, a, b in zip(sections, bounds, bounds[1:], strict=False) if b > a]
-        keys = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
-        self._by_key = np.argsort(keys)
-        self._keys = keys[self._by_key]
+        return {name: getattr(self, f"_{name}").tobytes() for name in _PARTS}
 
     def find(self, text: bytes) -> list[int]:
         """Indexes of the types with this name, ascending."""
         if not text or b"\0" in text:
             return []
-        wanted = np.uint64(key(text))
-        low = int(np.searchsorted(self._keys, wanted))
-        high = low
-        while high < len(self._keys) and high - low <= CROWD and self._keys[high] == wanted:
+        wanted, keys = key(text), self._keys
+        low = high = bisect_left(keys, wanted)
+        while high < len(keys) and high - low <= CROWD and keys[high] == wanted:
             high += 1
         if high - low > CROWD:
             groups = self._crowd(low, wanted).get(text, [])
         else:
-            groups = [g for g in self._by_key[low:high].tolist() if self._text(int(self._offsets[g])) == text]
+            groups = [g for g in self._by_key[low:high].tolist() if self._text(self._offsets[g]) == text]
         found: list[int] = []
         for group in groups:
             found += self._order[self._groups[group] : self._groups[group + 1]].tolist()
         found.sort()
         return found
 
-    def _crowd(self, low: int, wanted: np.uint64) -> dict[bytes, list[int]]:
+    def _crowd(self, low: int, wanted: int) -> dict[bytes, list[int]]:
         """Groups by name where a file made for it has many names of one number: read once, not at each search."""
         if low not in self._crowds:
             table: dict[bytes, list[int]] = {}
-            high = int(np.searchsorted(self._keys, wanted, side="right"))
+            high = bisect_right(self._keys, wanted)
             for group in self._by_key[low:high].tolist():
-                table.setdefault(self._text(int(self._offsets[group])), []).append(group)
+                table.setdefault(self._text(self._offsets[group]), []).append(group)
             self._crowds[low] = table
         return self._crowds[low]
 
@@ -170,6 +170,58 @@ class NameIndex:
             if offset >= strings.start:
                 return strings.raw(offset)
         raise AssertionError("an offset below the first section")
+
+
+def made_columns(names: Sequence[int], sections: list[Strings]) -> dict[str, Buffer]:
+    """The columns of an index, by name."""
+    if len(names) <= FEW:
+        return _few_columns(names, sections)
+    import numpy as np
+
+    column = np.asarray(names, np.uint32)
+    order = np.argsort(column, kind="stable")
+    column = column[order]
+    anonymous = int(np.searchsorted(column, 1))
+    order, column = order[anonymous:], column[anonymous:]
+    changes = np.flatnonzero(column[1:] != column[:-1]) + 1
+    groups = np.concatenate((np.zeros(min(1, len(column)), np.int64), changes, [len(column)]))
+    offsets = column[groups[:-1]].astype(np.int64)
+    bounds = np.searchsorted(offsets, [s.start for s in sections] + [sections[-1].end]).tolist()
+    parts = [s.keys(offsets[a:b]) for s, a, b in zip(sections, bounds, bounds[1:], strict=False) if b > a]
+    keys = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+    by_key = np.argsort(keys)
+    columns = {"order": order, "groups": groups, "offsets": offsets, "by_key": by_key}
+    kinds = {"i": np.int32, "I": np.uint32}
+    return {name: one.astype(kinds[_PARTS[name]]).data for name, one in columns.items()} | {"keys": keys[by_key].data}
+
+
+def _few_columns(names: Sequence[int], sections: list[Strings]) -> dict[str, Buffer]:
+    """The same of so few names that loading numpy would take longer."""
+    order = sorted((i for i, at in enumerate(names) if at), key=names.__getitem__)
+    groups = [i for i, at in enumerate(order) if not i or names[at] != names[order[i - 1]]]
+    offsets = [names[order[i]] for i in groups]
+    keys = [key(next(s for s in reversed(sections) if at >= s.start).raw(at)) for at in offsets]
+    by_key = sorted(range(len(keys)), key=keys.__getitem__)
+    rows: dict[str, list[int]] = {
+        "order": order, "groups": [*groups, len(order)], "offsets": offsets, "by_key": by_key,
+        "keys": [keys[i] for i in by_key],
+    }  # fmt: skip
+    return {name: memoryview(array(_PARTS[name], row)) for name, row in rows.items()}
+
+
+def index_fits(known: Mapping[str, Buffer], count: int, end: int) -> bool:
+    """Whether an index that somebody kept stays within ``count`` types and ``end`` bytes of strings."""
+    import numpy as np
+
+    try:
+        arrays = {name: np.frombuffer(known[name], np.dtype(kind)) for name, kind in _PARTS.items()}
+    except (KeyError, ValueError):
+        return False
+    order, groups, offsets, by_key = (arrays[name] for name in ("order", "groups", "offsets", "by_key"))
+    bounds = ((order, count), (groups, len(order) + 1), (offsets, end), (by_key, len(offsets)))
+    if not len(offsets) == len(groups) - 1 == len(by_key) == len(arrays["keys"]):
+        return False
+    return all(not len(a) or 0 <= int(a.min()) <= int(a.max()) < bound for a, bound in bounds)
 
 
 def essential_name(name: str) -> str:

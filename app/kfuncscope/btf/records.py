@@ -7,44 +7,20 @@ The hot part of opening a kernel's BTF (127,000 records): nothing here runs once
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kfuncscope.btf.layout import (
-    KIND_MASK,
-    MODIFIERS_AND_TYPEDEF,
-    NR_KINDS,
-    REFERENCES,
-    VLEN_MASK,
-    VLEN_WORDS,
-    Header,
-    Kind,
-    record_words,
-)
+from kfuncscope.btf.layout import KIND_MASK, REFERENCES, VLEN_MASK, VLEN_WORDS, Header, Kind, record_words
+from kfuncscope.btf.names import Buffer, index_fits
+from kfuncscope.btf.table import COLUMNS, ENTRIES, ENTRY_WORDS, LINKS, MAX_DEPTH, Table, hint, walk
 from kfuncscope.errors import BtfError
-
-MAX_DEPTH = 64  # modifiers, typedefs and arrays on top of each other; real kernels stay below 10
-MAX_WORDS = 1 << 28  # 1 GiB of types
-FEW_WORDS = 1 << 14  # up to here a plain walk over the records is the quickest
 
 Words = npt.NDArray[np.uint32]
 Ids = npt.NDArray[np.int64]
-
-# Where the entries behind a record hold type ids and names, as words from the entry's start: (types, names).
-ENTRIES: dict[Kind, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    Kind.ARRAY: ((0, 1), ()),
-    Kind.STRUCT: ((1,), (0,)),
-    Kind.UNION: ((1,), (0,)),
-    Kind.ENUM: ((), (0,)),
-    Kind.FUNC_PROTO: ((1,), (0,)),
-    Kind.DATASEC: ((0,), ()),
-    Kind.ENUM64: ((), (0,)),
-}
-# Kinds that only pass on to another type: chains of them must end, and soon.
-LINKS = (*MODIFIERS_AND_TYPEDEF, Kind.ARRAY, Kind.VAR)
 
 
 @dataclass(slots=True)
@@ -59,28 +35,45 @@ class Columns:
     kinds: npt.NDArray[np.uint8]
 
 
-def read_columns(data: bytes, header: Header, source: str, starts: npt.NDArray[np.int32] | None = None) -> Columns:
-    """Find all records of the type section; BtfError where they do not fill it exactly.
+def columns_of(table: Table) -> Columns:
+    """The same columns for numpy, without a copy."""
+    names, info, third = (np.frombuffer(one, np.uint32) for one in (table.names, table.info, table.third))
+    starts, kinds = np.frombuffer(table.starts, np.int32), np.frombuffer(table.kinds, np.uint8)
+    return Columns(np.frombuffer(table.words, np.uint32), starts, names, info, third, kinds)
 
-    ``starts`` are the records' first words as an earlier reading found them; they are followed up, not believed.
-    """
-    start, end = header.types
-    words = np.frombuffer(data, dtype=header.endian + "u4", offset=start, count=(end - start) // 4)
-    if (header.endian == "<") != (sys.byteorder == "little") or not words.flags.aligned:
-        words = words.astype(np.uint32)  # a header of odd length leaves words that no memoryview reads
-    if len(words) > MAX_WORDS:
-        raise BtfError(source, f"{end - start} bytes of types are more than any kernel has", start)
-    sizes = record_words(data, header, source)
-    if starts is not None and not _fills(words, starts, *sizes):
-        starts = None
-    if starts is None and len(words) > FEW_WORDS:
-        starts = _record_starts(words, *sizes)
+
+def read_many(words: memoryview, data: Buffer, header: Header, source: str, first_id: int, str_end: int) -> Table:
+    """``table.read_table`` of many types."""
+    all_words = np.frombuffer(words, np.uint32)
+    starts = _record_starts(all_words, *record_words(data, header, source))
     if starts is None:
-        starts = _walk(words, data, header, source)
+        starts = np.array(walk(words, data, header, source), dtype=np.int32)
+    columns = _columns(all_words, starts)
+    Checker(columns, header, source, first_id, str_end).check()
+    plain = {name: np.ascontiguousarray(getattr(columns, name)).data for name in COLUMNS if name != "kinds"}
+    return Table(words, kinds=columns.kinds.tobytes(), **plain)
+
+
+def _columns(words: Words, starts: npt.NDArray[np.int32]) -> Columns:
     at = starts.astype(np.intp)  # what numpy would make of them each time
     info = words[at + 1]
     kinds = ((info >> 24) & KIND_MASK).astype(np.uint8)
     return Columns(words, starts, words[at], info, words[at + 2], kinds)
+
+
+def table_fits(table: Table, known: Mapping[str, Buffer], data: Buffer, header: Header, str_end: int) -> bool:
+    """Whether columns that somebody kept, and the index of names beside them, are those of these words.
+
+    BtfError where the words themselves are bad.
+    """
+    columns = columns_of(table)
+    if not _fills(columns.words, columns.starts, *record_words(data, header, "BTF")):
+        return False
+    made = _columns(columns.words, columns.starts)
+    if not all(np.array_equal(getattr(made, name), getattr(columns, name)) for name in COLUMNS):
+        return False
+    Checker(columns, header, "BTF", 1, str_end).check()
+    return index_fits(known, len(columns.starts), str_end)
 
 
 def _fills(words: Words, starts: npt.NDArray[np.int32], fixed: list[int], per: list[int]) -> bool:
@@ -122,7 +115,7 @@ def _following(words: Words, fixed: list[int], per: list[int]) -> npt.NDArray[np
 
 
 def _record_starts(words: Words, fixed: list[int], per: list[int]) -> npt.NDArray[np.int32] | None:
-    """First word of every record, None where the last one does not end with the section; see _walk for why.
+    """First word of every record, None where the last one does not end with the section; see table.walk for why.
 
     One walk from the first record, four records a step, with the three between filled in afterwards.
     """
@@ -143,28 +136,6 @@ def _record_starts(words: Words, fixed: list[int], per: list[int]) -> npt.NDArra
     starts = np.stack((starts, two[starts]), axis=1).ravel()
     starts = np.stack((starts, one[starts]), axis=1).ravel()
     return starts[starts < n]
-
-
-def _walk(words: Words, data: bytes, header: Header, source: str) -> npt.NDArray[np.int32]:
-    """First word of every record, one after the other; BtfError for the record that is bad."""
-    fixed, per = record_words(data, header, source)
-    starts: list[int] = []
-    at, n, word = 0, len(words), words.data
-    while at + 3 <= n:
-        starts.append(at)
-        info = word[at + 1]
-        kind = info >> 24 & KIND_MASK
-        if fixed[kind] < 0:
-            reason = f"type of unknown kind {kind}, and no layout section gives its size"
-            raise BtfError(source, reason, header.types[0] + 4 * at)
-        at += 3 + fixed[kind] + per[kind] * (info & VLEN_MASK)
-    if at > n:
-        name = Kind(kind).name if kind < NR_KINDS else f"kind {kind}"
-        reason = f"truncated: a {name} record extends past the type section"
-        raise BtfError(source, reason, header.types[0] + 4 * starts[-1])
-    if at < n:
-        raise BtfError(source, "truncated: the last type record is incomplete", header.types[0] + 4 * at)
-    return np.array(starts, dtype=np.int32)
 
 
 def entries(columns: Columns, kind: Kind) -> tuple[Ids, Ids]:
@@ -221,7 +192,7 @@ class Checker:
         words = self.columns.words
         if kind == Kind.ARRAY:
             elements[owners] = words[at]
-        what = {Kind.FUNC_PROTO: "a parameter", Kind.ARRAY: ""}.get(kind, "a member")
+        what = ENTRY_WORDS.get(kind, "a member")
         for word in types:
             self._types(words[at + word], owners)
         for word in names:
@@ -244,15 +215,14 @@ class Checker:
 
     def _types(self, ids: Words, owners: Ids | None) -> None:
         if len(ids) and int(ids.max()) >= self.end_id:
-            self._refuse(ids >= self.end_id, owners, f"refers to a type that does not exist{self._hint()}")
+            self._refuse(ids >= self.end_id, owners, f"refers to a type that does not exist{hint(self.start_id)}")
 
     def _strings(self, offsets: Words, owners: Ids | None, what: str) -> None:
         if len(offsets) and int(offsets.max()) >= self.str_end:
             of = f" of {what}" if what else ""
-            self._refuse(offsets >= self.str_end, owners, f"has the name{of} outside the string section{self._hint()}")
-
-    def _hint(self) -> str:
-        return " (split BTF is read on its base)" if self.start_id == 1 else ""
+            self._refuse(
+                offsets >= self.str_end, owners, f"has the name{of} outside the string section{hint(self.start_id)}"
+            )
 
     def _refuse(self, wrong: npt.NDArray[np.bool_], owners: Ids | None, why: str) -> None:
         if wrong.any():

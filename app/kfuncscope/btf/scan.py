@@ -6,14 +6,12 @@ For images that hold a blob somewhere, and for thousands of modules of which few
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from array import array
 
 from kfuncscope.btf.layout import HEADER_MAX, HEADER_MIN, KIND_MASK, VERSION, Kind, header_fields
 
 # What a need can name in a module.
-_NAMED = np.array([Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.TYPEDEF, Kind.FUNC, Kind.VAR, Kind.ENUM64], dtype=np.uint32)
+_NAMED = (Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.TYPEDEF, Kind.FUNC, Kind.VAR, Kind.ENUM64)
 _SMALLEST_TYPE = 12  # bytes of a record that has nothing behind it
 
 
@@ -45,7 +43,7 @@ def string_section(btf: bytes) -> bytes:
     return btf[start : start + head.str_len]
 
 
-def base_name_offsets(btf: bytes, base_size: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+def base_name_offsets(btf: bytes, base_size: int) -> memoryview:
     """Offsets below ``base_size`` that split BTF uses as names of functions, types and variables; maybe some more.
 
     The type section is not walked: every pair of words that can be a name and the info word of such a kind counts.
@@ -53,13 +51,15 @@ def base_name_offsets(btf: bytes, base_size: int) -> np.ndarray[Any, np.dtype[np
     """
     head = header_fields(btf)
     if head is None or not base_size:
-        return np.empty(0, dtype=np.uint32)
+        return memoryview(array("I"))
+    import numpy as np
+
     start = head.hdr_len + head.type_off
     types = btf[start : start + head.type_len]
     words = np.frombuffer(types[: len(types) // 4 * 4], dtype=f"{head.endian}u4")
     if len(words) < 2:
-        return np.empty(0, dtype=np.uint32)
+        return memoryview(array("I"))
     kinds = (words[1:] >> 24) & KIND_MASK
     names = words[:-1]
-    mask = (names > 0) & (names < base_size) & np.isin(kinds, _NAMED)
-    return np.array(sorted(set(names[mask].tolist())), dtype="<u4")  # np.unique loads numpy.ma, which takes longer
+    mask = (names > 0) & (names < base_size) & np.isin(kinds, np.array(_NAMED, dtype=np.uint32))
+    return memoryview(array("I", sorted(set(names[mask].tolist()))))  # np.unique loads numpy.ma, which takes longer

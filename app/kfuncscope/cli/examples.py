@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "kernel": (
         "kernel linux-image-7.3.4.deb",
         "kernel --gate linux-image-7.3.4.deb linux-modules-7.3.4.deb",
+        "kernel pack linux-image-7.3.4.deb linux-modules-7.3.4.deb -o 7.3.4.kpack",
         "kernel --gate linux-image-7.3.5.deb --against linux-image-7.3.4.deb --report gate.html",
     ),
     "object": ("object probe.bpf.o", "object --elf --format json probe.bpf.o"),

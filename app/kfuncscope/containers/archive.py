@@ -10,16 +10,20 @@ from __future__ import annotations
 import io
 import re
 import struct
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.stream import SMALL, Budget, Stream
 from kfuncscope.containers.tar import TarEntry, read_cpio, read_tar
 from kfuncscope.containers.xzblocks import decode_blocks, find_blocks
 from kfuncscope.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import zipfile
+else:
+    from kfuncscope.deferred import zipfile
 
 
 @dataclass(frozen=True, slots=True)

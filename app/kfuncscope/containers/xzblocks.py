@@ -13,8 +13,13 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from concurrent import futures
+    from concurrent.futures import Future
+else:
+    from kfuncscope.deferred import futures
 
 _HEADER = 12
 _SMALLEST = 1 << 20
@@ -79,7 +84,7 @@ def decode_blocks(file: BinaryIO, start: int, blocks: Blocks) -> Iterator[bytes]
     file.seek(start)
     header = file.read(_HEADER)
     workers = min(4, os.cpu_count() or 1)
-    pool = ThreadPoolExecutor(workers)
+    pool = futures.ThreadPoolExecutor(workers)
     waiting: deque[tuple[int, Future[bytes]]] = deque()
     ahead = 0
     try:

@@ -11,14 +11,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kfuncscope.elf.write import NOTE, bpf_object, renamed
 from kfuncscope.errors import InputError
+
+if TYPE_CHECKING:
+    import subprocess
+else:
+    from kfuncscope.deferred import subprocess
 
 ENDING = ".bt"
 LARGEST = 1 << 20

@@ -18,11 +18,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from kfuncscope.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from kfuncscope.deferred import numpy as np
 
 _DIGITS = re.compile(b"".join(bytes([digit, 0]) for digit in b"0123456789"))
 _FIRST_DIGIT = ord("0")

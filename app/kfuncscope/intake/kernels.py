@@ -13,7 +13,7 @@ from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.errors import InputError, KernelError, all_of
-from kfuncscope.intake import blobs, identity, package
+from kfuncscope.intake import blobs, identity, kpack, package
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
 from kfuncscope.knowledge.levels import linux_version
@@ -95,9 +95,9 @@ def _holds_something(kernel: KernelFiles) -> bool:
 
 def _without_siblings(found: list[KernelFiles]) -> list[KernelFiles]:
     """Without the files that a kernel took along already, as they lie beside its BTF."""
-    whole = [kernel for kernel in found if kernel.btf]
+    whole = [kernel for kernel in found if kernel.held("btf")]
     taken = {entry for kernel in whole for entry in kernel.inputs}
-    return [k for k in found if k.btf or not k.inputs or not taken.issuperset(k.inputs)]
+    return [k for k in found if k.held("btf") or not k.inputs or not taken.issuperset(k.inputs)]
 
 
 class _Share:
@@ -131,11 +131,21 @@ def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles
 def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
     if str(path) == "/sys/kernel/btf/vmlinux":
         return [running_system(progress, _from_file)]
+    if kpack.is_kernel_pack(_head(path)):
+        return [kpack.from_pack(path)]
     if (known := blobs.known_blob(path)) is not None:
         return [known]
     if _is_blob(path):
         return [blobs.from_blob(path, blobs.unpacked(path, _LARGEST_BLOB))]
     return package.from_file(path, progress)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a regular file; opening a FIFO would wait for a writer."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def _is_blob(path: Path) -> bool:
@@ -184,6 +194,8 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
             setattr(kernel, name, part.held(name))
     if kernel.image is None:
         kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
+        kernel.facts = part.facts
+    kernel.packed = kernel.packed or part.packed
     if part.modules:
         kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
     kernel.tell_version(part.version, part.version_source)
@@ -206,6 +218,7 @@ def _finish(kernel: KernelFiles) -> None:
 def _content_key(kernel: KernelFiles) -> str:
     """What an index of the modules depends on: BTF, inputs, names, and what the module files on disk hold."""
     digest = hashlib.sha256(kernel.part_digest("btf").encode())
+    digest.update(kernel.packed.encode())
     for entry in kernel.inputs:
         digest.update(entry.sha256.encode())
     readers = _sorted(kernel.modules)

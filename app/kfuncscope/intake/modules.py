@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from kfuncscope.btf.layout import STARTS, read_header
 from kfuncscope.btf.scan import base_name_offsets, string_section
@@ -22,6 +20,11 @@ from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import ModuleSections
 from kfuncscope.storage.pack import Pack
 from kfuncscope.storage.read import Progress, read_file
+
+if TYPE_CHECKING:
+    from concurrent import futures
+else:
+    from kfuncscope.deferred import futures
 
 VERSION = 4
 """Part of every cache key here; raised whenever what is stored changes."""
@@ -122,7 +125,7 @@ class ModuleIndex:
         """See files.ModuleSearch."""
         return self._pack().read("borrowed")
 
-    def names_of(self, module: str) -> tuple[bytes, np.ndarray[Any, np.dtype[np.uint32]]] | None:
+    def names_of(self, module: str) -> tuple[bytes, memoryview] | None:
         """See files.ModuleSearch."""
         if self._names is None:
             self._names = self._load()
@@ -135,8 +138,7 @@ class ModuleIndex:
             pack = self._pack()
             strings, offsets = pack.read("strings"), pack.read("base")
             if strings is not None and offsets is not None:
-                uses = np.frombuffer(offsets, dtype="<u4")
-                return _Names(strings, uses, pack.meta["spans"], string_section(self._base() or b""))
+                return _Names(strings, offsets, pack.meta["spans"], lambda: string_section(self._base() or b""))
         raise KernelError(self._label, "the index of modules cannot be kept in the cache")
 
     def sections(self, name: str, reader: Callable[[], ModuleSections]) -> ModuleSections:
@@ -228,9 +230,7 @@ class IndexedModules(Mapping[str, Callable[[], ModuleSections]]):
 class _Names:
     """The strings of all modules one after the other, and the offsets at which they use the kernel's own strings."""
 
-    def __init__(
-        self, strings: bytes, uses: np.ndarray[Any, np.dtype[np.uint32]], spans: list[list[Any]], base: bytes
-    ) -> None:
+    def __init__(self, strings: bytes, uses: bytes, spans: list[list[Any]], base: Callable[[], bytes]) -> None:
         # A split BTF's first string may begin without a NUL before it.
         self._strings = b"\0" + strings
         self._uses = uses
@@ -240,23 +240,22 @@ class _Names:
         self._starts: list[int] = [span[1] + 1 for span in spans]
         self._word_starts: list[int] = [span[3] for span in spans]
 
-    def of(self, module: str) -> tuple[bytes, np.ndarray[Any, np.dtype[np.uint32]]] | None:
+    def of(self, module: str) -> tuple[bytes, memoryview] | None:
         """One module's strings and the offsets of the kernel's strings that it uses; None where it is not here."""
         if (span := self._spans.get(module)) is None:
             return None
         start, end, first, last = span
-        return self._strings[start + 1 : end + 1], self._uses[first:last]
+        return self._strings[start + 1 : end + 1], memoryview(self._uses).cast("I")[first:last]
 
     def find(self, names: set[str]) -> dict[str, tuple[str, ...]]:
         """Name → modules that declare or use it, sorted; a flavour (``name___x``) counts for its name."""
         found: dict[str, set[str]] = {}
         for name, at in self._strings_with(names, self._strings):
             found.setdefault(name, set()).add(self._modules[bisect_right(self._starts, at) - 1])
-        by_offset = {at: name for name, at in self._strings_with(names, self._base)}
+        by_offset = {at: name for name, at in self._strings_with(names, self._base())}
         if by_offset:
-            for hit in np.flatnonzero(np.isin(self._uses, np.array(list(by_offset), dtype="<u4"))).tolist():
-                name = by_offset[int(self._uses[hit])]
-                found.setdefault(name, set()).add(self._modules[bisect_right(self._word_starts, hit) - 1])
+            for offset, hit in _words_among(by_offset, self._uses):
+                found.setdefault(by_offset[offset], set()).add(self._modules[bisect_right(self._word_starts, hit) - 1])
         return {name: tuple(sorted(modules)) for name, modules in sorted(found.items())}
 
     def _strings_with(self, names: set[str], strings: bytes) -> Iterator[tuple[str, int]]:
@@ -272,6 +271,24 @@ class _Names:
                 if strings[behind : behind + 1] == b"\0" or strings[behind : behind + 3] == b"___":
                     yield name, at + 1
                 at = strings.find(needle, behind)
+
+
+def _words_among(wanted: Collection[int], words: bytes) -> Iterator[tuple[int, int]]:
+    """(word, its index) of the words of 32 bits that are wanted."""
+    if len(wanted) > _FEW:
+        import numpy as np
+
+        column = np.frombuffer(words, np.uint32)
+        hits = np.flatnonzero(np.isin(column, np.array(list(wanted), np.uint32)))
+        yield from zip(column[hits].tolist(), hits.tolist(), strict=True)
+        return
+    for word in wanted:  # numpy takes longer to load than a few searches take
+        needle = word.to_bytes(4, sys.byteorder)
+        at = words.find(needle)
+        while at >= 0:
+            if at % 4 == 0:
+                yield word, at // 4
+            at = words.find(needle, at + 1)
 
 
 def _walk(wanted: set[bytes], strings: bytes) -> Iterator[tuple[str, int]]:
@@ -342,7 +359,7 @@ def _read_all(
             return name, str(error)
 
     names = sorted(modules)
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    pool = futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     try:
         # A window keeps the memory small when reading is quicker than writing.
         for at in range(0, len(names), 256):

@@ -7,9 +7,9 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import as_object, is_script
@@ -18,6 +18,11 @@ from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
 from kfuncscope.storage.files import InputProblem, Loader, ObjectFile, Place
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, shown
+
+if TYPE_CHECKING:
+    from concurrent import futures
+else:
+    from kfuncscope.deferred import futures
 
 _MOST_FILES = 500_000
 _OBJECT_NAME = ".bpf.o"
@@ -139,7 +144,7 @@ def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | Inp
     if len(files) < 2:
         yield from map(scan, files)
         return
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    pool = futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     try:
         for at in range(0, len(files), 64):
             yield from pool.map(scan, files[at : at + 64])

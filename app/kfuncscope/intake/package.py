@@ -53,7 +53,7 @@ def problems_of(failed: list[InputError], kernels: list[KernelFiles]) -> list[In
     for error in failed:
         if isinstance(error, NeedsOthersError) and error.input is not None:
             wanted = error.release
-            home = next((k for k in kernels if k.release == wanted and (k.image or k.btf or k.modules)), None)
+            home = next((k for k in kernels if k.release == wanted and (k.image or k.held("btf") or k.modules)), None)
             if home is not None:
                 home.inputs += (error.input,)
                 continue

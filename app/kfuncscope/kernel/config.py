@@ -49,9 +49,13 @@ class Config(Mapping[str, str]):
         """The value of the last line that sets the option."""
         if not name.startswith("CONFIG_") or "=" in name or "\n" in name:
             return None
-        at = self._text.rfind(f"\n{name}=")
-        if at < 0:
+        # From the front until there is no more: far quicker than from the back, and there is hardly ever a second.
+        line = f"\n{name}="
+        found = self._text.find(line)
+        if found < 0:
             return None
+        while found >= 0:
+            at, found = found, self._text.find(line, found + 1)
         start, end = at + len(name) + 2, self._text.find("\n", at + 1)
         return self._text[start : end if end >= 0 else None].strip()
 

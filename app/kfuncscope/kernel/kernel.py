@@ -17,12 +17,11 @@ from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_fact
 from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.null_args import MaybeNull
-from kfuncscope.kernel.binary.registration import completed
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
 from kfuncscope.kernel.fingerprint import bpf_level, bracket_release, identify_arch
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
-from kfuncscope.kernel.opening import open_symbols, open_vmlinux
+from kfuncscope.kernel.opening import kept_symbols, open_symbols, open_vmlinux
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge.facts import ArchCaps
 from kfuncscope.knowledge.knowledge import Knowledge, for_backport, for_release
@@ -100,7 +99,7 @@ class Kernel:
         if self.files.kallsyms is None:
             return None
         try:
-            return Symbols(self.files.kallsyms(), f"{self.label} kallsyms")
+            return kept_symbols(self.files.kallsyms, self.files.image_sha256 or "", f"{self.label} kallsyms")
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None
@@ -191,7 +190,7 @@ class Kernel:
     @cached_property
     def partial(self) -> bool:
         """The BTF holds only what some program asked for (``bpftool gen min_core_btf``): fields, and no functions."""
-        return self.vmlinux is not None and not self.vmlinux.kind_counts().get(Kind.FUNC) and not self.prog_types
+        return self.vmlinux is not None and not self.vmlinux.count(Kind.FUNC) and not self.prog_types
 
     @cached_property
     def kfuncs(self) -> Registry | None:
@@ -212,19 +211,25 @@ class Kernel:
         if self.vmlinux is None:
             return NOTHING
         try:
-            return image_facts(self.files, self.vmlinux, self._likely_null_args())
+            return image_facts(self.files, self.vmlinux, self.likely_null_args())
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return NOTHING
 
-    def _likely_null_args(self) -> list[str]:
+    def likely_null_args(self) -> list[str]:
+        """Tracepoints with arguments that any table knows to be NULL at times; see ``binary.null_args``."""
         tables = (self.knowledge, *self.knowledge.others)
         return sorted({name for table in tables for name in table.raw_tp_null_args})
 
     def _image_sets(self) -> list[KfuncSet] | None:
         """Kfunc sets of the kernel's binary; None where none was given or it holds none (R-1.17)."""
         found = kfunc_sets(self._from_image.kfuncs)
-        return completed(found, self.vmlinux, self.knowledge, self.config) if self.vmlinux and found else None
+        return self._completed(found, self.vmlinux) if self.vmlinux and found else None
+
+    def _completed(self, found: list[KfuncSet], blob: Blob) -> list[KfuncSet]:
+        from kfuncscope.kernel.binary.registration import completed  # loaded where a binary has sets
+
+        return completed(found, blob, self.knowledge, self.config)
 
     @cached_property
     def probed(self) -> Probed | None:
@@ -249,7 +254,8 @@ class Kernel:
         except InputError as error:
             self.problems.append(InputProblem(error.source, error.reason, error.offset))
             return None
-        return completed(kfunc_sets(found), blob, self.knowledge, self.config) or None
+        sets = kfunc_sets(found)
+        return self._completed(sets, blob) if sets else None
 
     def module_kfuncs(self, module: str) -> Registry | None:
         """Kfuncs of one module; None where its BTF cannot be read."""
@@ -306,7 +312,7 @@ class Kernel:
         """Whether a function was built into the kernel; None where this BTF cannot tell by what it lacks."""
         if self.functions(name):
             return True
-        whole = self.vmlinux is not None and self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL
+        whole = self.vmlinux is not None and self.vmlinux.count(Kind.FUNC) > WHOLE_KERNEL
         return False if whole else None
 
     @cached_property
@@ -372,7 +378,7 @@ class Kernel:
             if self.vmlinux.own(told, Kind.FUNC):
                 return "y"
             # Only a whole kernel's BTF can tell by what it lacks.
-            return "n" if self.vmlinux.kind_counts().get(Kind.FUNC, 0) > WHOLE_KERNEL else None
+            return "n" if self.vmlinux.count(Kind.FUNC) > WHOLE_KERNEL else None
         return self.config.get(f"CONFIG_{name}", "n")
 
     @cached_property

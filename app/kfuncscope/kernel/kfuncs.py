@@ -75,36 +75,51 @@ class Registry:
         self.blob, self.module, self.knowledge, self.config = blob, module, knowledge, config
         self.exact = exact
         self.tags_expected = tags_expected
-        self.kfuncs: dict[str, Kfunc] = {}
-        self.untagged: list[str] = []  # registered for all that is known, but without the tag: a fault of the build
-        self._collect(sets)
+        self._sets = self._members(sets or [])
+        self._tags = {blob.name(i): i for i in blob.tags("bpf_kfunc") if blob.kind(i) == Kind.FUNC}
+        self.source = "binary" if sets else "tags" if self._tags or tags_expected else "knowledge"
+        self._made: dict[str, Kfunc | None] = {}
 
-    def _collect(self, sets: list[KfuncSet] | None) -> None:
-        tags = {self.blob.name(i): i for i in self.blob.tags("bpf_kfunc") if self.blob.kind(i) == Kind.FUNC}
-        self.source = "binary" if sets else "tags" if tags or self.tags_expected else "knowledge"
-        for name, found in sorted(self._members(sets or []).items()):
-            if tags and name not in tags:
-                self.untagged.append(name)
-            self._add(name, found, "binary", name in tags or not tags)
-        for name, func_id in sorted(tags.items()):
-            if name not in self.kfuncs:
-                self._add(name, _Found(func_id), "tags", True)
-        if not sets:
-            self._from_knowledge(bool(tags) or self.tags_expected)
+    @cached_property
+    def kfuncs(self) -> dict[str, Kfunc]:
+        """All of them, by name. Whoever asks for a few, as objects do, gets these alone by ``get``."""
+        names = [*sorted(self._sets), *sorted(self._tags)]
+        if self.source != "binary":
+            names += self.knowledge.kfuncs
+        return {name: found for name in dict.fromkeys(names) if (found := self._find(name)) is not None}
 
-    def _from_knowledge(self, tagged: bool) -> None:
+    @cached_property
+    def untagged(self) -> list[str]:
+        """Registered for all that is known, but without the tag: a fault of the build."""
+        found = [name for name in sorted(self._sets) if self._tags and name not in self._tags]
+        if self.source == "tags" and (not self.knowledge.borrowed_for or self.exact):
+            found += [name for name, kfunc in self.kfuncs.items() if kfunc.source == "knowledge"]
+        return found
+
+    def _find(self, name: str) -> Kfunc | None:
+        """The kfunc of a name; None where it is an ordinary function, or not there."""
+        if name not in self._made:
+            self._made[name] = self._look(name)
+        return self._made[name]
+
+    def _look(self, name: str) -> Kfunc | None:
+        if name in self._sets:
+            return self._new(name, self._sets[name], "binary", name in self._tags or not self._tags)
+        if name in self._tags:
+            return self._new(name, _Found(self._tags[name]), "tags", True)
+        return None if self.source == "binary" else self._from_knowledge(name)
+
+    def _from_knowledge(self, name: str) -> Kfunc | None:
         """Where the BTF carries no tags, what the release is known to register; with tags, what they left out."""
-        for name, fact in self.knowledge.kfuncs.items():
-            if name in self.kfuncs or not self._gates_open(fact):
-                continue
-            ids = self.blob.own(name, Kind.FUNC)
-            if not ids or not fact.prog_types - FMODRET:
-                continue
-            if not tagged:
-                self._add(name, _Found(ids[0]), "knowledge", False)
-            elif not self.knowledge.borrowed_for or self.exact:
-                self.untagged.append(name)
-                self._add(name, _Found(ids[0]), "knowledge", False)
+        fact = self.knowledge.kfuncs.get(name)
+        if fact is None or not self._gates_open(fact):
+            return None
+        ids = self.blob.own(name, Kind.FUNC)
+        if not ids or not fact.prog_types - FMODRET:
+            return None
+        if self.source == "tags" and self.knowledge.borrowed_for and not self.exact:
+            return None
+        return self._new(name, _Found(ids[0]), "knowledge", False)
 
     def _gates_open(self, fact: KfuncFact) -> bool:
         if not self.config:
@@ -132,7 +147,7 @@ class Registry:
         known = None if near is not None else last_with(name)
         return known.kfuncs[name] if known is not None else near
 
-    def _add(self, name: str, found: _Found, source: str, tagged: bool) -> None:
+    def _new(self, name: str, found: _Found, source: str, tagged: bool) -> Kfunc:
         fact = self._fact(name)
         flags, flags_source = found.flags, source
         types, types_source = found.types, found.types_source
@@ -141,13 +156,13 @@ class Registry:
         if types is None:
             types, types_source = (fact.types_in(self.config), "knowledge") if fact else (None, "")
         sets = found.sets or (fact.sets if fact else ())
-        self.kfuncs[name] = Kfunc(
+        return Kfunc(
             name, self.module, self.blob, found.func_id, flags, types, source, flags_source, types_source, sets, tagged
         )
 
     def get(self, func_id: int) -> Kfunc | None:
         """The kfunc that a FUNC is, None where it is an ordinary function."""
-        found = self.kfuncs.get(self.blob.name(func_id))
+        found = self._find(self.blob.name(func_id))
         return found if found is not None and found.proto == func_id else None
 
 

@@ -6,9 +6,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
@@ -21,9 +18,8 @@ FEW = 64  # so many modules are searched one by one
 
 def misfit(blob: Blob, vmlinux: Blob) -> str:
     """Why split BTF was made for another vmlinux: its names do not begin where strings of this one begin (R-12.12)."""
-    strings = np.frombuffer(vmlinux.strings, np.uint8)
-    offsets = blob.columns.names
-    wrong = strings[offsets[(offsets > 0) & (offsets < len(strings))].astype(np.intp) - 1].any()
+    strings = vmlinux.strings
+    wrong = any(0 < at < len(strings) and strings[at - 1] for at in blob.table.names)
     return "its BTF was built with another vmlinux: names do not begin where strings of this one do" if wrong else ""
 
 
@@ -45,7 +41,7 @@ class Modules:
         self._raw: dict[str, ModuleSections] = {}
         self._blobs: dict[str, Blob | None] = {}
         self._holding: dict[str, list[str]] = {}
-        self._uses: dict[str, np.ndarray[Any, np.dtype[np.uint32]]] = {}
+        self._uses: dict[str, memoryview] = {}
         self._strings: dict[str, bytes] = {}  # kept only where all modules are searched, so of FEW
         self.problems: list[InputProblem] = []
         self.unreadable: list[InputProblem] = []
@@ -167,7 +163,7 @@ class Modules:
         used = {offset for module in self.names for offset in self._names_in_base(module).tolist()}
         return b"".join(b"\0" + vmlinux.strings[at : vmlinux.strings.index(b"\0", at)] for at in sorted(used))
 
-    def _names_in_base(self, module: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    def _names_in_base(self, module: str) -> memoryview:
         """Offsets into the kernel's strings that a module's BTF uses as names; none where it has its own base."""
         known = self._uses.get(module)
         if known is None and (indexed := self._indexed(module)) is not None:
@@ -179,7 +175,7 @@ class Modules:
             self._uses[module] = known
         return known
 
-    def _indexed(self, module: str) -> tuple[bytes, np.ndarray[Any, np.dtype[np.uint32]]] | None:
+    def _indexed(self, module: str) -> tuple[bytes, memoryview] | None:
         """Strings and uses of a module out of the index; None where only its sections tell."""
         if self._search is None or self._vmlinux is None or self._no_index:
             return None
@@ -205,7 +201,7 @@ class Modules:
                 self._strings[module] = strings
         if needle in strings or needle in base:
             return True
-        return bool(offsets) and bool(np.isin(self._names_in_base(module), np.array(offsets, dtype="<u4")).any())
+        return bool(offsets) and not set(offsets).isdisjoint(self._names_in_base(module).tolist())
 
     def answering(self) -> list[str]:
         """The modules in which something that was asked for so far is declared, sorted."""

@@ -1,51 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Open a kernel's BTF and symbols: what is derived from them is kept for the next run that judges one object."""
+"""Open a kernel's BTF and symbols: what is derived from them is kept for the next run that judges one object.
+
+Kept are columns of numbers beside the bytes themselves, so that a known kernel is opened by a memory map.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
+
 from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.names import Buffer
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
+from kfuncscope.storage.mapped import mapped
 
-VERSION = 2
+VERSION = 3
 """Part of the cache key; raised whenever the stored form changes."""
 
 _WORTH_IT = 1 << 20
+DATA = "data"
 
 
 def open_vmlinux(files: KernelFiles) -> Blob | None:
     """The BTF of the kernel itself; None where none was given. Raises BtfError."""
-    data = files.btf
-    if not data:
+    if not files.held("btf"):
         return None
-    if len(data) < _WORTH_IT:
-        return Blob(data, files.label)
-    key = f"btf-index:{VERSION}:{files.part_digest('btf')}"
-    cache = default_cache()
-    pack = cache.pack(key)
-    known = pack.read_all(pack.names()) if pack is not None else None
-    if known is not None:
-        try:
-            return Blob(data, files.label, known=known)
-        except (BtfError, ValueError):
-            pass  # an index of another form; without it the bytes themselves tell what is wrong with them
+    key = f"btf:{VERSION}:{sys.byteorder}:{files.part_digest('btf')}"
+    if (known := _kept(key, lambda parts: prepared_blob(parts, files.label) is not None)) is not None:
+        return Blob(known[DATA], files.label, known=known)
+    data = files.btf or b""
     blob = Blob(data, files.label)
-    cache.put_parts(key, blob.derived())
+    if len(data) >= _WORTH_IT:
+        default_cache().put_parts(key, {DATA: data, **blob.derived()})
     return blob
+
+
+def _kept(key: str, fits: Callable[[Mapping[str, Buffer]], bool]) -> Mapping[str, Buffer] | None:
+    pack = default_cache().pack(key)
+    return mapped(pack, fits) if pack is not None else None
+
+
+def prepared_blob(parts: Mapping[str, Buffer], source: str) -> Blob | None:
+    """The blob of bytes and columns that somebody else may have made; None where they are not of one another."""
+    try:
+        blob = Blob(parts[DATA], source, known=parts)
+        return blob if blob.fits(parts) else None
+    except (BtfError, KeyError, ValueError, TypeError):
+        return None
 
 
 def open_symbols(files: KernelFiles, source: str) -> Symbols | None:
     """The symbol list that was given, called ``source`` in errors; None where there is none. Raises KernelError."""
     if not files.held("symbols"):
         return None
-    key = f"symbols:{VERSION}:{files.part_digest('symbols')}"
-    cache = default_cache()
-    if text := cache.get(key):
-        return Symbols(b"", source, text)
-    data = files.symbols or b""
+    return kept_symbols(lambda: files.symbols or b"", files.part_digest("symbols"), source)
+
+
+def kept_symbols(read: Callable[[], bytes], content: str, source: str) -> Symbols:
+    """A symbol list and its index, kept by what identifies its content (where that is not empty). Raises InputError."""
+    key = f"symbols:{VERSION}:{sys.byteorder}:{content}" if content else ""
+    if key and (known := _kept(key, Symbols.fits)) is not None:
+        return Symbols(b"", source, known)
+    data = read()
     found = Symbols(data, source)
-    if len(data) >= _WORTH_IT:
-        cache.put_parts(key, {"": found.derived()})
+    if key and len(data) >= _WORTH_IT:
+        default_cache().put_parts(key, found.derived())
     return found

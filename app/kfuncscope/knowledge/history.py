@@ -9,7 +9,7 @@ true there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,12 @@ def kept_level(root: Path, table: str, level: str) -> tables.Table | None:
 
 
 def _key(path: Path, level: str) -> str:
-    return f"knowledge:{VERSION}:{path.name}:{level}:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return f"knowledge:{VERSION}:{path.name}:{level}:{_digest(path)}"
+
+
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_level(root: Path, table: str, level: str) -> tables.Table:
@@ -66,6 +71,18 @@ def read_level(root: Path, table: str, level: str) -> tables.Table:
         found = at_level(root, table, level)
         if found.path.stat().st_size >= _LARGE:
             default_cache().put(_key(found.path, level), msgspec.msgpack.encode(dict(found)))
+    return found
+
+
+def kept_rows(root: Path, table: str, level: str, make: Callable[[], bytes]) -> bytes:
+    """The text that ``make`` makes of the table of one level, kept for the next run; it begins and ends with NULs."""
+    path = tables.path_of(root, table)
+    key = f"{_key(path, level)}:rows"
+    found = default_cache().get(key)
+    if found is None or found[:2] != b"\0\0" or found[-2:] != b"\0\0":
+        found = make()
+        if found:
+            default_cache().put(key, found, compress=False)
     return found
 
 

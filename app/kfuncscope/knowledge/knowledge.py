@@ -9,7 +9,7 @@ only where all agree (R-12.22).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,9 @@ from kfuncscope.knowledge.facts import (
 from kfuncscope.knowledge.helpers import HelperCaller, helper_allowed
 from kfuncscope.knowledge.kfunc_filters import KfuncFilter, filters_from
 from kfuncscope.knowledge.levels import neighbours
-from kfuncscope.knowledge.rows import Helpers, HelperWays, Tracepoints, kfunc_fact, struct_ops_fact
+from kfuncscope.knowledge.rows import Helpers, HelperWays, NotTraced, Tracepoints, kfunc_fact, struct_ops_fact
 from kfuncscope.knowledge.sources import Source, sources
 from kfuncscope.resources import resource
-
-_FEW = 16  # functions of which one after the other is asked before an index of all is made
 
 
 class Knowledge:
@@ -60,7 +58,6 @@ class Knowledge:
         self.beyond = beyond
         self._source = source
         self._caps: dict[str, ArchCaps] = {}
-        self._notrace_asked = 0
 
     @property
     def told_by(self) -> str:
@@ -278,31 +275,15 @@ class Knowledge:
         return None if names is None else frozenset(names)
 
     @cached_property
-    def _notrace_files(self) -> dict[str, list[str]]:
-        """Source file → functions in it that ftrace cannot patch."""
-        return dict(self._read("notrace")["files"]) if self._source.has("notrace") else {}
-
-    @cached_property
-    def notrace_index(self) -> dict[str, list[str]]:
-        """Function → source files that define it in a way that ftrace cannot patch."""
-        found: dict[str, list[str]] = {}
-        for path, names in self._notrace_files.items():
-            for name in names:
-                found.setdefault(name, []).append(path)
-        return found
-
-    def _not_traced_in(self, function: str) -> Sequence[str]:
-        """The source files of ``notrace_index`` for one function. A few are looked for without the index of all."""
-        if "notrace_index" not in self.__dict__ and self._notrace_asked < _FEW:
-            self._notrace_asked += 1
-            return [path for path, names in self._notrace_files.items() if function in names]
-        return self.notrace_index.get(function, ())
+    def not_traced(self) -> NotTraced:
+        """Functions that ftrace cannot patch, with the source files that define them so."""
+        return NotTraced(self._source.not_traced())
 
     def notrace(self, function: str, arch: str) -> str:
         """The source file that defines the function without tracing (R-7.9); empty where it can be traced, as far as
         is known. ``inline`` functions are such, and files that the kernel's Makefiles compile without ftrace."""
         own = f"arch/{arch_record(arch_named(arch) or arch).folder}/"
-        places = self._not_traced_in(function)
+        places = self.not_traced.files(function)
         return next((path for path in places if path.startswith(own) or not path.startswith("arch/")), "")
 
     def helper_allowed(

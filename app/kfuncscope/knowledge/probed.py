@@ -7,6 +7,7 @@ below ``$XDG_DATA_HOME/kfuncscope/probed``, those that are shipped below ``resou
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 from dataclasses import asdict, dataclass, field, fields
@@ -17,6 +18,7 @@ import msgspec
 
 from kfuncscope.errors import KnowledgeError
 from kfuncscope.resources import resource, user_folder
+from kfuncscope.storage.cache import default_cache
 
 BY_HOOK = frozenset({"d_path", "override_return"})
 """Helpers that depend on the function to which a program is attached."""
@@ -188,6 +190,16 @@ def _read(path: Path) -> Probed | None:
     try:
         with path.open("rb") as file:
             data = file.read(_LIMIT)
-        return loads(lzma.decompress(data) if path.suffix == ".xz" else data, str(path))
+        return loads(_unpacked(data) if path.suffix == ".xz" else data, str(path))
     except (OSError, lzma.LZMAError):
         return None
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What an xz file holds, kept for the next run: unpacking takes longer than reading the facts."""
+    key = f"probed:{hashlib.sha256(data).hexdigest()}"
+    plain = default_cache().get(key)
+    if plain is None:
+        plain = lzma.decompress(data)
+        default_cache().put(key, plain)
+    return plain

@@ -43,6 +43,32 @@ class Tracepoints(Mapping[str, TracepointFact]):
         return len(self._events)
 
 
+class NotTraced:
+    """Functions that ftrace cannot patch, in one text of rows that is searched where it lies: ``rows_of`` makes it."""
+
+    def __init__(self, rows: bytes) -> None:
+        self._rows = rows
+
+    @staticmethod
+    def rows_of(files: Mapping[str, list[str]]) -> bytes:
+        """A row for each function, by name: two NULs, the name, and each file after another NUL, in their order."""
+        found: dict[str, list[str]] = {}
+        for path, names in files.items():
+            for name in names:
+                found.setdefault(name, []).append(path)
+        rows = ("\0".join((name, *paths)) for name, paths in sorted(found.items()))
+        return "".join(f"\0\0{row}" for row in rows).encode() + b"\0\0"
+
+    def files(self, function: str) -> list[str]:
+        """The source files that define a function in a way that ftrace cannot patch; none for all others."""
+        rows, needle = self._rows, b"\0\0" + function.encode() + b"\0"
+        at = rows.find(needle) if function else -1
+        if at < 0:
+            return []
+        begin = at + len(needle)
+        return rows[begin : rows.index(b"\0\0", begin)].decode().split("\0")
+
+
 def kfunc_fact(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
     """A kfunc of all its registrations together."""
     flags = 0

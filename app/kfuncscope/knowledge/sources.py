@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kfuncscope.knowledge import tables
-from kfuncscope.knowledge.history import LEVELS, history, kept_level, read_level
+from kfuncscope.knowledge.history import LEVELS, history, kept_level, kept_rows, read_level
 from kfuncscope.knowledge.levels import in_order, level_key
+from kfuncscope.knowledge.rows import NotTraced
 
 MAIN = "kfuncs"
 """The table that every level has."""
@@ -25,6 +26,9 @@ class Source(Protocol):
 
     def read(self, table: str) -> dict[str, Any]:
         """The table. Raises KnowledgeError where it is absent or damaged."""
+
+    def not_traced(self) -> bytes:
+        """The rows of ``rows.NotTraced`` of this level; none where it has no such table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class LevelFolder:
     def read(self, table: str) -> dict[str, Any]:
         """The table as it lies there."""
         return tables.read(self.folder, table)
+
+    def not_traced(self) -> bytes:
+        """Made from the table."""
+        return NotTraced.rows_of(self.read("notrace")["files"]) if self.has("notrace") else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,13 @@ class Histories:
     def read(self, table: str) -> dict[str, Any]:
         """The table at this level."""
         return read_level(self.root, table, self.level)
+
+    def not_traced(self) -> bytes:
+        """As an earlier run kept them, else made from the table at this level."""
+        if not tables.exists(self.root, "notrace"):
+            return b""
+        make = lambda: NotTraced.rows_of(self.read("notrace")["files"]) if self.has("notrace") else b""  # noqa: E731
+        return kept_rows(self.root, "notrace", self.level, make)
 
 
 def sources(extra: Path | None = None) -> Mapping[str, Source]:

@@ -13,7 +13,7 @@ from kfuncscope.containers.detect import ARCHIVES, HEAD, IMAGES, Kind, detect
 
 PARTS = re.compile(r"(btf|config|modules|symbols)=")
 _FILE = re.compile(
-    r"^(vmlinu[xz]|b?z?image(\.(gz|xz|zst|lz4|bz2|lzma))?$|system\.map|kallsyms|config-\d|btf[-_.](?!.*\.o$))|\.btf(\.\w+)?$",
+    r"^(vmlinu[xz]|b?z?image(\.(gz|xz|zst|lz4|bz2|lzma))?$|system\.map|kallsyms|config-\d|btf[-_.](?!.*\.o$))|\.btf(\.\w+)?$|\.kpack$",
     re.I,
 )
 _PACKAGE = re.compile(

@@ -16,7 +16,6 @@ import hashlib
 import os
 import shutil
 import stat
-import struct
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -28,7 +27,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kfuncscope.resources import user_folder
-from kfuncscope.storage.pack import BROKEN, MAGIC, Pack, PackWriter, key_of, read_table, remove
+from kfuncscope.storage.mapped import touch
+from kfuncscope.storage.pack import BROKEN, Pack, PackWriter, key_of, pack_head, read_table, remove
 
 _STALE = 24 * 3600
 _TOUCH = 60
@@ -144,7 +144,7 @@ class Cache:
             if found is not None and form is not None:
                 msgspec.convert(found.meta, form)
             if found is not None and time.time() - state.st_mtime > _TOUCH:
-                os.utime(path)
+                touch(path, state)
                 state = path.stat()
             if found is not None and "" not in found:
                 self._open[key] = (state.st_ino, state.st_size, state.st_ctime_ns), found
@@ -158,8 +158,7 @@ class Cache:
         """Begin a pack for ``key``; call ``trim`` once it is closed."""
         self._make()
         file, name = self._draft()
-        head = key.encode()
-        file.write(MAGIC + struct.pack("<I", len(head)) + head)
+        file.write(pack_head(key))
         return PackWriter(file, Path(name), self._path(key))
 
     def _make(self) -> None:

@@ -8,9 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, overload
 
-import numpy as np
-import numpy.typing as npt
-
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -82,6 +79,8 @@ class KernelFiles:
     It takes up to a second and 100 MB, so what is derived from it belongs into the cache under ``image_sha256``.
     ``kallsyms`` decodes the symbol table inside the image to lines of "type name"; about a second the first time.
     ``module_search`` tells which of thousands of modules are worth opening; it reads them all the first time.
+    ``facts`` reads what was made of the image elsewhere (``image``, ``listed``), where a pack of a kernel stands for
+    it; ``packed`` is the SHA-256 of that pack, under which alone is kept what it claims.
     All callables are picklable and may raise InputError.
     """
 
@@ -101,6 +100,8 @@ class KernelFiles:
     problems: tuple[InputProblem, ...] = ()
     version: str | None = None
     version_source: str = ""
+    facts: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
+    packed: str = ""
     digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def held(self, part: str) -> Held:
@@ -152,7 +153,7 @@ class ModuleSearch(Protocol):
         None where the cache lost them.
         """
 
-    def names_of(self, module: str) -> tuple[bytes, npt.NDArray[np.uint32]] | None:
+    def names_of(self, module: str) -> tuple[bytes, memoryview] | None:
         """A module's strings, and the offsets at which it uses those of the kernel.
 
         None where it has no BTF, or a base of its own.

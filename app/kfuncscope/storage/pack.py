@@ -53,7 +53,7 @@ class Pack:
     """A cached file of named parts, each readable alone. ``meta`` is what its writer noted down (JSON)."""
 
     def __init__(self, path: Path, meta: dict[str, Any], slots: dict[str, Slot]) -> None:
-        self._path = path
+        self.path = path
         self._slots = slots
         self.meta = meta
 
@@ -68,6 +68,29 @@ class Pack:
         """Bytes of a part, 0 where there is none."""
         return self._slots[name].size if name in self._slots else 0
 
+    def compressed(self, name: str) -> bool:
+        """Whether a part is stored compressed, so that it can only be read."""
+        return self._slots[name].packed
+
+    def checksum(self, name: str) -> int:
+        """CRC-32 of a part as it is stored."""
+        return self._slots[name].crc
+
+    def view(self, name: str, whole: memoryview) -> memoryview:
+        """A part as it is stored, in the bytes of the whole file. Raises ValueError where it reaches past the end."""
+        slot = self._slots[name]
+        if slot.offset + slot.stored > len(whole):
+            raise ValueError("damaged")
+        return whole[slot.offset : slot.offset + slot.stored]
+
+    def part(self, name: str, most: int) -> bytes:
+        """The part's bytes, at most so many. Raises one of BROKEN where the file is damaged, and leaves it alone."""
+        slot = self._slots[name]
+        if max(slot.size, slot.stored) > most:
+            raise ValueError("too large")
+        with self.path.open("rb") as file:
+            return _plain(_stored(file, slot), slot)
+
     def read(self, name: str) -> bytes | None:
         """The part's bytes, or None when the file has gone or is damaged (it is then removed)."""
         found = self.read_all([name])
@@ -76,17 +99,22 @@ class Pack:
     def read_all(self, names: Collection[str]) -> dict[str, bytes] | None:
         """Several parts at once; None when any of them is damaged (the file is then removed)."""
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 return {name: _plain(_stored(file, self._slots[name]), self._slots[name]) for name in names}
         except BROKEN:
-            remove(self._path)
+            remove(self.path)
             return None
 
     def copy(self, names: Collection[str], writer: PackWriter) -> None:
         """Hand parts on as they are stored. Raises where one is damaged."""
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             for name in names:
                 writer.take(name, _stored(file, self._slots[name]), self._slots[name])
+
+
+def pack_head(key: str) -> bytes:
+    """How the file of a pack begins that is kept under ``key``."""
+    return MAGIC + struct.pack("<I", len(key.encode())) + key.encode()
 
 
 class PackWriter:
@@ -107,17 +135,23 @@ class PackWriter:
         self.take(name, stored, Slot(0, len(stored), len(data), zlib.crc32(stored), compress))
 
     def take(self, name: str, stored: bytes, slot: Slot) -> None:
-        """Append a part as it is stored in another pack."""
+        """Append a part as it is stored in another pack; what is not compressed begins at a multiple of 8 bytes."""
+        if not slot.packed:
+            self._file.write(bytes(-self._file.tell() % 8))
         self._slots[name] = replace(slot, offset=self._file.tell())
         self._file.write(stored)
 
-    def close(self, meta: dict[str, Any]) -> Pack:
-        """Write the table of parts and put the pack into its place."""
+    def end(self, meta: dict[str, Any]) -> None:
+        """Write the table of parts."""
         rows = [[n, s.offset, s.stored, s.size, s.crc, int(s.packed)] for n, s in self._slots.items()]
         table = self._zstd.compress(json.dumps({"meta": meta, "parts": rows}).encode())
         at = self._file.tell()
         self._file.write(table)
         self._file.write(_FOOT.pack(at, len(table), zlib.crc32(table), MAGIC))
+
+    def close(self, meta: dict[str, Any]) -> Pack:
+        """Write the table of parts and put the pack into its place."""
+        self.end(meta)
         self._file.flush()
         self._draft.replace(self._target)
         self._file.close()  # which gives up the lock that keeps the draft from being swept away

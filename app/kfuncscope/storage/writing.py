@@ -8,7 +8,6 @@ import errno
 import fcntl
 import glob
 import os
-import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -55,7 +54,7 @@ def _written_unnamed(target: Path, data: bytes, before: os.stat_result | None) -
         file.write(data)
         file.flush()
         _take_over(handle, before)
-        temporary = target.parent / f"{_aside(target)}{secrets.token_hex(8)}"
+        temporary = target.parent / f"{_aside(target)}{os.urandom(8).hex()}"
         try:
             # With a folder's handle, which an absolute path does not need, Python calls linkat(), which follows.
             os.link(f"/proc/self/fd/{handle}", temporary, src_dir_fd=handle, follow_symlinks=True)

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
-from multiprocessing import connection
+from typing import TYPE_CHECKING
 
 from kfuncscope import __version__
 from kfuncscope.bpf.object import BpfObject, read_object
@@ -34,6 +32,14 @@ from kfuncscope.upgrade.memo import Kept, Late
 from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.pairs import KnownPair, Pair, byte_order, idle, known_sides, paired, unpaired
 from kfuncscope.upgrade.replaced import replaced_functions
+
+if TYPE_CHECKING:
+    import multiprocessing
+    from concurrent import futures
+    from concurrent.futures import Future
+    from multiprocessing import connection
+else:
+    from kfuncscope.deferred import connection, futures, multiprocessing
 
 Arrived = Callable[[Analysis], None]
 CHUNK = 12  # objects that a worker takes at once
@@ -233,7 +239,7 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.tracepoints
     if kernel.vmlinux is not None:
         kernel.vmlinux.essential("task_struct")
-    _ = kernel.listed.traceable or kernel.knowledge.notrace_index
+    _ = kernel.listed.traceable or kernel.knowledge.not_traced
     kernel.knowledge.syscalls(kernel.arch)
     gc.freeze()
 
@@ -244,14 +250,14 @@ def _in_processes(work: list[Work], pairs: list[KnownPair], count: int, progress
     late = _late(pairs)
     # Workers are forked, as they share the open kernels; the caller must not hold other threads that matter to them.
     forked = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(count, mp_context=forked, initializer=_end_with_parent) as pool:
-        futures: dict[Future[Made], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
-        pending = set(futures)
+    with futures.ProcessPoolExecutor(count, mp_context=forked, initializer=_end_with_parent) as pool:
+        chunk_of: dict[Future[Made], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
+        pending = set(chunk_of)
         try:
             while pending:
-                done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                done, pending = futures.wait(pending, timeout=0.2, return_when=futures.FIRST_COMPLETED)
                 for future in done:
-                    made[futures[future]], shown = future.result()
+                    made[chunk_of[future]], shown = future.result()
                     late = [one.with_more(more) for one, more in zip(late, shown, strict=True)]
                 finished = sum(len(m) for m in made.values())
                 progress(finished, len(work), "analysing")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from typing import Any
 
 from kfuncscope.bpf.needs import program_needs
@@ -13,17 +14,21 @@ from kfuncscope.cli.formats import emit
 from kfuncscope.cli.given import as_error, objects_of, section_types, shown_paths, tell, without_program
 from kfuncscope.cli.output import clean, table
 from kfuncscope.elf.tables import read_elf
-from kfuncscope.errors import InputError
+from kfuncscope.errors import InputError, UsageError
+from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.fact_sources import fact_sources, source_lines
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import told_by
+from kfuncscope.kernel.packing import packed
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.checks.faults import kernel_faults
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem
+from kfuncscope.storage.writing import write_file
 from kfuncscope.upgrade.known import open_refs
 
 KFUNCS = ("kernel", "kfunc", "flags", "program types", "from")
+PACK = "pack"
 NEEDS = ("object", "program", "section", "kind", "name")
 
 
@@ -31,6 +36,10 @@ def run_kernel(arguments: argparse.Namespace) -> int:
     """What each kernel of the files offers, or with ``--gate`` whether it is fit to ship."""
     from kfuncscope.cli.inspect import gate
 
+    if arguments.files[0] == PACK:
+        return pack_kernel(arguments)
+    if arguments.output:
+        raise UsageError("--output", "needs the word pack: kernel pack F... -o K.kpack")
     if arguments.gate:
         return gate.run(arguments)
     gate.refuse_gate_options(arguments)
@@ -49,6 +58,23 @@ def run_kernel(arguments: argparse.Namespace) -> int:
         for kernel, facts in zip(kernels, told, strict=True):
             _print_kernel(kernel, facts)
     return tell(problems)
+
+
+def pack_kernel(arguments: argparse.Namespace) -> int:
+    """Pack one kernel into a file; its SHA-256 is the name of what it holds."""
+    from kfuncscope.cli.inspect import gate
+
+    gate.refuse_gate_options(arguments)
+    if arguments.gate or not arguments.output or len(arguments.files) < 2:
+        raise UsageError("kernel pack", "expected files of one kernel and the output: kernel pack F... -o K.kpack")
+    found = kernel_files(arguments.files[1:])
+    if len(found) != 1:
+        raise UsageError("kernel pack", f"{len(found)} kernels were given; pack each of them alone")
+    data = packed(found[0], arguments.arch)
+    write_file(arguments.output, data)
+    print(f"{clean(arguments.output)}: {clean(found[0].label)}, {len(data)} bytes, "
+          f"SHA-256 {hashlib.sha256(data).hexdigest()}")  # fmt: skip
+    return tell(list(found[0].problems))
 
 
 def describe_kernel(kernel: Kernel) -> dict[str, Any]:

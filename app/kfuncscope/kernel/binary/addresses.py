@@ -12,14 +12,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from functools import cached_property
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from kfuncscope.intake.kallsyms import NameTable, name_table
 from kfuncscope.kernel.binary.memory import Memory
 
-Addresses = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from kfuncscope.deferred import numpy as np
+
+if TYPE_CHECKING:
+    Addresses = npt.NDArray[np.int64]
+
 
 NOWHERE = -1 << 62
 """Stands for a symbol without an address in the image (variables of each CPU)."""

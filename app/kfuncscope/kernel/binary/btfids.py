@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.elf.tables import Section, read_elf
 from kfuncscope.errors import KernelError
 from kfuncscope.storage.files import ModuleSections
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from kfuncscope.deferred import numpy as np
+
+if TYPE_CHECKING:
+    _Words = npt.NDArray[np.uint32]
 
 SET8_KFUNCS = 1
 """``BTF_SET8_KFUNCS``: the set's functions are kfuncs."""
@@ -29,8 +35,6 @@ _MOST_CANDIDATES = 1 << 16  # hundreds in kernels; each costs some microseconds
 _KF_LIMIT = 1 << 20
 # .BTF_ids holds 2 to 11 KB in the kernels seen; every true set lies in it.
 _WINDOW = 24 << 10
-
-_Words = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ that the build did not find. Nothing names them there; one is told by what it ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
@@ -18,6 +17,11 @@ from kfuncscope.kernel.binary.btfids import ids_section
 from kfuncscope.knowledge.facts import LsmHookFact
 from kfuncscope.knowledge.knowledge import Knowledge
 from kfuncscope.knowledge.probed import Probed
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from kfuncscope.deferred import numpy as np
 
 PREFIX = "bpf_lsm_"
 _FEWEST = 4  # members of a set; in a whole image, less would be found by accident

@@ -13,7 +13,6 @@ from kfuncscope.errors import KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, sets_in_image
 from kfuncscope.kernel.binary.hooksets import HookSets, hook_sets
 from kfuncscope.kernel.binary.null_args import NullMasks, null_args
-from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
 
@@ -40,12 +39,18 @@ def image_facts(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> ImageF
     """
     if files.image is None:
         return NOTHING
+    if told := files.facts.get("image"):
+        if (facts := _unpacked(told())) is None:
+            raise KernelError(files.label, "packed by another version of kfuncscope; pack the kernel again")
+        return facts
     key = ""
     if files.image_sha256:
         key = f"id-sets:{VERSION}:{files.image_sha256}:{hashlib.sha256(blob.data).hexdigest()}"
         kept = default_cache().get(key)
         if kept is not None and (facts := _unpacked(kept)) is not None:
             return facts
+    from kfuncscope.kernel.binary.registration import registered  # with the decoder of x86: loaded for images alone
+
     image = files.image()
     if not _holds(image, blob.data):
         raise KernelError(files.label, "id sets are not read from the image, because its BTF differs")
@@ -87,3 +92,8 @@ def _unpacked(kept: bytes) -> ImageFacts | None:
         return ImageFacts(kfuncs, [frozenset(names) for names in hooks], masks)
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def told(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> bytes:
+    """``image_facts`` as bytes, for a pack of the kernel. Raises InputError."""
+    return _packed(image_facts(files, blob, likely))

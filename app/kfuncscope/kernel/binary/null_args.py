@@ -11,15 +11,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.elf.tables import SHT_NOBITS, read_elf
 from kfuncscope.kernel.binary.memory import Memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from kfuncscope.deferred import numpy as np
 
 NullMasks = dict[str, frozenset[int]]
 
@@ -28,8 +31,8 @@ _MOST = 4096
 _ARGUMENTS = 12
 _LONGEST_NAME = 64
 _NAME = re.compile(rb"[a-z][a-z0-9_]{2,62}\0")
-_NEVER = np.uint64(0xCCCCCCCCCCCCCCCC)  # bits that no argument's four have
-_LARGEST = np.uint64(1 << 4 * _ARGUMENTS)
+_NEVER = 0xCCCCCCCCCCCCCCCC  # bits that no argument's four have
+_LARGEST = 1 << 4 * _ARGUMENTS
 _ALIKE = 3  # names that must be tracepoints of this vmlinux; most of the list's are those of modules
 _ANCHORS, _PLACES = 8, 24
 _PAGE = 0xFFF
@@ -78,12 +81,13 @@ def _read_only(image: bytes, source: str) -> list[tuple[int, int]]:
 def _runs(image: bytes, start: int, end: int, endian: str) -> Iterator[tuple[list[int], list[int]]]:
     """(pointers, masks) of each run of pairs long enough."""
     start = (start + 7) & ~7
+    largest, never = np.uint64(_LARGEST), np.uint64(_NEVER)
     words = np.frombuffer(image, dtype=np.dtype(f"{endian}u8"), count=max(0, end - start) // 8, offset=start)
-    mask_like = (words - np.uint64(1) < _LARGEST - np.uint64(1)) & ((words & _NEVER) == 0)
+    mask_like = (words - np.uint64(1) < largest - np.uint64(1)) & ((words & never) == 0)
     for phase in (0, 1):
         good = mask_like[phase + 1 :: 2]
         pointers = words[phase::2][: len(good)]
-        good = good & (pointers >= _LARGEST) if endian == "<" else good & (pointers > np.uint64(1 << 12))
+        good = good & (pointers >= largest) if endian == "<" else good & (pointers > np.uint64(1 << 12))
         for first, last in _stretches(good):
             yield pointers[first:last].tolist(), words[phase + 1 :: 2][first:last].tolist()
 

@@ -14,8 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kfuncscope.arch import arch_record
 from kfuncscope.btf.blob import Blob
@@ -26,6 +25,11 @@ from kfuncscope.kernel.binary.memory import Memory
 from kfuncscope.kernel.binary.x86 import CLOBBERED_BY_CALL, RDI, RSI, Compared, Insn, Registers, Step, decode
 from kfuncscope.kernel.kfuncs import FMODRET
 from kfuncscope.knowledge.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from kfuncscope.deferred import numpy as np
 
 _MOST_PROG_TYPES = 256
 _FUNCTION_BYTES = 8192

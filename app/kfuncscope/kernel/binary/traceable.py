@@ -11,11 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+from kfuncscope.kernel.binary.addresses import ImageSymbols
 
-from kfuncscope.kernel.binary.addresses import Addresses, ImageSymbols
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from kfuncscope.kernel.binary.addresses import Addresses
+else:
+    from kfuncscope.deferred import numpy as np
 
 CALLS_AT = {"x86_64": (0, 4), "arm64": (0, 4, -8)}
 """Architecture → bytes from a function's address to the call that ftrace patches, as kernels are built for it."""
