@@ -156,6 +156,8 @@ def test_lists_of_the_verifier_and_lsm(built: Knowledge) -> None:
     assert null["toy_wound"].nullable == {0}
     assert null["toy_sold"].nullable == {1} and null["toy_sold"].is_err == {2}
     assert built.noreturn_deny == {"do_exit"}
+    assert built.makes("throw_in_subprogram") is True and built.makes("never_heard_of") is None
+    assert built.injectable == {"toy_may_fail"}  # what a macro makes has no name of its own
     assert built.deny_config["migrate_disable"] == ("CONFIG_SMP",)
     assert built.deny_config["preempt_count_add"] == ("?",)
     hooks = built.lsm_hooks

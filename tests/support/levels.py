@@ -13,7 +13,8 @@ def one_level(folder: Path, level: str) -> Path:
     """The shipped tables of a level as a folder of its own, as ``knowledge build`` makes them."""
     source = sources.sources()[level]
     for table in COUNTED:
-        tables.write(folder, table, source.read(table))
+        if source.has(table):
+            tables.write(folder, table, source.read(table))
     return folder
 
 

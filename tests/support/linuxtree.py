@@ -146,7 +146,15 @@ __bpf_kfunc struct toy *bpf_toy_get(struct toy *toy__nullable)
 	return toy__nullable;
 }
 
-__bpf_kfunc void bpf_toy_put(struct toy *toy) { }
+__bpf_kfunc void bpf_toy_put(struct toy *toy)
+{
+	pr_warn("%s() is deprecated; "
+		"use bpf_toy_get() in its place, not printk()\\n", __func__);
+}
+
+#define TOY_CALL(name) \
+	ALLOW_ERROR_INJECTION(sys_##name, ERRNO);
+ALLOW_ERROR_INJECTION(toy_may_fail, ERRNO);
 
 __bpf_kfunc noinline u32
 bpf_toy_count(const struct toy *toy, u32 flags)
@@ -262,6 +270,10 @@ BTF_SET_END(btf_id_deny)
 BTF_SET_START(noreturn_deny)
 BTF_ID(func, do_exit)
 BTF_SET_END(noreturn_deny)
+static int process_bpf_exit(struct bpf_verifier_env *env, bool exception_exit)
+{
+	return check_resource_leak(env, exception_exit, exception_exit || !env->cur_state->curframe, "bpf_throw");
+}
 static bool can_be_sleepable(struct bpf_prog *prog)
 {
 	return prog->type == BPF_PROG_TYPE_STRUCT_OPS;

@@ -12,6 +12,7 @@ from typing import BinaryIO, TypedDict
 from kfuncscope.containers.archive import inner_kind, read_archive
 from kfuncscope.containers.carve import carve
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.skeleton import is_skeleton, light_skeleton, literals
 from kfuncscope.containers.stream import Budget, TooLargeError
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import EM_BPF, elf_machine
@@ -22,9 +23,14 @@ from kfuncscope.storage.cache import Cache, default_cache
 from kfuncscope.storage.files import UNKNOWN_LOADER, InputProblem, Loader, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
-VERSION = 3
+VERSION = 4
 """Part of the cache key; raised whenever what is found or stored changes."""
 
+LIGHT = (
+    "a light skeleton (bpftool gen skeleton -L): its loader program creates the maps and loads the programs, "
+    "and no BPF object is left to judge; give the object that it was made from"
+)
+_OF_SKELETON = Loader("libbpf")
 _OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
 _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
@@ -92,12 +98,32 @@ def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:
         # Taken whole even when it is damaged, so that its reader can tell what is wrong with it.
         found.objects.append(FoundObject(data, place, name))
         return
+    if is_skeleton(data):
+        _scan_skeleton(data, place, name, found)
+        return
     spans = list(carve(data))
     loader = loader_in(data, place.path.rpartition("/")[2]) if spans or place.package else UNKNOWN_LOADER
     found.loaders.append(loader)
+    light = light_skeleton(data)
+    if light is not None and not any(start <= light < end for start, end in spans):
+        found.problems.append(_light(place, light))
     for number, (start, end) in enumerate(spans, 1):
         own = name if len(spans) == 1 else f"{name}.{number}"
         found.objects.append(FoundObject(data[start:end], Place(place.package, place.path, start), own, loader))
+
+
+def _scan_skeleton(data: bytes, place: Place, name: str, found: Found) -> None:
+    """Add the objects in the text of a skeleton; a light one holds none, which is said."""
+    for at, content in literals(data):
+        if is_bpf(content):
+            found.objects.append(FoundObject(content, Place(place.package, place.path, at), name, _OF_SKELETON))
+        elif light_skeleton(content) is not None:
+            found.problems.append(_light(place, at))
+
+
+def _light(place: Place, at: int) -> InputProblem:
+    path = f"{place.package}: {place.path}" if place.package else place.path
+    return InputProblem(path, LIGHT, at)
 
 
 def _cached_archive(path: Path) -> Found:

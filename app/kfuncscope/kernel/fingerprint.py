@@ -8,8 +8,9 @@ from collections.abc import Set
 from kfuncscope import arch
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.marks import level_by_marks
 from kfuncscope.knowledge import names
-from kfuncscope.knowledge.levels import level_key
+from kfuncscope.knowledge.levels import Key, in_order, level_key
 from kfuncscope.knowledge.versions import release_marks
 
 
@@ -40,12 +41,15 @@ def _flat_names(blob: Blob, struct_id: int, depth: int = 0) -> set[str]:
 
 def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None:
     """(at least, below) of the release of a blob that nothing else dates; '' above where it is open."""
+    marked = level_by_marks(blob)
     below = ""
     for release, name in release_marks():
         if name in enumerators or (name.startswith("BPF_FIB") and _has_enumerator(blob, name)):
+            if (level_key(marked[0]) or ()) > (level_key(release) or ()):
+                return marked
             return release, below
         below = release
-    return None
+    return marked if marked[0] else None
 
 
 def bpf_level(enumerators: Set[str]) -> tuple[str, str]:
@@ -57,6 +61,17 @@ def bpf_level(enumerators: Set[str]) -> tuple[str, str]:
     have = max((release for name, release in dated.items() if name in enumerators), default=())
     lack = min((release for name, release in dated.items() if name not in enumerators and release > have), default=())
     return ".".join(map(str, have)), ".".join(map(str, lack))
+
+
+def level_of(blob: Blob, enumerators: Set[str], above: Key = ()) -> tuple[str, str]:
+    """(at least, below) by all that a BTF has of the BPF of releases later than ``above``; '' where nothing tells."""
+    told = [level_by_marks(blob, above), bpf_level(enumerators)]
+    at_least = in_order({least for least, _ in told if (level_key(least) or ()) > above})
+    if not at_least:
+        return "", ""
+    highest = level_key(at_least[-1]) or ()
+    limits = in_order({below for _, below in told if (level_key(below) or ()) > highest})
+    return at_least[-1], limits[0] if limits else ""
 
 
 def _has_enumerator(blob: Blob, name: str) -> bool:

@@ -18,7 +18,7 @@ from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.null_args import MaybeNull
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
-from kfuncscope.kernel.fingerprint import bpf_level, bracket_release, identify_arch
+from kfuncscope.kernel.fingerprint import bracket_release, identify_arch, level_of
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.kernel.opening import kept_symbols, open_symbols, open_vmlinux
@@ -77,8 +77,7 @@ class Kernel:
         if self.vmlinux is None or not self.linux:
             return ""
         names = {*self.attach_types, *self._enum("bpf_map_type"), *self._enum("bpf_prog_type")}
-        level, _ = bpf_level(names)
-        return level if (level_key(level) or ()) > (level_key(self.linux) or ())[:2] else ""
+        return level_of(self.vmlinux, names, (level_key(self.linux) or ())[:2])[0]
 
     def _linux_version(self, given: str | None) -> tuple[str, str]:
         """The version of Linux that this kernel was made from, and where that is told (R-12.21).

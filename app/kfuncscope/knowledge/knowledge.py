@@ -207,6 +207,22 @@ class Knowledge:
             name: tuple(options) for key in ("noreturn", "btf_id_deny") for name, options in self._deny[key].items()
         }
 
+    def makes(self, check: str) -> bool | None:
+        """Whether this level's verifier makes one of ``build.verifier_lists.CHECKS``; None: its tables do not tell."""
+        told = self._checks.get(check)
+        return None if told is None else bool(told)
+
+    @cached_property
+    def _checks(self) -> dict[str, int]:
+        return dict(self._read("checks")["checks"]) if self._source.has("checks") else {}
+
+    @cached_property
+    def injectable(self) -> frozenset[str] | None:
+        """Functions on the error injection list, whatever the config, without system calls (R-11.7); None: no table."""
+        if not self._source.has("injection"):
+            return None
+        return frozenset(self._read("injection")["functions"])
+
     @cached_property
     def uapi(self) -> Mapping[str, tuple[str, ...]]:
         """uapi enum name → enumerators in order."""

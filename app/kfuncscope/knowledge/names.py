@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -10,10 +11,18 @@ from kfuncscope.knowledge.common import common_table
 from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 from kfuncscope.knowledge.levels import level_key
 
+_EXACT = re.compile(r"\d+\.\d+")
+LAST_MINOR = 19
+"""5.19 and 6.19 were the last of their major release."""
+
+ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
+"""Options without which there is no BPF to speak of."""
+
 
 def renames() -> Mapping[str, str]:
     """Old kfunc name → the name that took its place (R-4.8)."""
-    return dict(common_table("kfunc_renames")["renames"])
+    rows = common_table("kfunc_renames")["renames"]
+    return {name: row if isinstance(row, str) else row[0] for name, row in rows.items()}  # a user's own may be plain
 
 
 def renamed(kind: str, name: str) -> list[tuple[str, str]]:
@@ -30,22 +39,48 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
             return [(new, f"the function fires it, in Linux {old_level} and {new_level}")]
         uses = "line" if lines == 1 else "lines"
         return [(new, f"renamed in {lines} {uses} of the source between Linux {old_level} and {new_level}")]
-    if kind == "kfunc" and (told := renames().get(name)):
-        return [(new, "the table of renamed kfuncs names it") for new in told.split(" / ")]
-    return []
+    return _renamed_kfunc(name) if kind == "kfunc" else []
+
+
+def _renamed_kfunc(name: str) -> list[tuple[str, str]]:
+    row = common_table("kfunc_renames")["renames"].get(name)
+    if row is None:
+        return []
+    if isinstance(row, str):
+        return [(new, "the table of renamed kfuncs names it") for new in row.split(" / ")]
+    told, before, after = row
+    reason = f"it took its place in its set between Linux {before} and {after}"
+    if before == after:
+        reason = f"the kernel's own warning names it, in Linux {before}"
+    return [(new, reason) for new in told.split(" / ")]
 
 
 def first_release(kind: str, name: str) -> str | None:
-    """First mainline release; kinds: kfunc, helper, prog_type, map_type, attach_type, link_type."""
+    """First mainline release, or in words what is known of it; kinds: kfunc, helper, prog_type, map_type, attach_type,
+    link_type."""
     found = common_table("first_release").get(kind, {}).get(name)
     return found if isinstance(found, str) else None
 
 
 @cache
+def kfuncs_of_sets(sets: frozenset[str]) -> frozenset[str]:
+    """Every kfunc that some level registers in one of these sets, and no level on conditions."""
+    found: set[str] = set()
+    gated: set[str] = set()
+    for level in landmarks():
+        for name, fact in for_release(level).kfuncs.items():
+            for reg in fact.registrations:
+                if reg.set in sets:
+                    (gated if set(reg.config) - ALWAYS else found).add(name)
+    return frozenset(found - gated)
+
+
+@cache
 def dated_enumerators() -> Mapping[str, str]:
-    """Names of map, program and attach types → the first mainline release that has them."""
+    """Names of map, program and attach types → the first mainline release that has them, where it is known."""
     table = common_table("first_release")
-    return {name: release for kind in ("map_type", "prog_type", "attach_type") for name, release in table[kind].items()}
+    rows = (row for kind in ("map_type", "prog_type", "attach_type") for row in table[kind].items())
+    return {name: release for name, release in rows if _EXACT.fullmatch(release)}
 
 
 def module_of_prefix(prefix: str) -> tuple[str, str] | None:

@@ -27,8 +27,8 @@ QUIET, LOUD = [kfunc("bpf_preempt_disable")], [kfunc("bpf_preempt_enable")]
 MAYBE: list[Any] = [ldx(8, 6, 1, 0)]
 
 
-def kernel() -> Kernel:
-    kb = KernelBuilder("6.12")
+def kernel(release: str = "6.12") -> Kernel:
+    kb = KernelBuilder(release)
     for name in NAMES:
         kb.btf.kfunc(name, 0, [("cookie", kb.u64)] if name == "bpf_throw" else [])
     return kb.kernel(config={**CONFIG, "UNWINDER_ORC": "y"}, symbols=NAMES)
@@ -71,14 +71,60 @@ def test_r_4_5_helpers_that_may_sleep(code: list[Any], region: str) -> None:
     assert [p.message for p in kept.problems if "but the program calls it in" in p.message] == told
 
 
-def test_r_12_3_bpf_throw_in_a_subprogram() -> None:
-    """6.12 takes it there, as seen; so nothing is said."""
+def thrown(release: str, main: Any, inner: Any, *, static: bool = True) -> list[tuple[str, bool]]:
+    """(message, certain) of what is said of bpf_throw() in a program with one subprogram, ``inner``."""
     ob = ObjectBuilder()
-    for name in ("bpf_rcu_read_lock", "bpf_throw"):
+    for name in NAMES:
         ob.extern_func(name, ob.btf.proto(0, [("cookie", ob.u64)] if name == "bpf_throw" else []))
-    ob.program("tc", "prog", [subprog("inner"), *END]).subprogram("inner", [*IN, kfunc("bpf_throw"), *END])
-    found = judge(read_object(ob.build(), "x"), kernel()).programs[0]
-    assert not [p for p in found.problems if p.name == "bpf_throw"]
+    ob.program("tc", "prog", [*main, *END]).subprogram("inner", [*inner, *END], linkage=STATIC if static else GLOBAL)
+    found = judge(read_object(ob.build(), "x"), kernel(release)).programs[0]
+    told = [(p.message, p.certain) for p in found.problems if p.name == "bpf_throw"]
+    refused = any(certain for _, certain in told)
+    assert (found.loads == Tri.NO) == refused
+    ctx = Context(read_object(ob.build(), "o"), kernel(release))
+    kept = judge(restore(reduce_object(ctx.obj, ctx, ctx.obj.programs), ctx.kernel), ctx.kernel).programs[0]
+    assert [(p.message, p.certain) for p in kept.problems if p.name == "bpf_throw"] == told
+    return told
+
+
+INNER = "bpf_throw ends the program, but the program calls it in {}, outside of its main function"
+RCU, PREEMPT = INNER.format("an RCU read section"), INNER.format("a section without preemption")
+CALL_IT: Any = subprog("inner")
+
+
+@pytest.mark.parametrize(
+    ("release", "refuses"),
+    [("6.12.107", False), ("6.12.117", True), ("6.18.15", False), ("6.19.11", True), ("7.3", True)],
+)
+def test_r_12_3_bpf_throw_in_a_subprogram(release: str, refuses: bool) -> None:
+    """Seen: 6.12.107, 6.16.12 and 6.17.13 take it there; 6.12.117, 6.19.14, 7.0.13, 7.1.13 and 7.2.12 refuse it."""
+    assert thrown(release, [CALL_IT], [IN, kfunc("bpf_throw")]) == [(RCU, True)] * refuses
+    assert thrown(release, [IN, CALL_IT, OUT], [kfunc("bpf_throw")]) == [(RCU, True)] * refuses
+
+
+@pytest.mark.parametrize(
+    ("main", "inner", "told"),
+    [
+        ([QUIET, CALL_IT, LOUD], [kfunc("bpf_throw")], [PREEMPT]),
+        ([IN, OUT, CALL_IT], [kfunc("bpf_throw")], []),
+        ([CALL_IT, IN, OUT], [kfunc("bpf_throw")], []),
+        ([IN, CALL_IT, OUT, CALL_IT], [kfunc("bpf_throw")], [RCU]),  # one of its calls is enough
+        ([IN, CALL_IT], [OUT, kfunc("bpf_throw")], []),  # ended before
+        ([IN, CALL_IT, kfunc("bpf_throw")], [OUT], []),  # ended when it returns
+    ],
+)
+def test_r_12_3_what_is_held_at_a_call_is_held_in_the_subprogram(main: Any, inner: Any, told: list[str]) -> None:
+    assert [message for message, _ in thrown("7.3", main, inner)] == told
+
+
+def test_r_12_3_a_global_subprogram_is_judged_by_itself() -> None:
+    assert thrown("7.3", [IN, CALL_IT, OUT], [kfunc("bpf_throw")], static=False) == []
+
+
+def test_r_12_22_bpf_throw_between_levels() -> None:
+    """The level below takes it, the one above refuses it."""
+    told = thrown("6.18.20", [CALL_IT], [IN, kfunc("bpf_throw")])
+    assert told == [(f"{RCU}, which some of Linux 6.18.15 and 6.19.11 refuse", False)]
 
 
 @pytest.mark.parametrize(

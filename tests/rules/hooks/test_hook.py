@@ -233,11 +233,18 @@ def test_r_11_7_sleepable_and_modifiable(release: str, section: str, loads: str)
     assert told(section, kb.kernel()).loads == Tri(loads)
 
 
-def test_r_11_7_with_error_injection_it_is_unknown() -> None:
-    """The list of functions is in no file."""
-    k = kernel(config={**CONFIG, "FUNCTION_ERROR_INJECTION": "y"})
-    assert told("fentry.s/f", k).loads == Tri.UNKNOWN
-    assert told("fmod_ret/f", k).loads == Tri.UNKNOWN
+@pytest.mark.parametrize(
+    ("config", "loads"),
+    [({**CONFIG, "FUNCTION_ERROR_INJECTION": "y"}, Tri.YES), (CONFIG, Tri.NO), (None, Tri.UNKNOWN)],
+)
+def test_r_11_7_the_list_of_the_sources(config: dict[str, str] | None, loads: Tri) -> None:
+    """It holds with the option alone; a function that is not on it is refused with any config."""
+    kb = builder("7.3")
+    for name in ("should_fail_bio", "vfs_read"):
+        kb.hook(name)
+    k = kb.kernel(config=config)
+    assert told("fentry.s/should_fail_bio", k).loads == told("fmod_ret/should_fail_bio", k).loads == loads
+    assert told("fentry.s/vfs_read", k).loads == told("fmod_ret/vfs_read", k).loads == Tri.NO
 
 
 def test_r_11_7_prefixes_by_architecture() -> None:

@@ -18,19 +18,21 @@ from kfuncscope.knowledge.build.id_sets import IdSets
 from kfuncscope.knowledge.build.jit_caps import arch_table
 from kfuncscope.knowledge.build.kfunc_sets import kfunc_table
 from kfuncscope.knowledge.build.lsm_hooks import lsm_table
+from kfuncscope.knowledge.build.names import notices_table
 from kfuncscope.knowledge.build.notrace import notrace_table
 from kfuncscope.knowledge.build.struct_ops import StructOps
 from kfuncscope.knowledge.build.syscalls import syscall_table
 from kfuncscope.knowledge.build.tracepoints import tracepoint_table
 from kfuncscope.knowledge.build.uapi import sec_defs, uapi_table
-from kfuncscope.knowledge.build.verifier_lists import deny_table, raw_tp_null_table
+from kfuncscope.knowledge.build.verifier_lists import checks_table, deny_table, injection_table, raw_tp_null_table
 from kfuncscope.knowledge.levels import level_key
 
 COMPRESSED = frozenset({"notrace", "tracepoints"})
 COUNTED = {
     "kfuncs": "protos", "filters": "filters", "helpers": "helpers", "struct_ops": "types", "tracepoints": "events",
     "lsm": "hooks", "raw_tp_null": "events", "deny": "noreturn", "arch": "archs", "uapi": "helpers", "sec_defs": "rows",
-    "syscalls": "archs", "notrace": "files",
+    "syscalls": "archs", "notrace": "files", "checks": "checks", "injection": "functions",
+    "notices": "notices",
 }  # fmt: skip
 
 
@@ -68,6 +70,7 @@ def _make(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
     ids, gates = IdSets(tree), Gates(tree)
     kfuncs = kfunc_table(tree, ids, gates)
     yield "kfuncs", kfuncs
+    yield "notices", notices_table(tree, kfuncs)
     ops = StructOps(tree, ids, gates)
     yield "filters", Filters(tree, ids, ops).table(kfuncs["sets"])
     yield "helpers", helper_table(tree, ids)
@@ -77,6 +80,8 @@ def _make(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
         ("lsm", lambda: lsm_table(tree, ids)),
         ("raw_tp_null", lambda: raw_tp_null_table(tree)),
         ("deny", lambda: deny_table(tree, ids)),
+        ("checks", lambda: checks_table(tree)),
+        ("injection", lambda: injection_table(tree)),
         ("arch", lambda: arch_table(tree)),
         ("uapi", lambda: uapi_table(tree)),
         ("syscalls", lambda: syscall_table(tree)),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Lists inside the verifier: NULL-able tracepoint arguments (R-7.7) and functions no program may hang on (R-7.11)."""
+"""What the verifier goes by: NULL-able tracepoint arguments (R-7.7), functions no program may hang on (R-7.11) or that
+may be overridden (R-11.7), and checks that point releases brought (R-12.22)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,15 @@ from typing import Any
 from kfuncscope.knowledge.build.csource.ctext import initializer, options
 from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.id_sets import Entry, IdSets
+
+INJECTION = b"ALLOW_ERROR_INJECTION"
+_INJECTABLE = re.compile(r"^ALLOW_ERROR_INJECTION\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.M)
+
+CHECKS = {"throw_in_subprogram": r"exception_exit\s*\|\|\s*!\s*(?:env->cur_state->)?curframe\b"}
+"""Check → what stands in kernel/bpf/verifier.c where it is made.
+
+``throw_in_subprogram``: bpf_throw() is refused in a region of a subprogram too; before, the main function counted.
+"""
 
 
 def raw_tp_null_table(tree: Tree) -> dict[str, Any]:
@@ -41,3 +51,18 @@ def _needs(entry: Entry) -> list[str]:
     """Config options; ``?`` where the condition has alternatives or negations."""
     plain = options(entry.gates)
     return plain if len(plain) == len(entry.gates) else [*plain, "?"]
+
+
+def checks_table(tree: Tree) -> dict[str, Any]:
+    """The ``checks`` table: whether this verifier makes each of CHECKS."""
+    text = tree.text("kernel/bpf/verifier.c")
+    return {"checks": {name: int(re.search(pattern, text) is not None) for name, pattern in CHECKS.items()}}
+
+
+def injection_table(tree: Tree) -> dict[str, Any]:
+    """The ``injection`` table: function on the error injection list → what it returns then. System calls, which are
+    put there by macros, are not among them."""
+    found: dict[str, str] = {}
+    for path in tree.having(INJECTION):
+        found.update(_INJECTABLE.findall(tree.text(path)))
+    return {"functions": dict(sorted(found.items()))}

@@ -2,7 +2,8 @@
 """Calls where a program holds a lock or may not be interrupted: what may sleep, bpf_throw() and global functions
 (R-4.5, R-12.3, R-12.24).
 
-A region lasts from its first call to its last one. An instruction counts as inside where every path to it is.
+A region lasts from its first call to its last one, and through the static subprograms called within it. An instruction
+counts as inside where every path to it through its function is.
 """
 
 from __future__ import annotations
@@ -12,24 +13,25 @@ from kfuncscope.bpf.object import Function, Program
 from kfuncscope.knowledge.helpers import HelperCaller
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import NeedKind
+from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.helper import sleeps
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.guard import successors
 from kfuncscope.rules.flow.reachability import Reachable
 from kfuncscope.rules.hooks.sleep import may_sleep
-from kfuncscope.rules.problem import Problem, say
+from kfuncscope.rules.problem import Problem, Stage, say
 
 RCU, LOCK = "an RCU read section", "a lock"
 PREEMPT, IRQ = "a section without preemption", "a section without interrupts"
-REGIONS = (RCU, LOCK, PREEMPT, IRQ)  # promises keep them by their places
+_INNER = {region: f"{region}, outside of its main function" for region in (RCU, LOCK, PREEMPT, IRQ)}
+REGIONS = (RCU, LOCK, PREEMPT, IRQ, *_INNER.values())  # promises keep them by their places
 KFUNCS = {
     "bpf_rcu_read_lock": (RCU, True), "bpf_rcu_read_unlock": (RCU, False),
     "bpf_preempt_disable": (PREEMPT, True), "bpf_preempt_enable": (PREEMPT, False),
     "bpf_local_irq_save": (IRQ, True), "bpf_local_irq_restore": (IRQ, False),
 }  # fmt: skip
 HELPERS = {93: (LOCK, True), 94: (LOCK, False)}  # bpf_spin_lock, bpf_spin_unlock
-THROW = "bpf_throw"
+THROW, IN_SUBPROGRAM = "bpf_throw", "throw_in_subprogram"
 Held = frozenset[str]
 
 
@@ -46,12 +48,25 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
                                  place=(function, index)))  # fmt: skip
             continue
         what = _call(ctx, program, function, index, callers)
-        if what is not None:
-            kind, name, does = what
-            message = say("{name} {does}, but the program calls it in {region}", name=name, does=does, region=region)
-            cited = ("R-12.3",) if name == THROW else ("R-4.5", "R-6.2")
-            code = Failure.KFUNC_NOT_ALLOWED if kind == NeedKind.KFUNC else Failure.HELPER_NOT_AVAILABLE
-            found.append(Problem(kind, name, code, cited, message, place=(function, index)))
+        if what is None:
+            continue
+        kind, name, does = what
+        text = "{name} {does}, but the program calls it in {region}"
+        message = say(text, name=name, does=does, region=region)
+        place = (function, index)
+        if name == THROW and region in _INNER.values():
+            told = {tables.makes(IN_SUBPROGRAM) for tables in (ctx.kernel.knowledge, *ctx.kernel.knowledge.others)}
+            if True not in told:
+                continue  # such a verifier looks at what is held in the main function alone
+            if len(told) > 1:
+                message = say(text + ", which some of Linux {levels} refuse", name=name, does=does, region=region,
+                              levels=ctx.kernel.knowledge.told_by)  # fmt: skip
+                found.append(Problem(kind, name, Failure.NONE, ("R-12.3", "R-12.22"), message, Stage.NOTE,
+                                     confidence=Confidence.LOW, certain=False, place=place))  # fmt: skip
+                continue
+        cited = ("R-12.3",) if name == THROW else ("R-4.5", "R-6.2")
+        code = Failure.KFUNC_NOT_ALLOWED if kind == NeedKind.KFUNC else Failure.HELPER_NOT_AVAILABLE
+        found.append(Problem(kind, name, code, cited, message, place=place))
     return found
 
 
@@ -71,26 +86,52 @@ def guarded_calls(ctx: Context, program: Program) -> list[tuple[Function, int, s
     """Every reached call inside a region as (function, instruction, the first of its regions)."""
     if program.regions is not None:
         return [(program.function, index, region) for index, region in program.regions.items()]
+    effects = [_effects(ctx, function) for function in program.functions]
+    if not any(opens for one in effects for _, opens in one.values()):
+        return []
     found = []
-    for function in program.functions:
-        effects = _effects(ctx, function)
-        if any(opens for _, opens in effects.values()):
-            inside = held(function, effects, ctx.reachable(program))
-            found += [(function, at, sorted(r)[0]) for at, r in inside.items() if r and function.insns[at].op == CALL]
+    for function, inside in zip(program.functions, _states(ctx, program, effects), strict=True):
+        for at, regions in inside.items():
+            if regions and function.insns[at].op == CALL:
+                region = sorted(regions)[0]
+                inner = function is not program.function and _throws(ctx, function, at)
+                found.append((function, at, _INNER[region] if inner else region))
+    return found
+
+
+def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, bool]]]) -> list[dict[int, Held]]:
+    """For each function of the program, ``held`` of its instructions: a static subprogram begins with what is held at
+    any of its calls."""
+    reach, functions = ctx.reachable(program), program.functions
+    numbers = {id(function): number for number, function in enumerate(functions)}
+    calls = [
+        {at: numbers[id(callee)] for at, insn in enumerate(function.insns)
+         if insn.op == CALL and insn.src == PSEUDO_CALL
+         and (callee := ctx.obj.callee(function, at)) is not None and callee.static and id(callee) in numbers}
+        for function in functions
+    ]  # fmt: skip
+    for caller, targets in enumerate(calls):
+        for at, callee in targets.items():  # what a subprogram ends is not held when it returns
+            ended = sorted({region for region, opens in effects[callee].values() if not opens})
+            if ended:
+                effects[caller].setdefault(at, (ended[0], False))
+    entered: list[Held] = [frozenset()] * len(functions)
+    found = [held(function, effects[n], reach) for n, function in enumerate(functions)]
+    for _ in functions:  # calls nest no deeper; the verifier allows no recursion
+        before = list(entered)
+        for caller, inside in enumerate(found):
+            for at, callee in calls[caller].items():
+                entered[callee] |= inside.get(at, frozenset())
+        if entered == before:
+            break
+        found = [held(function, effects[n], reach, entered[n]) for n, function in enumerate(functions)]
     return found
 
 
 def region_of(ctx: Context, program: Program) -> dict[tuple[int, int], str]:
-    """The region of each call that has one, by place of the function and instruction.
-
-    That of bpf_throw() outside of the main function is left out, as nothing is asked there.
-    """
+    """The region of each call that has one, by place of the function and instruction."""
     places = {id(function): at for at, function in enumerate(program.functions)}
-    return {
-        (places[id(function)], index): region
-        for function, index, region in guarded_calls(ctx, program)
-        if function is program.function or not _throws(ctx, function, index)
-    }
+    return {(places[id(function)], index): region for function, index, region in guarded_calls(ctx, program)}
 
 
 def _throws(ctx: Context, function: Function, index: int) -> bool:
@@ -111,8 +152,6 @@ def _call(
         if resolved is None or resolved.status != "found":
             return None
         if resolved.extern.lookup == THROW:
-            if function is not program.function:
-                return None  # 6.12 looks at what is held in the main function alone
             return NeedKind.KFUNC, THROW, "ends the program"
         if program.section.sleepable and resolved.kfunc is not None and may_sleep(ctx.kernel, resolved.kfunc):
             return NeedKind.KFUNC, resolved.extern.lookup, "may sleep"
@@ -140,9 +179,11 @@ def _effects(ctx: Context, function: Function) -> dict[int, tuple[str, bool]]:
     return found
 
 
-def held(function: Function, effects: dict[int, tuple[str, bool]], reach: Reachable) -> dict[int, Held]:
-    """For each reached instruction the regions in which it is on every path."""
-    states: dict[int, Held] = {0: frozenset()}
+def held(
+    function: Function, effects: dict[int, tuple[str, bool]], reach: Reachable, entered: Held = frozenset()
+) -> dict[int, Held]:
+    """For each reached instruction the regions in which it is on every path from an entry inside ``entered``."""
+    states: dict[int, Held] = {0: entered}
     work = [0]
     while work:
         at = work.pop()

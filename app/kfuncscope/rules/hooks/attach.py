@@ -19,7 +19,7 @@ from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.in_module import Unseen, unseen
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
-from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook, of_module_not_given
+from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook, of_module_not_given, open_to_errors
 from kfuncscope.rules.hooks.records import SYSCALLS, record_of, relocated_loads
 from kfuncscope.rules.hooks.replace import replace_attach_problems
 from kfuncscope.rules.hooks.struct_ops import gap_problems
@@ -32,6 +32,7 @@ LINKED_BY_TYPE = ("tcx", "netkit", "uprobe.multi", "uretprobe.multi", "uprobe.se
 KSYSCALL = frozenset({"ksyscall", "kretsyscall"})
 TRACEPOINT = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
 RAW_TP = frozenset({"raw_tp", "raw_tracepoint", "raw_tp.s", "raw_tracepoint.s", "raw_tp.w", "raw_tracepoint.w"})
+OVERRIDE_RETURN = 58  # number of the helper
 # Iterators whose link needs a parameter (a map, an order of cgroups) that a plain attach does not give.
 ITER_NEEDS_LINK_INFO = frozenset({"bpf_map_elem", "bpf_sk_storage_map", "cgroup"})
 
@@ -58,11 +59,12 @@ def attach_problems(ctx: Context, program: Program) -> list[Problem]:
     section, kernel = program.section, ctx.kernel
     kind = section.kind
     if kind in KPROBE:
-        return _kprobe(kernel, program)
+        return _kprobe(kernel, program) + _overriding(ctx, program, section.target)
     if kind in KPROBE_MULTI:
-        return _kprobe_multi(kernel, program)
+        return _kprobe_multi(kernel, program) + _overriding(ctx, program, section.target)
     if kind in KSYSCALL:
-        return _function(kernel, program, f"{kernel.syscall_prefix}sys_{section.target}")
+        name = f"{kernel.syscall_prefix}sys_{section.target}"
+        return _function(kernel, program, name) + _overriding(ctx, program, name)
     if kind in TRACEPOINT:
         return _tracepoint(ctx, program)
     if kind in RAW_TP:
@@ -135,6 +137,29 @@ def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
         message = say("these files do not say whether an instruction starts at {target}", target=target)
         return [_problem(program, ("R-7.9",), message, certain=False)]
     return found
+
+
+def _overriding(ctx: Context, program: Program, target: str) -> list[Problem]:
+    """A program with bpf_override_return() attaches to the entry of functions on the error injection list alone.
+
+    The call counts where it is reached: what is not has been removed when ``prog->kprobe_override`` is set.
+    """
+    kernel, name, flow = ctx.kernel, target.rpartition(":")[2], ctx.reachable(program)
+    places = program.helper_calls.get(OVERRIDE_RETURN, [])
+    if set(name) & set("*?") or not any(flow.is_reached(program.functions[at], index) for at, index in places):
+        return []
+    if "+" in name:
+        message = say("bpf_override_return() works at the entry of a function alone, not at {target}", target=name)
+        return [_problem(program, ("R-11.7", "R-7.9"), message)]
+    allowed = open_to_errors(kernel, name)
+    if allowed:
+        return []
+    if allowed is None:
+        message = say("these files do not say whether {name} may be overridden", name=name)
+        return [_problem(program, ("R-11.7",), message, certain=False)]
+    text = "{name} is not on the error injection list of {kernel}, so bpf_override_return() cannot be used there"
+    message = say(text, name=name)
+    return [_problem(program, ("R-11.7", "R-7.9"), message)]
 
 
 def _entry_is_taken(kernel: Kernel) -> bool:

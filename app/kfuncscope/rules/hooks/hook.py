@@ -309,7 +309,7 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
     name = program.section.target
     if name.startswith("security_") or name in kernel.knowledge.fmodret:
         return []
-    allowed = _open_to_errors(kernel, name)
+    allowed = open_to_errors(kernel, name)
     if allowed is None:
         return [_doubt(program, "R-11.7", say("these files do not say whether {name} may be overridden", name=name))]
     if allowed:
@@ -317,11 +317,12 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
     return [_rejected(program, ("R-11.7",), say("the return value of {name} cannot be modified", name=name))]
 
 
-def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
+def open_to_errors(kernel: Kernel, name: str) -> bool | None:
     """Whether a function may sleep, or be overridden, for its name or for the kernel's list; None: no file tells.
 
     With error injection every system call is on the list, and the other entries leave a symbol ``_eil_addr_NAME``;
-    without it newer kernels go by the prefix of the architecture's own system calls, not of its 32-bit ones.
+    without symbols the sources of its level tell. Without it newer kernels go by the prefix of the architecture's own
+    system calls, not of its 32-bit ones.
     """
     injection, own = kernel.option("FUNCTION_ERROR_INJECTION"), name.startswith(kernel.syscall_prefix or "sys_")
     compat = arch_record(kernel.arch).compat_syscall_prefix
@@ -330,9 +331,15 @@ def _open_to_errors(kernel: Kernel, name: str) -> bool | None:
         return True
     if injection == "n":
         return False
-    if kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
+    of_module = any(module for module, _, _ in kernel.functions(name))
+    if not of_module and kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
         return bool(kernel.symbols.types(f"_eil_addr_{name}"))
-    return None
+    tables = (kernel.knowledge, *kernel.knowledge.others)
+    listed = {None if one.injectable is None else name in one.injectable for one in tables}
+    if len(listed) > 1 or (kernel.outdated and listed != {True}):
+        return None
+    told = listed.pop()
+    return None if told and injection is None else told
 
 
 def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
@@ -343,7 +350,7 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     flags = kernel.knowledge.fmodret.get(name, 0)
     if since(Fact.FMODRET_FLAGS, kernel.version) and flag_set(flags, SLEEPABLE, kernel.knowledge):
         return []
-    allowed = _open_to_errors(kernel, name)
+    allowed = open_to_errors(kernel, name)
     if allowed:
         return []
     if allowed is False:

@@ -25,6 +25,7 @@ _NEEDLES = (
     b"_func_proto",
     b"bpf_struct_ops",
     b"__bpf_kfunc",
+    b"ALLOW_ERROR_INJECTION",
 )
 _MAX_FILE = 8 << 20
 _MAX_FILES = 250_000
