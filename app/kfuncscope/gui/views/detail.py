@@ -21,10 +21,11 @@ from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.proofs import ORDER, Answer
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
-from kfuncscope.gui.widgets import aligned, words
+from kfuncscope.gui.widgets import words
 from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.gui.widgets.wording import answered, as_text, headline, site_line
 from kfuncscope.model import catalogue
+from kfuncscope.model.aligned import aligned
 from kfuncscope.model.looks import REACHES
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Tri, Verdict
 
@@ -287,7 +288,7 @@ class DetailPanel(QScrollArea):
             story.code(old)
             story.facts(same)
             return
-        rows = aligned.aligned(old, new) if old and new else []
+        rows = aligned(old, new) if old and new else []
         if rows:
             story.heading(self.tr("DECLARATION"))
             story.aligned(rows, heads)

@@ -111,8 +111,8 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
         for function in functions
     ]  # fmt: skip
     for caller, targets in enumerate(calls):
-        for at, callee in targets.items():  # what a subprogram ends is not held when it returns
-            ended = sorted({region for region, opens in effects[callee].values() if not opens})
+        for at, called in targets.items():  # what a subprogram ends is not held when it returns
+            ended = sorted({region for region, opens in effects[called].values() if not opens})
             if ended:
                 effects[caller].setdefault(at, (ended[0], False))
     entered: list[Held] = [frozenset()] * len(functions)
@@ -120,8 +120,8 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
     for _ in functions:  # calls nest no deeper; the verifier allows no recursion
         before = list(entered)
         for caller, inside in enumerate(found):
-            for at, callee in calls[caller].items():
-                entered[callee] |= inside.get(at, frozenset())
+            for at, called in calls[caller].items():
+                entered[called] |= inside.get(at, frozenset())
         if entered == before:
             break
         found = [held(function, effects[n], reach, entered[n]) for n, function in enumerate(functions)]
