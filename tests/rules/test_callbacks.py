@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 
+from kfuncscope.kernel.fact_sources import fact_sources, source_lines, source_of
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.probed import Probed
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Tri
 from support.bpfwriter import Insn, ObjectBuilder, exit_, jmp, ldx, mov
-from support.kernels import KernelBuilder, classes, only, rules
+from support.kernels import KernelBuilder, classes, compared, only, rules
 
 END = [mov(0, 0), exit_()]
 
@@ -114,3 +115,20 @@ def test_r_7_3_tables_without_what_the_kernel_needs(
 
 def test_another_type_asks_for_nothing() -> None:
     assert only(*tables({"one": ["first"]}, ["second"], type_="other_ops")).attaches == Tri.YES
+
+
+@pytest.mark.parametrize(("members", "loads"), [(["run"], True), (["go"], False), ([], False)])
+def test_members_that_the_booted_kernel_lets_be_implemented(members: list[str], loads: bool) -> None:
+    """Its answer counts in place of the tables, which do not know the type."""
+    found = only(*callback(END, probed=answered(struct_ops={"my_ops": members})))
+    assert (found.loads == Tri.YES) == loads
+    assert (classes(found) == [Failure.ATTACH_TARGET_REJECTED]) == (not loads)
+
+
+@pytest.mark.parametrize(("told", "source"), [({"my_ops.run": [1]}, "the booted kernel"), ({}, "BTF")])
+def test_a_verdict_says_who_told(told: dict[str, list[int]], source: str) -> None:
+    """What a finding rests on: the booted kernel's answer, or the stub in its BTF."""
+    ob, made = callback(reading(1), ("cpu", "task__nullable"), answered(struct_ops_null=told))
+    verdict = compared(ob, made, made)
+    finding = next(f for f in verdict.programs[0].findings if f.failure is Failure.NULL_CHECK_MISSING)
+    assert source_of(finding, "struct_ops/run", source_lines(fact_sources(made).items())) == source

@@ -41,6 +41,7 @@ def fact_sources(kernel: Kernel) -> dict[str, str]:
     found["program types"] = IMAGE if listed.prog_types is not None else by_config
     found["instructions"] = ASKED if probed is not None and probed.instructions else "the release"
     found["JIT"] = tables
+    found["NULL arguments of callbacks"] = ASKED if probed is not None and probed.struct_ops_null else BTF
     found["struct_ops members"] = ASKED if probed is not None and probed.struct_ops else tables
     return found
 
@@ -75,6 +76,8 @@ def source_of(finding: Finding, section: str, facts: Iterable[tuple[str, str]]) 
     """The source of the fact that a finding rests on, out of the lines that results show of a kernel; empty: none."""
     failure = next((code for code in _BY_FAILURE if code == finding.failure), None)
     kind = _BY_FAILURE[failure] if failure is not None else _BY_NEED.get(finding.kind, "")
+    if finding.kind is NeedKind.STRUCT_OPS and failure is Failure.NULL_CHECK_MISSING:
+        kind = "NULL arguments of callbacks"
     if finding.kind is NeedKind.HOOK and failure is None:
         if section.startswith("lsm"):
             kind = "LSM hooks"

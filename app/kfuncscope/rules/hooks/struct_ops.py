@@ -19,6 +19,7 @@ from kfuncscope.rules.flow.ctx_args import slots, type_class, unchecked_derefs
 from kfuncscope.rules.hooks.ctx_access import Passed, argument_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
+_CLOSED = "{kernel} does not let programs implement {name}"
 _NULLABLE, _ARENA = "__nullable", "__arena"  # ends of the names of arguments in the kernel's stubs of callbacks
 
 
@@ -183,10 +184,14 @@ def member_problems(ctx: Context, program: Program, ops: StructOps, member: OpsM
         text = "struct_ops programs need a GPL-compatible licence; this object has {licence}"
         message = say(text, licence=ctx.obj.license or "none")
         found.append(Problem(NeedKind.STRUCT_OPS, name, Failure.LICENCE, ("R-11.6",), message))
-    if fact is not None and not kernel.outdated:
+    asked = kernel.probed.struct_ops.get(ops.kernel_type) if kernel.probed is not None else None
+    if asked is not None and member.member.name not in asked:
+        message = say(_CLOSED, name=name)
+        found.append(Problem(NeedKind.STRUCT_OPS, name, Failure.ATTACH_TARGET_REJECTED, ("R-7.3", "R-11.6"), message))
+    elif fact is not None and not kernel.outdated:
         text = ""
-        if member.member.name in fact.unsupported:
-            text = "{kernel} does not let programs implement {name}"
+        if asked is None and member.member.name in fact.unsupported:
+            text = _CLOSED
         elif program.section.sleepable and member.member.name not in fact.sleepable:
             text = "{name} must not sleep, but the program is sleepable"
         elif not program.section.sleepable and member.member.name in fact.must_sleep:
