@@ -189,7 +189,7 @@ class Annotations(QObject):
             WaiverDialog(self._context.dialogs, self, key, about).show()
 
     def waive(self, key: str, about: str, owner: str, reason: str, expires: datetime.date) -> bool:
-        """Write a waiver into the session's policy file (asking for one where there is none yet) and decide anew."""
+        """Write a waiver into the session's policy file (asking for one where there is none yet) and decide again."""
         session = self._context.session
         path = session.policy
         if not path:
