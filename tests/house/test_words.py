@@ -15,7 +15,8 @@ SIDEWAYS = re.compile(
     r"""\b(?:(?:is|are|was)\ no\ (?:kernel|ELF|BTF|Debian|number|kind|part|form)\b  # is not a ...
     | anew | h[eo]ld\ against | held\ against | no\ more\b(?!\ than) | what\ went
     | refuses?\ the\ whole\ object | reach(?:es)?\ out\ of | names\ no | takes?\ no\ part | kept\ away
-    | cannot\ be\ told | do(?:es)?\ not\ tell | nobody\ knows | another\ kind\ of\ thing | let\ go\ of)""",
+    | cannot\ be\ told | told\ by\ \w | do(?:es)?\ not\ tell | nobody\ knows
+    | another\ kind\ of\ thing | let\ go\ of)""",
     re.VERBOSE,
 )
 PAGES = sorted([ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", *(ROOT / "resources/docs").glob("*.md")])

@@ -96,7 +96,7 @@ def _section(bare: str, autoload: bool, row: SecDef, target: str) -> Section:
 def prefix_section(name: str) -> Section | None:
     """The meaning of a SEC name to loaders that take libbpf's table by prefixes (R-12.20); None where there is none.
 
-    Rows that end in neither ``+`` nor ``/`` fit any name that begins so; what follows is no target.
+    Rows that end in neither ``+`` nor ``/`` fit any name that begins so; what follows is not a target.
     """
     bare = name.removeprefix("?")
     for row in sec_defs():

@@ -557,7 +557,7 @@ def release_of(text: str) -> Tuple[int, int]:
 def refuse_unfit(user: int, release: str, btf: bool) -> None:
     """RefusedError where this cannot work: not root, or a kernel whose bpf(2) does not tell enough.
 
-    Distributions that add BPF to an older release (RHEL 8 to 4.18) are told by the BTF that they add with it.
+    Distributions that add BPF to an older release (RHEL 8 to 4.18) are recognised by the BTF that they add with it.
     """
     if user:
         raise RefusedError("needs root: the kernel lists BPF programs to CAP_SYS_ADMIN only")

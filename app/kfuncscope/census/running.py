@@ -2,7 +2,7 @@
 """What runs on hosts now, against a new kernel: an analysis of the running programs, with or without their objects.
 
 A program that was joined to an object is judged as the object's; one that was not as what the kernel shows of it. That
-it runs is evidence of its own: what the rules say about the old kernel is not held against it.
+it runs is evidence of its own: what the rules say about the old kernel does not count against it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Palettes and shapes of the window: own light and dark palettes, every text at 4.5:1 or better.
 
-A verdict is always told by shape and word as well as by colour. The style is Fusion with an own QPalette, because
+A verdict is always shown by shape and word as well as by colour. The style is Fusion with an own QPalette, because
 QStyleHints.setColorScheme has no effect on bare X11 and offscreen; the system's scheme only chooses between the two.
 """
 

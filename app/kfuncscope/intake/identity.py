@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Which release a kernel is of, from configs and banners; which architecture is told by kfuncscope.arch."""
+"""Which release a kernel is of, from configs and banners; the architecture is found by kfuncscope.arch."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _tokens(image: bytes, digit: int, index: int, order: str) -> tuple[int, list
 
 
 def _name_tables(image: bytes, before: int, order: str) -> Iterator[tuple[int, int]]:
-    """(offset, number of symbols) of what can be the names, told by the markers; nearest to the tokens first."""
+    """(offset, number of symbols) of what can be the names, by the markers; nearest to the tokens first."""
     for width in (4, 8):
         for markers, values in _marker_tables(image, before, order, width):
             last = values[-1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Which loader a program or library has in it, and of which version (R-12.20): told by what its file holds.
+"""Which loader a program or library has in it, and of which version (R-12.20): recognised by what its file holds.
 
 Go programs name their modules in the build information and their packages in the line table; Rust programs the crates
 in the texts of panics; programs and libraries in C need ``libbpf.so`` by name and by versions of symbols, or have a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The kernel's own symbol table: decoded from an image, or told by System.map."""
+"""The kernel's own symbol table: decoded from an image, or read from System.map."""
 
 from __future__ import annotations
 

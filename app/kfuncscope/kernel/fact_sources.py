@@ -10,8 +10,9 @@ from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind
 
 ASKED, IMAGE, BTF, CONFIG = "the booted kernel", "the image", "BTF", "BTF and config"
-TOLD_BY = "told by "
+KNOWN_FROM = "known from "
 """Begins the label of each line that results show; the kinds of facts follow as its text."""
+_LABELS = (KNOWN_FROM, "told by ")  # the second in reports of earlier versions
 
 _KFUNCS = {"binary": IMAGE, "tags": "tags in the BTF"}
 
@@ -53,10 +54,10 @@ def table_words(kernel: Kernel) -> str:
 
 
 def source_lines(sources: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """(``told by SOURCE``, the kinds of facts that it tells), in the order in which sources first appear."""
+    """(``known from SOURCE``, the kinds of facts that it gives), in the order in which sources first appear."""
     kinds: dict[str, list[str]] = {}
     for kind, source in sources:
-        kinds.setdefault(TOLD_BY + source, []).append(kind)
+        kinds.setdefault(KNOWN_FROM + source, []).append(kind)
     return [(label, ", ".join(names)) for label, names in kinds.items()]
 
 
@@ -85,5 +86,8 @@ def source_of(finding: Finding, section: str, facts: Iterable[tuple[str, str]]) 
             kind = "system calls" if "/syscalls/" in section else "trace events"
         elif finding.failure == Failure.ATTACH_FAILED:
             kind = "functions that can be traced"
-    lines = ((label.removeprefix(TOLD_BY), kinds.split(", ")) for label, kinds in facts if label.startswith(TOLD_BY))
-    return next((label for label, kinds in lines if kind in kinds), "")
+    for label, kinds in facts:
+        source = next((label.removeprefix(begin) for begin in _LABELS if label.startswith(begin)), "")
+        if source and kind in kinds.split(", "):
+            return source
+    return ""

@@ -15,7 +15,7 @@ from kfuncscope.knowledge.versions import release_marks
 
 
 def identify_arch(blob: Blob) -> str | None:
-    """The architecture told by struct pt_regs, checked against byte order and word size; None where nothing tells."""
+    """The architecture by its struct pt_regs, checked against byte order and word size; None where it is ambiguous."""
     bits = 8 * blob.pointer_size
     for struct_id in blob.find("pt_regs", Kind.STRUCT):
         members, size = _flat_names(blob, struct_id), blob.ref(struct_id)
@@ -53,7 +53,7 @@ def bracket_release(blob: Blob, enumerators: set[str]) -> tuple[str, str] | None
 
 
 def bpf_level(enumerators: Set[str]) -> tuple[str, str]:
-    """(at least, below) of the mainline releases of which a kernel has the BPF, told by names of its UAPI (R-12.23).
+    """(at least, below) of the mainline releases of which a kernel has the BPF, by the names of its UAPI (R-12.23).
 
     Names come to distributions' kernels by backports as a whole, and to stable releases never. '' where nothing tells.
     """

@@ -113,7 +113,7 @@ class LoaderFacts:
 
     ``kinds``: kinds of BTF; ``sections``: patterns of section names, as libbpf's table has them; ``bare``: sections of
     a kind that may have a target, without it. ``marks``: messages that a version and all later ones have in their code.
-    ``header`` and ``layout``: a BTF header of more than 24 bytes, and kinds told by a layout section; None = any.
+    ``header`` and ``layout``: a BTF header of more than 24 bytes, and kinds described by a layout section; None = any.
     ``last_of_so``: the last release of each number of the shared library.
     """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """How verdicts are shown everywhere: in the window, in reports, on a terminal. Words, glyphs and colours, once.
 
-A verdict is never told by its colour alone. Colours of text and lines have 4.5:1 or better on their grounds.
+A verdict is never shown by its colour alone. Colours of text and lines have 4.5:1 or better on their grounds.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""A promise: what a set of objects relies on from a kernel, and later kernels held against it.
+"""A promise: what a set of objects relies on from a kernel, and later kernels checked against it.
 
 Made from objects and one kernel; checked with neither. The readable part lists each thing with its declaration, flags
 and users; skeletons of the objects (see ``skeleton``) let the check apply the same rules as an analysis, so that it

@@ -39,7 +39,7 @@ class Resolved(NamedTuple):
 
 
 class Context:
-    """An object held against a kernel."""
+    """An object beside the kernel that it is judged on."""
 
     def __init__(
         self, obj: BpfObject, kernel: Kernel, use_rodata: bool = True, targets: Mapping[str, list[Any]] | None = None

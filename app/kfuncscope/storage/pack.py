@@ -216,7 +216,7 @@ def key_of(path: Path) -> str:
 
 
 def remove(path: Path) -> None:
-    """Take a file or folder away; one that has gone already is no trouble."""
+    """Take a file or folder away; one that is already gone is not an error."""
     with contextlib.suppress(OSError):
         try:
             path.unlink()

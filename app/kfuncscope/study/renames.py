@@ -38,7 +38,7 @@ FOLDERS = [
     "drivers/tty",
 ]
 MOST_LINES = 20_000  # of one file
-MOST_HUNK = 60  # lines of one change; longer ones were written anew
+MOST_HUNK = 60  # lines of one change; longer ones were rewritten
 FEW_LINES, MANY_LINES = 2, 4  # that show a rename to a name like it; to any name
 SHARE = 0.75  # of the changed lines of a name that must agree
 LIKE = 0.6

@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.dialogs.columns import foot, stacked
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.history.snapshots import Snapshot, snapshot
 from kfuncscope.gui.history.steps import PolicyStep
@@ -189,7 +189,7 @@ class Annotations(QObject):
             WaiverDialog(self._context.dialogs, self, key, about).show()
 
     def waive(self, key: str, about: str, owner: str, reason: str, expires: datetime.date) -> bool:
-        """Write a waiver into the session's policy file (asking for one where there is none yet) and decide anew."""
+        """Write a waiver into the session's policy file (asking for one where there is none yet) and decide again."""
         session = self._context.session
         path = session.policy
         if not path:
@@ -242,20 +242,12 @@ class WaiverDialog(QDialog):
         form.addRow(self.tr("Owner"), self.owner)
         form.addRow(self.tr("Reason"), self.reason)
         form.addRow(self.tr("Until"), self.expires)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        buttons = foot(self, QDialogButtonBox.StandardButton.Cancel, self._accept, self.close)
         self.go = QPushButton(self.tr("Waive"))
         self.go.setObjectName("primary")
         self.go.setDefault(True)
         buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.accepted.connect(self._accept)
-        buttons.rejected.connect(self.close)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 14, 16, 14)
-        column.setSpacing(9)
-        column.addWidget(head)
-        column.addLayout(form)
-        column.addWidget(buttons)
-        self.resize(460, self.sizeHint().height())
+        stacked(self, 460, head, form, buttons)
         for edit in (self.owner, self.reason):
             edit.textChanged.connect(lambda _: self._check())
         self._check()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Compare any two kernels of the session, without any object: what went, came or changed."""
+"""Compare any two kernels of the session, without any object: what was removed, added or changed."""
 
 from __future__ import annotations
 

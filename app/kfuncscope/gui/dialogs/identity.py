@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QWidget
 
 from kfuncscope.arch import known_arches
+from kfuncscope.gui.dialogs.columns import foot, stacked
 
 
 class IdentityDialog(QDialog):
@@ -33,16 +34,9 @@ class IdentityDialog(QDialog):
         form.addRow(self.tr("Release"), self.release)
         for field, word in ((self.arch, self.tr("Architecture")), (self.release, self.tr("Release"))):
             field.setAccessibleName(word)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
-        buttons.accepted.connect(self._accept)
-        buttons.rejected.connect(self.close)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 14, 16, 14)
-        column.setSpacing(9)
-        column.addWidget(head)
-        column.addLayout(form)
-        column.addWidget(buttons)
-        self.resize(420, self.sizeHint().height())
+        standard = QDialogButtonBox.StandardButton
+        buttons = foot(self, standard.Ok | standard.Cancel, self._accept, self.close)
+        stacked(self, 420, head, form, buttons)
 
     def _accept(self) -> None:
         self.chosen.emit(str(self.arch.currentData()), self.release.text().strip())

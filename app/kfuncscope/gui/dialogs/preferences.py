@@ -14,10 +14,10 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLabel,
     QLineEdit,
-    QVBoxLayout,
     QWidget,
 )
 
+from kfuncscope.gui.dialogs.columns import foot, stacked
 from kfuncscope.gui.frame.preferences import LANGUAGES, SCALES, THEMES, Preferences
 
 
@@ -74,16 +74,9 @@ class PreferencesDialog(QDialog):
         note = QLabel(self.tr("Font size and language apply when the window is next opened."))
         note.setObjectName("muted")
         note.setWordWrap(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 16, 18, 14)
-        column.setSpacing(12)
-        column.addLayout(form)
-        column.addWidget(note)
-        column.addWidget(buttons)
-        self.resize(480, self.sizeHint().height())
+        standard = QDialogButtonBox.StandardButton
+        buttons = foot(self, standard.Ok | standard.Cancel, self.accept, self.reject)
+        stacked(self, 480, form, note, buttons)
 
     def _take(self) -> None:
         self.chosen = replace(

@@ -146,7 +146,7 @@ class MatrixModel(TableModel):
         counts = Counter(self.index_.prog_verdict[self._programs, lane].tolist())
         worst = [c for c in range(len(SCALE) - 1, AFFECTED - 1, -1) if counts[c]][:2]
         bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in worst)
-        judged = any(code > ABSENT for code in counts)  # no program here is no good news
+        judged = any(code > ABSENT for code in counts)  # "no program" must not look like good news
         return f"{self.index_.lanes[lane]}\n{bad or (self.tr('● clear') if judged else '–')}"
 
     def verdicts(self, row: Row, lane: int) -> list[int]:

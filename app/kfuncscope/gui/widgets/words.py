@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Two C declarations held against each other word by word, as rich text. No widgets here."""
+"""Two C declarations compared word by word, as rich text. No widgets here."""
 
 from __future__ import annotations
 

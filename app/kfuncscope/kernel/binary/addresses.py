@@ -4,7 +4,7 @@
 ``kallsyms_offsets`` has 32 bits for each symbol. Up to 6.3 it lies before the names, in later releases behind the index
 of the tokens, with ``kallsyms_relative_base`` after it. A number counts from that base, or, where the symbols of each
 CPU are absolute, ``-1 - number`` does; from 7.2 on it counts from the place of the number itself, and there is no base.
-Which of these an image has is told by what must be true: addresses rise.
+Which of these an image has follows from what must be true: addresses rise.
 """
 
 from __future__ import annotations

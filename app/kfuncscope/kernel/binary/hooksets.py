@@ -3,7 +3,7 @@
 
 Distributions' kernels differ from the tables even within a series, as stable releases take hooks out of these sets and
 put others in. The sets lie in the binary as ``BTF_SET``: ``{cnt, cnt × id}`` of u32, ids ascending, 0 for functions
-that the build did not find. Nothing names them there; one is told by what it has in common with the set of the tables.
+that the build did not find. Nothing names them there; one is recognised by what it shares with the set of the tables.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def same_job(one: Program, other: Program) -> bool:
         return a.prog_type == b.prog_type and a.name == b.name and _name_stem(one.name) == _name_stem(other.name)
     if side == its:
         return _stem(a.target) == _stem(b.target)
-    # A tracepoint and a probe of the function around it: told by the programs' own names only.
+    # A tracepoint and a probe of the function around it: known from the programs' own names only.
     return "trace" in (side, its) and _name_stem(one.name) == _name_stem(other.name)
 
 

@@ -17,7 +17,7 @@ class Unseen(NamedTuple):
 
 
 def unseen(kernel: Kernel, name: str) -> Unseen | None:
-    """Why absence from the files is no absence from the kernel; None where the files are enough."""
+    """Why something absent from the files may still be in the kernel; None where the files are enough."""
     if kernel.partial:
         return Unseen("R-12.12", "this BTF is partial: it holds no functions")
     if refused := kernel.modules.refused(name):

@@ -45,7 +45,7 @@ def left_out(kernel: Kernel, options: tuple[str, ...]) -> str:
     """The first option that the kernel's config does not set, with its prefix; empty where all are, or nothing tells.
 
     All of these are yes or no: nothing here can be a module. An excerpt of a config says nothing of what it lacks;
-    without any, a few options are told by functions that exist only with them.
+    without any, a few options are known from functions that exist only with them.
     """
     found = next((f"CONFIG_{o}" for o in options if kernel.option(o) == "n"), "")
     return "" if found and kernel.config is not None and len(kernel.config) < WHOLE else found
