@@ -54,6 +54,7 @@ from kfuncscope.kernel.binary.registration import registered
 from kfuncscope.kernel.config import parse_config
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.kernel.opening import DATA, prepared_blob
+from kfuncscope.kernel.packing import packed
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.knowledge import probed
 from kfuncscope.knowledge.probed import Probed
@@ -280,6 +281,10 @@ class _OnDisk:
             if kernel.module_search is not None:
                 kernel.module_search.find(["probe"])
 
+    def kpack(self) -> bytes:
+        (files,) = kernel_files([self.written(PACKAGES[0])])
+        return packed(files)
+
     def census(self, data: bytes) -> None:
         _census(self.written(data))
 
@@ -402,6 +407,7 @@ def targets(folder: Path) -> dict[str, Target]:
         ),
         "xzblocks": Target(_blocks, lambda: [write.xz_in_blocks(random.Random(5).randbytes(1_100_000), 300_000)]),
         "kernels": Target(disk.kernel, lambda: [*PACKAGES, *IMAGES, make.base().build()]),
+        "kpack": Target(disk.kernel, lambda: [disk.kpack()]),
         "objects": Target(disk.objects, lambda: [*PACKAGES, OBJECT, write.tar({"a.deb": PACKAGES[0]})]),
         "cache": Target(disk.cached, lambda: [disk.entry()]),
         "kept": Target(disk.kept, disk.records),

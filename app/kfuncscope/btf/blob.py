@@ -259,7 +259,9 @@ class Blob:
         """Whether this blob, made with ``known`` that somebody kept, is what it would be without. Raises BtfError."""
         from kfuncscope.btf.records import table_fits
 
-        if not table_fits(self.table, known, self._raw, self.header, self.str_end):
+        if known_table(self._words, known) is None or not table_fits(
+            self.table, known, self._raw, self.header, self.str_end
+        ):
             return False
         return bytes(known.get("flavours", b"")) == b"\0".join(self._strings.containing(b"___"))
 

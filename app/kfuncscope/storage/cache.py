@@ -27,7 +27,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from kfuncscope.resources import user_folder
-from kfuncscope.storage.mapped import touch
+from kfuncscope.storage.mapped import set_mark, touch
 from kfuncscope.storage.pack import BROKEN, Pack, PackWriter, key_of, pack_head, read_table, remove
 
 _STALE = 24 * 3600
@@ -72,8 +72,13 @@ class Cache:
         self._write(key, {}, meta, True)
 
     def put_parts(self, key: str, parts: Mapping[str, bytes]) -> None:
-        """Keep a pack of parts that are read as they are: numbers, which hardly get smaller by compression."""
+        """Keep a pack of parts that are mapped as they are: numbers, which hardly get smaller by compression.
+
+        What this process made needs no look at what it holds (see ``mapped``).
+        """
         self._write(key, parts, {}, False)
+        with contextlib.suppress(OSError):
+            set_mark(self._path(key))
 
     def _write(self, key: str, parts: Mapping[str, bytes], meta: dict[str, Any], compress: bool) -> None:
         """A whole pack. A cache that cannot be written only means that the next run is as slow as this one."""

@@ -35,12 +35,14 @@ def _mark(state: os.stat_result, seconds: int) -> int:
 def touch(path: Path, state: os.stat_result) -> None:
     """Note that a file is used; one that was checked stays so."""
     if is_marked(state):
-        _set_mark(path, state)
+        set_mark(path)
     else:
         os.utime(path)
 
 
-def _set_mark(path: Path, state: os.stat_result) -> None:
+def set_mark(path: Path) -> None:
+    """Mark a file as checked. Raises OSError."""
+    state = path.stat()
     seconds = int(time.time()) - _AGO
     when = seconds * _SECOND + _mark(state, seconds)
     os.utime(path, ns=(when, when))
@@ -60,7 +62,7 @@ def mapped(pack: Pack, fits: Callable[[Mapping[str, memoryview]], bool]) -> dict
             return parts
         if all(zlib.crc32(part) == pack.checksum(name) for name, part in parts.items()) and fits(parts):
             with contextlib.suppress(OSError):  # without the mark the next run checks again
-                _set_mark(pack.path, state)
+                set_mark(pack.path)
             return parts
     except BROKEN:
         pass
