@@ -9,7 +9,7 @@
     </message>
     <message>
         <source>Can the upgrade be shipped? Two words, why, and one card per architecture. Click a card to narrow everything to it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kann das Upgrade ausgeliefert werden? Zwei Wörter, warum, und eine Karte je Architektur. Ein Klick auf eine Karte schränkt alles auf sie ein.</translation>
     </message>
     <message>
         <source>What breaks what</source>
@@ -17,7 +17,7 @@
     </message>
     <message>
         <source>Objects, their programs, and what these need of the kernel. Shape, word and colour tell what the upgrade does. N goes to the next breakage.</source>
-        <translation type="unfinished"></translation>
+        <translation>Objekte, ihre Programme und was diese vom Kernel brauchen. Form, Wort und Farbe sagen, was das Upgrade bewirkt. N geht zum nächsten Bruch.</translation>
     </message>
     <message>
         <source>All about one finding</source>
@@ -25,7 +25,7 @@
     </message>
     <message>
         <source>Verdict, how far it reaches, the rule, both declarations, the source line, and C to copy.</source>
-        <translation type="unfinished"></translation>
+        <translation>Urteil, wie weit es reicht, die Regel, beide Deklarationen, die Quellzeile und C zum Kopieren.</translation>
     </message>
     <message>
         <source>All architectures at once</source>
@@ -33,7 +33,7 @@
     </message>
     <message>
         <source>Programs by architecture. A click on a cell narrows to it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Programme nach Architektur. Ein Klick auf eine Zelle schränkt auf sie ein.</translation>
     </message>
     <message>
         <source>Filters are chips</source>
@@ -41,7 +41,7 @@
     </message>
     <message>
         <source>Each can be removed, Ctrl+Z brings it back. They are saved with the session.</source>
-        <translation type="unfinished"></translation>
+        <translation>Jeder lässt sich entfernen, Strg+Z holt ihn zurück. Sie werden mit der Sitzung gespeichert.</translation>
     </message>
     <message>
         <source>What if?</source>
@@ -49,7 +49,7 @@
     </message>
     <message>
         <source>Right-click what a program needs and ask what would break if it were removed. Ctrl+K finds every command and name.</source>
-        <translation type="unfinished"></translation>
+        <translation>Rechtsklick auf etwas, das ein Programm braucht: Was bräche, wenn es entfernt würde? Strg+K findet jeden Befehl und Namen.</translation>
     </message>
     <message>
         <source>Nothing is skipped silently</source>
@@ -57,7 +57,7 @@
     </message>
     <message>
         <source>What could not be read or judged is listed here with the reason. Now drop your own kernels and objects on the window.</source>
-        <translation type="unfinished"></translation>
+        <translation>Was nicht gelesen oder beurteilt werden konnte, steht hier mit dem Grund. Nun können eigene Kernel und Objekte auf das Fenster gezogen werden.</translation>
     </message>
     <message>
         <source>object</source>
@@ -73,23 +73,23 @@
     </message>
     <message>
         <source>holds {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>enthält {0}</translation>
     </message>
     <message>
         <source>needs {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>braucht {0}</translation>
     </message>
     <message>
         <source>of object {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>von Objekt {0}</translation>
     </message>
     <message>
         <source>used by {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>benutzt von {0}</translation>
     </message>
     <message>
         <source> and {0} more</source>
-        <translation type="unfinished"></translation>
+        <translation> und {0} weitere</translation>
     </message>
     <message>
         <source>not found</source>
@@ -225,27 +225,19 @@
     <name>BlastCanvas</name>
     <message>
         <source>Before and after under the assumptions</source>
-        <translation type="unfinished"></translation>
+        <translation>Vorher und nachher unter den Annahmen</translation>
     </message>
     <message>
         <source>program breaks newly</source>
-        <translation type="unfinished"></translation>
+        <translation>Programm bricht neu</translation>
     </message>
     <message>
         <source>programs break newly</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>program breaks no more</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>programs break no more</source>
-        <translation type="unfinished"></translation>
+        <translation>Programme brechen neu</translation>
     </message>
     <message>
         <source>no program begins or ceases to break</source>
-        <translation type="unfinished"></translation>
+        <translation>kein Programm beginnt zu brechen oder hört damit auf</translation>
     </message>
     <message>
         <source>program</source>
@@ -257,19 +249,27 @@
     </message>
     <message>
         <source>{0} touched</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} betroffen</translation>
     </message>
     <message>
-        <source>{0} break no more</source>
-        <translation type="unfinished"></translation>
+        <source>program no longer breaks</source>
+        <translation>Programm bricht nicht mehr</translation>
+    </message>
+    <message>
+        <source>programs no longer break</source>
+        <translation>Programme brechen nicht mehr</translation>
+    </message>
+    <message>
+        <source>{0} no longer break</source>
+        <translation>{0} brechen nicht mehr</translation>
     </message>
     <message>
         <source>all that is touched</source>
-        <translation type="unfinished"></translation>
+        <translation>alles, was betroffen ist</translation>
     </message>
     <message>
         <source>{0} of {1} break newly</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} von {1} brechen neu</translation>
     </message>
     <message>
         <source>BEFORE</source>
@@ -281,33 +281,33 @@
     </message>
     <message>
         <source>{0}, before: {1}, after: {2}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, vorher: {1}, nachher: {2}</translation>
     </message>
 </context>
 <context>
     <name>CensusModel</name>
     <message>
         <source>does not run</source>
-        <translation type="unfinished"></translation>
+        <translation>läuft nicht</translation>
     </message>
 </context>
 <context>
     <name>CensusView</name>
     <message>
         <source>Runs somewhere</source>
-        <translation type="unfinished"></translation>
+        <translation>Läuft irgendwo</translation>
     </message>
     <message>
         <source>Show only programs that run on a host of the census, in every view</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur Programme zeigen, die auf einem Host der Erhebung laufen, in jeder Ansicht</translation>
     </message>
     <message>
         <source>Programs on hosts</source>
-        <translation type="unfinished"></translation>
+        <translation>Programme auf Hosts</translation>
     </message>
     <message>
         <source>No census: drop files that kfuncscope census has collected on hosts.</source>
-        <translation type="unfinished"></translation>
+        <translation>Keine Erhebung: Dateien hierher ziehen, die kfuncscope census auf Hosts gesammelt hat.</translation>
     </message>
 </context>
 <context>
@@ -321,12 +321,24 @@
         <translation>Filter „{0}“ entfernen</translation>
     </message>
     <message>
-        <source>+ filter</source>
-        <translation>+ Filter</translation>
+        <source>Show only some verdicts, kinds of needs or packages</source>
+        <translation>Nur einige Urteile, Arten von Bedarf oder Pakete zeigen</translation>
     </message>
     <message>
-        <source>Show only some verdicts, kinds of needs or packages</source>
-        <translation type="unfinished"></translation>
+        <source>Add a filter</source>
+        <translation>Filter hinzufügen</translation>
+    </message>
+    <message>
+        <source>1 filter ▾</source>
+        <translation>1 Filter ▾</translation>
+    </message>
+    <message>
+        <source>{0} filters ▾</source>
+        <translation>{0} Filter ▾</translation>
+    </message>
+    <message>
+        <source>Filters without room: {0}</source>
+        <translation>Filter ohne Platz: {0}</translation>
     </message>
     <message>
         <source>Only affected</source>
@@ -346,11 +358,11 @@
     </message>
     <message>
         <source>Runs somewhere</source>
-        <translation type="unfinished"></translation>
+        <translation>Läuft irgendwo</translation>
     </message>
     <message>
         <source>Kernel disagrees</source>
-        <translation type="unfinished"></translation>
+        <translation>Kernel widerspricht</translation>
     </message>
     <message>
         <source>Remove all filters</source>
@@ -369,7 +381,7 @@
     </message>
     <message>
         <source>functions and types too</source>
-        <translation type="unfinished"></translation>
+        <translation>auch Funktionen und Typen</translation>
     </message>
     <message>
         <source>Compare</source>
@@ -377,7 +389,7 @@
     </message>
     <message>
         <source>Name (regular expression)</source>
-        <translation type="unfinished"></translation>
+        <translation>Name (regulärer Ausdruck)</translation>
     </message>
     <message>
         <source>Kind</source>
@@ -397,7 +409,7 @@
     </message>
     <message>
         <source>Both declarations</source>
-        <translation type="unfinished"></translation>
+        <translation>Beide Deklarationen</translation>
     </message>
     <message>
         <source>comparing…</source>
@@ -466,7 +478,7 @@
     </message>
     <message>
         <source>Select something in the graph, the matrix or the findings to see why.</source>
-        <translation type="unfinished"></translation>
+        <translation>Etwas im Graphen, in der Matrix oder in den Befunden auswählen, um den Grund zu sehen.</translation>
     </message>
     <message>
         <source>ALL ARCHITECTURES</source>
@@ -494,11 +506,11 @@
     </message>
     <message>
         <source>Select anything in the graph, the matrix or the findings to see why.</source>
-        <translation type="unfinished"></translation>
+        <translation>Irgendetwas im Graphen, in der Matrix oder in den Befunden auswählen, um den Grund zu sehen.</translation>
     </message>
     <message>
         <source>Not judged here</source>
-        <translation type="unfinished"></translation>
+        <translation>Hier nicht beurteilt</translation>
     </message>
     <message>
         <source>PROGRAMS</source>
@@ -506,39 +518,43 @@
     </message>
     <message>
         <source>Nothing that this program needs changes.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts, was dieses Programm braucht, ändert sich.</translation>
     </message>
     <message>
         <source>The upgrade does not affect it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Upgrade betrifft es nicht.</translation>
     </message>
     <message>
         <source>USED BY</source>
-        <translation type="unfinished"></translation>
+        <translation>BENUTZT VON</translation>
     </message>
     <message>
         <source>What if it were kept?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn es bliebe?</translation>
     </message>
     <message>
         <source>What if it were removed?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn es entfernt würde?</translation>
     </message>
     <message>
         <source>and {0} more in the Findings tab</source>
-        <translation type="unfinished"></translation>
+        <translation>und {0} weitere unter Befunde</translation>
     </message>
     <message>
         <source>CALLED FROM</source>
-        <translation type="unfinished"></translation>
+        <translation>AUFGERUFEN VON</translation>
     </message>
     <message>
         <source>and {0} more places</source>
-        <translation type="unfinished"></translation>
+        <translation>und {0} weitere Stellen</translation>
     </message>
     <message>
         <source>REMEDY</source>
         <translation>ABHILFE</translation>
+    </message>
+    <message>
+        <source>WHAT MAY TAKE ITS PLACE</source>
+        <translation>WAS AN SEINE STELLE TRETEN KANN</translation>
     </message>
     <message>
         <source>Copy fix</source>
@@ -566,19 +582,19 @@
     </message>
     <message>
         <source>WHAT DIFFERS</source>
-        <translation type="unfinished"></translation>
+        <translation>WAS SICH UNTERSCHEIDET</translation>
     </message>
     <message>
         <source>DECLARATION, THE SAME ON BOTH KERNELS</source>
-        <translation type="unfinished"></translation>
+        <translation>DEKLARATION, AUF BEIDEN KERNELN GLEICH</translation>
     </message>
     <message>
         <source>DECLARATION</source>
-        <translation type="unfinished"></translation>
+        <translation>DEKLARATION</translation>
     </message>
     <message>
         <source>&lt;i&gt;absent&lt;/i&gt;</source>
-        <translation type="unfinished"></translation>
+        <translation>&lt;i&gt;fehlt&lt;/i&gt;</translation>
     </message>
     <message>
         <source>OLD KERNEL</source>
@@ -590,11 +606,11 @@
     </message>
     <message>
         <source>ON EACH ARCHITECTURE</source>
-        <translation type="unfinished"></translation>
+        <translation>AUF JEDER ARCHITEKTUR</translation>
     </message>
     <message>
         <source>– not used</source>
-        <translation type="unfinished"></translation>
+        <translation>– nicht benutzt</translation>
     </message>
     <message>
         <source>not judged</source>
@@ -602,20 +618,21 @@
     </message>
     <message>
         <source>THE PROGRAM AS A WHOLE</source>
-        <translation type="unfinished"></translation>
+        <translation>DAS PROGRAMM ALS GANZES</translation>
     </message>
     <message>
         <source>old kernel: {0}
 new kernel: {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>alter Kernel: {0}
+neuer Kernel: {1}</translation>
     </message>
     <message>
         <source>SEEN ON THE BOOTED KERNEL</source>
-        <translation type="unfinished"></translation>
+        <translation>AUF DEM GEBOOTETEN KERNEL GESEHEN</translation>
     </message>
     <message>
         <source>COULD NOT CHECK</source>
-        <translation type="unfinished"></translation>
+        <translation>NICHT PRÜFBAR</translation>
     </message>
     <message>
         <source>and {0} more</source>
@@ -734,7 +751,7 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>Source not found: {0}. Put it beside the objects or in a folder next to theirs.</source>
-        <translation type="unfinished"></translation>
+        <translation>Quelle nicht gefunden: {0}. Sie gehört neben die Objekte oder in einen Ordner neben deren Ordner.</translation>
     </message>
     <message>
         <source>Opened {0}:{1}</source>
@@ -934,7 +951,7 @@ new kernel: {1}</source>
     <name>FindingsModel</name>
     <message>
         <source>(no package)</source>
-        <translation type="unfinished"></translation>
+        <translation>(kein Paket)</translation>
     </message>
     <message>
         <source>program</source>
@@ -962,7 +979,15 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>(whole object)</source>
-        <translation type="unfinished"></translation>
+        <translation>(ganzes Objekt)</translation>
+    </message>
+    <message>
+        <source>host</source>
+        <translation>Host</translation>
+    </message>
+    <message>
+        <source>hosts</source>
+        <translation>Hosts</translation>
     </message>
 </context>
 <context>
@@ -1005,7 +1030,7 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>Copy the selected rows, or all, as tab-separated text</source>
-        <translation type="unfinished"></translation>
+        <translation>Die ausgewählten Zeilen, oder alle, als Text mit Tabulatoren kopieren</translation>
     </message>
     <message>
         <source>Rows</source>
@@ -1037,7 +1062,7 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>What if {0} were kept or removed?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn {0} bliebe oder entfernt würde?</translation>
     </message>
 </context>
 <context>
@@ -1055,7 +1080,7 @@ new kernel: {1}</source>
     <name>GraphCanvas</name>
     <message>
         <source>Graph of objects, programs and what they need</source>
-        <translation type="unfinished"></translation>
+        <translation>Graph der Objekte, Programme und ihres Bedarfs</translation>
     </message>
     <message>
         <source>OBJECTS</source>
@@ -1067,26 +1092,26 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>WHAT THEY NEED</source>
-        <translation type="unfinished"></translation>
+        <translation>WAS SIE BRAUCHEN</translation>
     </message>
 </context>
 <context>
     <name>GraphView</name>
     <message>
         <source>OK needs</source>
-        <translation type="unfinished"></translation>
+        <translation>Bedarf OK</translation>
     </message>
     <message>
         <source>Show needs that are not affected</source>
-        <translation type="unfinished"></translation>
+        <translation>Nicht betroffenen Bedarf zeigen</translation>
     </message>
     <message>
         <source>Zoom out (Ctrl+-)</source>
-        <translation type="unfinished"></translation>
+        <translation>Verkleinern (Strg+-)</translation>
     </message>
     <message>
         <source>Zoom in (Ctrl++)</source>
-        <translation type="unfinished"></translation>
+        <translation>Vergrößern (Strg++)</translation>
     </message>
     <message>
         <source>Fit</source>
@@ -1094,7 +1119,7 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>Whole graph in view (F)</source>
-        <translation type="unfinished"></translation>
+        <translation>Ganzer Graph im Blick (F)</translation>
     </message>
     <message>
         <source>No results yet. Press F5 to analyse.</source>
@@ -1102,20 +1127,21 @@ new kernel: {1}</source>
     </message>
     <message>
         <source>There are no programs in these objects.</source>
-        <translation type="unfinished"></translation>
+        <translation>In diesen Objekten sind keine Programme.</translation>
     </message>
     <message>
         <source>No program is affected by this upgrade.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kein Programm ist von diesem Upgrade betroffen.</translation>
     </message>
     <message>
         <source>No program passes these filters.
 Remove a chip above, or press Ctrl+Z.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kein Programm besteht diese Filter.
+Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
     <message>
         <source>end isolation</source>
-        <translation type="unfinished"></translation>
+        <translation>Isolierung beenden</translation>
     </message>
     <message>
         <source>Whole graph in view</source>
@@ -1127,27 +1153,27 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Isolate its neighbourhood</source>
-        <translation type="unfinished"></translation>
+        <translation>Nachbarschaft isolieren</translation>
     </message>
     <message>
         <source>Only this {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur dieses: {0}</translation>
     </message>
     <message>
         <source>What if it were removed?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn es entfernt würde?</translation>
     </message>
     <message>
         <source>What if it changed?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn es sich änderte?</translation>
     </message>
     <message>
         <source>What if it stayed as it was?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn es bliebe, wie es war?</translation>
     </message>
     <message>
         <source>Add a note…</source>
-        <translation type="unfinished"></translation>
+        <translation>Notiz hinzufügen…</translation>
     </message>
 </context>
 <context>
@@ -1189,11 +1215,11 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>What if {0}{1}. This is not a real result.</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn {0}{1}. Dies ist kein echtes Ergebnis.</translation>
     </message>
     <message>
         <source>{0} assumptions hold</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Annahmen gelten</translation>
     </message>
 </context>
 <context>
@@ -1232,6 +1258,10 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>none yet: drop them here</source>
         <translation>noch keine: hier ablegen</translation>
+    </message>
+    <message>
+        <source>from {0}</source>
+        <translation>aus {0}</translation>
     </message>
     <message>
         <source>old</source>
@@ -1332,7 +1362,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>KfuncsView</name>
     <message>
         <source>Name, set or module (regular expression)</source>
-        <translation type="unfinished"></translation>
+        <translation>Name, Menge oder Modul (regulärer Ausdruck)</translation>
     </message>
     <message>
         <source>Kind</source>
@@ -1344,15 +1374,15 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Used here</source>
-        <translation type="unfinished"></translation>
+        <translation>Hier benutzt</translation>
     </message>
     <message>
         <source>Kfuncs, helpers and hooks</source>
-        <translation type="unfinished"></translation>
+        <translation>Kfuncs, Helfer und Hooks</translation>
     </message>
     <message>
         <source>About the chosen name</source>
-        <translation type="unfinished"></translation>
+        <translation>Über den gewählten Namen</translation>
     </message>
     <message>
         <source>Explore</source>
@@ -1364,55 +1394,55 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>What the kernels provide, by name</source>
-        <translation type="unfinished"></translation>
+        <translation>Was die Kernel bieten, nach Namen</translation>
     </message>
     <message>
         <source>What was removed, added or changed between two kernels</source>
-        <translation type="unfinished"></translation>
+        <translation>Was zwischen zwei Kerneln entfernt, hinzugefügt oder geändert wurde</translation>
     </message>
     <message>
         <source>Only what the programs of this session use</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur was die Programme dieser Sitzung benutzen</translation>
     </message>
     <message>
         <source>Nothing found.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts gefunden.</translation>
     </message>
     <message>
         <source>Load kernels or the demo to explore what they offer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kernel oder die Demo laden, um zu sehen, was sie bieten.</translation>
     </message>
     <message>
         <source>since {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>seit {0}</translation>
     </message>
     <message>
         <source>Replaced by {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Ersetzt durch {0}</translation>
     </message>
     <message>
         <source>PROTOTYPE</source>
-        <translation type="unfinished"></translation>
+        <translation>PROTOTYP</translation>
     </message>
     <message>
         <source>FLAGS</source>
-        <translation type="unfinished"></translation>
+        <translation>FLAGS</translation>
     </message>
     <message>
         <source>PROGRAM TYPES</source>
-        <translation type="unfinished"></translation>
+        <translation>PROGRAMMTYPEN</translation>
     </message>
     <message>
         <source>from {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>aus {0}</translation>
     </message>
     <message>
         <source>SEEN IN</source>
-        <translation type="unfinished"></translation>
+        <translation>GESEHEN IN</translation>
     </message>
     <message>
         <source>USED BY  {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>BENUTZT VON  {0}</translation>
     </message>
     <message>
         <source>and {0} more</source>
@@ -1420,18 +1450,18 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>What if it were removed?</source>
-        <translation type="unfinished"></translation>
+        <translation>Was, wenn es entfernt würde?</translation>
     </message>
     <message>
         <source>Show in graph</source>
-        <translation type="unfinished"></translation>
+        <translation>Im Graphen zeigen</translation>
     </message>
 </context>
 <context>
     <name>LaneCard</name>
     <message>
         <source>no program for it</source>
-        <translation type="unfinished"></translation>
+        <translation>kein Programm dafür</translation>
     </message>
 </context>
 <context>
@@ -1459,26 +1489,6 @@ Remove a chip above, or press Ctrl+Z.</source>
 <context>
     <name>MainWindow</name>
     <message>
-        <source>Guided tour</source>
-        <translation>Rundgang</translation>
-    </message>
-    <message>
-        <source>Views</source>
-        <translation>Ansichten</translation>
-    </message>
-    <message>
-        <source>Summary</source>
-        <translation>Zusammenfassung</translation>
-    </message>
-    <message>
-        <source>Running job</source>
-        <translation>Laufende Aufgabe</translation>
-    </message>
-    <message>
-        <source>N next breakage · Ctrl+K commands</source>
-        <translation>N nächster Bruch · Strg+K Befehle</translation>
-    </message>
-    <message>
         <source>Jobs {0}</source>
         <translation>Aufgaben {0}</translation>
     </message>
@@ -1496,7 +1506,8 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>In all
 </source>
-        <translation type="unfinished"></translation>
+        <translation>Insgesamt
+</translation>
     </message>
     <message>
         <source>{0} of {1}</source>
@@ -1504,7 +1515,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>not judged on {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>nicht beurteilt auf {0}</translation>
     </message>
 </context>
 <context>
@@ -1527,7 +1538,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Group rows</source>
-        <translation type="unfinished"></translation>
+        <translation>Zeilen gruppieren</translation>
     </message>
     <message>
         <source>worst first</source>
@@ -1539,7 +1550,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>No program passes these filters. Remove a chip above, or press Ctrl+Z.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kein Programm besteht diese Filter. Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
     <message>
         <source>program</source>
@@ -1601,11 +1612,11 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>Minimap</name>
     <message>
         <source>Overview of the graph</source>
-        <translation type="unfinished"></translation>
+        <translation>Überblick über den Graphen</translation>
     </message>
     <message>
         <source>Overview: click or drag to move the view</source>
-        <translation type="unfinished"></translation>
+        <translation>Überblick: klicken oder ziehen verschiebt die Ansicht</translation>
     </message>
 </context>
 <context>
@@ -1722,7 +1733,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Nothing here is affected.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts hier ist betroffen.</translation>
     </message>
     <message>
         <source>program</source>
@@ -1734,7 +1745,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>None of {0} is affected by what is shown here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Keines von {0} ist von dem betroffen, was hier gezeigt wird.</translation>
     </message>
     <message>
         <source>{0} of {1} affected</source>
@@ -1758,7 +1769,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0}, because of {1} · {2}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, wegen {1} · {2}</translation>
     </message>
     <message>
         <source>package</source>
@@ -1778,19 +1789,19 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} without a finding here</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ohne Befund hier</translation>
     </message>
     <message>
         <source>click a package or a cause to open it in the graph</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Klick auf ein Paket oder eine Ursache öffnet sie im Graphen</translation>
     </message>
     <message>
         <source>all that is {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>alles, was {0} ist</translation>
     </message>
     <message>
         <source>open {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} öffnen</translation>
     </message>
 </context>
 <context>
@@ -1998,14 +2009,14 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>ProofModel</name>
     <message>
         <source>(whole object)</source>
-        <translation type="unfinished"></translation>
+        <translation>(ganzes Objekt)</translation>
     </message>
 </context>
 <context>
     <name>ProofView</name>
     <message>
         <source>Answers of booted kernels</source>
-        <translation type="unfinished"></translation>
+        <translation>Antworten gebooteter Kernel</translation>
     </message>
     <message>
         <source>Prove by booting</source>
@@ -2013,7 +2024,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Boot the kernels in a virtual machine and load every program (Ctrl+Shift+B)</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Kernel in einer virtuellen Maschine booten und jedes Programm laden (Strg+Umschalt+B)</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2021,23 +2032,23 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Kernel disagrees</source>
-        <translation type="unfinished"></translation>
+        <translation>Kernel widerspricht</translation>
     </message>
     <message>
         <source>Show only programs of which the kernel did otherwise than predicted</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur Programme zeigen, bei denen der Kernel anders handelte als vorhergesagt</translation>
     </message>
     <message>
         <source>Progress of the boots</source>
-        <translation type="unfinished"></translation>
+        <translation>Fortschritt der Starts</translation>
     </message>
     <message>
         <source>Nothing was booted. “Prove by booting” loads every program into the kernels themselves: in a virtual machine without network or disk, from the kernels&apos; packages.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts wurde gebootet. „Durch Booten beweisen“ lädt jedes Programm in die Kernel selbst: in einer virtuellen Maschine ohne Netz und Platte, aus den Paketen der Kernel.</translation>
     </message>
     <message>
         <source>reading kernels and objects</source>
-        <translation type="unfinished"></translation>
+        <translation>liest Kernel und Objekte</translation>
     </message>
 </context>
 <context>
@@ -2048,15 +2059,15 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Analyse first: what is proved is a result.</source>
-        <translation type="unfinished"></translation>
+        <translation>Zuerst analysieren: bewiesen wird ein Ergebnis.</translation>
     </message>
     <message>
         <source>Could not be proved: {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Nicht beweisbar: {0}</translation>
     </message>
     <message>
         <source>Cancelled. The answers so far are kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Abgebrochen. Die bisherigen Antworten bleiben.</translation>
     </message>
     <message>
         <source>object</source>
@@ -2068,11 +2079,11 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>{0} answered, {1} DISAGREE</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} beantwortet, {1} WIDERSPRECHEN</translation>
     </message>
     <message>
         <source>No kernel could be booted; the reasons are below.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kein Kernel ließ sich booten; die Gründe stehen unten.</translation>
     </message>
 </context>
 <context>
@@ -2150,7 +2161,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>RibbonCanvas</name>
     <message>
         <source>Packages and the causes that hit them</source>
-        <translation type="unfinished"></translation>
+        <translation>Pakete und die Ursachen, die sie treffen</translation>
     </message>
     <message>
         <source>{0} more causes</source>
@@ -2213,7 +2224,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     <name>RuleDialog</name>
     <message>
         <source>This version has no rule {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese Version hat keine Regel {0}.</translation>
     </message>
 </context>
 <context>
@@ -2233,6 +2244,10 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>Paste files</source>
         <translation>Dateien einfügen</translation>
+    </message>
+    <message>
+        <source>Add the running system</source>
+        <translation>Laufendes System hinzufügen</translation>
     </message>
     <message>
         <source>Infer other architectures</source>
@@ -2265,6 +2280,10 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>Show in file manager</source>
         <translation>In Dateiverwaltung zeigen</translation>
+    </message>
+    <message>
+        <source>Loader…</source>
+        <translation>Lader…</translation>
     </message>
     <message>
         <source>Open kernels: first the old, then the new</source>
@@ -2311,6 +2330,18 @@ Remove a chip above, or press Ctrl+Z.</source>
         <translation>{0} hinzufügen</translation>
     </message>
     <message>
+        <source>Collect what runs here</source>
+        <translation>Sammeln, was hier läuft</translation>
+    </message>
+    <message>
+        <source>Cannot collect what runs here: {0}. Or: sudo kfuncscope census run &gt; host.jsonl, and drop it here</source>
+        <translation>Was hier läuft, kann nicht gesammelt werden: {0}. Oder: sudo kfuncscope census run &gt; host.jsonl, und die Datei hierher ziehen</translation>
+    </message>
+    <message>
+        <source>Cannot save: {0}</source>
+        <translation>Kann nicht gespeichert werden: {0}</translation>
+    </message>
+    <message>
         <source>remove {0}</source>
         <translation>{0} entfernen</translation>
     </message>
@@ -2345,6 +2376,30 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>type of section {0}</source>
         <translation>Typ des Abschnitts {0}</translation>
+    </message>
+    <message>
+        <source>Loader of {0}</source>
+        <translation>Lader von {0}</translation>
+    </message>
+    <message>
+        <source>Loader: recognised by its files</source>
+        <translation>Lader: an den Dateien erkannt</translation>
+    </message>
+    <message>
+        <source>Loader: {0}</source>
+        <translation>Lader: {0}</translation>
+    </message>
+    <message>
+        <source>Loader</source>
+        <translation>Lader</translation>
+    </message>
+    <message>
+        <source>What loads {0}:</source>
+        <translation>Was {0} lädt:</translation>
+    </message>
+    <message>
+        <source>loader of {0}</source>
+        <translation>Lader von {0}</translation>
     </message>
     <message>
         <source>infer other architectures</source>
@@ -2451,8 +2506,8 @@ Remove a chip above, or press Ctrl+Z.</source>
         <translation>{0}, auf {1}</translation>
     </message>
     <message>
-        <source>{0}, on {1} of {2} archs</source>
-        <translation>{0}, auf {1} von {2} Archs</translation>
+        <source>{0}, on {1} of {2} architectures</source>
+        <translation>{0}, auf {1} von {2} Architekturen</translation>
     </message>
     <message>
         <source>{0} more affected</source>
@@ -2491,7 +2546,7 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>first bad step</source>
-        <translation type="unfinished"></translation>
+        <translation>erster schlechter Schritt</translation>
     </message>
     <message>
         <source>prototype changed</source>
@@ -2499,34 +2554,34 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>tables</source>
-        <translation type="unfinished"></translation>
+        <translation>Tabellen</translation>
     </message>
     <message>
         <source>kernels {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Kernel {0}</translation>
     </message>
     <message>
         <source>source: {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Quelle: {0}</translation>
     </message>
     <message>
         <source>the first step at which this happens</source>
-        <translation type="unfinished"></translation>
+        <translation>der erste Schritt, bei dem dies geschieht</translation>
     </message>
     <message>
         <source>prototype changed since the release before in this row</source>
-        <translation type="unfinished"></translation>
+        <translation>Prototyp geändert seit der Version davor in dieser Zeile</translation>
     </message>
 </context>
 <context>
     <name>TimelineView</name>
     <message>
         <source>Timeline of programs and of what they need</source>
-        <translation type="unfinished"></translation>
+        <translation>Zeitachse der Programme und ihres Bedarfs</translation>
     </message>
     <message>
         <source>only what the upgrade touches</source>
-        <translation type="unfinished"></translation>
+        <translation>nur was das Upgrade betrifft</translation>
     </message>
     <message>
         <source>Search…</source>
@@ -2534,15 +2589,19 @@ Remove a chip above, or press Ctrl+Z.</source>
     </message>
     <message>
         <source>Search the timeline</source>
-        <translation type="unfinished"></translation>
+        <translation>Zeitachse durchsuchen</translation>
     </message>
     <message>
         <source>Strong: kernels loaded · pale: tables · ▶ first bad step · bar: prototype changed</source>
-        <translation type="unfinished"></translation>
+        <translation>Kräftig: geladene Kernel · blass: Tabellen · ▶ erster schlechter Schritt · Balken: Prototyp geändert</translation>
     </message>
     <message>
         <source>The upgrade touches nothing here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Upgrade betrifft hier nichts.</translation>
+    </message>
+    <message>
+        <source>Working it out…</source>
+        <translation>Wird berechnet…</translation>
     </message>
 </context>
 <context>
@@ -2614,6 +2673,10 @@ Remove a chip above, or press Ctrl+Z.</source>
     <message>
         <source>Search</source>
         <translation>Suchen</translation>
+    </message>
+    <message>
+        <source>Hide what the search does not find</source>
+        <translation>Ausblenden, was die Suche nicht findet</translation>
     </message>
     <message>
         <source>On: hide what the search does not find. Off: only mark what it finds.</source>
@@ -2797,7 +2860,7 @@ Ordner davon</translation>
     </message>
     <message>
         <source>Type a name first: kind and name, or the name alone where it is the only one.</source>
-        <translation type="unfinished"></translation>
+        <translation>Zuerst einen Namen eingeben: Art und Name, oder den Namen allein, wo er der einzige ist.</translation>
     </message>
     <message>
         <source>Unknown name “{0}”. Enter the kind and the name.</source>
@@ -2812,7 +2875,7 @@ Ordner davon</translation>
     <name>WhatIfView</name>
     <message>
         <source>Nothing is assumed. Right-click what a program needs in the graph, or press Ctrl+Shift+W, and see which programs would break if it were removed or changed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts ist angenommen. Rechtsklick auf etwas, das ein Programm im Graphen braucht, oder Strg+Umschalt+W, und sehen, welche Programme brächen, wenn es entfernt oder geändert würde.</translation>
     </message>
 </context>
 </TS>

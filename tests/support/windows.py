@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QApplication
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import application, settle
@@ -35,3 +40,46 @@ def window(
         made.close()
         made.deleteLater()
         settle()
+
+
+def longest_turn(act: Callable[[], object], seconds: float = 0.25) -> float:
+    """The longest stretch, in the GUI thread's own time, of an act and of the turns of the event loop after it."""
+    gc.collect()
+    start = time.thread_time()
+    act()
+    longest, end = time.thread_time() - start, time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.thread_time()
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
+        longest = max(longest, time.thread_time() - start)
+        time.sleep(0.001)
+    settle()
+    return longest
+
+
+def things_a_person_does(w: MainWindow) -> list[tuple[str, Callable[[], object]]]:
+    """What a person does in a window with a result, one after the other: views, filters, search, sizes and looks."""
+    run = w.commands.run
+    return [
+        ("next breakage", lambda: w.graph.step(True)),
+        ("drop affected", lambda: w.store.toggle("affected")),
+        ("undo", w.store.undo.undo),
+        ("search", lambda: (w.toolbar.search.setText("tcp_.*1"), w.navigation._search())),
+        ("clear search", lambda: (w.toolbar.search.clear(), w.navigation._search())),
+        ("all architectures", lambda: w.navigation.lane("")),
+        ("overview", lambda: w.show_page("overview")),
+        ("matrix", lambda: w.show_page("matrix")),
+        ("findings", lambda: w.show_page("findings")),
+        ("sort findings", lambda: w.findings.model.sort(4)),
+        ("kfuncs", lambda: w.show_page("kfuncs")),
+        ("timeline", lambda: w.show_page("timeline")),
+        ("graph", lambda: w.show_page("graph")),
+        ("fit", w.graph.canvas.fit),
+        ("zoom", lambda: w.graph.canvas.zoom_by(1.25)),
+        ("autosave", w.documents._autosave_later),
+        ("present", lambda: run("present")),
+        ("next breakage, large", lambda: w.graph.step(True)),
+        ("end presentation", lambda: run("present")),
+        ("theme", lambda: run("theme")),
+        ("theme again", lambda: run("theme")),
+    ]

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QTabBar,
     QWidget,
 )
+from shiboken6 import isValid
 
 from kfuncscope.gui.frame import dressing, menus, reading
 from kfuncscope.gui.frame.interior import PARTS, FirstUse, steps
@@ -315,12 +316,14 @@ class MainWindow(QMainWindow):
         try:
             if colours:
                 for part in dressing.parts(self, self.stack):
-                    dressing.dress(part)
-                    yield
+                    if isValid(part):  # a dialog may have been closed meanwhile
+                        dressing.dress(part)
+                        yield
             if self.filled:
                 yield from self._views_again()
         finally:
-            self.setUpdatesEnabled(True)
+            if isValid(self):
+                self.setUpdatesEnabled(True)
 
     def _views_again(self) -> Generator[None, None, None]:
         self.toolbar.dress()
@@ -388,6 +391,7 @@ class MainWindow(QMainWindow):
             settings.setValue("window/geometry", self.saveGeometry())
             if not self.on_welcome:
                 settings.setValue("window/state", self.saveState())
+        self._turns.end()
         self.documents.close()
         self.navigation.close()
         self.jobs.close()

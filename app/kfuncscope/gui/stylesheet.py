@@ -9,7 +9,7 @@ from kfuncscope.resources import resource
 
 def stylesheet(c: Palette) -> str:
     """The style sheet of the window and its dialogs."""
-    return "".join(part(c) for part in (_frames, _controls, _views, _bars))
+    return "".join(part(c) for part in (_frames, _controls, _views, _bars, _story))
 
 
 def toolbar_style() -> str:
@@ -35,6 +35,22 @@ QLabel#muted {{ color: {c.muted}; background: transparent; }}
 QLabel#docktitle {{ color: {c.muted}; background: transparent; }}
 QLabel#brand {{ font-weight: 700; background: transparent; }}
 """
+
+
+def _story(c: Palette) -> str:
+    """The detail panel: one sheet for all, as a sheet for each label is worked through at every selection."""
+    line = f"border: 1px solid {c.line}; border-radius: 4px;"
+    verdicts = "".join(
+        f"QLabel#verdict-{v.name} {{ color: {ink}; }}\n"
+        f"QLabel#field-{v.name} {{ background: {c.tints[v]}; color: {ink}; {line} padding: 2px 5px; }}\n"
+        for v, ink in c.verdicts.items()
+    )
+    return f"""
+QWidget#story {{ background: {c.panel}; }}
+QFrame#rule {{ background: {c.line}; }}
+QLabel#code {{ background: {c.code}; {line} padding: 5px 7px; }}
+QLabel#field {{ background: {c.panel}; color: {c.muted}; {line} padding: 2px 5px; }}
+{verdicts}"""
 
 
 def _controls(c: Palette) -> str:

@@ -16,13 +16,15 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.app import application, settle
+from kfuncscope.gui.app import application, languages, settle
+from kfuncscope.gui.controllers import tour
 from kfuncscope.gui.dialogs.about import LIBRARIES, AboutDialog
 from kfuncscope.gui.dialogs.preferences import PreferencesDialog
 from kfuncscope.gui.frame import geometry, preferences, translations
 from kfuncscope.gui.frame.arguments import Asked, asked
 from kfuncscope.gui.frame.docks import DockTitle
 from kfuncscope.gui.frame.preferences import Preferences
+from kfuncscope.gui.graph import speech
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.resources import resource, sample
@@ -312,6 +314,43 @@ def _texts(path: Path, context: str) -> dict[str, str]:
     tree = ElementTree.parse(path).getroot()
     found = next(c for c in tree.iter("context") if c.findtext("name") == context)
     return {m.findtext("source") or "": m.findtext("translation") or "" for m in found.iter("message")}
+
+
+def test_every_text_has_its_translation() -> None:
+    tree = ElementTree.parse(resource("translations", "kfuncscope_de.ts")).getroot()
+    open_ = [m.findtext("source") for m in tree.iter("message") if not m.findtext("translation")]
+    assert len(list(tree.iter("message"))) > 600 and open_ == []
+
+
+def test_the_tour_and_the_words_of_the_graph_are_translated(qapp: QApplication) -> None:
+    """They are made by functions, which lupdate gives no context."""
+    translator = QTranslator()
+    assert translator.load(str(resource("translations", "kfuncscope_de.qm")))
+    QCoreApplication.installTranslator(translator)
+    try:
+        assert tour.tr("The decision first") == "Zuerst die Entscheidung" and speech.tr("needs {0}") == "braucht {0}"
+    finally:
+        QCoreApplication.removeTranslator(translator)
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted"),
+    [
+        ({}, []),
+        ({"LANG": "C.UTF-8", "LANGUAGE": "de"}, []),
+        ({"LANG": "de_AT.UTF-8"}, ["de_AT"]),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "de_DE@euro"}, ["de_DE"]),
+        ({"LANG": "de_DE", "LANGUAGE": "nds:de"}, ["nds", "de", "de_DE"]),
+    ],
+)
+def test_the_language_is_that_of_the_environment(
+    environment: dict[str, str], wanted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert languages() == wanted
 
 
 def test_placeholders_survive_translation() -> None:

@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui import app, screenshots
 from kfuncscope.gui.app import render, settle
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.frame import animation
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.pages import TABS
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM
 from kfuncscope.gui.widgets.story import Link
+from kfuncscope.resources import resource
 from support import analyses, windows
 
 
@@ -236,6 +239,39 @@ def test_the_pictures_of_the_readme_are_made(tmp_path: Path, qapp: object) -> No
         "whatif-dark.png",
     ]
     assert {(QImage(str(p)).width(), QImage(str(p)).height()) for p in written} == {(1440, 900), (1920, 1080)}
+
+
+def test_an_animation_is_frames_of_which_only_the_difference_is_kept(qapp: object) -> None:
+    frames = []
+    for colour in ("red", "red", "blue"):
+        image = QImage(64, 48, QImage.Format.Format_RGB32)
+        image.fill("white")
+        for x in range(10, 20):
+            image.setPixelColor(x, 7, QColor(colour))
+        frames.append((image, 250))
+    assert animation.changed(frames[0][0], frames[1][0]).getRect() == (0, 0, 1, 1)
+    assert animation.changed(frames[1][0], frames[2][0]).getRect() == (10, 7, 10, 1)
+    made = animation.apng(frames)
+    first = QImage()
+    assert first.loadFromData(made, "PNG") and first.pixelColor(12, 7) == QColor("red")  # readers of plain PNG
+    chunks = list(animation._chunks(made))
+    assert [kind for kind, _ in chunks if kind != b"IDAT"] == [
+        b"IHDR", b"acTL", b"fcTL", b"fcTL", b"fdAT", b"fcTL", b"fdAT", b"IEND"
+    ]  # fmt: skip
+    control = [struct.unpack(">IIIIIHHBB", body) for kind, body in chunks if kind == b"fcTL"]
+    assert [c[1:5] for c in control] == [(64, 48, 0, 0), (1, 1, 0, 0), (10, 1, 10, 7)]
+    numbers = [struct.unpack_from(">I", body)[0] for kind, body in chunks if kind in (b"fcTL", b"fdAT")]
+    assert numbers == list(range(5)) and all(c[5:7] == (250, 1000) for c in control)
+    with pytest.raises(ValueError, match="size"):
+        animation.apng([frames[0], (QImage(3, 3, QImage.Format.Format_RGB32), 1)])
+
+
+def test_the_animation_of_the_readme_lasts_thirty_seconds() -> None:
+    path = resource("screenshots", screenshots.ANIMATION)
+    chunks = list(animation._chunks(path.read_bytes()))
+    control = [struct.unpack(">IIIIIHHBB", body) for kind, body in chunks if kind == b"fcTL"]
+    assert len(control) == len(screenshots.SCENES) and sum(c[5] for c in control) == 30_000
+    assert path.stat().st_size < 2_000_000 and "--animation" in (screenshots.__doc__ or "")
 
 
 def test_main_opens_the_window_with_what_it_is_given(

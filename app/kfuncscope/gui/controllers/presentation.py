@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QFont, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDockWidget, QFrame, QLabel, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QFrame, QLabel, QMainWindow, QToolBar, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
@@ -133,8 +133,9 @@ class Presentation(QObject):
             self._window.resize(self._place.size())
             self._window.move(self._place.topLeft())
         for widget in hidden:
-            widget.show()
-        self._window.restoreState(state)
+            if not isinstance(widget, QDockWidget | QToolBar):
+                widget.show()
+        self._window.restoreState(state)  # shows panels and tool bars itself, all at once
         self.caption.hide()
         self._graph.canvas.smooth = False
         QTimer.singleShot(0, self, self._dress)

@@ -263,7 +263,11 @@ class Sources(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         now = self._context.session.loaders.get(pattern, LOADERS[0])
         for loader in LOADERS:
-            said = self.tr("Loader: recognised by its files") if loader == LOADERS[0] else f"Loader: {loader}"
+            said = (
+                self.tr("Loader: recognised by its files")
+                if loader == LOADERS[0]
+                else self.tr("Loader: {0}").format(loader)
+            )
             action = menu.addAction(said)
             action.setCheckable(True)
             action.setChecked(loader == now)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -38,9 +38,13 @@ class Stops:
     show: Callable[[str], object]
 
 
+def tr(text: str) -> str:
+    """A text in the language of the window."""
+    return QCoreApplication.translate("", text)
+
+
 def steps(w: Stops) -> list[Step]:
     """The stops of the tour."""
-    tr = w.graph.tr
     return [
         Step(
             tr("The decision first"),

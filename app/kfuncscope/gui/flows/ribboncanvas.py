@@ -141,7 +141,7 @@ class RibbonCanvas(accessible.Canvas):
         """A band's name; for one that holds what is left, how many that are."""
         band = self._bands(side[0])[side[1]]
         if band.id != REST:
-            return band.label
+            return band.label or self.tr("loose files")  # those of no package and no folder
         if side[0]:
             return self.tr("{0} more causes").format(band.folded)
         words = {"package": self.tr("packages"), "object": self.tr("objects"), "program": self.tr("programs")}

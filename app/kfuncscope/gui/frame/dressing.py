@@ -77,6 +77,13 @@ class Turns(QObject):
         while self.busy:
             self._turn()
 
+    def end(self) -> None:
+        """Leave the rest."""
+        self._timer.stop()
+        if self._steps is not None:
+            self._steps.close()
+        self._steps = None
+
     def _turn(self) -> None:
         if self._steps is None or next(self._steps, self) is self:
             self._steps = None

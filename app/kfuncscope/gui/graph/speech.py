@@ -15,7 +15,7 @@ MOST = 12  # names in one sentence
 
 def tr(text: str) -> str:
     """A sentence in the language of the window."""
-    return QCoreApplication.translate("Graph", text)
+    return QCoreApplication.translate("", text)
 
 
 def name(scene: Scene, node: int) -> str:

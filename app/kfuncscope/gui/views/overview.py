@@ -131,9 +131,10 @@ class OverviewView(QWidget):
         if node.column == NEED:
             return 1, next((i for i, b in enumerate(self.canvas.ribbon.right) if b.need == node.id), -1)
         oid = node.id if node.column == OBJECT else index.programs[node.id].object
-        name = {"package": index.packages[oid], "object": index.objects[oid]}.get(self.canvas.ribbon.groups, "")
+        groups = self.canvas.ribbon.groups
+        name = {"package": index.packages[oid], "object": index.objects[oid]}.get(groups, "")
         for i, band in enumerate(self.canvas.ribbon.left):
-            same = node.column == PROGRAM and band.id == node.id if not name else band.label == name
+            same = node.column == PROGRAM and band.id == node.id if groups == "program" else band.label == name
             if band.id != rb.REST and same:
                 return 0, i
         return NONE

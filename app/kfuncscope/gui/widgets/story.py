@@ -65,7 +65,6 @@ class Story(QWidget):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.setObjectName("story")
-        self.setStyleSheet(f"QWidget#story {{ background: {theme.look().panel}; }}")
         self._width = max(width, NARROWEST)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(14, 8, 14, 14)
@@ -100,9 +99,8 @@ class Story(QWidget):
 
     def title(self, text: str, verdict: Verdict) -> None:
         """A verdict in large letters."""
-        label = self._label(f"{theme.GLYPHS[verdict]} {text}")
+        label = self._label(f"{theme.GLYPHS[verdict]} {text}", f"verdict-{verdict.name}")
         label.setFont(theme.ui_font(3, bold=True))
-        label.setStyleSheet(f"color: {theme.look().verdicts[verdict]};")
 
     def path(self, text: str, larger: float = -0.5) -> None:
         """A name or a chain of names, which may break after any of its parts."""
@@ -132,16 +130,12 @@ class Story(QWidget):
     def aligned(self, rows: list[Row], heads: tuple[str, str]) -> None:
         """Two declarations part by part, with their differences marked."""
         c = theme.look()
-        label = self._label(aligned.table_html(rows, heads, (c.removed, c.added, c.muted, c.line)), rich=True)
-        label.setFont(theme.mono(-1))
-        label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 4px 6px;")
+        text = aligned.table_html(rows, heads, (c.removed, c.added, c.muted, c.line))
+        self._label(text, "code", rich=True).setFont(theme.mono(-1))
 
     def marked_code(self, marked: str) -> None:
         """C as HTML, with its differences marked."""
-        c = theme.look()
-        label = self._label(words.code_html(marked), rich=True)
-        label.setFont(theme.mono(-1))
-        label.setStyleSheet(f"background: {c.code}; border: 1px solid {c.line}; border-radius: 4px; padding: 6px 8px;")
+        self._label(words.code_html(marked), "code", rich=True).setFont(theme.mono(-1))
 
     def facts(self, facts: tuple[tuple[str, str, str], ...]) -> None:
         """Rows of name, old and new, marked where they differ; one value where they are the same."""
@@ -169,13 +163,13 @@ class Story(QWidget):
         """A line between two things."""
         line = QFrame()
         line.setFixedHeight(1)
-        line.setStyleSheet(f"background: {theme.look().line};")
+        line.setObjectName("rule")
         self._column.addSpacing(6)
         self._column.addWidget(line)
 
     def fields(self, cells: list[tuple[str, Verdict | None]], none: str) -> None:
         """One field per name, three a row, with the shape and the word of its verdict (``none`` without one)."""
-        c, holder = theme.look(), QWidget()
+        holder = QWidget()
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 2, 0, 4)
         grid.setSpacing(4)
@@ -183,10 +177,7 @@ class Story(QWidget):
             said = f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}" if verdict is not None else none
             cell = QLabel(f"{html.escape(name)}<br><b>{html.escape(said)}</b>")
             cell.setMinimumWidth(40)
-            ink, ground = (c.verdicts[verdict], c.tints[verdict]) if verdict is not None else (c.muted, c.panel)
-            cell.setStyleSheet(
-                f"background:{ground}; color:{ink}; border:1px solid {c.line}; border-radius:4px; padding:2px 5px;"
-            )
+            cell.setObjectName(f"field-{verdict.name}" if verdict is not None else "field")
             cell.setFont(theme.ui_font(-1))
             grid.addWidget(cell, number // 3, number % 3)
         self._column.addWidget(holder)
