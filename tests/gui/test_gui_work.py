@@ -212,7 +212,7 @@ def test_the_manual_opens_with_f1_and_its_links_lead_on(win: MainWindow, qtbot: 
     manual.text.backward()
     assert manual.text.source().fileName() == "index.md"
     manual.list.setCurrentRow(page_names().index("verdicts.md"))
-    manual.find.setText("Confidence")
+    manual.field.setText("Confidence")
     manual.search()
     assert manual.text.textCursor().selectedText().lower() == "confidence"
     manual.close()

@@ -10,9 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from kfuncscope.cli.main import main, parser
+from support.pages import Block, blocks
+from support.schemas import official
 
 ROOT = Path(__file__).resolve().parents[2]
 GATE = ROOT / "resources" / "docs" / "kernel-gate.md"
@@ -21,10 +25,10 @@ KERNELS = ROOT / "sample_data" / "kernels"
 
 
 def commands(page: Path) -> list[str]:
-    """Every command line of kfuncscope in the indented blocks of a page, also within recipes."""
+    """Every command line of kfuncscope in the blocks of a page, also within recipes in other languages."""
     found = []
-    for line in page.read_text().splitlines():
-        if line.startswith("    ") and (at := re.search(r"(?<![\w/])kfuncscope (?!/)[a-z]", line)):
+    for line in (line for block in blocks(page) for line in block.text.splitlines()):
+        if at := re.search(r"(?<![\w/])kfuncscope (?!/)[a-z]\S+ -", line):
             words = line[at.start() :]
             found.append(words.partition("'")[0].strip() if "script_run '" in line else words.strip())
     return found
@@ -79,3 +83,35 @@ def test_the_action_runs_the_gate(given: dict[str, str], code: int, tmp_path: Pa
     assert run.returncode == code, run.stderr
     assert (tmp_path / "k.html").stat().st_size > 1000
     assert ("::error" in run.stdout) == bool(words["AGAINST"])
+
+
+def recipes(name: str) -> list[Block]:
+    """The blocks of the manual that are a file of that name."""
+    pages = (ROOT / "resources" / "docs").glob("*.md")
+    return [b for page in sorted(pages) for b in blocks(page) if b.text.startswith(f"# {name}")]
+
+
+def test_the_action_and_its_workflows_follow_githubs_schemas() -> None:
+    jsonschema.validate(yaml.safe_load(ACTION.read_text()), official("github-action.json"))
+    found = recipes(".github/workflows/")
+    assert len(found) == 2
+    for block in found:
+        # YAML 1.1 reads the key "on" as true, GitHub does not.
+        jsonschema.validate({"on" if k is True else k: v for k, v in yaml.safe_load(block.text).items()},
+                            official("github-workflow.json"))  # fmt: skip
+    inputs = yaml.safe_load(ACTION.read_text())["inputs"]
+    (step,) = [
+        s for b in found for s in yaml.safe_load(b.text)["jobs"].popitem()[1]["steps"] if "kernel" in s.get("with", {})
+    ]
+    assert set(step["with"]) <= set(inputs) and {n for n, i in inputs.items() if i.get("required")} <= set(step["with"])
+
+
+def test_jobs_for_gitlab_follow_its_schema() -> None:
+    schema = official("gitlab-ci")
+    jobs = [*recipes(".gitlab-ci.yml"), *(b for b in blocks(ROOT / "README.md") if b.language == "yaml")]
+    assert len(jobs) == 3
+    for block in jobs:
+        job = yaml.safe_load(block.text)
+        jsonschema.validate(job, schema)
+        (script,) = (one["script"] for one in job.values())
+        assert any(line.startswith("kfuncscope ") for line in script) and any("pip install" in line for line in script)

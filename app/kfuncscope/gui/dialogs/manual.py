@@ -156,21 +156,21 @@ class ManualDialog(QDialog):
         super().__init__(window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Manual"))
-        self.list, self.text, self.find = QListWidget(), Pages(), QLineEdit()
+        self.list, self.text, self.field = QListWidget(), Pages(), QLineEdit()
         for name in page_names():
             item = QListWidgetItem(page_title(name), self.list)
             item.setData(_PAGE, name)
         self.list.setAccessibleName(self.tr("Pages"))
         self.list.setFixedWidth(190)
         self.text.setAccessibleName(self.windowTitle())
-        self.find.setPlaceholderText(self.tr("Find in this page"))
-        self.find.setAccessibleName(self.find.placeholderText())
-        self.find.setClearButtonEnabled(True)
+        self.field.setPlaceholderText(self.tr("Find in this page"))
+        self.field.setAccessibleName(self.field.placeholderText())
+        self.field.setClearButtonEnabled(True)
         self._lay_out()
         self.list.currentItemChanged.connect(self._chosen)
         self.text.sourceChanged.connect(self._follow)
-        self.find.returnPressed.connect(self.search)
-        QShortcut(QKeySequence.StandardKey.Find, self, self.find.setFocus)
+        self.field.returnPressed.connect(self.search)
+        QShortcut(QKeySequence.StandardKey.Find, self, self.field.setFocus)
         self.resize(920, 700)
         self.text.setSource(QUrl(page))
 
@@ -185,12 +185,16 @@ class ManualDialog(QDialog):
             ("←", self.tr("Back"), self.text.backward, self.text.backwardAvailable),
             ("→", self.tr("Forward"), self.text.forward, self.text.forwardAvailable),
         ):
-            button = QToolButton(text=sign, toolTip=word, accessibleName=word, enabled=False)
+            button = QToolButton()
+            button.setText(sign)
+            button.setToolTip(word)
+            button.setAccessibleName(word)
+            button.setEnabled(False)
             button.clicked.connect(step)
             can.connect(button.setEnabled)
             top.addWidget(button)
         top.addStretch()
-        top.addWidget(self.find)
+        top.addWidget(self.field)
         right = QVBoxLayout()
         right.addLayout(top)
         right.addWidget(self.text)
@@ -203,7 +207,7 @@ class ManualDialog(QDialog):
 
     def search(self) -> None:
         """Go to the next place with the words of the field, from the top again after the last."""
-        words = self.find.text()
+        words = self.field.text()
         if words and not self.text.find(words):
             self.text.moveCursor(QTextCursor.MoveOperation.Start)
             self.text.find(words)
