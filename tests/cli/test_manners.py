@@ -165,6 +165,51 @@ def test_files_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "Kernel clear" in capsys.readouterr().out
 
 
+def piped(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(path).read_bytes())))
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "wanted"),
+    [(["object", "--format", "json", "-"], 0, '"stdin"'), (["check", *PAIR, "-"], 1, "stdin"),
+     (["judge", "--kernel", NEW, "--", "-"], 0, "sockname_result"),
+     (["usage", "--kind", "hook", "-"], 0, "__sys_getsockname"),
+     (["explain", *PAIR, "--", "-:sockname_result"], 1, "R-7.10"), (["explain", "-", *PAIR], 1, "R-7.10"),
+     (["promise", "make", "--kernel", OLD, "-"], 0, "__sys_getsockname")],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_an_object_on_standard_input(
+    words: list[str], status: int, wanted: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped(monkeypatch, OBJECT)
+    assert main(words) == status
+    assert wanted in capsys.readouterr().out
+
+
+def test_standard_input_is_read_once_and_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["object", "-", "-"], ["object", "--files-from", "-", "-"]):
+        piped(monkeypatch, os.devnull)
+        assert main(words) == 2 and "only once" in capsys.readouterr().err
+    piped(monkeypatch, os.devnull)
+    assert main(["object", "-"]) == 3 and "stdin" in capsys.readouterr().err
+    piped(monkeypatch, OBJECT)
+    monkeypatch.setattr("kfuncscope.cli.manners._MOST_STDIN", 100)
+    assert main(["object", "-"]) == 3 and "100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["promise", "make", "--kernel", OLD, OBJECT], ["usage", OBJECT], ["census", "script"]], ids=lambda w: w[0]
+)
+def test_an_output_of_a_dash_is_standard_output(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "-o", "-"]) == 0
+    assert len(capsys.readouterr().out) > 100 and not list(tmp_path.glob("-*"))
+
+
 def test_no_files_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kernel", "--gate"]) == 2
     assert "none of its files was given" in capsys.readouterr().err

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 
 from kfuncscope.cli import output
@@ -15,7 +18,11 @@ from kfuncscope.storage.read import read_bounded, too_large
 
 LISTS = ("objects", "files", "inputs", "parts")
 """Positional arguments that ``--files-from`` adds to."""
+_INPUTS = (*LISTS, "old", "new", "kernel", "against")
+"""Where ``-`` is a file on standard input; options with many values take objects too, see ``given.split``."""
+STDIN = "-"
 _MOST = 64 << 20  # bytes of a list of files
+_MOST_STDIN = 4 << 30  # bytes of an input, as packages of kernels may have
 _MOST_NAMES = 1_000_000
 
 
@@ -49,7 +56,7 @@ def add_manners(top: argparse.ArgumentParser) -> None:
 def _add_files_from(group: argparse._ArgumentGroup, action: argparse.Action) -> None:
     group.add_argument("--files-from", metavar="FILE", action="append", default=[],
                        help=f"read more {action.dest} from a file, one on each line or each ended by a NUL byte; - is "
-                       "standard input")  # fmt: skip
+                       "standard input. As one of the inputs themselves, - is a file on standard input")  # fmt: skip
     if action.nargs == "+":
         action.nargs, action.required = "*", False
         group.set_defaults(needs=action.dest)
@@ -63,9 +70,38 @@ def apply(arguments: argparse.Namespace) -> None:
     for path in getattr(arguments, "files_from", []):
         dest = next(name for name in LISTS if hasattr(arguments, name))
         setattr(arguments, dest, [*(getattr(arguments, dest) or []), *_listed(path)])
+    _from_stdin(arguments)
     needs = getattr(arguments, "needs", "")
     if needs and not getattr(arguments, needs):
         raise UsageError(arguments.command, f"none of its {needs} was given")
+
+
+def _from_stdin(arguments: argparse.Namespace) -> None:
+    """Let ``-`` among the inputs, or as the object to explain, stand for the file on standard input."""
+    lists = {name: given for name in _INPUTS if isinstance(given := getattr(arguments, name, None), list)}
+    target = getattr(arguments, "target", "")
+    explained = target == STDIN or target.startswith(f"{STDIN}:")
+    listed = STDIN in getattr(arguments, "files_from", [])
+    if sum(given.count(STDIN) for given in lists.values()) + explained + listed > 1:
+        raise UsageError(STDIN, "standard input can be read only once")
+    for name, given in lists.items():
+        if STDIN in given:
+            setattr(arguments, name, [_spooled() if word == STDIN else word for word in given])
+    if explained:
+        arguments.target = _spooled() + target[len(STDIN) :]
+
+
+def _spooled() -> str:
+    """Standard input as a file, in a folder that goes when the process ends; readers need its size and seek in it."""
+    folder = tempfile.mkdtemp(prefix="kfuncscope-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = os.path.join(folder, "stdin")
+    with open(path, "wb") as file:
+        while block := sys.stdin.buffer.read(1 << 20):
+            if file.tell() + len(block) > _MOST_STDIN:
+                raise too_large(STDIN, _MOST_STDIN)
+            file.write(block)
+    return path
 
 
 def _listed(path: str) -> list[str]:

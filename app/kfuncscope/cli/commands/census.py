@@ -63,7 +63,7 @@ def _collect(arguments: argparse.Namespace) -> int:
 
 
 def _out(text: str, path: str | None) -> None:
-    if path:
+    if path and path != "-":
         from kfuncscope.storage.writing import write_file
 
         write_file(path, text.encode())
