@@ -85,27 +85,33 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
     any of its calls."""
     reach, functions = ctx.reachable(program), program.functions
     numbers = {id(function): number for number, function in enumerate(functions)}
-    calls = [
-        {at: numbers[id(callee)] for at, insn in enumerate(function.insns)
-         if insn.op == CALL and insn.src == PSEUDO_CALL
-         and (callee := ctx.obj.callee(function, at)) is not None and callee.static and id(callee) in numbers}
-        for function in functions
-    ]  # fmt: skip
-    for caller, targets in enumerate(calls):
-        for at, callee in targets.items():  # what a subprogram ends is not held when it returns
-            ended = sorted({region for region, opens in effects[callee].values() if not opens})
+    calls = [_calls(ctx, function, numbers) for function in functions]
+    for number, targets in enumerate(calls):
+        for at, inner in targets.items():  # what a subprogram ends is not held when it returns
+            ended = sorted({region for region, opens in effects[inner].values() if not opens})
             if ended:
-                effects[caller].setdefault(at, (ended[0], False))
+                effects[number].setdefault(at, (ended[0], False))
     entered: list[Held] = [frozenset()] * len(functions)
     found = [held(function, effects[n], reach) for n, function in enumerate(functions)]
     for _ in functions:  # calls nest no deeper; the verifier allows no recursion
         before = list(entered)
-        for caller, inside in enumerate(found):
-            for at, callee in calls[caller].items():
-                entered[callee] |= inside.get(at, frozenset())
+        for number, inside in enumerate(found):
+            for at, inner in calls[number].items():
+                entered[inner] |= inside.get(at, frozenset())
         if entered == before:
             break
         found = [held(function, effects[n], reach, entered[n]) for n, function in enumerate(functions)]
+    return found
+
+
+def _calls(ctx: Context, function: Function, numbers: dict[int, int]) -> dict[int, int]:
+    """Instruction → number of the static subprogram that it calls."""
+    found = {}
+    for at, insn in enumerate(function.insns):
+        if insn.op == CALL and insn.src == PSEUDO_CALL:
+            callee = ctx.obj.callee(function, at)
+            if callee is not None and callee.static and id(callee) in numbers:
+                found[at] = numbers[id(callee)]
     return found
 
 
