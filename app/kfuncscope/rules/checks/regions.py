@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Calls where a program holds a lock or may not be interrupted: what may sleep, and bpf_throw() (R-4.5, R-12.3).
+"""Calls where a program holds a lock or may not be interrupted: what may sleep, bpf_throw() and global functions
+(R-4.5, R-12.3, R-12.24).
 
 A region lasts from its first call to its last one, and through the static subprograms called within it. An instruction
 counts as inside where every path to it through its function is.
@@ -10,6 +11,7 @@ from __future__ import annotations
 from kfuncscope.bpf.instructions import CALL, PSEUDO_CALL
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.knowledge.helpers import HelperCaller
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.helper import sleeps
@@ -40,6 +42,11 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
     """
     found = []
     for function, index, region in guarded_calls(ctx, program):
+        if (name := _global(ctx, function, index)) and _closed(ctx, region):
+            message = say("{name} is a global function, but the program calls it in {region}", name=name, region=region)
+            found.append(Problem(NeedKind.OBJECT, name, Failure.GLOBAL_CALL, ("R-12.24",), message,
+                                 place=(function, index)))  # fmt: skip
+            continue
         what = _call(ctx, program, function, index, callers)
         if what is None:
             continue
@@ -61,6 +68,18 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
         code = Failure.KFUNC_NOT_ALLOWED if kind == NeedKind.KFUNC else Failure.HELPER_NOT_AVAILABLE
         found.append(Problem(kind, name, code, cited, message, place=place))
     return found
+
+
+def _global(ctx: Context, function: Function, index: int) -> str:
+    """The name of the global function that an instruction calls; empty where it does not."""
+    insn = function.insns[index]
+    callee = ctx.obj.callee(function, index) if insn.op == CALL and insn.src == PSEUDO_CALL else None
+    return callee.name if callee is not None and not callee.static else ""
+
+
+def _closed(ctx: Context, region: str) -> bool:
+    """Whether a kernel lets no global function be called in a region (check_func_call)."""
+    return region == LOCK or (region == PREEMPT and since(Fact.GLOBAL_CALLS, ctx.kernel.version) is False)
 
 
 def guarded_calls(ctx: Context, program: Program) -> list[tuple[Function, int, str]]:
@@ -85,33 +104,27 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
     any of its calls."""
     reach, functions = ctx.reachable(program), program.functions
     numbers = {id(function): number for number, function in enumerate(functions)}
-    calls = [_calls(ctx, function, numbers) for function in functions]
-    for number, targets in enumerate(calls):
-        for at, inner in targets.items():  # what a subprogram ends is not held when it returns
-            ended = sorted({region for region, opens in effects[inner].values() if not opens})
+    calls = [
+        {at: numbers[id(callee)] for at, insn in enumerate(function.insns)
+         if insn.op == CALL and insn.src == PSEUDO_CALL
+         and (callee := ctx.obj.callee(function, at)) is not None and callee.static and id(callee) in numbers}
+        for function in functions
+    ]  # fmt: skip
+    for caller, targets in enumerate(calls):
+        for at, called in targets.items():  # what a subprogram ends is not held when it returns
+            ended = sorted({region for region, opens in effects[called].values() if not opens})
             if ended:
-                effects[number].setdefault(at, (ended[0], False))
+                effects[caller].setdefault(at, (ended[0], False))
     entered: list[Held] = [frozenset()] * len(functions)
     found = [held(function, effects[n], reach) for n, function in enumerate(functions)]
     for _ in functions:  # calls nest no deeper; the verifier allows no recursion
         before = list(entered)
-        for number, inside in enumerate(found):
-            for at, inner in calls[number].items():
-                entered[inner] |= inside.get(at, frozenset())
+        for caller, inside in enumerate(found):
+            for at, called in calls[caller].items():
+                entered[called] |= inside.get(at, frozenset())
         if entered == before:
             break
         found = [held(function, effects[n], reach, entered[n]) for n, function in enumerate(functions)]
-    return found
-
-
-def _calls(ctx: Context, function: Function, numbers: dict[int, int]) -> dict[int, int]:
-    """Instruction → number of the static subprogram that it calls."""
-    found = {}
-    for at, insn in enumerate(function.insns):
-        if insn.op == CALL and insn.src == PSEUDO_CALL:
-            callee = ctx.obj.callee(function, at)
-            if callee is not None and callee.static and id(callee) in numbers:
-                found[at] = numbers[id(callee)]
     return found
 
 
