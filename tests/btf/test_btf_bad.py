@@ -14,7 +14,7 @@ import pytest
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import CUT, MAX_NESTING, declare, members_flat, prototype, type_text
 from kfuncscope.btf.layout import Kind
-from kfuncscope.btf.records import MAX_DEPTH
+from kfuncscope.btf.table import MAX_DEPTH
 from kfuncscope.errors import BtfError
 from support.btfwriter import BtfWriter, patch
 

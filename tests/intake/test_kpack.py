@@ -13,7 +13,6 @@ import pytest
 
 from kfuncscope.cli.inspect.files import describe_kernel
 from kfuncscope.errors import InputError
-from kfuncscope.intake import kpack
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.binary import image_facts
 from kfuncscope.kernel.kernel import Kernel, open_kernel
@@ -21,6 +20,7 @@ from kfuncscope.kernel.packing import packed
 from kfuncscope.resources import sample
 from kfuncscope.session.purpose import is_kernel
 from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage import kernelpack as kpack
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.pack import PackWriter, read_table
 from kfuncscope.upgrade import jsonform

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from kfuncscope.btf.layout import (
     COMPOSITES,
     ENUMS,
-    KIND_MASK,
     LONG,
     MAX_TYPE,
     MODIFIERS_AND_TYPEDEF,
@@ -28,9 +26,6 @@ from kfuncscope.btf.names import Buffer, NameIndex, Strings, essential_name
 from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
 from kfuncscope.btf.table import MAX_DEPTH, Table, known_table, read_table, type_words
 from kfuncscope.errors import BtfError
-
-if TYPE_CHECKING:
-    from kfuncscope.btf.records import Columns
 
 __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
 
@@ -69,7 +64,6 @@ class Blob:
         self._words, self._starts = table.words, table.starts
         self._names, self._info, self._third = table.names, table.info, table.third
         self._index: NameIndex | None = None
-        self._counts: dict[int, int] | None = None
         self._known = known
         self._flavoured: list[bytes] | None = None
         if known is not None and "flavours" in known:
@@ -98,13 +92,6 @@ class Blob:
             self._raw = bytes(self._raw)
         return self._raw
 
-    @cached_property
-    def columns(self) -> Columns:
-        """The types as numpy's columns."""
-        from kfuncscope.btf.records import columns_of
-
-        return columns_of(self.table)
-
     def __len__(self) -> int:
         """Number of types, the base's and void included, as ``bpftool`` counts ids: last id + 1."""
         return self.end_id
@@ -123,26 +110,15 @@ class Blob:
         """Ids of this blob's own types, of one kind or all, ascending."""
         if kind is None:
             return list(range(self.start_id, self.end_id))
-        kinds, start, wanted = self._kinds, self.start_id, bytes([kind])
-        found, at = [], kinds.find(wanted)
-        while at >= 0:
-            found.append(at + start)
-            at = kinds.find(wanted, at + 1)
-        return found
+        return [self.start_id + index for index in self.table.of_kind(kind)]
 
     def kind_counts(self) -> dict[int, int]:
         """How many own types there are of each kind."""
-        if self._counts is None:
-            self._counts, left = {}, len(self._kinds)
-            for kind in range(KIND_MASK + 1):
-                if left and (count := self._kinds.count(kind)):
-                    self._counts[kind] = count
-                    left -= count
-        return self._counts
+        return dict(self.table.counts)
 
     def count(self, kind: Kind) -> int:
         """How many own types there are of one kind."""
-        return self._kinds.count(kind) if self._counts is None else self._counts.get(kind, 0)
+        return self._kinds.count(kind)
 
     def _missing(self, type_id: int) -> BtfError:
         return BtfError(self.source, f"type {type_id} does not exist")

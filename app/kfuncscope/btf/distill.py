@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import COMPOSITES, ENUMS, MODIFIERS_AND_TYPEDEF, NR_KINDS, Kind
-from kfuncscope.btf.records import ENTRIES, MAX_DEPTH, entries, refers
+from kfuncscope.btf.records import columns_of, entries, refers
+from kfuncscope.btf.table import ENTRIES, MAX_DEPTH
 from kfuncscope.errors import BtfError
 
 DISTILLED = frozenset({Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.STRUCT, Kind.UNION, Kind.FWD})
@@ -66,8 +67,8 @@ def _embedded(module: Blob, base: Blob) -> set[int]:
     """Structs and unions of the base that the module's own ones hold by value: their size must not differ."""
     found: set[int] = set()
     for kind in (Kind.STRUCT, Kind.UNION):
-        members = entries(module.columns, kind)[1]
-        for member_type in np.unique(module.columns.words[members + 1]).tolist():
+        members = entries(columns_of(module.table), kind)[1]
+        for member_type in np.unique(columns_of(module.table).words[members + 1]).tolist():
             inner = member_type
             for _ in range(2 * MAX_DEPTH):
                 if module.kind(inner) == Kind.ARRAY:
@@ -117,7 +118,7 @@ def _compatible(base: Blob, type_id: int, vmlinux: Blob, candidate: int) -> bool
 
 def _rewrite(module: Blob, ids: Map, strings: Map) -> bytes:
     """The module's bytes with every type id and string offset of its types exchanged."""
-    columns = module.columns
+    columns = columns_of(module.table)
     if (columns.kinds >= NR_KINDS).any():
         raise BtfError(module.source, "types of unknown kinds cannot be put on another base")
     words = columns.words.astype(np.uint32)  # a copy

@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kfuncscope.errors import BtfError
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # numpy takes longer to load than an object is judged; what i
 
     U64 = npt.NDArray[np.uint64]
 Buffer = bytes | memoryview
+Cast = Literal["B", "i", "I", "Q"]
+"""Numbers of a column, as ``memoryview`` casts them."""
+
 _MASK = (1 << 64) - 1
 _FIRST, _LAST, _LENGTH = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
 FEW = 1 << 13  # names, up to which an index is made without numpy
@@ -112,7 +115,7 @@ def key(text: bytes) -> int:
     return (first * _FIRST + last * _LAST + len(text) * _LENGTH) & _MASK
 
 
-_PARTS = {"order": "i", "groups": "i", "offsets": "I", "by_key": "i", "keys": "Q"}
+_PARTS: dict[str, Cast] = {"order": "i", "groups": "i", "offsets": "I", "by_key": "i", "keys": "Q"}
 """The columns of an index, and their numbers as ``memoryview`` casts them."""
 
 
@@ -128,7 +131,7 @@ class NameIndex:
     ) -> None:
         self._sections = sections
         self._crowds: dict[int, dict[bytes, list[int]]] = {}
-        columns = dict(known) if known is not None and _PARTS.keys() <= known.keys() else made_columns(names, sections)
+        columns = known if known is not None and _PARTS.keys() <= known.keys() else made_columns(names, sections)
         cast = {name: memoryview(columns[name]).cast("B").cast(kind) for name, kind in _PARTS.items()}
         self._order, self._groups, self._offsets = cast["order"], cast["groups"], cast["offsets"]
         self._by_key, self._keys = cast["by_key"], cast["keys"]
@@ -172,7 +175,7 @@ class NameIndex:
         raise AssertionError("an offset below the first section")
 
 
-def made_columns(names: Sequence[int], sections: list[Strings]) -> dict[str, Buffer]:
+def made_columns(names: Sequence[int], sections: list[Strings]) -> Mapping[str, Buffer]:
     """The columns of an index, by name."""
     if len(names) <= FEW:
         return _few_columns(names, sections)
@@ -195,7 +198,7 @@ def made_columns(names: Sequence[int], sections: list[Strings]) -> dict[str, Buf
     return {name: one.astype(kinds[_PARTS[name]]).data for name, one in columns.items()} | {"keys": keys[by_key].data}
 
 
-def _few_columns(names: Sequence[int], sections: list[Strings]) -> dict[str, Buffer]:
+def _few_columns(names: Sequence[int], sections: list[Strings]) -> Mapping[str, Buffer]:
     """The same of so few names that loading numpy would take longer."""
     order = sorted((i for i, at in enumerate(names) if at), key=names.__getitem__)
     groups = [i for i, at in enumerate(order) if not i or names[at] != names[order[i - 1]]]

@@ -11,9 +11,10 @@ import sys
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from kfuncscope.btf.layout import KIND_MASK, NR_KINDS, REFERENCES, VLEN_MASK, VLEN_WORDS, Header, Kind, record_words
-from kfuncscope.btf.names import Buffer
+from kfuncscope.btf.names import Buffer, Cast
 from kfuncscope.errors import BtfError
 
 MAX_DEPTH = 64  # modifiers, typedefs and arrays on top of each other; real kernels stay below 10
@@ -35,11 +36,11 @@ ENTRY_WORDS = {Kind.FUNC_PROTO: "a parameter", Kind.ARRAY: ""}
 # Kinds that only pass on to another type: chains of them must end, and soon.
 LINKS = frozenset({Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPEDEF, Kind.TYPE_TAG, Kind.ARRAY, Kind.VAR})
 
-COLUMNS = {"starts": "i", "names": "I", "info": "I", "third": "I", "kinds": "B"}
+COLUMNS: dict[str, Cast] = {"starts": "i", "names": "I", "info": "I", "third": "I", "kinds": "B"}
 """The columns that ``Table.parts`` gives, and their numbers as ``memoryview`` casts them."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Table:
     """Every word of the type section; by type the record's first word, its three words, and its kind.
 
@@ -52,6 +53,25 @@ class Table:
     info: memoryview
     third: memoryview
     kinds: bytes
+
+    def of_kind(self, kind: int) -> list[int]:
+        """The types of one kind, by index, ascending."""
+        kinds, wanted = self.kinds, bytes([kind])
+        found, at = [], kinds.find(wanted)
+        while at >= 0:
+            found.append(at)
+            at = kinds.find(wanted, at + 1)
+        return found
+
+    @cached_property
+    def counts(self) -> dict[int, int]:
+        """How many types there are of each kind that occurs."""
+        found, left = {}, len(self.kinds)
+        for kind in range(KIND_MASK + 1):
+            if left and (count := self.kinds.count(kind)):
+                found[kind] = count
+                left -= count
+        return found
 
     def parts(self) -> dict[str, bytes]:
         """The columns as bytes, from which the next reading of the same blob makes the table again."""
@@ -186,7 +206,8 @@ class _Check:
                     targets[index] = to - first
         depth: dict[int, int] = {}  # how many links follow each other from a type on
         for index in targets:
-            path, at = [], index
+            path: list[int] = []
+            at = index
             while at in targets and at not in depth and len(path) <= MAX_DEPTH:
                 path.append(at)
                 at = targets[at]

@@ -13,10 +13,11 @@ from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.errors import InputError, KernelError, all_of
-from kfuncscope.intake import blobs, identity, kpack, package
+from kfuncscope.intake import blobs, identity, package
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
 from kfuncscope.knowledge.levels import linux_version
+from kfuncscope.storage import kernelpack
 from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.read import Progress, shown
@@ -131,8 +132,8 @@ def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles
 def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
     if str(path) == "/sys/kernel/btf/vmlinux":
         return [running_system(progress, _from_file)]
-    if kpack.is_kernel_pack(_head(path)):
-        return [kpack.from_pack(path)]
+    if kernelpack.is_kernel_pack(_head(path)):
+        return [kernelpack.from_pack(path)]
     if (known := blobs.known_blob(path)) is not None:
         return [known]
     if _is_blob(path):

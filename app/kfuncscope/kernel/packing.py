@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Pack a kernel into one file that opens in milliseconds and gives the same answers: see ``intake.kpack``."""
+"""Pack a kernel into one file that opens in milliseconds and gives the same answers: see ``storage.kernelpack``."""
 
 from __future__ import annotations
 
 import io
 
 from kfuncscope.errors import KernelError
-from kfuncscope.intake.kpack import IMAGE, LISTED, SYMBOLS, gathered, pack_bytes
 from kfuncscope.kernel.binary import image_facts, listed
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.storage.files import KernelFiles
+from kfuncscope.storage.kernelpack import IMAGE, LISTED, SYMBOLS, gathered, pack_bytes
 
 
 def packed(files: KernelFiles, arch: str | None = None) -> bytes:

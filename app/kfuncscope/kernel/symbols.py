@@ -33,13 +33,14 @@ class Symbols:
 
     def __init__(self, data: bytes, source: str = "symbols", known: Mapping[str, Buffer] | None = None) -> None:
         """``known`` is what ``derived`` gave of ``data`` at another time; then ``data`` is not looked at."""
+        text: Buffer
         if known is None:
             if b"\0" in data[:4096] or not re.search(rb"(?m)^(?:[0-9a-fA-F]+ )?[A-Za-z?] \S+", data[:65536]):
                 raise KernelError(source, 'not a symbol list: no line is "type name" or "address type name"')
             text = (b"\n" + data + b"\n").translate(_BLANKS)
         else:
             text = known["text"]
-        self._text: Buffer = text
+        self._text = text
         self._known: dict[str, frozenset[str]] = {}
         self._prefixes: dict[str, bool] = {}
         self._index: tuple[memoryview, NameIndex] | None = None

@@ -141,8 +141,9 @@ def _told(parts: _Parts, meta: Meta, name: str) -> bytes:
 def _module(parts: _Parts, meta: Meta, name: str) -> ModuleSections:
     btf, base, ids = (f"modules/{name}/{part}" for part in ("btf", "base", "ids"))
     _told_failed(meta, f"modules/{name}")
-    read = [parts.read(part) if part in parts else b"" for part in (btf, base, ids)]
-    return ModuleSections(*read, tuple(meta.sets.get(name, ())))
+    read = {part: parts.read(part) for part in (btf, base, ids) if part in parts}
+    sets = tuple(meta.sets.get(name, ()))
+    return ModuleSections(read.get(btf, b""), read.get(base, b""), read.get(ids, b""), sets)
 
 
 def _told_failed(meta: Meta, name: str) -> None:
