@@ -1498,6 +1498,33 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
 </context>
 <context>
+    <name>ManualDialog</name>
+    <message>
+        <source>Manual</source>
+        <translation>Handbuch</translation>
+    </message>
+    <message>
+        <source>Pages</source>
+        <translation>Seiten</translation>
+    </message>
+    <message>
+        <source>Find in this page</source>
+        <translation>Auf dieser Seite suchen</translation>
+    </message>
+    <message>
+        <source>Open in browser</source>
+        <translation>Im Browser öffnen</translation>
+    </message>
+    <message>
+        <source>Back</source>
+        <translation>Zurück</translation>
+    </message>
+    <message>
+        <source>Forward</source>
+        <translation>Vorwärts</translation>
+    </message>
+</context>
+<context>
     <name>MatrixModel</name>
     <message>
         <source>Program</source>
@@ -1676,6 +1703,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Remove all filters</source>
         <translation>Alle Filter entfernen</translation>
+    </message>
+    <message>
+        <source>Manual</source>
+        <translation>Handbuch</translation>
     </message>
     <message>
         <source>Keys and words</source>
@@ -2162,6 +2193,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Packages and the causes that hit them</source>
         <translation>Pakete und die Ursachen, die sie treffen</translation>
+    </message>
+    <message>
+        <source>loose files</source>
+        <translation>einzelne Dateien</translation>
     </message>
     <message>
         <source>{0} more causes</source>
