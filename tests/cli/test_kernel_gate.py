@@ -17,7 +17,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import Verdict
-from kfuncscope.study.build_faults import FEW, bpf_options, module_faults, option_faults
+from kfuncscope.study.kernels.build_faults import FEW, bpf_options, module_faults, option_faults
 from support.btfwriter import BtfWriter
 from support.kernels import CONFIG, KernelBuilder
 

@@ -87,3 +87,21 @@ def test_no_pattern_takes_long() -> None:
     begin = time.process_time()
     assert not symbols.has_function_like("*a*b" * 30 + "*c")
     assert time.process_time() - begin < 2
+
+
+def test_an_index_is_made_for_many_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first names are searched in the text; with as many as ``FEW`` known, the next one asks for the index."""
+    made_at: list[int] = []
+    prepare = Symbols.prepare
+    symbols = made("plain")
+
+    def noted(self: Symbols) -> None:
+        made_at.append(len(self._known))
+        prepare(self)
+
+    monkeypatch.setattr(Symbols, "prepare", noted)
+    for number in range(FEW):
+        assert symbols.types(f"nothing_{number}") == frozenset()
+    assert made_at == []
+    assert symbols.types("vfs_read") == {"T", "t"} and made_at == [FEW]
+    assert symbols.types("vfs_read") == {"T", "t"} and made_at == [FEW]  # remembered

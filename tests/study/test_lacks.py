@@ -10,7 +10,7 @@ from kfuncscope.model.analysis import NOT_GIVEN
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.study.lacks import PARTS, lacks, lacks_in, unknown_needs
+from kfuncscope.study.kernels.lacks import PARTS, lacks, lacks_in, unknown_needs
 from kfuncscope.upgrade.analyse import analyse
 from kfuncscope.upgrade.describe import describe
 from support.handmade import kernel

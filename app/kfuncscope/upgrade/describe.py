@@ -10,7 +10,7 @@ from kfuncscope.model.analysis import NOT_GIVEN
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import Progress
-from kfuncscope.study.lacks import Lack, lacks
+from kfuncscope.study.kernels.lacks import Lack, lacks
 from kfuncscope.upgrade.known import KnownKernel, known_kernels
 
 

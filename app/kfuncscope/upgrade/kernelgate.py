@@ -28,7 +28,7 @@ from kfuncscope.model.verdict import (
 )
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.study import build_faults, losses
+from kfuncscope.study.kernels import build_faults, losses
 from kfuncscope.upgrade.known import kernel_info, open_refs
 
 Found = tuple[list[Finding], list[str]]  # findings, and what could not be checked

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.model.verdict import Tri
+from kfuncscope.model.verdict import Confidence, Tri
 from kfuncscope.rules.judge import ProgramJudgement
 from support import libbpf
 from support.bpfwriter import ObjectBuilder, call, exit_, jmp, ldx, mov
@@ -443,3 +443,29 @@ def test_r_7_10_argument_slots_of_a_trampoline(release: str, arguments: int, att
     found = told("fentry/many", kb.kernel(symbols=["many"]))
     assert found.attaches == attaches
     assert ("R-7.10" in rules(found)) == (attaches == Tri.NO)
+
+
+@pytest.mark.parametrize(
+    ("release", "section", "loads"),
+    [
+        ("5.10", "xdp.frags", Tri.NO), ("6.12", "xdp.frags", Tri.YES), ("5.10", "xdp", Tri.YES),
+        ("5.10", "uprobe.s//bin/sh:main", Tri.NO), ("6.12", "uprobe.s//bin/sh:main", Tri.YES),
+        ("5.10", "uprobe//bin/sh:main", Tri.YES),
+    ],
+)  # fmt: skip
+def test_r_12_23_flags_of_sections_that_came_later(release: str, section: str, loads: Tri) -> None:
+    """XDP in fragments and sleepable uprobes: refused by 5.10, and only where the section asks for them."""
+    found = told(section, kernel(release))
+    assert found.loads == loads
+    assert ("R-12.23" in rules(found)) == (loads == Tri.NO)
+
+
+def test_a_target_of_a_module_that_was_not_given_is_doubted() -> None:
+    """R-2.6: of a kernel without modules the answer is a doubt; of one with modules it is certain."""
+    ob = prog("fentry/nf:gone")
+    without = builder().kernel(modules={})
+    (doubt,) = [p for p in only(ob, without).problems if p.failure == "attach_btf_not_found"]
+    (sure,) = [p for p in only(prog("fentry/gone"), kernel()).problems if p.failure == "attach_btf_not_found"]
+    assert (doubt.certain, doubt.confidence) == (False, Confidence.LOW)
+    assert (sure.certain, sure.confidence) == (True, Confidence.HIGH)
+    assert "is not in the BTF of" in sure.message and "not given" not in sure.message

@@ -136,7 +136,7 @@ def _places(card: Card, index: Index, wrong: tuple[str, ...]) -> Card:
 def _costs(source: Source, index: Index) -> tuple[str, ...]:
     """What is missing of a kernel with its cost in this result; empty where it is of no pair in it."""
     from kfuncscope.gui.index import CODE
-    from kfuncscope.study.lacks import lacks_in
+    from kfuncscope.study.kernels.lacks import lacks_in
 
     found: dict[str, None] = {}
     for lane, arch in enumerate(index.analysis.arches):
