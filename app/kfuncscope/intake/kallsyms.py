@@ -51,13 +51,24 @@ def decode_kallsyms(image: bytes, source: str) -> bytes:
     return b"\n".join(name_table(image, source).lines) + b"\n"
 
 
+_LAST: dict[tuple[int, int], NameTable] = {}  # of the image read last, by its length and hash: names, then addresses
+
+
 def name_table(image: bytes, source: str) -> NameTable:
-    """The names with their places. Raises ImageError where the image has none."""
+    """The names with their places. Raises ImageError where the image has none.
+
+    What one call finds is kept for one more: names are read for the list of symbols, and again beside their addresses.
+    """
+    key = (len(image), hash(image))
+    if (known := _LAST.pop(key, None)) is not None:
+        return known
     for table, end, tokens, order in _token_tables(image):
         for start, count in _name_tables(image, table, order):
             names = _names(image, start, count, tokens)
             if names is not None:
-                return NameTable(names, start, end, order)
+                _LAST.clear()
+                _LAST[key] = found = NameTable(names, start, end, order)
+                return found
     raise ImageError(source, "no symbol table in this image")
 
 

@@ -117,6 +117,13 @@ def test_r_12_3_what_is_held_at_a_call_is_held_in_the_subprogram(main: Any, inne
     assert [message for message, _ in thrown("7.3", main, inner)] == told
 
 
+@pytest.mark.parametrize("release", ["6.12.107", "6.12.117", "7.3"])
+def test_r_12_3_bpf_throw_under_a_lock_of_the_caller(release: str) -> None:
+    """Seen on 6.12.107 to 7.2.12: no level takes a kfunc there, wherever it stands."""
+    locked = [call(SPIN_LOCK), CALL_IT, call(SPIN_UNLOCK)]
+    assert thrown(release, locked, [kfunc("bpf_throw")]) == [(INNER.format("a lock"), True)]
+
+
 def test_r_12_3_a_global_subprogram_is_judged_by_itself() -> None:
     assert thrown("7.3", [IN, CALL_IT, OUT], [kfunc("bpf_throw")], static=False) == []
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kfuncscope.kernel.binary.addresses import ImageSymbols
+from kfuncscope.kernel.binary.addresses import ImageSymbols, among, in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ _LONGEST_GAP = 512  # words between two of the run: places in functions without 
 def traceable_functions(symbols: ImageSymbols, calls_at: tuple[int, ...]) -> frozenset[str] | None:
     """Names of the functions of the image that can be traced; None where it does not tell."""
     is_code = symbols.code()
-    patched = _patched_places(symbols, np.unique(symbols.addresses[is_code]), calls_at)
+    patched = _patched_places(symbols, in_order(symbols.addresses[is_code]), calls_at)
     if patched is None:
         return None
     first, end = symbols.place("_sinittext"), symbols.place("_einittext")
@@ -41,19 +41,19 @@ def traceable_functions(symbols: ImageSymbols, calls_at: tuple[int, ...]) -> fro
         is_code &= (symbols.addresses < first) | (symbols.addresses >= end)
     found = np.zeros(len(is_code), dtype=np.bool_)
     for distance in calls_at:
-        found |= is_code & np.isin(symbols.addresses + distance, patched)
+        found |= is_code & among(symbols.addresses + distance, in_order(patched))
     return frozenset(symbols.name(at) for at in np.flatnonzero(found).tolist())
 
 
 def _patched_places(symbols: ImageSymbols, functions: Addresses, calls_at: tuple[int, ...]) -> Addresses | None:
     """The places that ftrace patches, as addresses of symbols count; None where the image lists none."""
-    wanted = np.unique(np.concatenate([functions + distance for distance in calls_at]))
+    wanted = in_order(np.concatenate([functions + distance for distance in calls_at]))
     words = symbols.words()
     best: Addresses | None = None
     for base in symbols.bases:
         at = np.flatnonzero((words >= wanted[0] + base) & (words <= wanted[-1] + base))
         values = words[at].astype(np.int64) - base
-        hits = np.isin(values, wanted)
+        hits = among(values, wanted)
         for run in _runs(at[hits]):
             found = values[hits][run]
             if len(found) >= _FEWEST and (best is None or len(found) > len(best)):

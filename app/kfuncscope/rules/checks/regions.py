@@ -54,7 +54,7 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
         text = "{name} {does}, but the program calls it in {region}"
         message = say(text, name=name, does=does, region=region)
         place = (function, index)
-        if name == THROW and region in _INNER.values():
+        if name == THROW and region in _INNER.values() and region != _INNER[LOCK]:  # under a lock nothing is called
             told = {tables.makes(IN_SUBPROGRAM) for tables in (ctx.kernel.knowledge, *ctx.kernel.knowledge.others)}
             if True not in told:
                 continue  # such a verifier looks at what is held in the main function alone
