@@ -573,6 +573,14 @@
         <translation>Ausnahme…</translation>
     </message>
     <message>
+        <source>provided by</source>
+        <translation>bereitgestellt von</translation>
+    </message>
+    <message>
+        <source>state</source>
+        <translation>Zustand</translation>
+    </message>
+    <message>
         <source>old kernel</source>
         <translation>alter Kernel</translation>
     </message>
@@ -1098,8 +1106,8 @@ neuer Kernel: {1}</translation>
 <context>
     <name>GraphView</name>
     <message>
-        <source>OK needs</source>
-        <translation>Bedarf OK</translation>
+        <source>Unaffected</source>
+        <translation>Nicht betroffen</translation>
     </message>
     <message>
         <source>Show needs that are not affected</source>
@@ -2197,6 +2205,7 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>loose files</source>
         <translation>einzelne Dateien</translation>
+        <translation>lose Dateien</translation>
     </message>
     <message>
         <source>{0} more causes</source>

@@ -194,13 +194,16 @@ def settle() -> None:
 
     from PySide6.QtCore import QEvent, QEventLoop, QThreadPool
 
+    from kfuncscope.gui.frame.dressing import Turns
     from kfuncscope.gui.jobs import ALIVE
 
     end = time.monotonic() + 5.0
     for _ in range(2):
         QThreadPool.globalInstance().waitForDone(3000)
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
-        while any(jobs.busy() for jobs in ALIVE) and time.monotonic() < end:
+        while (
+            any(jobs.busy() for jobs in ALIVE) or any(turns.busy for turns in Turns.alive)
+        ) and time.monotonic() < end:
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
             time.sleep(0.002)
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

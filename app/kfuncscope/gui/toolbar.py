@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 
+PAIR = 168  # the most that a name of the pair takes from the search
 NARROW = 1140  # below this width the kernels' names matter more than the program's
 
 
@@ -71,7 +72,7 @@ class Toolbar(QToolBar):
         self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(110)
+        self.search.setMinimumWidth(76)
         self.search.setMaximumWidth(290)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
@@ -110,6 +111,11 @@ class Toolbar(QToolBar):
     def dress(self) -> None:
         """Take the colours of the palette."""
         self.hide_others.setIcon(theme.funnel_icon(self.hide_others.isChecked()))
+
+    def fit_pair(self) -> None:
+        """Give the names of the pair the room that they need, long ones some of it; the search has what is left."""
+        for box in (self.old_box, self.new_box):
+            box.setMinimumWidth(min(max(box.sizeHint().width(), 90), PAIR))
 
     def fit(self, width: int) -> None:
         """Leave out what a window of this width has no room for."""

@@ -64,6 +64,20 @@ def aligned(old: str, new: str) -> list[Row]:
     return []
 
 
+def said(old: str, new: str, most: int = 3) -> str:
+    """What differs between two declarations, in one line: ``argument 1: + void *ctx``; empty where not known."""
+    different = [row for row in aligned(old, new) if not row.equal]
+    parts = []
+    for row in different[:most]:
+        where = f"argument {row.place}: " if row.place else ""
+        if row.old and row.new:
+            parts.append(f"{where}{row.old} → {row.new}" if row.old != row.new else f"{where}{row.old} moved")
+        else:
+            parts.append(f"{where}{'−' if row.old else '+'} {row.old or row.new}")
+    more = f"; {len(different) - most} more" if len(different) > most else ""
+    return "; ".join(parts) + more
+
+
 def _key(part: str) -> str:
     """What makes two parts the same thing: the name; the type of a parameter that has none."""
     found = _NAME.search(part.rstrip(";, "))

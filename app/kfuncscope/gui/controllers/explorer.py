@@ -102,6 +102,7 @@ class Explorer(QObject):
         self._context.welcome_wanted.emit(False)
         self._context.view_wanted.emit("kfuncs")
         self._kfuncs.show_mode(1)
+        self._kfuncs.compare.begin()
 
     def compare(self, old: int, new: int, deep: bool) -> None:
         """Compare two kernels of the session."""

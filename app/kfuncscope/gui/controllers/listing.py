@@ -94,6 +94,7 @@ class Listing(QObject):
             box.addItems(names or self._from_result(side))
             box.setCurrentIndex(0 if side == "old" else box.count() - 1)
             box.setEnabled(box.count() > 0)
+            bar.fit_pair()
             box.setToolTip(f"{box.accessibleName()}: {box.currentText()}" if box.count() else box.accessibleName())
 
     def _from_result(self, side: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -27,6 +28,7 @@ from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.widgets import words
+from kfuncscope.model import aligned
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.grouping import name_of
 from kfuncscope.session.session import KernelRef, Session
@@ -55,7 +57,9 @@ class DifferencesModel(TableModel):
     def data(self, index: Cell, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        kind, name, change, _, _, note = self.rows[index.row()]
+        kind, name, change, old, new, note = self.rows[index.row()]
+        if not note and change == "changed" and index.column() == 3:
+            note = _said(old, new)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return (change, name, kind.replace("_", " "), note)[index.column()]
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
@@ -63,6 +67,12 @@ class DifferencesModel(TableModel):
         if role == Qt.ItemDataRole.FontRole and index.column() == 1:
             return theme.mono(-0.5)
         return None
+
+
+@lru_cache(maxsize=2000)
+def _said(old: str, new: str) -> str:
+    """What differs, for the rows in view alone: the lists are long."""
+    return aligned.said(old, new) or "declaration differs"
 
 
 class CompareView(QWidget):
@@ -144,6 +154,11 @@ class CompareView(QWidget):
     def refs(session: Session) -> list[KernelRef]:
         """The kernels that can be compared, in the order of the lists."""
         return [*session.old, *session.path, *session.new]
+
+    def begin(self) -> None:
+        """Compare the two that are chosen unless something is shown already."""
+        if self.go.isEnabled() and not self.all and self.count.text() != self.tr("comparing…"):
+            self._ask()
 
     def _ask(self) -> None:
         self.count.setText(self.tr("comparing…"))

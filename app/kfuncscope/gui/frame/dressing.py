@@ -7,7 +7,9 @@ itself, so that a change of colours goes on in short turns.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Generator
+from typing import ClassVar
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
@@ -53,16 +55,18 @@ def parts(window: QMainWindow, stack: QStackedWidget) -> list[QWidget]:
 class Turns(QObject):
     """Takes the steps of some work one a turn of the event loop; other work takes the place of what goes on."""
 
+    alive: ClassVar[weakref.WeakSet[Turns]] = weakref.WeakSet()  # for those who wait until all is done
+
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self.alive.add(self)
         self._steps: Generator[None, None, None] | None = None
         self._timer = QTimer(self, interval=0)
         self._timer.timeout.connect(self._turn)
 
-    @property
     def busy(self) -> bool:
         """Whether steps are left."""
-        return self._timer.isActive()
+        return self._steps is not None
 
     def begin(self, steps: Generator[None, None, None]) -> None:
         """Take the first step now, the others in turns of their own."""
@@ -74,7 +78,7 @@ class Turns(QObject):
 
     def finish(self) -> None:
         """Take all that is left now."""
-        while self.busy:
+        while self.busy():
             self._turn()
 
     def end(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from kfuncscope.gui import theme
@@ -140,14 +140,26 @@ class Legend(QWidget):
         painter = QPainter(self)
         painter.setFont(theme.ui_font(-0.5))
         x, middle = 0, self.height() / 2
-        for verdict in theme.SHOWN:
+        shown = self.fitting(painter.fontMetrics())
+        for verdict in theme.SHOWN[:shown]:
             width = painter.fontMetrics().horizontalAdvance(theme.WORDS[verdict])
-            if x + 16 + width + self._gap > self.width():
-                break
             theme.draw_glyph(painter, verdict, x + 6, middle, 10)
             painter.setPen(QColor(theme.look().muted))
             painter.drawText(
                 QRectF(x + 16, 0, width + 4, self.height()), Qt.AlignmentFlag.AlignVCenter, theme.WORDS[verdict]
             )
             x += 16 + width + self._gap
+        if rest := len(theme.SHOWN) - shown:
+            painter.setPen(QColor(theme.look().muted))
+            painter.drawText(QRectF(x, 0, 60, self.height()), Qt.AlignmentFlag.AlignVCenter, f"+{rest} …")
         painter.end()
+
+    def fitting(self, metrics: QFontMetrics) -> int:
+        """How many verdicts have room, with that for the number of the others, which the tooltip names."""
+        room, x = self.width(), 0
+        for place, verdict in enumerate(theme.SHOWN):
+            rest = len(theme.SHOWN) - place - 1
+            x += 16 + metrics.horizontalAdvance(theme.WORDS[verdict]) + self._gap
+            if x + (metrics.horizontalAdvance(f"+{rest} …") if rest else 0) > room:
+                return place
+        return len(theme.SHOWN)

@@ -61,7 +61,7 @@ class GraphView(QWidget):
         foot.setSpacing(5)
         self.legend = Legend()
         foot.addWidget(self.legend, 1)
-        self.ok_needs = self._button(self.tr("OK needs"), self.tr("Show needs that are not affected"), self._context)
+        self.ok_needs = self._button(self.tr("Unaffected"), self.tr("Show needs that are not affected"), self._context)
         self.ok_needs.setCheckable(True)
         foot.addWidget(self.ok_needs)
         self.zoom_label = QLabel()

@@ -276,10 +276,12 @@ class DetailPanel(QScrollArea):
     def _evidence(self, found: Finding) -> None:
         """Both declarations, part by part where they can be held side by side, and the fact that differs."""
         evidence, story = found.evidence, self._story
+        names = {"in": self.tr("provided by"), "as": self.tr("state")}
+        facts = tuple((names.get(name, name), was, now) for name, was, now in evidence.facts)
         old, new = evidence.old, evidence.new
         heads = (self.tr("old kernel"), self.tr("new kernel"))
-        differ = tuple(f for f in evidence.facts if f[1] != f[2])
-        same = tuple(f for f in evidence.facts if f[1] == f[2])
+        differ = tuple(f for f in facts if f[1] != f[2])
+        same = tuple(f for f in facts if f[1] == f[2])
         if old and old == new:
             if differ:
                 story.heading(self.tr("WHAT DIFFERS"))

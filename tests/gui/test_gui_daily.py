@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Slips of daily use: files of one kernel, names that fit, the legend, progress, and the comparison of two kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QStyle, QStyleOptionComboBox
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.dialogs.compare import DifferencesModel
+from kfuncscope.gui.graph.minimap import Legend
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.widgets.statebar import Progress
+from kfuncscope.model import aligned
+from kfuncscope.resources import sample
+from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.session.sources import sources
+from support import analyses, windows
+
+
+@pytest.fixture
+def win(qapp: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    with windows.window() as made:
+        monkeypatch.setattr(made.listing, "describe", lambda: None)
+        yield made
+
+
+def test_three_files_of_one_kernel_picked_at_once_are_one_kernel(win: MainWindow) -> None:
+    folder = sample("kernels", "6.12-x86_64")
+    given = sorted(
+        str(path) for path in folder.iterdir() if path.name.split(".")[0] in ("vmlinux", "config", "symbols")
+    )
+    assert len(given) > 1
+    win.sources.add_inputs(given, "old")
+    listed = sources(win.context.session)
+    assert len(listed) == 1 and sorted(listed[0].files) == given
+    assert win.welcome.areas["old"].state.text() == "● 1 kernel"
+
+
+@pytest.mark.parametrize("width", [1024, 1366])
+def test_the_pair_is_written_in_full(win: MainWindow, width: int) -> None:
+    win.context.session = Session(old=[KernelRef(["/a"], "Debian 6.12.107")], new=[KernelRef(["/b"], "Debian 7.3.4")])
+    win.resize(width, 700)
+    win.results.show_analysis(analyses.demo())
+    win.listing.refresh()
+    windows.settle()
+    for box in (win.toolbar.old_box, win.toolbar.new_box):
+        option = QStyleOptionComboBox()
+        box.initStyleOption(option)
+        room = box.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, box
+        )
+        assert box.fontMetrics().horizontalAdvance(box.currentText()) <= room.width(), (box.currentText(), width)
+
+
+def test_the_legend_counts_what_it_has_no_room_for(qapp: object) -> None:
+    legend = Legend()
+    metrics = QFontMetrics(theme.ui_font(-0.5))
+    seen = set()
+    for width in range(60, 1200, 7):
+        legend.resize(width, 24)
+        shown = legend.fitting(metrics)
+        seen.add(shown)
+        used = sum(16 + metrics.horizontalAdvance(theme.WORDS[v]) + 12 for v in theme.SHOWN[:shown])
+        rest = len(theme.SHOWN) - shown
+        assert not shown or used + (metrics.horizontalAdvance(f"+{rest} …") if rest else 0) <= width
+    assert len(theme.SHOWN) in seen and len(seen) > 4
+    assert all(theme.WORDS[v] in legend.toolTip() for v in theme.SHOWN)
+
+
+def test_progress_is_a_bar_only_where_it_is_known(qapp: object) -> None:
+    bar, job = Progress(), Job(1, "Analyse", "analyse")
+    job.tell(0, 1, "opening kernels")
+    bar.show_job(job)
+    assert (bar.minimum(), bar.maximum()) == (0, 0)  # busy, and no "0 %"
+    job.tell(30, 120, "judging")
+    bar.show_job(job)
+    assert bar.value() / bar.maximum() == 0.25
+
+
+def test_no_button_says_ok_needs(win: MainWindow) -> None:
+    assert win.graph.ok_needs.text() == "Unaffected"
+
+
+# --- two kernels ---
+def test_the_comparison_begins_when_it_is_opened(win: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int, bool]] = []
+    view = win.kfuncs.compare
+    monkeypatch.setattr(win.explorer, "compare", lambda *given: asked.append(given))
+    view.wanted.disconnect()
+    view.wanted.connect(lambda *given: asked.append(given))
+    win.commands.run("compare")
+    assert asked == []  # nothing to compare
+    view.show_session(Session(old=[KernelRef(["/a"], "Debian 6.12")], new=[KernelRef(["/b"], "Debian 7.3")]))
+    win.commands.run("compare")
+    assert asked == [(0, 1, False)] and view.count.text() == "comparing…"
+    win.commands.run("compare")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("int f(void)", "int f(void *ctx)", "argument 1: + void *ctx"),
+        ("int f(int a, long b)", "int f(long b)", "argument 1: − int a; argument 2 → 1: long b moved"),
+        ("int f(int a)", "long f(u64 a)", "int f → long f; argument 1: int a → u64 a"),
+        ("struct s {\n\tint a;\n};", "struct s {\n\tint a;\n\tint b;\n};", "+ int b;"),
+        ("int", "long", ""),
+    ],
+)
+def test_what_differs_in_one_line(old: str, new: str, said: str) -> None:
+    assert aligned.said(old, new) == said
+
+
+def test_rows_that_changed_say_how(qapp: object) -> None:
+    model = DifferencesModel()
+    rows = [
+        ("kfunc", "f", "changed", "int f(void)", "int f(void *ctx)", ""),
+        ("kfunc", "g", "removed", "int g(void)", "", ""),
+    ]
+    model.show(rows, "", "", "")
+    notes = {model.data(model.index(r, 1)): model.data(model.index(r, 3)) for r in range(2)}
+    assert notes == {"f": "argument 1: + void *ctx", "g": ""}
