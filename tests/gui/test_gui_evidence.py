@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.store import PROGRAM, Node
 from kfuncscope.gui.widgets.aligned import table_html
-from kfuncscope.model.aligned import Row, aligned
 from kfuncscope.gui.widgets.clight import Inks, highlighted
 from kfuncscope.model import catalogue
+from kfuncscope.model.aligned import Row, aligned
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import Evidence, Finding, Remedy
 from support import analyses, windows

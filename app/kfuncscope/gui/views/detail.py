@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -21,10 +22,11 @@ from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.proofs import ORDER, Answer
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
-from kfuncscope.gui.widgets import aligned, words
+from kfuncscope.gui.widgets import words
 from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.gui.widgets.wording import answered, as_text, headline, site_line
 from kfuncscope.model import catalogue
+from kfuncscope.model.aligned import aligned
 from kfuncscope.model.looks import REACHES
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Tri, Verdict
 
@@ -35,6 +37,7 @@ class DetailPanel(QScrollArea):
     """What is known about the selection, made again whenever that changes; a handful of widgets each time."""
 
     note_wanted = Signal(Node, int)
+    cause_note_wanted = Signal(int)
     waive_wanted = Signal(Node, int)
     whatif_wanted = Signal(Node)
     source_wanted = Signal(str, int)
@@ -51,6 +54,7 @@ class DetailPanel(QScrollArea):
         self._reflow = QTimer(self, interval=60, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = ()
+        self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
             signal.connect(self._follow)
         store.proof_changed.connect(self.refresh)
@@ -230,6 +234,8 @@ class DetailPanel(QScrollArea):
         if found.failure:
             facts.append(catalogue.finding_title(found))
         self._story.muted(" · ".join(facts))
+        for note in self.notes_of(row):
+            self._story.text(self.tr("Note: {0}").format(note))
         self._evidence(found)
         self._rules(found)
         if found.sites:
@@ -253,6 +259,7 @@ class DetailPanel(QScrollArea):
         actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
         actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))
         actions.append((self.tr("Note…"), lambda: self.note_wanted.emit(node, row)))
+        actions.append((self.tr("Note on the cause…"), lambda: self.cause_note_wanted.emit(row)))
         actions.append((self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row)))
         self._story.buttons(actions)
         self._seen(index, row)
@@ -280,7 +287,7 @@ class DetailPanel(QScrollArea):
             story.code(old)
             story.facts(same)
             return
-        rows = aligned.aligned(old, new) if old and new else []
+        rows = aligned(old, new) if old and new else []
         if rows:
             story.heading(self.tr("DECLARATION"))
             story.aligned(rows, heads)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.widgets import aligned, clight, words
+from kfuncscope.model.aligned import Row
 from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220
@@ -128,7 +129,7 @@ class Story(QWidget):
         inks = clight.Inks(c.muted, c.verdicts[Verdict.OK], c.accent)
         self.marked_code(clight.highlighted(words.wrapped(text, self.letters()), inks))
 
-    def aligned(self, rows: list[aligned.Row], heads: tuple[str, str]) -> None:
+    def aligned(self, rows: list[Row], heads: tuple[str, str]) -> None:
         """Two declarations part by part, with their differences marked."""
         c = theme.look()
         label = self._label(aligned.table_html(rows, heads, (c.removed, c.added, c.muted, c.line)), rich=True)
