@@ -7,10 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from kfuncscope.model.causes import Change, cause_lines, causes
+from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo
+from kfuncscope.model.causes import Change, cause_lines, causes, hits
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.rows import Row
-from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Verdict
+from kfuncscope.model.rows import Row, rows
+from kfuncscope.model.verdict import (
+    Evidence,
+    Finding,
+    NeedKind,
+    ObjectVerdict,
+    Outcome,
+    ProgramVerdict,
+    Reach,
+    Tri,
+    Verdict,
+)
 
 
 def row(finding: Finding, program: str = "p", section: str = "tp_btf/x", **more: str) -> Row:
@@ -70,3 +81,50 @@ def test_worst_first_then_by_how_many() -> None:
     one, many = replace(GONE, name="bb"), replace(GONE, name="cc")
     order = [c.key.name for c in causes([row(risk), row(risk, "q"), row(one), row(many, "a"), row(many, "b")])]
     assert order == ["cc", "bb", "aa"]
+
+
+# -- what a cause hits
+
+
+STRONG = Finding(NeedKind.KFUNC, "bpf_gone", Verdict.BREAKS, "gone", ("R-2.8",), Failure.KFUNC_NOT_FOUND, Reach.OBJECT)
+
+
+def lost(*programs: tuple[str, Verdict, tuple[Finding, ...]], own: tuple[Finding, ...] = (STRONG,)) -> ArchResult:
+    made = tuple(
+        ProgramVerdict(name, "tp_btf/x", "TRACING", True, verdict, Reach.PROGRAM, None, NOTHING, findings)
+        for name, verdict, findings in programs
+    )
+    obj = ObjectVerdict("o", "k 1", "", Verdict.BREAKS, "", made, own)
+    kernels = (KernelInfo(r, "x86_64", r, 0) for r in ("1", "2"))
+    return ArchResult("x86_64", *kernels, (obj,))
+
+
+NOTHING = Outcome(Tri.NO, Tri.NO, Tri.NO)
+
+
+def analysis(arches: tuple[ArchResult, ...]) -> Analysis:
+    return Analysis("1", arches, ())
+
+
+def test_programs_that_go_down_with_their_object_are_hit_by_its_cause() -> None:
+    """R-0.1: a missing strong extern takes down the programs that do not use it, too."""
+    result = lost(("a", Verdict.BREAKS, (STRONG,)), ("b", Verdict.BREAKS, ()), ("c", Verdict.ALREADY_BROKEN, ()))
+    assert [(h.program, h.key.title) for h in hits(result)] == [
+        ("a", "kfunc bpf_gone removed"), ("b", "kfunc bpf_gone removed"),
+    ]  # fmt: skip
+    (one,) = causes(rows(analysis((result,))), hits(result))
+    assert one.extent == "2 programs in 1 package on 1 architecture"
+
+
+def test_an_object_without_a_program_of_its_verdict_is_hit_itself() -> None:
+    assert [h.program for h in hits(lost(("c", Verdict.ALREADY_BROKEN, ())))] == [""]
+
+
+def test_a_finding_of_object_and_program_is_one() -> None:
+    same = rows(analysis((lost(("a", Verdict.BREAKS, (STRONG,)), ("b", Verdict.BREAKS, ())),)))
+    assert [(r.program, r.finding.name) for r in same] == [("a", "bpf_gone")]
+    milder = replace(STRONG, verdict=Verdict.DEGRADES)
+    both = rows(analysis((lost(("a", Verdict.BREAKS, (milder,))),)))
+    assert [(r.program, r.verdict) for r in both][:2] == [("", Verdict.BREAKS), ("a", Verdict.DEGRADES)]
+    other = replace(STRONG, name="bpf_other")
+    assert len(list(rows(analysis((lost(("a", Verdict.BREAKS, (other,))),))))) == 2

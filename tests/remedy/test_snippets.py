@@ -12,11 +12,23 @@ import pytest
 from kfuncscope.bpf.object import read_object
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.model.verdict import Finding, ObjectVerdict, Remedy, Tri, Verdict
+from kfuncscope.model.verdict import (
+    Finding,
+    NeedKind,
+    ObjectVerdict,
+    Outcome,
+    ProgramVerdict,
+    Reach,
+    Remedy,
+    Tri,
+    Verdict,
+)
 from kfuncscope.remedy.remedies import ASKS, remedied
+from kfuncscope.remedy.together import together
 from kfuncscope.resources import sample as sample_data
 from kfuncscope.rules.changes.change import compare, works_on
 from kfuncscope.rules.judge import judge
+from support.remedytable import pasted
 from support.snippets import Compiler, loader
 
 SIDES = "6.12-x86_64", "7.3-x86_64"
@@ -61,6 +73,30 @@ def test_every_finding_has_a_remedy_and_every_snippet_compiles(sample: str) -> N
                 assert compiler(side).program(finding.remedy.code) == "", finding.remedy.code
         if finding.remedy.loader:
             assert loader(finding.remedy.loader) == "", finding.remedy.loader
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_all_snippets_of_an_object_stand_in_one_file(sample: str) -> None:
+    code, loads = pasted(f for _, f in found(sample))
+    for side in SIDES if code else ():
+        assert compiler(side).program(code) == "", code
+    assert not loads or loader(loads) == "", loads
+
+
+def test_what_two_snippets_define_gets_a_number() -> None:
+    """Two fields of one struct, in two programs: both flavours and both functions find a place; equal C stays equal."""
+    one = "struct rq___old {\n\tint a;\n};\n\nstatic __always_inline int read_a(const void *o)\n{\n\treturn 0;\n}"
+    two = one.replace("int a;", "int b;").replace("read_a", "read_b")
+    listed = [Finding(NeedKind.FIELD, n, Verdict.BREAKS, "", (), remedy=Remedy("x.", c)) for n, c in
+              (("a", one), ("b", two), ("a", one))]  # fmt: skip
+    empty = Outcome(Tri.NO, Tri.NO, Tri.NO)
+    programs = tuple(
+        ProgramVerdict(f"p{i}", "", "", True, Verdict.BREAKS, Reach.PROGRAM, None, empty, (f,))
+        for i, f in enumerate(listed)
+    )
+    made = together(ObjectVerdict("o", "", "", Verdict.BREAKS, "", programs))
+    codes = [p.findings[0].remedy.code for p in made.programs if p.findings[0].remedy is not None]
+    assert codes[0] == codes[2] == one and codes[1] == two.replace("rq___old", "rq___old2")
 
 
 def test_what_is_no_snippet_does_not_compile() -> None:

@@ -60,6 +60,11 @@ class CauseKey(NamedTuple):
         """The change in a few words: ``tracepoint xdp_redirect_map removed``."""
         return f"{self.kind} {self.name} {self.change.value}"
 
+    @property
+    def note_key(self) -> str:
+        """Under which a session keeps a note on the cause, which then shows at all its findings."""
+        return f"cause:{self.title}"
+
 
 class Hit(NamedTuple):
     """One program that a cause hits on one architecture, with the verdict that it leads to.

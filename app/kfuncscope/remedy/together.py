@@ -18,8 +18,8 @@ _DEFINED = tuple(
         r"^(?:struct|union) (\w+) \{",
         r"^\} (?:__attribute__\(\(\w+\)\) )?(\w+)(?: SEC\(.*\))?;",  # a typedef of a struct, a map
         r"^\w+ BPF_K?(?:RET)?PRO(?:G|BE)\((\w+)",
-        r"^(?!(?:\w+ )?BPF_K?(?:RET)?PRO(?:G|BE)\()[\w *]*?\b(\w+)\([^;]*\)\n\{",
-        r"^extern [^;]*?\b(\w+___\w+)\(",
+        r"^[\w *]*?\b(?!BPF_|SEC\b)(\w+)\([^;\n]*\)\n\{",
+        r"^extern [^;\n]*?\b(\w+___\w+)\(",
         r"^struct \w+ (\w+) = \{",
         r"^char (\w+)\[\]",
     )

@@ -161,6 +161,10 @@ class Report:
         scores = [self.risk.findings[r.key] for r in group.rows if r.key in self.risk.findings]
         return max(scores, key=lambda s: s.score, default=None)
 
+    def kernel(self, group: Group) -> KernelInfo:
+        """The new kernel of a group: that of its first architecture."""
+        return next(a.result.new for a in self.arches if a.result.arch == group.row.arch)
+
     def names(self, group: Group) -> tuple[str, str]:
         """What to call the kernels of a group: those of its first architecture."""
         return next((a.names for a in self.arches if a.result.arch == group.row.arch), (group.row.old, group.row.new))

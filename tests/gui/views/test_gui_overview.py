@@ -162,7 +162,7 @@ def test_a_reader_lists_packages_and_causes(win: MainWindow) -> None:
     root = QAccessible.queryAccessibleInterface(canvas)
     names = [root.child(i).text(QAccessible.Text.Name) for i in range(root.childCount())]
     assert len(names) == len(canvas.ribbon.left) + len(canvas.ribbon.right)
-    assert any(n.startswith("scx_bpf_dispatch, Breaks, kfunc · not found · 2 programs") for n in names)
+    assert any(n.startswith("scx_bpf_dispatch, Breaks, kfunc removed · 2 programs") for n in names)
     one = root.child(0)
     assert one.text(QAccessible.Text.Description).startswith("hit by ") and one.parent() is root
     at = canvas.mapToGlobal(QPoint(0, 0)) + canvas.box((0, 0)).center().toPoint()

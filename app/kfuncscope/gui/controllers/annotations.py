@@ -65,12 +65,14 @@ class Annotations(QObject):
         summary: SummaryStrip,
     ) -> None:
         super().__init__(context)
-        self._context, self._notes, self._summary = context, notes, summary
+        self._context, self._notes, self._summary, self._detail = context, notes, summary, detail
         self.policy: Policy | None = None
         self._about: dict[str, str] = {}
         self._waived = False  # whether the last waiver was written
+        detail.notes_of = self.notes_of
         for view in (detail, findings):
             view.note_wanted.connect(self.ask_note)
+            view.cause_note_wanted.connect(self.ask_cause_note)
             view.waive_wanted.connect(self.ask_waiver)
         graph.note_wanted.connect(lambda node: self.ask_note(node, -1))
         notes.edited.connect(self.set_note)
@@ -85,6 +87,7 @@ class Annotations(QObject):
     def _written(self) -> None:
         """Notes or the policy changed, by a command or by undoing one."""
         self.show_notes()
+        self._detail.refresh()
         self.read_policy()
         self.show_decision()
 
@@ -121,6 +124,25 @@ class Annotations(QObject):
             self._about[key] = about
             self.set_note(key, text)
 
+    def ask_cause_note(self, row: int) -> None:
+        """Ask for the text of a note on the cause of a finding; it shows at all findings of the cause."""
+        index = self._context.store.index
+        assert index is not None
+        cause = index.cause_of(row)
+        old = self._context.session.notes.get(cause.note_key, "")
+        text, ok = QInputDialog.getMultiLineText(self._context.dialogs, self.tr("Note on the cause"), cause.title, old)
+        if ok:
+            self._about[cause.note_key] = cause.title
+            self.set_note(cause.note_key, text)
+
+    def notes_of(self, row: int) -> list[str]:
+        """The notes that belong to a finding: its own, and that on its cause."""
+        index, notes = self._context.store.index, self._context.session.notes
+        if index is None or not notes:
+            return []
+        keys = (self.key(Node(0, 0), row)[0], index.cause_of(row).note_key)
+        return [notes[key] for key in keys if key in notes]
+
     def set_note(self, key: str, text: str) -> None:
         """Keep a note in the session; an empty one is removed."""
 
@@ -147,12 +169,13 @@ class Annotations(QObject):
     def _find(self, index: Index, missing: set[str]) -> None:
         table = index.findings
         for row in range(len(table)):
-            key, about = self.key(Node(0, 0), row)
-            if key in missing:
-                self._about[key] = about
-                missing.discard(key)
-                if not missing:
-                    return
+            cause = index.cause_of(row)
+            for key, about in (self.key(Node(0, 0), row), (cause.note_key, cause.title)):
+                if key in missing:
+                    self._about[key] = about
+                    missing.discard(key)
+            if not missing:
+                return
 
     # --- policy ---
     def read_policy(self) -> None:

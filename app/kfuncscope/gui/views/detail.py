@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -36,6 +37,7 @@ class DetailPanel(QScrollArea):
     """What is known about the selection, made again whenever that changes; a handful of widgets each time."""
 
     note_wanted = Signal(Node, int)
+    cause_note_wanted = Signal(int)
     waive_wanted = Signal(Node, int)
     whatif_wanted = Signal(Node)
     source_wanted = Signal(str, int)
@@ -54,6 +56,7 @@ class DetailPanel(QScrollArea):
         self._soon = QTimer(self, interval=0, singleShot=True)  # in a turn of its own: the graph has taken one
         self._soon.timeout.connect(self._follow)
         self._told: tuple[object, ...] = ()
+        self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
             signal.connect(self._soon.start)
         store.proof_changed.connect(self.refresh)
@@ -233,6 +236,8 @@ class DetailPanel(QScrollArea):
         if found.failure:
             facts.append(catalogue.finding_title(found))
         self._story.muted(" · ".join(facts))
+        for note in self.notes_of(row):
+            self._story.text(self.tr("Note: {0}").format(note))
         self._evidence(found)
         self._rules(found)
         if found.sites:
@@ -261,6 +266,7 @@ class DetailPanel(QScrollArea):
         actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
         actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))
         actions.append((self.tr("Note…"), lambda: self.note_wanted.emit(node, row)))
+        actions.append((self.tr("Note on the cause…"), lambda: self.cause_note_wanted.emit(row)))
         actions.append((self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row)))
         self._story.buttons(actions)
         self._seen(index, row)

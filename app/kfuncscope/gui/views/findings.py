@@ -61,6 +61,7 @@ class FindingsView(QWidget):
 
     whatif_wanted = Signal(Node)
     note_wanted = Signal(Node, int)
+    cause_note_wanted = Signal(int)
     waive_wanted = Signal(Node, int)
     source_wanted = Signal(str, int)
 
@@ -147,7 +148,8 @@ class FindingsView(QWidget):
 
     def _choose_group(self, group: fm.Group) -> None:
         if self.model.group_by is fm.GroupBy.CAUSE:
-            self._store.select(Node(NEED, group.key))
+            assert self._store.index is not None
+            self._store.select(Node(NEED, int(self._store.index.findings.need[group.first])))
 
     # --- copying ---
     def chosen_rows(self) -> list[int]:
@@ -268,6 +270,7 @@ class FindingsView(QWidget):
                            lambda: self.source_wanted.emit(site.file, site.line))  # fmt: skip
         menu.addSeparator()
         menu.addAction(self.tr("Note…"), lambda: self.note_wanted.emit(node, row))
+        menu.addAction(self.tr("Note on the cause…"), lambda: self.cause_note_wanted.emit(row))
         menu.addAction(self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row))
         menu.addSeparator()
         menu.addAction(

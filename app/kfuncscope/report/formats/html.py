@@ -17,6 +17,7 @@ from kfuncscope.model.looks import CONFIDENCES, LOOKS, REACHES, SHORT_REACH
 from kfuncscope.model.unchecked import by_arches, by_reason
 from kfuncscope.model.verdict import SEVERITY, Evidence, Verdict
 from kfuncscope.report import diff, proof, rulebook
+from kfuncscope.report.chain import chain, columns
 from kfuncscope.report.formats import svg
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
@@ -65,6 +66,8 @@ def environment() -> jinja2.Environment:
         confidences=CONFIDENCES,
         severity=SEVERITY,
         marked=_marked,
+        chain=chain,
+        columns=columns,
         state_words=STATE_WORDS,
         proof=proof,
         by_reason=by_reason,

@@ -12,8 +12,10 @@ from kfuncscope.model.catalogue import finding_title
 from kfuncscope.model.looks import LOOKS, REACHES
 from kfuncscope.model.rows import Group
 from kfuncscope.model.unchecked import by_arches, by_reason
-from kfuncscope.model.verdict import Finding, Verdict
-from kfuncscope.report import proof, rulebook
+from kfuncscope.model.verdict import Verdict
+from kfuncscope.report import proof as booted
+from kfuncscope.report import rulebook
+from kfuncscope.report.chain import MOST_SITES, Chain, chain, columns, place
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.report.words import STATE_WORDS, plural
@@ -175,41 +177,60 @@ def _finding(report: Report, group: Group) -> Iterator[str]:
     if row.package:
         facts.append(f"from {plain(row.package)}")
     yield f"- {'; '.join(facts)}"
-    yield from _evidence(finding)
+    proof = chain(finding, row.section, report.kernel(group))
+    yield from evidence(proof, report.names(group))
     for arch, waiver in report.waivers(group):
         said = f"{plain(arch)} until {waiver.expires} by {plain(waiver.owner)}: {plain(waiver.reason)}"
         yield f"- Tolerated on {said}"
     yield ""
 
 
-def _evidence(finding: Finding) -> Iterator[str]:
-    for label, old, new in finding.evidence.facts[:20]:
-        yield f"- {plain(label)}: {span(old or '–')} → {span(new or '–')}"
-    for site in finding.sites[:10]:
-        place = f"{site.file}:{site.line}" if site.file else site.function
-        reached = "" if site.reachable is None else ", reached" if site.reachable else ", never reached"
-        guard = f", guarded by {span(site.guard)}" if site.guard else ""
-        yield f"- used at {span(place, 200)}, {span(site.function)} instruction {site.insn}{reached}{guard}"
-    if len(finding.sites) > 10:
-        yield f"- and at {len(finding.sites) - 10} more places"
-    for label, text in (("Old kernel", finding.evidence.old), ("New kernel", finding.evidence.new)):
+def evidence(proof: Chain, names: tuple[str, str]) -> Iterator[str]:
+    """One proof as Markdown: places, both kernels in two columns, the source of the fact, life, remedy."""
+    for site in proof.sites[:MOST_SITES]:
+        yield f"- at {span(place(site), 200)}" + (f": {span(site.text, 200)}" if site.text else "")
+        if site.guard:
+            yield f"- guarded at {span(site.guard, 200)}"
+    if len(proof.sites) > MOST_SITES:
+        yield f"- and at {len(proof.sites) - MOST_SITES} more places"
+    if proof.source:
+        yield f"- fact about the new kernel from {plain(proof.source)}"
+    if proof.life:
+        yield f"- {plain(proof.life, 600)}"
+    yield from _two_columns(proof, names)
+    if proof.remedy is not None:
+        yield from ("", f"Remedy: {plain(proof.remedy.text, 1000)}")
+        for caption, code in proof.remedy.snippets:
+            yield from ("", f"{plain(caption, 200)}:", "", block(code), "")
+
+
+def _two_columns(proof: Chain, names: tuple[str, str]) -> Iterator[str]:
+    """Both kernels side by side, what differs first; a declaration that is the same on both stands once."""
+    listed = [
+        [mark, plain(label), span(old) if old else "–", span(new) if new else "–"]
+        for mark, label, old, new in columns(proof)
+    ]
+    if listed:
+        yield from ("", *table(["", "", *map(plain, names)], listed))
+    if proof.declarations:
+        return
+    if proof.old and proof.old == proof.new:
+        yield from ("", "Declaration, the same on both kernels:", "", block(proof.old))
+        return
+    for label, text in (("Old kernel", proof.old), ("New kernel", proof.new)):
         if text:
             yield from ("", f"{label}:", "", block(text))
-    if finding.remedy:
-        yield from ("", f"Remedy: {plain(finding.remedy.text, 1000)}")
-        for caption, code in finding.remedy.snippets:
-            yield from ("", f"{plain(caption, 200)}:", "", block(code), "")
 
 
 def _proof(report: Report) -> Iterator[str]:
     for one in report.analysis.proof:
         yield f"## Proof by booting: {plain(one.arch)}, {plain(one.release)}"
         yield ""
-        yield f"{plain(proof.totals(one))}.  "
-        yield f"{plain(proof.facts(one), 500)}"
+        yield f"{plain(booted.totals(one))}.  "
+        yield f"{plain(booted.facts(one), 500)}"
         yield from (f"- {plain(note)}" for note in one.notes)
         yield ""
-        listed = proof.proof_rows(one)
+        listed = booted.proof_rows(one)
         if listed:
             body = ([r.agreement.value, span(r.object), span(r.program) if r.program else "whole object",
                      r.predicted, r.seen, plain(r.line)] for r in listed[:_MOST])  # fmt: skip
