@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def level_by_marks(blob: Blob, above: Key = ()) -> tuple[str, str]:
     table = common_table("marks")
     rows, kfuncs = table["marks"], table["kfuncs"]
     asked = [one for one in in_order({*rows, *kfuncs}) if (level_key(one) or ()) > above]
-    members = _members(blob) if asked else frozenset[str]()
+    members = cache(lambda: _members(blob))  # flattening thirty types takes longer than everything else here
     at_least = below = ""
     for release in asked:
         marked, dated = rows.get(release, {}), kfuncs.get(release, ())
@@ -86,12 +87,12 @@ def level_by_marks(blob: Blob, above: Key = ()) -> tuple[str, str]:
     return at_least, below
 
 
-def _had(blob: Blob, members: frozenset[str], row: Mapping[str, Any]) -> bool:
-    own = sum(mark in members for mark in row["member"])
-    if own < len(row["member"]) * (HALF if row["next"] else WHOLE):
-        return False
+def _had(blob: Blob, members: Callable[[], frozenset[str]], row: Mapping[str, Any]) -> bool:
     functions = row["function"]
-    return sum(bool(blob.own(name, Kind.FUNC)) for name in functions) >= HALF * len(functions)
+    if sum(bool(blob.own(name, Kind.FUNC)) for name in functions) < HALF * len(functions):
+        return False
+    own = sum(mark in members() for mark in row["member"])
+    return own >= len(row["member"]) * (HALF if row["next"] else WHOLE)
 
 
 # -- making the table

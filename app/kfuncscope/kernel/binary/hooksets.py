@@ -99,6 +99,8 @@ class LsmHooks:
     ) -> frozenset[str] | None:
         """The set of the binary that is most like what some table says, where half of both agrees."""
         best, found = _ALIKE, None
+        if not sets:  # no image: every hook would be looked up for nothing
+            return None
         for table in self._tables:
             known = {name for name, fact in table.items() if what(fact) and present(name)}
             for one in sets:
