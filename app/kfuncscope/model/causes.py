@@ -100,7 +100,8 @@ class Cause:
     @property
     def programs(self) -> tuple[tuple[str, str], ...]:
         """(object, program) of what it hits."""
-        named = {(r.object, r.program) for r in (*self.rows, *self.hits) if r.program}
+        named = {(r.object, r.program) for r in self.rows if r.program}
+        named |= {(h.object, h.program) for h in self.hits if h.program}
         known = {object_ for object_, _ in named}
         return tuple(sorted(named | {(r.object, "") for r in self.rows if r.object not in known}))
 

@@ -52,7 +52,8 @@ class HitTable:
                 nid = need(*hit.need)
                 cols.append((pid, self._cause(hit.key, nid), nid, codes[hit.verdict]))
         table = np.array(cols, dtype=np.int32).reshape(-1, 4)
-        self._lanes.append(Hits(*(np.ascontiguousarray(table[:, i]) for i in range(3)), table[:, 3].astype(np.int8)))
+        programs, causes, needs = (np.ascontiguousarray(table[:, i]) for i in range(3))
+        self._lanes.append(Hits(programs, causes, needs, table[:, 3].astype(np.int8)))
 
     def _cause(self, key: CauseKey, need: int) -> int:
         cid = self._ids.get(key)

@@ -41,8 +41,9 @@ _BEFORE_NAMES = (8, 4)  # bytes from the number of symbols to the names
 
 def in_order(values: Addresses) -> Addresses:
     """Each value once, the lowest first. numpy's unique() hashes first, which takes ten times as long here."""
-    found = np.sort(values)
-    return found[np.concatenate((found[:1] == found[:1], found[1:] != found[:-1]))]
+    found: Addresses = np.sort(values)
+    kept: Addresses = found[np.concatenate((found[:1] == found[:1], found[1:] != found[:-1]))]
+    return kept
 
 
 def among(values: Addresses, known: Addresses) -> npt.NDArray[np.bool_]:
