@@ -79,7 +79,7 @@ def apply(arguments: argparse.Namespace) -> None:
 def _from_stdin(arguments: argparse.Namespace) -> None:
     """Let ``-`` among the inputs, or as the object to explain, stand for the file on standard input."""
     lists = {name: given for name in _INPUTS if isinstance(given := getattr(arguments, name, None), list)}
-    target = getattr(arguments, "target", "")
+    target = getattr(arguments, "target", "") or ""
     explained = target == STDIN or target.startswith(f"{STDIN}:")
     listed = STDIN in getattr(arguments, "files_from", [])
     if sum(given.count(STDIN) for given in lists.values()) + explained + listed > 1:
