@@ -75,6 +75,8 @@ def test_sets_of_a_raw_image(endian: str) -> None:
     assert [list(s.members) for s in found] == [ids(0, 1, 2), ids(9), ids(3, 10), ids(11)]
     assert found[0].offset == 4096 + len(far) + 100_000
     assert [s.flags for s in found] == [1, 1, 1, 0]
+    # the set alone names no program types and no filter: registrations do
+    assert [(s.prog_types, s.filter, s.types_source) for s in found] == [(None, False, "binary")] * 4
 
 
 def test_a_tagged_set_counts_wherever_it_lies() -> None:

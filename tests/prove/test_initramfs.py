@@ -11,7 +11,7 @@ import pytest
 
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.prove import kernels
-from kfuncscope.prove.guest import initramfs
+from kfuncscope.prove.guest import initramfs, sources
 from kfuncscope.prove.kernels import BootKernel
 from support import elfwriter
 from support.archivewriter import deb
@@ -52,10 +52,10 @@ def library(soname: str, needed: tuple[str, ...] = (), interpreter: str = "", ma
 
 
 def test_a_binary_names_what_it_needs() -> None:
-    binary = initramfs.read_binary(library("libx.so.1", ("libc.so.6", "libm.so.6")), "x")
+    binary = sources.read_binary(library("libx.so.1", ("libc.so.6", "libm.so.6")), "x")
     assert (binary.arch, binary.soname, binary.needed) == ("x86_64", "libx.so.1", ("libc.so.6", "libm.so.6"))
     with pytest.raises(InputError, match="not a readable ELF"):
-        initramfs.read_binary(b"\x7fELF" + bytes(20), "x")
+        sources.read_binary(b"\x7fELF" + bytes(20), "x")
 
 
 PACKAGED = {
@@ -73,10 +73,10 @@ PACKAGED = {
 }
 
 
-def source(tmp_path: Path, files: dict[str, bytes], arch: str = "amd64") -> initramfs.PackageSource:
+def source(tmp_path: Path, files: dict[str, bytes], arch: str = "amd64") -> sources.PackageSource:
     path = tmp_path / "initramfs.deb"
     path.write_bytes(deb(files, arch=arch))
-    return initramfs.package_source([str(path)], "x86_64")
+    return sources.package_source([str(path)], "x86_64")
 
 
 def test_packages_make_a_user_space_by_soname_and_by_import(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_libraries_of_another_architecture_do_not_count(tmp_path: Path) -> None:
 
 
 def test_this_machines_interpreter_packs_with_bytecode_in_place_of_source() -> None:
-    host = initramfs.HostSource()
+    host = sources.HostSource()
     if host.library(initramfs.LIBBPF) is None:
         pytest.skip("libbpf1 is not installed on this machine")
     space = initramfs.user_space(host, {"init": b"import ctypes, os"})

@@ -35,14 +35,9 @@ from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.prove import prove
 from kfuncscope.prove.guest import newc
 from kfuncscope.prove.guest.boot import Guest, boot
-from kfuncscope.prove.guest.initramfs import (
-    PackageSource,
-    UserSpace,
-    agent_files,
-    read_binary,
-    user_space,
-)
+from kfuncscope.prove.guest.initramfs import UserSpace, agent_files, user_space
 from kfuncscope.prove.guest.qemu import Limits
+from kfuncscope.prove.guest.sources import PackageSource, read_binary
 from kfuncscope.prove.prove import Options
 from kfuncscope.resources import sample
 from kfuncscope.storage.files import ObjectFile

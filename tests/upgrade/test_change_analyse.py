@@ -170,6 +170,19 @@ def test_processes_give_the_same_answer(tmp_path: Path) -> None:
     assert seen[-1][0] == seen[-1][1] == 2 * CHUNK + 2
 
 
+def test_progress_of_architectures_one_after_the_other_is_one_progress(tmp_path: Path) -> None:
+    """Each architecture is a share of it: the number done never falls, and the text names whose turn it is."""
+    old = [kernel(tmp_path, "6.12"), kernel(tmp_path, "6.12", "arm64")]
+    new = [kernel(tmp_path, "7.3", has=False), kernel(tmp_path, "7.3", "arm64")]
+    given, seen, parts = session(old, new, objects(tmp_path, 3)), list[tuple[int, int, str]](), list[object]()
+    whole = analyse(given, lambda *step: seen.append(step), workers=1, arrived=parts.append)
+    judged = [(done, total, what) for done, total, what in seen if what.startswith(("x86_64: ", "arm64: "))]
+    assert {what.partition(":")[0] for _, _, what in judged} == {"x86_64", "arm64"}
+    assert [done for done, _, _ in judged] == sorted(done for done, _, _ in judged)
+    assert all(0 <= done <= total for done, total, _ in judged) and len({total for _, total, _ in judged}) == 1
+    assert len(parts) == 1 and whole == analyse(given, workers=1)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_cancelling(tmp_path: Path, workers: int) -> None:
     """What progress raises comes out."""

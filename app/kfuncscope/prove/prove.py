@@ -14,8 +14,9 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import keep
 from kfuncscope.prove.compare import compare
 from kfuncscope.prove.guest.boot import BootRun, Guest, boot, initramfs
-from kfuncscope.prove.guest.initramfs import HostSource, Source, agent_files, package_source, user_space
+from kfuncscope.prove.guest.initramfs import agent_files, user_space
 from kfuncscope.prove.guest.qemu import Limits, command, find_qemu, machine_for
+from kfuncscope.prove.guest.sources import HostSource, Source, package_source
 from kfuncscope.prove.guest.wire import Record
 from kfuncscope.prove.kernels import BootKernel, boot_kernels, modules_digest, need_image
 from kfuncscope.prove.plan import Task, task

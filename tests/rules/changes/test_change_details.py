@@ -187,3 +187,22 @@ def test_a_field_that_goes_while_a_test_asks_for_it_is_lost() -> None:
     (site,) = found.findings[0].sites
     assert (site.line, site.reachable, site.guard) == (13, False, "test.bpf.c:12 if (bpf_core_field_exists(h->x))")
     assert one(upgrade(ob, setup("y"), setup("y"))).verdict == Verdict.OK
+
+
+def test_r_3_13_addresses_of_fields_that_appear_and_of_elements() -> None:
+    """Nothing is said of a size where the old kernel lacks the field, nor of an element of an array."""
+
+    def setup(name: str):  # type: ignore[no-untyped-def]
+        return lambda kb: kb.btf.struct("here", [(name, kb.u64), ("list", kb.btf.array(kb.u32, 4))])
+
+    ob = ObjectBuilder()
+    local = ob.btf.struct("here", [("x", ob.u32), ("list", ob.btf.array(ob.u32, 4))])
+    read = core(alu("+", 3, 0), local, "0:0", FIELD_BYTE_OFFSET)
+    ob.program("socket", "prog", [mov(3, 0), read, *END])
+    found = one(upgrade(ob, setup("y"), setup("x")))
+    assert found.verdict in (Verdict.OK, Verdict.FIXED) and not any("R-3.13" in f.rules for f in found.findings)
+    ob = ObjectBuilder()
+    local = ob.btf.struct("here", [("x", ob.u32), ("list", ob.btf.array(ob.u32, 4))])
+    element = core(alu("+", 3, 8), local, "0:1:1", FIELD_BYTE_OFFSET)
+    ob.program("socket", "prog", [mov(3, 0), element, *END])
+    assert one(upgrade(ob, setup("x"), setup("y"))).verdict == Verdict.OK

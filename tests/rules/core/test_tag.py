@@ -259,7 +259,13 @@ def test_a_call_into_a_module_names_its_place() -> None:
 
 def test_only_the_second_half_of_a_map_reference_is_zeroed() -> None:
     """An instruction that is no second half ends the reference."""
-    for after in (Insn(0, 1, 0, 0, 5), Insn(0, 0, 1, 0, 5), Insn(0, 0, 0, 1, 5), Insn(0xB7, 0, 0, 0, 5)):
+    for after in (
+        Insn(0, 1, 0, 0, 5),
+        Insn(0, 0, 1, 0, 5),
+        Insn(0, 0, 0, 1, 5),
+        Insn(0, 0, 0, -1, 5),
+        Insn(0xB7, 0, 0, 0, 5),
+    ):
         code = [Insn(0x18, 1, 1, 0, 77), after, Insn(0, 0, 0, 0, 5)]
         assert map_references_zeroed(code) == [Insn(0x18, 1, 1, 0, 0), after, Insn(0, 0, 0, 0, 5)]
     for src, zeroed in ((0, False), (1, True), (2, True), (3, False), (4, False), (5, False)):
