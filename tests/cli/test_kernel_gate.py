@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -17,6 +18,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import Verdict
+from kfuncscope.resources import sample
 from kfuncscope.study.kernels.build_faults import FEW, bpf_options, module_faults, option_faults
 from support.btfwriter import BtfWriter
 from support.kernels import CONFIG, KernelBuilder
@@ -371,3 +373,30 @@ def test_real_kernels_pass_or_show_their_fault(kernel: str, capsys: pytest.Captu
     code, said = gate(capsys, str(CORPUS / kernel), "--fail-on", "breaks,silent,risk")
     assert code == (1 if "s390x" in kernel else 0), said
     assert ("CONFIG_BPF_JIT is not set" in said) == ("s390x" in kernel)
+
+
+def test_a_kernel_is_packed_into_a_file_that_is_taken_as_a_kernel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, pack = str(sample("kernels", "7.3-x86_64", "vmlinux.btf.xz")), str(tmp_path / "k.kpack")
+    assert main(["kernel", "pack", whole, "-o", pack]) == 0
+    assert "SHA-256 " + hashlib.sha256(Path(pack).read_bytes()).hexdigest() in capsys.readouterr().out
+    assert main(["kernel", whole]) == 0
+    told = capsys.readouterr().out
+    assert main(["kernel", pack]) == 0
+    assert capsys.readouterr().out == told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["pack", "K"], ["pack", "-o", "k.kpack"], ["K", "-o", "k.kpack"], ["pack", "K", "-o", "k.kpack", "--gate"],
+     ["pack", "K", "OTHER", "-o", "k.kpack"]],
+)  # fmt: skip
+def test_packing_asks_for_one_kernel_and_an_output(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kernels = {"K": "7.3-x86_64", "OTHER": "6.12-x86_64"}
+    given = [str(sample("kernels", kernels[w], "vmlinux.btf.xz")) if w in kernels else w for w in words]
+    assert main(["kernel", *given]) == 2
+    assert list(tmp_path.iterdir()) == []
