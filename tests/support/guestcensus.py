@@ -153,6 +153,7 @@ def space(folder: Path, arch: str, tools: Sequence[str]) -> UserSpace:
     agents["kfuncscope/prove/guest/agent_load.py"] = agents["init"]
     agents["init"] = b"#!/py -ISB\n" + Path(__file__).with_name("census_agent.py").read_bytes()
     agents["collect.py"] = Path(collector.__file__).read_bytes()
+    agents["late.py"] = b"import locale\n"  # what the collector's modules import in functions
     made = user_space(source, agents)
     wanted = [p for p in paths if p.name.split("_")[0] in tools]
     return dataclasses.replace(made, entries=(*made.entries, *tool_entries(wanted, source)))
@@ -191,7 +192,7 @@ def _booted(guest: Guest, subject: prove.Subject) -> Taken:
         raise RuntimeError(f"{run.why}: {run.boots[-1].console[-5:]}")
     by_index = {task.index: place for place, task in enumerate(subject.tasks)}
     taken = Taken(b"", [file for file, _ in subject.judged], boot_seconds=round(sum(b.seconds for b in run.boots)))
-    parts = []
+    parts, status = [], 0
     for kind, name, value in run.seen.facts:
         if kind == "truth":
             index, how, program = name.split(" ", 2)
@@ -202,9 +203,12 @@ def _booted(guest: Guest, subject: prove.Subject) -> Taken:
             taken.silent[name] = value
         elif kind == "took":
             taken.collector_seconds = float(value)
+            status = int(name)
         elif kind == "census":
             parts.append(value)
     taken.lines = "".join(parts).encode()
+    if status:
+        raise RuntimeError(f"the collector ended with wait status {status}: {taken.lines[-300:]!r}")
     return taken
 
 
