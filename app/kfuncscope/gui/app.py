@@ -201,9 +201,9 @@ def settle() -> None:
     for _ in range(2):
         QThreadPool.globalInstance().waitForDone(3000)
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
-        while (
-            any(jobs.busy() for jobs in ALIVE) or any(turns.busy for turns in Turns.alive)
-        ) and time.monotonic() < end:
+        while time.monotonic() < end and (
+            any(jobs.busy() for jobs in ALIVE) or any(turns.busy() for turns in Turns.alive)
+        ):
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
             time.sleep(0.002)
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -53,12 +53,10 @@ class DetailPanel(QScrollArea):
         self._story = Story(0)
         self._reflow = QTimer(self, interval=60, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
-        self._soon = QTimer(self, interval=0, singleShot=True)  # in a turn of its own: the graph has taken one
-        self._soon.timeout.connect(self._follow)
         self._told: tuple[object, ...] = ()
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
-            signal.connect(self._soon.start)
+            signal.connect(self._follow)
         store.proof_changed.connect(self.refresh)
         self.refresh()
 
