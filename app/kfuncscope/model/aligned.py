@@ -107,9 +107,9 @@ def _paired(left: list[str], right: list[str], count: bool) -> list[Row]:
         olds = [i for i in range(i1, i2) if i not in moved]
         news = [j for j in range(j1, j2) if j not in taken]
         for number in range(max(len(olds), len(news))):
-            i = olds[number] if number < len(olds) else None
-            j = news[number] if number < len(news) else None
-            rows.append(_row(left, right, i, j, count))
+            before = olds[number] if number < len(olds) else None
+            after = news[number] if number < len(news) else None
+            rows.append(_row(left, right, before, after, count))
     return rows
 
 
