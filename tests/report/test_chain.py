@@ -77,7 +77,7 @@ def test_the_object_may_stand_after_the_kernels(place: int, capsys: pytest.Captu
     """An option that takes several kernels swallows what stands after it; the object is found all the same."""
     target = f"{sample_data() / 'objects' / 'reclaim_order.bpf.o'}:reclaim_by_order"
     assert main(["explain", *(SIDES if place else (*SIDES[2:], *SIDES[:2])), target]) == 1
-    assert "+ 1" in capsys.readouterr().out
+    assert "+ 3" in capsys.readouterr().out
 
 
 def test_without_an_object_it_says_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_markdown_of_a_proof(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     target = f"{sample_data() / 'objects' / 'reclaim_order.bpf.o'}:reclaim_by_order"
     assert main(["explain", target, *SIDES, "--format", "md"]) == 1
     said = capsys.readouterr().out
-    assert "| + | 1 | – | `gfp_t gfp_flags` |" in said and "| ~ | 1 → 2 | `int order` | `int order` |" in said
+    assert "| + | 3 | – | `struct mem_cgroup *memcg` |" in said and "| ~ | 1 → 2 | `int order` | `int order` |" in said
 
 
 # -- the life of a thing

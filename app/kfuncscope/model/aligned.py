@@ -85,15 +85,31 @@ def _key(part: str) -> str:
 
 
 def _paired(left: list[str], right: list[str], count: bool) -> list[Row]:
-    """Parts of the same name beside each other; what stands between them in order, changed or moved."""
-    matcher = difflib.SequenceMatcher(None, [_key(p) for p in left], [_key(p) for p in right], autojunk=False)
+    """Parts of one name beside each other, moved ones too; what has no namesake in order, as retyped or renamed."""
+    keys = [_key(p) for p in left], [_key(p) for p in right]
+    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
+    codes = matcher.get_opcodes()
+    moved: dict[int, int] = {}
+    lone = [
+        [n for what, *at in codes if what != "equal" for n in range(at[2 * side], at[2 * side + 1])] for side in (0, 1)
+    ]
+    for i in lone[0]:
+        j = next((j for j in lone[1] if keys[1][j] == keys[0][i] and j not in moved.values()), None)
+        if j is not None:
+            moved[i] = j
+    taken = set(moved.values())
     rows: list[Row] = []
-    for what, i1, i2, j1, j2 in matcher.get_opcodes():
-        olds, news = list(range(i1, i2)), list(range(j1, j2))
-        for number in range(max(len(olds), len(news)) if what != "equal" else len(olds)):
-            i = olds[number] if number < len(olds) else None
-            j = news[number] if number < len(news) else None
-            rows.append(_row(left, right, i, j, count))
+    for what, i1, i2, j1, j2 in codes:
+        if what == "equal":
+            rows += [_row(left, right, i, j1 + i - i1, count) for i in range(i1, i2)]
+            continue
+        rows += [_row(left, right, i, moved[i], count) for i in range(i1, i2) if i in moved]
+        olds = [i for i in range(i1, i2) if i not in moved]
+        news = [j for j in range(j1, j2) if j not in taken]
+        for number in range(max(len(olds), len(news))):
+            before = olds[number] if number < len(olds) else None
+            after = news[number] if number < len(news) else None
+            rows.append(_row(left, right, before, after, count))
     return rows
 
 

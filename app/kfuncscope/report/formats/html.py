@@ -66,6 +66,7 @@ def environment() -> jinja2.Environment:
         confidences=CONFIDENCES,
         severity=SEVERITY,
         marked=_marked,
+        cell=_cell,
         chain=chain,
         columns=columns,
         state_words=STATE_WORDS,
@@ -127,6 +128,12 @@ def _bar(counts: dict[Verdict, int]) -> Markup:
         f'<svg class="bar" viewBox="0 0 {max(x, 1):.2f} 6" preserveAspectRatio="none" aria-hidden="true">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _cell(old: str, new: str) -> tuple[Markup, Markup]:
+    """One part of two declarations with the changed words marked."""
+    made = _marked(Evidence(old, new))
+    return made["old"] or Markup(), made["new"] or Markup()
 
 
 def _marked(evidence: Evidence) -> dict[str, Any]:
