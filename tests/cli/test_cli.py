@@ -176,7 +176,7 @@ def test_explain_goes_from_verdict_to_line(files: Files, capsys: pytest.CaptureF
     """The chain: verdict, rule, instruction, source line, declarations, remedy."""
     assert main(["explain", f"{files.breaks}:on_gone", "--old", files.old, "--new", files.new]) == 1
     out = capsys.readouterr().out
-    for text in ("BREAKS", "R-2.5", "gone", "old: int gone", "new: (absent)", "remedy"):
+    for text in ("BREAKS", "R-2.5", "gone", "need: hook", "  int gone", "  (absent)", "remedy"):
         assert text in out, text
     assert main(["explain", f"{files.fine}:fine", "--old", files.old, "--new", files.new]) == 0
     capsys.readouterr()
