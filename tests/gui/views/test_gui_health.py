@@ -185,22 +185,6 @@ def _own_time(act: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-_SHARE = 0.75
-"""Of the time that indexing 900 objects × 5 takes: 50 ms on a machine on which that takes 70, as it does at least."""
-
-
-def test_no_turn_is_long_in_the_large_case(qapp: QApplication) -> None:
-    """900 objects × 5 architectures: no act and no turn of the event loop after it keeps the GUI thread for long."""
-    analysis = analyses.big(900)
-    index, reference = Index(analysis), min(_own_time(lambda: Index(analysis)) for _ in range(2))
-    with windows.window() as window:
-        acts = [("show", partial(window.results.show_index, index)), *windows.things_a_person_does(window)]
-        first = {name: windows.longest_turn(act) / reference for name, act in acts}
-        slow = {name for name, share in first.items() if share > _SHARE}
-        again = {name: windows.longest_turn(act) / reference for name, act in acts} if slow else {}
-    assert {name: round(min(first[name], again[name]), 2) for name in slow if again[name] > _SHARE} == {}
-
-
 def test_a_watchdog_run_over_a_real_session_of_clicks(qapp: QApplication) -> None:
     with windows.window(analyses.demo()) as window:
         dog = Watchdog(own_time=True)
