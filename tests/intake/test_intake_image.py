@@ -88,6 +88,16 @@ def test_raw_images(shape: Callable[[bytes], bytes], arch: str, how: str) -> Non
     assert image_arch(kernel, "f") == arch
 
 
+@pytest.mark.parametrize("how", ["", "gz", "lz4-legacy"])
+def test_boot_images_of_android(how: str) -> None:
+    """boot.img, version 4: a page of header, the kernel as it is or compressed, padding to a page."""
+    kernel = write.compress(write.arm64_image(raw(btf())), how)
+    head = b"ANDROID!" + len(kernel).to_bytes(4, "little") + bytes(20) + (1580).to_bytes(4, "little")
+    image = head.ljust(40, b"\0") + (4).to_bytes(4, "little")
+    found = unpack_image(image.ljust(4096, b"\0") + kernel + bytes(-len(kernel) % 4096), "boot.img")
+    assert find_btf(found, "boot.img") == btf()
+
+
 def test_unified_kernel_image_holds_a_bzimage() -> None:
     kernel = vmlinux(btf())
     assert unpack_image(write.uki(write.bzimage(write.compress(kernel, "zst"))), "f") == kernel
