@@ -143,7 +143,7 @@ def test_where_to_begin_counts_programs_not_findings(qapp: object) -> None:
     with windows.window(replace(demo, arches=(replace(arch, objects=(whole,)),))) as window:
         links = [link.toolTip() for link in window.detail.widget().findChildren(Link)]
         assert [p.verdict for p in found.programs] == [Verdict.BREAKS, Verdict.BREAKS, Verdict.OK]
-        assert links[0] == f"{gone.name}   {gone.kind.value} · 2 programs"
+        assert links[0] == f"{gone.name}   {gone.kind.value} removed · 2 programs"
         assert window.overview.canvas.name_of((1, 0)) == gone.name
 
 

@@ -249,8 +249,10 @@ def test_the_tour_goes_round(win: MainWindow, qtbot: QtBot) -> None:
 
 def test_light_and_dark_on_the_fly(win: MainWindow) -> None:
     win.commands.run("theme")
+    settle()
     assert theme.look().dark and win.grab().toImage().pixelColor(3, 880).lightness() < 100
     dress(win, False)
+    settle()
     assert win.grab().toImage().pixelColor(3, 880).lightness() > 150
 
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
-from kfuncscope.gui.dialogs.help import HelpDialog
+from kfuncscope.gui.dialogs.manual import ManualDialog
 from kfuncscope.gui.graph import scene
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.mainwindow import MainWindow
@@ -106,7 +106,7 @@ def test_a_key_before_the_window_is_filled_is_not_lost(qapp: QApplication, qtbot
     assert [menu.title() for menu in window.bar_menus.values()][:2] == ["&File", "&Edit"]
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert window.filled
-    next(p for p in window.findChildren(HelpDialog) if p.isVisible()).close()
+    next(p for p in window.findChildren(ManualDialog) if p.isVisible()).close()
     assert window.bar_menus["File"].actions()
 
 

@@ -15,6 +15,7 @@ from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.cards import Card, cards
 from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.gui.widgets.words import counted
+from kfuncscope.kernel.fact_sources import KNOWN_FROM
 from kfuncscope.model.analysis import ArchResult
 from kfuncscope.model.unchecked import Unchecked, by_arches, elsewhere, shared
 from kfuncscope.model.verdict import Verdict, worst
@@ -114,7 +115,7 @@ class InputsModel(QAbstractItemModel):
 
     def _source(self, label: str) -> str:
         """The label of a fact about a kernel; where facts come from is said as "from BTF"."""
-        source = label.removeprefix("told by ")
+        source = label.removeprefix(KNOWN_FROM)
         return label if source == label else self.tr("from {0}").format(source)
 
     def _kernel(self, parent: Item, card: Card) -> None:
