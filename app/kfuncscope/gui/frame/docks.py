@@ -186,7 +186,7 @@ class Docks:
         grow = max(1.0, theme.scale()) ** 0.6 * min(1.0, window.width() / 1360)
         window.resizeDocks(
             [self.all["inputs"], self.all["detail"]],
-            [round((290 if wide else 254) * grow), round((470 if wide else 386) * grow)],
+            [round((300 if wide else 284) * grow), round((470 if wide else 386) * grow)],
             Qt.Orientation.Horizontal,
         )
         rows = round(27 * max(1.0, theme.scale())) * min(max(lines, 2), 3)
