@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QStyle, QStyleOptionComboBox
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.app import settle
 from kfuncscope.gui.dialogs.compare import DifferencesModel
 from kfuncscope.gui.graph.minimap import Legend
 from kfuncscope.gui.jobs import Job
@@ -125,3 +127,14 @@ def test_rows_that_changed_say_how(qapp: object) -> None:
     model.show(rows, "", "", "")
     notes = {model.data(model.index(r, 1)): model.data(model.index(r, 3)) for r in range(2)}
     assert notes == {"f": "argument 1: + void *ctx", "g": ""}
+
+
+def test_filters_fold_when_a_panel_takes_the_room_of_the_tabs(win: MainWindow) -> None:
+    """No tab goes behind arrows for the sake of a chip, whether the window or a panel beside the tabs was resized."""
+    win.resize(1366, 768)
+    settle()
+    win.resizeDocks([win.docks["inputs"]], [420], Qt.Orientation.Horizontal)
+    settle()
+    bar = win.tabs.tabBar()
+    assert win.chips.fold.isVisible()
+    assert sum(bar.tabRect(i).width() for i in range(bar.count())) + win.chips.width() <= win.tabs.width()

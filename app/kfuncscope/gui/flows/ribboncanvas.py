@@ -264,6 +264,9 @@ class RibbonCanvas(accessible.Canvas):
         tail = self._short(side)
         small = QFontMetricsF(self._small)
         room = words.width() - small.horizontalAdvance(tail) - 8
+        band = self._bands(side[0])[side[1]]
+        if band.id == REST and metrics.horizontalAdvance(name) > room:
+            name = f"+{band.folded:,}"  # what they are stands in the heading
         painter.setPen(QColor(c.text))
         painter.drawText(words, middle, metrics.elidedText(name, elide, room))
         painter.setFont(self._small)

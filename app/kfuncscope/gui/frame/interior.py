@@ -198,6 +198,7 @@ def _center(window: MainWindow) -> None:
         tabs.addTab(window.pages[page.id], title_of(page))
     tabs.setCornerWidget(chips, Qt.Corner.TopRightCorner)
     tabs.currentChanged.connect(lambda _: QTimer.singleShot(0, chips, chips.fit))
+    tabs.installEventFilter(chips)
     card = QFrame()
     card.setObjectName("card")
     inner = QVBoxLayout(card)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QTabWidget, QWidget
 
@@ -155,6 +155,11 @@ class ChipBar(QScrollArea):
 
     def _show_end(self) -> None:
         self.horizontalScrollBar().setValue(self.horizontalScrollBar().maximum())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self.parentWidget():  # a panel beside the tabs was moved
+            QTimer.singleShot(0, self, self.fit)
+        return super().eventFilter(watched, event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta()
