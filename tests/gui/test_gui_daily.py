@@ -129,12 +129,12 @@ def test_rows_that_changed_say_how(qapp: object) -> None:
     assert notes == {"f": "argument 1: + void *ctx", "g": ""}
 
 
-def test_filters_fold_when_a_panel_takes_the_room_of_the_tabs(win: MainWindow) -> None:
+def test_filters_fold_when_a_panel_takes_the_room_of_the_tabs(qapp: object) -> None:
     """No tab goes behind arrows for the sake of a chip, whether the window or a panel beside the tabs was resized."""
-    win.resize(1366, 768)
-    settle()
-    win.resizeDocks([win.docks["inputs"]], [420], Qt.Orientation.Horizontal)
-    settle()
-    bar = win.tabs.tabBar()
-    assert win.chips.fold.isVisible()
-    assert sum(bar.tabRect(i).width() for i in range(bar.count())) + win.chips.width() <= win.tabs.width()
+    with windows.window(analyses.demo(), size=(1500, 768)) as window:
+        assert not window.chips.fold.isVisible()
+        window.resizeDocks([window.docks["inputs"]], [480], Qt.Orientation.Horizontal)
+        settle()
+        bar = window.tabs.tabBar()
+        assert window.chips.fold.isVisible()
+        assert sum(bar.tabRect(i).width() for i in range(bar.count())) + window.chips.width() <= window.tabs.width()
