@@ -133,7 +133,7 @@ def test_filters_fold_when_a_panel_takes_the_room_of_the_tabs(qapp: object) -> N
     """No tab goes behind arrows for the sake of a chip, whether the window or a panel beside the tabs was resized."""
     with windows.window(analyses.demo(), size=(1500, 768)) as window:
         assert not window.chips.fold.isVisible()
-        window.resizeDocks([window.docks["inputs"]], [480], Qt.Orientation.Horizontal)
+        window.resizeDocks([window.docks["inputs"]], [400], Qt.Orientation.Horizontal)
         settle()
         bar = window.tabs.tabBar()
         assert window.chips.fold.isVisible()
