@@ -87,7 +87,8 @@ def test_r_12_25_maps_of_programs_that_sleep(section: str, release: str, kind: i
     """check_map_prog_compatibility() lists few types; programs that do not sleep use any."""
     kb, ob = KernelBuilder(release), ObjectBuilder()
     kb.lsm("file_open")
-    ob.map("m", type=kind, key_size=4, value_size=4, max_entries=1, map_flags=flags)
+    sizes = {} if kind == RINGBUF else {"key_size": 4, "value_size": 4}
+    ob.map("m", type=kind, max_entries=1, map_flags=flags, **sizes)
     found = only(ob.program(section, "p", [*ld_sym(1, "m"), *END]), kb.kernel())
     told = [p.failure for p in found.problems if p.rules == ("R-12.25",)]
     assert told == ["map_not_for_program"] * (not loads and section == "lsm.s/file_open")

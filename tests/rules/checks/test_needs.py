@@ -287,6 +287,18 @@ def test_r_7_15_a_kernel_whose_types_do_not_list_flags(monkeypatch: pytest.Monke
     assert judged(ob, unlisted).loads == Tri.YES
 
 
+@pytest.mark.parametrize("sizes", [{"key_size": 4}, {"value_size": 8}, {"value": 1}, {}])
+@pytest.mark.parametrize(("number", "empty"), [(27, True), (31, True), (1, False)])
+def test_r_7_15_ring_buffers_have_no_keys_and_no_values(sizes: dict[str, int], number: int, empty: bool) -> None:
+    """libbpf hands sizes on as they are, and the kernel refuses them; cilium/ebpf and aya leave them out."""
+    ob = ObjectBuilder().map("m", type=number, max_entries=4096, **sizes)
+    data = ob.program("xdp", "user", [ld_sym(1, "m"), *END]).build()
+    refused = empty and bool(sizes)
+    for loader, no in (("", refused), ("libbpf", refused), ("cilium", False), ("aya", False)):
+        found = judge(read_object(data, "o", None, Loader(loader)), kernel())
+        assert (found.loads, found.programs[0].loads) == ((Tri.NO, Tri.NO) if no else (Tri.YES, Tri.YES)), loader
+
+
 def test_r_0_5_tables_for_a_link() -> None:
     """libbpf creates the tables of ``.struct_ops.link`` with BPF_F_LINK, which 6.1 refuses (-EINVAL)."""
     for section, loads in ((".struct_ops.link", Tri.NO), (".struct_ops", Tri.YES)):

@@ -4,6 +4,7 @@ R-11.5, R-12.25)."""
 
 from __future__ import annotations
 
+from kfuncscope.bpf.loader import LIBBPF
 from kfuncscope.bpf.maps import ARENA_SECTION, FLAG_NO_PREALLOC, MAP_TYPE_ARENA, MAP_TYPE_PROG_ARRAY, OLDEST_FLAGS, Map
 from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
@@ -13,6 +14,8 @@ from kfuncscope.model.verdict import NeedKind, Reach
 from kfuncscope.rules.checks.options import MAP_TYPES, left_out
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.problem import Message, Problem, say
+
+_RINGS = ("BPF_MAP_TYPE_RINGBUF", "BPF_MAP_TYPE_USER_RINGBUF")
 
 
 def map_fault(ctx: Context, one: Map) -> Message | None:
@@ -29,6 +32,9 @@ def map_fault(ctx: Context, one: Map) -> Message | None:
         return _message(one, "{kernel} is built without map type {type}", type=name.removeprefix("BPF_MAP_TYPE_"))
     if one.type == MAP_TYPE_ARENA and not (kernel.caps.arena and kernel.jit):
         return _message(one, "the JIT of {kernel} ({arch}) does not support arenas", arch=kernel.arch)
+    if name in _RINGS and (one.key_size or one.value_size) and ctx.obj.loaded_by in ("", LIBBPF):
+        # ringbuf_map_alloc(); libbpf hands the sizes on, even those of __type(), cilium/ebpf and aya do not.
+        return _message(one, "a ring buffer has no keys and no values, but the map declares some")
     if unknown := unknown_flags(kernel, one.flags):
         return _message(one, "{kernel} does not know map flags {flags}", flags=f"{unknown:#x}")
     return None
