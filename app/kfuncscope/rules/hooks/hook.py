@@ -31,6 +31,9 @@ CHECKED_AT_LOAD = frozenset(
      "NETFILTER"}
 )  # fmt: skip
 
+_PREFIX = {"TRACE_RAW_TP": "btf_trace_", "LSM_MAC": "bpf_lsm_", "LSM_CGROUP": "bpf_lsm_", "TRACE_ITER": "bpf_iter_"}
+_WHAT = {"TRACE_RAW_TP": "tracepoint", "LSM_MAC": "LSM hook", "LSM_CGROUP": "LSM hook", "TRACE_ITER": "iterator"}
+
 
 class Hook(NamedTuple):
     """An attach target found in a kernel: the BTF name looked for, where it is, and its prototype's slots."""
@@ -48,8 +51,7 @@ def btf_name(program: Program) -> str:
     section = program.section
     if not section.attach_btf or not section.target or section.prog_type == "EXT" or section.attach_type in MULTI:
         return ""
-    prefix = {"TRACE_RAW_TP": "btf_trace_", "LSM_MAC": "bpf_lsm_", "LSM_CGROUP": "bpf_lsm_", "TRACE_ITER": "bpf_iter_"}
-    return prefix.get(section.attach_type, "") + section.target
+    return _PREFIX.get(section.attach_type, "") + section.target
 
 
 def find_hook(kernel: Kernel, program: Program) -> Hook | None:
@@ -182,20 +184,7 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
         return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, ("R-2.5",), message)]
     hook = find_hook(kernel, program)
     if hook is None:
-        elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
-        elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
-        if (doubt := unseen(kernel, btf_name(program))) is not None:
-            message = say("{name} is not in the BTF of {kernel}; {reason}", name=btf_name(program), reason=doubt.reason)
-            return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, (doubt.rule, *_not_found_rules(program)), message,
-                             certain=False, confidence=Confidence.LOW)]  # fmt: skip
-        text = "{name} is not in the BTF of {kernel}"
-        message = say(
-            f"{text}; it may be in a module that was not given" if elsewhere else text, name=btf_name(program)
-        )
-        return [
-            _problem(program, Failure.ATTACH_BTF_NOT_FOUND, _not_found_rules(program), message, certain=not elsewhere,
-                     confidence=Confidence.LOW if elsewhere else Confidence.HIGH)
-        ]  # fmt: skip
+        return [_absent(kernel, program)]
     found = _iter_target(program, hook) if section.attach_type == "TRACE_ITER" else []
     if section.attach_type in TRAMPOLINE:
         found += _trampoline_target(kernel, program, hook)
@@ -211,6 +200,27 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     if section.attach_type != "TRACE_ITER":  # whose context is a struct of its own; its members are relocated
         found += argument_problems(ctx, program, _passed(hook))
     return found
+
+
+def _absent(kernel: Kernel, program: Program) -> Problem:
+    """A target that no BTF has (R-2.5, R-2.6), by what it is to the author of the program; then its name in BTF."""
+    section, name, rules = program.section, btf_name(program), _not_found_rules(program)
+    if (doubt := unseen(kernel, name)) is not None:
+        message = say("{name} is not in the BTF of {kernel}; {reason}", name=name, reason=doubt.reason)
+        return _problem(program, Failure.ATTACH_BTF_NOT_FOUND, (doubt.rule, *rules), message,
+                        certain=False, confidence=Confidence.LOW)  # fmt: skip
+    elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
+    elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
+    what, text = _WHAT.get(section.attach_type, ""), "{name} is not in the BTF of {kernel}"
+    if what and elsewhere:
+        text = f"{what} {{target}} is not in the BTF of {{kernel}} (as {{name}})"
+    elif what:
+        text = f"{what} {{target}} does not exist in {{kernel}} ({{name}} is not in its BTF)"
+    if elsewhere:
+        text += "; it may be in a module that was not given"
+    message = say(text, name=name, target=section.target) if what else say(text, name=name)
+    return _problem(program, Failure.ATTACH_BTF_NOT_FOUND, rules, message, certain=not elsewhere,
+                    confidence=Confidence.LOW if elsewhere else Confidence.HIGH)  # fmt: skip
 
 
 def _passed(hook: Hook) -> Passed:
