@@ -182,6 +182,10 @@
         <translation>Notiz</translation>
     </message>
     <message>
+        <source>Note on the cause</source>
+        <translation>Notiz zur Ursache</translation>
+    </message>
+    <message>
         <source>note on {0}</source>
         <translation>Notiz zu {0}</translation>
     </message>
@@ -541,6 +545,10 @@
         <translation>und {0} weitere unter Befunde</translation>
     </message>
     <message>
+        <source>Note: {0}</source>
+        <translation>Notiz: {0}</translation>
+    </message>
+    <message>
         <source>CALLED FROM</source>
         <translation>AUFGERUFEN VON</translation>
     </message>
@@ -567,6 +575,10 @@
     <message>
         <source>Note…</source>
         <translation>Notiz…</translation>
+    </message>
+    <message>
+        <source>Note on the cause…</source>
+        <translation>Notiz zur Ursache…</translation>
     </message>
     <message>
         <source>Waive…</source>
@@ -1055,6 +1067,10 @@ neuer Kernel: {1}</translation>
     <message>
         <source>Note…</source>
         <translation>Notiz…</translation>
+    </message>
+    <message>
+        <source>Note on the cause…</source>
+        <translation>Notiz zur Ursache…</translation>
     </message>
     <message>
         <source>Waive…</source>
@@ -2205,7 +2221,6 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>loose files</source>
         <translation>einzelne Dateien</translation>
-        <translation>lose Dateien</translation>
     </message>
     <message>
         <source>{0} more causes</source>

@@ -80,7 +80,7 @@ def rows_of(kind: str, text: str) -> int:
     [["judge", "--kernel", NEW, "--", OBJECT], ["relocate", "--kernel", NEW, CORE],
      ["diff", *PAIR, "--kind", "helper", "--kind", "iter"], ["kernel", NEW], ["object", OBJECT], ["usage", OBJECT],
      ["rule", "--list"], ["knowledge", "list"], ["cache"], ["kernel", "--gate", NEW, "--against", OLD],
-     ["check", *PAIR, OBJECT]],
+     ["check", *PAIR, OBJECT], ["explain", *PAIR, "--", OBJECT]],
     ids=lambda w: " ".join(w[:2]) if "--gate" in w else w[0],
 )  # fmt: skip
 def test_formats_of_every_command(words: list[str], kind: str, capsys: pytest.CaptureFixture[str]) -> None:

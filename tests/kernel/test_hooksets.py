@@ -14,7 +14,7 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.storage.files import KernelFiles
 from support.bpfwriter import ObjectBuilder, exit_, mov
 from support.imagewriter import EM_PPC64, EM_S390, Image
-from support.kernels import CONFIG, KernelBuilder, only
+from support.kernels import CONFIG, KernelBuilder, compared, only
 
 RELEASE = "6.18"
 TABLES = for_release("6.12").lsm_hooks, for_release("7.2").lsm_hooks
@@ -73,6 +73,16 @@ def test_the_sets_of_the_binary_decide(arch: str, raw: bool) -> None:
     assert loads(f"lsm/{shut}", k) == Tri.NO
     assert loads(f"lsm.s/{sleeps}", k) == Tri.YES
     assert loads(f"lsm.s/{wakes}", k) == Tri.NO and loads(f"lsm/{wakes}", k) == Tri.YES
+
+
+def test_both_images_stand_beside_each_other() -> None:
+    """A hook that one image closes, and one in which only one lets programs sleep: each fact names the image."""
+    shut, wakes = PLAIN[0], SLEEPING[0]
+    old, new = kernel(CLOSED, SLEEPING), kernel([*CLOSED, shut], [*SLEEPING[1:], PLAIN[1]])
+    for section, label in ((f"lsm/{shut}", "open to BPF programs"), (f"lsm.s/{wakes}", "open to sleepable programs")):
+        ob = ObjectBuilder().program(section, "prog", [mov(0, 0), exit_()])
+        (finding,) = compared(ob, old, new).programs[0].findings
+        assert finding.evidence.facts == ((label, "yes, according to the image", "no, according to the image"),)
 
 
 def test_of_two_sets_equally_like_the_table_the_first_counts() -> None:

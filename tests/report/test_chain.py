@@ -3,16 +3,31 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kfuncscope.cli.main import main
-from kfuncscope.model.analysis import KernelInfo
+from kfuncscope.model.analysis import ArchResult, KernelInfo
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import Evidence, Finding, NeedKind, Site, Verdict
+from kfuncscope.model.verdict import (
+    Evidence,
+    Finding,
+    NeedKind,
+    ObjectVerdict,
+    Outcome,
+    ProgramVerdict,
+    Reach,
+    Site,
+    Tri,
+    Verdict,
+)
 from kfuncscope.report.chain import chain, columns, lines
+from kfuncscope.report.formats.proofs import HEAD, proof_document
 from kfuncscope.resources import sample as sample_data
 from kfuncscope.study.life import helper_life, kfunc_life, life_of, lsm_life, tracepoint_life
 
@@ -90,6 +105,42 @@ def test_markdown_of_a_proof(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert main(["explain", target, *SIDES, "--format", "md"]) == 1
     said = capsys.readouterr().out
     assert "| + | 3 | – | `struct mem_cgroup *memcg` |" in said and "| ~ | 1 → 2 | `int order` | `int order` |" in said
+
+
+def test_json_lines_and_csv_of_a_proof(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program a line, a finding a row; a program without findings has a line and no row."""
+    target = str(sample_data() / "objects" / "xdp_redirects.bpf.o")
+    assert main(["explain", target, *SIDES, "--format", "jsonl"]) == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["explain", target, *SIDES, "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out) == records and len(records) == 2
+    assert main(["explain", target, *SIDES, "--format", "csv"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert tuple(rows[0]) == HEAD
+    assert [(r["program"], r["verdict"], r["need"]) for r in rows] == [
+        (one["program"], proof["verdict"], proof["need"]) for one in records for proof in one["proofs"]
+    ]
+    (row,) = rows
+    assert (row["arch"], row["old"], row["new"], row["rules"]) == ("x86_64", "6.12.107", "7.3.4", "R-2.5 R-2.6 R-7.5")
+    assert row["old fact"].startswith("void xdp_redirect_map(") and row["new fact"] == "absent" and row["remedy"]
+
+
+def test_csv_has_what_differs_and_no_formula() -> None:
+    """Equal facts are left out; texts of inputs that a spreadsheet would run are plain text."""
+    hostile = replace(FOUND, message="=cmd|'/C calc'!A0", evidence=Evidence("+f", "@f", (("in", "a", "a"),)))
+    facts = replace(FOUND, evidence=Evidence("int f(int a)", "int f(int a, int b)", (("in", "a", "a"),)))
+    program = ProgramVerdict(
+        "=p", "fentry/f", "TRACING", True, Verdict.BREAKS, Reach.PROGRAM, Outcome(Tri.YES, Tri.YES, Tri.YES),
+        Outcome(Tri.NO, Tri.NO, Tri.NO), (hostile, facts), unchecked=("-1+1",),
+    )  # fmt: skip
+    obj = ObjectVerdict("@o", "", "", Verdict.BREAKS, "", (program,))
+    arch = ArchResult("x86_64", KERNEL, KERNEL, (obj,))
+    rows = list(csv.DictReader(io.StringIO(proof_document("csv", [(arch, obj, program)]).decode())))
+    assert [r["message"] for r in rows] == ["'=cmd|'/C calc'!A0", "it changed", "'-1+1"]
+    assert {r["object"] for r in rows} == {"'@o"} and {r["program"] for r in rows} == {"'=p"}
+    assert (rows[0]["old fact"], rows[0]["new fact"]) == ("'+f", "'@f")
+    assert (rows[1]["old fact"], rows[1]["new fact"]) == ("2: –", "2: int b")
+    assert [r["verdict"] for r in rows] == ["BREAKS", "BREAKS", "not checked"]
 
 
 # -- the life of a thing

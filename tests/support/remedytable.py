@@ -44,7 +44,8 @@ KINDS: dict[str, str] = {
     "attach_target_rejected": r"set_autoload|tracepoint|SEC\(|CONFIG_",
     "attach_hook_unsupported": r"set_autoload|CONFIG_|SEC\(|Switch the program off",
     "null_check_missing": r"NULL",
-    "typed_access_rejected": r"bpf_core_field_exists|CO-RE|bpf_probe_read_kernel|BPF_CORE_READ",
+    # Of a member, or of an argument that is another one now: no read serves both prototypes.
+    "typed_access_rejected": r"bpf_core_field_exists|CO-RE|bpf_probe_read_kernel|BPF_CORE_READ|one program for each",
     "ctx_access_rejected": r"prototype|set_autoload",
     "helper_not_available": r"bpf_core_enum_value_exists|Leave bpf_",
     "type_unsupported": r"set_autoload|Switch the program off|CONFIG_",

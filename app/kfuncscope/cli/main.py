@@ -149,9 +149,7 @@ def _add_reading_commands(commands: argparse._SubParsersAction[argparse.Argument
     explain = commands.add_parser("explain", help="the chain from a verdict to rule, instruction and declarations")
     explain.add_argument("target", metavar="OBJECT:PROGRAM", nargs="?", help="an object and one of its programs")
     _sides(explain)
-    explain.add_argument(
-        "--format", choices=("table", "json", "md"), default="table", help="output format (default: table)"
-    )
+    add_format(explain)
     explain.set_defaults(run="commands.explain:run")
 
     diff = commands.add_parser("diff", help="what was removed, added or changed between two kernels")

@@ -15,6 +15,7 @@ from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
 from kfuncscope.remedy.hook import arguments_remedy, clone_remedy, gone_remedy, null_remedy
 from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
+from kfuncscope.remedy.rejected import rejected_remedy
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.remedy.together import together
 from kfuncscope.rules.context import Context
@@ -79,12 +80,7 @@ def _no_hook(subject: Subject, finding: Finding) -> Remedy:
 
 
 def _rejected(subject: Subject, finding: Finding) -> Remedy:
-    program = subject.program
-    if program is not None and program.section.sleepable and "R-7.11" in finding.rules:
-        return settings.sleepable_remedy(subject, program)
-    if "CONFIG_" in finding.message:
-        return _option(subject, finding)
-    return gone_remedy(subject, finding)
+    return _option(subject, finding) if "CONFIG_" in finding.message else rejected_remedy(subject, finding)
 
 
 def _option(subject: Subject, finding: Finding) -> Remedy:

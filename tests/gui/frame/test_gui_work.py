@@ -10,9 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, QMimeData, QPointF, QSettings, Qt, QTranslator, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.decision import gate
@@ -141,6 +141,65 @@ def test_notes_are_kept_edited_and_removed(win: MainWindow) -> None:
     assert win.context.session.notes == {key: "asked"}
     win.annotations.set_note(key, " ")
     assert model.rows == [] and win.context.session.notes == {}
+
+
+@pytest.mark.parametrize("place", ["detail", "table"])
+def test_a_note_on_a_cause_shows_at_all_its_findings(
+    place: str, win: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for in the detail panel and in the menu of the table; the panel shows it beside each finding."""
+    index, model, asked = win.store.index, win.findings.model, list[tuple[object, ...]]()
+    rows = [int(row) for row in model.rows]
+    of_cause: dict[str, list[int]] = {}
+    for row in range(len(index.findings)):
+        of_cause.setdefault(index.cause_of(row).note_key, []).append(row)
+    row = next(r for r in rows if len(of_cause[index.cause_of(r).note_key]) > 1)
+    cause = index.cause_of(row)
+    other = next(r for r in range(len(index.findings)) if r not in of_cause[cause.note_key])
+
+    def answer(*given: object) -> tuple[str, bool]:
+        asked.append(given[1:])
+        return "ask the maintainers", True
+
+    monkeypatch.setattr("kfuncscope.gui.controllers.annotations.QInputDialog.getMultiLineText", answer)
+    win.store.select_finding(row)
+    settle()
+    if place == "detail":
+        _button(win, "Note on the cause…").click()
+    else:
+        lines = (model.index(i, 0) for i in range(model.rowCount()) if model.group_at(i) is None)
+        line = next(at for at in lines if at.data(Qt.ItemDataRole.UserRole) == row)
+        next(a for a in win.findings.menu_for(line).actions() if a.text() == "Note on the cause…").trigger()
+    assert asked == [("Note on the cause", cause.title, "")]
+    assert win.context.session.notes == {cause.note_key: "ask the maintainers"}
+    assert all(win.annotations.notes_of(r) == ["ask the maintainers"] for r in of_cause[cause.note_key])
+    assert win.annotations.notes_of(other) == []
+    for each, shown in ((of_cause[cause.note_key][-1], True), (other, False)):
+        win.store.select_finding(each)
+        settle()
+        texts = [label.text() for label in win.detail.widget().findChildren(QLabel)]
+        assert ("Note: ask the maintainers" in texts) == shown
+    win.annotations.show_notes()
+    assert win.notes.model.rows == [(cause.title, "ask the maintainers")]
+
+
+def _button(win: MainWindow, text: str) -> QPushButton:
+    return next(b for b in win.detail.widget().findChildren(QPushButton) if b.text() == text)
+
+
+def test_the_note_on_a_cause_speaks_german(win: MainWindow) -> None:
+    translator = QTranslator()
+    assert translator.load(str(resource("translations", "kfuncscope_de.qm")))
+    row = int(win.findings.model.rows[0])
+    win.context.session.notes[win.store.index.cause_of(row).note_key] = "text"
+    QCoreApplication.installTranslator(translator)
+    try:
+        win.store.select_finding(row)
+        win.detail.refresh()
+        assert _button(win, "Notiz zur Ursache…")
+        assert "Notiz: text" in [label.text() for label in win.detail.widget().findChildren(QLabel)]
+    finally:
+        QCoreApplication.removeTranslator(translator)
 
 
 def test_a_waiver_changes_the_decision(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.verdict import Evidence, Verdict
 from kfuncscope.rules.changes.evidence import event_declaration, kfunc_evidence
-from support.kernels import KernelBuilder
+from support.bpfwriter import ObjectBuilder, exit_, mov
+from support.kernels import CONFIG, KernelBuilder, compared
 
 
 def test_facts_of_a_kfunc_on_both_kernels() -> None:
@@ -33,3 +38,83 @@ def test_records_of_events_and_of_system_calls() -> None:
     assert "ret" in event_declaration(kernel, "syscalls/sys_exit_openat")
     assert "pid" in event_declaration(kernel, "sched/wakeup")
     assert event_declaration(kernel, "sched/nothing") == ""
+
+
+# -- hooks whose declarations are equal
+
+TABLES_6_12, TABLES_7_3 = "tables of Linux 6.12.107", "tables of Linux 7.3.4"
+LSM = ("file_alloc_security", "inode_removexattr", "file_open")
+INJECTING = {**CONFIG, "FUNCTION_ERROR_INJECTION": "y"}
+
+
+def hooked(release: str, config: dict[str, str] | None = None, *, symbols: list[str] | None = None) -> Kernel:
+    kb = KernelBuilder(release)
+    for name in LSM:
+        kb.lsm(name)
+    for name in ("__x64_sys_open", "should_fail_bio"):
+        kb.hook(name)
+    return kb.kernel(config=CONFIG if config is None else config, symbols=symbols)
+
+
+def found(section: str, old: Kernel, new: Kernel) -> tuple[Verdict, Evidence]:
+    """The one finding of a program that returns 0."""
+    (program,) = compared(ObjectBuilder().program(section, "prog", [mov(0, 0), exit_()]), old, new).programs
+    (finding,) = program.findings
+    return finding.verdict, finding.evidence
+
+
+@pytest.mark.parametrize("section", ["lsm/file_alloc_security", "lsm_cgroup/file_alloc_security"])
+def test_r_7_12_a_hook_that_was_closed_to_bpf(section: str) -> None:
+    verdict, evidence = found(section, hooked("6.12.107"), hooked("7.3"))
+    assert verdict == Verdict.BREAKS and evidence.old == evidence.new != ""
+    was, now = f"yes, according to {TABLES_6_12}", f"no, according to {TABLES_7_3}"
+    assert evidence.facts == (("open to BPF programs", was, now),)
+    verdict, evidence = found(section, hooked("7.3"), hooked("6.12.107"))
+    assert (verdict, evidence.facts) == (Verdict.FIXED, (("open to BPF programs", now, was),))
+
+
+def test_r_7_12_a_hook_in_which_no_program_may_sleep() -> None:
+    verdict, evidence = found("lsm.s/inode_removexattr", hooked("7.3"), hooked("6.12.107"))
+    assert verdict == Verdict.BREAKS and evidence.old == evidence.new != ""
+    was, now = f"yes, according to {TABLES_7_3}", f"no, according to {TABLES_6_12}"
+    assert evidence.facts == (("open to sleepable programs", was, now),)
+
+
+@pytest.mark.parametrize("section", ["lsm/inode_removexattr", "lsm.s/file_open"])
+def test_what_both_kernels_let_in_is_no_fact(section: str) -> None:
+    """A program that does not sleep does not care; a hook in which programs sleep on both kernels does not differ."""
+    (program,) = compared(
+        ObjectBuilder().program(section, "prog", [mov(0, 0), exit_()]), hooked("7.3"), hooked("6.12.107")
+    ).programs
+    assert not [f for f in program.findings if f.evidence.facts] and program.verdict == Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("section", "label"),
+    [("fentry.s/should_fail_bio", "open to sleepable programs"),
+     ("fexit.s/should_fail_bio", "open to sleepable programs"),
+     ("fmod_ret/should_fail_bio", "return value may be modified"),
+     ("fmod_ret.s/should_fail_bio", "open to sleepable programs")],
+)  # fmt: skip
+def test_r_11_7_functions_that_programs_may_sleep_in_or_override(section: str, label: str) -> None:
+    """Open with error injection by the list of the sources, or of the symbols; shut without it by the configuration."""
+    shut = "no, according to the configuration"
+    verdict, evidence = found(section, hooked("7.3", INJECTING), hooked("7.3"))
+    assert (verdict, evidence.facts) == (Verdict.BREAKS, ((label, f"yes, according to {TABLES_7_3}", shut),))
+    symbols = ["should_fail_bio", "D _eil_addr_should_fail_bio"]
+    verdict, evidence = found(section, hooked("7.3", INJECTING, symbols=symbols), hooked("7.3"))
+    assert (label, "yes, according to the list of symbols", shut) in evidence.facts
+
+
+def test_r_11_7_system_calls_are_open_for_their_name_from_a_release_on() -> None:
+    verdict, evidence = found("fentry.s/__x64_sys_open", hooked("6.12.107"), hooked("7.3"))
+    assert verdict == Verdict.FIXED
+    assert evidence.facts == (
+        ("open to sleepable programs", "no, according to the configuration", "yes, according to the release"),
+    )
+
+
+def test_a_hook_that_one_kernel_lacks_is_open_to_nobody() -> None:
+    """Its declaration is what differs."""
+    _, evidence = found("lsm/file_alloc_security", hooked("6.12.107"), KernelBuilder("7.3").kernel())
+    assert evidence.facts == () and evidence.old and not evidence.new

@@ -70,6 +70,30 @@ def test_r_2_5_targets_that_exist_and_that_do_not(section: str, rule: str) -> No
     assert rule in rules(gone)
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [("tp_btf/gone", "tracepoint gone does not exist in this kernel (btf_trace_gone is not in its BTF)"),
+     ("lsm/gone", "LSM hook gone does not exist in this kernel (bpf_lsm_gone is not in its BTF)"),
+     ("lsm_cgroup/gone", "LSM hook gone does not exist in this kernel (bpf_lsm_gone is not in its BTF)"),
+     ("iter/gone", "iterator gone does not exist in this kernel (bpf_iter_gone is not in its BTF)"),
+     ("fentry/gone", "gone is not in the BTF of this kernel")],
+)  # fmt: skip
+def test_r_2_5_an_absent_target_is_named_as_its_author_knows_it(section: str, said: str) -> None:
+    """The tracepoint, hook or iterator first, then the name that libbpf looks for; functions have one name only."""
+    (problem,) = [p for p in told(section, kernel()).problems if p.failure == "attach_btf_not_found"]
+    assert (problem.message, problem.certain) == (said, True)
+
+
+def test_r_2_6_a_tracepoint_that_a_module_may_have_is_not_called_gone() -> None:
+    """nfs_fsync_enter is a tracepoint of a module, which was not given."""
+    (doubt,) = told("tp_btf/nfs_fsync_enter", builder().kernel(modules={})).problems
+    assert doubt.message == (
+        "tracepoint nfs_fsync_enter is not in the BTF of this kernel (as btf_trace_nfs_fsync_enter); "
+        "it may be in a module that was not given"
+    )
+    assert not doubt.certain
+
+
 def test_libbpf_agrees_on_targets() -> None:
     """The same targets, answered by libbpf."""
     sections = {"fentry/f": True, "fentry/f_gone": False, "tp_btf/t": True, "tp_btf/f": False, "lsm/file_open": True,

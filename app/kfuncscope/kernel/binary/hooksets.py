@@ -76,19 +76,27 @@ class LsmHooks:
 
     def closed(self, hook: str) -> bool | None:
         """Whether BPF is shut out of the hook; None where tables of two releases do not agree."""
+        return self.closed_by(hook)[0]
+
+    def closed_by(self, hook: str) -> tuple[bool | None, str]:
+        """The same with its source: the booted kernel, the image, or empty where tables tell."""
         if self._probed is not None and (answer := self._probed.hook_closed(hook)) is not None:
-            return answer
+            return answer, "the booted kernel"
         if self._closed is not None:
-            return hook in self._closed
-        return self._told(hook, lambda fact: fact.bpf_disabled)
+            return hook in self._closed, "the image"
+        return self._told(hook, lambda fact: fact.bpf_disabled), ""
 
     def awake(self, hook: str) -> bool | None:
         """Whether no program may sleep in the hook; None where tables of two releases do not agree."""
+        return self.awake_by(hook)[0]
+
+    def awake_by(self, hook: str) -> tuple[bool | None, str]:
+        """The same with its source, as ``closed_by``."""
         if self._probed is not None and (answer := self._probed.hook_awake(hook)) is not None:
-            return answer
+            return answer, "the booted kernel"
         if self._sleeping is not None:
-            return hook not in self._sleeping
-        return self._told(hook, lambda fact: not fact.sleepable)
+            return hook not in self._sleeping, "the image"
+        return self._told(hook, lambda fact: not fact.sleepable), ""
 
     def _told(self, hook: str, what: Callable[[LsmHookFact], bool]) -> bool | None:
         told = {what(table[hook]) for table in self._tables if hook in table}

@@ -19,7 +19,8 @@ from kfuncscope.model.verdict import Confidence, NeedKind, Reach
 from kfuncscope.rules.checks.in_module import Unseen, unseen
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
-from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook, of_module_not_given, open_to_errors
+from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook, of_module_not_given
+from kfuncscope.rules.hooks.open_to import to_errors
 from kfuncscope.rules.hooks.records import SYSCALLS, record_of, relocated_loads
 from kfuncscope.rules.hooks.replace import replace_attach_problems
 from kfuncscope.rules.hooks.struct_ops import gap_problems
@@ -154,7 +155,7 @@ def _overriding(ctx: Context, program: Program, target: str) -> list[Problem]:
     if "+" in name:
         message = say("bpf_override_return() works at the entry of a function alone, not at {target}", target=name)
         return [_problem(program, ("R-11.7", "R-7.9"), message)]
-    allowed = open_to_errors(kernel, name)
+    allowed = to_errors(kernel, name).yes
     if allowed:
         return []
     if allowed is None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kfuncscope.arch import arch_record
 from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.flags import SLEEPABLE, flag_set
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
@@ -18,6 +16,7 @@ from kfuncscope.rules.checks.in_module import unseen
 from kfuncscope.rules.checks.options import PROG_TYPES, left_out
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, slots, type_class, unchecked_derefs
+from kfuncscope.rules.hooks import open_to
 from kfuncscope.rules.hooks.ctx_access import Passed, argument_problems, unsupported_prototype
 from kfuncscope.rules.hooks.replace import replace_problems
 from kfuncscope.rules.problem import Message, Problem, Stage, say
@@ -30,6 +29,9 @@ CHECKED_AT_LOAD = frozenset(
     {"TRACING", "CGROUP_SOCK", "CGROUP_SOCK_ADDR", "CGROUP_SKB", "CGROUP_SOCKOPT", "SK_LOOKUP", "SK_REUSEPORT",
      "NETFILTER"}
 )  # fmt: skip
+
+_PREFIX = {"TRACE_RAW_TP": "btf_trace_", "LSM_MAC": "bpf_lsm_", "LSM_CGROUP": "bpf_lsm_", "TRACE_ITER": "bpf_iter_"}
+_WHAT = {"TRACE_RAW_TP": "tracepoint", "LSM_MAC": "LSM hook", "LSM_CGROUP": "LSM hook", "TRACE_ITER": "iterator"}
 
 
 class Hook(NamedTuple):
@@ -48,8 +50,7 @@ def btf_name(program: Program) -> str:
     section = program.section
     if not section.attach_btf or not section.target or section.prog_type == "EXT" or section.attach_type in MULTI:
         return ""
-    prefix = {"TRACE_RAW_TP": "btf_trace_", "LSM_MAC": "bpf_lsm_", "LSM_CGROUP": "bpf_lsm_", "TRACE_ITER": "bpf_iter_"}
-    return prefix.get(section.attach_type, "") + section.target
+    return _PREFIX.get(section.attach_type, "") + section.target
 
 
 def find_hook(kernel: Kernel, program: Program) -> Hook | None:
@@ -182,20 +183,7 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
         return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, ("R-2.5",), message)]
     hook = find_hook(kernel, program)
     if hook is None:
-        elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
-        elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
-        if (doubt := unseen(kernel, btf_name(program))) is not None:
-            message = say("{name} is not in the BTF of {kernel}; {reason}", name=btf_name(program), reason=doubt.reason)
-            return [_problem(program, Failure.ATTACH_BTF_NOT_FOUND, (doubt.rule, *_not_found_rules(program)), message,
-                             certain=False, confidence=Confidence.LOW)]  # fmt: skip
-        text = "{name} is not in the BTF of {kernel}"
-        message = say(
-            f"{text}; it may be in a module that was not given" if elsewhere else text, name=btf_name(program)
-        )
-        return [
-            _problem(program, Failure.ATTACH_BTF_NOT_FOUND, _not_found_rules(program), message, certain=not elsewhere,
-                     confidence=Confidence.LOW if elsewhere else Confidence.HIGH)
-        ]  # fmt: skip
+        return [_absent(kernel, program)]
     found = _iter_target(program, hook) if section.attach_type == "TRACE_ITER" else []
     if section.attach_type in TRAMPOLINE:
         found += _trampoline_target(kernel, program, hook)
@@ -211,6 +199,27 @@ def target_problems(ctx: Context, program: Program) -> list[Problem]:
     if section.attach_type != "TRACE_ITER":  # whose context is a struct of its own; its members are relocated
         found += argument_problems(ctx, program, _passed(hook))
     return found
+
+
+def _absent(kernel: Kernel, program: Program) -> Problem:
+    """A target that no BTF has (R-2.5, R-2.6), by what it is to the author of the program; then its name in BTF."""
+    section, name, rules = program.section, btf_name(program), _not_found_rules(program)
+    if (doubt := unseen(kernel, name)) is not None:
+        message = say("{name} is not in the BTF of {kernel}; {reason}", name=name, reason=doubt.reason)
+        return _problem(program, Failure.ATTACH_BTF_NOT_FOUND, (doubt.rule, *rules), message,
+                        certain=False, confidence=Confidence.LOW)  # fmt: skip
+    elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
+    elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
+    what, text = _WHAT.get(section.attach_type, ""), "{name} is not in the BTF of {kernel}"
+    if what and elsewhere:
+        text = f"{what} {{target}} is not in the BTF of {{kernel}} (as {{name}})"
+    elif what:
+        text = f"{what} {{target}} does not exist in {{kernel}} ({{name}} is not in its BTF)"
+    if elsewhere:
+        text += "; it may be in a module that was not given"
+    message = say(text, name=name, target=section.target) if what else say(text, name=name)
+    return _problem(program, Failure.ATTACH_BTF_NOT_FOUND, rules, message, certain=not elsewhere,
+                    confidence=Confidence.LOW if elsewhere else Confidence.HIGH)  # fmt: skip
 
 
 def _passed(hook: Hook) -> Passed:
@@ -307,9 +316,7 @@ def _denied(kernel: Kernel, name: str) -> bool:
 def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
     """fmod_ret needs a function that may be overridden (R-7.11, R-11.7)."""
     name = program.section.target
-    if name.startswith("security_") or name in kernel.knowledge.fmodret:
-        return []
-    allowed = open_to_errors(kernel, name)
+    allowed = open_to.to_overriding(kernel, name).yes
     if allowed is None:
         return [_doubt(program, "R-11.7", say("these files do not say whether {name} may be overridden", name=name))]
     if allowed:
@@ -317,40 +324,12 @@ def _modifiable(kernel: Kernel, program: Program) -> list[Problem]:
     return [_rejected(program, ("R-11.7",), say("the return value of {name} cannot be modified", name=name))]
 
 
-def open_to_errors(kernel: Kernel, name: str) -> bool | None:
-    """Whether a function may sleep, or be overridden, for its name or for the kernel's list; None: no file tells.
-
-    With error injection every system call is on the list, and the other entries leave a symbol ``_eil_addr_NAME``;
-    without symbols the sources of its level tell. Without it newer kernels go by the prefix of the architecture's own
-    system calls, not of its 32-bit ones.
-    """
-    injection, own = kernel.option("FUNCTION_ERROR_INJECTION"), name.startswith(kernel.syscall_prefix or "sys_")
-    compat = arch_record(kernel.arch).compat_syscall_prefix
-    injected = injection == "y" and (own or (bool(compat) and name.startswith(compat)))
-    if injected or (own and since(Fact.SYSCALLS_OPEN, kernel.version)):
-        return True
-    if injection == "n":
-        return False
-    of_module = any(module for module, _, _ in kernel.functions(name))
-    if not of_module and kernel.symbols is not None and kernel.symbols.has_prefix("_eil_addr_"):
-        return bool(kernel.symbols.types(f"_eil_addr_{name}"))
-    tables = (kernel.knowledge, *kernel.knowledge.others)
-    listed = {None if one.injectable is None else name in one.injectable for one in tables}
-    if len(listed) > 1 or (kernel.outdated and listed != {True}):
-        return None
-    told = listed.pop()
-    return None if told and injection is None else told
-
-
 def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
     """Where a program that may sleep can hang (R-7.11, R-11.7, LSM: the kernel's set of sleepable hooks)."""
     name, section = program.section.target, program.section
     if section.prog_type == "LSM":
         return _of_lsm(kernel, program, kernel.lsm_hooks.awake(name), "LSM hook {name} is not sleepable")
-    flags = kernel.knowledge.fmodret.get(name, 0)
-    if since(Fact.FMODRET_FLAGS, kernel.version) and flag_set(flags, SLEEPABLE, kernel.knowledge):
-        return []
-    allowed = open_to_errors(kernel, name)
+    allowed = open_to.to_sleepers(kernel, name).yes
     if allowed:
         return []
     if allowed is False:

@@ -149,7 +149,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l old -xka "(__fish
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l new -xka "(__fish_complete_path (commandline -ct))" -d 'files of the new kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l release -x -d 'release, if it cannot be detected'
-complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l format -xka "table json md" -d 'output format (default: table)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -s q -l quiet -d 'print only decisions and problems, no progress'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -s v -l verbose -d 'report progress, also where nobody watches'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l color -xka "auto always never" -d 'colour in tables (default: auto, on a terminal without NO_COLOR)'
