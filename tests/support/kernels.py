@@ -161,7 +161,7 @@ class KernelBuilder:
         """
         btf = self.build()
         if modules is None:
-            empty = BtfWriter(base=self.btf)
+            empty = BtfWriter(self.btf.endian, base=self.btf)
             empty.int_("of_a_module", 4)
             modules = {"empty": empty}
         text = None if config is None else "".join(f"CONFIG_{k}={v}\n" for k, v in config.items()).encode()
