@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DPI = 600
 _MARGIN_MM, _FOOT_MM = 14.0, 9.0
 _MOST = 400
+_PARTS = 40  # of the declarations and facts of one finding
 _LONG = re.compile(r"[^\s\u200b]{24}")
 _DATE = re.compile(rb"/(?:Creation|Mod)Date\s*\(D:(\d{14}[^)]*)\)")
 _OPEN_END, _CLOSED_END = b"/Trapped /False\n2\nendobj", b"/Trapped /False\n>>endobj"
@@ -101,7 +102,7 @@ def _page(report: Report) -> str:
     grave = [g for g in report.findings if SEVERITY[g.finding.verdict]]
     cited = rulebook.of_findings(grave[:_MOST])
     template = environment.get_template("print.html.j2")
-    return template.render(r=report, most=_MOST, waivers=waivers, grave=grave, cited=cited)
+    return template.render(r=report, most=_MOST, parts=_PARTS, waivers=waivers, grave=grave, cited=cited)
 
 
 def breakable(text: str) -> Markup:
