@@ -119,7 +119,7 @@ EVIL = "</td><script>alert(1)</script> \x1b]0;x\x07 \u202egpj.exe | [x](javascri
 
 
 def test_hostile_message(tmp_path: Path) -> None:
-    """One line, nothing that moves a cursor or turns the direction of text, a bounded length, no link but of the web."""
+    """One line, nothing that moves a cursor or turns the direction of text, a bounded length, only links of the web."""
     repo = KernelRepo(tmp_path / "linux")
     repo.put("kernel/a.c", "int evil(void)\n{\n\treturn 0;\n}\nint b(void)\n{\n\treturn 0;\n}\n")
     repo.commit("one")
@@ -128,7 +128,9 @@ def test_hostile_message(tmp_path: Path) -> None:
     repo.put("kernel/a.c", text[text.index("int b") :])
     repo.commit(EVIL, "Link: javascript:alert(1)\nLink: https://a.example/<b>\nLink: file:///etc/passwd\n")
     repo.tag("v6.2")
-    (told,) = with_origins(analysis((Told(NeedKind.HOOK, "evil", True, ""),), "6.1.0", "6.2.0"), Git(str(repo.root))).origins
+    (told,) = with_origins(
+        analysis((Told(NeedKind.HOOK, "evil", True, ""),), "6.1.0", "6.2.0"), Git(str(repo.root))
+    ).origins
     assert told.found is Found.COMMIT
     assert told.link == ""
     assert len(told.subject) <= 160 and told.subject.endswith("…")

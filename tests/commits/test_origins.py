@@ -21,7 +21,7 @@ K = NeedKind
 
 def named(found: Analysis, one: Told) -> Origin:
     """The origin of the cause that a question is about."""
-    names = {name for name in (one.name, one.name.removeprefix("struct "), one.name.removeprefix("enum "))}
+    names = {one.name, one.name.removeprefix("struct "), one.name.removeprefix("enum ")}
     change = "removed" if one.removed else "changed"
     return next(o for o in found.origins if o.name in names and o.change == change)
 
@@ -112,7 +112,9 @@ def test_stable_commit_names_its_upstream_commit(tmp_path: Path) -> None:
     repo.tag("v6.12.2")
     repo.commit("more")
     repo.tag("v6.12.3")
-    origin = with_origins(analysis((Told(K.HOOK, "fixed", True, ""),), "6.12.1", "6.12.3"), Git(str(repo.root))).origins[0]
+    origin = with_origins(
+        analysis((Told(K.HOOK, "fixed", True, ""),), "6.12.1", "6.12.3"), Git(str(repo.root))
+    ).origins[0]
     assert (origin.found, origin.upstream, origin.release) == (Found.COMMIT, "ab" * 20, "v6.12.2")
     assert origin.between == "v6.12.1 .. v6.12.3"
 

@@ -50,12 +50,14 @@ BTF_KFUNCS_END(scx_kfunc_ids)
 """
 FILES = {
     "kernel/sched/ext.c": KFUNCS,
-    "kernel/sched/sched.h": "struct cfs_rq {\n\tstruct load load;\n\tunsigned int nr_running;\n\tu64 min_vruntime;\n};\n"
-    "struct rt_rq {\n\tunsigned int nr_running;\n};\n",
+    "kernel/sched/sched.h": "struct cfs_rq {\n\tstruct load load;\n\tunsigned int nr_running;\n"
+    "\tu64 min_vruntime;\n};\nstruct rt_rq {\n\tunsigned int nr_running;\n};\n",
     "kernel/time/hrtimer.c": "void hrtimer_init(struct hrtimer *timer, int mode)\n{\n\ttimer->x = mode;\n}\n"
     "/* hrtimer_init is called early */\nstatic int hrtimer_tail(int a)\n{\n\treturn a;\n}\n",
     "include/trace/events/xdp.h": "TRACE_EVENT(xdp_redirect,\n\tTP_PROTO(const struct net_device *dev, u32 index),\n"
-    "\tTP_ARGS(dev, index)\n);\nDEFINE_EVENT(xdp_template, xdp_redirect_map,\n\tTP_PROTO(int act),\n\tTP_ARGS(act)\n);\n",
+    "\tTP_ARGS(dev, index),\n"
+    "\tTP_STRUCT__entry(__field(u32, act) __field(u32, index))\n);\nDEFINE_EVENT(xdp_template, xdp_redirect_map,\n"
+    "\tTP_PROTO(int act),\n\tTP_ARGS(act)\n);\n",
     "include/linux/lsm_hook_defs.h": "LSM_HOOK(int, 0, file_open, struct file *file)\n"
     "LSM_HOOK(void, LSM_RET_VOID, current_getsecid_subj, u32 *secid)\n"
     "LSM_HOOK(int, 0, bpf_map_create, struct bpf_map *map, union bpf_attr *attr,\n\t struct bpf_token *token)\n",
@@ -71,6 +73,13 @@ FILES = {
     "kernel/merged.c": "int gone_in_merge(void)\n{\n\treturn 0;\n}\nint kept(void)\n{\n\treturn 1;\n}\n",
     "kernel/twice.c": "int back_and_gone(void)\n{\n\treturn 0;\n}\nint copied_then_gone(void)\n{\n\treturn 0;\n}\n",
     "kernel/gated.c": "int gated_one(void)\n{\n\treturn 0;\n}\n",
+    "kernel/back.c": "int removed_and_back(void)\n{\n\treturn 0;\n}\n",
+    "kernel/old.c": "int from_old_branch(void)\n{\n\treturn 0;\n}\nint more(void)\n{\n\treturn 0;\n}\n",
+    "include/linux/event.h": "struct event {\n#ifdef CONFIG_A\n\tint a, *b;\n#endif\n\tstruct a *c;\n};\n"
+    "struct outer {\n\tstruct {\n\t\tint deep;\n\t} inner;\n};\n",
+    "kernel/listed.c": "__bpf_kfunc void listed_elsewhere(void)\n{\n}\nBTF_KFUNCS_START(ids)\n"
+    "BTF_ID_FLAGS(func, listed_elsewhere)\nBTF_KFUNCS_END(ids)\n"
+    "BTF_SET_START(special)\nBTF_ID(func, listed_elsewhere)\nBTF_SET_END(special)\n",
     "kernel/macro.c": "MAKES_IT(made_by_macro)\nMAKES_IT(made_beside)\n",
 }
 
@@ -106,6 +115,12 @@ ASKED = (
     Told(K.HOOK, "gone_in_merge", True, "Merge branch 'side'"),
     Told(K.HOOK, "back_and_gone", True, "twice: Remove it again"),
     Told(K.HOOK, "copied_then_gone", True, "twice: Remove the copy too"),
+    Told(K.HOOK, "removed_and_back", True, "", Found.NO_CHANGE),
+    Told(K.HOOK, "from_old_branch", True, "old: Remove it on a branch"),
+    Told(K.FIELD, "struct event.a", False, "event: Retype a", section="tp/x"),
+    Told(K.FIELD, "struct trace_event_raw_xdp_redirect.index", True, "xdp: Drop the index from the record"),
+    Told(K.FIELD, "struct outer.inner.deep", True, "", Found.NOT_FOUND),
+    Told(K.KFUNC, "listed_elsewhere", True, "kfunc: Take it out of the set"),
     Told(K.HOOK, "account_io_done", True, "", Found.NO_CHANGE),
     Told(K.HOOK, "only_moved", True, "", Found.NO_CHANGE),
     Told(K.HOOK, "only_moved", False, "", Found.NOT_FOUND),
@@ -123,8 +138,16 @@ def history(root: Path) -> KernelRepo:
     repo = KernelRepo(root)
     for path, text in FILES.items():
         repo.put(path, text)
+    start = repo.commit("Linux 6.11")
+    repo.git("checkout", "-q", "-b", "old", start)
+    text = repo.text("kernel/old.c")
+    repo.put("kernel/old.c", text[text.index("int more") :])
+    repo.commit("old: Remove it on a branch")
+    repo.git("checkout", "-q", "master")
     repo.commit("Linux 6.12")
     repo.tag("v6.12")
+    repo.days += 1
+    repo.git("merge", "-q", "--no-ff", "-m", "Merge branch 'old'", "old")
     _until_613(repo)
     repo.tag("v6.13")
     _until_614(repo)
@@ -152,7 +175,9 @@ def _until_613(repo: KernelRepo) -> None:
     repo.change(ext, "scx_move(u64 queue)", "scx_move(u64 queue, u64 flags)", "sched_ext: scx_move() takes flags")
     repo.change(ext, "u64 queue, u64 flags", "u64 q, u64 flags", "sched_ext: Rename a parameter again")
     repo.change(ext, "\tvoid)", "\tvoid *ctx)", "bpf: session_is_return() takes the context")
-    repo.change(sched, "struct rt_rq {\n\tunsigned int nr_running;", "struct rt_rq {\n\tint nr_running;", "sched: rt_rq")
+    repo.change(
+        sched, "struct rt_rq {\n\tunsigned int nr_running;", "struct rt_rq {\n\tint nr_running;", "sched: rt_rq"
+    )
     repo.edit(sched, "load;\n\tunsigned int nr_running;", "load;\n\tunsigned int nr_queued;")
     repo.edit(sched, "struct rt_rq {", "struct dl_rq {\n\tint nr_running;\n};\nstruct rt_rq {")
     repo.commit("sched: Rename nr_running of cfs_rq")
@@ -177,7 +202,9 @@ def _until_614(repo: KernelRepo) -> None:
     text = repo.text(socket)
     repo.put(socket, text[text.index("int __sys") :])
     repo.commit("net: Remove sendfancy()")
-    repo.change(socket, "\t\t      int *len)", "\t\t      int *len, struct file *file)", "net: getsockname takes a file")
+    repo.change(
+        socket, "\t\t      int *len)", "\t\t      int *len, struct file *file)", "net: getsockname takes a file"
+    )
     repo.change("kernel/Kconfig.preempt", "config PREEMPT_OLD\n\tbool\n\n", "", "sched: Remove PREEMPT_OLD")
 
 
@@ -208,6 +235,15 @@ def _merges(repo: KernelRepo) -> None:
 
 
 def _moves(repo: KernelRepo) -> None:
+    text = repo.text("kernel/back.c")
+    repo.put("kernel/back.c", "/* nothing */\n")
+    repo.commit("back: Remove it")
+    repo.put("kernel/back.c", text)
+    repo.commit('Revert "back: Remove it"')
+    repo.change("include/linux/event.h", "struct a *c", "const struct a *c", "event: Another a")
+    repo.change("include/linux/event.h", "int a, *b", "long a, *b", "event: Retype a")
+    repo.change("include/trace/events/xdp.h", " __field(u32, index)", "", "xdp: Drop the index from the record")
+    repo.change("kernel/listed.c", "BTF_ID_FLAGS(func, listed_elsewhere)\n", "", "kfunc: Take it out of the set")
     repo.git("mv", "drivers/hid/moved.c", "net/place.c")
     repo.commit("HID: Move a file")
     text = repo.text("net/place.c")
@@ -229,7 +265,9 @@ def kernel(release: str) -> KernelInfo:
     return KernelInfo(release, "x86_64", release, 0)
 
 
-def analysis(asked: tuple[Told, ...], old: str = "6.12.107+deb13-amd64", new: str = "6.16.3", copies: int = 1) -> Analysis:
+def analysis(
+    asked: tuple[Told, ...], old: str = "6.12.107+deb13-amd64", new: str = "6.16.3", copies: int = 1
+) -> Analysis:
     """An analysis with one finding for each question, in as many programs as there are copies."""
     ok, no = (Outcome(t, t, t) for t in (Tri.YES, Tri.NO))
     programs = [

@@ -112,7 +112,8 @@ class Git:
 
     def _read(self, process: subprocess.Popen[bytes], word: str, end: float) -> bytes:
         assert process.stdout is not None
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while True:

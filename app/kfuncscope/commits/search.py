@@ -33,7 +33,8 @@ def with_origins(analysis: Analysis, git: Git, progress: Progress = lambda done,
     by_pair: dict[tuple[str, str], list[Cause]] = defaultdict(list)
     for cause in causes_of(analysis):
         by_pair[_releases(analysis, cause)].append(cause)
-    total, found = sum(map(len, by_pair.values())), []
+    total = sum(map(len, by_pair.values()))
+    found: list[Origin] = []
     for releases, causes in by_pair.items():
         search = _Search(git, releases, tags, [c.key for c in causes])
         for cause in causes:

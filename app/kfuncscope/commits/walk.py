@@ -32,7 +32,7 @@ class Range(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One commit that made the change; ``proven`` as the module says. ``earlier`` are older ones that changed it too."""
+    """One commit that made the change; ``proven`` as the module says. ``earlier`` changed the declaration before it."""
 
     commit: str
     proven: bool
