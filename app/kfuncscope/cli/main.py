@@ -15,6 +15,7 @@ from kfuncscope import __version__
 from kfuncscope.arch import arch_named, known_arches
 from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
+from kfuncscope.cli.commits import add_history_option
 from kfuncscope.cli.configfile import apply_config, configured
 from kfuncscope.cli.formats import add_format
 from kfuncscope.cli.kernel_options import add_kernel_parser
@@ -111,6 +112,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
         help="with one pair of kernels, also list what the JITs of other architectures do not support; this does not "
         "affect the decision",
     )  # fmt: skip
+    add_history_option(check)
     add_report_options(check)
     add_part_options(check)
     add_shard_option(check)
@@ -150,6 +152,7 @@ def _add_reading_commands(commands: argparse._SubParsersAction[argparse.Argument
     explain.add_argument("target", metavar="OBJECT:PROGRAM", nargs="?", help="an object and one of its programs")
     _sides(explain)
     add_format(explain)
+    add_history_option(explain)
     explain.set_defaults(run="commands.explain:run")
 
     diff = commands.add_parser("diff", help="what was removed, added or changed between two kernels")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from kfuncscope.model.origin import Origin
 from kfuncscope.model.proof import Proof
 from kfuncscope.model.verdict import Finding, NeedKind, ObjectVerdict, Verdict, worst
 from kfuncscope.storage.files import Input, InputProblem, Place
@@ -110,6 +111,7 @@ class Analysis:
 
     ``proof`` holds what the kernels themselves answered, where they were booted.
     ``census`` is there where one was given: how widely things are used is then counted on hosts.
+    ``origins`` name the commits behind the causes, where a kernel repository was searched for them.
     ``gate`` marks kernels that were judged without objects: each is an object here, and each check of it a program.
     """
 
@@ -121,6 +123,7 @@ class Analysis:
     proof: tuple[Proof, ...] = ()
     census: CensusInfo | None = None
     gate: bool = False
+    origins: tuple[Origin, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -14,6 +14,7 @@ from kfuncscope.decision.risk import Risk, Score, assess, known_since
 from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo, ObjectInfo
 from kfuncscope.model.causes import Cause, causes_of
 from kfuncscope.model.inferred import inferred_line
+from kfuncscope.model.origin import Origin, origin_of
 from kfuncscope.model.rows import Group, groups, notable, rows
 from kfuncscope.model.unchecked import Elsewhere, Unchecked, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, Verdict, worst
@@ -52,11 +53,13 @@ class Arch:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One cause, with the finding that says most about it and the highest risk score of its findings."""
+    """One cause, with the finding that says most about it, the highest risk score of its findings, and what a kernel
+    repository says of it, where one was searched."""
 
     cause: Cause
     finding: Finding
     score: float
+    origin: Origin | None = None
 
     @property
     def name(self) -> str:
@@ -301,7 +304,7 @@ def _reasons(analysis: Analysis, risk: Risk) -> list[Reason]:
         shown = [r for r in cause.rows if r.verdict is cause.verdict]
         best = max(shown, key=lambda r: (r.finding.remedy is not None, len(r.finding.evidence.old), r.key))
         score = max((risk.findings[r.key].score for r in cause.rows if r.key in risk.findings), default=0.0)
-        made.append(Reason(cause, best.finding, score))
+        made.append(Reason(cause, best.finding, score, origin_of(analysis.origins, cause.key)))
     return made
 
 

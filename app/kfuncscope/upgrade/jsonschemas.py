@@ -30,7 +30,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     float: {"type": "number"},
 }
 _LATER: dict[str, frozenset[str]] = {
-    "Analysis": frozenset({"proof", "census", "gate"}),
+    "Analysis": frozenset({"proof", "census", "gate", "origins"}),
     "ProgramVerdict": frozenset({"calls"}),
     "Remedy": frozenset({"caption", "loader", "candidates"}),
 }

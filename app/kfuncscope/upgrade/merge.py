@@ -67,6 +67,7 @@ def merge(parts: Sequence[tuple[Analysis, Shard | None]]) -> Analysis:
         objects=tuple(infos),
         problems=_union([a.problems for a in ordered]),
         proof=_proofs([a.proof for a in ordered]),
+        origins=tuple({(o.kind, o.name, o.change): o for a in ordered for o in a.origins}.values()),
     )
 
 

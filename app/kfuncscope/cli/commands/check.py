@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 
 from kfuncscope.cli.commands import census
+from kfuncscope.cli.commits import check_repository, print_origins, searched
 from kfuncscope.cli.conclude import conclude, decided
 from kfuncscope.cli.formats import formatted, to_stdout
 from kfuncscope.cli.given import session
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Analyse, print, write reports; the exit status is the decision that table and reports print."""
     check_report_options(arguments)
     check_part_options(arguments)
+    check_repository(arguments)
     shard = shard_of(arguments)
     progress = ProgressLine()
     try:
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         from kfuncscope.cli.proving import proved_analysis
 
         analysis = proved_analysis(analysis, session(arguments), arguments)
-    analysis = part_of(analysis, arguments)
+    analysis = searched(part_of(analysis, arguments), arguments)
     decision, found = decided(analysis, arguments)
     with patient():
         if to_stdout(arguments):
@@ -85,6 +87,7 @@ def print_analysis(
             _print_arch(arch, everything)
     if by_cause:
         _print_causes(analysis)
+    print_origins(analysis)
     if line := inferred_line(analysis):
         print(clean(line))
     for info in shared(analysis):

@@ -7,13 +7,16 @@ import argparse
 import os
 from dataclasses import replace
 
+from kfuncscope.cli.commits import check_repository, searched
 from kfuncscope.cli.conclude import tell_missing
 from kfuncscope.cli.given import as_error, session
 from kfuncscope.cli.output import clean, clean_lines, out, patient, verdict_word
 from kfuncscope.decision.gate import decide
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.causes import key_of
 from kfuncscope.model.looks import REACHES
+from kfuncscope.model.origin import origin_of
 from kfuncscope.model.unchecked import incomplete
 from kfuncscope.model.verdict import ObjectVerdict, Outcome, ProgramVerdict, Reach, Verdict
 from kfuncscope.report.chain import Chain, chains, lines
@@ -24,6 +27,9 @@ from kfuncscope.upgrade.analyse import analyse
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain one program on every architecture given; the exit status is the built-in policy's decision about it."""
+    if arguments.history and arguments.format != "table":
+        raise UsageError("--history", "prints with --format table; the reports of check have it in every form")
+    check_repository(arguments)
     target = _target(arguments)
     path, colon, wanted = target.rpartition(":")
     if not colon:
@@ -39,14 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
     if not chosen:
         names = ", ".join(dict.fromkeys(program.program for _, _, program in judged))
         raise UsageError(target, f"no program {wanted!r} in this object; it has {names or 'none'}")
+    analysis = searched(_narrowed(analysis, wanted), arguments)
     with patient():
         if arguments.format == "table":
             for arch, obj, program in chosen:
                 print(f"== {arch.arch} {clean(arch.old.release)} → {clean(arch.new.release)}")
                 _explain(arch, obj, program)
+                _origins(analysis, obj, program)
         else:
             out(proof_document(arguments.format, chosen))
-    decision = decide(_narrowed(analysis, wanted))
+    decision = decide(analysis)
     tell_missing(decision.missing)
     return decision.exit
 
@@ -87,6 +95,14 @@ def _explain(arch: ArchResult, obj: ObjectVerdict, program: ProgramVerdict) -> N
         _remedy(one)
     for text in program.unchecked:
         print(f"  could not check: {clean(text)}")
+
+
+def _origins(analysis: Analysis, obj: ObjectVerdict, program: ProgramVerdict) -> None:
+    """The commits behind the causes that a program has, and the blank line that ends it."""
+    keys = [key_of(f, program.section) for f in program.findings] + [key_of(f, "") for f in obj.findings]
+    for key in dict.fromkeys(keys):
+        if (one := origin_of(analysis.origins, key)) is not None:
+            print(f"  history of {clean(key.title)}: {clean(one.words)}")
     print()
 
 

@@ -122,7 +122,9 @@ def _reasons(report: Report) -> Iterator[str]:
         [
             word(r.finding.verdict),
             f"{span(r.name)} ({plain(r.detail)})",
-            plain(r.finding.message) + (f" → {plain(r.finding.remedy.text)}" if r.finding.remedy else ""),
+            plain(r.finding.message)
+            + (f" → {plain(r.finding.remedy.text)}" if r.finding.remedy else "")
+            + (f" · {plain(r.origin.words, 800)}" if r.origin else ""),
             str(len(r.programs)),
             plain(", ".join(r.arches)),
             f"{r.score:.0f}",

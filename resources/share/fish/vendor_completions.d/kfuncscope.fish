@@ -51,7 +51,7 @@ function _shtab_kfuncscope_using
 end
 
 set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census cache
-set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --census --color --fail-on --files-from --format --group --guest --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --census --color --fail-on --files-from --format --group --guest --history --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -73,6 +73,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l all -d 'list progra
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l group -xka "program cause" -d 'what a line of the table is: a program, or what changed in the kernel (default: program)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l workers -x -d 'processes to work with'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l infer -d 'with one pair of kernels, also list what the JITs of other architectures do not support; this does not affect the decision'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l history -xka "(__fish_complete_path (commandline -ct))" -d 'a whole clone of the kernel'"'"'s repository: name the commit behind each cause, found by git between the tags of both releases; it reads only, fetches nothing, and ends after ten minutes at the latest'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, graphml; - or FORMAT=- writes to standard output, in place of the table; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l policy -xka "(__fish_complete_path (commandline -ct))" -d 'policy in TOML: what blocks, waivers, weights of risk'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l baseline -xka "(__fish_complete_path (commandline -ct))" -d 'an earlier JSON report to compare with'
@@ -150,6 +151,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l new -xka "(__fish
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l history -xka "(__fish_complete_path (commandline -ct))" -d 'a whole clone of the kernel'"'"'s repository: name the commit behind each cause, found by git between the tags of both releases; it reads only, fetches nothing, and ends after ten minutes at the latest'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -s q -l quiet -d 'print only decisions and problems, no progress'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -s v -l verbose -d 'report progress, also where nobody watches'
 complete -c kfuncscope -n '_shtab_kfuncscope_using explain' -l color -xka "auto always never" -d 'colour in tables (default: auto, on a terminal without NO_COLOR)'

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Where things are declared at one commit: one ``git grep`` with all names, then the readers on what it found."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kfuncscope.commits.declared import Declaration, Subject
+from kfuncscope.commits.git import Git, GitError
+from kfuncscope.commits.patterns import PATTERNS, WORD, Pattern
+from kfuncscope.knowledge.build.csource.ctext import strip_comments
+
+FOLDERS = (
+    ("include", "kernel", "mm", "fs", "net", "block", "security", "io_uring"),
+    ("drivers", "arch", "ipc", "init", "lib", "crypto", "sound", "virt"),
+)
+"""Where kernels declare what programs use: the second part, much the larger, only for what the first lacks."""
+MOST_FILES = 300
+_PATHS_AT_ONCE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What some files declare of a thing at one commit, in no order. ``exists`` holds what makes the thing exist."""
+
+    seen: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
+    exists: bool = False
+
+
+def pattern(subject: Subject) -> Pattern:
+    """The row of the table for a subject."""
+    return WORD if subject.how == "word" else PATTERNS[subject.how]
+
+
+def read(text: str, subject: Subject) -> list[Declaration]:
+    """The declarations of a thing in one file."""
+    if subject.word not in text:
+        return []
+    plain = text if pattern(subject).files != "*.[ch]" else strip_comments(text)
+    return list(pattern(subject).reader(plain, subject))
+
+
+def facts(texts: Iterable[str], subject: Subject) -> Facts:
+    """The declarations of a thing in several files together: moving one from file to file changes nothing."""
+    found = [one for text in texts for one in read(text, subject)]
+    return Facts(
+        tuple(sorted({one.seen for one in found})), tuple(sorted({f"{one.seen} {one.built}" for one in found})),
+        any(one.main for one in found),
+    )  # fmt: skip
+
+
+def candidates(git: Git, commit: str, subjects: Sequence[Subject], folders: Sequence[str]) -> dict[Subject, list[str]]:
+    """Files below some folders that may declare each subject."""
+    found: dict[Subject, dict[str, None]] = defaultdict(dict)
+    for files in dict.fromkeys(pattern(s).files for s in subjects):
+        asked = [s for s in subjects if pattern(s).files == files]
+        _grep(git, commit, asked, [f"{folder}/{files}" for folder in folders], found, literal=False)
+    return {subject: list(paths) for subject, paths in found.items()}
+
+
+def _grep(
+    git: Git, commit: str, subjects: Sequence[Subject], paths: Sequence[str],
+    found: dict[Subject, dict[str, None]], literal: bool,
+) -> None:  # fmt: skip
+    forms = {_form(subject): None for subject in subjects}
+    by_word: dict[str, list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        by_word[_word(_form(subject))].append(subject)
+    asked = [part for form in forms for part in ("-e", form)]
+    out = git.run("grep", "-z", "-o", "-w", "-I", "-E", *asked, commit, "--", *paths, ok=(0, 1), literal=literal)
+    for line in out.split(b"\n"):
+        path, zero, match = line.partition(b"\0")
+        if zero:
+            name = os.fsdecode(path).partition(":")[2]
+            for subject in by_word.get(_word(match.decode("utf-8", "replace")), ()):
+                found[subject][name] = None
+
+
+def _form(subject: Subject) -> str:
+    return pattern(subject).locate.format(name=subject.name or subject.member, member=subject.member)
+
+
+def _word(match: str) -> str:
+    """The name that a match, or the pattern for it, ends in; a helper's without its prefix."""
+    found = re.findall(r"\w+", match)
+    return str(found[-1]).removeprefix("bpf_") if found else ""
+
+
+class Places:
+    """Which files declare each subject at two commits."""
+
+    def __init__(self, git: Git, old: str, new: str, subjects: Sequence[Subject]) -> None:
+        self.git = git
+        self._files: dict[tuple[str, Subject], list[str]] = defaultdict(list)
+        self._wide: set[Subject] = set()
+        for folders in FOLDERS:
+            left = [s for s in subjects if not (self._files[old, s] and self._files[new, s])]
+            for commit in (old, new):
+                self._search(commit, left, folders)
+
+    def _search(self, commit: str, subjects: Sequence[Subject], folders: Sequence[str]) -> None:
+        if not subjects:
+            return
+        for subject, paths in candidates(self.git, commit, subjects, folders).items():
+            if len(paths) > MOST_FILES:
+                self._wide.add(subject)
+                continue
+            texts = self.git.texts((commit, path) for path in paths)
+            self._files[commit, subject] += [p for (_, p), text in texts.items() if read(text, subject)]
+
+    def files(self, commit: str, subject: Subject) -> list[str]:
+        """The files. Raises GitError where the name is in too many to be read."""
+        if subject in self._wide:
+            raise GitError(self.git.path, f"{subject.word} is in more than {MOST_FILES} files")
+        return self._files[commit, subject]
+
+
+def everywhere(git: Git, commit: str, subject: Subject) -> list[str]:
+    """All files that declare a subject at a commit. Raises GitError where too many hold its name."""
+    paths = [p for folders in FOLDERS for p in candidates(git, commit, [subject], folders).get(subject, ())]
+    if len(paths) > MOST_FILES:
+        raise GitError(git.path, f"{subject.word} is in more than {MOST_FILES} files")
+    return [path for (_, path), text in git.texts((commit, p) for p in paths).items() if read(text, subject)]
+
+
+def declaring(git: Git, commit: str, subject: Subject, paths: Sequence[str]) -> list[str]:
+    """Which of some files declare a subject at a commit."""
+    found: dict[Subject, dict[str, None]] = defaultdict(dict)
+    for at in range(0, len(paths), _PATHS_AT_ONCE):
+        _grep(git, commit, [subject], paths[at : at + _PATHS_AT_ONCE], found, literal=True)
+    texts = git.texts((commit, path) for path in list(found[subject])[:MOST_FILES])
+    return [path for (_, path), text in texts.items() if read(text, subject)]
