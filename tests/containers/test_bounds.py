@@ -76,6 +76,15 @@ HOW: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def far_back(*parts: bytes) -> bytes:
+    """Zstd data that may reach 128 MB back, as the kernel's build makes it (--ultra -22 of a size not known)."""
+    settings = zstandard.ZstdCompressionParameters.from_level(1, window_log=27)
+    stream = zstandard.ZstdCompressor(compression_params=settings).compressobj()
+    made = b"".join(stream.compress(part) for part in parts) + stream.flush()
+    assert zstandard.get_frame_parameters(made).window_size == 128 * MB
+    return made
+
+
 def dictionary() -> bytes:
     """Xz data whose decoder would keep the last 201 MB: the block's header says so."""
     data = bytearray(lzma.compress(tar_header("a", 64 * MB) + bytes(64 * MB + 1024), preset=0))
@@ -182,6 +191,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "compressed-member": member_of_members,
     "compressed-object": lambda: gzip.compress(OBJECT + PAD) + zeros(LARGE // MB, HOW["gz"]),
     "image": image,
+    "image-that-reaches-far-back": lambda: write.bzimage(far_back(make.vmlinux(), PAD, *[bytes(MB)] * 288)),
+    "object-that-reaches-far-back": lambda: far_back(OBJECT, PAD, *[bytes(MB)] * 288),
+    "member-that-reaches-far-back": lambda: far_back(
+        tar_header("pad", len(PAD)), PAD, tar_header("a.bpf.o", LARGE), OBJECT, *[bytes(MB)] * 288
+    ),
     "image-in-a-package": lambda: write.tar({f"boot/vmlinuz-{make.RELEASE}": image()}),
 }
 
@@ -203,6 +217,16 @@ def test_what_is_usual_is_still_read(tmp_path: Path) -> None:
     path.write_bytes(write.tar({"large": bytes(100 * MB), **files}, "gz"))
     said, memory, _ = cost(path)
     assert said[0] == "40" and memory < MOST_MEMORY
+
+
+@pytest.mark.parametrize("head", [b"", bytes(MB)])
+def test_a_small_kernel_that_reaches_far_back_is_read(head: bytes, tmp_path: Path) -> None:
+    """The kernel of s390x has 10 MB, and its payload stands behind code that no header describes."""
+    path = tmp_path / "vmlinuz"
+    payload = far_back(make.vmlinux(), PAD[:MB], bytes(20 * MB))
+    path.write_bytes(head + payload if head else write.bzimage(payload))
+    said, memory, _ = cost(path)
+    assert said[-1] == "1" and memory < MOST_MEMORY
 
 
 def test_a_member_without_room_leaves_the_others(tmp_path: Path) -> None:

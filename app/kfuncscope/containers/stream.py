@@ -27,7 +27,9 @@ _SMALL_ROOM = 112 << 20
 _LARGEST_ROOM = 1 << 30
 _PER_BYTE = 24
 _SMALL_XZ_MEMORY = 80 << 20  # as xz -9 needs it
-_SMALL_WINDOW = 64 << 20
+_NEAR = 64 << 20  # bytes that zstd data reaches back at any other level than --ultra -22, as kernels are compressed
+_FAR_ROOM = 88 << 20
+_FRAME_HEAD = 18
 _STEP = 1 << 20
 DAMAGE = (
     lzma.LZMAError,
@@ -173,9 +175,12 @@ def xz_memory(compressed: int) -> int:
     return _SMALL_XZ_MEMORY if compressed <= SMALL else XZ_MEMORY
 
 
-def zstd_window(compressed: int) -> int:
-    """How far back zstd data of so many bytes may reach."""
-    return _SMALL_WINDOW if compressed <= SMALL else ZSTD_WINDOW
+def zstd_room(data: bytes | memoryview, limit: int) -> int:
+    """Most bytes that zstd data may become, of ``limit`` at the most. What its decoder keeps to reach far back takes
+    the same memory once more, so a small file that may do so becomes less."""
+    if len(data) > SMALL or zstandard.get_frame_parameters(data[:_FRAME_HEAD]).window_size <= _NEAR:
+        return limit
+    return min(limit, _FAR_ROOM)
 
 
 class Stream:
@@ -195,7 +200,7 @@ class Stream:
         self._pending = b""
         self._zstd = None
         if kind is Kind.ZSTD:
-            context = zstandard.ZstdDecompressor(max_window_size=zstd_window(budget.compressed))
+            context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
             self._zstd = context.stream_reader(file, read_across_frames=True, read_size=_STEP, closefd=False)
         elif kind in STEPPERS:
             self._decoder = STEPPERS[kind](xz_memory(budget.compressed))

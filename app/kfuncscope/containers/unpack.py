@@ -13,7 +13,7 @@ import lz4.frame
 import zstandard
 
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.stream import DAMAGE, STEPPERS, room, xz_memory, zstd_window
+from kfuncscope.containers.stream import DAMAGE, STEPPERS, ZSTD_WINDOW, room, xz_memory, zstd_room
 from kfuncscope.errors import ArchiveError
 
 LIMIT = 768 << 20
@@ -82,8 +82,8 @@ def _zstd(data: bytes | memoryview, source: str, limit: int, tail: bool) -> byte
         at = end
         if tail:
             break
-    out = io.BytesIO()
-    decoder = zstandard.ZstdDecompressor(max_window_size=zstd_window(len(data)))
+    out, limit = io.BytesIO(), zstd_room(data, limit)
+    decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
     with decoder.stream_reader(io.BytesIO(memoryview(data)[:at]), read_across_frames=True) as reader:
         while piece := reader.read(_STEP * 4):
             out.write(piece)

@@ -31,7 +31,7 @@ from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSec
 from kfuncscope.storage.pack import Pack, PackWriter
 from kfuncscope.storage.read import READ_WHOLE, Progress, input_of, read_file, shown, too_large
 
-VERSION = 4
+VERSION = 5
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _NO_RELEASE = ""
