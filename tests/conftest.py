@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def corpus() -> Path:
     found = _corpus()
     assert found is not None, "KFUNCSCOPE_CORPUS does not name a folder"
     return found
+
+
+@pytest.fixture(scope="session")
+def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Debian's packages are kept for the marked tests: KFUNCSCOPE_PACKAGES, else a folder of this run."""
+    given = os.environ.get("KFUNCSCOPE_PACKAGES")
+    return Path(given) if given else tmp_path_factory.mktemp("packages")
+
+
+@pytest.fixture(scope="session")
+def guest_folder(package_folder: Path) -> Path:
+    """The same for tests that boot guests; without QEMU they are skipped with a plain line."""
+    for binary in ("qemu-system-x86_64", "qemu-system-aarch64"):
+        if shutil.which(binary) is None:
+            pytest.skip(f"{binary} is not installed: sudo apt-get install qemu-system-x86 qemu-system-arm")
+    return package_folder
 
 
 @pytest.fixture(scope="session", autouse=True)

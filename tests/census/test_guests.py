@@ -6,8 +6,6 @@ Packages are fetched with apt into KFUNCSCOPE_PACKAGES, or into a temporary fold
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,26 +17,16 @@ from support import guestcensus, packages
 pytestmark = pytest.mark.qemu
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the packages are, or will be; a plain word where QEMU is not there."""
-    for binary in ("qemu-system-x86_64", "qemu-system-aarch64"):
-        if shutil.which(binary) is None:
-            pytest.skip(f"{binary} is not installed: sudo apt-get install qemu-system-x86 qemu-system-arm")
-    given = os.environ.get("KFUNCSCOPE_PACKAGES")
-    return Path(given) if given else tmp_path_factory.mktemp("packages")
-
-
 @pytest.mark.parametrize(
     ("key", "scripts"), [("6.1-amd64", False), ("6.12-amd64", False), ("7.3-amd64", True), ("7.3-arm64", False)]
 )
-def test_what_runs_in_a_guest_is_joined_to_its_objects(folder: Path, key: str, scripts: bool) -> None:
+def test_what_runs_in_a_guest_is_joined_to_its_objects(guest_folder: Path, key: str, scripts: bool) -> None:
     """libbpf and bpftool load real objects, bpftrace runs beside them; the collector's file says which is which."""
     wanted = next(w for w in packages.KERNELS if w.key == key)
-    paths = packages.fetch(folder, wanted)
+    paths = packages.fetch(guest_folder, wanted)
     kernel = open_kernel(kernel_files(paths)[0])
-    files, others = guestcensus.objects(folder, kernel.arch)
-    taken = guestcensus.take(folder, kernel, [str(p) for p in paths], files, scripts)
+    files, others = guestcensus.objects(guest_folder, kernel.arch)
+    taken = guestcensus.take(guest_folder, kernel, [str(p) for p in paths], files, scripts)
     made = guestcensus.count(taken, kernel, others)
     print(f"\n{key}: {made.exact} of {made.loaded} exact, {made.by_loader}, {made.named} of {made.kfuncs} kfuncs named")
     assert made.exact >= 0.95 * made.loaded > 40, made.missed

@@ -37,15 +37,8 @@ OLD_WITH_SETS = ("nf_conntrack", "nf_nat", "tcp_bbr", "tcp_dctcp")
 WITH_SETS = ("fou", "nf_conntrack", "nf_flow_table", "nf_nat", "tcp_bbr", "tcp_dctcp", "xfrm_interface")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the packages are, or will be."""
-    given = os.environ.get("KFUNCSCOPE_PACKAGES")
-    return Path(given) if given else tmp_path_factory.mktemp("packages")
-
-
-def opened(folder: Path, wanted: packages.Wanted) -> KernelFiles:
-    (kernel,) = kernel_files(packages.fetch(folder, wanted))
+def opened(package_folder: Path, wanted: packages.Wanted) -> KernelFiles:
+    (kernel,) = kernel_files(packages.fetch(package_folder, wanted))
     return kernel
 
 
@@ -57,8 +50,8 @@ def known(wanted: packages.Wanted, part: str) -> bytes | None:
 
 
 @pytest.mark.parametrize("wanted", packages.KERNELS, ids=lambda w: w.key)
-def test_kernel(folder: Path, wanted: packages.Wanted) -> None:
-    kernel = opened(folder, wanted)
+def test_kernel(package_folder: Path, wanted: packages.Wanted) -> None:
+    kernel = opened(package_folder, wanted)
     deb_arch = wanted.key.rpartition("-")[2]
     assert kernel.arch == ARCH.get(deb_arch, deb_arch)
     assert kernel.release is not None
@@ -76,8 +69,8 @@ def test_kernel(folder: Path, wanted: packages.Wanted) -> None:
 
 
 @pytest.mark.parametrize("wanted", packages.KERNELS, ids=lambda w: w.key)
-def test_symbols(folder: Path, wanted: packages.Wanted) -> None:
-    kernel = opened(folder, wanted)
+def test_symbols(package_folder: Path, wanted: packages.Wanted) -> None:
+    kernel = opened(package_folder, wanted)
     assert kernel.kallsyms is not None
     lines = kernel.kallsyms().splitlines()
     assert len(lines) > 40_000
@@ -88,8 +81,8 @@ def test_symbols(folder: Path, wanted: packages.Wanted) -> None:
 
 
 @pytest.mark.parametrize("wanted", packages.KERNELS[:4], ids=lambda w: w.key)
-def test_modules_with_sets(folder: Path, wanted: packages.Wanted) -> None:
-    search = opened(folder, wanted).module_search
+def test_modules_with_sets(package_folder: Path, wanted: packages.Wanted) -> None:
+    search = opened(package_folder, wanted).module_search
     assert search is not None
     assert search.with_sets() == (OLD_WITH_SETS if wanted.key.startswith("6.1-") else WITH_SETS)
     assert search.problems() == ()
@@ -97,15 +90,15 @@ def test_modules_with_sets(folder: Path, wanted: packages.Wanted) -> None:
     assert found == {"nf_conntrack_in": ("nf_conntrack",), "xfs_file_read_iter": ("xfs",)}
 
 
-def test_modules_of_a_kernel_without_btf(folder: Path) -> None:
-    search = opened(folder, packages.KERNELS[-1]).module_search
+def test_modules_of_a_kernel_without_btf(package_folder: Path) -> None:
+    search = opened(package_folder, packages.KERNELS[-1]).module_search
     assert search is not None
     assert (search.with_sets(), search.problems(), search.find(["nf_conntrack_in"])) == ((), (), {})
 
 
 @pytest.mark.parametrize("name", packages.OBJECT_COUNTS)
-def test_objects(folder: Path, name: str) -> None:
-    paths = packages.fetch(folder, packages.OBJECTS)
+def test_objects(package_folder: Path, name: str) -> None:
+    paths = packages.fetch(package_folder, packages.OBJECTS)
     path = next(p for p in paths if p.name.startswith(f"{name}_"))
     objects, problems = object_files([path])
     assert problems == []
@@ -113,19 +106,19 @@ def test_objects(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("wanted", [*packages.FOREIGN, packages.LITTLE], ids=lambda w: w.key)
-def test_objects_of_other_architectures(folder: Path, wanted: packages.Wanted) -> None:
+def test_objects_of_other_architectures(package_folder: Path, wanted: packages.Wanted) -> None:
     """s390x is big endian; what is packaged there in the other order is found, too."""
     counts = packages.FOREIGN_COUNTS[wanted.arch] if wanted in packages.FOREIGN else packages.LITTLE_ON_BIG
     order = 2 if wanted.arch == "s390x" and wanted in packages.FOREIGN else 1
-    for path in packages.fetch(folder, wanted):
+    for path in packages.fetch(package_folder, wanted):
         objects, problems = object_files([path])
         assert problems == []
         assert sum(len(o.places) for o in objects) == counts[path.name.split("_")[0]]
         assert {o.data[5] for o in objects} == {order}
 
 
-def test_an_rpm_of_the_same_files_reads_the_same(folder: Path, tmp_path: Path) -> None:
-    (deb,) = packages.fetch(folder, packages.KERNELS[1])
+def test_an_rpm_of_the_same_files_reads_the_same(package_folder: Path, tmp_path: Path) -> None:
+    (deb,) = packages.fetch(package_folder, packages.KERNELS[1])
     with deb.open("rb") as file:
         found = read_archive(file, Budget(str(deb), deb.stat().st_size))
         assert found is not None
@@ -137,9 +130,9 @@ def test_an_rpm_of_the_same_files_reads_the_same(folder: Path, tmp_path: Path) -
     assert one.modules["nf_conntrack"]() == other.modules["nf_conntrack"]()
 
 
-def test_the_first_opening_costs_what_unpacking_costs(folder: Path, tmp_path: Path) -> None:
+def test_the_first_opening_costs_what_unpacking_costs(package_folder: Path, tmp_path: Path) -> None:
     """Processor time of both in one run, as wall time depends on the disk and on others."""
-    (deb,) = packages.fetch(folder, packages.KERNELS[1])
+    (deb,) = packages.fetch(package_folder, packages.KERNELS[1])
     before = _children()
     unpack = "dpkg-deb --fsys-tarfile $1 | tar -x -C $2"
     subprocess.run(["sh", "-c", unpack, "sh", str(deb), str(tmp_path)], check=True)
@@ -170,8 +163,8 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def test_cut_and_flipped_packages_are_one_error_each_and_quick(folder: Path, tmp_path: Path) -> None:
-    (deb,) = packages.fetch(folder, packages.Wanted("objects", "sid", "amd64", ("libxdp1",)))
+def test_cut_and_flipped_packages_are_one_error_each_and_quick(package_folder: Path, tmp_path: Path) -> None:
+    (deb,) = packages.fetch(package_folder, packages.Wanted("objects", "sid", "amd64", ("libxdp1",)))
     data = deb.read_bytes()
     for number in range(60):
         bad = bytearray(data)

@@ -7,7 +7,6 @@ KFUNCSCOPE_PACKAGES names a folder that keeps the packages, KFUNCSCOPE_CORPUS th
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -48,15 +47,8 @@ MODULES["7.3"] = MODULES["7.2"]
 FMODRET_ONLY = {"bpf_fentry_test1", "bpf_modify_return_test", "bpf_modify_return_test2"}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the packages are, or will be."""
-    given = os.environ.get("KFUNCSCOPE_PACKAGES")
-    return Path(given) if given else tmp_path_factory.mktemp("packages")
-
-
-def opened(folder: Path, key: str) -> tuple[KernelFiles, bytes, Blob]:
-    (files,) = kernel_files(packages.fetch(folder, WANTED[key]))
+def opened(package_folder: Path, key: str) -> tuple[KernelFiles, bytes, Blob]:
+    (files,) = kernel_files(packages.fetch(package_folder, WANTED[key]))
     assert files.image is not None
     assert files.btf is not None
     return files, files.image(), Blob(files.btf, key)
@@ -82,9 +74,9 @@ def rows(blob: Blob, sets: list[KfuncSet], *, places: bool) -> list[dict[str, An
 
 @pytest.mark.parametrize("key", COUNTS)
 @pytest.mark.parametrize("raw", [False, True], ids=["as it is", "as raw image"])
-def test_sets_and_flags(folder: Path, corpus: Path, key: str, raw: bool) -> None:
+def test_sets_and_flags(package_folder: Path, corpus: Path, key: str, raw: bool) -> None:
     """kernels.md, section 3: every set, every member, every flag; without its ELF header an image is scanned."""
-    _, image, blob = opened(folder, key)
+    _, image, blob = opened(package_folder, key)
     named = image[:4] == b"\x7fELF" and not raw
     if raw:
         image = bytes(4) + image[4:]
@@ -103,9 +95,9 @@ def test_sets_and_flags(folder: Path, corpus: Path, key: str, raw: bool) -> None
 
 
 @pytest.mark.parametrize("key", ["6.1-amd64", "6.12-amd64", "7.3-amd64"])
-def test_program_types(folder: Path, corpus: Path, key: str) -> None:
+def test_program_types(package_folder: Path, corpus: Path, key: str) -> None:
     """kernels.md, section 3d. The facts write ``?None`` for fmod_ret; 6.1's structure has no filter."""
-    _, image, blob = opened(folder, key)
+    _, image, blob = opened(package_folder, key)
     sets = registered(image, blob, sets_in_image(image, blob, blob.tags("bpf_kfunc")))
     facts = measured(corpus, f"kfunc_registration_{key}")
     assert facts is not None
@@ -121,9 +113,9 @@ def test_program_types(folder: Path, corpus: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", COUNTS)
-def test_registry(folder: Path, key: str) -> None:
+def test_registry(package_folder: Path, key: str) -> None:
     """Flags from the binary everywhere, types from x86-64 code, elsewhere from the release; modules by their sets."""
-    files, _, _ = opened(folder, key)
+    files, _, _ = opened(package_folder, key)
     kernel = open_kernel(files)
     registry = kernel.kfuncs
     assert registry is not None

@@ -50,46 +50,36 @@ OBJECTS = {
 COUNTS = {"x86_64": 30, "arm64": 12}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the packages are, or will be; a plain word where QEMU is not there."""
-    for binary in ("qemu-system-x86_64", "qemu-system-aarch64"):
-        if shutil.which(binary) is None:
-            pytest.skip(f"{binary} is not installed: sudo apt-get install qemu-system-x86 qemu-system-arm")
-    given = os.environ.get("KFUNCSCOPE_PACKAGES")
-    return Path(given) if given else tmp_path_factory.mktemp("packages")
-
-
 @cache
-def kernel_of(folder: Path, key: str) -> tuple[Kernel, tuple[str, ...]]:
-    paths = packages.fetch(folder, KERNELS[key])
+def kernel_of(guest_folder: Path, key: str) -> tuple[Kernel, tuple[str, ...]]:
+    paths = packages.fetch(guest_folder, KERNELS[key])
     (files,) = kernel_files(paths)
     return open_kernel(files), tuple(map(str, paths))
 
 
-def options(folder: Path, arch: str, **more: object) -> Options:
+def options(guest_folder: Path, arch: str, **more: object) -> Options:
     deb = {"x86_64": "amd64"}.get(arch, arch)
-    guest = packages.fetch(folder, Wanted(f"guest-{deb}", "sid", deb, GUEST))
+    guest = packages.fetch(guest_folder, Wanted(f"guest-{deb}", "sid", deb, GUEST))
     limits = Limits(first=600, silence=600, whole=3000)
     return dataclasses.replace(Options(guest=tuple(map(str, guest)), accel="tcg", limits=limits), **more)  # type: ignore[arg-type]
 
 
-def real_objects(folder: Path, arch: str) -> list[ObjectFile]:
+def real_objects(guest_folder: Path, arch: str) -> list[ObjectFile]:
     """Objects of Debian's packages, spread evenly over all that they hold."""
-    files, _ = object_files(packages.fetch(folder, OBJECTS[arch]))
+    files, _ = object_files(packages.fetch(guest_folder, OBJECTS[arch]))
     step = len(files) // COUNTS[arch]
     return files[::step][: COUNTS[arch]]
 
 
-def proved(folder: Path, key: str, files: Sequence[ObjectFile]) -> Proof:
-    kernel, paths = kernel_of(folder, key)
-    return prove.run(prove.prepare(kernel, paths, files, options(folder, kernel.arch)))
+def proved(guest_folder: Path, key: str, files: Sequence[ObjectFile]) -> Proof:
+    kernel, paths = kernel_of(guest_folder, key)
+    return prove.run(prove.prepare(kernel, paths, files, options(guest_folder, kernel.arch)))
 
 
 @pytest.mark.parametrize("key", ["6.12-amd64", "7.3-amd64", "7.3-arm64"])
-def test_judge_agrees_with_the_kernel(folder: Path, key: str) -> None:
-    files = real_objects(folder, kernel_of(folder, key)[0].arch)
-    proof = proved(folder, key, files)
+def test_judge_agrees_with_the_kernel(guest_folder: Path, key: str) -> None:
+    files = real_objects(guest_folder, kernel_of(guest_folder, key)[0].arch)
+    proof = proved(guest_folder, key, files)
     counts = proof.counts()
     decided = counts[Agreement.AGREE] + counts[Agreement.DISAGREE]
     print(f"\n{key}: {len(proof.objects)} objects, {dict(counts)}, {proof.seconds} s")
@@ -98,35 +88,37 @@ def test_judge_agrees_with_the_kernel(folder: Path, key: str) -> None:
     assert sum(p.seen_attaches == Tri.YES for o in proof.objects for p in o.programs) > 15
 
 
-def test_the_sample_programs_do_what_is_told_of_them(folder: Path) -> None:
+def test_the_sample_programs_do_what_is_told_of_them(guest_folder: Path) -> None:
     files, _ = object_files([p for p in sorted(sample("objects").iterdir()) if p.suffix == ".o"])
     for key in ("6.12-amd64", "7.3-amd64"):
-        proof = proved(folder, key, files)
+        proof = proved(guest_folder, key, files)
         assert {o.object: o.agreement for o in proof.objects if o.agreement == Agreement.DISAGREE} == {}
         wrong = [(o.object, p) for o in proof.objects for p in o.programs if p.agreement == Agreement.DISAGREE]
         assert wrong == [] and proof.counts()[Agreement.NOT_SEEN] == 0
 
 
-def test_a_wrong_table_shows_as_a_disagreement(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_table_shows_as_a_disagreement(guest_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files, _ = object_files([sample("objects", "packet_peek.bpf.o"), sample("objects", "xdp_count.bpf.o")])
-    kernel = open_kernel(kernel_of(folder, "7.3-amd64")[0].files)
+    kernel = open_kernel(kernel_of(guest_folder, "7.3-amd64")[0].files)
     kernel.__dict__["helpers"] = {2: "map_update_elem"}  # a kernel with a single helper, says the table
-    subject = prove.prepare(kernel, kernel_of(folder, "7.3-amd64")[1], files, options(folder, "x86_64"))
+    subject = prove.prepare(kernel, kernel_of(guest_folder, "7.3-amd64")[1], files, options(guest_folder, "x86_64"))
     assert prove.run(subject).counts()[Agreement.DISAGREE] >= 1
 
 
-def test_what_was_seen_is_not_booted_again(folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_seen_is_not_booted_again(
+    guest_folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files, _ = object_files([sample("objects", "xdp_count.bpf.o")])
-    first = proved(folder, "7.3-amd64", files)
+    first = proved(guest_folder, "7.3-amd64", files)
     monkeypatch.setenv("PATH", "/nonexistent")  # no QEMU any more
-    again = proved(folder, "7.3-amd64", files)
+    again = proved(guest_folder, "7.3-amd64", files)
     assert again.seconds == 0 and again.accelerator == "" and again.objects[0].cached
     assert dataclasses.replace(again.objects[0], cached=False) == first.objects[0]
 
 
-def test_the_kernel_answers_questions(folder: Path) -> None:
-    kernel, paths = kernel_of(folder, "7.3-amd64")
-    made = probe(kernel, paths, options(folder, kernel.arch))
+def test_the_kernel_answers_questions(guest_folder: Path) -> None:
+    kernel, paths = kernel_of(guest_folder, "7.3-amd64")
+    made = probe(kernel, paths, options(guest_folder, kernel.arch))
     assert made.notes == [] and made.tried > 20_000
     facts, table = made.probed, kernel.knowledge
     assert isinstance(table, Knowledge)
@@ -135,7 +127,7 @@ def test_the_kernel_answers_questions(folder: Path) -> None:
     assert all(facts.instructions.values())
 
 
-def test_a_guest_that_panics_loses_one_object(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guest_that_panics_loses_one_object(guest_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent of this boot brings its own kernel down at the first object, as a bad program might."""
     crash = b'open("/proc/sysrq-trigger", "w").write("c") if task["index"] == 0 else None\n        '
     mark = b'in_child(wire, plan["seconds"]'
@@ -143,23 +135,23 @@ def test_a_guest_that_panics_loses_one_object(folder: Path, monkeypatch: pytest.
     assert crash in agents["init"]
     monkeypatch.setattr(prove, "agent_files", lambda name: agents)
     files, _ = object_files([sample("objects", name) for name in ("xdp_count.bpf.o", "packet_peek.bpf.o")])
-    proof = proved(folder, "7.3-amd64", files)
+    proof = proved(guest_folder, "7.3-amd64", files)
     broken, fine = sorted(proof.objects, key=lambda o: o.seen != Tri.UNKNOWN)
     assert "Kernel panic" in broken.line and "sysrq" in broken.line
     assert fine.seen == Tri.YES and {p.agreement for p in broken.programs} == {Agreement.NOT_SEEN}
 
 
-def test_as_an_ordinary_user(folder: Path, tmp_path: Path) -> None:
+def test_as_an_ordinary_user(guest_folder: Path, tmp_path: Path) -> None:
     """User nobody, no network, nothing left behind: the command line as it is installed."""
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
-    kernel, paths = kernel_of(folder, "7.3-amd64")
+    kernel, paths = kernel_of(guest_folder, "7.3-amd64")
     assert kernel.vmlinux is not None
     home = Path(tempfile.mkdtemp(prefix="nobody-", dir="/tmp"))
     os.chmod(home, 0o777)
     env = {"HOME": str(home), "TMPDIR": str(home), "PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(home / "cache"),
            "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
-    guest = options(folder, "x86_64").guest
+    guest = options(guest_folder, "x86_64").guest
     line = [sys.executable, "-m", "kfuncscope", "prove", "--accel", "tcg", "--format", "json", "--kernel", *paths,
             "--guest", *guest, "--", str(sample("objects", "xdp_count.bpf.o"))]  # fmt: skip
     try:

@@ -92,7 +92,7 @@ class ModuleIndex:
         base: Callable[[], bytes | None],
         label: str = "kernel",
     ) -> None:
-        self._key = f"modules:{VERSION}:{key}"
+        self._key = f"modules:{VERSION}:{sys.byteorder}:{key}"
         self._label = label
         self._modules = modules
         self._base = base

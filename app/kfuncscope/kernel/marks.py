@@ -25,7 +25,7 @@ from kfuncscope.errors import BtfError
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.knowledge import names
 from kfuncscope.knowledge.common import common_table
-from kfuncscope.knowledge.levels import Key, in_order, level_key
+from kfuncscope.knowledge.levels import Key, in_order, level_key, next_series
 
 TYPES = (
     "bpf_attr", "bpf_prog", "bpf_prog_aux", "bpf_prog_info", "bpf_map", "bpf_map_info", "bpf_map_ops", "bpf_link",
@@ -109,7 +109,7 @@ def marks_of(kernels: Mapping[str, Features]) -> dict[str, dict[str, Any]]:
         earlier = [v for one in keys[:number] for v in series[one]]
         later = [v for one in keys[number:] for v in series[one]]
         rows = {kind: _few(_fresh(kernels, kind, earlier, later)) for kind in KINDS}
-        made[".".join(map(str, key))] = {"next": int(_follows(keys[number - 1], key)), **rows}
+        made[".".join(map(str, key))] = {"next": int(next_series(keys[number - 1]) == key), **rows}
     return made
 
 
@@ -132,10 +132,6 @@ def _few(marks: Sequence[str]) -> list[str]:
     """At most MOST, from the whole of the list."""
     step = max(1, -(-len(marks) // MOST))
     return list(marks[::step])
-
-
-def _follows(before: Key, key: Key) -> bool:
-    return key == (before[0], before[1] + 1) or (before[1] == names.LAST_MINOR and key == (before[0] + 1, 0))
 
 
 def main(paths: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 Key = tuple[int, ...]
 
+_LAST_MINOR = 19  # 5.19 and 6.19 were the last of their major release
 _NUMBERS = re.compile(r"^(\d+)\.(\d+)(?:\.(\d+))?")
 _ABI_NAME = re.compile(r"^\d+\.\d+\.0-(?:\d|0\.deb)[\w.]*(?:-|$)")
 
@@ -23,6 +24,12 @@ def level_key(name: str) -> Key | None:
     """``(6, 12, 107)`` of ``6.12.107+deb13-amd64``, ``(6, 12)`` of ``6.12-rc1``; None for what is not a release."""
     found = _NUMBERS.match(name)
     return tuple(int(part) for part in found.groups() if part is not None) if found else None
+
+
+def next_series(key: Key) -> Key:
+    """The mainline series that follows another: ``(7, 0)`` after ``(6, 19)``, the last of its major release."""
+    major, minor = (*key, 0)[:2]
+    return (major + 1, 0) if minor == _LAST_MINOR else (major, minor + 1)
 
 
 def linux_version(release: str) -> str | None:

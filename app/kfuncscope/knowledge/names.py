@@ -12,9 +12,6 @@ from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 from kfuncscope.knowledge.levels import level_key
 
 _EXACT = re.compile(r"\d+\.\d+")
-LAST_MINOR = 19
-"""5.19 and 6.19 were the last of their major release."""
-
 ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
 """Options without which there is no BPF to speak of."""
 

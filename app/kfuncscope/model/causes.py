@@ -156,11 +156,10 @@ def key_of(finding: Finding, section: str) -> CauseKey:
 def _change(finding: Finding) -> Change:
     if finding.verdict is Verdict.UNKNOWN:
         return Change.UNKNOWN
-    both = bool(finding.evidence.old) and bool(finding.evidence.new)
-    if both or "R-12.17" in finding.rules:
-        return Change.CHANGED if finding.evidence.old != finding.evidence.new or "R-12.17" in finding.rules else (
-            Change.REFUSED
-        )  # fmt: skip
+    if "R-12.17" in finding.rules:
+        return Change.CHANGED
+    if finding.evidence.old and finding.evidence.new:
+        return Change.CHANGED if finding.evidence.old != finding.evidence.new else Change.REFUSED
     if finding.failure in _MISSING or finding.verdict is Verdict.DEGRADES:
         return Change.REMOVED
     return Change.CHANGED if finding.failure is Failure.NONE else Change.REFUSED

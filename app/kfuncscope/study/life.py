@@ -13,6 +13,7 @@ from functools import cache
 from kfuncscope.knowledge import knowledge
 from kfuncscope.knowledge import names as names_known
 from kfuncscope.knowledge.flags import flag_names
+from kfuncscope.model.causes import key_of
 from kfuncscope.model.verdict import Finding, NeedKind
 
 _LEVELS = 12  # changes that a sentence names
@@ -26,13 +27,10 @@ def life_of(finding: Finding, section: str = "") -> str:
     if finding.kind is NeedKind.HELPER:
         return helper_life(name)
     if finding.kind is NeedKind.HOOK:
-        hook = name.rpartition("/")[2].partition("+")[0]
-        if section.lstrip("?").startswith("lsm"):
+        kind, hook, _ = key_of(finding, section)
+        if kind == "LSM hook":
             return lsm_life(hook.removeprefix("bpf_lsm_"))
-        kind = section.lstrip("?").partition("/")[0].removesuffix(".s")
-        if kind in ("tp_btf", "raw_tp", "raw_tracepoint", "tp", "tracepoint"):
-            return tracepoint_life(hook.removeprefix("btf_trace_"))
-        return _function_life(hook)
+        return tracepoint_life(hook.removeprefix("btf_trace_")) if kind == "tracepoint" else _function_life(hook)
     if finding.kind in (NeedKind.FIELD, NeedKind.ENUMVAL, NeedKind.TYPE):
         return _internal_life(finding)
     return ""
@@ -111,8 +109,8 @@ def _function_life(name: str) -> str:
 
 
 def _internal_life(finding: Finding) -> str:
-    kind = {NeedKind.FIELD: "field", NeedKind.ENUMVAL: "enumerator"}.get(finding.kind, "type")
-    name = finding.name.removeprefix("struct ").removeprefix("union ").removeprefix("enum ")
+    kind, name, _ = key_of(finding, "")
+    name = name.removeprefix("enum ")
     went = _went(kind, name) if kind != "type" else ""
     more = f"replaced by {went}, " if went else ""
     return f"{kind} {name}: {more}internal to the kernel; no stability promise, CO-RE follows moves only"

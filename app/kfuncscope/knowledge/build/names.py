@@ -17,7 +17,7 @@ from typing import Any
 
 from kfuncscope.knowledge.build.csource.ctext import find_function
 from kfuncscope.knowledge.build.csource.tree import Tree
-from kfuncscope.knowledge.levels import in_order, level_key
+from kfuncscope.knowledge.levels import in_order, level_key, next_series
 
 Contents = Mapping[str, Mapping[str, Any]]
 """Level → one table of it."""
@@ -28,7 +28,6 @@ _NOTICE = re.compile(r"\b(?:deprecated|renamed)\b")
 _LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 _CALLED = re.compile(r"\b(\w+)\(\)")
 _LIKE = 0.75
-_LAST_MINOR = 19
 _RELEASE = re.compile(r"\d+\.\d+")
 
 
@@ -154,9 +153,8 @@ def _series(level: str) -> str:
 
 
 def _after(level: str) -> str:
-    """The mainline release that follows a level's; 5.19 and 6.19 were the last of theirs."""
-    major, minor = (level_key(level) or (0, 0))[:2]
-    return f"{major + 1}.0" if minor == _LAST_MINOR else f"{major}.{minor + 1}"
+    """The mainline release that follows a level's."""
+    return ".".join(map(str, next_series(level_key(level) or (0, 0))))
 
 
 def _next_to(lower: str, upper: str) -> bool:
