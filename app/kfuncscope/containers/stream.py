@@ -27,8 +27,11 @@ _SMALL_ROOM = 112 << 20
 _LARGEST_ROOM = 1 << 30
 _PER_BYTE = 24
 _SMALL_XZ_MEMORY = 80 << 20  # as xz -9 needs it
-_NEAR = 64 << 20  # bytes that zstd data reaches back at any other level than --ultra -22, as kernels are compressed
-_FAR_ROOM = 88 << 20
+# Kernels are compressed so that their data may reach 128 MB back (zstd --ultra -22, xz --lzma2=dict=128MiB), and the
+# decoder keeps as much. Small data that asks for it may become less than other small data.
+_NEAR = 64 << 20
+FAR_MEMORY = 144 << 20
+FAR_ROOM = 88 << 20
 _FRAME_HEAD = 18
 _STEP = 1 << 20
 DAMAGE = (
@@ -180,7 +183,7 @@ def zstd_room(data: bytes | memoryview, limit: int) -> int:
     the same memory once more, so a small file that may do so becomes less."""
     if len(data) > SMALL or zstandard.get_frame_parameters(data[:_FRAME_HEAD]).window_size <= _NEAR:
         return limit
-    return min(limit, _FAR_ROOM)
+    return min(limit, FAR_ROOM)
 
 
 class Stream:

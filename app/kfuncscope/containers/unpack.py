@@ -7,13 +7,24 @@ Every decoder is fed step by step and stopped at the limit, so that a bomb costs
 from __future__ import annotations
 
 import io
+import lzma
 
 import lz4.block
 import lz4.frame
 import zstandard
 
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.stream import DAMAGE, STEPPERS, ZSTD_WINDOW, room, xz_memory, zstd_room
+from kfuncscope.containers.stream import (
+    DAMAGE,
+    FAR_MEMORY,
+    FAR_ROOM,
+    SMALL,
+    STEPPERS,
+    ZSTD_WINDOW,
+    room,
+    xz_memory,
+    zstd_room,
+)
 from kfuncscope.errors import ArchiveError
 
 LIMIT = 768 << 20
@@ -47,11 +58,21 @@ def _over(source: str, kind: Kind, limit: int) -> ArchiveError:
 
 
 def _stepped(data: bytes | memoryview, kind: Kind, source: str, limit: int, tail: bool) -> bytes:
+    """Decode with little memory where that is enough: nothing tells beforehand how far xz data reaches back."""
+    try:
+        return _steps(data, kind, source, limit, tail, xz_memory(len(data)))
+    except lzma.LZMAError:
+        if len(data) > SMALL:
+            raise
+        return _steps(data, kind, source, min(limit, FAR_ROOM), tail, FAR_MEMORY)
+
+
+def _steps(data: bytes | memoryview, kind: Kind, source: str, limit: int, tail: bool, memory: int) -> bytes:
     """Decode one stream, and those that follow it directly; trailing NUL bytes are padding."""
     # BytesIO hands its buffer over without a copy, which a list of pieces would need at the end.
     out = io.BytesIO()
     while True:
-        decoder = STEPPERS[kind](xz_memory(len(data)))
+        decoder = STEPPERS[kind](memory)
         rest = data
         while not decoder.eof:
             piece = decoder.decompress(rest, min(_STEP * 16, limit + 1 - out.tell()))
