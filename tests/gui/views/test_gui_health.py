@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -132,6 +132,16 @@ _MOST = 4.0
 """How often indexing a result may fit into the longest turn of the GUI thread that shows it: twice is usual."""
 
 
+@pytest.fixture
+def small_heap() -> Iterator[None]:
+    """What earlier tests keep is not looked at by the collections between turns: they would take a minute together."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("small_heap")
 @pytest.mark.parametrize("maker", [analyses.big, analyses.graph_of], ids=["300x5", "3000 nodes"])
 def test_the_window_answers_while_a_large_result_comes_in(
     qapp: QApplication, maker: Callable[[], Analysis], monkeypatch: pytest.MonkeyPatch
