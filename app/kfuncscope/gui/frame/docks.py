@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMainWindow,
+    QSizePolicy,
     QTabBar,
     QTabWidget,
     QToolButton,
@@ -86,6 +87,9 @@ class DockTitle(QWidget):
         row.setContentsMargins(18, 5, 12, 0)
         row.setSpacing(2)
         row.addWidget(self.label, 1)
+        # A title may be cut. Not by a hint of this class: Qt asks for it a thousand times when a result is shown.
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(80)
         row.addWidget(self.floater)
         row.addWidget(self.closer)
         dock.windowTitleChanged.connect(self._named)
@@ -103,9 +107,6 @@ class DockTitle(QWidget):
     def show_text(self, on: bool) -> None:
         """Show the title, or leave it to the tab above that says the same."""
         self.label.setText(self._dock.windowTitle() if on else "")
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(80, super().minimumSizeHint().height())
 
 
 class _Ground(QObject):
