@@ -24,7 +24,8 @@ import pytest
 from kfuncscope.bpf.object import read_object
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.upgrade.analyse import judge_pair, warm
+from kfuncscope.upgrade.executors.local import warm
+from kfuncscope.upgrade.executors.tasks import judge_pair
 from kfuncscope.upgrade.pairs import open_kernels, pair_up
 
 pytestmark = [pytest.mark.corpus, pytest.mark.benchmark(timer=time.perf_counter, warmup=False)]

@@ -193,7 +193,7 @@ def _running(group: int) -> list[int]:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_outlives_a_run_that_is_ended(how: signal.Signals, given: Path) -> None:
-    slow = "import sys, time\nfrom kfuncscope.cli.main import main\nimport kfuncscope.upgrade.analyse as a\n"
+    slow = "import sys, time\nfrom kfuncscope.cli.main import main\nimport kfuncscope.upgrade.executors.tasks as a\n"
     slow += "a.judge_file = lambda *_: time.sleep(60)\nsys.exit(main(sys.argv[1:]))"
     for number in range(40):
         made = ObjectBuilder().program("xdp", f"p{number}", END).build()

@@ -17,7 +17,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import KernelInfo, ObjectInfo
 from kfuncscope.model.verdict import Finding, ObjectVerdict
 from kfuncscope.storage.files import Input, InputProblem, ObjectFile, Place
-from kfuncscope.upgrade.analyse import judge_pair
+from kfuncscope.upgrade.executors.tasks import judge_pair
 from kfuncscope.upgrade.known import kernel_info
 from kfuncscope.upgrade.pairs import Pair
 from support.bpfwriter import (

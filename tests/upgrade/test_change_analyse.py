@@ -14,7 +14,8 @@ from kfuncscope.model.unchecked import Elsewhere, elsewhere, unchecked
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.study.diff import KINDS, differences
-from kfuncscope.upgrade.analyse import CHUNK, analyse
+from kfuncscope.upgrade.analyse import analyse
+from kfuncscope.upgrade.executors.local import CHUNK
 from kfuncscope.upgrade.pairs import NOT_JUDGED
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, mov
 from support.kernels import KernelBuilder

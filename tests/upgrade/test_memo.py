@@ -24,6 +24,7 @@ from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import Input, KernelFiles
 from kfuncscope.upgrade import analyse as engine
 from kfuncscope.upgrade import known, memo
+from kfuncscope.upgrade.executors import tasks
 from support.bpfwriter import ObjectBuilder, exit_, mov
 from support.kernels import KernelBuilder
 
@@ -77,13 +78,13 @@ def verdicts(analysis: Analysis) -> dict[str, Verdict]:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The objects that are really judged, in order, each once for a pair of kernels."""
     seen: list[str] = []
-    real = engine.judge_pair
+    real = tasks.judge_pair
 
     def counted(obj: Any, file: Any, pair: Any, targets: Any = None) -> ObjectVerdict:
         seen.append(file.name)
         return real(obj, file, pair, targets)
 
-    monkeypatch.setattr(engine, "judge_pair", counted)
+    monkeypatch.setattr(tasks, "judge_pair", counted)
     return seen
 
 

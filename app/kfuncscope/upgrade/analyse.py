@@ -3,46 +3,30 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from kfuncscope import __version__
-from kfuncscope.bpf.object import BpfObject, read_object
-from kfuncscope.errors import InputError, SessionError
+from kfuncscope.errors import SessionError
 from kfuncscope.intake.loaders import with_choices
 from kfuncscope.intake.objects import object_files
-from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
-from kfuncscope.remedy.remedies import remedied
 from kfuncscope.rules.changes.alternatives import variant_key
-from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.hooks.replace import Targets
-from kfuncscope.rules.judge import judge
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.storage.read import Progress
+from kfuncscope.upgrade.executors.local import local_executor
+from kfuncscope.upgrade.executors.tasks import Run, Work, carry_out
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
-from kfuncscope.upgrade.memo import Kept, Late
+from kfuncscope.upgrade.memo import Kept
 from kfuncscope.upgrade.merge import select
-from kfuncscope.upgrade.pairs import KnownPair, Pair, byte_order, idle, known_sides, paired, unpaired
+from kfuncscope.upgrade.pairs import KnownPair, idle, known_sides, paired, unpaired
 from kfuncscope.upgrade.replaced import replaced_functions
 
-if TYPE_CHECKING:
-    import multiprocessing
-    from concurrent import futures
-    from concurrent.futures import Future
-    from multiprocessing import connection
-else:
-    from kfuncscope.deferred import connection, futures, multiprocessing
-
 Arrived = Callable[[Analysis], None]
-CHUNK = 12  # objects that a worker takes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +88,6 @@ def _so_far(
     return hand_on
 
 
-_shared: tuple[list[KnownPair], dict[str, str], Targets] | None = None  # what forked workers inherit
-
-Made = tuple[list[dict[int, Kept]], list[Late]]
-"""What was judged of each object, by index of the pair; and what it showed of the kernels, old and new of each pair."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One object, and the indexes of the pairs on which it is not known."""
-
-    file: ObjectFile
-    pairs: tuple[int, ...]
-
-
 def judged(
     files: list[ObjectFile],
     pairs: list[KnownPair],
@@ -163,15 +133,17 @@ def _judge_rest(
 ) -> None:
     """Judge on some pairs what is not known there, and keep it."""
     work = [Work(file, missing) for file in files if (missing := _missing(file, indexes, kept))]
-    made, late = _judged(work, pairs, section_types, progress, workers, targets)
-    for one, rows in zip(work, made, strict=True):
+    executor = local_executor(len(work), workers, progress)
+    done = carry_out(executor, Run(pairs, section_types, targets), work, progress)
+    for one, rows in zip(work, done.rows, strict=True):
         for index, found in rows.items():
             kept[index][one.file.name] = found
+    sound = [one for number, one in enumerate(work) if number not in done.failed]
     for index in indexes:
         pair = pairs[index]
-        new = [(one.file, kept[index][one.file.name]) for one in work if index in one.pairs]
+        new = [(one.file, kept[index][one.file.name]) for one in sound if index in one.pairs]
         pair.verdicts.keep(new, len(files), targets)
-        for kernel, learnt in zip((pair.old, pair.new), late[2 * index : 2 * index + 2], strict=True):
+        for kernel, learnt in zip((pair.old, pair.new), done.late[2 * index : 2 * index + 2], strict=True):
             kernel.learn(learnt)
 
 
@@ -182,133 +154,13 @@ def _missing(file: ObjectFile, indexes: tuple[int, ...], kept: list[dict[str, Ke
 
 def _result(file: ObjectFile, pairs: list[KnownPair], rows: list[Kept]) -> ObjectResult:
     first = rows[0]
-    if first.problem is not None:
-        return ObjectResult(None, (), first.problem)
+    # Which pair it was matters only where a process died: what cannot be read can be read for none.
+    problem = next((row.problem for row in rows if row.problem is not None), None)
+    if problem is not None:
+        return ObjectResult(None, (), problem)
     arches = tuple(pair.new.arch for pair, row in zip(pairs, rows, strict=True) if row.verdict is not None)
     info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, first.programs, first.notes, arches)
     return ObjectResult(info, tuple(row.verdict for row in rows))
-
-
-def _judged(
-    work: list[Work],
-    pairs: list[KnownPair],
-    section_types: dict[str, str],
-    progress: Progress,
-    workers: int | None,
-    targets: Targets,
-) -> Made:
-    """The work done; over processes where there is enough of it."""
-    count = workers if workers is not None else min(os.cpu_count() or 1, 8)
-    # Here, and not where an object is judged: a kernel that cannot be opened any more is no fault of the object.
-    needed = [
-        pair.opened
-        for index, pair in enumerate(pairs)
-        if any(index in one.pairs and byte_order(one.file) == pair.new.facts.endian for one in work)
-    ]
-    if count < 2 or len(work) < 2 * CHUNK:
-        made = []
-        for done, one in enumerate(work):
-            progress(done, len(work), one.file.name)
-            made.append(judge_file(one, pairs, section_types, targets))
-        return made, _late(pairs)
-    global _shared
-    _shared = pairs, section_types, targets
-    try:
-        for pair in needed:
-            for kernel in (pair.old, pair.new):
-                warm(kernel, progress)
-        return _in_processes(work, pairs, count, progress)
-    finally:
-        gc.unfreeze()
-        _shared = None
-
-
-def _late(pairs: list[KnownPair]) -> list[Late]:
-    return [kernel.shown() for pair in pairs for kernel in (pair.old, pair.new)]
-
-
-def warm(kernel: Kernel, progress: Progress) -> None:
-    """Build what every object will ask for, so that forked workers share it; ``gc.unfreeze`` when they are done.
-
-    Without the freeze each worker would look through the kernels for garbage again and again, and copy them by that.
-    """
-    kernel.modules.prepare(progress)
-    if kernel.symbols is not None:
-        kernel.symbols.prepare()
-    _ = kernel.kfuncs, kernel.kfunc_rules, kernel.caps, kernel.helpers, kernel.map_types, kernel.lsm_hooks
-    _ = kernel.knowledge.helpers, kernel.knowledge.struct_ops, kernel.knowledge.tracepoints
-    if kernel.vmlinux is not None:
-        kernel.vmlinux.essential("task_struct")
-    _ = kernel.listed.traceable or kernel.knowledge.not_traced
-    kernel.knowledge.syscalls(kernel.arch)
-    gc.freeze()
-
-
-def _in_processes(work: list[Work], pairs: list[KnownPair], count: int, progress: Progress) -> Made:
-    chunks = [work[i : i + CHUNK] for i in range(0, len(work), CHUNK)]
-    made: dict[int, list[dict[int, Kept]]] = {}
-    late = _late(pairs)
-    # Workers are forked, as they share the open kernels; the caller must not hold other threads that matter to them.
-    forked = multiprocessing.get_context("fork")
-    with futures.ProcessPoolExecutor(count, mp_context=forked, initializer=_end_with_parent) as pool:
-        chunk_of: dict[Future[Made], int] = {pool.submit(_judge_chunk, c): i for i, c in enumerate(chunks)}
-        pending = set(chunk_of)
-        try:
-            while pending:
-                done, pending = futures.wait(pending, timeout=0.2, return_when=futures.FIRST_COMPLETED)
-                for future in done:
-                    made[chunk_of[future]], shown = future.result()
-                    late = [one.with_more(more) for one, more in zip(late, shown, strict=True)]
-                finished = sum(len(m) for m in made.values())
-                progress(finished, len(work), "analysing")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list((getattr(pool, "_processes", None) or {}).values()):
-                process.terminate()
-            raise
-    return [row for i in range(len(chunks)) for row in made[i]], late
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that forked it is gone, killed or hung up on: nobody else would tell it."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _judge_chunk(work: list[Work]) -> Made:
-    assert _shared is not None
-    return [judge_file(one, *_shared) for one in work], _late(_shared[0])
-
-
-def judge_file(
-    work: Work, pairs: list[KnownPair], section_types: dict[str, str], targets: Targets | None = None
-) -> dict[int, Kept]:
-    """Read one object and judge it on the pairs of its byte order on which it is not known."""
-    file = work.file
-    try:
-        obj = read_object(file.data, file.name, section_types, file.loader)
-        bare = Kept(len(obj.programs), tuple(dict.fromkeys(obj.notes)), None, None)
-        made = {}
-        for index in work.pairs:
-            fits = pairs[index].new.facts.endian == obj.endian
-            made[index] = replace(bare, verdict=judge_pair(obj, file, pairs[index].opened, targets)) if fits else bare
-        return made
-    except InputError as error:
-        problem = InputProblem(error.source, error.reason, error.offset)
-        return dict.fromkeys(work.pairs, Kept(0, (), problem, None))
-
-
-def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | None = None) -> ObjectVerdict:
-    """One object on one pair."""
-    package = file.places[0].package if file.places else ""
-    old, new = judge(obj, pair.old, targets), judge(obj, pair.new, targets)
-    return remedied(compare(old, new, package, file.sha256), old, new)
 
 
 # -- the whole

@@ -37,6 +37,11 @@ class KnownPair:
         self.new = new
         self.verdicts = Verdicts((old.digest, new.digest), section_types)
 
+    @property
+    def endian(self) -> str:
+        """Byte order of both, ``<`` or ``>``."""
+        return self.new.facts.endian
+
     @cached_property
     def opened(self) -> Pair:
         """Both kernels themselves. Raises InputError where their files do not make them any more."""
