@@ -35,9 +35,11 @@ def test_siblings_go_down_with_an_extern() -> None:
 
 def test_a_removed_helper_breaks_only_its_programs() -> None:
     real = analyses.demo()
-    made = apply(real, [Change(NeedKind.HELPER, "bpf_skb_load_bytes", Action.REMOVED)])
-    hit = {p for _, _, p in users(real, NeedKind.HELPER, "bpf_skb_load_bytes")}
-    assert {n for n, v in _verdicts(made).items() if v is not _verdicts(real)[n]} == hit
+    made = apply(real, [Change(NeedKind.HELPER, "bpf_map_lookup_elem", Action.REMOVED)])
+    hit = {p for _, _, p in users(real, NeedKind.HELPER, "bpf_map_lookup_elem")}
+    broken = {n for n, v in _verdicts(real).items() if v is Verdict.BREAKS}
+    assert hit - broken
+    assert {n for n, v in _verdicts(made).items() if v is Verdict.BREAKS} == broken | hit
 
 
 def test_a_guarded_use_only_degrades() -> None:
@@ -73,3 +75,20 @@ def test_what_an_assumption_covers() -> None:
     assert not gone.covers(NeedKind.KFUNC, "struct task.pid")
     field = Change(NeedKind.FIELD, "struct task", Action.REMOVED)
     assert not field.covers(NeedKind.FIELD, "struct task.pid") and not field.covers(NeedKind.TYPE, "struct task")
+
+
+def test_an_object_says_in_one_line_what_an_assumption_does_to_it() -> None:
+    """How many programs break; where none does, the verdict in words."""
+
+    def reason(change: Change, name: str) -> str:
+        return next(o.reason for o in apply(analyses.demo(), [change]).arches[0].objects if o.object == name)
+
+    assert reason(Change(NeedKind.HOOK, "xdp_redirect_map", Action.KEPT), "xdp-bench.2") == "what if: ok"
+    lost = Change(NeedKind.HELPER, "bpf_get_current_task", Action.REMOVED)
+    made = apply(analyses.demo(), [lost]).arches[0].objects
+    real = {o.object: o for o in analyses.demo().arches[0].objects}
+    hit = [o for o in made if o != real[o.object]]
+    assert hit
+    for one in hit:
+        broken = sum(p.verdict is Verdict.BREAKS for p in one.programs)
+        assert broken and one.reason == f"what if: {broken} of {len(one.programs)} programs break"

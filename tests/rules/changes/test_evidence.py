@@ -8,8 +8,9 @@ import pytest
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Evidence, Verdict
 from kfuncscope.rules.changes.evidence import event_declaration, kfunc_evidence
+from kfuncscope.rules.changes.hook_facts import hook_facts
 from support.bpfwriter import ObjectBuilder, exit_, mov
-from support.kernels import CONFIG, KernelBuilder, compared
+from support.kernels import CONFIG, KernelBuilder, compared, judged
 
 
 def test_facts_of_a_kfunc_on_both_kernels() -> None:
@@ -118,3 +119,20 @@ def test_a_hook_that_one_kernel_lacks_is_open_to_nobody() -> None:
     """Its declaration is what differs."""
     _, evidence = found("lsm/file_alloc_security", hooked("6.12.107"), KernelBuilder("7.3").kernel())
     assert evidence.facts == () and evidence.old and not evidence.new
+
+
+def test_r_7_7_the_fact_that_differs_names_the_argument_as_people_count() -> None:
+    """afs_flock_ev: nothing is marked in 6.1; in 7.3 the second argument is."""
+    kernels = []
+    for release in ("6.1", "7.3"):
+        kb = KernelBuilder(release)
+        kb.tracepoint("afs_flock_ev", [("vnode", kb.btf.ptr(0)), ("lock", kb.btf.ptr(0))])
+        kernels.append(kb.kernel())
+    program = (
+        judged(ObjectBuilder().program("tp_btf/afs_flock_ev", "prog", [mov(0, 0), exit_()]), kernels[1])
+        .programs[0]
+        .program
+    )
+    facts = hook_facts(kernels[0], kernels[1], program)
+    assert [label for label, _, _ in facts] == ["argument 2 may be NULL"]
+    assert [(was[:3], now[:4]) for _, was, now in facts] == [("no,", "yes,")]

@@ -412,6 +412,20 @@ def test_r_7_8_tracepoints() -> None:
     assert told("tp/syscalls/sys_enter_openat", kb.kernel(config={**CONFIG, "FTRACE_SYSCALLS": "n"})).attaches == Tri.NO
 
 
+@pytest.mark.parametrize(
+    ("symbols", "attaches"),
+    [
+        (["event_enter__openat"], Tri.YES), (["__x64_sys_openat"], Tri.YES), (["event_enter__other"], Tri.NO),
+        (None, Tri.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_r_7_8_a_system_call_of_an_architecture_without_a_table(symbols: list[str] | None, attaches: Tri) -> None:
+    """Its wrapper's or its event's symbol says that it is there; without symbols nobody knows."""
+    kb = builder(release="9.9")
+    found = told("tp/syscalls/sys_enter_openat", kb.kernel(symbols=symbols))
+    assert found.attaches == attaches
+
+
 @pytest.mark.parametrize("config", [CONFIG, None])
 def test_tracepoints_of_modules_that_were_not_given(config: dict[str, str] | None) -> None:
     """A tracepoint that the release has and vmlinux lacks may be a module's; where modules were given, it is gone."""
