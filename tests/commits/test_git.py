@@ -15,6 +15,7 @@ from kfuncscope.model.origin import Found
 from kfuncscope.model.verdict import NeedKind
 from support.kernelhistory import ASKED, Told, analysis, history
 from support.kernelrepo import KernelRepo
+from support.processes import gone
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_a_call_that_takes_too_long(repo: KernelRepo, slow_git: Path) -> None:
     assert [o.found for o in sorted(result.origins, key=lambda o: o.name)] == [Found.NO_CHANGE, Found.NOT_SEARCHED]
     assert "took longer than it may" in next(o.note for o in result.origins if o.name == "scx_consume")
     assert time.monotonic() - began < 20
-    _ended(int(slow_git.read_text()))
+    gone(int(slow_git.read_text()))
 
 
 def test_the_time_for_all(repo: KernelRepo, slow_git: Path) -> None:
@@ -83,7 +84,7 @@ def test_the_time_for_all(repo: KernelRepo, slow_git: Path) -> None:
     result = with_origins(analysis(ASKED[:6]), Git(str(repo.root), whole=1.5))
     assert {o.found for o in result.origins} == {Found.NOT_SEARCHED}
     assert sum("time for the search" in o.note for o in result.origins) >= 4
-    _ended(int(slow_git.read_text()))
+    gone(int(slow_git.read_text()))
 
 
 def test_cancel(repo: KernelRepo, slow_git: Path) -> None:
@@ -95,19 +96,7 @@ def test_cancel(repo: KernelRepo, slow_git: Path) -> None:
         if slow_git.read_text().strip():
             break
         time.sleep(0.02)
-    _ended(int(slow_git.read_text()))
-
-
-def _ended(pid: int) -> None:
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return
-        if state == "Z":
-            return
-        time.sleep(0.02)
-    pytest.fail(f"process {pid} still runs")
+    gone(int(slow_git.read_text()))
 
 
 def test_time_over_is_raised_at_once(repo: KernelRepo) -> None:

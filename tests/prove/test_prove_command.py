@@ -22,6 +22,7 @@ from support.archivewriter import arm64_image, deb
 from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, mov
 from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder, judged
+from support.processes import gone
 
 END = [mov(0, 0), exit_()]
 
@@ -181,12 +182,7 @@ def test_ending_the_program_ends_the_guest(place: Place, number: int) -> None:
             time.sleep(0.05)
         process.send_signal(number)
         process.wait(30)
-    for _ in range(100):
-        if not Path(f"/proc/{running.read_text()}/status").exists():
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("the guest is still running")
+    gone(int(running.read_text()))
     if number != signal.SIGKILL:
         assert not list(place.folder.glob("kfuncscope-*"))
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,18 +97,10 @@ def test_cancel_keeps_what_was_seen_and_leaves_nothing_behind(
         view.cancel.click()
         assert "Cancelled" in view.told.text() and view.start.isEnabled()
         assert any(r.state == "agree" for r in view.model.rows)
-        qtbot.waitUntil(lambda: not _alive(pid), timeout=10_000)
+        qtbot.waitUntil(lambda: not runs(pid), timeout=10_000)
         qtbot.waitUntil(lambda: not list(scratch.glob("kfuncscope-*")), timeout=10_000)
         index = window.store.index
         assert index.seals.programs[index.program_id("bad.bpf.o", "bad"), 0] == ORDER.index(Agreement.AGREE)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def test_what_cannot_be_booted_says_why(qapp: object, qtbot: QtBot) -> None:

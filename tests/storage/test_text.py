@@ -54,6 +54,7 @@ JSON = {
     "quotes": b'"' + b"\\" * 99_999,
     "keys": b"{" + b",".join(b'"k%d":1' % n for n in range(9_000)) + b"}",
     "no-unicode": b"\xff" * KB100,
+    "escaped-quotes": b'{"a":"' + b'\\"' * 49_000,
     "surrogates": b'"' + b"\\ud800" * 16_000 + b'"',
 }
 

@@ -24,6 +24,7 @@ import pytest
 from kfuncscope.storage.cache import Cache
 from support.bpfwriter import ObjectBuilder, exit_, mov
 from support.kernels import KernelBuilder
+from support.processes import group_gone
 
 APP = Path(__file__).parents[2] / "app"
 KILLS = int(os.environ.get("KFUNCSCOPE_KILLS", "2"))
@@ -109,18 +110,6 @@ def _object(program: str, function: str) -> bytes:
     return ObjectBuilder().program(f"fentry/{function}", program, [mov(0, 0), exit_()]).build()
 
 
-def ended(group: int) -> None:
-    """Wait until no process of a group is left."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.01)
-    pytest.fail("a process outlived the run that was killed")
-
-
 @pytest.mark.parametrize("warm", [False, True], ids=["empty", "warm"])
 def test_killed_at_any_moment(warm: bool, check: Check, tmp_path: Path) -> None:
     """Cache and reports hold whole files or none; the next run is right, and tidies up."""
@@ -137,7 +126,7 @@ def test_killed_at_any_moment(warm: bool, check: Check, tmp_path: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
         run.communicate()
-        ended(run.pid)
+        group_gone(run.pid)
         assert sorted(path.name for path in check.out.iterdir()) == sorted(REPORTS)
         _whole(home / "kfuncscope")
         left = check.written()

@@ -25,15 +25,16 @@ MOST_VALUES = 20_000_000
 """Values in one JSON text; each takes some fifty bytes of memory."""
 
 _QUOTE = re.compile(r"\"\"\"|'''|[\"'#]")
+# Possessive, so that nothing is kept for a way back. Not around a choice or a lookahead, which Python before 3.11.5
+# (Debian 12 has 3.11.2) matches wrongly there: the end of a string of several lines is searched for instead.
 _STRINGS = {
-    '"""': re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}', re.DOTALL),
-    "'''": re.compile(r"'''(?:[^']|'(?!''))*+'{3,5}"),
-    '"': re.compile(r'"(?:[^"\\\n]|\\.)*+"'),
+    '"': re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'),
     "'": re.compile(r"'[^'\n]*+'"),
     "#": re.compile(r"#[^\n]*+"),
 }
+_ENDS = {'"""': re.compile(r'\\.|"{3,5}', re.DOTALL), "'''": re.compile(r"'{3,5}")}
 _DOTTED = re.compile(rf"(?:\.[ \t]*+[\w-]++[ \t]*+){{{MOST_PARTS}}}")
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # without an end: all the rest
 _OPEN = b"[{"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -68,7 +69,7 @@ def _bare(text: str) -> str:
     pieces, at = [], 0
     while (found := _QUOTE.search(text, at)) is not None:
         pieces.append(text[at : found.start()])
-        whole = _STRINGS[found[0]].match(text, found.start())
+        whole = _string(text, found)
         if whole is None:
             raise ValueError(f"the string at character {found.start()} has no end")
         if found[0] != "#":
@@ -76,6 +77,14 @@ def _bare(text: str) -> str:
         at = whole.end()
     pieces.append(text[at:])
     return "".join(pieces)
+
+
+def _string(text: str, opened: re.Match[str]) -> re.Match[str] | None:
+    """What ends the string or comment that begins at ``opened``; None where nothing does."""
+    if opened[0] not in _ENDS:
+        return _STRINGS[opened[0]].match(text, opened.start())
+    found = _ENDS[opened[0]].finditer(text, opened.end())
+    return next((one for one in found if not one[0].startswith("\\")), None)
 
 
 def _check_depth(bare: bytes, source: str, form: str) -> None:
