@@ -21,6 +21,7 @@ from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.session.session import KernelRef, Session
 from support import analyses, windows
+from support.processes import runs
 
 
 @pytest.fixture
@@ -86,8 +87,8 @@ def test_cancel_keeps_what_was_seen_and_leaves_nothing_behind(
     with windows.window() as window:
         _open(window, place, qtbot)
         place.answers(("bad", 22), end=False)
-        runs = eval(place.script.read_text())
-        place.script.write_text(repr([[runs[0][0], ("sleep", 60)]]))
+        boots = eval(place.script.read_text())
+        place.script.write_text(repr([[boots[0][0], ("sleep", 60)]]))
         window.commands.run("prove")
         view = window.proving._view
         qtbot.waitUntil(lambda: any(r.state == "agree" for r in view.model.rows), timeout=60_000)
