@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from kfuncscope.census import collector
 from kfuncscope.census.collector import RefusedError
 from support.bpfkernel import BASE, BpfKernel
 from support.btfwriter import BtfWriter
+from support.pages import DOCS
 
 VERMIN = Path(sys.executable).with_name("vermin")
 SOURCE = Path(collector.__file__).read_text(encoding="utf-8")
@@ -130,7 +132,9 @@ def test_programs_with_calls_maps_names_and_targets(tmp_path: Path, monkeypatch:
     assert end == {"line": "end", "programs": 1, "links": 1, "gone": 0}
 
 
-@pytest.mark.parametrize(("machine", "named"), [("aarch64", True), ("x86_64", False)])
+@pytest.mark.parametrize(
+    ("machine", "named"), [("s390x", True), ("ppc64le", True), ("aarch64", False), ("x86_64", False)]
+)
 def test_far_calls_are_named_by_their_btf_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, named: bool
 ) -> None:
@@ -142,6 +146,51 @@ def test_far_calls_are_named_by_their_btf_id(
     line = collected(kernel, monkeypatch, machine)[1]
     assert line["kfuncs"] == {"bpf_far" if named else "something_else": 1}
     assert line["kfunc_ids"] == [[77, 3]]
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "s390x"])
+def test_a_distance_below_zero_is_no_btf_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
+    """Debian's 7.3.4 on arm64: a kfunc of nf_conntrack below the kernel, the offset still the place of its module."""
+    kernel = BpfKernel(tmp_path, {"bpf_xdp_ct_lookup [nf_conntrack]": BASE - 84684248})
+    kernel.btf(1, vmlinux()[0].build(), "vmlinux", kernel=True)
+    kernel.program(7, type=5, name="x", code=insns((0x85, 2, 1, -84684248)))
+    line = collected(kernel, monkeypatch, machine)[1]
+    assert line["kfuncs"] == {"bpf_xdp_ct_lookup [nf_conntrack]": 1} and "kfunc_ids" not in line
+
+
+def far_module(base: BtfWriter, *functions: str) -> tuple[bytes, list[int]]:
+    """A module's BTF with functions, those in upper case kfuncs; and their ids."""
+    w = BtfWriter(base=base)
+    made = [(w.kfunc if f.isupper() else w.func)(f.lower(), 1, []) for f in functions]
+    return w.build(), made
+
+
+@pytest.mark.parametrize(
+    ("other", "called", "named"),
+    [
+        (("x", "y", "z"), (0,), True),  # functions that are no kfuncs have these ids, too
+        (("X", "y", "Z"), (0,), False),  # of another module a kfunc has this id
+        (("X", "y", "Z"), (0, 1), True),  # but not both that are called with one offset
+        ((), (0, 1), True),
+    ],
+)
+def test_far_calls_into_modules_are_named_where_one_module_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: tuple[str, ...], called: tuple[int, ...], named: bool
+) -> None:
+    writer, _ = vmlinux()
+    kernel = BpfKernel(tmp_path)
+    kernel.btf(1, writer.build(), "vmlinux", kernel=True)
+    data, ids = far_module(writer, "BPF_CT_A", "BPF_CT_B", "plain")
+    kernel.btf(2, data, "nf_conntrack", kernel=True)
+    kernel.btf(3, far_module(writer, *other)[0], "another", kernel=True)
+    code = insns(*((0x85, 2, 3, ids[i]) for i in called), (0x85, 2, 3, ids[called[0]]))
+    kernel.program(7, type=5, name="x", code=code)
+    line = collected(kernel, monkeypatch, "s390x")[1]
+    if not named:
+        assert "kfuncs" not in line and line["kfunc_ids"] == [[ids[0], 3], [ids[0], 3]]
+        return
+    wanted = {f"bpf_ct_{'ab'[i]} [nf_conntrack]": 1 for i in called}
+    assert line["kfuncs"] == wanted | {"bpf_ct_a [nf_conntrack]": 2} and "kfunc_ids" not in line
 
 
 def test_hidden_instructions_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +276,7 @@ def test_more_is_added_when_asked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_names_of_types_in_the_kernel_and_its_modules() -> None:
     writer, ids = vmlinux()
     base = collector.Btf(writer.build())
-    assert base.names({ids["do_exit"]}) == {ids["do_exit"]: "do_exit"}
+    assert base.names({ids["do_exit"]}) == {ids["do_exit"]: "do_exit"} and base.names(set()) == {}
     module = BtfWriter(base=writer)
     mine = module.func("nf_hook", 1, [])
     found = collector.Btf(module.build(), base)
@@ -240,3 +289,19 @@ def test_unknown_kinds_are_passed_over_with_a_layout_and_stop_without() -> None:
         w.raw(20, "new", 0, [1, 2, 3], vlen=1)
         late = w.func("late", proto=0)
         assert collector.Btf(w.build()).names({late}).get(late, "") == expected
+
+
+def test_every_key_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says what is collected: each key of each line that the collector's source can write."""
+    page = DOCS.joinpath("census.md").read_text(encoding="utf-8")
+    kernel = BpfKernel(tmp_path)
+    kernel.program(7, type=5, name="x", code=bytes(64), shown=False)
+    lines = collected(kernel, monkeypatch, host="web-1", with_lines=True)
+    tree = ast.parse(SOURCE)
+    written = {
+        n.slice.value for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)
+        and isinstance(n.value, ast.Name) and n.value.id in ("line", "one") and isinstance(n.slice.value, str)
+    }  # fmt: skip
+    assert {"host", "hidden", "source_lines", "attach_type", "targets"} <= written | set(lines[0])
+    keys = written.union(*lines) | {"link", "event", "btf", "kfunc_ids"}
+    assert {key for key in keys if not re.search(rf'[`"]{key}[`"]', page)} == set()

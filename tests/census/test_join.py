@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,22 @@ from kfuncscope.census.count import keys, rows, uses
 from kfuncscope.census.join import Joiner, Objects, TagIndex
 from kfuncscope.census.reader import read_census
 from kfuncscope.census.records import Join
-from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.model.verdict import NeedKind
-from support.bpfwriter import FIELD_BYTE_OFFSET, ObjectBuilder, call, core, exit_, kfunc, ldx, mov
+from support import listedimage
+from support.bpfwriter import (
+    FIELD_BYTE_OFFSET,
+    ObjectBuilder,
+    call,
+    core,
+    encode,
+    exit_,
+    kfunc,
+    ld_imm64,
+    ld_sym,
+    ldx,
+    mov,
+)
 from support.census import CensusFile, objects, tag_of
 from support.kernels import KernelBuilder
 
@@ -63,6 +78,31 @@ def test_relocated_programs_are_exact_only_on_their_kernel(tmp_path: Path) -> No
     assert joined(tmp_path, file, objects(a=ob), other, kernel)[1].join == Join.EXACT
     assert joined(tmp_path, file, objects(a=ob), other)[1].join == Join.LIKELY
     assert joined(tmp_path, file, objects(a=ob))[1].join == Join.LIKELY
+
+
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [
+        (0, Join.EXACT), (0x200000, Join.EXACT), ((1 << 30) - 0x200000, Join.EXACT), (0x100000, Join.LIKELY),
+        (-0x200000, Join.LIKELY), (1 << 30, Join.LIKELY),
+    ],
+)  # fmt: skip
+def test_a_variables_address_is_exact_wherever_the_boot_put_the_kernel(
+    tmp_path: Path, distance: int, expected: Join
+) -> None:
+    """In an x86_64 image whose symbol fn_6 lies at a known place; the hash is made from the instructions here."""
+    ob = ObjectBuilder()
+    ob.extern_var("fn_6", 0)
+    ob.program("kprobe/do_exit", "on_exit", [ld_sym(1, "fn_6"), mov(0, 0), exit_()])
+    code = encode([*ld_imm64(1, listedimage.BASE + 6 * listedimage.STEP + distance), mov(0, 0), exit_()])
+    plain = KernelBuilder("7.3").kernel(symbols=["D fn_6"])
+    imaged = open_kernel(replace(plain.files, image=lambda: listedimage.image("behind", [])))
+    for tag in (hashlib.sha1(code).hexdigest()[:16], hashlib.sha256(code).hexdigest()[:16]):
+        file = CensusFile().program("on_exit", type=KPROBE, tag=tag)
+        assert joined(tmp_path, file, objects(a=ob), imaged)[1].join == expected
+        assert joined(tmp_path, file, objects(a=ob), plain)[1].join == Join.LIKELY
+        other = CensusFile().program("on_exit", type=XDP, tag=tag)
+        assert joined(tmp_path, other, objects(a=ob), imaged)[1].join == Join.KERNEL_ONLY
 
 
 def test_equal_instructions_alone_are_no_exact_join(tmp_path: Path) -> None:

@@ -162,6 +162,23 @@ def test_missing_modules_are_reported_and_circles_end() -> None:
     assert sorted(name for name, _ in circle.closure(["a"])[0]) == ["a", "b"]
 
 
+def test_of_modules_that_declare_the_same_the_one_they_stand_on_is_wanted() -> None:
+    """Drivers' BTF repeats ``struct hid_device``; what only a driver declares wants that driver."""
+    below = {"hid": "", "usbhid": "hid", "hid_sony": "usbhid", "mouse": "hid", "apart": ""}
+    kernel = FakeModules({name: module(needed) for name, needed in below.items()})
+
+    def owners(*declared: str) -> list[str]:
+        return kernel.owners(frozenset(one.split()) for one in declared)
+
+    assert owners("hid usbhid hid_sony mouse") == ["hid"]
+    assert owners("hid_sony hid") == ["hid"]  # not the one that lies between
+    assert owners("hid_sony mouse apart") == ["apart", "hid_sony", "mouse"]
+    assert owners("hid usbhid", "hid_sony") == ["hid", "hid_sony"] and owners() == []
+    assert owners("built_in hid_sony") == ["built_in", "hid_sony"]
+    circle = FakeModules({"a": module("b"), "b": module("a")})
+    assert circle.owners([frozenset("ab")]) == ["a", "b"]
+
+
 def test_module_names_are_checked() -> None:
     assert kernels.wanted_names("nf-conntrack, xfs") == ["nf_conntrack", "xfs"]
     with pytest.raises(InputError, match="not a module name"):

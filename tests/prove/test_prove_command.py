@@ -219,7 +219,7 @@ def test_modules_in_which_something_was_found_are_wanted() -> None:
     builder = ObjectBuilder()
     builder.extern_func("bpf_ct_thing", builder.btf.proto(0))
     judged(builder.program("xdp", "p", [kfunc("bpf_ct_thing"), *END]), kernel)
-    assert kernel.modules.answering() == ["nf_conntrack"]
+    assert kernel.modules.answering() == {"bpf_ct_thing": {"nf_conntrack"}}
 
 
 def test_an_old_libbpf_is_noted() -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Process 1 of a guest that takes a census: loads objects by libbpf and by bpftool, runs bpftrace, then the collector.
 
-Facts on the wire: ``truth`` (number of the object and program → id), ``bpftrace`` (one-liner → id), ``census`` (line
-and part → text), ``took`` (seconds of the collector).
+Facts on the wire: ``boot`` (nothing before it counts), ``truth`` (number of the object, loader and program → id),
+``refused`` (number of the object and loader → why), ``bpftrace`` (one-liner → id), ``silent`` (one-liner → its last
+words), ``census`` (line and part → text), ``took`` (wait status and seconds of the collector).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kfuncscope.prove.guest.agent import Plan
 
 OBJ_GET = 7
+LSM, MODIFY_RETURN = 29, 26  # of enum bpf_prog_type and bpf_attach_type
 PART = 1500  # characters of a line that go into one record
 
 
@@ -60,10 +62,12 @@ def ids(libc: ctypes.CDLL, number: int) -> list[int]:
         found.append(last)
 
 
-def by_bpftool(libc: ctypes.CDLL, number: int, task: Plan) -> dict[str, int]:
+def by_bpftool(libc: ctypes.CDLL, number: int, wire: Wire, task: Plan) -> dict[str, int]:
     """Load and pin all programs of an object: the pin's name → id."""
     folder = f"/sys/fs/bpf/o{task['index']}"
     if run(["/usr/sbin/bpftool", "prog", "loadall", task["path"], folder], "/bpftool") != 0:
+        with open("/bpftool", encoding="utf-8", errors="replace") as file:
+            wire.send("fact", k="refused", n=f"{task['index']} bpftool", v=file.read()[-300:])
         return {}
     found = {}
     for name in sorted(os.listdir(folder)):
@@ -89,9 +93,16 @@ class Kept(Object):
             found |= self._kept({name})
         return found
 
+    def _decides(self, handle: int) -> bool:
+        """Whether a program, attached, would decide for the kernel: systemd's forbid execve() and bpf() themselves."""
+        kind = self.bpf.call("bpf_program__type", handle)
+        return kind == LSM or self.bpf.call("bpf_program__expected_attach_type", handle) == MODIFY_RETURN
+
     def _kept(self, wanted: set[str]) -> dict[str, int]:
-        rc, _ = self._load(wanted, self._tables(wanted))
+        rc, said = self._load(wanted, self._tables(wanted))
         if rc != 0:
+            why = " / ".join(said)[-300:]
+            self.wire.send("fact", k="refused", n=f"{self.task['index']} libbpf {len(wanted)}", v=f"{rc} {why}")
             self._close()
             return {}
         kept.append((self.buffer, dict(self.logs)))
@@ -100,7 +111,7 @@ class Kept(Object):
             fd = self.bpf.call("bpf_program__fd", self.handles.get(name, 0)) if name in self.handles else -1
             if fd >= 0:
                 found[name] = program_id(fd)
-                if self.programs[name]["attach"] == "auto":
+                if self.programs[name]["attach"] == "auto" and not self._decides(self.handles[name]):
                     self.bpf.call("bpf_program__attach", self.handles[name])
         return found
 
@@ -110,14 +121,16 @@ kept: list[object] = []  # what libbpf still points to
 
 def start_bpftrace(libc: ctypes.CDLL, plan: Plan, wire: Wire) -> None:
     """Run the one-liners; each one's programs are those that came while it started."""
+    os.symlink("/proc/self/fd", "/dev/fd")  # both for its compiler
+    os.makedirs("/tmp", exist_ok=True)
     for number, line in enumerate(plan["bpftrace"]):
         before = set(ids(libc, plan["bpf"]))
-        spawned(["/usr/bin/bpftrace", "-e", line], f"/bt{number}")
+        pid = spawned(["/usr/bin/bpftrace", "-e", line], f"/bt{number}")
         end, fresh = time.monotonic() + plan["patience"], set()
-        while time.monotonic() < end and not fresh:
+        while time.monotonic() < end and not fresh and os.waitpid(pid, os.WNOHANG) == (0, 0):
             time.sleep(2)
             fresh = set(ids(libc, plan["bpf"])) - before
-        time.sleep(5)
+        time.sleep(5 if fresh else 0)
         for one in sorted(set(ids(libc, plan["bpf"])) - before):
             wire.send("fact", k="bpftrace", n=line, v=str(one))
         if not fresh:
@@ -136,6 +149,7 @@ def take_census(wire: Wire, plan: Plan) -> None:
         with open(folder, "w", encoding="ascii") as file:
             file.write(content)
     bpf = Libbpf(plan["libbpf"])
+    wire.send("fact", k="boot", n="", v="")
     wire.send("ready", libbpf=(bpf.lib.libbpf_version_string() or b"").decode())
     if plan["bpftrace"]:
         start_bpftrace(libc, plan, wire)
@@ -144,12 +158,11 @@ def take_census(wire: Wire, plan: Plan) -> None:
         found: dict[str, int] = {}
         how = "bpftool" if task["index"] % 2 else "libbpf"
         if how == "bpftool":
-            found = by_bpftool(libc, plan["bpf"], task)
+            found = by_bpftool(libc, plan["bpf"], wire, task)
         if not found:
             how, found = "libbpf", Kept(bpf, wire, task).load_all()
         for name, number in found.items():
             wire.send("fact", k="truth", n=f"{task['index']} {how} {name}", v=str(number))
-        wire.send("done", o=task["index"], weak=[], nomap=[])
     begun = time.monotonic()
     status = run(["/py", "-SB", "/collect.py"], "/census")
     wire.send("fact", k="took", n=str(status), v=f"{time.monotonic() - begun:.2f}")
@@ -157,6 +170,8 @@ def take_census(wire: Wire, plan: Plan) -> None:
         for number, line in enumerate(file):
             for at in range(0, len(line), PART):
                 wire.send("fact", k="census", n=f"{number} {at}", v=line[at : at + PART])
+    for task in plan["objects"]:  # only now: a guest that dies is booted again with all but the object that it died at
+        wire.send("done", o=task["index"], weak=[], nomap=[])
 
 
 if __name__ == "__main__" and os.getpid() == 1:

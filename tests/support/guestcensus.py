@@ -15,14 +15,17 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from kfuncscope.arch import arch_record
 from kfuncscope.bpf.instructions import CALL
-from kfuncscope.bpf.object import Program, read_object
+from kfuncscope.bpf.object import BpfObject, Program, read_object
 from kfuncscope.census import collector
-from kfuncscope.census.join import Joiner, TagIndex, read_objects
+from kfuncscope.census.join import Joiner, TagIndex, read_objects, without_modules
 from kfuncscope.census.reader import read_census
 from kfuncscope.census.records import Census, Join, Running
 from kfuncscope.census.seen import uses_of
@@ -31,6 +34,7 @@ from kfuncscope.containers.stream import Budget
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.binary.linked import linked_address
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.prove import prove
 from kfuncscope.prove.guest import newc
@@ -40,6 +44,8 @@ from kfuncscope.prove.guest.qemu import Limits
 from kfuncscope.prove.guest.sources import PackageSource, read_binary
 from kfuncscope.prove.prove import Options
 from kfuncscope.resources import sample
+from kfuncscope.rules.context import Context
+from kfuncscope.rules.core.tag import UndecidedError, program_code
 from kfuncscope.storage.files import ObjectFile
 from support import packages
 from support.packages import Wanted
@@ -63,7 +69,7 @@ class Taken:
     """A census of a guest, and what was really loaded there.
 
     ``truth``: program id → (object's place, program, loader); ``scripts``: id → one-liner; ``silent``: one-liners
-    that did not run, with their last words.
+    that did not run, with their last words; ``refused``: objects that a loader did not load, with its words.
     """
 
     lines: bytes
@@ -71,6 +77,7 @@ class Taken:
     truth: dict[int, tuple[int, str, str]] = field(default_factory=dict)
     scripts: dict[int, str] = field(default_factory=dict)
     silent: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
     collector_seconds: float = 0.0
     boot_seconds: float = 0.0
 
@@ -192,8 +199,13 @@ def _booted(guest: Guest, subject: prove.Subject) -> Taken:
         raise RuntimeError(f"{run.why}: {run.boots[-1].console[-5:]}")
     by_index = {task.index: place for place, task in enumerate(subject.tasks)}
     taken = Taken(b"", [file for file, _ in subject.judged], boot_seconds=round(sum(b.seconds for b in run.boots)))
+    for ended in run.boots[:-1]:
+        taken.refused.append(f"boot again after {ended.seconds:.0f} s: {ended.why}: {' / '.join(ended.console[-3:])}")
+    for task in subject.tasks:
+        if (broken := run.seen.objects[task.index].broken) and task.index in by_index:
+            taken.refused.append(f"{taken.files[by_index[task.index]].name}: {broken}")
     parts, status = [], 0
-    for kind, name, value in run.seen.facts:
+    for kind, name, value in run.seen.facts[max(at for at, fact in enumerate(run.seen.facts) if fact[0] == "boot") :]:
         if kind == "truth":
             index, how, program = name.split(" ", 2)
             taken.truth[int(value)] = by_index[int(index)], program, how
@@ -201,6 +213,9 @@ def _booted(guest: Guest, subject: prove.Subject) -> Taken:
             taken.scripts[int(value)] = name
         elif kind == "silent":
             taken.silent[name] = value
+        elif kind == "refused":
+            index, _, how = name.partition(" ")
+            taken.refused.append(f"{taken.files[by_index[int(index)]].name} ({how}): {value}")
         elif kind == "took":
             taken.collector_seconds = float(value)
             status = int(name)
@@ -250,16 +265,23 @@ def count(taken: Taken, kernel: Kernel, decoys: Sequence[ObjectFile] = ()) -> Co
             continue
         counted.exact += 1
         counted.by_loader[how] = counted.by_loader.get(how, 0) + 1
-        first = found.program(joined.candidates[0])
-        if _code(first) != _code(mine):
-            counted.false.append(
-                f"{taken.files[at].name}:{name} is not {found.files[joined.candidates[0].object].name}"
-            )
+        wanted = _code(kernel, found.read[at], name)
+        for one in joined.candidates:
+            if not wanted & _code(kernel, found.read[one.object], found.program(one).name):
+                counted.false.append(f"{taken.files[at].name}:{name} is not {found.files[one.object].name}")
     return counted
 
 
-def _code(program: Program) -> list[list[object]]:
-    return [[(i.op, i.dst, i.src, i.off) for i in f.insns] for f in program.functions]
+def _code(kernel: Kernel, obj: BpfObject, name: str) -> set[bytes]:
+    """What a program may be on the kernel, byte for byte: more than the 64 bits of a tag."""
+    program = next(p for p in obj.programs if p.name == name)
+    address = partial(linked_address, kernel.files, kernel.arch)
+    contexts = [Context(obj, kernel), Context(obj, without_modules(kernel))]
+    found = set()
+    for ctx, old in product(contexts, (False, True)):
+        with suppress(UndecidedError):
+            found.add(program_code(obj, program, ctx, old, address).data)
+    return found
 
 
 def _kfuncs(counted: Counted, running: Running, program: Program, where: str) -> None:
@@ -276,6 +298,13 @@ def _kfuncs(counted: Counted, running: Running, program: Program, where: str) ->
         counted.unnamed.append(f"{where}: {name} is not called by the object")
     for one in running.kfunc_ids:
         counted.unnamed.append(f"{where}: BTF id {one}")
+
+
+def decoys(taken: Sequence[ObjectFile], others: Iterable[ObjectFile]) -> list[ObjectFile]:
+    """Other objects to join a census among: each content once, those of the corpus too where there is one."""
+    known = {file.sha256 for file in taken}
+    found = {file.sha256: file for file in (*others, *corpus_objects())}
+    return [file for sha256, file in found.items() if sha256 not in known]
 
 
 def corpus_objects() -> Iterator[ObjectFile]:
@@ -300,10 +329,10 @@ def main() -> int:
         kernel = open_kernel(kernel_files(paths)[0])
         files, others = objects(folder, kernel.arch)
         taken = take(folder, kernel, [str(p) for p in paths], files, bpftrace=True)
-        decoys = [*others, *corpus_objects()]
-        made = count(taken, kernel, decoys)
+        among = decoys(files, others)
+        made = count(taken, kernel, among)
         share = f"{made.exact} ({made.exact / max(made.loaded, 1):.1%})"
-        cells = [f"{kernel.release} {kernel.arch}", made.loaded, share, made.by_loader, len(decoys), len(made.false)]
+        cells = [f"{kernel.release} {kernel.arch}", made.loaded, share, made.by_loader, len(among), len(made.false)]
         cells += [f"{made.named} of {made.kfuncs}", made.kernel_only, taken.collector_seconds, taken.boot_seconds]
         print(" | ".join(map(str, cells)), flush=True)
         for line in (*made.missed, *made.false, *made.unnamed, *(f"{k}: {v}" for k, v in taken.silent.items())):

@@ -37,10 +37,10 @@ def packed(name: bytes) -> bytes:
 
 def tables(
     names: list[bytes], order: str = "<", *, gap: int = 8, width: int = 4, between: bytes = b"", align: int = 8,
-    before: bytes = b"", behind: bytes = b"",
+    before: bytes = b"", behind: bytes = b"", behind_at: int = 8,
 ) -> bytes:  # fmt: skip
-    """The tables as the kernel's build lays them out: ``before`` everything else and ``behind`` it, aligned to 8 bytes;
-    ``between`` stands between the markers and the tokens."""
+    """The tables as the kernel's build lays them out: ``before`` everything else and ``behind`` it, aligned to 8 or
+    ``behind_at`` bytes; ``between`` stands between the markers and the tokens."""
 
     def aligned(data: bytes) -> bytes:
         return data + bytes(-len(data) % align)
@@ -58,4 +58,4 @@ def tables(
     out = aligned(out) + struct.pack(f"{order}{len(markers)}{'I' if width == 4 else 'Q'}", *markers)
     out = aligned(aligned(out) + between) + tokens
     out = aligned(out) + struct.pack(f"{order}256H", *starts)
-    return out + bytes(-len(out) % 8) + behind if behind else out
+    return out + bytes(-len(out) % behind_at) + behind if behind else out

@@ -18,7 +18,7 @@ BASE = 0xFFFFFFFF81000000
 RAW_BASE = 0xFFFF800080000000
 COUNT, STEP = 5600, 256
 TABLES, DATA = 4096, 1 << 21
-LAYOUTS = ("behind", "before", "per CPU", "from its place")
+LAYOUTS = ("behind", "before", "per CPU", "from its place", "from its place, at 4 of 8")
 TRACED = [number for number in range(COUNT) if number % 7]
 """Functions ``fn_N`` that ftrace can patch; every seventh cannot be traced."""
 
@@ -60,6 +60,11 @@ def symbol_table(layout: str, prefix: str) -> tuple[bytes, int]:
     """The tables for an image in which they begin at TABLES, and how many of the names are variables of each CPU."""
     names, offsets = symbol_names(prefix)
     percpu = 0
+    if layout == "from its place, at 4 of 8":
+        gaps = [gap for gap in (b"", bytes(4)) if len(tables(names, align=4, between=gap)) % 8 == 4]
+        first = TABLES + len(tables(names, align=4, between=gaps[0]))
+        numbers = struct.pack(f"<{len(offsets)}i", *(n - first - 4 * row for row, n in enumerate(offsets)))
+        return tables(names, align=4, between=gaps[0], behind=numbers, behind_at=4), 0
     if layout == "per CPU":
         names, percpu = [b"A pcpu_hot", b"A pcpu_cold", *names], 2
         numbers = struct.pack(f"<{percpu}i", 0, 64) + struct.pack(f"<{len(offsets)}i", *(-1 - n for n in offsets))

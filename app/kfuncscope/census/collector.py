@@ -38,8 +38,9 @@ SYSCALLS = {
 }  # fmt: skip
 PROG_NEXT, PROG_FD, MAP_FD, INFO, BTF_FD, FD_QUERY, LINK_FD, LINK_NEXT = 11, 13, 14, 15, 19, 20, 30, 31
 NEXT_ATTR = 12
-# Where a kfunc's call keeps its BTF id, as the functions may lie too far away for an immediate.
-FAR = ("aarch64", "s390x", "riscv64", "ppc64le", "ppc64", "loongarch64")
+# Where a kfunc's call keeps its BTF id, as functions may lie too far away for an immediate, which elsewhere is the
+# distance from __bpf_call_base (bpf_jit_supports_far_kfunc_call in arch/*/net, the same from 6.12 to 7.3).
+FAR = ("s390x", "ppc64le", "ppc64", "loongarch64")
 CALL, TAIL_CALL = 0x85, 12
 RAW_TRACEPOINT, TRACING, CGROUP, ITER, NETNS, XDP, PERF, KPROBE_MULTI, STRUCT_OPS = range(1, 10)
 NETFILTER, TCX, UPROBE_MULTI, NETKIT, SOCKMAP = range(10, 15)
@@ -139,6 +140,7 @@ class Info:
 
 # -- BTF: names of a few types
 
+DECL_TAG = 17
 _WORDS = {1: (1, 0), 3: (3, 0), 4: (0, 3), 5: (0, 3), 6: (0, 2), 13: (0, 2), 14: (1, 0), 15: (0, 3), 17: (1, 0),
           19: (0, 3), 2: (0, 0), 7: (0, 0), 8: (0, 0), 9: (0, 0), 10: (0, 0), 11: (0, 0), 12: (0, 0), 16: (0, 0),
           18: (0, 0)}  # fmt: skip
@@ -156,15 +158,21 @@ class Btf:
             at, size = struct.unpack_from("=II", data, 24)
             self.layout = data[head + at : head + at + size]
         self.base = base
+        self.last = None  # type: Optional[int]
         self.first = base.count() if base else 1
 
-    def walk(self, wanted: Set[int]) -> Tuple[Dict[int, int], int]:
-        """Name offsets of the wanted types, and the id after the last type."""
-        words, at, number, end, found = self.words, 0, self.first, len(self.words), {}
+    def sizes(self) -> Dict[int, Tuple[int, int]]:
+        """Words behind the three of every type: of its kind, and of each member; kinds that are new tell their own."""
         sizes = dict(_WORDS)
         for kind in range(len(self.layout) // 4):
             fixed, each = self.layout[4 * kind], self.layout[4 * kind + 1]
             sizes.setdefault(kind, (fixed // 4, each // 4))
+        return sizes
+
+    def walk(self, wanted: Set[int]) -> Tuple[Dict[int, int], int]:
+        """Name offsets of the wanted types, and the id after the last type."""
+        words, at, number, end, found = self.words, 0, self.first, len(self.words), {}
+        sizes = self.sizes()
         while at + 2 < end:
             info = words[at + 1]
             if number in wanted:
@@ -175,13 +183,32 @@ class Btf:
         return found, number
 
     def count(self) -> int:
-        """The id after the last type."""
-        return self.walk(set())[1]
+        """The id after the last type; 0 where there are kinds of types that cannot be passed over."""
+        if self.last is None:
+            try:
+                self.last = self.walk(set())[1]
+            except (KeyError, IndexError):
+                self.last = 0
+        return self.last
+
+    def kfuncs(self, wanted: Set[int]) -> Dict[int, str]:
+        """Names of those wanted functions that a declaration tag calls kfuncs, as builds from 6.10 on do."""
+        words, at, end, tagged, sizes = self.words, 0, len(self.words), set(), self.sizes()
+        try:
+            while at + 2 < end:
+                info = words[at + 1]
+                if info >> 24 & 0x7F == DECL_TAG and words[at + 2] in wanted and self.text(words[at]) == "bpf_kfunc":
+                    tagged.add(words[at + 2])
+                fixed, each = sizes[info >> 24 & 0x7F]
+                at += 3 + fixed + each * (info & 0xFFFFFF)
+        except (KeyError, IndexError):
+            return {}
+        return self.names(tagged)
 
     def names(self, wanted: Set[int]) -> Dict[int, str]:
         """Names of types by id; those that cannot be found are left out."""
         try:
-            found = self.walk(wanted)[0]
+            found = self.walk(wanted)[0] if wanted and self.first else {}
         except (KeyError, IndexError):
             return {}
         return {number: self.text(offset) for number, offset in found.items()}
@@ -200,6 +227,14 @@ def kernel_btf(name: str = "vmlinux") -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def btf_modules() -> List[str]:
+    """Modules that the kernel has the BTF of, as far as it can be read."""
+    try:
+        return sorted(name for name in os.listdir(BTF_FOLDER) if name != "vmlinux" and kernel_btf(name))
+    except OSError:
+        return []
 
 
 # -- programs, links, owners
@@ -419,6 +454,8 @@ class Census:
         names = vmlinux.names(wanted) if vmlinux else {}
         for number, line in self.programs.items():
             self.name_calls(line, self.calls[number], symbols["at"], base, names)
+        if vmlinux and any("kfunc_ids" in line for line in self.programs.values()):
+            self.name_far_calls(vmlinux)
         self.name_targets(vmlinux, names)
         for one, addresses in self.many:
             texts = [symbols["at"].get(a, ("",))[0] for a in addresses[:MOST_TARGETS]]
@@ -441,15 +478,36 @@ class Census:
                 line["helpers"][name] = line["helpers"].get(name, 0) + 1
                 continue
             by_id = names.get(imm, "") if not offset else ""
-            far = self.machine in FAR
+            far = self.machine in FAR and imm > 0
             if (far and (by_id or offset)) or not symbol:
-                if not by_id:  # a module's: which one is not said
+                if not by_id:  # a module's: which one is not told
                     line.setdefault("kfunc_ids", []).append([imm, offset])
                     continue
                 name = by_id
             else:
                 name = symbol[0] + (" [%s]" % symbol[1] if symbol[1] else "")
             line["kfuncs"][name] = line["kfuncs"].get(name, 0) + 1
+
+    def name_far_calls(self, vmlinux: Btf) -> None:
+        """Calls into modules by BTF id: the kernel does not tell the module, but seldom have two a kfunc of that id.
+
+        All calls of a program with one offset lead into one module (fd_array of its load).
+        """
+        wanted = {imm for line in self.programs.values() for imm, _ in line.get("kfunc_ids", ())}
+        modules = {name: Btf(kernel_btf(name), vmlinux).kfuncs(wanted) for name in btf_modules()}
+        for line in self.programs.values():
+            left = []  # type: List[List[int]]
+            for offset in sorted({o for _, o in line.get("kfunc_ids", ())}):
+                numbers = [imm for imm, o in line["kfunc_ids"] if o == offset]
+                fitting = [name for name, known in modules.items() if all(imm in known for imm in numbers)]
+                if not offset or len(fitting) != 1:
+                    left += [[imm, offset] for imm in numbers]
+                    continue
+                for imm in numbers:
+                    name = "%s [%s]" % (modules[fitting[0]][imm], fitting[0])
+                    line["kfuncs"][name] = line["kfuncs"].get(name, 0) + 1
+            if "kfunc_ids" in line:
+                line["kfunc_ids"] = left
 
     def name_targets(self, vmlinux: Optional[Btf], names: Dict[int, str]) -> None:
         """Attach targets that programs name by BTF id."""

@@ -3,25 +3,28 @@
 
 A tag is computed for every program of every object on every kernel given (``rules.core.tag``). Which kernel a host
 runs need not be known: a tag that fits proves that the instructions are the same. As small programs of different
-objects may be equal, type and name have to fit too.
+objects may be equal, type and name have to fit too. A program that holds the address of a kernel's variable has another
+tag on each boot, as KASLR moves the kernel: all places where it can lie are tried.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from kfuncscope.bpf.object import BpfObject, Program, read_object
+from kfuncscope.bpf.object import BpfObject, Function, Program, read_object
 from kfuncscope.census import names
 from kfuncscope.census.records import Census, Join, Running
 from kfuncscope.errors import InputError
+from kfuncscope.kernel.binary.linked import MOVES, linked_address
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.modules import Modules
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.core.tag import UndecidedError, program_code
+from kfuncscope.rules.core.tag import Code, Linked, UndecidedError, program_code
 from kfuncscope.storage.files import InputProblem, ObjectFile
 
 Progress = Callable[[int, int, str], None]
@@ -81,6 +84,8 @@ class TagIndex:
 
     def __init__(self, objects: Objects, kernels: Sequence[Kernel], progress: Progress | None = None) -> None:
         self.objects = objects
+        self.kernels = kernels
+        self._moved: dict[Candidate, frozenset[tuple[str, str]]] = {}
         self._anywhere: dict[str, dict[Candidate, None]] = defaultdict(dict)
         self._on: dict[str, dict[str, dict[Candidate, None]]] = defaultdict(lambda: defaultdict(dict))
         for at, obj in enumerate(objects.read):
@@ -104,6 +109,24 @@ class TagIndex:
         """Programs with a tag, on kernels of an architecture."""
         return list({**self._anywhere.get(tag, {}), **self._on.get(arch, {}).get(tag, {})})
 
+    def find_moved(self, tag: str, arch: str, among: Iterable[Candidate]) -> list[Candidate]:
+        """Those of some programs that have a tag on a kernel that its boot moved: they hold a variable's address."""
+        return [one for one in among if (arch, tag) in self._tags_where_moved(one)]
+
+    def _tags_where_moved(self, one: Candidate) -> frozenset[tuple[str, str]]:
+        """(architecture, tag) wherever KASLR may have put each kernel; computed when a program of the name runs."""
+        if one not in self._moved:
+            obj, program = self.objects.read[one.object], self.objects.program(one)
+            found: set[tuple[str, str]] = set()
+            if any(_holds_address(obj, f) for f in program.functions):
+                for kernel in self.kernels:
+                    if kernel.endian == obj.endian and kernel.arch in MOVES:
+                        codes = _codes(obj, program, Context(obj, kernel), partial(_linked, kernel))
+                        moved = (c.moved(d, obj.endian) for c in codes if c.addresses for d in MOVES[kernel.arch])
+                        found |= {(kernel.arch, tag) for code in moved for tag in code.tags}
+            self._moved[one] = frozenset(found)
+        return self._moved[one]
+
 
 def needs_no_kernel(program: Program) -> bool:
     """Whether a loader hands the program over with the same instructions on every kernel."""
@@ -111,21 +134,34 @@ def needs_no_kernel(program: Program) -> bool:
 
 
 def _tags(obj: BpfObject, program: Program, ctx: Context | None) -> set[str]:
-    """The tags that a program may have on a kernel: by either hash, with and without modules, by old libbpf."""
-    found: set[str] = set()
+    """The tags that a program may have on a kernel, by either hash."""
+    return {tag for code in _codes(obj, program, ctx) for tag in code.tags}
+
+
+def _codes(obj: BpfObject, program: Program, ctx: Context | None, linked: Linked | None = None) -> Iterator[Code]:
+    """What a program may be on a kernel: with and without modules, by old libbpf."""
     kfuncs = {ref.name for f in program.functions for ref in f.refs.values() if ref.kind == "kfunc"}
     weak = any(obj.externs[name].weak for name in kfuncs if name in obj.externs)
     modules = False
     for old in (False, True) if weak else (False,):
         try:
-            code = program_code(obj, program, ctx, old)
+            code = program_code(obj, program, ctx, old, linked)
         except UndecidedError:
             continue
-        found |= set(code.tags)
         modules |= code.modules
+        yield code
     if modules and ctx is not None and len(ctx.kernel.modules):
-        found |= _tags(obj, program, Context(obj, without_modules(ctx.kernel)))
-    return found
+        yield from _codes(obj, program, Context(obj, without_modules(ctx.kernel)), linked)
+
+
+def _holds_address(obj: BpfObject, function: Function) -> bool:
+    """Whether a function loads the address of a kernel's variable, which libbpf takes from kallsyms (R-2.12)."""
+    names = {ref.name for ref in function.refs.values() if ref.kind == "ksym"}
+    return any(name in obj.externs and not obj.externs[name].typed for name in names)
+
+
+def _linked(kernel: Kernel, name: str) -> int | None:
+    return linked_address(kernel.files, kernel.arch, name)
 
 
 def without_modules(kernel: Kernel) -> Kernel:
@@ -161,6 +197,9 @@ class Joiner:
         running = self.census.programs[number]
         same = [c for c in self.index.find(running.tag, arch) if fits_type(running, self.objects.program(c))]
         named = [c for c in same if fits_name(running, self.objects.program(c))]
+        if not named:
+            called = [c for c in self._by_name.get(running.name[:KERNEL_NAME], ()) if self._fits(running, c)]
+            named = self.index.find_moved(running.tag, arch, called)
         if named:
             return Joined(Join.EXACT, self._best(running, arch, named))
         if same:
@@ -171,9 +210,13 @@ class Joiner:
             return Joined(Join.LIKELY, self._best(running, arch, likely), why)
         return Joined(Join.KERNEL_ONLY)
 
+    def _fits(self, running: Running, one: Candidate) -> bool:
+        program = self.objects.program(one)
+        return bool(running.name) and fits_type(running, program) and fits_name(running, program)
+
     def _alike(self, running: Running, one: Candidate) -> bool:
         program = self.objects.program(one)
-        if not running.name or not fits_type(running, program) or not fits_name(running, program):
+        if not self._fits(running, one):
             return False
         if fits_target(running, program) is False:
             return False

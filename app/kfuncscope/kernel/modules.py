@@ -203,9 +203,10 @@ class Modules:
             return True
         return bool(offsets) and not set(offsets).isdisjoint(self._names_in_base(module).tolist())
 
-    def answering(self) -> list[str]:
-        """The modules in which something that was asked for so far is declared, sorted."""
-        return sorted({m for name in list(self._holding) for m, blob in self.named(name) if _declares(blob, name)})
+    def answering(self) -> dict[str, frozenset[str]]:
+        """Name → modules that declare it, of all names that were asked for so far and that a module declares."""
+        found = {n: frozenset(m for m, blob in self.named(n) if _declares(blob, n)) for n in sorted(self._holding)}
+        return {name: modules for name, modules in found.items() if modules}
 
     def named(self, name: str) -> list[tuple[str, Blob]]:
         """(module, blob) of the modules that may hold ``name``."""

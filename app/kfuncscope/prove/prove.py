@@ -120,7 +120,7 @@ def prepare(
     ]
     agents = agent_files(AGENT)
     space = user_space(guest_source(options, mine.arch), agents)
-    names = options.modules if options.modules is not None else kernel.modules.answering()
+    names = options.modules if options.modules is not None else mine.owners(kernel.modules.answering().values())
     modules, missing = mine.closure(names)
     notes = [f"module {name} is not in the packages given" for name in missing if name not in _builtin(options)]
     base = keep.base_key(mine.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf)

@@ -185,6 +185,26 @@ def test_the_address_of_a_symbol_cannot_be_known() -> None:
         program_code(obj, obj.programs[0], Context(obj, kb.kernel(symbols=["D jiffies"])))
 
 
+@pytest.mark.parametrize(("endian", "arch"), [("<", "x86_64"), (">", "s390x")])
+def test_an_address_that_is_told_moves_with_the_kernel(endian: str, arch: str) -> None:
+    """Both immediates change where the lower one overflows; nothing else does."""
+    address, distance = 0xFFFFFFFE_FFF00000, 0x200000
+
+    def code(at: int) -> list[Insn]:
+        return [*ld_imm64(7, 5), *ld_imm64(1, at), mov(0, 0), exit_()]
+
+    ob = ObjectBuilder(endian)
+    ob.extern_var("jiffies", 0)
+    ob.program("tc", "main", [ld_imm64(7, 5), ld_sym(1, "jiffies"), mov(0, 0), exit_()])
+    obj = read_object(ob.build(), "test.bpf.o")
+    ctx = Context(obj, KernelBuilder("7.3", arch).kernel(symbols=["D jiffies"]))
+    made = program_code(obj, obj.programs[0], ctx, linked={"jiffies": address}.get)
+    assert (made.data, made.addresses) == (encode(code(address), endian), (2,))
+    assert made.moved(distance, endian).data == encode(code(address + distance), endian)
+    with pytest.raises(UndecidedError):
+        program_code(obj, obj.programs[0], ctx, linked={}.get)
+
+
 def test_an_exception_callback_is_appended_too() -> None:
     ob = ObjectBuilder()
     ob.program("tc", "main", [mov(0, 0), exit_()])

@@ -3,7 +3,8 @@
 
 ``kallsyms_offsets`` has 32 bits for each symbol. Up to 6.3 it lies before the names, in later releases behind the index
 of the tokens, with ``kallsyms_relative_base`` after it. A number counts from that base, or, where the symbols of each
-CPU are absolute, ``-1 - number`` does; from 7.2 on it counts from the place of the number itself, and there is no base.
+CPU are absolute, ``-1 - number`` does; from 7.2 on it counts from the place of the number itself, there is no base, and
+the numbers are aligned to their own four bytes.
 Which of these an image has follows from what must be true: addresses rise.
 """
 
@@ -138,10 +139,12 @@ def symbol_addresses(image: bytes, table: NameTable, elf: bool) -> Addresses | N
         found = _from_base(_numbers(image, at, count, order), base if elf else 0) if _is_base(base) else None
         if found is not None:
             return found
-    at = _up(table.tokens_end)
-    if at + 4 * count > len(image):
-        return None
-    return _from_place(_numbers(image, at, count, order), at if not elf else Memory(image).address(at))
+    for at in sorted({_up(table.tokens_end, 4), _up(table.tokens_end)}):
+        if at + 4 * count <= len(image):
+            place = Memory(image).address(at) if elf else at
+            if (found := _from_place(_numbers(image, at, count, order), place)) is not None:
+                return found
+    return None
 
 
 def _places(image: bytes, table: NameTable) -> Iterator[tuple[int, int]]:
@@ -155,8 +158,8 @@ def _places(image: bytes, table: NameTable) -> Iterator[tuple[int, int]]:
             yield number - 8 - _up(size), number - 8
 
 
-def _up(at: int) -> int:
-    return (at + 7) & ~7
+def _up(at: int, step: int = 8) -> int:
+    return (at + step - 1) & -step
 
 
 def _is_base(base: int) -> bool:

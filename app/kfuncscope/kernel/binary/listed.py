@@ -11,7 +11,7 @@ from kfuncscope.kernel.binary.traceable import CALLS_AT, traceable_functions
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
 
-VERSION = 1
+VERSION = 2
 """Part of the cache key; raised whenever a reader or the stored form changes."""
 
 _CALLS = {"x86_64": "__x64_sys_", "arm64": "__arm64_sys_"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kfuncscope.bpf.instructions import CALL, LD_IMM64, PSEUDO_CALL, Insn
@@ -26,16 +27,20 @@ MOST_INSNS = 1_000_000  # the kernel's own limit (BPF_COMPLEXITY_LIMIT_INSNS)
 _SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}  # bytes → size bits of a load or store
 
 
+Linked = Callable[[str], int | None]
+
+
 class UndecidedError(Exception):
     """The instructions hang on something that only the running kernel or the loader knows."""
 
 
 class Code(NamedTuple):
     """The instructions as the kernel hashes them. ``modules``: some value came from the BTF of a module, which the
-    running kernel may not have loaded."""
+    running kernel may not have loaded. ``addresses``: which instructions load the address of a kernel's variable."""
 
     data: bytes
     modules: bool
+    addresses: tuple[int, ...] = ()
 
     @property
     def tags(self) -> tuple[str, str]:
@@ -43,14 +48,28 @@ class Code(NamedTuple):
         old = hashlib.sha1(self.data, usedforsecurity=False).digest()[:8].hex()
         return old, hashlib.sha256(self.data).digest()[:8].hex()
 
+    def moved(self, distance: int, endian: str) -> Code:
+        """The same on a kernel that lies that many bytes higher: each address of a variable with it."""
+        data = bytearray(self.data)
+        for at in self.addresses:
+            low, high = (struct.unpack_from(f"{endian}I", data, 8 * place + 4)[0] for place in (at, at + 1))
+            address = (high << 32 | low) + distance
+            for place, word in ((at, address), (at + 1, address >> 32)):
+                struct.pack_into(f"{endian}I", data, 8 * place + 4, word & 0xFFFFFFFF)
+        return self._replace(data=bytes(data))
 
-def program_code(obj: BpfObject, program: Program, ctx: Context | None, old_libbpf: bool = False) -> Code:
+
+def program_code(
+    obj: BpfObject, program: Program, ctx: Context | None, old_libbpf: bool = False, linked: Linked | None = None
+) -> Code:
     """The instructions of a program as libbpf loads it on the kernel of ``ctx``; UndecidedError where this is unsure.
 
-    Without a kernel UndecidedError for programs with CO-RE records or externs of the kernel.
+    Without a kernel UndecidedError for programs with CO-RE records or externs of the kernel, without ``linked`` for
+    those that hold the address of a variable.
     ``old_libbpf``: before 1.2, which calls kfunc 0 where a weak kfunc is absent, and looks for full names (R-2.8).
+    ``linked``: the address of a variable of the kernel by name, None where it is not known.
     """
-    made = _Linker(obj, ctx, old_libbpf)
+    made = _Linker(obj, ctx, old_libbpf, linked)
     made.append(program.function)
     handler = exception_handler(obj, program)
     if handler is not None and made.key(handler) not in made.at:
@@ -62,7 +81,7 @@ def program_code(obj: BpfObject, program: Program, ctx: Context | None, old_libb
         form.pack(i.op, i.dst | i.src << 4 if low else i.dst << 4 | i.src, i.off, _signed(i.imm, 32))
         for i in map_references_zeroed(made.insns)
     )
-    return Code(data, made.modules)
+    return Code(data, made.modules, tuple(made.addresses))
 
 
 def map_references_zeroed(insns: list[Insn]) -> list[Insn]:
@@ -96,9 +115,10 @@ def exception_handler(obj: BpfObject, program: Program) -> Function | None:
 class _Linker:
     """Appends functions one after another, each relocated, and remembers which calls have to lead where."""
 
-    def __init__(self, obj: BpfObject, ctx: Context | None, old_libbpf: bool) -> None:
-        self.obj, self.ctx, self.old_libbpf = obj, ctx, old_libbpf
+    def __init__(self, obj: BpfObject, ctx: Context | None, old_libbpf: bool, linked: Linked | None) -> None:
+        self.obj, self.ctx, self.old_libbpf, self.linked = obj, ctx, old_libbpf, linked
         self.insns: list[Insn] = []
+        self.addresses: list[int] = []
         self.at: dict[tuple[str, int], int] = {}
         self.calls: list[tuple[int, tuple[str, int]]] = []
         self.modules = False
@@ -194,7 +214,12 @@ class _Linker:
         elif found.status != "found":
             code[index], code[index + 1] = insn._replace(imm=0), code[index + 1]._replace(imm=0)
         elif not found.extern.typed:
-            raise UndecidedError(f"the address of {ref.name} is in it")
+            address = self.linked(ref.name) if self.linked is not None else None
+            if address is None:
+                raise UndecidedError(f"the address of {ref.name} is in it")
+            self.addresses.append(len(self.insns) + index)
+            code[index] = insn._replace(imm=_signed(address, 32))
+            code[index + 1] = code[index + 1]._replace(imm=_signed(address >> 32, 32))
         elif found.module:
             raise UndecidedError(f"a descriptor of module {found.module} is in it")
         else:
