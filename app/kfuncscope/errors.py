@@ -49,6 +49,12 @@ def each(error: InputError) -> tuple[InputError, ...]:
     return error.errors if isinstance(error, SeveralInputsError) else (error,)
 
 
+def kept(error: InputError) -> InputError:
+    """An error to keep for later, without the frames that it came through: they hold all that was being read."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 class BtfError(InputError):
     """BTF or .BTF.ext that breaks the format (rules R-1.x)."""
 

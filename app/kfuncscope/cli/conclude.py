@@ -11,7 +11,7 @@ from kfuncscope.cli.output import clean, out, say
 from kfuncscope.decision import compare
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.decision.gate import Decision, decide
-from kfuncscope.errors import InputError
+from kfuncscope.errors import InputError, kept
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.report import Report, annotate, make, render, stdout_format, write
@@ -64,13 +64,13 @@ def _write(made: Report, args: argparse.Namespace) -> list[InputError]:
             else:
                 write(made, path)
         except InputError as error:
-            failed.append(error)
+            failed.append(kept(error))
     if args.annotate:
         kind, path = annotation(args.annotate)
         try:
             out(annotate.github(made)) if kind == "github" else write_file(path, annotate.gitlab(made))
         except InputError as error:
-            failed.append(error)
+            failed.append(kept(error))
     return failed
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kfuncscope.arch import arch_of_release, arch_of_uname
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, detect
 from kfuncscope.containers.unpack import bare_name, peel
-from kfuncscope.errors import InputError, KernelError
+from kfuncscope.errors import InputError, KernelError, kept
 from kfuncscope.intake import blobs, package
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import ModuleFile, module_name
@@ -80,7 +80,7 @@ def from_folder(
         try:
             found.extend(read(path, progress))
         except InputError as error:
-            failed.append(error)
+            failed.append(kept(error))
     wanted = {k.release for k in found if k.release}
     for release_folder in _module_folders(folder):
         if not wanted or release_folder.name in wanted or release_folder.parent == folder.parent:

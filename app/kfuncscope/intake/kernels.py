@@ -12,7 +12,7 @@ from pathlib import Path
 from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
-from kfuncscope.errors import InputError, KernelError, all_of
+from kfuncscope.errors import InputError, KernelError, all_of, kept
 from kfuncscope.intake import blobs, identity, package
 from kfuncscope.intake.folder import RUNNING, from_folder, running_system
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
@@ -44,7 +44,7 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
         try:
             found.extend(_from_path(path, inner))
         except InputError as error:
-            failed.append(error)
+            failed.append(kept(error))
     if not found:
         raise all_of(failed) if failed else KernelError("kernel", "no file was given")
     merged = _merged(_without_siblings(found))
@@ -73,7 +73,7 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
         try:
             parts = _merged(_from_path(path, None))
         except InputError as error:
-            failed.append(error)
+            failed.append(kept(error))
             continue
         for part in parts:
             home = next((k for _, k in found if _belongs(k, part) and not (k.held("btf") and part.held("btf"))), None)

@@ -56,8 +56,8 @@ def object_files(
     for done, ((given, _, _), (path, found)) in enumerate(zip(below, _scan_all(files), strict=True)):
         if progress:
             progress(done, len(files), shown(path))
-        if isinstance(found, InputError):
-            problems.append(InputProblem(found.source, found.reason, found.offset))
+        if isinstance(found, InputProblem):
+            problems.append(found)
             continue
         problems.extend(found.problems)
         if found.objects:
@@ -132,14 +132,14 @@ def _unreadable(error: OSError, path: Path | None = None) -> InputProblem:
     return InputProblem(shown(path or error.filename), error.strerror or str(error))
 
 
-def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputError]]:
+def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputProblem]]:
     """Every file's objects in order, read by threads (decompression and reading release the GIL)."""
 
-    def scan(pair: tuple[Path, str]) -> tuple[Path, Found | InputError]:
+    def scan(pair: tuple[Path, str]) -> tuple[Path, Found | InputProblem]:
         try:
             return pair[0], scan_file(*pair)
         except InputError as error:
-            return pair[0], error
+            return pair[0], InputProblem(error.source, error.reason, error.offset)
 
     if len(files) < 2:
         yield from map(scan, files)
