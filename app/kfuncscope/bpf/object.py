@@ -7,7 +7,7 @@ import struct
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
 from kfuncscope.bpf.externs import Extern, ExternKind, read_externs
@@ -197,6 +197,7 @@ class BpfObject:
         self.programs = self._programs()
         self._note_loader()
         self._note_fixed_offsets()
+        self.walks: dict[tuple[str, int, bool], list[Any]] = {}  # see rules.flow.shared
 
     # -- parts
 

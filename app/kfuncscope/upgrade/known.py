@@ -34,7 +34,7 @@ class KnownKernel:
         self._ref = ref
         content = memo.content_digest(files)
         self._key = memo.facts_key(files, content, ref.arch, ref.release)
-        known = memo.load_facts(self._key)
+        known = self._before = memo.load_facts(self._key)
         if known is None:
             known = facts_of(self.opened, progress)
             memo.store_facts(self._key, known)
@@ -46,7 +46,7 @@ class KnownKernel:
     @cached_property
     def opened(self) -> Kernel:
         """The kernel itself. Raises InputError where the files do not make one."""
-        return _opened_as(self.files, self._ref)
+        return _opened_as(self.files, self._ref, self._before)
 
     def shown(self) -> Late:
         """What showed of the kernel while objects were judged in this process, beside its facts."""
@@ -97,8 +97,9 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProble
     return _kernels_of(refs, _opened_as, lambda kernel: kernel.problems)
 
 
-def _opened_as(files: KernelFiles, ref: KernelRef) -> Kernel:
-    kernel = open_kernel(files, ref.arch, ref.release)
+def _opened_as(files: KernelFiles, ref: KernelRef, known: KernelFacts | None = None) -> Kernel:
+    """The kernel itself; ``known`` is what was found of it before, with the same files and tables."""
+    kernel = open_kernel(files, ref.arch, ref.release, None if known is None else known.bpf_as_of)
     kernel.label = ref.label or kernel.release or kernel.label
     return kernel
 
@@ -146,7 +147,7 @@ def facts_of(kernel: Kernel, progress: Progress | None = None) -> KernelFacts:
     faults, unreadable = kernel_faults(kernel), tuple(kernel.modules.read_all(progress))
     return KernelFacts(
         kernel.arch, kernel.release, kernel.endian, kernel.vmlinux is not None, kernel.jit, count, facts,
-        faults, tuple(kernel.problems), unreadable,
+        faults, tuple(kernel.problems), unreadable, kernel.bpf_as_of,
     )  # fmt: skip
 
 
