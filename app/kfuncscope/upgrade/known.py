@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from kfuncscope.errors import InputError, each
+from kfuncscope.intake.image import image_held
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.fact_sources import fact_sources, source_lines
 from kfuncscope.kernel.kernel import Kernel, open_kernel
@@ -113,18 +114,19 @@ def _kernels_of(
     found: list[K] = []
     problems: list[InputProblem] = []
     for ref in refs:
-        try:
-            parts = kernel_files(ref.files)
-        except InputError as error:
-            problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
-            continue
-        for files in parts:
+        with image_held():
             try:
-                found.append(made(files, ref))
+                parts = kernel_files(ref.files)
             except InputError as error:
-                problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
+                problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
                 continue
-            problems += problems_of(found[-1])
+            for files in parts:
+                try:
+                    found.append(made(files, ref))
+                except InputError as error:
+                    problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
+                    continue
+                problems += problems_of(found[-1])
     return found, problems
 
 
