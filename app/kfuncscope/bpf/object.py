@@ -76,6 +76,7 @@ class Function:
     proto: int = 0
     jump_targets: tuple[int, ...] = ()  # instructions that jump tables name
     _leaders: frozenset[int] | None = None
+    walks: list[Any] = field(default_factory=list, repr=False, compare=False)  # see rules.flow.shared
 
     @property
     def leaders(self) -> frozenset[int]:
@@ -197,7 +198,6 @@ class BpfObject:
         self.programs = self._programs()
         self._note_loader()
         self._note_fixed_offsets()
-        self.walks: dict[tuple[str, int, bool], list[Any]] = {}  # see rules.flow.shared
 
     # -- parts
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""One walk through a program for all kernels that answer it alike (R-3.11): pairs of five architectures are ten kernels.
+"""One walk through a program for all kernels that answer it alike (R-3.11): five architectures are ten kernels.
 
 A walk asks its environment, and what it finds hangs on the answers alone. So they are kept beside it, in their order,
 and the next kernel is asked the same: as long as it answers the same, its walk would take the same way.
@@ -66,17 +66,14 @@ class Answers(Environment):
 def reachability(ctx: KernelEnvironment, program: Program) -> Reachable:
     """What of a program can run on the context's kernel; older ones verify every global subprogram (R-3.12b)."""
     every = since(Fact.LAZY_GLOBALS, ctx.release) is False
-    obj = ctx.bpf_object
-    walks: list[tuple[Answers, Reachable]] = obj.walks.setdefault(
-        (program.function.section, program.function.start, every), []
-    )
-    for answers, flow in walks:
-        if answers.are_those_of(ctx):
+    walks: list[tuple[bool, Answers, Reachable]] = program.function.walks
+    for asked_every, answers, flow in walks:
+        if asked_every == every and answers.are_those_of(ctx):
             return copy.copy(flow)
     also = tuple(f for f in program.functions[1:] if not f.static) if every else ()
     answers = Answers(ctx)
-    flow = Reachable(obj, program.function, answers, also)
+    flow = Reachable(ctx.bpf_object, program.function, answers, also)
     answers.end()
     if len(walks) < MOST_WALKS:
-        walks.append((answers, flow))
+        walks.append((every, answers, flow))
     return copy.copy(flow)
