@@ -28,3 +28,6 @@ multiprocessing = Deferred("multiprocessing")
 connection = Deferred("multiprocessing.connection")
 subprocess = Deferred("subprocess")
 zipfile = Deferred("zipfile")
+# Readers of inputs that many a run is not given.
+folder = Deferred("kfuncscope.intake.folder")
+package = Deferred("kfuncscope.intake.package")

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from types import SimpleNamespace
 
 import pytest
 from test_btf_blob import every_kind
@@ -85,3 +87,25 @@ def test_flavours_of_another_blob_are_not_taken() -> None:
     assert prepared_blob(known, "b") is not None
     assert prepared_blob({**known, "flavours": b""}, "b") is None
     assert prepared_blob({**known, "flavours": b"other___old"}, "b") is None
+
+
+@pytest.mark.parametrize(("loaded", "limit"), [(True, "FEW_WORDS"), (False, "UNLOADED_WORDS")])
+def test_numpy_reads_what_is_too_long_for_a_walk(loaded: bool, limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On both sides of each limit: the larger one counts as long as numpy is not loaded, as loading it takes longer."""
+    from kfuncscope.btf import records
+
+    read: list[object] = []
+    real = records.read_many
+    monkeypatch.setattr(records, "read_many", lambda *given: read.append(given) or real(*given))
+    monkeypatch.setattr(table, "FEW_WORDS", 40)
+    monkeypatch.setattr(table, "UNLOADED_WORDS", 80)
+    modules = {"numpy": None} if loaded else {}
+    monkeypatch.setattr(table, "sys", SimpleNamespace(modules=modules, byteorder=sys.byteorder))
+    words: int = getattr(table, limit)
+    for count in (words, words + 4):  # an INT has four words
+        writer = BtfWriter()
+        for number in range(count // 4):
+            writer.int_(f"int{number}", 4)
+        read.clear()
+        blob = Blob(writer.build())
+        assert blob.own_count == count // 4 and bool(read) is (count > words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,12 @@ from hypothesis import strategies as st
 
 from kfuncscope.btf.scan import btf_end
 from kfuncscope.errors import ImageError, InputError
-from kfuncscope.intake.image import find_btf, image_arch, unpack_image
+from kfuncscope.intake import package
+from kfuncscope.intake.image import find_btf, image_arch, image_held, unpack_image
+from kfuncscope.intake.kernels import kernel_files
+from kfuncscope.storage.files import KernelFiles
 from support import archivewriter as write
+from support import kernelfiles
 from support.btfwriter import BtfWriter
 from support.elfwriter import ElfWriter
 
@@ -180,3 +185,44 @@ def test_flipped_bytes_give_a_kernel_or_one_error(data: st.DataObject, how: str)
         find_btf(unpack_image(bytes(image), "f"), "f")
     except InputError as error:
         assert error.source == "f"
+
+
+@pytest.fixture
+def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files whose image was unpacked."""
+    seen: list[str] = []
+    real = package.unpack_image
+
+    def counted(data: bytes, source: str) -> bytes:
+        seen.append(source)
+        return real(data, source)
+
+    monkeypatch.setattr(package, "unpack_image", counted)
+    return seen
+
+
+def kernel_in(tmp_path: Path, name: str, release: str) -> KernelFiles:
+    path = tmp_path / name
+    path.write_bytes(write.bzimage(write.compress(kernelfiles.vmlinux(release), "gz")))
+    (files,) = kernel_files([path])
+    return files
+
+
+def test_an_image_is_unpacked_once_while_it_is_held(tmp_path: Path, own_cache: Path, unpacked: list[str]) -> None:
+    """Building the parts, and two lists that are read from the image later; another image takes its place."""
+    with image_held():
+        first = kernel_in(tmp_path, "vmlinuz-1", "6.12.1-test")
+        assert first.image is not None
+        image = first.image()
+        assert first.image() is image and len(unpacked) == 1
+        second = kernel_in(tmp_path, "vmlinuz-2", "6.12.2-test")
+        assert second.image is not None
+        assert b"6.12.2-test" in second.image() and len(unpacked) == 2
+        assert first.image() == image and len(unpacked) == 3
+    assert first.image() == image and len(unpacked) == 4
+
+
+def test_no_image_is_held_outside(tmp_path: Path, own_cache: Path, unpacked: list[str]) -> None:
+    files = kernel_in(tmp_path, "vmlinuz-1", "6.12.1-test")
+    assert files.image is not None
+    assert files.image() == files.image() and len(unpacked) == 3

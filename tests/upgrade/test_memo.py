@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kfuncscope.errors import InputError
+from kfuncscope.kernel import kernel as kernels
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.session.session import KernelRef, Session
@@ -263,6 +264,20 @@ def test_no_kernel_is_opened_for_what_is_known(given: Session, monkeypatch: pyte
     first = analysed(given)
     monkeypatch.setattr(known, "open_kernel", lambda *_: pytest.fail("a kernel was opened"))
     assert analysed(given) == first
+
+
+def test_marks_of_backports_are_looked_for_once(
+    tmp_path: Path, given: Session, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A changed object opens the kernels again, and what was found of their BPF is known."""
+    first = analysed(given)
+    looked: list[object] = []
+    real = kernels.level_of
+    monkeypatch.setattr(kernels, "level_of", lambda *given: looked.append(given) or real(*given))
+    (tmp_path / "objects" / "0.bpf.o").write_bytes(caller("bpf_gone"))
+    judged.clear()
+    assert verdicts(analysed(given)) == {**verdicts(first), "0.bpf.o": Verdict.BREAKS}
+    assert judged == ["0.bpf.o"] and looked == []
 
 
 def test_an_object_that_cannot_be_read_is_told_each_time(tmp_path: Path, given: Session) -> None:

@@ -7,7 +7,7 @@ import struct
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kfuncscope.bpf.elf import STB_LOCAL, STB_WEAK, STT_FUNC, Elf, ElfSection, Symbol, read_elf
 from kfuncscope.bpf.externs import Extern, ExternKind, read_externs
@@ -76,6 +76,7 @@ class Function:
     proto: int = 0
     jump_targets: tuple[int, ...] = ()  # instructions that jump tables name
     _leaders: frozenset[int] | None = None
+    walks: list[Any] = field(default_factory=list, repr=False, compare=False)  # see rules.flow.shared
 
     @property
     def leaders(self) -> frozenset[int]:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 from kfuncscope.arch import arch_of_elf
 from kfuncscope.btf.layout import STARTS
@@ -32,6 +34,34 @@ _PAYLOADS = (
     (b"\x5d\x00\x00", Kind.LZMA),
 )
 _RAW = (Kind.ARM64_IMAGE, Kind.RISCV_IMAGE)
+
+
+_held: ContextVar[dict[str, bytes] | None] = ContextVar("_held", default=None)
+
+
+@contextlib.contextmanager
+def image_held() -> Iterator[None]:
+    """Keep the image that was unpacked last until the block ends: most of what is read from one is read at once."""
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def hold(key: str, image: bytes) -> None:
+    """Keep an uncompressed image for who asks for it by what identifies its content; nothing outside of a block."""
+    if (held := _held.get()) is not None:
+        held.clear()
+        held[key] = image
+
+
+def held_image(key: str) -> bytes | None:
+    """The image that ``hold`` keeps. None where that is another, which is let go: two at once take twice the memory."""
+    held = _held.get() or {}
+    if key not in held:
+        held.clear()
+    return held.get(key)
 
 
 def unpack_image(data: bytes, source: str, depth: int = 4) -> bytes:

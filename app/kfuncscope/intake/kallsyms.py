@@ -34,6 +34,7 @@ _FEWEST = 512
 _MOST = 4_000_000
 _LONGEST_NAME = 1024
 _BLOCK = 256
+_TYPES = frozenset(b"?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 class NameTable(NamedTuple):
@@ -163,12 +164,14 @@ def _names(image: bytes, start: int, count: int, tokens: list[bytes]) -> list[by
     if not _FEWEST <= count <= _MOST:
         return None
     lines: list[bytes] = []
+    token, join = tokens.__getitem__, b"".join
+    several = any(b"\n" in one for one in tokens)  # and no name has one where none of its tokens has
     at = start
     for _ in range(count):
         size, at = _size(image, at)
-        name = b"".join([tokens[byte] for byte in image[at : at + size]])
-        if not 1 < len(name) <= _LONGEST_NAME or not (name[:1].isalpha() or name[:1] == b"?") or b"\n" in name:
+        name = join(map(token, image[at : at + size]))
+        if not 1 < len(name) <= _LONGEST_NAME or name[0] not in _TYPES or (several and b"\n" in name):
             return None
-        lines.append(name[:1] + b" " + name[1:])
+        lines.append(b"%c %b" % (name[0], name[1:]))
         at += size
     return lines

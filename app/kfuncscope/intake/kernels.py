@@ -8,19 +8,24 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kfuncscope.arch import arch_of_config
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.errors import InputError, KernelError, all_of, kept
-from kfuncscope.intake import blobs, identity, package
-from kfuncscope.intake.folder import RUNNING, from_folder, running_system
+from kfuncscope.intake import blobs, identity
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
 from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.storage import kernelpack
 from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.read import Progress, shown
+
+if TYPE_CHECKING:
+    from kfuncscope.intake import folder, package
+else:
+    from kfuncscope.deferred import folder, package
 
 _LARGEST_BLOB = 256 << 20
 _STEPS = 1000
@@ -52,7 +57,8 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     if not kernels:
         raise KernelError(str(paths[0]), "not a kernel, nor a part of one")
     empty = [entry.path for k in merged if not _holds_something(k) for entry in k.inputs]
-    kernels[0].problems += tuple(package.problems_of(failed, kernels))
+    if failed:
+        kernels[0].problems += tuple(package.problems_of(failed, kernels))
     kernels[0].problems += tuple(InputProblem(path, _NOTHING) for path in empty)
     for kernel in kernels:
         _finish(kernel)
@@ -83,7 +89,8 @@ def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], 
                 _add(home, part)
     problems = [InputProblem(path, _NOTHING) for path, kernel in found if not _holds_something(kernel)]
     found = [(path, kernel) for path, kernel in found if _holds_something(kernel)]
-    problems = package.problems_of(failed, [kernel for _, kernel in found]) + problems
+    if failed:
+        problems = package.problems_of(failed, [kernel for _, kernel in found]) + problems
     for _, kernel in found:
         _finish(kernel)
     return found, problems
@@ -118,12 +125,12 @@ def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles
     path = Path(given)
     try:
         if isinstance(given, str) and not path.exists():
-            if given == RUNNING:
-                return [running_system(progress, _from_file)]
+            if given == folder.RUNNING:
+                return [folder.running_system(progress, _from_file)]
             if (parts := blobs.named_parts(given)) is not None:
                 return [blobs.from_named(given, parts)]
         if path.is_dir():
-            return from_folder(path, progress, _from_file)
+            return folder.from_folder(path, progress, _from_file)
         return _from_file(path, progress)
     except OSError as error:  # of looking around; what a file's reader meets is an InputError
         raise KernelError(shown(error.filename or path), error.strerror or str(error)) from error
@@ -131,7 +138,7 @@ def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles
 
 def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
     if str(path) == "/sys/kernel/btf/vmlinux":
-        return [running_system(progress, _from_file)]
+        return [folder.running_system(progress, _from_file)]
     if kernelpack.is_kernel_pack(_head(path)):
         return [kernelpack.from_pack(path)]
     if (known := blobs.known_blob(path)) is not None:

@@ -21,7 +21,7 @@ from kfuncscope.containers.stream import Budget, TooLargeError
 from kfuncscope.containers.unpack import peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
-from kfuncscope.intake.image import embedded_config, find_btf, image_arch, unpack_image
+from kfuncscope.intake.image import embedded_config, find_btf, held_image, hold, image_arch, unpack_image
 from kfuncscope.intake.layout import Part, Role, part_of
 from kfuncscope.intake.modules import module_name, module_sections
 from kfuncscope.intake.slim import slim_module, slim_vmlinux
@@ -114,6 +114,11 @@ class Store:
         return f"kernel-{which}:{VERSION}:{self.input.sha256}"
 
 
+def image_key(sha256: str, name: str) -> str:
+    """What identifies an image: the file that it came in, and its part there."""
+    return f"{sha256} {name}"
+
+
 @dataclass(frozen=True, slots=True)
 class PackedImage:
     """Reads the uncompressed kernel out of a store."""
@@ -122,7 +127,12 @@ class PackedImage:
     name: str
 
     def __call__(self) -> bytes:
-        return unpack_image(self.store.read("parts", self.name), self.store.input.path)
+        key = image_key(self.store.input.sha256, self.name)
+        image = held_image(key)
+        if image is None:
+            image = unpack_image(self.store.read("parts", self.name), self.store.input.path)
+            hold(key, image)
+        return image
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +351,7 @@ class _Builder:
         parts.add(f"config/{release}", config)
 
     def _image(self, part: Part, data: bytes, source: str, parts: PackWriter) -> None:
+        held_image("")
         image = unpack_image(data, source)
         digest = hashlib.sha256(data).hexdigest()
         slim = slim_vmlinux(image, source)
@@ -356,6 +367,7 @@ class _Builder:
         if facts.image_sha256 is None:
             facts.image_sha256 = digest
             parts.add(f"image/{release}", data)
+            hold(image_key(self._input.sha256, f"image/{release}"), image)
             facts.config = embedded_config(image, source)
 
     def _known(self, release: str | None) -> str:

@@ -34,9 +34,18 @@ _RELEASE = re.compile(r"(?<![\d.])(\d{1,2}\.\d{1,3}(?:\.\d+)?(?:[-+~.][\w.+~]+)*
 
 
 class Kernel:
-    """A kernel made of the parts that were given; what is missing is in ``lacks``, what failed in ``problems``."""
+    """A kernel made of the parts that were given; what is missing is in ``lacks``, what failed in ``problems``.
 
-    def __init__(self, files: KernelFiles, arch: str | None = None, release: str | None = None) -> None:
+    ``bpf_as_of`` is what an earlier opening of the same files found; None where nobody has looked.
+    """
+
+    def __init__(
+        self,
+        files: KernelFiles,
+        arch: str | None = None,
+        release: str | None = None,
+        bpf_as_of: str | None = None,
+    ) -> None:
         self.files = files
         self.label = files.label
         self.problems: list[InputProblem] = list(files.problems)
@@ -62,7 +71,7 @@ class Kernel:
                 self.release, self.release_source = bracket[0], f"types (below {bracket[1] or 'any later'})"
                 self.linux, self.linux_source = bracket[0], "types"
                 self.release_inferred = True
-        self.bpf_as_of = self._backported()
+        self.bpf_as_of = self._backported() if bpf_as_of is None else bpf_as_of
         self.knowledge: Knowledge = (
             for_backport(self.bpf_as_of, self.linux) if self.bpf_as_of else for_release(self.linux or None)
         )
@@ -405,6 +414,8 @@ class Kernel:
         return arch_record(self.arch).endian
 
 
-def open_kernel(files: KernelFiles, arch: str | None = None, release: str | None = None) -> Kernel:
-    """Open a kernel; InputError (BtfError, KernelError) where the files do not make one."""
-    return Kernel(files, arch, release)
+def open_kernel(
+    files: KernelFiles, arch: str | None = None, release: str | None = None, bpf_as_of: str | None = None
+) -> Kernel:
+    """Open a kernel, as described there; InputError (BtfError, KernelError) where the files do not make one."""
+    return Kernel(files, arch, release, bpf_as_of)

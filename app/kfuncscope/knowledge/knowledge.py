@@ -267,7 +267,7 @@ class Knowledge:
         if row is None:
             return ArchCaps(arch, "none")
         # Tables of a user's own may be older and name capabilities that no rule reads any more.
-        known_caps = [cap for cap in row["caps"] if cap in ArchCaps.__dataclass_fields__]
+        known_caps = [cap for cap in row["caps"] if cap in ArchCaps.__struct_fields__]
         made = ArchCaps(
             arch, row["jit"], **dict.fromkeys(known_caps, True), selects=frozenset(row["selects"]),
             selects_if=dict(row["selects_if"]), needs={cap: tuple(o) for cap, o in row["needs"].items()},

@@ -25,7 +25,7 @@ from kfuncscope.rules.core.relocate import Reloc
 from kfuncscope.rules.core.spec import EXISTENCE
 from kfuncscope.rules.flow.arith import NONZERO, Value
 from kfuncscope.rules.flow.ctx_args import ctx_loads, unchecked_derefs
-from kfuncscope.rules.flow.reachability import reachability
+from kfuncscope.rules.flow.shared import reachability
 
 MAY_GOTO = 0xE5
 LATER = 0xFF << 16  # LINUX_KERNEL_VERSION of any later kernel

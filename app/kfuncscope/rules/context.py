@@ -17,7 +17,8 @@ from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.rules.core.compat import types_are_compat
 from kfuncscope.rules.core.relocate import Matcher, Reloc, relocate
 from kfuncscope.rules.flow.arith import NONZERO, Value
-from kfuncscope.rules.flow.reachability import Reachable, reachability
+from kfuncscope.rules.flow.reachability import Reachable
+from kfuncscope.rules.flow.shared import reachability
 from kfuncscope.rules.problem import Message
 
 # kconfig externs whose values libbpf makes up itself.

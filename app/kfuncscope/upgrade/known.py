@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from kfuncscope.errors import InputError, each
+from kfuncscope.intake.image import image_held
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.fact_sources import fact_sources, source_lines
 from kfuncscope.kernel.kernel import Kernel, open_kernel
@@ -34,7 +35,7 @@ class KnownKernel:
         self._ref = ref
         content = memo.content_digest(files)
         self._key = memo.facts_key(files, content, ref.arch, ref.release)
-        known = memo.load_facts(self._key)
+        known = self._before = memo.load_facts(self._key)
         if known is None:
             known = facts_of(self.opened, progress)
             memo.store_facts(self._key, known)
@@ -46,7 +47,7 @@ class KnownKernel:
     @cached_property
     def opened(self) -> Kernel:
         """The kernel itself. Raises InputError where the files do not make one."""
-        return _opened_as(self.files, self._ref)
+        return _opened_as(self.files, self._ref, self._before)
 
     def shown(self) -> Late:
         """What showed of the kernel while objects were judged in this process, beside its facts."""
@@ -97,8 +98,9 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProble
     return _kernels_of(refs, _opened_as, lambda kernel: kernel.problems)
 
 
-def _opened_as(files: KernelFiles, ref: KernelRef) -> Kernel:
-    kernel = open_kernel(files, ref.arch, ref.release)
+def _opened_as(files: KernelFiles, ref: KernelRef, known: KernelFacts | None = None) -> Kernel:
+    """The kernel itself; ``known`` is what was found of it before, with the same files and tables."""
+    kernel = open_kernel(files, ref.arch, ref.release, None if known is None else known.bpf_as_of)
     kernel.label = ref.label or kernel.release or kernel.label
     return kernel
 
@@ -112,18 +114,19 @@ def _kernels_of(
     found: list[K] = []
     problems: list[InputProblem] = []
     for ref in refs:
-        try:
-            parts = kernel_files(ref.files)
-        except InputError as error:
-            problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
-            continue
-        for files in parts:
+        with image_held():
             try:
-                found.append(made(files, ref))
+                parts = kernel_files(ref.files)
             except InputError as error:
-                problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
+                problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
                 continue
-            problems += problems_of(found[-1])
+            for files in parts:
+                try:
+                    found.append(made(files, ref))
+                except InputError as error:
+                    problems += [*files.problems, InputProblem(shown(files, error), error.reason, error.offset)]
+                    continue
+                problems += problems_of(found[-1])
     return found, problems
 
 
@@ -146,7 +149,7 @@ def facts_of(kernel: Kernel, progress: Progress | None = None) -> KernelFacts:
     faults, unreadable = kernel_faults(kernel), tuple(kernel.modules.read_all(progress))
     return KernelFacts(
         kernel.arch, kernel.release, kernel.endian, kernel.vmlinux is not None, kernel.jit, count, facts,
-        faults, tuple(kernel.problems), unreadable,
+        faults, tuple(kernel.problems), unreadable, kernel.bpf_as_of,
     )  # fmt: skip
 
 

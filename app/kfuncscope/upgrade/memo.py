@@ -51,6 +51,7 @@ class KernelFacts:
     faults: tuple[Finding, ...]
     problems: tuple[InputProblem, ...]
     unreadable: tuple[InputProblem, ...]
+    bpf_as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

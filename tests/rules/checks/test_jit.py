@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from kfuncscope import rules
 from kfuncscope.bpf.object import read_object

@@ -12,7 +12,8 @@ from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.guard import successors
-from kfuncscope.rules.flow.reachability import Reachable, State, reachability
+from kfuncscope.rules.flow.reachability import Reachable, State
+from kfuncscope.rules.flow.shared import reachability
 from support.bpfwriter import (
     Insn,
     ObjectBuilder,

@@ -397,7 +397,7 @@ def test_calls_within_a_section(kernel: Kernel) -> None:
     ob.program("socket", "second", [jmp("==", 1, 0, "out"), BAD, "out:", *END], linkage=STATIC)
     from kfuncscope.bpf.object import read_object
     from kfuncscope.rules.context import Context
-    from kfuncscope.rules.flow.reachability import reachability
+    from kfuncscope.rules.flow.shared import reachability
 
     obj = read_object(ob.build(), "t")
     first = next(p for p in obj.programs if p.name == "prog")

@@ -11,7 +11,7 @@ from kfuncscope.bpf.object import read_object
 from kfuncscope.btf.blob import Blob
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.rules.context import Context
-from kfuncscope.rules.flow.reachability import reachability
+from kfuncscope.rules.flow.shared import reachability
 from kfuncscope.rules.flow.stack import deepest, frame_size
 from kfuncscope.rules.flow.walk import Walked, chain, struct_behind, walk
 from support.bpfwriter import ObjectBuilder, Reg, alu, alu32, call, exit_, ja, jmp, ldx, mov, st, stx, subprog

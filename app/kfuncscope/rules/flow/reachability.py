@@ -32,8 +32,7 @@ from kfuncscope.bpf.instructions import (
     STX,
     Insn,
 )  # fmt: skip
-from kfuncscope.bpf.object import BpfObject, Function, Program
-from kfuncscope.knowledge.versions import Fact, since
+from kfuncscope.bpf.object import BpfObject, Function
 from kfuncscope.rules.flow.arith import M32, M64, NONZERO, STRAY, Value, arith, compare, merged, moved, pointer_sum
 
 STEP_BUDGET = 6_000_000  # instructions simulated; beyond it everything counts as reachable
@@ -359,14 +358,6 @@ class KernelEnvironment(Environment, Protocol):
     @property
     def bpf_object(self) -> BpfObject:
         """The object whose code is followed."""
-
-
-def reachability(ctx: KernelEnvironment, program: Program) -> Reachable:
-    """What of a program can run on the context's kernel; older ones verify every global subprogram (R-3.12b)."""
-    also: tuple[Function, ...] = ()
-    if since(Fact.LAZY_GLOBALS, ctx.release) is False:
-        also = tuple(f for f in program.functions[1:] if not f.static)
-    return Reachable(ctx.bpf_object, program.function, ctx, also)
 
 
 def _passes(value: Value) -> bool:

@@ -144,15 +144,18 @@ class TypedReach(Reachable):
             self._note("root", function, at, origin, told[0], struct, module)
 
     def _alu(self, function: Function, at: int, insn: Insn, state: State) -> None:
-        if _keeps(insn) and (number := _number(state.regs[insn.src if insn.op & 8 else insn.dst])) is not None:
-            state.regs[insn.dst] = number
+        regs, op = state.regs, insn.op
+        if (number := _number(regs[insn.src if op & 8 else insn.dst])) is not None and _keeps(insn):
+            regs[insn.dst] = number
             return
-        if insn.op & 7 == ALU64 and insn.op & 0xF0 in (ADD, MOV) and self._by_record(function, at, insn, state):
+        # Most instructions neither have a record nor add what one left in a register.
+        records = op & 0xF0 == ADD if op & 8 else at in function.core
+        if records and op & 7 == ALU64 and op & 0xF0 in (ADD, MOV) and self._by_record(function, at, insn, state):
             return
         super()._alu(function, at, insn, state)
-        left = _number(state.regs[insn.dst])
+        left = _number(regs[insn.dst])
         if left is not None:  # still a number, and no enumerator any more
-            state.regs[insn.dst] = (*left[:3], 0, left[-1])
+            regs[insn.dst] = (*left[:3], 0, left[-1])
 
     def _by_record(self, function: Function, at: int, insn: Insn, state: State) -> bool:
         """A move of a relocated offset into a register, or its addition to a pointer; False for anything else."""
