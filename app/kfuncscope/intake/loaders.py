@@ -20,6 +20,9 @@ NAMES = ("libbpf", "cilium", "aya", "bpftrace")
 AUTO = "auto"
 _CILIUM = b"github.com/cilium/ebpf"
 _CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d{1,4}\.\d{1,4})")
+BPF = b"bpf"
+"""What every file has in it that a loader can be recognised in."""
+
 _PUBLIC_BTF = (0, 9)  # package btf of cilium/ebpf, which was internal before
 _AYA_VERSION = re.compile(rb"/aya-(\d{1,4}\.\d{1,4})\.\d{1,4}/src/")
 _NEEDED = re.compile(rb"\0libbpf\.so\.(\d{1,4})\0")
@@ -28,14 +31,15 @@ _SYMBOL_VERSION = re.compile(rb"\0LIBBPF_(\d{1,4}\.\d{1,4})\.\d{1,4}(?=\0)")
 
 def loader_in(data: bytes, where: str) -> Loader:
     """The loader in a program or library; an empty one where there is none, or where nothing tells."""
-    if data[:4] != b"\x7fELF":
+    if data[:4] != b"\x7fELF" or (first := data.find(BPF)) < 0:
         return UNKNOWN_LOADER
-    if _CILIUM in data:
+    first = max(0, first - len(_CILIUM))
+    if data.find(_CILIUM, first) >= 0:
         return replace(_cilium(data), where=where)
     if found := _AYA_VERSION.search(data):
         version = found[1].decode()
         return Loader("aya", version, version, where)
-    if b"libbpf" in data and (libbpf := _libbpf(data)).name:
+    if data.find(b"libbpf", first) >= 0 and (libbpf := _libbpf(data)).name:
         return replace(libbpf, where=where)
     return UNKNOWN_LOADER
 
@@ -52,10 +56,11 @@ def _cilium(data: bytes) -> Loader:
 def _libbpf(data: bytes) -> Loader:
     """A copy of libbpf by its messages; else the shared library that the program needs."""
     facts = loaders()["libbpf"]
-    if b"libbpf: " in data:
-        present = [v for v, texts in facts.marks.items() if any(text.encode() in data for text in texts)]
-        if present:
-            newest = max(present)
+    if (first := data.find(b"libbpf: ")) >= 0:
+        # From the newest down, and from the first message on: a program has megabytes of code before it.
+        present = (v for v in sorted(facts.marks, reverse=True)
+                   if any(data.find(text.encode(), first) >= 0 for text in facts.marks[v]))  # fmt: skip
+        if newest := next(present, None):
             return Loader("libbpf", _text(newest), _text(newest) if newest < max(facts.marks) else "")
         return Loader("libbpf")
     needed = _NEEDED.search(data)
