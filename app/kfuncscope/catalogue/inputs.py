@@ -76,6 +76,7 @@ def is_package(path: Path) -> bool:
             raise InputError(shown(path), "not a regular file" if path.exists() else "No such file or directory")
         with path.open("rb") as file:
             kind = detect(file.read(HEAD))
+            file.seek(0)
             if kind in COMPRESSED and any(word in path.name for word in _TAR):
                 kind = inner_kind(file, kind, shown(path))
     except (OSError, ValueError) as error:

@@ -39,7 +39,11 @@ _OBJECTS = (
     "SELECT package.file, content.name, content.version, content.arch, held.object, object.sha256, object.bytes, "
     "held.package, held.path, held.offset, held.name, held.loader, held.oldest, held.newest, held.told_by "
     "FROM package CROSS JOIN content ON content.id = package.content CROSS JOIN held ON held.content = content.id "
-    "CROSS JOIN object ON object.id = held.object ORDER BY package.file, package.place, held.number"
+    "LEFT JOIN object ON object.id = held.object ORDER BY package.file, package.place, held.number"
+)
+_LOST = (
+    "SELECT package.file FROM package LEFT JOIN content ON content.id = package.content "
+    "WHERE content.id IS NULL AND (package.content IS NOT NULL OR package.reason = '') LIMIT 1"
 )
 _PROBLEMS = (
     "SELECT package.file, problem.path, problem.reason, problem.offset FROM package "
@@ -74,6 +78,8 @@ class Reader:
 
     def objects(self, *, data: bool = False) -> list[CataloguedObject]:
         """The objects of the current set by file, each as often as it is in a package; with their bytes if wanted."""
+        for (file,) in rows(self._connection, self._path, _LOST, tuple[str], 1):
+            raise CatalogueError(self.source, f"damaged: it has lost what {file} holds")
         found = list(rows(self._connection, self._path, _OBJECTS, _ObjectRow, _MOST_ROWS))
         read = self._read({row[4]: (row[5].hex(), row[6]) for row in found}) if data else {}
         made = []
