@@ -25,7 +25,7 @@ _LOADER = re.compile(
 )
 
 _STARTS = ((b"\xbf\x16\0\0\0\0\0\0", b"\xbf\xa1"), (b"\xbf\x61\0\0\0\0\0\0", b"\xbf\x1a"))  # little, big endian
-_MOST_HITS = 1 << 16
+_FEW_HITS = 64  # and one more for each 16 kB: BPF code has them everywhere
 
 
 def is_skeleton(data: bytes) -> bool:
@@ -58,8 +58,8 @@ def light_skeleton(data: bytes) -> int | None:
     starts = _STARTS[data[5] - 1 : data[5]] if data[:4] == b"\x7fELF" and data[5:6] in (b"\1", b"\2") else _STARTS
     for first, second in starts:
         back = len(first)
-        at, hits = data.find(second, back), 0
-        while at >= 0 and hits < _MOST_HITS:
+        at, hits = data.find(second, back), -_FEW_HITS
+        while at >= 0 and hits < len(data) >> 14:
             if data[at - back : at] == first and _LOADER.match(data, at - back):
                 return at - back
             at, hits = data.find(second, at + 1), hits + 1

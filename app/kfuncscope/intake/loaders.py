@@ -12,6 +12,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 
 from kfuncscope.knowledge.versions import Version, loaders
 from kfuncscope.storage.files import UNKNOWN_LOADER, Loader, ObjectFile
@@ -57,10 +58,12 @@ def _libbpf(data: bytes) -> Loader:
     """A copy of libbpf by its messages; else the shared library that the program needs."""
     facts = loaders()["libbpf"]
     if (first := data.find(b"libbpf: ")) >= 0:
-        # From the newest down, and from the first message on: a program has megabytes of code before it.
-        present = (v for v in sorted(facts.marks, reverse=True)
-                   if any(data.find(text.encode(), first) >= 0 for text in facts.marks[v]))  # fmt: skip
-        if newest := next(present, None):
+        found = {text.decode() for text in _messages().findall(data, first)}
+        present = [
+            v for v, texts in facts.marks.items() if any(one.startswith(text) for text in texts for one in found)
+        ]
+        if present:
+            newest = max(present)
             return Loader("libbpf", _text(newest), _text(newest) if newest < max(facts.marks) else "")
         return Loader("libbpf")
     needed = _NEEDED.search(data)
@@ -69,6 +72,14 @@ def _libbpf(data: bytes) -> Loader:
     versions = [tuple(map(int, v.split(b"."))) for v in _SYMBOL_VERSION.findall(data)]
     last = facts.last_of_so.get(needed[1].decode())
     return Loader("libbpf", _text(max(versions)) if versions else "", _text(last) if last else "")
+
+
+@cache
+def _messages() -> re.Pattern[bytes]:
+    """The messages that tell a version, as one expression: a program has megabytes to look through for each."""
+    texts = {text.encode() for texts in loaders()["libbpf"].marks.values() for text in texts}
+    # The longest first: one may begin as another does.
+    return re.compile(b"|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
 
 
 def _text(version: Version) -> str:

@@ -87,10 +87,10 @@ def opened(path: str | Path, *, write: bool = False) -> sqlite3.Connection:
     new = write and (not os.path.exists(path) or (os.path.isfile(path) and not os.path.getsize(path)))
     if not new:
         check_catalogue(path)
+    if not write:
+        _recover(path)
     with told(path):
-        mode = "rwc" if new else "rw" if write else "ro"
-        uri = f"{Path(os.path.abspath(path)).as_uri()}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+        connection = _connected(path, "rwc" if new else "rw" if write else "ro")
     try:
         with told(path):
             for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "foreign_keys = OFF"):
@@ -107,6 +107,21 @@ def opened(path: str | Path, *, write: bool = False) -> sqlite3.Connection:
     if not write:
         bounded(connection, _LONGEST_ROW)
     return connection
+
+
+def _connected(path: str | Path, mode: str) -> sqlite3.Connection:
+    uri = f"{Path(os.path.abspath(path)).as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+
+
+def _recover(path: str | Path) -> None:
+    """Take back what a process that was killed had half written, as one that only reads cannot.
+
+    Where this may not be, opening to read says why.
+    """
+    if os.path.exists(f"{os.fspath(path)}-journal"):
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(_connected(path, "rw")) as connection:
+            connection.execute("SELECT name FROM sqlite_master").fetchone()
 
 
 def _make(connection: sqlite3.Connection) -> None:
