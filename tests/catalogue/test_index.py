@@ -60,7 +60,7 @@ def test_fields_are_read_whatever_their_case_and_order_and_lines_that_go_on_are_
     [
         (("Filename: pool/b.deb", "Filename: ../b.deb"), "unsafe"),
         (("Filename: pool/b.deb", "Filename: /etc/b.deb"), "unsafe"),
-        (("Filename: pool/b.deb", "Filename: "), "names no file"),
+        (("Filename: pool/b.deb", "Filename: "), "no file name"),
         (("Size: 1", "Size: many"), "not a number"),
         (("SHA256: ", "SHA256: z"), "too long"),
         (("SHA256: 3", "SHA256: z"), "SHA-256"),

@@ -64,7 +64,9 @@ def entry(file: str, name: str, version: str, arch: str, sha256: str, size: str)
 def _wrong(made: Entry, size: str) -> str:
     parts = made.file.split("/")
     if made.file.startswith("/") or ".." in parts or "\0" in made.file or not made.file.strip("/."):
-        return "the path in its entry of the index is unsafe" if made.file else "its entry in the index names no file"
+        return (
+            "the path in its entry of the index is unsafe" if made.file else "its entry in the index has no file name"
+        )
     if made.sha256 and not _SHA256.fullmatch(made.sha256):
         return "its entry in the index has a SHA-256 that is not one"
     if size and made.size is None:

@@ -30,7 +30,6 @@ from kfuncscope.cli.options import (
 )
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
-from kfuncscope.cli.scan_options import add_scan_parser
 from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError, each
 from kfuncscope.storage.cache import refused
@@ -296,12 +295,34 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     listing.set_defaults(run="inspect.knowledge:run_list")
 
     add_census_parser(commands)
-    add_scan_parser(commands, _count)
+    _add_scan(commands)
 
     cache = commands.add_parser("cache", help="show or clear the cache")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")
     add_format(cache)
     cache.set_defaults(run="inspect.cache:run")
+
+
+def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    scan = commands.add_parser(
+        "scan", help="keep a catalogue of which packages of an archive hold BPF objects",
+        description="Read the packages of an archive once and keep their BPF objects in a catalogue. A later scan "
+        "reads only what is new or changed; the commands that take --catalogue read no package at all. The catalogue "
+        "holds what the last scan was given.",
+    )  # fmt: skip
+    scan.add_argument(
+        "inputs", metavar="FOLDER_OR_INDEX", nargs="*",
+        help="folders of packages, packages, Debian's Packages files (.gz, .xz), rpm's primary.xml(.gz, .zst)",
+    )  # fmt: skip
+    scan.add_argument("--catalogue", metavar="C", required=True, help="the catalogue, made if it is not there (.kcat)")
+    scan.add_argument(
+        "--pool", metavar="FOLDER",
+        help="where the files of the indexes are (default: beside the folder dists or repodata above each, or with it)",
+    )  # fmt: skip
+    scan.add_argument("--list", action="store_true", dest="listing", help="list what is in the catalogue; scan nothing")
+    scan.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
+    add_format(scan)
+    scan.set_defaults(run="commands.scan:run")
 
 
 def _carried_out(arguments: argparse.Namespace) -> int:
