@@ -88,7 +88,7 @@ class Reader:
             made.append(
                 CataloguedObject(
                     file, name, version, arch, sha256.hex(), size, place, owned(short, file),
-                    Loader(*map(str, loader)), read.get(number, b""),
+                    Loader(loader[0], loader[1], loader[2], loader[3]), read.get(number, b""),
                 )
             )  # fmt: skip
         return made
@@ -104,7 +104,7 @@ class Reader:
     def scans(self) -> int:
         """How many scans have been finished."""
         ((number,),) = list(rows(self._connection, self._path, "SELECT scans FROM state", tuple[int], 1)) or [(0,)]
-        return number
+        return int(number)
 
     def read_by_others(self, scanner: int) -> int:
         """How many packages of the current set another version of the reader has read."""
