@@ -169,7 +169,7 @@ def _unlike(task: Task, size: int, sha256: str) -> str:
 def _content(path: str, size: int, sha256: str) -> Content:
     """What a package holds; also that it is damaged. Raises InputError for what may be otherwise the next time."""
     try:
-        found = read_package(Path(path), size)
+        found = read_package(Path(path), size, threads=False)  # there is a process for each core
     except InputError as error:
         if not _lasting(error):
             raise

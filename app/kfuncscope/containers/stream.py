@@ -67,6 +67,7 @@ class Budget:
     Only above 64 MB does the ratio count: small files of zeros are harmless. ``held`` are the bytes that stay in
     memory, of objects that were found and of archives whose members are being read; ``member`` is how many there may
     be together with the member that is read.
+    ``threads`` may take a part in decompression.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Budget:
     members: int = 500_000
     depth: int = 4
     held: int = 0
+    threads: bool = True
     _bytes: int = 0
     _count: int = 0
 

@@ -35,6 +35,7 @@ LIGHT = (
     "and no BPF object is left to judge; give the object that it was made from"
 )
 _OF_SKELETON = Loader("libbpf")
+_RELOCATABLE = (b"\1\0", b"\0\1")  # the type of ELF files that are neither programs nor libraries: modules, say
 _WAITING = 24 << 20
 _OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
 _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
@@ -112,7 +113,7 @@ class _Beside:
 
     def add(self, data: bytes, where: str) -> None:
         """One file of the archive."""
-        if data.startswith(b"\x7fELF") and BPF in data:
+        if data.startswith(b"\x7fELF") and data[16:18] not in _RELOCATABLE and BPF in data:
             self._waiting.append((data, where))
             self._size += len(data)
             while self._size > _WAITING:
@@ -194,8 +195,10 @@ def _cached_archive(path: Path) -> Found:
     return Found(objects, problems, found.package)
 
 
-def read_package(path: Path, size: int, source: str = "") -> Found:
+def read_package(path: Path, size: int, source: str = "", *, threads: bool = True) -> Found:
     """What an archive of ``size`` bytes holds, read without the cache; errors call it ``source``.
+
+    ``threads`` may be used to decompress it; that is sooner done, and takes more of the processor.
 
     Its own name, where it stands for that of a package, is ``OWN``, and paths of problems do not begin with
     ``source``. Raises InputError.
@@ -203,7 +206,7 @@ def read_package(path: Path, size: int, source: str = "") -> Found:
     found = Found()
     try:
         with path.open("rb") as file:
-            if not _scan_archive(file, Budget(source, size), OWN, found):
+            if not _scan_archive(file, Budget(source, size, threads=threads), OWN, found):
                 raise InputError(source, "not a package or archive")
     except OSError as error:
         raise InputError(source, error.strerror or str(error)) from error
