@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import time
 from dataclasses import replace
@@ -14,9 +15,11 @@ import pytest
 from kfuncscope.catalogue import reading
 from kfuncscope.catalogue.reading import Done, Task, read_all
 from kfuncscope.catalogue.update import Scanned, update
+from kfuncscope.containers import archive
 from kfuncscope.errors import CatalogueError, InputError
 from kfuncscope.intake.objects import object_files
-from kfuncscope.intake.scan import VERSION
+from kfuncscope.intake.scan import VERSION, read_package
+from kfuncscope.session.purpose import is_kernel
 from kfuncscope.storage import digests
 from kfuncscope.storage.catalogue import form, writer
 from kfuncscope.storage.catalogue.reader import Reader
@@ -384,3 +387,24 @@ def test_a_batch_is_written_when_it_is_full(pool: Path, tmp_path: Path, monkeypa
     update(tmp_path / "c.kcat", [str(pool)], workers=1)
     assert sizes == [2, 2, 1]
     same_objects(pool, tmp_path / "c.kcat")
+
+
+def test_threads_change_nothing_of_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "SMALL", 0)
+    calls: list[int] = []
+    real = archive.decode_blocks
+    monkeypatch.setattr(archive, "decode_blocks", lambda *given: (calls.append(1), real(*given))[1])
+    noise = random.Random(5).randbytes(1_200_000)
+    data = write.tar({"./a.bpf.o": OBJECTS[0], "./noise": noise, "./b.bpf.o": OBJECTS[1]})
+    path = tmp_path / "blocks.deb"
+    path.write_bytes(write.ar({"debian-binary": b"2.0\n", "data.tar.xz": write.xz_in_blocks(data, 400_000)}))
+    size = path.stat().st_size
+    plain, threaded = read_package(path, size, threads=False), read_package(path, size)
+    assert plain == threaded and len(plain.objects) == 2
+    assert calls == [1]
+
+
+def test_a_catalogue_is_a_place_of_objects_wherever_paths_are_sorted(pool: Path, tmp_path: Path) -> None:
+    """In the window, and behind ``--new``."""
+    update(tmp_path / "linux.kcat", [str(pool)], workers=1)
+    assert not is_kernel(str(tmp_path / "linux.kcat"))
