@@ -88,6 +88,7 @@ def test_entries_that_name_no_file_stay_apart(tmp_path: Path) -> None:
     [
         b"", b"\n\n\n", b"no index at all", b"Package: a\nDirectory: pool/a\n", b"<html></html>", b"<metadata/>", b"<",
         primary({}, ""), b'<!DOCTYPE x [<!ENTITY a "b">]>' + primary(RPMS, ""), primary(RPMS, "")[:-30],
+        primary(RPMS, "").replace(b"UTF-8", b"UTF-J"),
         compress(packages_index(FILES), "xz")[:-20], b"\0" * 4096,
     ],
 )  # fmt: skip

@@ -306,6 +306,8 @@ def broken(path: Path, how: str) -> None:
         path.write_bytes(b"")
     elif how == "short":
         path.write_bytes(path.read_bytes()[:5000])
+    elif how == "schema":
+        path.write_bytes(path.read_bytes().replace(b"told_by TEXT NOT NULL", b"told_by TEXT NOT NU\xe5L"))
     elif how == "zeros":
         data = bytearray(path.read_bytes())
         data[4096:] = bytes(len(data) - 4096)
@@ -319,7 +321,8 @@ def broken(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        ("text", "not a catalogue"), ("empty", "not a catalogue"), ("short", "damaged"), ("zeros", "damaged"),
+        ("text", "not a catalogue"), ("empty", "not a catalogue"), ("short", "damaged"), ("schema", "damaged"),
+        ("zeros", "damaged"),
         ("PRAGMA application_id = 5", "not a catalogue"), ("PRAGMA user_version = 2", "version 2"),
         ("DROP TABLE held", "damaged"), ("CREATE TABLE more (x)", "damaged"),
         ("CREATE TRIGGER t AFTER INSERT ON state BEGIN DELETE FROM state; END", "damaged"),

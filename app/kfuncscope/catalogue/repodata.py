@@ -50,7 +50,7 @@ class _Reader:
         self._fed += len(data)
         try:
             self._parser.Parse(data, last)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: of an encoding that it declares
             raise CatalogueError(self._source, f"not an index of packages: {error}") from error
         # A tag of a gigabyte would be kept whole, and looked through again with each piece.
         if not last and self._fed - self._parser.CurrentByteIndex > _LONGEST_TAG + len(data):

@@ -120,7 +120,10 @@ def _recover(path: str | Path) -> None:
     Where this may not be, opening to read says why.
     """
     if os.path.exists(f"{os.fspath(path)}-journal"):
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(_connected(path, "rw")) as connection:
+        with (
+            contextlib.suppress(sqlite3.Error, UnicodeDecodeError),
+            contextlib.closing(_connected(path, "rw")) as connection,
+        ):
             connection.execute("SELECT name FROM sqlite_master").fetchone()
 
 
@@ -182,5 +185,5 @@ def told(path: str | Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise CatalogueError(source, f"cannot be used: {error}") from error
         raise CatalogueError(source, _DAMAGED) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: of a message with bytes of the file in it
         raise CatalogueError(source, _DAMAGED) from error
