@@ -31,3 +31,5 @@ zipfile = Deferred("zipfile")
 # Readers of inputs that many a run is not given.
 folder = Deferred("kfuncscope.intake.folder")
 package = Deferred("kfuncscope.intake.package")
+sqlite3 = Deferred("sqlite3")
+expat = Deferred("xml.parsers.expat")

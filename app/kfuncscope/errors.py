@@ -83,5 +83,9 @@ class SessionError(InputError):
     """A session, policy, waiver or promise file that cannot be used."""
 
 
+class CatalogueError(InputError):
+    """A catalogue of packages, or an index of an archive, that cannot be used."""
+
+
 class UsageError(InputError):
     """A command line that cannot be carried out as it is written."""

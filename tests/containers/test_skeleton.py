@@ -67,7 +67,9 @@ def test_the_object_of_a_skeleton_is_taken_out_as_it_was(
 def test_a_light_skeleton_is_named(order: str, size: int, tmp_path: Path) -> None:
     as_text, in_program = tmp_path / "prog.lskel.h", tmp_path / "program"
     as_text.write_bytes(text(b"\0" * 64) + text(loader(order, size)))
-    in_program.write_bytes(b"\x7fELF\2\1\1" + bytes(500) + loader(order, size) + bytes(50))
+    in_program.write_bytes(
+        b"\x7fELF\2" + (b"\1" if order == "<" else b"\2") + b"\1" + bytes(500) + loader(order, size) + bytes(50)
+    )
     for path in (as_text, in_program):
         objects, problems = object_files([path])
         assert not objects and [one.reason for one in problems] == [LIGHT]

@@ -29,6 +29,8 @@ from kfuncscope.btf.ext import read_ext
 from kfuncscope.btf.layout import Kind
 from kfuncscope.btf.scan import base_name_offsets
 from kfuncscope.btf.summary import summarize
+from kfuncscope.catalogue.inputs import Given, candidates
+from kfuncscope.catalogue.update import update
 from kfuncscope.census.count import rows, uses
 from kfuncscope.census.join import Joiner, Objects, TagIndex
 from kfuncscope.census.reader import read_census
@@ -70,11 +72,14 @@ from kfuncscope.session import sessionfile
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage import text
 from kfuncscope.storage.cache import Cache
+from kfuncscope.storage.catalogue.form import check_catalogue
+from kfuncscope.storage.catalogue.reader import Reader
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade import jsonform, memo
 from support import archivewriter as write
 from support import guestwire
 from support import kernelfiles as make
+from support.archives import packages_index, primary
 from support.bpfwriter import exit_, mov, object_bytes
 from support.btfwriter import BtfWriter
 from support.reportcases import analysis
@@ -340,6 +345,27 @@ class _OnDisk:
     def derived(self) -> bytes:
         return b"".join(Blob(_base().data).derived().values())
 
+    def catalogue(self, data: bytes) -> None:
+        """What somebody else may have made of a catalogue: its objects, or one error; and a scan into it."""
+        path = self.written(data)
+        check_catalogue(path)
+        object_files([path])
+        with Reader(path) as reader:
+            list(reader.packages())
+            reader.objects(data=True)
+        update(path, [str(self.folder / "a.deb")], workers=1)
+
+    def scanned(self) -> bytes:
+        package, path = self.folder / "a.deb", self.folder / "seed.kcat"
+        package.write_bytes(PACKAGES[0])
+        update(path, [str(package)], workers=1)
+        return path.read_bytes()
+
+    def listing(self, data: bytes) -> None:
+        """An index of an archive: each package once, with a place of its own."""
+        found = list(candidates([str(self.written(data))], None, Given()))
+        assert len({one.place for one in found}) == len(found)
+
     def entry(self) -> bytes:
         own = Cache(self.folder / "seed")
         own.put("key", b"text" * 50)
@@ -410,6 +436,14 @@ def targets(folder: Path) -> dict[str, Target]:
         "kpack": Target(disk.kernel, lambda: [disk.kpack()]),
         "objects": Target(disk.objects, lambda: [*PACKAGES, OBJECT, write.tar({"a.deb": PACKAGES[0]})]),
         "cache": Target(disk.cached, lambda: [disk.entry()]),
+        "catalogue": Target(disk.catalogue, lambda: [disk.scanned()]),
+        "listing": Target(
+            disk.listing,
+            lambda: (
+                [packages_index({"a/a.deb": b"a", "b.deb": b"b"}, how) for how in ("", "gz")]
+                + [primary({"a/a.rpm": b"a", "b.rpm": b"b"}, "")]
+            ),
+        ),
         "kept": Target(disk.kept, disk.records),
         "index": Target(disk.index, lambda: [disk.derived()]),
         "toml": Target(lambda data: text.read_toml(data, "f"), lambda: [POLICY, b"a.'b' = [1, {}]", _promise_seed()]),

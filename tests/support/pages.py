@@ -44,7 +44,9 @@ class Command:
     def runs_here(self) -> bool:
         """Whether everything that it needs is in the checkout."""
         words = self.words
-        files = [w for w in words if re.search(r"\.deb|\.rpm|\.img|[A-Z]{3}|old/|new/|shipped/|build|/boot|\*\.", w)]
+        files = [
+            w for w in words if re.search(r"\.deb|\.rpm|\.img|\.kcat|[A-Z]{3}|old/|new/|shipped/|build|/boot|\*\.", w)
+        ]
         return not files and words[0] not in ("gui", "prove", "census") and words != ["demo"] and "clear" not in words
 
 

@@ -30,7 +30,7 @@ _LIMIT = 1 << 20
 _WRITTEN = frozenset({"report", "output", "out"})
 _PATHS = _WRITTEN | {
     "policy", "baseline", "setup", "old", "new", "kernel", "against", "census", "running", "guest", "files_from",
-    "history",
+    "history", "catalogue", "pool",
 }  # fmt: skip
 _SHOWN = frozenset({"color", "quiet", "verbose", "format", "all", "group", "workers", "dark"})
 """Options that change neither what is decided nor what is written."""

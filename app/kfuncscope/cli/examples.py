@@ -11,6 +11,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "check --old old/ --new new/ --report upgrade.html --report upgrade.json objects/",
         "check --old old/ --new new/ --baseline upgrade.json --fail-on new objects/",
         "check --old old/ --new new/ --quiet --report - --files-from packages.txt",
+        "check --old old/ --new new/ --catalogue archive.kcat",
     ),
     "judge": ("judge --kernel 6.1/ 6.12/ 7.3/ --format csv -- objects/",),
     "prove": (
@@ -46,6 +47,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "census script -o collect.py",
         "census run -o this-host.jsonl",
         "census hosts/ --objects *.deb --kernel linux-image-6.12.deb",
+    ),
+    "scan": (
+        "scan /srv/mirror/debian/dists/trixie/main/binary-amd64/Packages.xz --catalogue trixie.kcat",
+        "scan pool/ --catalogue archive.kcat",
+        "scan --list --catalogue archive.kcat --format csv",
     ),
     "cache": ("cache", "cache clear"),
 }

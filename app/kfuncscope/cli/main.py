@@ -20,7 +20,14 @@ from kfuncscope.cli.configfile import apply_config, configured
 from kfuncscope.cli.formats import add_format
 from kfuncscope.cli.kernel_options import add_kernel_parser
 from kfuncscope.cli.manners import add_manners, apply
-from kfuncscope.cli.options import FAIL_HELP, KERNEL_HELP, add_report_options, add_shard_option, add_table_options
+from kfuncscope.cli.options import (
+    FAIL_HELP,
+    KERNEL_HELP,
+    add_catalogue_option,
+    add_report_options,
+    add_shard_option,
+    add_table_options,
+)
 from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
@@ -77,6 +84,7 @@ def _arch(word: str) -> str:
 
 def _objects(command: argparse.ArgumentParser) -> None:
     command.add_argument("objects", nargs="*", metavar="OBJECT_OR_DIR", help="objects, folders, packages, programs")
+    add_catalogue_option(command)
     command.add_argument(
         "--section-type", action="append", default=[], metavar="SECTION=TYPE",
         help="program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)",
@@ -205,6 +213,7 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
         "joined to the objects. Evidence for those who decide what to keep.",
     )  # fmt: skip
     usage.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="*", help="objects, packages, archives, folders")
+    add_catalogue_option(usage)
     add_running_option(usage)
     usage.add_argument("--page", metavar="FILE", help="with --running: write a page of evidence, as .html or .md")
     usage.add_argument(
@@ -226,6 +235,7 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make = actions.add_parser("make", help="write a promise file")
     make.add_argument("--kernel", metavar="K", action="append", required=True, help=KERNEL_HELP)
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
+    add_catalogue_option(make)
     add_running_option(make, kernel=False)
     make.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
     make.set_defaults(run="commands.promise:run_make")
@@ -285,11 +295,34 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     listing.set_defaults(run="inspect.knowledge:run_list")
 
     add_census_parser(commands)
+    _add_scan(commands)
 
     cache = commands.add_parser("cache", help="show or clear the cache")
     cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default show")
     add_format(cache)
     cache.set_defaults(run="inspect.cache:run")
+
+
+def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    scan = commands.add_parser(
+        "scan", help="keep a catalogue of which packages of an archive hold BPF objects",
+        description="Read the packages of an archive once and keep their BPF objects in a catalogue. A later scan "
+        "reads only what is new or changed; the commands that take --catalogue read no package at all. The catalogue "
+        "holds what the last scan was given.",
+    )  # fmt: skip
+    scan.add_argument(
+        "inputs", metavar="FOLDER_OR_INDEX", nargs="*",
+        help="folders of packages, packages, Debian's Packages files (.gz, .xz), rpm's primary.xml(.gz, .zst)",
+    )  # fmt: skip
+    scan.add_argument("--catalogue", metavar="C", required=True, help="the catalogue, made if it is not there (.kcat)")
+    scan.add_argument(
+        "--pool", metavar="FOLDER",
+        help="where the files of the indexes are (default: beside the folder dists or repodata above each, or with it)",
+    )  # fmt: skip
+    scan.add_argument("--list", action="store_true", dest="listing", help="list what is in the catalogue; scan nothing")
+    scan.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
+    add_format(scan)
+    scan.set_defaults(run="commands.scan:run")
 
 
 def _carried_out(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from kfuncscope.cli import output
 from kfuncscope.cli.examples import add_examples
+from kfuncscope.cli.options import with_catalogues
 from kfuncscope.errors import InputError, UsageError
 from kfuncscope.storage.read import read_bounded, too_large
 
@@ -71,6 +72,7 @@ def apply(arguments: argparse.Namespace) -> None:
         dest = next(name for name in LISTS if hasattr(arguments, name))
         setattr(arguments, dest, [*(getattr(arguments, dest) or []), *_listed(path)])
     _from_stdin(arguments)
+    with_catalogues(arguments)
     needs = getattr(arguments, "needs", "")
     if needs and not getattr(arguments, needs):
         raise UsageError(arguments.command, f"none of its {needs} was given")

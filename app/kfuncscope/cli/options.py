@@ -54,6 +54,23 @@ def add_shard_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_catalogue_option(parser: argparse.ArgumentParser) -> None:
+    """``--catalogue``: the packages of a catalogue among the objects."""
+    parser.add_argument(
+        "--catalogue", metavar="C", action="append", default=[],
+        help="a catalogue that scan made: the objects of all its packages, without reading these; repeatable",
+    )  # fmt: skip
+
+
+def with_catalogues(args: argparse.Namespace) -> None:
+    """Put the catalogues among the objects. Raises CatalogueError where one is none."""
+    for path in getattr(args, "catalogue", []) if hasattr(args, "objects") else ():
+        from kfuncscope.storage.catalogue.form import check_catalogue
+
+        check_catalogue(path)
+        args.objects = [*(args.objects or []), path]
+
+
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """``--format`` and ``-o`` of the commands that print one table."""
     add_format(parser, "md")

@@ -174,7 +174,7 @@ def _tar_part(file: BinaryIO, start: int, size: int, budget: Budget) -> Iterator
     file.seek(start)
     kind = detect(file.read(min(HEAD, size)))
     # Blocks side by side take memory each; a small package is quickly read without.
-    if kind is Kind.XZ and budget.compressed > SMALL and (blocks := find_blocks(file, start, size)):
+    if kind is Kind.XZ and budget.threads and budget.compressed > SMALL and (blocks := find_blocks(file, start, size)):
         return read_tar(Stream(file, kind, budget, decode_blocks(file, start, blocks)), budget)
     return read_tar(Stream(_part(file, start, size), kind, budget), budget)
 

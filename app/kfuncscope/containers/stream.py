@@ -67,6 +67,7 @@ class Budget:
     Only above 64 MB does the ratio count: small files of zeros are harmless. ``held`` are the bytes that stay in
     memory, of objects that were found and of archives whose members are being read; ``member`` is how many there may
     be together with the member that is read.
+    ``threads`` may take a part in decompression.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Budget:
     members: int = 500_000
     depth: int = 4
     held: int = 0
+    threads: bool = True
     _bytes: int = 0
     _count: int = 0
 
@@ -210,26 +212,27 @@ class Stream:
 
     def read(self, size: int) -> bytes:
         """``size`` bytes, fewer only at the end. Raises ArchiveError on damaged data and over the limits."""
-        first, rest = b"", None
+        rest = None
         while size > 0:
             # The spare bytes are not cut shorter each time: a block of 24 MB would be copied for every small read.
-            piece = self._spare[self._at : self._at + size]
-            if not piece:
+            there = len(self._spare) - self._at
+            if not there:
                 self._spare, self._at = self._more(), 0
                 if not self._spare:
                     break
                 continue
-            self._at += len(piece)
-            size -= len(piece)
-            if not first:
-                first = piece
-                continue
+            taken = min(size, there)
+            if rest is None and taken == size:
+                piece = self._spare[self._at : self._at + taken]
+                self._at += taken
+                return piece
             if rest is None:
                 # BytesIO hands its buffer over; pieces in a list would all be there twice when they are joined.
                 rest = io.BytesIO()
-                rest.write(first)
-            rest.write(piece)
-        return first if rest is None else rest.getvalue()
+            rest.write(memoryview(self._spare)[self._at : self._at + taken])
+            self._at += taken
+            size -= taken
+        return b"" if rest is None else rest.getvalue()
 
     def skip(self, size: int) -> int:
         """Pass over ``size`` bytes; returns how many there were."""

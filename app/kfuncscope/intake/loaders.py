@@ -12,6 +12,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 
 from kfuncscope.knowledge.versions import Version, loaders
 from kfuncscope.storage.files import UNKNOWN_LOADER, Loader, ObjectFile
@@ -20,6 +21,9 @@ NAMES = ("libbpf", "cilium", "aya", "bpftrace")
 AUTO = "auto"
 _CILIUM = b"github.com/cilium/ebpf"
 _CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d{1,4}\.\d{1,4})")
+BPF = b"bpf"
+"""What every file has in it that a loader can be recognised in."""
+
 _PUBLIC_BTF = (0, 9)  # package btf of cilium/ebpf, which was internal before
 _AYA_VERSION = re.compile(rb"/aya-(\d{1,4}\.\d{1,4})\.\d{1,4}/src/")
 _NEEDED = re.compile(rb"\0libbpf\.so\.(\d{1,4})\0")
@@ -28,14 +32,15 @@ _SYMBOL_VERSION = re.compile(rb"\0LIBBPF_(\d{1,4}\.\d{1,4})\.\d{1,4}(?=\0)")
 
 def loader_in(data: bytes, where: str) -> Loader:
     """The loader in a program or library; an empty one where there is none, or where nothing tells."""
-    if data[:4] != b"\x7fELF":
+    if data[:4] != b"\x7fELF" or (first := data.find(BPF)) < 0:
         return UNKNOWN_LOADER
-    if _CILIUM in data:
+    first = max(0, first - len(_CILIUM))
+    if data.find(_CILIUM, first) >= 0:
         return replace(_cilium(data), where=where)
     if found := _AYA_VERSION.search(data):
         version = found[1].decode()
         return Loader("aya", version, version, where)
-    if b"libbpf" in data and (libbpf := _libbpf(data)).name:
+    if data.find(b"libbpf", first) >= 0 and (libbpf := _libbpf(data)).name:
         return replace(libbpf, where=where)
     return UNKNOWN_LOADER
 
@@ -52,8 +57,11 @@ def _cilium(data: bytes) -> Loader:
 def _libbpf(data: bytes) -> Loader:
     """A copy of libbpf by its messages; else the shared library that the program needs."""
     facts = loaders()["libbpf"]
-    if b"libbpf: " in data:
-        present = [v for v, texts in facts.marks.items() if any(text.encode() in data for text in texts)]
+    if (first := data.find(b"libbpf: ")) >= 0:
+        found = {text.decode() for text in _messages().findall(data, first)}
+        present = [
+            v for v, texts in facts.marks.items() if any(one.startswith(text) for text in texts for one in found)
+        ]
         if present:
             newest = max(present)
             return Loader("libbpf", _text(newest), _text(newest) if newest < max(facts.marks) else "")
@@ -64,6 +72,14 @@ def _libbpf(data: bytes) -> Loader:
     versions = [tuple(map(int, v.split(b"."))) for v in _SYMBOL_VERSION.findall(data)]
     last = facts.last_of_so.get(needed[1].decode())
     return Loader("libbpf", _text(max(versions)) if versions else "", _text(last) if last else "")
+
+
+@cache
+def _messages() -> re.Pattern[bytes]:
+    """The messages that tell a version, as one expression: a program has megabytes to look through for each."""
+    texts = {text.encode() for texts in loaders()["libbpf"].marks.values() for text in texts}
+    # The longest first: one may begin as another does.
+    return re.compile(b"|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
 
 
 def _text(version: Version) -> str:

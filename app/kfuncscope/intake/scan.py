@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
-from kfuncscope.containers.archive import inner_kind, read_archive
+from kfuncscope.containers.archive import Package, inner_kind, read_archive
 from kfuncscope.containers.carve import carve
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.skeleton import is_skeleton, light_skeleton, literals
@@ -18,12 +19,15 @@ from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import EM_BPF, elf_machine
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
-from kfuncscope.intake.loaders import loader_in, together
+from kfuncscope.intake.loaders import BPF, loader_in, together
 from kfuncscope.storage.cache import Cache, default_cache
+from kfuncscope.storage.catalogue.form import is_catalogue
+from kfuncscope.storage.catalogue.reader import Reader
+from kfuncscope.storage.catalogue.records import OWN, owned
 from kfuncscope.storage.files import UNKNOWN_LOADER, InputProblem, Loader, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
-VERSION = 4
+VERSION = 5
 """Part of the cache key; raised whenever what is found or stored changes."""
 
 LIGHT = (
@@ -31,6 +35,8 @@ LIGHT = (
     "and no BPF object is left to judge; give the object that it was made from"
 )
 _OF_SKELETON = Loader("libbpf")
+_RELOCATABLE = (b"\1\0", b"\0\1")  # the type of ELF files that are neither programs nor libraries: modules, say
+_WAITING = 24 << 20
 _OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
 _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
@@ -47,11 +53,11 @@ class FoundObject:
 
 @dataclass(slots=True)
 class Found:
-    """What one file held."""
+    """What one file held, and what it says of itself if it is a package."""
 
     objects: list[FoundObject] = field(default_factory=list)
     problems: list[InputProblem] = field(default_factory=list)
-    loaders: list[Loader] = field(default_factory=list)  # of the programs and libraries beside the objects
+    package: Package = field(default_factory=Package)
 
 
 class ObjectsMeta(TypedDict):
@@ -65,6 +71,8 @@ class ObjectsMeta(TypedDict):
 def scan_file(path: Path, known_as: str) -> Found:
     """The BPF objects in the file, which reports call ``known_as``. Raises InputError when it cannot be read."""
     head = _head(path)
+    if is_catalogue(head):
+        return _catalogued(path)
     kind = detect(head)
     if kind in COMPRESSED:
         with path.open("rb") as file:
@@ -92,7 +100,42 @@ def is_bpf(data: bytes) -> bool:
     return elf_machine(data) == EM_BPF
 
 
-def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:
+class _Beside:
+    """The programs and libraries of one archive, which tell what loads the objects beside them.
+
+    Most packages hold no object, so they are looked through only when that is asked; until then so many bytes wait.
+    """
+
+    def __init__(self) -> None:
+        self._loaders: list[Loader] = []
+        self._waiting: deque[tuple[bytes, str]] = deque()
+        self._size = 0
+
+    def add(self, data: bytes, where: str) -> None:
+        """One file of the archive."""
+        if data.startswith(b"\x7fELF") and data[16:18] not in _RELOCATABLE and BPF in data:
+            self._waiting.append((data, where))
+            self._size += len(data)
+            while self._size > _WAITING:
+                self._look()
+
+    def tell(self, loader: Loader) -> None:
+        """One that has been looked through."""
+        self._loaders.append(loader)
+
+    def together(self) -> Loader:
+        """The loader of the package."""
+        while self._waiting:
+            self._look()
+        return together(self._loaders)
+
+    def _look(self) -> None:
+        data, where = self._waiting.popleft()
+        self._size -= len(data)
+        self._loaders.append(loader_in(data, where))
+
+
+def _scan_bytes(data: bytes, place: Place, name: str, found: Found, beside: _Beside | None = None) -> None:
     """Add ``data`` if it is an object, or a script of bpftrace, as a whole; else what can be carved out of it."""
     if is_bpf(data) or is_script(place.path, data):
         # Taken whole even when it is damaged, so that its reader can tell what is wrong with it.
@@ -102,8 +145,12 @@ def _scan_bytes(data: bytes, place: Place, name: str, found: Found) -> None:
         _scan_skeleton(data, place, name, found)
         return
     spans = list(carve(data))
-    loader = loader_in(data, place.path.rpartition("/")[2]) if spans or place.package else UNKNOWN_LOADER
-    found.loaders.append(loader)
+    loader = loader_in(data, place.path.rpartition("/")[2]) if spans else UNKNOWN_LOADER
+    if beside is not None:
+        if spans:
+            beside.tell(loader)
+        else:
+            beside.add(data, place.path.rpartition("/")[2])
     light = light_skeleton(data)
     if light is not None and not any(start <= light < end for start, end in spans):
         found.problems.append(_light(place, light))
@@ -131,28 +178,70 @@ def _cached_archive(path: Path) -> Found:
     given = input_of(path)
     key = f"objects:{VERSION}:{given.sha256}"
     cache = default_cache()
-    if (pack := cache.pack(key, ObjectsMeta)) is not None:
-        parts = [pack.read(str(number)) for number in range(len(pack.meta["objects"]))]
-        if None not in parts:
-            # The file may have moved since: problems and places tell only what is inside it, so they still hold.
-            rows = zip(parts, pack.meta["objects"], strict=True)
-            objects = [
-                FoundObject(data or b"", Place(p, where, at), name, Loader(*told))
-                for data, (p, where, at, name, told) in rows
-            ]
-            return Found(
-                objects, [InputProblem(f"{shown(path)}{inner}", why, at) for inner, why, at in pack.meta["problems"]]
-            )
+    found = _kept(cache, key)
+    if found is None:
+        found = read_package(path, given.size, shown(path))
+        # A full disk only means that the next time is as slow as this one.
+        with contextlib.suppress(OSError):
+            _keep(found, cache, key)
+    # The file may have moved since: what is kept tells only what is inside it, so it still holds.
+    file = shown(path.name)
+    objects = [replace(o, place=replace(o.place, package=owned(o.place.package, file)), name=owned(o.name, file))
+               for o in found.objects]  # fmt: skip
+    problems = [
+        InputProblem(f"{shown(path)}{p.path}" if p.path[:1] in ("", ":") else owned(p.path, file), p.reason, p.offset)
+        for p in found.problems
+    ]
+    return Found(objects, problems, found.package)
+
+
+def read_package(path: Path, size: int, source: str = "", *, threads: bool = True) -> Found:
+    """What an archive of ``size`` bytes holds, read without the cache; errors call it ``source``.
+
+    ``threads`` may be used to decompress it; that is sooner done, and takes more of the processor.
+
+    Its own name, where it stands for that of a package, is ``OWN``, and paths of problems do not begin with
+    ``source``. Raises InputError.
+    """
     found = Found()
-    with path.open("rb") as file:
-        _scan_archive(file, Budget(shown(path), given.size), shown(path.name), found)
-    # A full disk only means that the next time is as slow as this one.
-    with contextlib.suppress(OSError):
-        _keep(found, path, cache, key)
+    try:
+        with path.open("rb") as file:
+            if not _scan_archive(file, Budget(source, size, threads=threads), OWN, found):
+                raise InputError(source, "not a package or archive")
+    except OSError as error:
+        raise InputError(source, error.strerror or str(error)) from error
+    found.problems = [replace(one, path=one.path.removeprefix(source)) for one in found.problems]
     return found
 
 
-def _keep(found: Found, path: Path, cache: Cache, key: str) -> None:
+def _catalogued(path: Path) -> Found:
+    """What the packages hold that are in a catalogue."""
+    with Reader(path) as catalogue:
+        objects = [FoundObject(o.data, o.place, o.short, o.loader) for o in catalogue.objects(data=True)]
+        found = Found(objects, catalogue.problems())
+        if others := catalogue.read_by_others(VERSION):
+            reason = f"{others} of its packages were read by another version of kfuncscope; scan again"
+            found.problems.append(InputProblem(shown(path), reason))
+        if not catalogue.scans():
+            found.problems.append(InputProblem(shown(path), "no scan has been finished; scan again"))
+        return found
+
+
+def _kept(cache: Cache, key: str) -> Found | None:
+    pack = cache.pack(key, ObjectsMeta)
+    if pack is None:
+        return None
+    parts = [pack.read(str(number)) for number in range(len(pack.meta["objects"]))]
+    if None in parts:
+        return None
+    rows = zip(parts, pack.meta["objects"], strict=True)
+    objects = [
+        FoundObject(data or b"", Place(p, where, at), name, Loader(*told)) for data, (p, where, at, name, told) in rows
+    ]
+    return Found(objects, [InputProblem(*row) for row in pack.meta["problems"]])
+
+
+def _keep(found: Found, cache: Cache, key: str) -> None:
     writer = cache.writer(key)
     try:
         for number, item in enumerate(found.objects):
@@ -162,7 +251,7 @@ def _keep(found: Found, path: Path, cache: Cache, key: str) -> None:
              [o.loader.name, o.loader.oldest, o.loader.newest, o.loader.where]]
             for o in found.objects
         ]  # fmt: skip
-        problems = [[p.path.removeprefix(shown(path)), p.reason, p.offset] for p in found.problems]
+        problems = [[p.path, p.reason, p.offset] for p in found.problems]
         writer.close({"objects": rows, "problems": problems})
     except BaseException:
         writer.drop()
@@ -176,8 +265,9 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
     if archive is None:
         return False
     package, members = archive
+    found.package = package
     first = before = len(found.objects)
-    found.loaders.clear()
+    beside = _Beside()
     title, short = package.title or known_as, package.name or known_as
     for member in members:
         source = f"{budget.source}:{member.path}"
@@ -195,11 +285,12 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
         except InputError as error:
             found.problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
-        _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found)
+        _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found, beside)
         budget.hold(sum(len(item.data) for item in found.objects[before:]))
         before = len(found.objects)
-    beside = together(found.loaders)
-    found.objects[first:] = [one if one.loader.name else replace(one, loader=beside) for one in found.objects[first:]]
+    if any(not one.loader.name for one in found.objects[first:]):
+        told = beside.together()
+        found.objects[first:] = [one if one.loader.name else replace(one, loader=told) for one in found.objects[first:]]
     return True
 
 

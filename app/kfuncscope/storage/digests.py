@@ -54,6 +54,22 @@ def settled(state: os.stat_result, now: int) -> bool:
     return max(state.st_mtime_ns, state.st_ctime_ns) < now - _LAG
 
 
+def known_digest(where: str, known: list[Any] | None) -> tuple[str, list[Any] | None]:
+    """SHA-256 of a regular file in hex, by ``known`` (its signature and SHA-256 of an earlier time) where that holds.
+
+    And what is to be known the next time; None where times would not tell of a change. Raises OSError.
+    """
+    now = now_ns()
+    state = os.stat(where)
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", where)
+    if known is not None and known[:5] == signature(state):
+        return str(known[5]), known
+    found = file_digest(where)
+    same = settled(state, now) and signature(os.stat(where)) == signature(state)
+    return found, [*signature(state), found] if same and not where.startswith(_LIVING) else None
+
+
 class Digests:
     """Hashes of the files that one purpose asks for, in one table of the cache; ``keep`` writes what is new."""
 
@@ -72,18 +88,9 @@ class Digests:
     def of(self, path: str | Path) -> str:
         """SHA-256 of a regular file in hex. Raises OSError."""
         where = os.path.abspath(path)
-        now = now_ns()
-        state = os.stat(where)
-        if not stat.S_ISREG(state.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", where)
-        known = self._known.get(where)
-        if known is not None and known[:5] == signature(state):
+        found, known = known_digest(where, self._known.get(where))
+        if known is not None:
             self._asked[where] = known
-            return str(known[5])
-        found = file_digest(where)
-        living = where.startswith(_LIVING)
-        if not living and settled(state, now) and signature(os.stat(where)) == signature(state):
-            self._asked[where] = [*signature(state), found]
         return found
 
     def keep(self) -> None:

@@ -50,8 +50,8 @@ function _shtab_kfuncscope_using
   test "$_shtab_kfuncscope_cmdpath" = "$argv"
 end
 
-set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census cache
-set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --census --color --fail-on --files-from --format --group --guest --history --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census scan cache
+set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --catalogue --census --color --fail-on --files-from --format --group --guest --history --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --pool --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -64,6 +64,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l old -xka "(__fish_c
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l new -xka "(__fish_complete_path (commandline -ct))" -d 'files of the new kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l release -x -d 'release, if it cannot be detected'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable: judge only what runs there; --old and objects may be left out'
@@ -102,6 +103,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -s h -l help -d 'show 
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a BTF file (config, modules, symbols: from its folder), btf=F,config=F,modules=D,symbols=F, an image, a package, or a folder; any number of kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l release -x -d 'release, if it cannot be detected'
+complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
@@ -135,6 +137,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -s h -l help -d 'sh
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a file, folder or named parts of one kernel; repeat for more files of the same kernel'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l release -x -d 'release, if it cannot be detected'
+complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using relocate' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
@@ -188,6 +191,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using kernel' -l files-from -xka "(
 complete -c kfuncscope -n '_shtab_kfuncscope_using kernel; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'files, folders, packages or named parts of kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a object -d 'what an object needs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l section-type -x -d 'program type of a section name that libbpf does not know (XDP, SOCKET_FILTER, ...)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l loader -xka "(__fish_complete_path (commandline -ct))" -d 'what loads the objects: libbpf, cilium, aya, bpftrace, or auto (default: as package or binary shows); with a pattern for objects, packages or paths that fit it; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using object' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
@@ -240,6 +244,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using path' -l files-from -xka "(__
 complete -c kfuncscope -n '_shtab_kfuncscope_using path; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, or JSON reports in order'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a usage -d 'Count who uses what; no kernel is needed. With --running it counts hosts and running programs, joined to the objects. Evidence for those who decide what to keep.'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'with --running: a kernel of the hosts, for which programs are recognised exactly; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l page -xka "(__fish_complete_path (commandline -ct))" -d 'with --running: write a page of evidence, as .html or .md'
@@ -256,6 +261,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using promise' -s h -l help -d 'sho
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise; and test $_shtab_kfuncscope_npos -eq 0' -a make -d 'write a promise file'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a file, folder or named parts of one kernel; repeat for more files of the same kernel'
+complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'output file (default: standard output)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s q -l quiet -d 'print only decisions and problems, no progress'
@@ -337,6 +343,18 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using census' -s v -l verbose -d 'r
 complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l color -xka "auto always never" -d 'colour in tables (default: auto, on a terminal without NO_COLOR)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using census' -l files-from -xka "(__fish_complete_path (commandline -ct))" -d 'read more inputs from a file, one on each line or each ended by a NUL byte; - is standard input. As one of the inputs themselves, - is a file on standard input'
 complete -c kfuncscope -n '_shtab_kfuncscope_using census; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'what to do, or census files'
+complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a scan -d 'Read the packages of an archive once and keep their BPF objects in a catalogue. A later scan reads only what is new or changed; the commands that take --catalogue read no package at all. The catalogue holds what the last scan was given.'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -s h -l help -d 'show this help message and exit'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'the catalogue, made if it is not there (.kcat)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l pool -xka "(__fish_complete_path (commandline -ct))" -d 'where the files of the indexes are (default: beside the folder dists or repodata above each, or with it)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l list -d 'list what is in the catalogue; scan nothing'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l workers -x -d 'processes to work with'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -s q -l quiet -d 'print only decisions and problems, no progress'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -s v -l verbose -d 'report progress, also where nobody watches'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l color -xka "auto always never" -d 'colour in tables (default: auto, on a terminal without NO_COLOR)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l files-from -xka "(__fish_complete_path (commandline -ct))" -d 'read more inputs from a file, one on each line or each ended by a NUL byte; - is standard input. As one of the inputs themselves, - is a file on standard input'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'folders of packages, packages, Debian'"'"'s Packages files (.gz, .xz), rpm'"'"'s primary.xml(.gz, .zst)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a cache -d 'show or clear the cache'
 complete -c kfuncscope -n '_shtab_kfuncscope_using cache' -s h -l help -d 'show this help message and exit'
 complete -c kfuncscope -n '_shtab_kfuncscope_using cache' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
