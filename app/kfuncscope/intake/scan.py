@@ -20,7 +20,7 @@ from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
 from kfuncscope.intake.loaders import loader_in, together
 from kfuncscope.storage.cache import Cache, default_cache
-from kfuncscope.storage.files import UNKNOWN_LOADER, InputProblem, Loader, Place
+from kfuncscope.storage.files import UNKNOWN_LOADER, Elsewhere, InputProblem, Loader, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
 VERSION = 4
@@ -37,12 +37,16 @@ _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """One object: its bytes, or the text of a bpftrace script, its place, a short name for it, and what loads it."""
+    """One object: its bytes, or the text of a bpftrace script, its place, a short name for it, and what loads it.
+
+    ``elsewhere`` stands for the bytes where another machine has read them.
+    """
 
     data: bytes
     place: Place
     name: str
     loader: Loader = UNKNOWN_LOADER
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(slots=True)
