@@ -22,29 +22,28 @@ COUNT = 2000
 ARCHES = {"amd64": "7.3", "arm64": "7.3", "ppc64el": "7.2", "riscv64": "7.2", "s390x": "7.2"}
 
 
-def _objects(corpus: Path, folder: Path, count: int) -> None:
+def _objects(corpus: Path, folder: Path, numbers: range) -> None:
     """Real objects, again and again with a number after them, so that no two are equal."""
     with tarfile.open(corpus / "oracle" / "objects.tar.xz") as archive:
         found = [archive.extractfile(m) for m in archive if m.isfile() and m.size < 200_000]
         real = [file.read() for file in found[:200] if file is not None]
     folder.mkdir()
-    for number in range(count):
+    for number in numbers:
         (folder / f"{number:04}.bpf.o").write_bytes(real[number % len(real)] + number.to_bytes(4, "big"))
 
 
 def test_two_workers_against_one(benchmark: Any, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal bytes, and the ratio of the times; kernels are packed and open before."""
-    _objects(corpus, tmp_path / "objects", COUNT)
+    _objects(corpus, tmp_path / "objects", range(COUNT))
     sides = []
     for option, releases in (("--old", dict.fromkeys(ARCHES, "6.12")), ("--new", ARCHES)):
         sides += [option, *(str(corpus / "kernels" / f"{r}-{a}" / "vmlinux.btf.xz") for a, r in releases.items())]
     base = [sys.executable, "-m", "kfuncscope", "check", "--format", "json", *sides]
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(farms.APP))
 
     def run(words: list[str]) -> tuple[float, bytes]:
         begin = time.perf_counter()
-        done = subprocess.run([*base, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run([*base, *words], capture_output=True, check=False)
         assert done.returncode in (0, 1, 3), done.stderr.decode()
         return time.perf_counter() - begin, done.stdout
 
@@ -53,16 +52,15 @@ def test_two_workers_against_one(benchmark: Any, corpus: Path, tmp_path: Path, m
     for workers in (1, 2):
         folder = tmp_path / f"farm-{workers}"
         folder.mkdir()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         with farms.dask_farm(folder, workers) as farm:
-            few = tmp_path / f"few-{workers}"
-            _objects(corpus, few, 40)
+            few = folder / "few"
+            _objects(corpus, few, range(COUNT, COUNT + 40))
             run(["--cluster", farm.address, "--", str(few)])  # kernels are known and packed, workers have started
-            with monkeypatch.context() as patch:
-                patch.setenv("KFUNCSCOPE_NO_MEMO", "1")
-                words = ["--cluster", farm.address, "--", str(tmp_path / "objects")]
-                spent[workers], made[workers] = (
-                    benchmark.pedantic(run, args=(words,), rounds=1) if workers == 2 else run(words)
-                )
+            words = ["--cluster", farm.address, "--", str(tmp_path / "objects")]
+            spent[workers], made[workers] = (
+                benchmark.pedantic(run, args=(words,), rounds=1) if workers == 2 else run(words)
+            )
     assert made[1] == made[2]
     ratio = round(spent[1] / spent[2], 2)
     benchmark.extra_info |= {"one s": round(spent[1], 1), "two s": round(spent[2], 1), "ratio": ratio, "wanted": 1.7}
