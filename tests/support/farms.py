@@ -9,6 +9,7 @@ from it: those below a folder ``hidden``, and from the first of the workers thos
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -80,6 +81,11 @@ class Farm:
         self.scheduler.kill()
 
 
+def _end_with_parent() -> None:
+    """A farm outlives no test run, however that ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 @contextlib.contextmanager
 def dask_farm(folder: Path, workers: int = 2, **more: str) -> Iterator[Farm]:
     """A Dask scheduler on loopback and processes that work for it; ``more`` is of their environment."""
@@ -98,8 +104,11 @@ def dask_farm(folder: Path, workers: int = 2, **more: str) -> Iterator[Farm]:
             for words in (scheduler, worker) if workers else (scheduler,):
                 command = [sys.executable, "-c", "from dask.cli import run_cli; run_cli()", *words]
                 running.append(
-                    subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-                )
+                    subprocess.Popen(
+                        command, env=environment, stdout=log, stderr=log, start_new_session=True,
+                        preexec_fn=_end_with_parent,
+                    )
+                )  # fmt: skip
             end = time.monotonic() + 60
             while not found.exists() or not found.read_text().endswith("}"):
                 assert time.monotonic() < end, (folder / "farm.log").read_text()
