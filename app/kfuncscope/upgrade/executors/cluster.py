@@ -54,17 +54,20 @@ def farm(address: str, patience: float | None = None) -> Iterator[Farm]:
         raise UsageError(
             "--cluster", f"{address[:80]!r} is not an address; expected tcp://HOST:PORT or tls://HOST:PORT"
         )
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)  # what matters of it is said in one sentence here
+    # What matters of Dask's own messages is said in one sentence here; each of its loggers has a level of its own.
+    loggers = [logging.getLogger(n) for n in list(logging.root.manager.loggerDict) if n.startswith("distributed")]
+    levels = [one.level for one in loggers]
     calls = None
+    for one in loggers:
+        one.setLevel(logging.CRITICAL)
     try:
         calls = _Dask(address, patience or PATIENCE)
         yield Farm(calls)
     finally:
         if calls is not None:
             calls.close()
-        logger.setLevel(before)
+        for one, level in zip(loggers, levels, strict=True):
+            one.setLevel(level)
 
 
 def _client(address: str, patience: float) -> Any:
