@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Parts that are installed only where they are asked for: Qt, pandas, the sample data. Each says what is missing."""
+"""Parts that are installed only where they are asked for: Qt, pandas, Dask, the samples. Each says what is missing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kfuncscope.errors import UsageError
 _PARTS = {
     "gui": ("Qt", "PySide6.QtWidgets", "kfuncscope[gui]", "kfuncscope-gui"),
     "frames": ("pandas", "pandas", "kfuncscope[frames]", "python3-pandas"),
+    "cluster": ("Dask distributed", "distributed", "kfuncscope[cluster]", "python3-distributed"),
 }
 
 

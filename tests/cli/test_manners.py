@@ -280,6 +280,20 @@ def test_mistakes_in_a_configuration_file(
     assert ".kfuncscope.toml" in said and why in said
 
 
+def test_a_project_cannot_name_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever controls a scheduler can run code here, and the file may come with a clone; the user's own file can."""
+    text = '[check]\ncluster = "tcp://127.0.0.1:1"\n'
+    configure(tmp_path, text)
+    monkeypatch.chdir(tmp_path)
+    assert main(["cache"]) == 2
+    assert "cluster: cannot be set for a project" in capsys.readouterr().err
+    (tmp_path / "config.toml").write_text(text)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "config.toml"))
+    assert main(["cache"]) == 0
+
+
 def test_a_file_of_somebody_else_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -132,6 +132,6 @@ def test_the_engine_asks_for_no_qt_and_no_pandas() -> None:
     assert not named & {"PySide6-Essentials", "PySide6", "pandas"}
     assert project["authors"] == [{"name": "kfuncscope developers"}]
     extras = project["optional-dependencies"]
-    assert extras["test"][0] == "kfuncscope[gui,frames,docs]" and any("PySide6" in d for d in extras["gui"])
+    assert extras["test"][0] == "kfuncscope[gui,frames,docs,cluster]" and any("PySide6" in d for d in extras["gui"])
     versions = [c.rpartition(" ")[2] for c in project["classifiers"] if "Python :: 3." in c]
     assert versions[0] == project["requires-python"].removeprefix(">=") and "3.14" in versions

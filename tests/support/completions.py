@@ -17,6 +17,7 @@ FILES = {
     "fish": SHARE / "fish" / "vendor_completions.d" / "kfuncscope.fish",
 }
 NOT_FILES = {
+    "ADDRESS",
     "ARCH",
     "ASSUMPTION",
     "GLOB",

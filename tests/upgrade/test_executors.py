@@ -48,10 +48,12 @@ def test_a_process_that_is_killed_in_the_middle_changes_nothing(
 ) -> None:
     given = farms.upgrade(tmp_path, COUNT)
     right = fresh(given, monkeypatch, 1)
-    monkeypatch.setenv(farms.ONCE, str(tmp_path / "died"))
+    fuse = tmp_path / "fuse"
+    fuse.touch()
+    monkeypatch.setenv(farms.FUSE, str(fuse))
     farms.deadly()
     found = fresh(given, monkeypatch, 2)
-    assert (tmp_path / "died").exists()
+    assert not fuse.exists()
     assert found == right and jsonform.dumps(found) == jsonform.dumps(right)
 
 

@@ -35,6 +35,9 @@ _PATHS = _WRITTEN | {
 _SHOWN = frozenset({"color", "quiet", "verbose", "format", "all", "group", "workers", "dark"})
 """Options that change neither what is decided nor what is written."""
 
+_TRUSTED = frozenset({"cluster"})
+"""Options by which others may run code here: a project's file, which may come with a clone, cannot set them."""
+
 Set = tuple[Path, argparse.Action]
 
 
@@ -86,6 +89,8 @@ def apply_config(top: argparse.ArgumentParser) -> None:
 def _set(parser: argparse.ArgumentParser, name: str, value: Any, path: Path) -> bool:
     for action in _options(parser):
         if f"--{name.replace('_', '-')}" in action.option_strings:
+            if action.dest in _TRUSTED and path.name == PROJECT:
+                raise SessionError(str(path), f"{name}: cannot be set for a project; set it in your own config.toml")
             action.default = _value(action, name, value, path)
             action.required = False
             if action.dest not in _SHOWN:

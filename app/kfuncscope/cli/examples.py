@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "check --old old/ --new new/ --baseline upgrade.json --fail-on new objects/",
         "check --old old/ --new new/ --quiet --report - --files-from packages.txt",
         "check --old old/ --new new/ --catalogue archive.kcat",
+        "check --old 6.12.kpack --new 7.3.kpack --cluster tcp://farm:8786 --report upgrade.json packages/",
     ),
     "judge": ("judge --kernel 6.1/ 6.12/ 7.3/ --format csv -- objects/",),
     "prove": (

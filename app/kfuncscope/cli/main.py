@@ -116,6 +116,11 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     )  # fmt: skip
     check.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     check.add_argument(
+        "--cluster", metavar="ADDRESS",
+        help="read and judge objects on the workers of a Dask scheduler (tcp://HOST:PORT); whoever controls the "
+        "scheduler can run code here",
+    )  # fmt: skip
+    check.add_argument(
         "--infer", action="store_true",
         help="with one pair of kernels, also list what the JITs of other architectures do not support; this does not "
         "affect the decision",

@@ -203,7 +203,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
     if kernel.image is None:
         kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
         kernel.facts = part.facts
-    kernel.packed = kernel.packed or part.packed
+    kernel.packed, kernel.packed_at = kernel.packed or part.packed, ""
     if part.modules:
         kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
     kernel.tell_version(part.version, part.version_source)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import as_object, is_script
 from kfuncscope.intake.loaders import together
 from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
-from kfuncscope.storage.files import InputProblem, Loader, ObjectFile, Place
+from kfuncscope.storage.files import Elsewhere, InputProblem, Loader, ObjectFile, Place
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, shown
 
@@ -29,31 +29,36 @@ _OBJECT_NAME = ".bpf.o"
 _MEANT = (".o", ".deb", ".ddeb", ".rpm", ".tar", ".tar.gz", ".tar.xz", ".tar.zst", ".tgz", ".zip")
 """Endings of names that are meant to hold objects: a link of such a name that leads nowhere is listed."""
 
+Scan = Callable[[Sequence[tuple[Path, str]]], Iterable[tuple[Path, Found | InputProblem]]]
+"""What reads files, each with the name by which it is known, in their order."""
+
 
 @dataclass(slots=True)
 class _Object:
     """One object with its places and the name that each place suggests."""
 
     data: bytes
+    elsewhere: Elsewhere | None
     places: dict[Place, str] = field(default_factory=dict)
     loaders: dict[Place, Loader] = field(default_factory=dict)
     given: dict[str, None] = field(default_factory=dict)
 
 
 def object_files(
-    paths: Sequence[str | Path], progress: Progress | None = None
+    paths: Sequence[str | Path], progress: Progress | None = None, scan: Scan | None = None
 ) -> tuple[list[ObjectFile], list[InputProblem]]:
     """The BPF objects in ``paths``, sorted by name, and what could not be read.
 
     A path is an object, a program or library with objects inside, a bpftrace script (``.bt``), a package or archive,
     each also compressed, or a folder of these, read recursively. Equal objects are one ObjectFile with all places.
+    ``scan`` reads the files, with their names, in place of ``scan_all``.
     """
     problems: list[InputProblem] = []
     empty = dict.fromkeys(map(Path, paths))  # what was named, unlike a file of a folder, is meant to hold something
     below = list(_files_below(paths, problems, empty))
     files = [(path, name) for _, path, name in below]
     objects: dict[str, _Object] = {}
-    for done, ((given, _, _), (path, found)) in enumerate(zip(below, _scan_all(files), strict=True)):
+    for done, ((given, _, _), (path, found)) in enumerate(zip(below, (scan or scan_all)(files), strict=True)):
         if progress:
             progress(done, len(files), shown(path))
         if isinstance(found, InputProblem):
@@ -70,8 +75,9 @@ def object_files(
             except InputError as error:
                 problems.append(InputProblem(error.source, error.reason, error.offset))
                 continue
-            digest = hashlib.sha256(data).hexdigest()
-            one = objects.setdefault(digest, _Object(data))
+            far = item.elsewhere
+            digest = hashlib.sha256(data).hexdigest() if far is None else far.sha256
+            one = objects.setdefault(digest, _Object(data, far))
             one.places.setdefault(item.place, item.name)
             one.loaders.setdefault(item.place, item.loader)
             one.given[shown(given)] = None
@@ -88,7 +94,7 @@ def object_files(
 
 def _object_of(item: FoundObject) -> bytes:
     """The object's bytes; those of a script as bpftrace compiles it, or with its hooks alone."""
-    if is_bpf(item.data) or not is_script(item.place.path, item.data):
+    if item.elsewhere is not None or is_bpf(item.data) or not is_script(item.place.path, item.data):
         return item.data
     package = f"{item.place.package}: " if item.place.package else ""
     return as_object(item.data, f"{package}{item.place.path}")
@@ -132,7 +138,7 @@ def _unreadable(error: OSError, path: Path | None = None) -> InputProblem:
     return InputProblem(shown(path or error.filename), error.strerror or str(error))
 
 
-def _scan_all(files: list[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputProblem]]:
+def scan_all(files: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, Found | InputProblem]]:
     """Every file's objects in order, read by threads (decompression and reading release the GIL)."""
 
     def scan(pair: tuple[Path, str]) -> tuple[Path, Found | InputProblem]:
@@ -172,7 +178,8 @@ def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
             name = f"{name}#{digest[:8]}"
         taken.add(name)
         loader = together(objects[digest].loaders[place] for place in places)
-        named.append(ObjectFile(name, data, digest, places, tuple(sorted(objects[digest].given)), loader))
+        one = objects[digest]
+        named.append(ObjectFile(name, data, digest, places, tuple(sorted(one.given)), loader, one.elsewhere))
     return sorted(named, key=lambda o: o.name)
 
 

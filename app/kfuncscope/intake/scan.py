@@ -24,7 +24,7 @@ from kfuncscope.storage.cache import Cache, default_cache
 from kfuncscope.storage.catalogue.form import is_catalogue
 from kfuncscope.storage.catalogue.reader import Reader
 from kfuncscope.storage.catalogue.records import OWN, owned
-from kfuncscope.storage.files import UNKNOWN_LOADER, InputProblem, Loader, Place
+from kfuncscope.storage.files import UNKNOWN_LOADER, Elsewhere, InputProblem, Loader, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
 VERSION = 5
@@ -43,12 +43,16 @@ _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """One object: its bytes, or the text of a bpftrace script, its place, a short name for it, and what loads it."""
+    """One object: its bytes, or the text of a bpftrace script, its place, a short name for it, and what loads it.
+
+    ``elsewhere`` stands for the bytes where another machine has read them.
+    """
 
     data: bytes
     place: Place
     name: str
     loader: Loader = UNKNOWN_LOADER
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(slots=True)

@@ -159,6 +159,28 @@ class Cache:
             remove(path)
         return found
 
+    def put_file(self, key: str, data: bytes) -> None:
+        """Keep bytes that are a pack with a head of their own (a kernel pack), whose file is then used as it is."""
+        with contextlib.suppress(OSError):
+            self._make()
+            file, name = self._draft()
+            try:
+                file.write(data)
+                file.flush()
+                Path(name).replace(self._path(key))
+                file.close()
+            except BaseException:
+                remove(Path(name))
+                with contextlib.suppress(OSError):
+                    file.close()
+                raise
+            self._grown(len(data))
+
+    def file(self, key: str) -> Path | None:
+        """The file that ``put_file`` wrote, or None."""
+        path = self._path(key)
+        return path if path.is_file() else None
+
     def writer(self, key: str) -> PackWriter:
         """Begin a pack for ``key``; call ``trim`` once it is closed."""
         self._make()

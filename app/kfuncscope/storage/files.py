@@ -80,7 +80,8 @@ class KernelFiles:
     ``kallsyms`` decodes the symbol table inside the image to lines of "type name"; about a second the first time.
     ``module_search`` tells which of thousands of modules are worth opening; it reads them all the first time.
     ``facts`` reads what was made of the image elsewhere (``image``, ``listed``), where a pack of a kernel stands for
-    it; ``packed`` is the SHA-256 of that pack, under which alone is kept what it claims.
+    it; ``packed`` is the SHA-256 of that pack, under which alone is kept what it claims, and ``packed_at`` its path
+    where the pack is the whole kernel.
     All callables are picklable and may raise InputError.
     """
 
@@ -102,6 +103,7 @@ class KernelFiles:
     version_source: str = ""
     facts: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
     packed: str = ""
+    packed_at: str = ""
     digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def held(self, part: str) -> Held:
@@ -204,10 +206,24 @@ UNKNOWN_LOADER = Loader()
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """An object that another machine has read and this one has not: SHA-256, bytes, byte order (``<`` or ``>``), the
+    file that holds it with its SHA-256, and the name by which that file is known in reports."""
+
+    sha256: str
+    size: int
+    endian: str
+    path: bytes
+    file_sha256: str
+    known_as: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectFile:
     """One BPF ELF object, once however often it occurs. ``name`` is short and unique within the analysis.
 
     ``given`` are the paths, as a person gave them, of the files, folders and packages in which it was found.
+    ``elsewhere`` stands for the bytes, which are empty then, where only another machine has read them.
     """
 
     name: str
@@ -216,3 +232,16 @@ class ObjectFile:
     places: tuple[Place, ...]
     given: tuple[str, ...] = ()
     loader: Loader = UNKNOWN_LOADER
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the object."""
+        return len(self.data) if self.elsewhere is None else self.elsewhere.size
+
+    @property
+    def endian(self) -> str:
+        """Byte order as the ELF header has it, ``<`` or ``>``."""
+        if self.elsewhere is not None:
+            return self.elsewhere.endian
+        return "<" if self.data[5:6] == b"\x01" else ">"

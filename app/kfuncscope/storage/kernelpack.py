@@ -8,6 +8,7 @@ from which it was made; its BTF and symbols are hashed once before anything that
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -113,6 +114,7 @@ def from_pack(path: Path) -> KernelFiles:
         kallsyms=partial(_told, parts, meta, SYMBOLS) if meta.image else None,
         inputs=tuple(Input(*row) for row in meta.inputs), problems=tuple(InputProblem(*row) for row in meta.problems),
         facts=facts, packed=given.sha256,
+        packed_at=os.fspath(path.absolute()),
     )  # fmt: skip
 
 

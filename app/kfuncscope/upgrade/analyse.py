@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from kfuncscope import __version__
 from kfuncscope.errors import SessionError
@@ -13,12 +15,11 @@ from kfuncscope.intake.objects import object_files
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.rules.changes.alternatives import variant_key
-from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.executors.local import local_executor
-from kfuncscope.upgrade.executors.tasks import Run, Work, carry_out
+from kfuncscope.upgrade.executors.tasks import Executor, Run, Work, carry_out
 from kfuncscope.upgrade.inferred import inferred_results
 from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.memo import Kept
@@ -26,7 +27,12 @@ from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.pairs import KnownPair, idle, known_sides, paired, unpaired
 from kfuncscope.upgrade.replaced import replaced_functions
 
+if TYPE_CHECKING:
+    from kfuncscope.upgrade.executors.farm import Farm
+
 Arrived = Callable[[Analysis], None]
+Chosen = Callable[[int, Progress], Executor]
+"""The executor for so many objects, which may tell progress of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,13 @@ def analyse(
     workers: int | None = None,
     shard: Shard | None = None,
     arrived: Arrived | None = None,
+    farm: Farm | None = None,
 ) -> Analysis:
     """Analyse a session, or one shard of its objects. ``progress`` gets (done, total, what) and may raise to cancel.
 
     ``arrived`` asks for one architecture after the other, and gets the result so far after each but the last: a
-    problem in it says how much is missing, so that it is never taken for the whole.
+    problem in it says how much is missing, so that it is never taken for the whole. ``farm`` has objects read and
+    judged on other machines in place of ``workers`` processes of this one, with the same result.
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
     What an earlier run judged is not judged again, and its kernels are not opened.
@@ -63,15 +71,22 @@ def analyse(
     for pair in pairs:
         problems += [*pair.old.facts.unreadable, *pair.new.facts.unreadable]
     report(0, 1, "reading objects")
-    files, bad = object_files(session.objects)
+    files, bad = _read_by(farm, session, report) if farm is not None else object_files(session.objects)
     files = with_choices(files, session.loaders)
     problems += [*bad, *idle(files, pairs)]
     targets = replaced_functions(files, session.section_types)
     if shard is not None:
         files = select(files, shard)
     part = _so_far(pairs, problems, arrived) if arrived is not None and len(pairs) > 1 else None
-    results = judged(files, pairs, session.section_types, report, workers, targets, part)
+    executor: Chosen = (lambda objects, report: farm) if farm is not None else partial(local_executor, workers)
+    results = judged(files, Run(pairs, session.section_types, targets), executor, report, part)
     return gather(pairs, results, problems, session.infer)
+
+
+def _read_by(farm: Farm, session: Session, report: Progress) -> tuple[list[ObjectFile], list[InputProblem]]:
+    """The objects as other machines read them; read here where a program may replace a function of another object."""
+    found = object_files(session.objects, scan=lambda files: farm.scan(files, lambda what: report(0, 1, what)))
+    return object_files(session.objects) if farm.replaces else found
 
 
 def _so_far(
@@ -90,22 +105,21 @@ def _so_far(
 
 def judged(
     files: list[ObjectFile],
-    pairs: list[KnownPair],
-    section_types: dict[str, str],
+    run: Run,
+    executor: Chosen,
     progress: Progress,
-    workers: int | None,
-    targets: Targets,
     part: Callable[[list[ObjectResult]], None] | None = None,
 ) -> list[ObjectResult]:
     """Results in the order of ``files``: what is kept of earlier runs, and the rest judged and kept now.
 
     All pairs at once, or with ``part`` one after the other: it gets the results on the first pairs after each.
     """
-    kept = [pair.verdicts.known(files, targets) for pair in pairs]
+    pairs = run.pairs
+    kept = [pair.verdicts.known(files, run.targets) for pair in pairs]
     rounds = [(index,) for index in range(len(pairs))] if part is not None else [tuple(range(len(pairs)))]
     for number, indexes in enumerate(rounds):
         report = _share(progress, number, len(rounds), pairs[indexes[0]].new.arch)
-        _judge_rest(files, pairs, kept, indexes, section_types, report, workers, targets)
+        _judge_rest(files, run, kept, indexes, executor, report)
         ready = number + 1
         later = tuple(range(ready, len(pairs)))
         if part is not None and later and any(_missing(file, later, kept) for file in files):
@@ -123,26 +137,23 @@ def _share(progress: Progress, number: int, rounds: int, arch: str) -> Progress:
 
 def _judge_rest(
     files: list[ObjectFile],
-    pairs: list[KnownPair],
+    run: Run,
     kept: list[dict[str, Kept]],
     indexes: tuple[int, ...],
-    section_types: dict[str, str],
+    executor: Chosen,
     progress: Progress,
-    workers: int | None,
-    targets: Targets,
 ) -> None:
     """Judge on some pairs what is not known there, and keep it."""
     work = [Work(file, missing) for file in files if (missing := _missing(file, indexes, kept))]
-    executor = local_executor(len(work), workers, progress)
-    done = carry_out(executor, Run(pairs, section_types, targets), work, progress)
+    done = carry_out(executor(len(work), progress), run, work, progress)
     for one, rows in zip(work, done.rows, strict=True):
         for index, found in rows.items():
             kept[index][one.file.name] = found
     sound = [one for number, one in enumerate(work) if number not in done.failed]
     for index in indexes:
-        pair = pairs[index]
+        pair = run.pairs[index]
         new = [(one.file, kept[index][one.file.name]) for one in sound if index in one.pairs]
-        pair.verdicts.keep(new, len(files), targets)
+        pair.verdicts.keep(new, len(files), run.targets)
         for kernel, learnt in zip((pair.old, pair.new), done.late[2 * index : 2 * index + 2], strict=True):
             kernel.learn(learnt)
 
@@ -159,7 +170,7 @@ def _result(file: ObjectFile, pairs: list[KnownPair], rows: list[Kept]) -> Objec
     if problem is not None:
         return ObjectResult(None, (), problem)
     arches = tuple(pair.new.arch for pair, row in zip(pairs, rows, strict=True) if row.verdict is not None)
-    info = ObjectInfo(file.name, file.sha256, len(file.data), file.places, first.programs, first.notes, arches)
+    info = ObjectInfo(file.name, file.sha256, file.size, file.places, first.programs, first.notes, arches)
     return ObjectResult(info, tuple(row.verdict for row in rows))
 
 

@@ -32,22 +32,22 @@ class KnownKernel:
 
     def __init__(self, files: KernelFiles, ref: KernelRef, progress: Progress | None = None) -> None:
         self.files = files
-        self._ref = ref
+        self.ref = ref
         content = memo.content_digest(files)
-        self._key = memo.facts_key(files, content, ref.arch, ref.release)
-        known = self._before = memo.load_facts(self._key)
+        self.key = memo.facts_key(files, content, ref.arch, ref.release)
+        known = self._before = memo.load_facts(self.key)
         if known is None:
             known = facts_of(self.opened, progress)
-            memo.store_facts(self._key, known)
+            memo.store_facts(self.key, known)
         self.facts: KernelFacts = known
         self.digest = content and f"{content} {known.arch} {known.release}"
         self.label = ref.label or known.release or files.label
-        self.late: Late = memo.load_late(self._key)
+        self.late: Late = memo.load_late(self.key)
 
     @cached_property
     def opened(self) -> Kernel:
         """The kernel itself. Raises InputError where the files do not make one."""
-        return _opened_as(self.files, self._ref, self._before)
+        return opened_as(self.files, self.ref, self._before)
 
     def shown(self) -> Late:
         """What showed of the kernel while objects were judged in this process, beside its facts."""
@@ -60,7 +60,7 @@ class KnownKernel:
         """Take in what showed of the kernel, and keep it for results that judge nothing again."""
         more = self.late.with_more(late)
         if more != self.late:
-            memo.store_late(self._key, late)
+            memo.store_late(self.key, late)
         self.late = more
 
     @property
@@ -95,11 +95,12 @@ def known_kernels(
 
 def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProblem]]:
     """Open every kernel of a list; what cannot be opened is a problem."""
-    return _kernels_of(refs, _opened_as, lambda kernel: kernel.problems)
+    return _kernels_of(refs, opened_as, lambda kernel: kernel.problems)
 
 
-def _opened_as(files: KernelFiles, ref: KernelRef, known: KernelFacts | None = None) -> Kernel:
-    """The kernel itself; ``known`` is what was found of it before, with the same files and tables."""
+def opened_as(files: KernelFiles, ref: KernelRef, known: KernelFacts | None = None) -> Kernel:
+    """A kernel by the words that were given with its files; ``known`` is what was found of it before, with the same
+    tables. Raises InputError."""
     kernel = open_kernel(files, ref.arch, ref.release, None if known is None else known.bpf_as_of)
     kernel.label = ref.label or kernel.release or kernel.label
     return kernel

@@ -135,4 +135,4 @@ def idle(files: list[ObjectFile], pairs: list[KnownPair]) -> list[InputProblem]:
 
 def byte_order(file: ObjectFile) -> str:
     """Byte order of an object as its ELF header has it, ``<`` or ``>``."""
-    return "<" if file.data[5:6] == b"\x01" else ">"
+    return file.endian

@@ -16,6 +16,7 @@ from kfuncscope.cli.output import MANNERS, ProgressLine, clean, out, patient, ta
 from kfuncscope.cli.part import check_part_options, part_of
 from kfuncscope.decision.gate import Decision, all_unchecked, decide
 from kfuncscope.errors import UsageError
+from kfuncscope.extras import need
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.causes import Cause, causes_of
 from kfuncscope.model.inferred import inferred_line
@@ -23,6 +24,7 @@ from kfuncscope.model.rows import own_findings
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Reach, Verdict
 from kfuncscope.report import make
+from kfuncscope.session.session import Session
 from kfuncscope.storage.files import Place
 from kfuncscope.upgrade import jsonform
 from kfuncscope.upgrade.analyse import analyse
@@ -62,13 +64,26 @@ def run(arguments: argparse.Namespace) -> int:
 def _analysis(arguments: argparse.Namespace, progress: ProgressLine, shard: jsonform.Shard | None) -> Analysis:
     """The analysis of what was given: of an upgrade, with a census beside it, or of what runs."""
     if arguments.running:
-        if shard is not None or arguments.census or arguments.prove:
-            raise UsageError("--running", "cannot be combined with --shard, --census or --prove")
+        if shard is not None or arguments.census or arguments.prove or arguments.cluster:
+            raise UsageError("--running", "cannot be combined with --shard, --census, --prove or --cluster")
         return census.check_running(arguments, progress)
     if not arguments.old:
         raise UsageError("--old", "required, unless --running says what runs on the old kernel")
-    found = analyse(session(arguments), progress, arguments.workers, shard)
+    if arguments.cluster:
+        found = _on_cluster(session(arguments), arguments.cluster, progress, shard)
+    else:
+        found = analyse(session(arguments), progress, arguments.workers, shard)
     return census.with_census(found, arguments, progress) if arguments.census else found
+
+
+def _on_cluster(given: Session, address: str, progress: ProgressLine, shard: jsonform.Shard | None) -> Analysis:
+    """The analysis by the workers of a Dask scheduler. Raises where it cannot be reached."""
+    need("cluster", "--cluster")
+    from kfuncscope.upgrade.executors.cluster import farm
+
+    progress(0, 1, f"connecting to {address}")
+    with farm(address) as workers:
+        return analyse(given, progress, shard=shard, farm=workers)
 
 
 def print_analysis(

@@ -29,7 +29,7 @@ _TURN = 0.2  # seconds until progress is told again
 _DIED = "the process that judged it ended unexpectedly, and again when it was judged alone"
 
 
-def local_executor(objects: int, workers: int | None, progress: Progress) -> Executor:
+def local_executor(workers: int | None, objects: int, progress: Progress) -> Executor:
     """Processes where there is enough work for them (``workers`` of them, by default one a core), else this one."""
     count = workers if workers is not None else min(os.cpu_count() or 1, 8)
     return Here() if count < 2 or objects < 2 * CHUNK else Processes(count, progress)

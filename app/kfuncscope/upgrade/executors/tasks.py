@@ -53,7 +53,7 @@ class Failure:
 class Run:
     """What all tasks of an analysis share."""
 
-    pairs: Sequence[KnownPair]
+    pairs: list[KnownPair]
     section_types: dict[str, str]
     targets: Targets
 

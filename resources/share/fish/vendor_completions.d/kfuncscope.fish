@@ -51,7 +51,7 @@ function _shtab_kfuncscope_using
 end
 
 set -g _shtab_kfuncscope_commands check judge prove relocate explain diff kernel object rule merge compare path usage promise 'promise make' 'promise check' demo gui knowledge 'knowledge build' 'knowledge probe' 'knowledge pack' 'knowledge list' census scan cache
-set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --catalogue --census --color --fail-on --files-from --format --group --guest --history --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --pool --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
+set -g _shtab_kfuncscope_opts_with_value --accel --against --annotate --arch --baseline --catalogue --census --cluster --color --fail-on --files-from --format --group --guest --history --host --kernel --kind --loader --modules --new --object --objects --old --only --out --output --page --picture --policy --pool --program --release --report --running --section-type --setup --shard --source --step --timeout --what-if --workers -o
 
 complete -c kfuncscope -e
 complete -c kfuncscope -f
@@ -73,6 +73,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l format -xka "table 
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l all -d 'list programs that are OK too'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l group -xka "program cause" -d 'what a line of the table is: a program, or what changed in the kernel (default: program)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l workers -x -d 'processes to work with'
+complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l cluster -x -d 'read and judge objects on the workers of a Dask scheduler (tcp://HOST:PORT); whoever controls the scheduler can run code here'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l infer -d 'with one pair of kernels, also list what the JITs of other architectures do not support; this does not affect the decision'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l history -xka "(__fish_complete_path (commandline -ct))" -d 'a whole clone of the kernel'"'"'s repository: name the commit behind each cause, found by git between the tags of both releases; it reads only, fetches nothing, and ends after ten minutes at the latest'
 complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l report -xka "(__fish_complete_path (commandline -ct))" -d 'write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, graphml; - or FORMAT=- writes to standard output, in place of the table; repeatable'
