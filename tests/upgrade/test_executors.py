@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,9 +44,19 @@ def fresh(session: Session, monkeypatch: pytest.MonkeyPatch, workers: int) -> An
         return analyse(session, workers=workers)
 
 
+@pytest.mark.parametrize("handled", [False, True])
 def test_a_process_that_is_killed_in_the_middle_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handled: bool
 ) -> None:
+    """Also where the program that analyses handles SIGTERM: the other processes of the pool end by it all the same."""
+    before = signal.signal(signal.SIGTERM, (lambda *_: None) if handled else signal.SIG_DFL)
+    try:
+        _killed(tmp_path, monkeypatch)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = farms.upgrade(tmp_path, COUNT)
     right = fresh(given, monkeypatch, 1)
     fuse = tmp_path / "fuse"

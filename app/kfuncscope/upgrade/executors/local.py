@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import mmap
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ class Processes:
         # Forked, as they share the open kernels; the caller must not hold other threads that matter to them.
         forked = multiprocessing.get_context("fork")
         count = min(self._count, len(indexes))
-        with futures.ProcessPoolExecutor(count, mp_context=forked, initializer=_end_with_parent) as pool:
+        with futures.ProcessPoolExecutor(count, mp_context=forked, initializer=_begin) as pool:
             index_of: dict[Future[Made], int] = {}
             try:
                 for index in indexes:
@@ -152,8 +153,10 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     gc.freeze()
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that forked it is gone, killed or hung up on: nobody else would tell it."""
+def _begin() -> None:
+    """See that this worker ends: when its pool ends it, whatever the process that forked it makes of that signal, and
+    when that process is gone, killed or hung up on, as nobody else would tell it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
