@@ -33,7 +33,8 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     A path is raw BTF (also compressed), a kernel image, config, symbol file, package or archive; a folder with any of
     these or with ``boot`` and ``lib/modules``; the word ``running``; or
     ``btf=F,config=F,modules=D,symbols=F,probe=F``. Parts of one release and architecture become one kernel. What
-    cannot be read becomes an InputProblem of the first kernel; when no kernel is left at all, the errors of all are raised as one.
+    cannot be read becomes an InputProblem of the first kernel; when no kernel is left at all, the errors of all are
+    raised as one.
     """
     found: list[KernelFiles] = []
     failed: list[InputError] = []
