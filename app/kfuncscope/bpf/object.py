@@ -28,7 +28,6 @@ from kfuncscope.bpf.sections import Section, read_section
 from kfuncscope.bpf.struct_ops import StructOps, read_struct_ops
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.ext import CoreRelo, Ext, LineInfo, read_ext
-from kfuncscope.btf.layout import Kind
 from kfuncscope.elf.write import NOTE
 from kfuncscope.errors import InputError, ObjectError
 from kfuncscope.storage.files import UNKNOWN_LOADER, Loader
@@ -266,18 +265,6 @@ class BpfObject:
         found: dict[str, list[Extern]] = {}
         for extern in self.externs.values():
             found.setdefault(extern.lookup, []).append(extern)
-        return found
-
-    @cached_property
-    def argument_tags(self) -> dict[tuple[int, int], frozenset[str]]:
-        """Tags of arguments, ``arg:X`` in BTF, by (FUNC, number of the argument from 0)."""
-        found: dict[tuple[int, int], frozenset[str]] = {}
-        btf = self.btf
-        for tag in btf.own_ids(Kind.DECL_TAG) if btf is not None else ():
-            assert btf is not None
-            if (text := btf.name(tag)).startswith("arg:"):
-                key = (btf.ref(tag), btf.component(tag))
-                found[key] = found.get(key, frozenset()) | {text.removeprefix("arg:")}
         return found
 
     def data_of(self, section: str) -> bytes:

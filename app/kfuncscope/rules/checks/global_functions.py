@@ -101,12 +101,22 @@ def arguments(ctx: Context, program: Program, btf: Blob, function: Function) -> 
     if len(params) > MOST_ARGUMENTS:
         text = "global function {name} takes {count} arguments, more than {most}"
         return [Taken(say(text, name=function.name, count=len(params), most=MOST_ARGUMENTS))]
-    tags = ctx.obj.argument_tags
+    tags = argument_tags(btf)
     return [
         _taken(ctx, program, btf, Asked(function.name, param.name or str(number + 1), param.type),
                tags.get((function.proto, number), frozenset()))
         for number, param in enumerate(params)
     ]  # fmt: skip
+
+
+def argument_tags(btf: Blob) -> dict[tuple[int, int], frozenset[str]]:
+    """Tags of arguments, ``arg:X`` in BTF, by (FUNC, number of the argument from 0)."""
+    found: dict[tuple[int, int], frozenset[str]] = {}
+    for tag in btf.own_ids(Kind.DECL_TAG):
+        if (text := btf.name(tag)).startswith("arg:"):
+            key = (btf.ref(tag), btf.component(tag))
+            found[key] = found.get(key, frozenset()) | {text.removeprefix("arg:")}
+    return found
 
 
 class Asked(NamedTuple):
