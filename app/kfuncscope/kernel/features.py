@@ -57,7 +57,9 @@ def read_features(data: bytes, source: str) -> Features:
     except (ValueError, RecursionError) as error:
         raise KernelError(source, f"not JSON, as `bpftool -j feature probe` writes it: {error}") from error
     if not isinstance(form, dict) or not any(part in form for part in ("program_types", "map_types", "helpers")):
-        raise KernelError(source, "not the output of `bpftool -j feature probe`, which lists program types, map types and helpers")
+        raise KernelError(
+            source, "not the output of `bpftool -j feature probe`, which lists program types, map types and helpers"
+        )
     helpers = {}
     for name, listed in _named(form, "helpers", _HELPERS, source).items():
         if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
