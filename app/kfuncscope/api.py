@@ -65,7 +65,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def open_kernel(*files: PathLike, arch: str | None = None, release: str | None = None) -> Kernel:
-    """One kernel from its files: packages, an image, BTF, a folder, or ``btf=F,config=F,modules=D,symbols=F``.
+    """One kernel from its files: packages, an image, BTF, a folder, or ``btf=F,config=F,modules=D,symbols=F,probe=F``.
 
     Raises InputError where they hold no kernel, more than one, or cannot be read.
     """

@@ -290,7 +290,9 @@ class ObjectBuilder:
         return self
 
     def subprogram(self, name: str, code: Code, **options: Any) -> ObjectBuilder:
-        """A function in ``.text``."""
+        """A function in ``.text``; without arguments where no ``proto`` is given, as a global one takes no void *."""
+        if options.get("proto") is None:
+            options["proto"] = self.btf.once("proto", self.s32, [])
         return self.program(".text", name, code, **options)
 
     # -- externs

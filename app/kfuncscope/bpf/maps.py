@@ -18,6 +18,7 @@ FLAG_NO_PREALLOC = 1 << 0  # BPF_F_NO_PREALLOC
 FLAG_LINK = 1 << 13  # BPF_F_LINK, which libbpf sets for the tables of ``.struct_ops.link``
 OLDEST_FLAGS = FLAG_LINK - 1  # the flags that every kernel from 6.1 on knows
 ARENA_SECTION = ".addr_space.1"
+MANAGED = frozenset({"bpf_spin_lock", "bpf_res_spin_lock", "bpf_timer", "bpf_wq", "bpf_list_head", "bpf_rb_root"})
 POINTER = 8  # bytes of a slot of ``values``, whatever the machine
 
 
@@ -38,12 +39,13 @@ class Map(NamedTuple):
     offset: int
     named: bool
     values: tuple[tuple[int, str], ...] = ()
+    fields: frozenset[str] = frozenset()  # structs of its values that the kernel manages itself, as bpf_timer
 
 
 def read_maps(elf: Elf, btf: Blob | None) -> dict[str, Map]:
     """Maps by name, in the order of the file."""
     maps: dict[str, Map] = {}
-    for one in [*_btf_maps(elf, btf), *_legacy_maps(elf), *_data_maps(elf)]:
+    for one in [*_btf_maps(elf, btf), *_legacy_maps(elf), *_data_maps(elf, btf)]:
         maps.setdefault(one.name, one)
     return maps
 
@@ -62,7 +64,7 @@ def _btf_maps(elf: Elf, btf: Blob | None) -> list[Map]:
             found.append(
                 Map(name, fields.get("type", 0), fields.get("key_size", 0), fields.get("value_size", 0),
                     fields.get("max_entries", 0), fields.get("map_flags", 0), ".maps", offset, True,
-                    _values(elf, section, btf, definition, (offset, entry.size)))
+                    _values(elf, section, btf, definition, (offset, entry.size)), _managed(btf, definition))
             )  # fmt: skip
     return found
 
@@ -102,6 +104,14 @@ def _fields(btf: Blob, struct_id: int) -> dict[str, int]:
     return fields
 
 
+def _managed(btf: Blob, definition: int) -> frozenset[str]:
+    """Structs of MANAGED among the members of a map's value; only there does every release look for them."""
+    value = next((btf.skip(m.type) for m in btf.members(definition) if m.name == "value"), 0)
+    target = btf.skip(btf.ref(value)) if value and btf.kind(value) == Kind.PTR else 0
+    members = btf.members(target) if target and btf.kind(target) == Kind.STRUCT else ()
+    return frozenset(btf.name(btf.skip(m.type)) for m in members) & MANAGED
+
+
 def legacy_sections(elf: Elf) -> list[ElfSection]:
     """Sections of map definitions of the old style, which libbpf 1.0 and later refuses."""
     return [
@@ -126,11 +136,13 @@ def _legacy_maps(elf: Elf) -> list[Map]:
     return found
 
 
-def _data_maps(elf: Elf) -> list[Map]:
+def _data_maps(elf: Elf, btf: Blob | None) -> list[Map]:
     found = []
     for section in elf.sections:
         name = section.name
         data = name in (".data", ".rodata", ".bss") or name.startswith((".data.", ".rodata.", ".bss."))
         if data and section.type in (SHT_PROGBITS, SHT_NOBITS) and section.flags & SHF_ALLOC and section.size:
-            found.append(Map(name, MAP_TYPE_ARRAY, 4, section.size, 1, 0, name, 0, False))
+            types = [btf.ref(v.type) for s in btf.sections(name) for v in btf.secvars(s)] if btf is not None else []
+            held = frozenset(btf.name(btf.skip(t)) for t in types) & MANAGED if btf is not None else frozenset()
+            found.append(Map(name, MAP_TYPE_ARRAY, 4, section.size, 1, 0, name, 0, False, (), held))
     return found

@@ -75,6 +75,7 @@ class Function:
     ext: Ext | None = None
     proto: int = 0
     jump_targets: tuple[int, ...] = ()  # instructions that jump tables name
+    untested: list[ArgDeref] | None = None  # filled by rules.flow.ctx_args; the same for every kernel
     _leaders: frozenset[int] | None = None
     walks: list[Any] = field(default_factory=list, repr=False, compare=False)  # see rules.flow.shared
 

@@ -137,7 +137,7 @@ def _add_upgrade_commands(commands: argparse._SubParsersAction[argparse.Argument
     judge = commands.add_parser("judge", help="whether each program loads and attaches on each kernel")
     judge.add_argument(
         "--kernel", nargs="+", action="extend", required=True, metavar="K",
-        help="a BTF file (config, modules, symbols: from its folder), btf=F,config=F,modules=D,symbols=F, "
+        help="a BTF file (config, modules, symbols: from its folder), btf=F,config=F,modules=D,symbols=F,probe=F, "
         "an image, a package, or a folder; any number of kernels",
     )  # fmt: skip
     _kernel_words(judge)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""A kernel as separate files: raw BTF (also compressed), and config, modules and symbols beside it or named."""
+"""A kernel as separate files: raw BTF (also compressed), and config, modules, symbols and a probe beside it or
+named."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from kfuncscope.storage.read import as_input, input_of, read_file, shown
 _LARGEST_KEPT = 32 << 20
 _LARGEST = 1 << 30
 _KEY = "uncompressed:2:"
-_PART_NAMES = frozenset({"btf", "config", "modules", "symbols"})
+_PART_NAMES = frozenset({"btf", "config", "modules", "probe", "symbols"})
 
 
 def split_btf_folder(folder: Path) -> dict[str, Callable[[], ModuleSections]]:
@@ -120,15 +121,17 @@ def _kept(path: Path) -> Unpacked | None:
 
 
 def from_blob(path: Path, blob: Unpacked) -> KernelFiles:
-    """A kernel from raw BTF and what stands beside it: ``config``, ``symbols`` (also compressed) and ``modules/``."""
-    parts: dict[str, Path | None] = {"config": _sibling(path, "config"), "symbols": _sibling(path, "symbols")}
+    """A kernel from raw BTF and what stands beside it: ``config``, ``symbols``, ``probe.json`` (also compressed) and
+    ``modules/``."""
+    parts: dict[str, Path | None] = {"config": _sibling(path, "config"), "symbols": _sibling(path, "symbols"),
+                                      "probe": _sibling(path, "probe.json")}  # fmt: skip
     modules = path.parent / "modules"
     parts["modules"] = modules if modules.is_dir() else None
     return _assemble(path, blob, parts)
 
 
 def named_parts(given: str) -> dict[str, Path] | None:
-    """Split ``btf=F,config=F,modules=D,symbols=F``; None when ``given`` is no such text but a path.
+    """Split ``btf=F,config=F,modules=D,symbols=F,probe=F``; None when ``given`` is no such text but a path.
 
     Raises KernelError for an unknown or doubled part.
     """
@@ -160,13 +163,13 @@ def from_named(given: str, parts: Mapping[str, Path]) -> KernelFiles:
 def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None]) -> KernelFiles:
     found = {"btf": blob} if blob is not None else {}
     problems: list[InputProblem] = []
-    for name in ("config", "symbols"):
+    for name in ("config", "symbols", "probe"):
         if (part := parts.get(name)) is None:
             continue
         try:
             one = unpacked(part)
-            # The config alone tells architecture and release, so it is read now.
-            found[name] = one if name != "config" else replace(one, data=one.read())
+            # The config alone tells architecture and release, so it is read now; a probe is small.
+            found[name] = one if name == "symbols" else replace(one, data=one.read())
         except InputError as error:
             problems.append(InputProblem(error.source, error.reason, error.offset))
     modules: dict[str, Callable[[], ModuleSections]] = {}
@@ -186,6 +189,7 @@ def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None
         config=config,
         modules=modules,
         symbols=held.get("symbols"),
+        probe=read["probe"][0] if "probe" in read else None,
         inputs=tuple(one.given for one in found.values()),
         problems=tuple(problems),
         digests=read,

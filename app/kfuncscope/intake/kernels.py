@@ -36,9 +36,10 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     """The kernels in ``paths``, in the order of their first file.
 
     A path is raw BTF (also compressed), a kernel image, config, symbol file, package or archive; a folder with any of
-    these or with ``boot`` and ``lib/modules``; the word ``running``; or ``btf=F,config=F,modules=D,symbols=F``. Parts
-    of one release and architecture become one kernel. What cannot be read becomes an InputProblem of the first kernel;
-    when no kernel is left at all, the errors of all are raised as one.
+    these or with ``boot`` and ``lib/modules``; the word ``running``; or
+    ``btf=F,config=F,modules=D,symbols=F,probe=F``. Parts of one release and architecture become one kernel. What
+    cannot be read becomes an InputProblem of the first kernel; when no kernel is left at all, the errors of all are
+    raised as one.
     """
     found: list[KernelFiles] = []
     failed: list[InputError] = []
@@ -197,7 +198,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
     if len(part.release or "") > len(kernel.release or ""):
         kernel.label, kernel.release = part.label, part.release
     kernel.arch = kernel.arch or part.arch
-    for name in ("btf", "config", "symbols"):
+    for name in ("btf", "config", "symbols", "probe"):
         if not kernel.held(name):
             setattr(kernel, name, part.held(name))
     if kernel.image is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kfuncscope.kernel.features import SOURCE
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind
@@ -30,6 +31,9 @@ def fact_sources(kernel: Kernel) -> dict[str, str]:
         asked = probed is not None and bool(probed.kfuncs)
         found["kfuncs by program type"] = ASKED if asked else IMAGE if by_code else tables
     found["helpers by program type"] = ASKED if probed is not None and probed.helpers else tables
+    features = kernel.features
+    if features is not None and features.helpers:
+        found["helpers by program type"] = SOURCE
     found["LSM hooks"] = ASKED if probed is not None and probed.asked_hooks else kernel.lsm_hooks.source or tables
     null = kernel.maybe_null("").source
     found["NULL arguments of tracepoints"] = {"the kernel's image": IMAGE}.get(null, null)
@@ -40,6 +44,9 @@ def fact_sources(kernel: Kernel) -> dict[str, str]:
     asked_maps = probed is not None and bool(probed.maps)
     found["map types"] = ASKED if asked_maps else IMAGE if listed.map_types is not None else by_config
     found["program types"] = IMAGE if listed.prog_types is not None else by_config
+    if features is not None:
+        found |= {"map types": SOURCE} if features.maps else {}
+        found |= {"program types": SOURCE} if features.programs else {}
     found["instructions"] = ASKED if probed is not None and probed.instructions else "the release"
     found["JIT"] = tables
     found["NULL arguments of callbacks"] = ASKED if probed is not None and probed.struct_ops_null else BTF

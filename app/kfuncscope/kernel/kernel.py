@@ -18,6 +18,7 @@ from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.null_args import MaybeNull
 from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
+from kfuncscope.kernel.features import Features, read_features
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch, level_of
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
 from kfuncscope.kernel.modules import Modules
@@ -250,6 +251,17 @@ class Kernel:
             return None
 
     @cached_property
+    def features(self) -> Features | None:
+        """What ``bpftool feature probe`` said of this kernel, where that was given; above everything else (R-6.5)."""
+        if not self.files.probe:
+            return None
+        try:
+            return read_features(self.files.probe, f"{self.label} probe")
+        except InputError as error:
+            self.problems.append(InputProblem(error.source, error.reason, error.offset))
+            return None
+
+    @cached_property
     def lsm_hooks(self) -> LsmHooks:
         """From which LSM hooks BPF is shut out, and where it may sleep (R-7.12)."""
         tables = (self.knowledge, *self.knowledge.others)
@@ -344,13 +356,17 @@ class Kernel:
     def offers_map(self, number: int) -> bool | None:
         """Whether this build creates maps of a type: as it answered itself, else by its image; None: not told."""
         name = self.map_types.get(number, "").removeprefix("BPF_MAP_TYPE_").removesuffix("_DEPRECATED")
+        if self.features is not None and name in self.features.maps:
+            return self.features.maps[name]
         if self.probed is not None and name in self.probed.maps:
             return self.probed.maps[name] is not None
         known = self.listed.map_types
         return None if known is None else number in known
 
     def offers_program(self, name: str) -> bool | None:
-        """Whether this build loads programs of a type, by its image; None where that does not tell."""
+        """Whether this build loads programs of a type, by a probe or its image; None where neither tells."""
+        if self.features is not None and name in self.features.programs:
+            return self.features.programs[name]
         number = self._enum("bpf_prog_type").get(f"BPF_PROG_TYPE_{name}")
         known = self.listed.prog_types
         return None if known is None or number is None else number in known

@@ -41,6 +41,12 @@ class Fact(StrEnum):
     XDP_FRAGS = "xdp_frags"
     NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"
+    ARGUMENT_TAGS = "argument_tags"
+    TRUSTED_TAGS = "trusted_tags"
+    UNTRUSTED_TAG = "untrusted_tag"
+    GLOBAL_VOID = "global_void"
+    TRACING_TIMERS = "tracing_timers"
+    LATE_ALLOCATION = "late_allocation"
 
 
 @dataclass(frozen=True, slots=True)

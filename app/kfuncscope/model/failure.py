@@ -41,6 +41,7 @@ class Failure(StrEnum):
     PROG_ARRAY_OWNER = "prog_array_owner"
     MAP_NOT_FOR_PROGRAM = "map_not_for_program"
     GLOBAL_CALL = "global_call"
+    GLOBAL_FUNCTION = "global_function"
     TAIL_CALL_IN_SUBPROGS = "tail_call_in_subprogs"
     UNKNOWN_SECTION = "unknown_section"
     OBJECT_REFUSED = "object_refused"

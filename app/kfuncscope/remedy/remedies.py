@@ -124,6 +124,9 @@ BY_CODE: dict[Failure, Maker] = {
     Failure.MAP_NOT_CREATED: settings.map_remedy,
     Failure.PROG_ARRAY_OWNER: settings.owner_remedy,
     Failure.MAP_NOT_FOR_PROGRAM: _advice("Use the map from programs of a type that the kernel lets have it."),
+    Failure.GLOBAL_FUNCTION: _advice(
+        "Make the function static, or test the pointer for NULL and give it a type that the older kernel takes."
+    ),
     Failure.GLOBAL_CALL: _advice("Make the function static, or call it outside of the section."),
     Failure.TAIL_CALL_IN_SUBPROGS: _advice(
         "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."

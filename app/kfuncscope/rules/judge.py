@@ -18,10 +18,12 @@ from kfuncscope.knowledge.kfunc_filters import Caller
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind, Outcome, Reach, Tri
 from kfuncscope.rules.checks.externs import users_of
+from kfuncscope.rules.checks.global_functions import global_function_problems
 from kfuncscope.rules.checks.helper import helper_problems, instruction_problems
 from kfuncscope.rules.checks.jit import jit_problems
 from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.loader import loader_problems
+from kfuncscope.rules.checks.managed import managed_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems, sleepable_map_problems
 from kfuncscope.rules.checks.regions import region_problems
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
@@ -188,12 +190,14 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     if program.section.prog_type == "STRUCT_OPS":
         always += struct_ops_problems(ctx, program)
     always += instruction_problems(ctx, program) + sleeper_problems(ctx, program) + jit_problems(ctx, program)
+    always += managed_problems(ctx, program)
     kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
     always += kfunc_always
     placed += _core_problems(ctx, program)
     placed += helper_problems(ctx, program, _helper_callers(ctx, program))
     placed += region_problems(ctx, program, _helper_callers(ctx, program))
     placed += typed_problems(ctx, program) + global_context_problems(ctx, program)
+    placed += global_function_problems(ctx, program)
     placed += map_problems(ctx, program) + tail_call_problems(ctx, program) + sleepable_map_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]

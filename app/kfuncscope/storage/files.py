@@ -75,6 +75,7 @@ class KernelFiles:
     ``modules`` maps a module name to a function that reads its ``.BTF`` (and ``.BTF.base``, ``.BTF_ids``) sections.
     ``modules_sha256`` tells by their content whether all of them are the same as at another time; None where unknown.
     ``symbols`` is text as in kallsyms or System.map, or lines of "type name", where a file with it was given.
+    ``probe`` is what ``bpftool -j feature probe`` said on that kernel, where a file with it was given.
     ``image`` reads the uncompressed kernel (vmlinux ELF or raw Image) where one was given: kfunc sets are read from it.
     It takes up to a second and 100 MB, so what is derived from it belongs into the cache under ``image_sha256``.
     ``kallsyms`` decodes the symbol table inside the image to lines of "type name"; about a second the first time.
@@ -94,6 +95,7 @@ class KernelFiles:
     module_search: ModuleSearch | None = None
     modules_sha256: str | None = None
     symbols: Part = Part()
+    probe: bytes | None = None
     image: Callable[[], bytes] | None = None
     image_sha256: str | None = None
     kallsyms: Callable[[], bytes] | None = None
@@ -107,12 +109,12 @@ class KernelFiles:
     digests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def held(self, part: str) -> Held:
-        """``btf``, ``config`` or ``symbols`` as it is held, without reading it; falsy where it was not given."""
+        """``btf``, ``config``, ``symbols`` or ``probe`` as it is held, without reading it; falsy where none is."""
         held: Held = self.__dict__[part]
         return held
 
     def part_digest(self, part: str) -> str:
-        """SHA-256 in hex of ``btf``, ``config`` or ``symbols``, empty where that was not given.
+        """SHA-256 in hex of ``btf``, ``config``, ``symbols`` or ``probe``, empty where that was not given.
 
         ``digests`` holds what is known of some parts: the very bytes, and their hash.
         """

@@ -130,7 +130,7 @@ def content_digest(files: KernelFiles) -> str | None:
     """SHA-256 over every part of a kernel; None where a part cannot be known by its content."""
     if (files.image is not None and not files.image_sha256) or (files.modules and not files.modules_sha256):
         return None
-    parts = [files.part_digest(part) for part in ("btf", "config", "symbols")]
+    parts = [files.part_digest(part) for part in ("btf", "config", "symbols", "probe")]
     return _hash(parts, files.image_sha256, files.modules_sha256)
 
 

@@ -121,6 +121,10 @@ def sleeps(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool:
 
 def _seen(kernel: Kernel, name: str, callers: list[HelperCaller]) -> bool | None:
     """Whether the booted kernel let one of the callers have the helper; None where it was not asked about all."""
+    if kernel.features is not None:
+        said = [kernel.features.may_call(name, c.prog_type, c.attach_type, c.sleepable) for c in callers]
+        if said and None not in said:
+            return any(said)
     if kernel.probed is None:
         return None
     told = [kernel.probed.may_call_helper(name, c.prog_type, c.attach_type, c.sleepable) for c in callers]

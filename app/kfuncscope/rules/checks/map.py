@@ -26,9 +26,10 @@ def map_fault(ctx: Context, one: Map) -> Message | None:
     name = kernel.map_types.get(one.type)
     if name is None:
         return _message(one, "{kernel} does not know map type {number}", number=one.type)
-    if option := left_out(kernel, MAP_TYPES.get(name.removeprefix("BPF_MAP_TYPE_"), ())):
+    offered = kernel.offers_map(one.type)
+    if not offered and (option := left_out(kernel, MAP_TYPES.get(name.removeprefix("BPF_MAP_TYPE_"), ()))):
         return _message(one, "{kernel} is built without {option}, which this map type needs", option=option)
-    if kernel.offers_map(one.type) is False:
+    if offered is False:
         return _message(one, "{kernel} is built without map type {type}", type=name.removeprefix("BPF_MAP_TYPE_"))
     if one.type == MAP_TYPE_ARENA and not (kernel.caps.arena and kernel.jit):
         return _message(one, "the JIT of {kernel} ({arch}) does not support arenas", arch=kernel.arch)

@@ -95,6 +95,32 @@ class _CtxReach(Reachable):
         return [(at + 1 + insn.off, sides[0]), (at + 1, sides[1])]
 
 
+class _GlobalReach(_CtxReach):
+    """Follows the arguments of a global function, which is verified on its own, and what is read or written there."""
+
+    def _enter(self, function: Function, state: State) -> None:
+        if not self._entries and not self.reached:
+            state.regs[1:6] = [("arg", number) for number in range(5)]
+            Reachable._enter(self, function, state)
+            return
+        super()._enter(function, state)
+
+    def _store(self, function: Function, at: int, insn: Insn, state: State) -> None:
+        pointer = state.regs[insn.dst]
+        if isinstance(pointer, tuple) and pointer[0] == "arg":
+            assert isinstance(pointer[1], int)
+            self.derefs[function.section, function.start, at] = ArgDeref(pointer[1], function, at)
+        super()._store(function, at, insn, state)
+
+
+def untested_arguments(obj: BpfObject, function: Function) -> list[ArgDeref]:
+    """Reads and writes through arguments of a global function that it did not compare with NULL before."""
+    if function.untested is None:
+        follower = _GlobalReach(obj, function)
+        function.untested = [] if follower.gave_up else [deref for _, deref in sorted(follower.derefs.items())]
+    return function.untested
+
+
 def ctx_loads(obj: BpfObject, program: Program) -> list[CtxLoad]:
     """Every read of the context in a program and its subprograms, in order; worked out once per program."""
     return _ctx_use(obj, program).loads

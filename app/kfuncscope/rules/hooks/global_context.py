@@ -60,7 +60,7 @@ def _pointers(ctx: Context, program: Program, btf: Blob) -> list[Problem]:
         if function.static or not function.proto:
             continue
         for param in btf.params(function.proto):
-            if btf.kind(btf.skip(param.type)) == Kind.PTR and not _context_name(btf, param.type):
+            if btf.kind(btf.skip(param.type)) == Kind.PTR and not context_name(btf, param.type):
                 text = "global function {function} takes a pointer ({arg}), which {kernel} does not support"
                 message = say(text, function=function.name, arg=param.name)
                 found.append(
@@ -73,10 +73,10 @@ def _pointers(ctx: Context, program: Program, btf: Blob) -> list[Problem]:
 
 def _context(btf: Blob, func: int) -> str:
     """The name of the context type that a function takes first; empty where it takes none."""
-    return next((_context_name(btf, param.type) for param in btf.params(func)[:1]), "")
+    return next((context_name(btf, param.type) for param in btf.params(func)[:1]), "")
 
 
-def _context_name(btf: Blob, of: int) -> str:
+def context_name(btf: Blob, of: int) -> str:
     """The name of the context type that a type points to; empty where it does not."""
     bare = btf.skip(of)
     if btf.kind(bare) != Kind.PTR:

@@ -104,11 +104,12 @@ def type_problems(ctx: Context, program: Program) -> list[Problem]:
     if section.prog_type == "LSM" and kernel.option("BPF_LSM") == "n":
         message = say("{kernel} is built without CONFIG_BPF_LSM")
         return [Problem(NeedKind.PROG_TYPE, "LSM", Failure.ATTACH_BTF_NOT_FOUND, ("R-5.2", "R-7.12"), message)]
-    if option := left_out(kernel, PROG_TYPES.get(section.prog_type, ())):
+    offered = kernel.offers_program(section.prog_type)
+    if not offered and (option := left_out(kernel, PROG_TYPES.get(section.prog_type, ()))):
         text = "{kernel} is built without {option}, which program type {type} needs"
         message = say(text, option=option, type=section.prog_type)
         return [_unsupported(section.prog_type, ("R-5.2", "R-7.15"), message)]
-    if kernel.offers_program(section.prog_type) is False:
+    if offered is False:
         message = say("{kernel} is built without program type {type}", type=section.prog_type)
         return [_unsupported(section.prog_type, ("R-7.15",), message)]
     attach = section.attach_type

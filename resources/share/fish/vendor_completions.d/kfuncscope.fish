@@ -101,7 +101,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using check' -l files-from -xka "(_
 complete -c kfuncscope -n '_shtab_kfuncscope_using check; and test $_shtab_kfuncscope_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'objects, folders, packages, programs'
 complete -c kfuncscope -n '_shtab_kfuncscope_using; and test $_shtab_kfuncscope_npos -eq 0' -a judge -d 'whether each program loads and attaches on each kernel'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -s h -l help -d 'show this help message and exit'
-complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a BTF file (config, modules, symbols: from its folder), btf=F,config=F,modules=D,symbols=F, an image, a package, or a folder; any number of kernels'
+complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a BTF file (config, modules, symbols: from its folder), btf=F,config=F,modules=D,symbols=F,probe=F, an image, a package, or a folder; any number of kernels'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l arch -x -d 'architecture, if it cannot be detected; any distribution'"'"'s name for it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l release -x -d 'release, if it cannot be detected'
 complete -c kfuncscope -n '_shtab_kfuncscope_using judge' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
