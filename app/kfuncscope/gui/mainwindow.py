@@ -124,6 +124,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("kfuncscope[*]")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
+        self.setAnimated(False)  # panels that slide into place lay out and paint the whole window six times
         self.settings = settings
         self._state: QByteArray | None = None
         self._steps: Iterator[None] | None = None
@@ -245,7 +246,7 @@ class MainWindow(QMainWindow):
             self.docks[name].setWindowTitle(title)
         else:
             self.tabs.setTabText(self.tabs.indexOf(self.pages[name]), title)
-            QTimer.singleShot(0, self.chips, self.chips.fit)
+            self.chips.fit_later()
 
     def start(self, asked: Asked) -> None:
         """What the command line asked for: the demo, a session, or inputs; they are analysed at once."""
@@ -312,8 +313,7 @@ class MainWindow(QMainWindow):
 
     def _again(self, colours: bool) -> Generator[None, None, None]:
         """Some views keep pictures and coloured text."""
-        self.setUpdatesEnabled(False)
-        try:
+        with dressing.unseen(self):
             if colours:
                 for part in dressing.parts(self, self.stack):
                     if isValid(part):  # a dialog may have been closed meanwhile
@@ -321,9 +321,6 @@ class MainWindow(QMainWindow):
                         yield
             if self.filled:
                 yield from self._views_again()
-        finally:
-            if isValid(self):
-                self.setUpdatesEnabled(True)
 
     def _views_again(self) -> Generator[None, None, None]:
         self.toolbar.dress()
@@ -358,7 +355,7 @@ class MainWindow(QMainWindow):
         if not self.filled:
             return
         self.toolbar.fit(self.width())
-        QTimer.singleShot(0, self.chips, self.chips.fit)
+        self.chips.fit_later()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

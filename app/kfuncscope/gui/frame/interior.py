@@ -197,7 +197,7 @@ def _center(window: MainWindow) -> None:
     for page in TABS:
         tabs.addTab(window.pages[page.id], title_of(page))
     tabs.setCornerWidget(chips, Qt.Corner.TopRightCorner)
-    tabs.currentChanged.connect(lambda _: QTimer.singleShot(0, chips, chips.fit))
+    tabs.currentChanged.connect(lambda _: chips.fit_later())
     tabs.installEventFilter(chips)
     card = QFrame()
     card.setObjectName("card")

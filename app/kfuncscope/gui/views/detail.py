@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea
+from PySide6.QtWidgets import QFrame, QScrollArea, QStyle
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
@@ -54,6 +54,7 @@ class DetailPanel(QScrollArea):
         self._reflow = QTimer(self, interval=60, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = ()
+        self._wide = 0  # the room of the story that is shown
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
             signal.connect(self._follow)
@@ -70,7 +71,8 @@ class DetailPanel(QScrollArea):
     def refresh(self) -> None:
         """Tell the story of the selection."""
         self._told = (self._store.index, self._store.selected, self._store.finding, self._store.lane)
-        self._story = Story(self.viewport().width())
+        self._wide = self._room()
+        self._story = Story(self._wide)
         index, node = self._store.index, self._store.selected
         if index is None:
             self._story.muted(self.tr("Select something in the graph, the matrix or the findings to see why."))
@@ -370,8 +372,12 @@ class DetailPanel(QScrollArea):
         if len(rows) > 40:
             self._story.muted(self.tr("and {0} more").format(len(rows) - 40))
 
+    def _room(self) -> int:
+        """The width that a story has, with or without a scroll bar beside it: one that comes moves no line."""
+        return self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
-        if event.size().width() != event.oldSize().width():
+        if self._room() != self._wide:
             self._reflow.start()
         super().resizeEvent(event)
 
