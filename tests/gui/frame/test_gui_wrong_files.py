@@ -13,6 +13,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from kfuncscope.gui.app import settle
 from kfuncscope.gui.watchdog import Watchdog
 from kfuncscope.resources import sample
 from support import windows

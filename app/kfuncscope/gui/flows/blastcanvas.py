@@ -27,7 +27,7 @@ class BlastCanvas(accessible.Canvas):
         super().__init__()
         accessible.install()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(QSize(320, 180))
+        self.setMinimumSize(QSize(320, 120))
         self.setAccessibleName(self.tr("Before and after under the assumptions"))
         self.blast = Blast()
         self.needs: list[tuple[str, str]] = []

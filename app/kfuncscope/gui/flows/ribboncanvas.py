@@ -46,7 +46,7 @@ class RibbonCanvas(accessible.Canvas):
         accessible.install()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(QSize(320, 180))
+        self.setMinimumSize(QSize(320, 120))
         self.setAccessibleName(self.tr("Packages and the causes that hit them"))
         self.ribbon = Ribbon()
         self.empty_text = ""

@@ -59,7 +59,7 @@ _HELD: weakref.WeakKeyDictionary[QWidget, int] = weakref.WeakKeyDictionary()
 
 @contextmanager
 def unseen(window: QWidget) -> Iterator[None]:
-    """Nothing of a window is painted meanwhile, so that nobody sees what is half done; of several the last one ends it."""
+    """Nothing of a window is painted meanwhile, so that nobody sees what is half done; the last of several ends it."""
     _HELD[window] = _HELD.get(window, 0) + 1
     window.setUpdatesEnabled(False)
     try:

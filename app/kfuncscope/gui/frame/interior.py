@@ -206,7 +206,7 @@ def _center(window: MainWindow) -> None:
     inner.addWidget(tabs)
     main = QWidget()
     column = QVBoxLayout(main)
-    column.setContentsMargins(0, 7, 0, 0)
+    column.setContentsMargins(0, 7, 0, 6)  # its lower edge is that of the panels beside it
     column.setSpacing(7)
     column.addWidget(window.state_bar)
     column.addWidget(window.banner)

@@ -57,7 +57,7 @@ class LaneCard(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(138)
+        self.setMinimumWidth(124)  # five of them in a window of 960 pixels
         tip = f"{label}  {releases}\n{counts_text(counts)}" + (f"\nsince the last run: {change}" if change else "")
         self.setToolTip(tip)
         self.setAccessibleName(f"{label}: {counts_text(counts)}")
