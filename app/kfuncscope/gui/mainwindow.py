@@ -313,7 +313,8 @@ class MainWindow(QMainWindow):
 
     def _again(self, colours: bool) -> Generator[None, None, None]:
         """Some views keep pictures and coloured text."""
-        with dressing.unseen(self):
+        self.setUpdatesEnabled(False)
+        try:
             if colours:
                 for part in dressing.parts(self, self.stack):
                     if isValid(part):  # a dialog may have been closed meanwhile
@@ -321,6 +322,9 @@ class MainWindow(QMainWindow):
                         yield
             if self.filled:
                 yield from self._views_again()
+        finally:
+            if isValid(self):
+                self.setUpdatesEnabled(True)
 
     def _views_again(self) -> Generator[None, None, None]:
         self.toolbar.dress()

@@ -13,7 +13,7 @@ from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.filters import Token
-from kfuncscope.gui.frame.dressing import Turns, unseen
+from kfuncscope.gui.frame.dressing import Turns
 from kfuncscope.gui.history.snapshots import INPUTS, Snapshot, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
@@ -26,9 +26,6 @@ from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.unchecked import Unchecked
 from kfuncscope.storage.files import InputProblem
-
-WAIT = 0.2
-"""For how many seconds a new result stays unseen at most, so that what is worked out beside comes in with it."""
 
 
 class Results(QObject):
@@ -161,42 +158,37 @@ class Results(QObject):
         self._turns.begin(self._showing(index, made_of, whole=True))
 
     def _showing(self, index: Index, made_of: Snapshot, whole: bool) -> Generator[None, None, None]:
-        """Show a real result in short turns; nothing is painted before the last, so that nobody sees two results mixed.
+        """Show a real result in short turns. The first puts it into all views, the next bring them on screen.
 
         Starts on the first architecture unless one was chosen before; the others are counted against the last.
         """
         context, before = self._context, self._whole[0]
-        with unseen(context.dialogs):
-            first, context.real = context.real is None, index
-            self.partial, self.made_of = not whole, made_of
-            if before is not None:
-                self._summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
-            filters = context.store.filters if first else None
-            if filters is not None and not flt.has(filters, "arch") and index.lanes:
-                filters = flt.with_token(filters, Token("arch", index.lanes[0]))
-            self._show_problems(list(index.analysis.problems), index.unchecked)  # their number says how high they are
+        first, context.real = context.real is None, index
+        self.partial, self.made_of = not whole, made_of
+        if before is not None:
+            self._summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
+        filters = context.store.filters if first else None
+        if filters is not None and not flt.has(filters, "arch") and index.lanes:
+            filters = flt.with_token(filters, Token("arch", index.lanes[0]))
+        context.result_arriving.emit()
+        self._put(index, filters)
+        if first:
+            yield
             context.welcome_wanted.emit(False)
-            if first:
-                yield  # panels come on screen
-                yield  # and take their sizes
-            context.result_arriving.emit()
-            context.store.set_index(index, filters)
             yield
-            self.refresh_titles()
-            if whole:
-                self._whole = (index, made_of)
-                context.result_shown.emit(index)
-                context.touched.emit()
-            self.state_changed.emit()
-            end = time.monotonic() + WAIT
-            yield
-            while context.jobs.busy() and time.monotonic() < end:
-                yield  # graph, overview and decision come from other threads
+        if whole:
+            self._whole = (index, made_of)
+            context.result_shown.emit(index)
+            context.touched.emit()
+        self.state_changed.emit()
 
     def show_hypothetical(self, index: Index) -> None:
         """Show a what-if result (or the real one again); the real one is kept."""
         self._turns.finish()
-        self._context.store.set_index(index)
+        self._put(index)
+
+    def _put(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
+        self._context.store.set_index(index, filters)
         self._show_problems(list(index.analysis.problems), index.unchecked)
         self.refresh_titles()
 

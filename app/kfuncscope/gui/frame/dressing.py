@@ -8,13 +8,11 @@ itself, so that a change of colours goes on in short turns.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from typing import ClassVar
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
-from shiboken6 import isValid
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.stylesheet import stylesheet, toolbar_style
@@ -52,22 +50,6 @@ def parts(window: QMainWindow, stack: QStackedWidget) -> list[QWidget]:
     found = [part for part in direct if part is not stack]
     found += [page for i in range(stack.count()) if (page := stack.widget(i)) is not None]
     return sorted(found, key=lambda part: not part.isVisible())
-
-
-_HELD: weakref.WeakKeyDictionary[QWidget, int] = weakref.WeakKeyDictionary()
-
-
-@contextmanager
-def unseen(window: QWidget) -> Iterator[None]:
-    """Nothing of a window is painted meanwhile, so that nobody sees what is half done; the last of several ends it."""
-    _HELD[window] = _HELD.get(window, 0) + 1
-    window.setUpdatesEnabled(False)
-    try:
-        yield
-    finally:
-        _HELD[window] -= 1
-        if not _HELD[window] and isValid(window):
-            window.setUpdatesEnabled(True)
 
 
 class Turns(QObject):

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStyle
 
 from kfuncscope.gui import theme
@@ -31,6 +31,7 @@ from kfuncscope.model.looks import REACHES
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Tri, Verdict
 
 MOST = 8
+REFLOW_MS = 60  # after the last change of the width
 
 
 class DetailPanel(QScrollArea):
@@ -51,9 +52,10 @@ class DetailPanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Detail"))
         self._story = Story(0)
-        self._reflow = QTimer(self, interval=60, singleShot=True)
+        self._reflow = QTimer(self, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = ()
+        self._stale = False  # whether something changed while nobody saw it
         self._wide = 0  # the room of the story that is shown
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
@@ -65,11 +67,21 @@ class DetailPanel(QScrollArea):
     def _follow(self) -> None:
         """Tell the story again only where something about it changed."""
         store = self._store
-        if self._told != (store.index, store.selected, store.finding, store.lane):
+        if self._told == (store.index, store.selected, store.finding, store.lane):
+            return
+        if self.isVisible():
             self.refresh()
+        else:  # its width is not known before it is on screen
+            self._stale = True
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._reflow.start(0)
 
     def refresh(self) -> None:
         """Tell the story of the selection."""
+        self._stale = False
         self._told = (self._store.index, self._store.selected, self._store.finding, self._store.lane)
         self._wide = self._room()
         self._story = Story(self._wide)
@@ -378,7 +390,7 @@ class DetailPanel(QScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         if self._room() != self._wide:
-            self._reflow.start()
+            self._reflow.start(REFLOW_MS)
         super().resizeEvent(event)
 
 
