@@ -124,7 +124,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("kfuncscope[*]")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
-        self.setAnimated(False)  # panels that slide into place lay out and paint the whole window six times
+        self.setAnimated(False)  # panels that slide lay out and paint the window six times
         self.settings = settings
         self._state: QByteArray | None = None
         self._steps: Iterator[None] | None = None
@@ -312,14 +312,16 @@ class MainWindow(QMainWindow):
         self._turns.begin(self._again(colours))
 
     def _again(self, colours: bool) -> Generator[None, None, None]:
-        """Some views keep pictures and coloured text."""
-        self.setUpdatesEnabled(False)
+        """Some views keep pictures and coloured text. Half the colours are not shown, half the letters may be."""
+        self.setUpdatesEnabled(not colours)
         try:
-            if colours:
-                for part in dressing.parts(self, self.stack):
-                    if isValid(part):  # a dialog may have been closed meanwhile
+            for part in dressing.parts(self, self.stack):
+                if isValid(part):  # a dialog may have been closed meanwhile
+                    if colours:
                         dressing.dress(part)
-                        yield
+                    else:  # what has a style sheet does not take the font of the application
+                        part.setFont(QApplication.font())
+                    yield
             if self.filled:
                 yield from self._views_again()
         finally:
@@ -355,6 +357,7 @@ class MainWindow(QMainWindow):
                 dressing.dress(child)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self.setUpdatesEnabled(True)  # Qt never paints a window again that was resized while it painted nothing
         super().resizeEvent(event)
         if not self.filled:
             return

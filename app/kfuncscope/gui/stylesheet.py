@@ -84,7 +84,7 @@ QToolButton#dockbutton {{ border: 0; border-radius: 4px; background: transparent
 QToolButton#dockbutton:hover {{ background: {c.selection}; }}
 QPushButton#menubutton {{ font-size: 15px; padding: 2px 9px; }}
 QPushButton#menubutton::menu-indicator {{ image: none; width: 0; }}
-QComboBox {{ padding-right: 22px; }}
+QComboBox {{ padding-right: 4px; }}
 QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QDateEdit::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}

@@ -56,8 +56,9 @@ class Caption(QFrame):
         """Keep to the lower edge of the window."""
         window = self._window
         wide = min(window.width() - 4 * GAP, 1100)
-        self.setFixedWidth(wide)
-        self.adjustSize()
+        column = self.layout()
+        high = column.heightForWidth(wide) if column is not None else 0
+        self.setFixedSize(wide, max(high, 40))
         self.move(QPoint((window.width() - wide) // 2, window.height() - self.height() - 2 * GAP))
         self.raise_()
 

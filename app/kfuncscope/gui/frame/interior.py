@@ -292,7 +292,7 @@ def _more_controllers(w: MainWindow) -> Iterator[None]:
     w.proving = Proving(context, _page(w, ProofView))
     yield
     w.exports = Exports(context, bar, w.graph, w.annotations, w.tabs.currentWidget)
-    w.presentation = Presentation(context, w, w.graph, lambda: [bar, w.statusBar()])
+    w.presentation = Presentation(context, w, w.graph, lambda: [bar, w.statusBar(), w.menuBar()])
     w.desktop = Desktop(context, w, bar, w.frame)
     yield
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Counts = Counter[Verdict]
 HEIGHT = 78
+MOST = 400  # pixels that the decision takes for its reasons, in a window that is ROOMY
+ROOMY = 1200
 
 
 def leading(counts: Counts) -> Verdict:
@@ -142,12 +144,16 @@ class DecisionCard(QAbstractButton):
         super().__init__()
         self._word, self._verdict, self._lines = "", Verdict.UNKNOWN, ["", ""]
         self.setFixedHeight(HEIGHT)
-        self.setFixedWidth(round(262 * max(1.0, theme.scale()) ** 0.6))
+        self._least = round(262 * max(1.0, theme.scale()) ** 0.6)
+        self.setFixedWidth(self._least)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_(self, word: str, verdict: Verdict, lines: list[str]) -> None:
         """Set what the card says."""
         self._word, self._verdict, self._lines = word, verdict, lines
+        metrics = QFontMetrics(theme.ui_font(-0.5))
+        wanted = max(metrics.horizontalAdvance(line) for line in lines) + 30
+        self.setFixedWidth(max(self._least, min(wanted, MOST if self.window().width() >= ROOMY else 0)))
         self.setAccessibleName(". ".join([word, *lines]))
         self.setToolTip("\n".join([word, *lines, self.tr("Click to show all architectures")]))
         self.update()
