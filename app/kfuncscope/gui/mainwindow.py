@@ -315,12 +315,14 @@ class MainWindow(QMainWindow):
         """Some views keep pictures and coloured text. Half the colours are not shown, half the letters may be."""
         self.setUpdatesEnabled(not colours)
         try:
-            for part in dressing.parts(self, self.stack):
-                if isValid(part):  # a dialog may have been closed meanwhile
-                    if colours:
+            if colours:
+                for part in dressing.parts(self, self.stack):
+                    if isValid(part):  # a dialog may have been closed meanwhile
                         dressing.dress(part)
-                    else:  # what has a style sheet does not take the font of the application
-                        part.setFont(QApplication.font())
+                        yield
+            elif self.filled:  # what has a style sheet does not take the font of the application
+                for named in (self.tabs, self.tabs.tabBar(), self.chips, self.graph):
+                    named.setFont(QApplication.font())
                     yield
             if self.filled:
                 yield from self._views_again()

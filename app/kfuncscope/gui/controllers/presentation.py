@@ -58,7 +58,7 @@ class Caption(QFrame):
         wide = min(window.width() - 4 * GAP, 1100)
         column = self.layout()
         high = column.heightForWidth(wide) if column is not None else 0
-        self.setFixedSize(wide, max(high, 40))
+        self.setFixedSize(wide, high + 10)  # letters may reach below their line
         self.move(QPoint((window.width() - wide) // 2, window.height() - self.height() - 2 * GAP))
         self.raise_()
 

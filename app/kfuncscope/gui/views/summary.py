@@ -77,7 +77,8 @@ class LaneCard(QAbstractButton):
         painter.setFont(theme.mono())
         painter.setPen(QColor(c.text))
         metrics = painter.fontMetrics()
-        painter.drawText(QRectF(14, 8, self.width() - 24, 18), Qt.AlignmentFlag.AlignVCenter, self._label)
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
+        painter.drawText(QRectF(14, 8, self.width() - 24, 18), middle, self._label)
         if self._change:
             painter.setFont(theme.ui_font(-1))
             painter.setPen(QColor(c.muted))
@@ -169,9 +170,11 @@ class DecisionCard(QAbstractButton):
         painter.drawText(QRectF(36, 8, self.width() - 42, 24), Qt.AlignmentFlag.AlignVCenter, self._word)
         painter.setFont(theme.ui_font(-0.5))
         painter.setPen(QColor(c.muted))
+        high = max(18, painter.fontMetrics().height() - 1)
         for i, line in enumerate(self._lines[:2]):
             fitted = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 24)
-            painter.drawText(QRectF(15, 34 + 18 * i, self.width() - 20, 18), Qt.AlignmentFlag.AlignVCenter, fitted)
+            middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
+            painter.drawText(QRectF(15, 52 - high + high * i, self.width() - 20, high), middle, fitted)
         if self.hasFocus():
             painter.setPen(theme.pen(c.accent, 1.5))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(2, 2, -3, -3), 5, 5)
