@@ -71,13 +71,14 @@ class DetailPanel(QScrollArea):
             return
         if self.isVisible():
             self.refresh()
-        else:  # its width is not known before it is on screen
+        elif not self._stale:  # its width is not known before it is on screen; what was told is not true any more
             self._stale = True
+            self.setWidget(Story(0))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
-            self._reflow.start(0)
+            self._reflow.start(REFLOW_MS)  # not in the turn that paints the whole window
 
     def refresh(self) -> None:
         """Tell the story of the selection."""
