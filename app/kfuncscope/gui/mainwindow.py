@@ -326,9 +326,15 @@ class MainWindow(QMainWindow):
                     yield
             if self.filled:
                 yield from self._views_again()
+            if colours:  # painted in two turns, the middle last
+                self.stack.setUpdatesEnabled(False)
+                self.setUpdatesEnabled(True)
+                yield
+                yield
         finally:
             if isValid(self):
                 self.setUpdatesEnabled(True)
+                self.stack.setUpdatesEnabled(True)
 
     def _views_again(self) -> Generator[None, None, None]:
         self.toolbar.dress()

@@ -117,6 +117,7 @@ class Presentation(QObject):
 
     def _dress(self) -> None:
         """Have all that remembers letters take the new ones."""
+        self._window.centralWidget().setUpdatesEnabled(True)
         self._context.looks_changed.emit(False)
         self._graph.canvas.fit_width()
         self._tell()
@@ -129,6 +130,7 @@ class Presentation(QObject):
         state, font, before, hidden = self._kept
         self._kept = None
         app.setFont(font)
+        self._window.centralWidget().setUpdatesEnabled(False)  # painted once, in letters of the usual size
         self._window.setWindowState(before)
         if not before & (Qt.WindowState.WindowMaximized | Qt.WindowState.WindowFullScreen):
             self._window.resize(self._place.size())
