@@ -68,8 +68,8 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
         window.commands.run("analyse")
         start = time.monotonic()
         qtbot.waitUntil(lambda: context.real is not None or "failed" in window.state_text.text(), timeout=90_000)
-        settle()
         dog.stop()
+        settle()
         assert context.real is not None, window.state_text.text()
         index = context.real
         assert "fine.bpf.o" in index.objects, (index.objects, time.monotonic() - start)
