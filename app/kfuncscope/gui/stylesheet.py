@@ -85,6 +85,7 @@ QToolButton#dockbutton:hover {{ background: {c.selection}; }}
 QPushButton#menubutton {{ font-size: 15px; padding: 2px 9px; }}
 QPushButton#menubutton::menu-indicator {{ image: none; width: 0; }}
 QComboBox {{ padding-right: 4px; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QDateEdit::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}

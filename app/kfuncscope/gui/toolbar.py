@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 
 PAIR = 168  # the most that a name of the pair takes from the search
+ROOMY, ROOMY_PAIR = 1300, 240  # and in a window that is wide
 LEAST = 90  # what is left of it in a very narrow window
 NARROW = 1140  # below this width the kernels' names matter more than the program's
 
@@ -140,8 +141,9 @@ class Toolbar(QToolBar):
         """Leave out what a window of this width has no room for: what menus have too first, names of the pair last."""
         self.brand.setVisible(width >= NARROW)
         boxes, rest = (self.old_box, self.new_box), (self.export, self.whatif)
+        most = PAIR if width < ROOMY else ROOMY_PAIR
         for box in boxes:
-            box.setMinimumWidth(min(max(box.sizeHint().width(), LEAST), PAIR))
+            box.setMinimumWidth(min(max(box.sizeHint().width(), LEAST), most))
         for button in rest:
             button.show()
         for button in rest:
