@@ -143,7 +143,7 @@ class Toolbar(QToolBar):
         boxes, rest = (self.old_box, self.new_box), (self.export, self.whatif)
         most = PAIR if width < ROOMY else ROOMY_PAIR
         for box in boxes:
-            box.setMinimumWidth(min(max(box.sizeHint().width(), LEAST), most))
+            box.setMinimumWidth(min(max(box.sizeHint().width() + 12, LEAST), most))
         for button in rest:
             button.show()
         for button in rest:

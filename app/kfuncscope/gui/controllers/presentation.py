@@ -117,7 +117,7 @@ class Presentation(QObject):
 
     def _dress(self) -> None:
         """Have all that remembers letters take the new ones."""
-        self._window.centralWidget().setUpdatesEnabled(True)
+        self._paint_middle(True)
         self._context.looks_changed.emit(False)
         self._graph.canvas.fit_width()
         self._tell()
@@ -130,7 +130,7 @@ class Presentation(QObject):
         state, font, before, hidden = self._kept
         self._kept = None
         app.setFont(font)
-        self._window.centralWidget().setUpdatesEnabled(False)  # painted once, in letters of the usual size
+        self._paint_middle(False)  # painted once, in letters of the usual size
         self._window.setWindowState(before)
         if not before & (Qt.WindowState.WindowMaximized | Qt.WindowState.WindowFullScreen):
             self._window.resize(self._place.size())
@@ -143,6 +143,11 @@ class Presentation(QObject):
         self._graph.canvas.smooth = False
         QTimer.singleShot(0, self, self._dress)
         self.action.setChecked(False)
+
+    def _paint_middle(self, on: bool) -> None:
+        middle = self._window.centralWidget()
+        if middle is not None:
+            middle.setUpdatesEnabled(on)
 
     def switch_motion(self) -> None:
         """Let things move, or not; kept for the next time."""
