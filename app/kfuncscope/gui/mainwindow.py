@@ -124,6 +124,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("kfuncscope[*]")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
+        self.setAnimated(False)  # panels that slide lay out and paint the window six times
         self.settings = settings
         self._state: QByteArray | None = None
         self._steps: Iterator[None] | None = None
@@ -245,7 +246,7 @@ class MainWindow(QMainWindow):
             self.docks[name].setWindowTitle(title)
         else:
             self.tabs.setTabText(self.tabs.indexOf(self.pages[name]), title)
-            QTimer.singleShot(0, self.chips, self.chips.fit)
+            self.chips.fit_later()
 
     def start(self, asked: Asked) -> None:
         """What the command line asked for: the demo, a session, or inputs; they are analysed at once."""
@@ -311,19 +312,29 @@ class MainWindow(QMainWindow):
         self._turns.begin(self._again(colours))
 
     def _again(self, colours: bool) -> Generator[None, None, None]:
-        """Some views keep pictures and coloured text."""
-        self.setUpdatesEnabled(False)
+        """Some views keep pictures and coloured text. Half the colours are not shown, half the letters may be."""
+        self.setUpdatesEnabled(not colours)
         try:
             if colours:
                 for part in dressing.parts(self, self.stack):
                     if isValid(part):  # a dialog may have been closed meanwhile
                         dressing.dress(part)
                         yield
+            elif self.filled:  # what has a style sheet does not take the font of the application
+                for named in (self.tabs, self.tabs.tabBar(), self.chips, self.graph):
+                    named.setFont(QApplication.font())
+                    yield
             if self.filled:
                 yield from self._views_again()
+            if colours:  # painted in two turns, the middle last
+                self.stack.setUpdatesEnabled(False)
+                self.setUpdatesEnabled(True)
+                yield
+                yield
         finally:
             if isValid(self):
                 self.setUpdatesEnabled(True)
+                self.stack.setUpdatesEnabled(True)
 
     def _views_again(self) -> Generator[None, None, None]:
         self.toolbar.dress()
@@ -354,11 +365,12 @@ class MainWindow(QMainWindow):
                 dressing.dress(child)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self.setUpdatesEnabled(True)  # Qt never paints a window again that was resized while it painted nothing
         super().resizeEvent(event)
         if not self.filled:
             return
         self.toolbar.fit(self.width())
-        QTimer.singleShot(0, self.chips, self.chips.fit)
+        self.chips.fit_later()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

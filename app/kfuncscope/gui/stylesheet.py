@@ -84,7 +84,8 @@ QToolButton#dockbutton {{ border: 0; border-radius: 4px; background: transparent
 QToolButton#dockbutton:hover {{ background: {c.selection}; }}
 QPushButton#menubutton {{ font-size: 15px; padding: 2px 9px; }}
 QPushButton#menubutton::menu-indicator {{ image: none; width: 0; }}
-QComboBox {{ padding-right: 22px; }}
+QComboBox {{ padding-right: 4px; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QDateEdit::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}
@@ -104,6 +105,11 @@ def _views(c: Palette) -> str:
 QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 7px 14px; border: 0;
   border-bottom: 2px solid transparent; }}
+QTabBar::scroller {{ width: 36px; }}
+QTabBar::tear {{ width: 0; border: 0; }}
+QAbstractScrollArea::corner {{ background: transparent; border: 0; }}
+QTabBar QToolButton {{ background: {c.panel}; border: 0; padding: 0; }}
+QTabBar QToolButton:hover {{ background: {c.selection}; }}
 QTabBar::tab:selected {{ color: {c.text}; border-bottom: 2px solid {c.accent}; font-weight: 600; }}
 QTabBar::tab:hover {{ color: {c.text}; }}
 QTabBar::tab:focus {{ color: {c.accent}; }}
@@ -118,6 +124,7 @@ QTreeView::item:selected, QTableView::item:selected, QListView::item:selected {{
 QTreeView:focus, QTableView:focus, QListView:focus, QTextBrowser:focus {{ border: 1px solid {c.accent}; }}
 QTextBrowser {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line}; border-radius: 3px; }}
 QHeaderView {{ background: {c.panel}; }}
+QHeaderView#lanes::section {{ padding: 5px 4px; }}
 QHeaderView::section {{ background: {c.panel}; color: {c.muted}; border: 0; border-bottom: 1px solid {c.line};
   padding: 5px 8px;
   font-weight: 600; }}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -11,6 +12,9 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolBar,
     QWidget,
 )
@@ -18,7 +22,24 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 
 PAIR = 168  # the most that a name of the pair takes from the search
+ROOMY, ROOMY_PAIR = 1300, 240  # and in a window that is wide
+LEAST = 90  # what is left of it in a very narrow window
 NARROW = 1140  # below this width the kernels' names matter more than the program's
+
+
+class PairBox(QComboBox):
+    """Names a kernel of the pair; a name that finds no room ends with a sign of it."""
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width() - 6
+        text = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, room)
+        option.currentText = text
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
 
 
 class Toolbar(QToolBar):
@@ -59,10 +80,10 @@ class Toolbar(QToolBar):
 
     @staticmethod
     def _box(name: str) -> QComboBox:
-        box = QComboBox()
+        box = PairBox()
         box.setAccessibleName(name)
         box.setToolTip(name)
-        box.setMinimumWidth(90)
+        box.setMinimumWidth(LEAST)
         box.setFont(theme.mono(-0.5))
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         return box
@@ -87,8 +108,8 @@ class Toolbar(QToolBar):
             label.setBuddy(box)  # on Linux a screen reader has the name of a box from its label
             label.setObjectName("muted")
             label.setContentsMargins(6, 0, 0, 0)
-        holder = QWidget()
-        line = QHBoxLayout(holder)
+        holder = self._holder = QWidget()
+        self._line = line = QHBoxLayout(holder)
         line.setContentsMargins(10, 7, 10, 7)
         line.setSpacing(7)
         for label in (self.brand, old_label, arrow):
@@ -114,9 +135,28 @@ class Toolbar(QToolBar):
 
     def fit_pair(self) -> None:
         """Give the names of the pair the room that they need, long ones some of it; the search has what is left."""
-        for box in (self.old_box, self.new_box):
-            box.setMinimumWidth(min(max(box.sizeHint().width(), 90), PAIR))
+        self.fit(self.window().width())
 
     def fit(self, width: int) -> None:
-        """Leave out what a window of this width has no room for."""
+        """Leave out what a window of this width has no room for: what menus have too first, names of the pair last."""
         self.brand.setVisible(width >= NARROW)
+        boxes, rest = (self.old_box, self.new_box), (self.export, self.whatif)
+        most = PAIR if width < ROOMY else ROOMY_PAIR
+        for box in boxes:
+            box.setMinimumWidth(min(max(box.sizeHint().width() + 12, LEAST), most))
+        for button in rest:
+            button.show()
+        for button in rest:
+            if self._least() > width:
+                button.hide()
+        if self._least() > width:
+            for box in boxes:
+                box.setMinimumWidth(LEAST)
+        pair = sum(box.minimumWidth() - LEAST for box in boxes)
+        shown = sum(button.sizeHint().width() + self._line.spacing() for button in rest if not button.isHidden())
+        self._holder.setMinimumWidth(max(1, self._least() - pair - shown))  # the window may still become narrower
+
+    def _least(self) -> int:
+        """The width that what is shown takes at least."""
+        self._line.invalidate()
+        return self._line.minimumSize().width()

@@ -13,6 +13,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from kfuncscope.gui.app import settle
 from kfuncscope.gui.watchdog import Watchdog
 from kfuncscope.resources import sample
 from support import windows
@@ -68,6 +69,7 @@ def test_twenty_wrong_files_at_once(qtbot: QtBot, tmp_path: Path, qapp: QApplica
         start = time.monotonic()
         qtbot.waitUntil(lambda: context.real is not None or "failed" in window.state_text.text(), timeout=90_000)
         dog.stop()
+        settle()
         assert context.real is not None, window.state_text.text()
         index = context.real
         assert "fine.bpf.o" in index.objects, (index.objects, time.monotonic() - start)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 
+from kfuncscope.gui.app import settle
 from kfuncscope.gui.history.snapshots import INPUTS, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.widgets.statebar import Veil
@@ -35,9 +36,11 @@ def test_a_part_is_named_and_cancel_brings_the_whole_back(qapp: object) -> None:
         whole, results = window.context.real, window.results
         part = Index(replace(analyses.demo(), arches=analyses.demo().arches[:1]))
         results._arrived(part, snapshot(window.context.session, INPUTS))
+        settle()
         assert results.partial and window.context.real is part
         assert window.state_bar.isVisible() and window.state_bar.text.text().startswith("Ready: x86_64")
         results._show_whole()
+        settle()
         assert not results.partial and window.context.real is whole and not window.state_bar.isVisible()
 
 

@@ -141,6 +141,7 @@ def test_an_input_that_was_not_read_can_be_removed(
     broken = next(p.path for p in win.store.index.analysis.problems if "broken.bpf.o" in p.path)
     win.context.session.objects = [broken, "/x/broken.bpf.o"]  # of one name, in another folder: it stays
     win.results.show_index(win.context.real)
+    settle()
     press(win, qtbot, "broken.bpf.o")
     assert win.context.session.objects == ["/x/broken.bpf.o"] and runs
 
@@ -167,6 +168,7 @@ def test_a_program_type_that_is_chosen_has_the_program_judged(
         def judged(verdict: Verdict, prog_type: str) -> None:
             window.results.analyse()
             qtbot.waitUntil(lambda: context.real is not None and not context.jobs.running(), timeout=90_000)
+            settle()
             assert context.real is not None
             (program,) = context.real.analysis.arches[0].objects[0].programs
             assert (program.verdict, program.prog_type) == (verdict, prog_type)

@@ -194,6 +194,7 @@ class Annotations(QObject):
         """What the policy says of a result; the built-in one where the session names none."""
         from kfuncscope.decision.gate import decide
         from kfuncscope.decision.policy import DEFAULT
+        from kfuncscope.report import words  # noqa: F401  read here, not on the GUI thread that shows the decision
 
         return decide(analysis, self.policy or DEFAULT)
 

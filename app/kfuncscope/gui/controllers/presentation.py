@@ -56,8 +56,9 @@ class Caption(QFrame):
         """Keep to the lower edge of the window."""
         window = self._window
         wide = min(window.width() - 4 * GAP, 1100)
-        self.setFixedWidth(wide)
-        self.adjustSize()
+        column = self.layout()
+        high = column.heightForWidth(wide) if column is not None else 0
+        self.setFixedSize(wide, high + 10)  # letters may reach below their line
         self.move(QPoint((window.width() - wide) // 2, window.height() - self.height() - 2 * GAP))
         self.raise_()
 
@@ -116,6 +117,7 @@ class Presentation(QObject):
 
     def _dress(self) -> None:
         """Have all that remembers letters take the new ones."""
+        self._paint_middle(True)
         self._context.looks_changed.emit(False)
         self._graph.canvas.fit_width()
         self._tell()
@@ -128,6 +130,7 @@ class Presentation(QObject):
         state, font, before, hidden = self._kept
         self._kept = None
         app.setFont(font)
+        self._paint_middle(False)  # painted once, in letters of the usual size
         self._window.setWindowState(before)
         if not before & (Qt.WindowState.WindowMaximized | Qt.WindowState.WindowFullScreen):
             self._window.resize(self._place.size())
@@ -140,6 +143,11 @@ class Presentation(QObject):
         self._graph.canvas.smooth = False
         QTimer.singleShot(0, self, self._dress)
         self.action.setChecked(False)
+
+    def _paint_middle(self, on: bool) -> None:
+        middle = self._window.centralWidget()
+        if middle is not None:
+            middle.setUpdatesEnabled(on)
 
     def switch_motion(self) -> None:
         """Let things move, or not; kept for the next time."""

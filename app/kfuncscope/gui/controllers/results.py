@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 
 from PySide6.QtCore import QObject, Signal
 
@@ -12,6 +13,7 @@ from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.frame.dressing import Turns
 from kfuncscope.gui.history.snapshots import INPUTS, Snapshot, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
@@ -54,6 +56,7 @@ class Results(QObject):
         self.partial = False  # whether the result on screen lacks architectures that are still analysed
         self._whole: tuple[Index | None, Snapshot | None] = (None, None)  # the last result that lacks nothing
         self._renewing = False
+        self._turns = Turns(self)
         context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "Analysis")
         toolbar.analyse.clicked.connect(self.analyse)
         welcome.analyse_wanted.connect(self.analyse)
@@ -91,9 +94,7 @@ class Results(QObject):
 
     def _arrived(self, index: Index, asked: Snapshot) -> None:
         """Show the architectures that are ready."""
-        self.partial, self.made_of = True, asked
-        self._show_real(index)
-        self.state_changed.emit()
+        self._turns.begin(self._showing(index, asked, whole=False))
 
     def _analysed(self, index: Index, asked: Snapshot) -> None:
         self.seconds = time.monotonic() - self._started
@@ -108,6 +109,7 @@ class Results(QObject):
 
     def _show_whole(self) -> None:
         """In place of a part of a result that will not be whole: the last whole one, or the first page."""
+        self._turns.finish()
         if self.partial:
             self.partial = False
             index, made_of = self._whole
@@ -139,6 +141,7 @@ class Results(QObject):
         return next((job for job in self._context.jobs.running() if job.key == "analyse"), None)
 
     def _forget(self) -> None:
+        self._turns.end()
         self.made_of, self.partial, self._whole = None, False, (None, None)
         self._summary.before = {}
         self._show_problems([], [])
@@ -151,32 +154,40 @@ class Results(QObject):
 
     def show_index(self, index: Index, made_of: Snapshot | None = None) -> None:
         """Show a real result that is whole; ``made_of`` are its inputs, those loaded now where they are left out."""
-        self.partial = False
-        self.made_of = made_of if made_of is not None else snapshot(self._context.session, INPUTS)
-        self._show_real(index)
-        self._whole = (index, self.made_of)
-        self._context.result_shown.emit(index)
-        self._context.touched.emit()
-        self.state_changed.emit()
+        made_of = made_of if made_of is not None else snapshot(self._context.session, INPUTS)
+        self._turns.begin(self._showing(index, made_of, whole=True))
 
-    def _show_real(self, index: Index) -> None:
-        """Starts on the first architecture unless one was chosen before; the others are counted against the last."""
+    def _showing(self, index: Index, made_of: Snapshot, whole: bool) -> Generator[None, None, None]:
+        """Show a real result in short turns. The first puts it into all views, the next bring them on screen.
+
+        Starts on the first architecture unless one was chosen before; the others are counted against the last.
+        """
         context, before = self._context, self._whole[0]
         first, context.real = context.real is None, index
+        self.partial, self.made_of = not whole, made_of
         if before is not None:
             self._summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
         filters = context.store.filters if first else None
         if filters is not None and not flt.has(filters, "arch") and index.lanes:
             filters = flt.with_token(filters, Token("arch", index.lanes[0]))
-        context.welcome_wanted.emit(False)
         context.result_arriving.emit()
-        self._show(index, filters)
+        self._put(index, filters)
+        if first:
+            yield
+            context.welcome_wanted.emit(False)
+            yield
+        if whole:
+            self._whole = (index, made_of)
+            context.result_shown.emit(index)
+            context.touched.emit()
+        self.state_changed.emit()
 
     def show_hypothetical(self, index: Index) -> None:
         """Show a what-if result (or the real one again); the real one is kept."""
-        self._show(index)
+        self._turns.finish()
+        self._put(index)
 
-    def _show(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
+    def _put(self, index: Index, filters: tuple[Token, ...] | None = None) -> None:
         self._context.store.set_index(index, filters)
         self._show_problems(list(index.analysis.problems), index.unchecked)
         self.refresh_titles()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QCloseEvent, QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame.dressing import dress
 from kfuncscope.gui.graph.view import GraphView
 
 
@@ -113,6 +115,7 @@ class Tour(QWidget):
         super().__init__(window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._window = window
+        self._focus = window.focusWidget()
         self._steps = steps(stops)
         self.number = 0
         self.bubble = QFrame(self)
@@ -143,6 +146,7 @@ class Tour(QWidget):
         self.quit.clicked.connect(self.close)
         window.installEventFilter(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        dress(self)  # it has no frame by which the window would know that it is a part
         self.setGeometry(window.rect())
         self.show()
         self.raise_()
@@ -206,6 +210,12 @@ class Tour(QWidget):
             self.go(self.number + 1)
         elif event.key() == Qt.Key.Key_Left:
             self.go(self.number - 1)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """The keyboard goes back to where it was."""
+        if self._focus is not None and isValid(self._focus):
+            self._focus.setFocus()
+        super().closeEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:

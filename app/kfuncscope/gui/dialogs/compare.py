@@ -84,6 +84,8 @@ class CompareView(QWidget):
         super().__init__()
         self.all: list[Difference] = []
         self.old, self.new = QComboBox(), QComboBox()
+        for box in (self.old, self.new):
+            box.setMinimumWidth(80)  # of a long name, in a narrow window
         self.old.setAccessibleName(self.tr("First kernel"))
         self.new.setAccessibleName(self.tr("Second kernel"))
         self.deep = QCheckBox(self.tr("functions and types too"))
@@ -108,6 +110,8 @@ class CompareView(QWidget):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.text = QTextBrowser()
+        for part in (self.table, self.text):
+            part.setMinimumHeight(30)  # in a low window
         self.text.setAccessibleName(self.tr("Both declarations"))
         self._lay_out()
         self.search.textChanged.connect(self.refresh)

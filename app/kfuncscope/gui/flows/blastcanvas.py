@@ -13,7 +13,7 @@ from kfuncscope.gui.graph.paint import curve
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.widgets.words import counted
 
-EDGE, HEAD = 16.0, 74.0
+EDGE, HEAD = 16.0, 92.0
 NEED_H = 40.0
 
 
@@ -27,7 +27,7 @@ class BlastCanvas(accessible.Canvas):
         super().__init__()
         accessible.install()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(QSize(320, 180))
+        self.setMinimumSize(QSize(320, 120))
         self.setAccessibleName(self.tr("Before and after under the assumptions"))
         self.blast = Blast()
         self.needs: list[tuple[str, str]] = []
@@ -133,8 +133,8 @@ class BlastCanvas(accessible.Canvas):
         _, _, _, right = self._columns()
         painter.setFont(theme.ui_font(-1, bold=True))
         painter.setPen(QColor(c.muted))
-        painter.drawText(QRectF(EDGE, 50, 200, 20), middle, self.tr("BEFORE"))
-        painter.drawText(QRectF(right, 50, 200, 20), middle, self.tr("AFTER"))
+        painter.drawText(QRectF(EDGE, 68, 200, 20), middle, self.tr("BEFORE"))
+        painter.drawText(QRectF(right, 68, 200, 20), middle, self.tr("AFTER"))
         number, words = self.counter()
         painter.setFont(theme.ui_font(14, bold=True))
         bad = self.blast.fresh > 0

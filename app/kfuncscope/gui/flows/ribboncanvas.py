@@ -10,9 +10,11 @@ from PySide6.QtGui import (
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
+    QPaintEngine,
     QPainter,
     QPainterPath,
     QPaintEvent,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QToolTip
@@ -44,7 +46,7 @@ class RibbonCanvas(accessible.Canvas):
         accessible.install()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(QSize(320, 180))
+        self.setMinimumSize(QSize(320, 120))
         self.setAccessibleName(self.tr("Packages and the causes that hit them"))
         self.ribbon = Ribbon()
         self.empty_text = ""
@@ -52,6 +54,9 @@ class RibbonCanvas(accessible.Canvas):
         self.current: Side = NONE
         self._hover: Side = NONE
         self._flow: Flow | None = None
+        self._laid_out = 0  # how often
+        self._state: tuple[object, ...] = ()
+        self._picture = QPixmap()
         self._measure()
 
     def show_ribbon(self, ribbon: Ribbon) -> None:
@@ -61,6 +66,11 @@ class RibbonCanvas(accessible.Canvas):
         if not 0 <= self.current[1] < len(self._bands(self.current[0])):
             self.current = NONE
         self._lay_out()
+
+    def draw(self) -> None:
+        """Draw now what is shown, so that the turn that paints the whole window has less to do."""
+        if self.isVisible():
+            self._drawn()
 
     def light(self, side: Side) -> None:
         """Show which band the selection belongs to."""
@@ -92,6 +102,7 @@ class RibbonCanvas(accessible.Canvas):
         return left, wide - min(max(wide * 0.36, 170.0), 460.0)
 
     def _lay_out(self) -> None:
+        self._laid_out += 1
         self._measure()
         one, two = self.lines()
         room = self._room()
@@ -176,13 +187,34 @@ class RibbonCanvas(accessible.Canvas):
     # --- painting ---
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
+        engine = painter.paintEngine()
+        on_screen = engine is not None and engine.type() is QPaintEngine.Type.Raster
+        if on_screen and painter.deviceTransform().m11() == self.devicePixelRatioF():
+            painter.drawPixmap(0, 0, self._drawn())
+        else:  # an export, with more dots or none
+            self._paint(painter)
+        painter.end()
+
+    def _drawn(self) -> QPixmap:
+        """What is on screen, drawn once: drawing its curves is half of what painting a new result takes."""
+        ratio = self.devicePixelRatioF()
+        state = (self._laid_out, self.size(), ratio, theme.look(), self._hover, self._flow, self._centre(),
+                 self.lit, self.current, self.hasFocus(), self.empty_text)  # fmt: skip
+        if state != self._state:
+            self._state, self._picture = state, QPixmap(self.size() * ratio)
+            self._picture.setDevicePixelRatio(ratio)
+            painter = QPainter(self._picture)
+            self._paint(painter)
+            painter.end()
+        return self._picture
+
+    def _paint(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         c = theme.look()
         painter.fillRect(self.rect(), QColor(c.panel))
         if not self.ribbon.flows:
             painter.setPen(QColor(c.muted))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty_text)
-            painter.end()
             return
         self._paint_heads(painter)
         strong = [f for f in self.ribbon.flows if self._is_strong(f)]
@@ -191,7 +223,6 @@ class RibbonCanvas(accessible.Canvas):
         for side in (0, 1):
             for number in range(len(self._bands(side))):
                 self._paint_band(painter, (side, number), bool(strong))
-        painter.end()
 
     def _centre(self) -> Side:
         return self._hover if self._hover != NONE else self.current if self.hasFocus() and self.current != NONE \

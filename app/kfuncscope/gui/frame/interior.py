@@ -197,7 +197,7 @@ def _center(window: MainWindow) -> None:
     for page in TABS:
         tabs.addTab(window.pages[page.id], title_of(page))
     tabs.setCornerWidget(chips, Qt.Corner.TopRightCorner)
-    tabs.currentChanged.connect(lambda _: QTimer.singleShot(0, chips, chips.fit))
+    tabs.currentChanged.connect(lambda _: chips.fit_later())
     tabs.installEventFilter(chips)
     card = QFrame()
     card.setObjectName("card")
@@ -206,7 +206,7 @@ def _center(window: MainWindow) -> None:
     inner.addWidget(tabs)
     main = QWidget()
     column = QVBoxLayout(main)
-    column.setContentsMargins(0, 7, 0, 0)
+    column.setContentsMargins(0, 7, 0, 6)  # its lower edge is that of the panels beside it
     column.setSpacing(7)
     column.addWidget(window.state_bar)
     column.addWidget(window.banner)
@@ -292,7 +292,7 @@ def _more_controllers(w: MainWindow) -> Iterator[None]:
     w.proving = Proving(context, _page(w, ProofView))
     yield
     w.exports = Exports(context, bar, w.graph, w.annotations, w.tabs.currentWidget)
-    w.presentation = Presentation(context, w, w.graph, lambda: [bar, w.statusBar()])
+    w.presentation = Presentation(context, w, w.graph, lambda: [bar, w.statusBar(), w.menuBar()])
     w.desktop = Desktop(context, w, bar, w.frame)
     yield
 

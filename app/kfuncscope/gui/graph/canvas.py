@@ -55,7 +55,7 @@ class GraphCanvas(Canvas):
         install()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(QSize(320, 200))
+        self.setMinimumSize(QSize(320, 120))
         self.setAccessibleName(self.tr("Graph of objects, programs and what they need"))
         self.scene: Scene | None = None
         self.zoom = 1.0

@@ -57,7 +57,6 @@ class ProblemsView(QWidget):
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         head.hide()
         self.table.setColumnWidth(0, 330)
-        self.table.setColumnWidth(2, round(118 * max(1.0, theme.scale())))
         self.empty = nothing(self.tr("All inputs were read and judged."))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
@@ -83,6 +82,8 @@ class ProblemsView(QWidget):
             rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", same[0].why, ""))
             self._listed.append(("", same[0]))
         self.model.set_rows(rows)
+        acts = any(one is None or one.section for _, one in self._listed)
+        self.table.setColumnWidth(2, round(118 * max(1.0, theme.scale())) if acts else 12)
         self.table.setVisible(bool(rows))
         self.empty.setVisible(not rows)
         self._round += 1

@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QScrollArea, QStyle
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
@@ -31,6 +31,7 @@ from kfuncscope.model.looks import REACHES
 from kfuncscope.model.verdict import Finding, Outcome, Reach, Tri, Verdict
 
 MOST = 8
+REFLOW_MS = 60  # after the last change of the width
 
 
 class DetailPanel(QScrollArea):
@@ -51,9 +52,11 @@ class DetailPanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Detail"))
         self._story = Story(0)
-        self._reflow = QTimer(self, interval=60, singleShot=True)
+        self._reflow = QTimer(self, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = ()
+        self._stale = False  # whether something changed while nobody saw it
+        self._wide = 0  # the room of the story that is shown
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
             signal.connect(self._follow)
@@ -64,13 +67,25 @@ class DetailPanel(QScrollArea):
     def _follow(self) -> None:
         """Tell the story again only where something about it changed."""
         store = self._store
-        if self._told != (store.index, store.selected, store.finding, store.lane):
+        if self._told == (store.index, store.selected, store.finding, store.lane):
+            return
+        if self.isVisible():
             self.refresh()
+        elif not self._stale:  # its width is not known before it is on screen; what was told is not true any more
+            self._stale = True
+            self.setWidget(Story(0))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._reflow.start(REFLOW_MS)  # not in the turn that paints the whole window
 
     def refresh(self) -> None:
         """Tell the story of the selection."""
+        self._stale = False
         self._told = (self._store.index, self._store.selected, self._store.finding, self._store.lane)
-        self._story = Story(self.viewport().width())
+        self._wide = self._room()
+        self._story = Story(self._wide)
         index, node = self._store.index, self._store.selected
         if index is None:
             self._story.muted(self.tr("Select something in the graph, the matrix or the findings to see why."))
@@ -370,9 +385,13 @@ class DetailPanel(QScrollArea):
         if len(rows) > 40:
             self._story.muted(self.tr("and {0} more").format(len(rows) - 40))
 
+    def _room(self) -> int:
+        """The width that a story has, with or without a scroll bar beside it: one that comes moves no line."""
+        return self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
-        if event.size().width() != event.oldSize().width():
-            self._reflow.start()
+        if self._room() != self._wide:
+            self._reflow.start(REFLOW_MS)
         super().resizeEvent(event)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -27,7 +27,7 @@ from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
-from kfuncscope.gui.widgets.story import Story
+from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State
 
@@ -110,17 +110,27 @@ class OffersModel(TableModel):
         return None
 
 
+BLOCK = 84  # pixels that "riscv64 6.12" and "prototype" take in a life line
+
+
 class LifeLine(QWidget):
     """The life of one name: a block per release or kernel with shape and word, prototype changes marked between."""
 
     def __init__(self, seen: tuple[Seen, ...]) -> None:
         super().__init__()
         self._seen = seen
-        self._columns = 4
-        rows = max(1, -(-len(seen) // self._columns))
-        self.setMinimumHeight(rows * 46)
+        self._fit(300)
         self.setAccessibleName("; ".join(f"{s.kernel}: {s.state.value}" for s in seen))
         self.setToolTip(self.accessibleName().replace("; ", "\n"))
+
+    def _fit(self, width: int) -> None:
+        """Take as many blocks a row as have room for their words, four at most."""
+        self._columns = min(4, max(1, width // round(BLOCK * max(1.0, theme.scale()))))
+        self.setMinimumHeight(max(1, -(-len(self._seen) // self._columns)) * 46)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit(event.size().width())
+        super().resizeEvent(event)
 
     def sizeHint(self) -> QSize:
         return QSize(300, self.minimumHeight())
@@ -186,6 +196,7 @@ class KfuncsView(QWidget):
         self.table.horizontalHeader().setStretchLastSection(True)
         self.story = QScrollArea()
         self.story.setWidgetResizable(True)
+        self.story.setMinimumWidth(NARROWEST + 12)
         self.story.setAccessibleName(self.tr("About the chosen name"))
         self.story.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.compare = CompareView()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QShowEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -56,6 +56,8 @@ class _Cell(QStyledItemDelegate):
         font = theme.ui_font(-0.5) if index.column() else theme.ui_font(bold=True) if group else theme.mono(-0.5)
         painter.setFont(font)
         room = int(box.right() - left - 4)
+        if code is not None and painter.fontMetrics().horizontalAdvance(text) > room:
+            text = text.partition(" ")[0] if group else ""  # of a count its word, of a verdict its glyph says it
         text = painter.fontMetrics().elidedText(text, self._elide(group, index.column()), room)
         painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
         painter.fillRect(QRectF(box.left(), box.bottom() - 0.5, box.width(), 1), QColor(c.line))
@@ -88,6 +90,7 @@ class MatrixView(QWidget):
         self.table.setMouseTracking(True)
         on_choice(self.table, self._clicked)
         head = self.table.horizontalHeader()
+        head.setObjectName("lanes")
         head.setSectionsClickable(True)
         head.sectionClicked.connect(self._lane_clicked)
         self.group = QComboBox()
@@ -157,11 +160,28 @@ class MatrixView(QWidget):
             )
         if self.model.columnCount():
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
-            self.table.setColumnWidth(0, 210 if lanes > 3 else 260)
             head.setSectionResizeMode(self.model.columnCount() - 1, QHeaderView.ResizeMode.Interactive)
             widest = max((len(r.programs) for r in self.model.rows), default=0) * max(lanes, 1)
             room = self.fontMetrics().horizontalAdvance(f"{widest} of {widest}") + 36
             self.table.setColumnWidth(self.model.columnCount() - 1, max(78, room))
+            self._name_room()
+
+    def _name_room(self) -> None:
+        """Names of programs take less where those of the architectures would be cut."""
+        head, last = self.table.horizontalHeader(), self.model.columnCount() - 1
+        lanes = max(0, last - 1)
+        if lanes > 7 or last < 1:
+            self.table.setColumnWidth(0, 210)
+            return
+        names = [str(self.model.headerData(i, Qt.Orientation.Horizontal)).split("\n")[0] for i in range(1, last)]
+        bold = QFontMetrics(theme.ui_font(bold=True))
+        wide = max((bold.horizontalAdvance(name) + 12 for name in names), default=0)
+        rest = self.table.viewport().width() - self.table.columnWidth(last) - lanes * wide
+        head.resizeSection(0, min(max(rest, 122), 210 if lanes > 3 else 260))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._name_room()
 
     def _arrange(self) -> None:
         self.model.arrange(self.group.currentData(), self.risk.isChecked())

@@ -96,6 +96,7 @@ class OverviewView(QWidget):
         self.said.setVisible(index is not None)
         self.quiet.setText(self._quiet(ribbon) if index is not None else "")
         self._light()
+        self.canvas.draw()
 
     def _sentence(self, ribbon: rb.Ribbon) -> str:
         programs, causes = ribbon.breaking

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Counts = Counter[Verdict]
 HEIGHT = 78
+MOST = 400  # pixels that the decision takes for its reasons, in a window that is ROOMY
+ROOMY = 1200
 
 
 def leading(counts: Counts) -> Verdict:
@@ -57,7 +59,7 @@ class LaneCard(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(138)
+        self.setMinimumWidth(124)  # five of them in a window of 960 pixels
         tip = f"{label}  {releases}\n{counts_text(counts)}" + (f"\nsince the last run: {change}" if change else "")
         self.setToolTip(tip)
         self.setAccessibleName(f"{label}: {counts_text(counts)}")
@@ -75,7 +77,8 @@ class LaneCard(QAbstractButton):
         painter.setFont(theme.mono())
         painter.setPen(QColor(c.text))
         metrics = painter.fontMetrics()
-        painter.drawText(QRectF(14, 8, self.width() - 24, 18), Qt.AlignmentFlag.AlignVCenter, self._label)
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
+        painter.drawText(QRectF(14, 8, self.width() - 24, 18), middle, self._label)
         if self._change:
             painter.setFont(theme.ui_font(-1))
             painter.setPen(QColor(c.muted))
@@ -142,12 +145,16 @@ class DecisionCard(QAbstractButton):
         super().__init__()
         self._word, self._verdict, self._lines = "", Verdict.UNKNOWN, ["", ""]
         self.setFixedHeight(HEIGHT)
-        self.setFixedWidth(round(262 * max(1.0, theme.scale()) ** 0.6))
+        self._least = round(262 * max(1.0, theme.scale()) ** 0.6)
+        self.setFixedWidth(self._least)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_(self, word: str, verdict: Verdict, lines: list[str]) -> None:
         """Set what the card says."""
         self._word, self._verdict, self._lines = word, verdict, lines
+        metrics = QFontMetrics(theme.ui_font(-0.5))
+        wanted = max(metrics.horizontalAdvance(line) for line in lines) + 30
+        self.setFixedWidth(max(self._least, min(wanted, MOST if self.window().width() >= ROOMY else 0)))
         self.setAccessibleName(". ".join([word, *lines]))
         self.setToolTip("\n".join([word, *lines, self.tr("Click to show all architectures")]))
         self.update()
@@ -163,9 +170,11 @@ class DecisionCard(QAbstractButton):
         painter.drawText(QRectF(36, 8, self.width() - 42, 24), Qt.AlignmentFlag.AlignVCenter, self._word)
         painter.setFont(theme.ui_font(-0.5))
         painter.setPen(QColor(c.muted))
+        high = max(18, painter.fontMetrics().height() - 1)
         for i, line in enumerate(self._lines[:2]):
             fitted = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 24)
-            painter.drawText(QRectF(15, 34 + 18 * i, self.width() - 20, 18), Qt.AlignmentFlag.AlignVCenter, fitted)
+            middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
+            painter.drawText(QRectF(15, 52 - high + high * i, self.width() - 20, high), middle, fitted)
         if self.hasFocus():
             painter.setPen(theme.pen(c.accent, 1.5))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(2, 2, -3, -3), 5, 5)

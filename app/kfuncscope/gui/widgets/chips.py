@@ -50,6 +50,9 @@ class ChipBar(QScrollArea):
         self.chips: list[QPushButton] = []
         self.fold, self._more = QPushButton(), QPushButton()
         self._wanted = 200
+        self._fitting, self._ending = (QTimer(self, interval=0, singleShot=True) for _ in range(2))
+        self._fitting.timeout.connect(self.fit)
+        self._ending.timeout.connect(self._show_end)
         store.filters_changed.connect(self.refresh)
         store.analysis_changed.connect(self.refresh)
         self.refresh()
@@ -88,6 +91,10 @@ class ChipBar(QScrollArea):
         holder.setAutoFillBackground(False)
         self.fit()
 
+    def fit_later(self) -> None:
+        """Fit once, however much changes in this turn."""
+        self._fitting.start()
+
     def fit(self) -> None:
         """Take the room the chips need, but leave the tabs beside them theirs; what does not fit is folded."""
         inner, tabs = self.widget(), self.parentWidget()
@@ -103,7 +110,7 @@ class ChipBar(QScrollArea):
         self.updateGeometry()
         if inner is not None:
             inner.adjustSize()
-        QTimer.singleShot(0, self, self._show_end)
+        self._ending.start()
 
     def _least(self) -> int:
         """The room that the button and all chips folded into one take."""
@@ -158,7 +165,7 @@ class ChipBar(QScrollArea):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and watched is self.parentWidget():  # a panel beside the tabs was moved
-            QTimer.singleShot(0, self, self.fit)
+            self.fit_later()
         return super().eventFilter(watched, event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
