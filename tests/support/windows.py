@@ -37,12 +37,22 @@ def window(
         settle()
         made.show_page(page)
     settle()
+    _told(made)
     try:
         yield made
     finally:
         made.close()
         made.deleteLater()
         settle()
+
+
+def _told(made: MainWindow, seconds: float = 2) -> None:
+    """Wait for the detail: it is told in a turn of its own, some time after it came on screen."""
+    end = time.monotonic() + seconds
+    while made.detail.isVisible() and made.detail._stale and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+    settle()
 
 
 def longest_turn(act: Callable[[], object], seconds: float = 0.25) -> float:
