@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Calls carried by a Dask scheduler to its workers (extra ``cluster``); nothing else of the program knows of Dask.
 
-What is given to Dask is ``call``, which it pickles by the name of the module, and text and bytes. It pickles exceptions
-of workers, and whoever can reach a scheduler can have workers run code: a scheduler is trusted, and TLS and its
-certificates are a matter of Dask's own configuration (``distributed.comm.tls``).
+What is given to Dask is ``call``, which it hands on by the name of the module, and text and bytes. It serialises the
+exceptions of workers itself, and whoever can reach a scheduler can have workers run code: a scheduler is trusted, and
+TLS and its certificates are a matter of Dask's own configuration (``distributed.comm.tls``).
 """
 
 from __future__ import annotations
