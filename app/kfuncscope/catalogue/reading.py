@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kfuncscope import forked
 from kfuncscope.errors import ArchiveError, InputError
 from kfuncscope.intake.scan import Found, read_package
 from kfuncscope.storage.catalogue.records import Content, Held
@@ -28,10 +28,9 @@ from kfuncscope.storage.read import LARGEST
 if TYPE_CHECKING:
     import multiprocessing
     from concurrent import futures
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing import connection
+    from concurrent.futures import Future
 else:
-    from kfuncscope.deferred import connection, futures, multiprocessing
+    from kfuncscope.deferred import futures, multiprocessing
 
 _AHEAD = 4  # tasks that wait for each process, so that none is idle
 _DIED = "the process that read it ended unexpectedly, perhaps for lack of memory"
@@ -91,8 +90,8 @@ def _in_processes(
     tasks: Iterator[Task], known: frozenset[str], count: int, lost: list[Task]
 ) -> Iterator[tuple[Task, Done]]:
     """Divide tasks over processes; where one dies, those under way go into ``lost``, the rest stays in ``tasks``."""
-    forked = multiprocessing.get_context("fork")
-    pool = futures.ProcessPoolExecutor(count, mp_context=forked, initializer=_begin_worker, initargs=(known,))
+    context = multiprocessing.get_context("fork")
+    pool = futures.ProcessPoolExecutor(count, mp_context=context, initializer=_begin_worker, initargs=(known,))
     running: dict[Future[Done], Task] = {}
     try:
         while True:
@@ -109,14 +108,8 @@ def _in_processes(
         lost += [task, *running.values()]
         pool.shutdown(cancel_futures=True)
     except BaseException:
-        _end(pool)
+        forked.end(pool)
         raise
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        process.terminate()
 
 
 def _begin(known: frozenset[str]) -> None:
@@ -125,16 +118,8 @@ def _begin(known: frozenset[str]) -> None:
 
 
 def _begin_worker(known: frozenset[str]) -> None:
-    """Begin, and end when the process that forked this one is gone: nobody else would tell it."""
     _begin(known)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    forked.begin()
 
 
 def read(task: Task) -> Done:

@@ -6,11 +6,10 @@ from __future__ import annotations
 import gc
 import mmap
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from kfuncscope import forked
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.executors import tasks as judging
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     import multiprocessing
     from concurrent import futures
     from concurrent.futures import Future
-    from multiprocessing import connection
 else:
-    from kfuncscope.deferred import connection, futures, multiprocessing
+    from kfuncscope.deferred import futures, multiprocessing
 
 CHUNK = 12  # objects that a worker takes at once
 _TURN = 0.2  # seconds until progress is told again
@@ -87,9 +85,9 @@ class Processes:
     def _until_broken(self, indexes: Sequence[int], pulse: Pulse) -> Iterator[tuple[int, Made]]:
         """What comes of tasks in one pool of processes, until all are done or a process ends before its time."""
         # Forked, as they share the open kernels; the caller must not hold other threads that matter to them.
-        forked = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("fork")
         count = min(self._count, len(indexes))
-        with futures.ProcessPoolExecutor(count, mp_context=forked, initializer=_begin) as pool:
+        with futures.ProcessPoolExecutor(count, mp_context=context, initializer=forked.begin) as pool:
             index_of: dict[Future[Made], int] = {}
             try:
                 for index in indexes:
@@ -104,9 +102,7 @@ class Processes:
             except futures.BrokenExecutor:
                 return
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in list((getattr(pool, "_processes", None) or {}).values()):
-                    process.terminate()
+                forked.end(pool)
                 raise
 
 
@@ -151,17 +147,3 @@ def warm(kernel: Kernel, progress: Progress) -> None:
     _ = kernel.listed.traceable or kernel.knowledge.not_traced
     kernel.knowledge.syscalls(kernel.arch)
     gc.freeze()
-
-
-def _begin() -> None:
-    """See that this worker ends: when its pool ends it, whatever the process that forked it makes of that signal, and
-    when that process is gone, killed or hung up on, as nobody else would tell it."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
