@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Sourced by demo and test: Debian packages and a virtual environment, each only where something is missing.
-# Sets $venv; everything it says goes to standard error.
+# Sourced by the scripts beside it: Debian packages and a virtual environment, each only where something is missing.
+# Sets $root, $venv and, by prepare, $python; everything it says goes to standard error.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
@@ -80,19 +80,44 @@ find_python() {
 	return 1
 }
 
-# A minimal system has no Python. What Qt needs is asked for in the same breath: one line to type, not two.
-if ! python=$(find_python); then
+# python_packages: Python where there is none; Debian keeps the module that makes virtual environments apart from it.
+python_packages() {
+	local found
+	if ! found=$(find_python); then
+		echo python3 python3-venv
+	elif ! "$found" -c 'import ensurepip, venv' 2>/dev/null; then
+		echo python3-venv
+	fi
+}
+
+# test_packages: the tests hold BTF against bpftool and CO-RE against libbpf, rebuild the sample programs, validate the
+# desktop files and the PDF, and search a repository that they make.
+test_packages() {
+	echo bpftool clang llvm libbpf-dev gcc libc6-dev desktop-file-utils appstream qpdf poppler-utils git
+}
+
+# prepare PACKAGE...: Python and these packages, asked for in one line; sets $python.
+prepare() {
 	# shellcheck disable=SC2046 # a list of words
-	want python3 python3-venv $(qt_packages)
+	want $(python_packages) "$@"
 	if ! python=$(find_python); then
 		say "Python 3.11 or newer is needed (packages python3 and python3-venv)."
 		exit 1
 	fi
-fi
+}
 
-# python_packages: Debian keeps the module that makes virtual environments apart from Python.
-python_packages() {
-	"$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+# check_tools: without one of these tests would fail one by one for minutes, so it is said before they begin.
+check_tools() {
+	local tool lacking=()
+	for tool in bpftool clang llvm-strip gcc git qpdf pdftotext desktop-file-validate appstreamcli; do
+		PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || lacking+=("$tool")
+	done
+	if command -v gcc >/dev/null && ! gcc -E -include bpf/libbpf.h -x c /dev/null >/dev/null 2>&1; then
+		lacking+=("bpf/libbpf.h")
+	fi
+	[ ${#lacking[@]} -eq 0 ] && return
+	say "The tests need what is not here: ${lacking[*]}"
+	exit 1
 }
 
 # make_venv EXTRAS: .venv with kfuncscope from this checkout; kept while pyproject.toml and Python stay the same.

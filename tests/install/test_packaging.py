@@ -189,3 +189,38 @@ def test_set_up_tells_when_installing_failed(tmp_path: Path) -> None:
     said = _want(tmp_path, "libgone1")
     assert "no network" in said
     assert "By hand: apt-get install -y --no-install-recommends libgone1" in said
+
+
+def test_what_the_tests_need_is_asked_for_before_they_begin(tmp_path: Path) -> None:
+    """With a tool or a header missing the script ends at once and says which; with all there it goes on in silence."""
+    tools = ["bpftool", "clang", "llvm-strip", "git", "qpdf", "pdftotext", "desktop-file-validate", "appstreamcli"]
+    for tool in tools:
+        _stub(tmp_path, tool, "exit 0")
+    (tmp_path / "bash").symlink_to(shutil.which("bash") or "")
+    (tmp_path / "dirname").symlink_to(shutil.which("dirname") or "")
+
+    def check(compiler: str) -> subprocess.CompletedProcess[str]:
+        _stub(tmp_path, "gcc", f"exec </dev/null; {compiler}")
+        script = f". {ROOT}/.ci/setup.sh; command() {{ [ -x {tmp_path}/$2 ]; }}; check_tools; echo went on"
+        env = {"PATH": f"{tmp_path}"}
+        return subprocess.run([shutil.which("bash") or "", "-euc", script], env=env, capture_output=True, text=True)
+
+    whole = check("exit 0")
+    assert (whole.returncode, whole.stdout, whole.stderr) == (0, "went on\n", "")
+    without_header = check("exit 1")
+    assert (without_header.returncode, without_header.stdout) == (1, "")
+    assert without_header.stderr == "The tests need what is not here: bpf/libbpf.h\n"
+    (tmp_path / "qpdf").unlink()
+    assert check("exit 0").stderr == "The tests need what is not here: qpdf\n"
+
+
+def test_a_minimal_system_is_asked_for_everything_in_one_line(tmp_path: Path) -> None:
+    _stub(tmp_path, "dpkg-query", "exit 1")
+    _stub(tmp_path, "id", "echo 1000")
+    _stub(tmp_path, "sudo", "exit 1")
+    _stub(tmp_path, "apt-get", "exit 1")
+    script = f". {ROOT}/.ci/setup.sh; find_python() {{ return 1; }}; prepare libgone1"
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    ended = subprocess.run(["bash", "-euc", script], env=env, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "install -y --no-install-recommends python3 python3-venv libgone1\n" in ended.stderr
