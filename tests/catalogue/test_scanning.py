@@ -7,6 +7,7 @@ import os
 import random
 import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,11 +261,11 @@ def test_two_that_write_at_once(pool: Path, tmp_path: Path, monkeypatch: pytest.
     catalogue = tmp_path / "c.kcat"
     update(catalogue, [str(pool)], workers=1)
     monkeypatch.setattr(form, "_PATIENCE", 0.05)
-    other = sqlite3.connect(catalogue, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(CatalogueError, match="another process is using it"):
-        update(catalogue, [str(pool)], workers=1)
-    other.execute("ROLLBACK")
+    with closing(sqlite3.connect(catalogue, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CatalogueError, match="another process is using it"):
+            update(catalogue, [str(pool)], workers=1)
+        other.execute("ROLLBACK")
     assert counts(update(catalogue, [str(pool)], workers=1)) == (0, 0, 5, 0, 0)
 
 
@@ -279,7 +280,7 @@ def test_what_is_gone_is_known_for_some_scans_more(pool: Path, tmp_path: Path) -
     update(catalogue, [str(pool)], workers=1)
     with Writer(catalogue, VERSION) as opened:
         assert len(opened.known()) == 4
-    with sqlite3.connect(catalogue) as plain:
+    with closing(sqlite3.connect(catalogue)) as plain:
         assert plain.execute("SELECT count(*) FROM object").fetchone() == (3,)
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -313,7 +314,7 @@ def broken(path: Path, how: str) -> None:
         data[4096:] = bytes(len(data) - 4096)
         path.write_bytes(data)
     else:
-        with sqlite3.connect(path) as plain:
+        with closing(sqlite3.connect(path)) as plain:
             plain.execute(how)
             plain.commit()
 
@@ -365,7 +366,7 @@ def test_a_scan_overwrites_nothing_of_others(how: str, pool: Path, tmp_path: Pat
 
 def test_another_database_among_objects_is_looked_through_as_any_file(tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
-    with sqlite3.connect(other) as plain:
+    with closing(sqlite3.connect(other)) as plain:
         plain.execute("CREATE TABLE t (x)")
     assert object_files([tmp_path])[1][0].reason == "no BPF object was found in it"
 
