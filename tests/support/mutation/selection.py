@@ -22,7 +22,7 @@ ROOMS = (  # rooms of tests that run the engine in their own process and need no
 
 
 class Times:
-    """A plugin of pytest: seconds of each test that passed, written to a file."""
+    """A plugin of pytest: seconds of each test that passed, none for one that did not, written to a file."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -34,8 +34,8 @@ class Times:
             self.failed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        passed = {name: round(s, 4) for name, s in self.seconds.items() if name not in self.failed}
-        Path(os.environ[TIMES]).write_text(json.dumps(passed))
+        told = {name: None if name in self.failed else round(s, 4) for name, s in self.seconds.items()}
+        Path(os.environ[TIMES]).write_text(json.dumps(told))
 
 
 def record(root: Path, session: Path) -> None:
@@ -63,11 +63,13 @@ def measured(root: Path, session: Path) -> set[str]:
 
 
 class Selection:
-    """Answers which tests to run for a mutant."""
+    """Answers which tests to run for a mutant. ``known`` are all tests there were, ``seconds`` those that can judge."""
 
     def __init__(self, root: Path, session: Path) -> None:
         self.root = root
-        self.seconds: dict[str, float] = json.loads((session / "times.json").read_text())
+        times: dict[str, float | None] = json.loads((session / "times.json").read_text())
+        self.known = frozenset(times)
+        self.seconds = {test: seconds for test, seconds in times.items() if seconds is not None}
         self._data = coverage.CoverageData(str(session / "coverage"))
         self._data.read()
 
