@@ -415,7 +415,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("by", ["image", "package", "neither"])
 def test_kernels_without_a_version_for_libbpf_r_12_29(by: str, tmp_path: Path) -> None:
-    """The image tells it, or the package's own version; the heading of the config, which has three numbers, does not."""
+    """The image tells it, or the package's own version; the heading of the config has three numbers all the same."""
     release = "7.3-amd64"
     inside = {f"boot/config-{release}": b"# Linux/x86 7.3.0-rc7 Kernel Configuration\nCONFIG_BPF=y\n"}
     if by == "image":

@@ -51,7 +51,7 @@ def unnumbered_image(image: bytes) -> bool:
 
 
 def unnumbered_package(name: str, version: str, release: str) -> bool:
-    """The same, as a Debian package tells it that holds parts of the release: its version is in what the kernel says."""
+    """The same, as a Debian package of the release tells it, whose version is in what the kernel says."""
     ours = name.startswith("linux-") and name.endswith(f"-{release}")
     return ours and _two_numbers(release) and _two_numbers(version)
 

@@ -107,7 +107,8 @@ def from_pack(path: Path) -> KernelFiles:
     facts = {name: partial(_told, parts, meta, name) for name in (IMAGE, LISTED)} if meta.image else {}
     return KernelFiles(
         label=meta.label, arch=meta.arch, release=meta.release, version=meta.version,
-        version_source=meta.version_source, unnumbered=meta.unnumbered, config=parts.read("config") if "config" in parts else None,
+        version_source=meta.version_source, unnumbered=meta.unnumbered,
+        config=parts.read("config") if "config" in parts else None,
         btf=_later(parts, meta, "btf"), symbols=_later(parts, meta, "symbols"),
         modules={name: partial(_module, parts, meta, name) for name in meta.modules},
         image=partial(_no_image, path) if meta.image else None,

@@ -76,7 +76,7 @@ def test_r_12_14_a_typed_variable_may_live_in_a_module() -> None:
 
 @pytest.mark.parametrize("weak", [False, True])
 def test_r_12_29_no_version_for_libbpf(weak: bool) -> None:
-    """A release of two numbers refuses the object, weak or not; --release is taken as given, and so is another loader."""
+    """A release of two numbers refuses the object, weak or not; a given release counts, other loaders do not."""
     ob = ObjectBuilder().extern_kconfig("LINUX_KERNEL_VERSION", weak=weak)
     ob.program("xdp", "asks", [ld_sym(1, "LINUX_KERNEL_VERSION"), ldx(4, 2, 1, 0), *END]).program("xdp", "plain", END)
     two, three = (KernelBuilder("7.3").kernel(unnumbered=told) for told in (True, False))

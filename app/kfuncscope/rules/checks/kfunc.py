@@ -223,7 +223,9 @@ def _kconfig_message(ctx: Context, resolved: Resolved) -> Message:
     if not name.startswith(("CONFIG_", "LINUX_")):
         return say("{name} is neither a CONFIG_ option nor a virtual kconfig value of libbpf" + _REFUSED, name=name)
     if name == "LINUX_KERNEL_VERSION":
-        text = "libbpf finds no version in {kernel}: neither its release nor its build text has three numbers" + _REFUSED
+        text = (
+            "libbpf finds no version in {kernel}: neither its release nor its build text has three numbers" + _REFUSED
+        )
         return say(text)
     if resolved.status == "incompatible":
         text = "{name} is {value} in {kernel}, which the type of the extern cannot hold" + _REFUSED
