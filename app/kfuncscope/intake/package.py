@@ -230,9 +230,9 @@ def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
         inputs=(store.input,),
     )
     kernel.tell_version(facts.get("version"), "image")
-    package = pack.meta["package"][:2]
-    kernel.tell_version(identity.version_of_package(*package), "package")
-    kernel.unnumbered = facts["unnumbered"] or identity.unnumbered_package(*package, release)
+    package, version = pack.meta["package"][:2]
+    kernel.tell_version(identity.version_of_package(package, version), "package")
+    kernel.unnumbered = facts["unnumbered"] or identity.unnumbered_package(package, version, release)
     return kernel
 
 
