@@ -411,3 +411,18 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
         objects, problems = object_files([save(tmp_path / "o.deb", write.deb({"a.o": b"", **modules()}))])
         assert (objects, [p.reason for p in problems]) == ([], ["no BPF object was found in it"])
     check_whole(kernel_files([path])[0])
+
+
+@pytest.mark.parametrize("by", ["image", "package", "neither"])
+def test_kernels_without_a_version_for_libbpf_r_12_29(by: str, tmp_path: Path) -> None:
+    """The image tells it, or the package's own version; the heading of the config has three numbers all the same."""
+    release = "7.3-amd64"
+    inside = {f"boot/config-{release}": b"# Linux/x86 7.3.0-rc7 Kernel Configuration\nCONFIG_BPF=y\n"}
+    if by == "image":
+        inside[f"boot/vmlinuz-{release}"] = make.vmlinux(release)
+    names = {"image": "k", "package": f"linux-base-{release}", "neither": "k"}
+    other = save(tmp_path / "b.deb", write.deb(modules(release=release), name="linux-modules-other", version="7.3.1-1"))
+    paths = [save(tmp_path / "a.deb", write.deb(inside, name=names[by], version="7.3~rc7-1~exp1"))]
+    for given in (paths, [other, *paths]):
+        (found,) = kernel_files(given)
+        assert found.unnumbered == (by != "neither")

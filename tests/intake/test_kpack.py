@@ -95,6 +95,7 @@ def test_a_package_with_an_image(tmp_path: Path) -> None:
     whole = package(tmp_path)
     made = opened(pack_of(whole, tmp_path / "k.kpack"))
     assert told(made) == told(opened(whole))
+    assert not made.unnumbered
     assert made.files.image is not None and made.modules.names == ["m"]
     with pytest.raises(InputError, match="holds no image"):
         made.files.image()
@@ -212,3 +213,8 @@ def test_a_pack_is_not_packed_again(pack: Path) -> None:
     (files,) = kernel_files([pack])
     with pytest.raises(InputError, match="already"):
         packed(files)
+
+
+def test_a_pack_keeps_that_libbpf_finds_no_version_r_12_29(tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz-7.3-amd64").write_bytes(make.vmlinux("7.3-amd64"))
+    assert opened(pack_of(tmp_path / "vmlinuz-7.3-amd64", tmp_path / "k.kpack")).unnumbered

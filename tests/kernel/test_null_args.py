@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.intake.identity import version_of_image, version_of_package
+from kfuncscope.intake.identity import unnumbered_image, unnumbered_package, version_of_image, version_of_package
 from kfuncscope.kernel.binary.null_args import null_args
 from support.btfwriter import BtfWriter
 
@@ -82,3 +82,27 @@ def test_the_version_of_a_package() -> None:
     assert version_of_package("linux-image-5.10.0-32-amd64", "5.10.223-1") == "5.10.223"
     assert version_of_package("linux-binary-7.1.13+deb13-amd64", "1:7.1.13-1~bpo13+1") == "7.1.13"
     assert version_of_package("systemd", "257.1.2-1") is None
+
+
+@pytest.mark.parametrize(
+    ("release", "said", "unnumbered"),
+    [("7.3-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 7.3~rc7-1~exp1 (2026-10-16)", True),
+     ("7.3-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 7.3.4-1 (2026-10-16)", False),
+     ("7.3.0-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 7.3~rc7-1~exp1 (2026-10-16)", False),
+     ("6.12", "#1 SMP", True), ("6.12.0-rc4", "#1 SMP", False), ("5.10.0-32-amd64", "#1 SMP", False)],
+)  # fmt: skip
+def test_kernels_in_which_libbpf_finds_no_version_r_12_29(release: str, said: str, unnumbered: bool) -> None:
+    text = f"Linux version {release} (d@x) (gcc (Debian 16.2.0-3) 16.2.0) {said}\n\0".encode()
+    assert unnumbered_image(b"\0" * 8 + text) == unnumbered
+    assert not unnumbered_image(text[:-20] if release == "7.3.0-amd64" else b"no banner")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "unnumbered"),
+    [("linux-binary-7.3-amd64", "7.3~rc7-1~exp1", True), ("linux-base-7.3-amd64", "1:7.3-1", True),
+     ("linux-binary-7.3-amd64", "7.3.4-1", False), ("linux-tools-7.3", "7.3~rc7-1", False),
+     ("other-7.3-amd64", "7.3~rc7-1", False), ("linux-binary-7.3-amd64", "unknown", False)],
+)  # fmt: skip
+def test_packages_of_kernels_without_a_version_r_12_29(name: str, version: str, unnumbered: bool) -> None:
+    assert unnumbered_package(name, version, "7.3-amd64") == unnumbered
+    assert not unnumbered_package(name.replace("7.3", "6.12.1"), version, "6.12.1-amd64")

@@ -154,6 +154,7 @@ class KernelBuilder:
         symbols: Iterable[str] | None = None,
         modules: Mapping[str, BtfWriter | bytes] | None = None,
         label: str = "test",
+        unnumbered: bool = False,
     ) -> Kernel:
         """The kernel. ``symbols`` are names of functions, or lines like ``D jiffies``; ``config`` without CONFIG_.
 
@@ -171,7 +172,7 @@ class KernelBuilder:
         readers = {
             name: _Reader(m if isinstance(m, bytes) else m.build()) for name, m in sorted((modules or {}).items())
         }
-        files = KernelFiles(label, self.arch, self.release, btf, text, readers, symbols=lines)
+        files = KernelFiles(label, self.arch, self.release, btf, text, readers, symbols=lines, unnumbered=unnumbered)
         return open_kernel(files)
 
 

@@ -14,6 +14,7 @@ _BANNER = re.compile(rb"Linux version (\d+\.\d+[^\s\0]{0,100}) \(([^\0]{0,1000})
 _DEBIAN = re.compile(rb"#\d+ [^\0#]*\bDebian (\d+\.\d+\.\d+)")
 _UBUNTU = re.compile(rb"Ubuntu \d+\.\d+\.\d+-\S{1,60} (\d+\.\d+\.\d+)\n")
 _UPSTREAM = re.compile(r"(?:\d+:)?(\d+\.\d+\.\d+)")
+_TWO_NUMBERS = re.compile(r"(?:\d+:)?\d+\.\d+(?!\.?\d)")
 
 
 def release_of_config(config: bytes) -> str | None:
@@ -41,6 +42,22 @@ def version_of_package(name: str, version: str) -> str | None:
     """The version of Linux in the version of a Debian package that holds a kernel's parts; None for other packages."""
     found = _UPSTREAM.match(version) if name.startswith("linux-") else None
     return found[1] if found else None
+
+
+def unnumbered_image(image: bytes) -> bool:
+    """Whether libbpf finds no version of three numbers in a kernel of this image, as in Debian's 7.3~rc7 (R-12.29)."""
+    banner = _BANNER.search(image)
+    return banner is not None and version_of_image(image) is None and _two_numbers(banner[1].decode("ascii", "replace"))
+
+
+def unnumbered_package(name: str, version: str, release: str) -> bool:
+    """The same, as a Debian package of the release tells it, whose version is in what the kernel says."""
+    ours = name.startswith("linux-") and name.endswith(f"-{release}")
+    return ours and _two_numbers(release) and _two_numbers(version)
+
+
+def _two_numbers(text: str) -> bool:
+    return _TWO_NUMBERS.match(text) is not None
 
 
 def same_release(one: str, other: str) -> bool:

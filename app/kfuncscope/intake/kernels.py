@@ -208,6 +208,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
     if part.modules:
         kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
     kernel.tell_version(part.version, part.version_source)
+    kernel.unnumbered = kernel.unnumbered or part.unnumbered
     kernel.inputs += tuple(i for i in part.inputs if i not in kernel.inputs)
     kernel.problems += part.problems
 

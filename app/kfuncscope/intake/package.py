@@ -31,7 +31,7 @@ from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSec
 from kfuncscope.storage.pack import Pack, PackWriter
 from kfuncscope.storage.read import READ_WHOLE, Progress, input_of, read_file, shown, too_large
 
-VERSION = 5
+VERSION = 6
 """Part of every cache key here; raised whenever what is stored changes."""
 
 _NO_RELEASE = ""
@@ -66,6 +66,7 @@ class ReleaseMeta(TypedDict):
 
     arch: str | None
     version: str | None
+    unnumbered: bool
     image_sha256: str | None
     modules: dict[str, str]
 
@@ -229,7 +230,9 @@ def _kernel(store: Store, pack: Pack, release: str) -> KernelFiles:
         inputs=(store.input,),
     )
     kernel.tell_version(facts.get("version"), "image")
-    kernel.tell_version(identity.version_of_package(*pack.meta["package"][:2]), "package")
+    package, version = pack.meta["package"][:2]
+    kernel.tell_version(identity.version_of_package(package, version), "package")
+    kernel.unnumbered = facts["unnumbered"] or identity.unnumbered_package(package, version, release)
     return kernel
 
 
@@ -239,6 +242,7 @@ class _Facts:
 
     arch: str | None = None
     version: str | None = None
+    unnumbered: bool = False
     image_sha256: str | None = None
     config: bytes | None = None
     modules: dict[str, str] = field(default_factory=dict)
@@ -283,9 +287,10 @@ class _Builder:
 
     def _meta(self) -> dict[str, Any]:
         releases = {
-            name: {"arch": f.arch, "version": f.version, "image_sha256": f.image_sha256, "modules": f.modules}
+            name: {"arch": f.arch, "version": f.version, "unnumbered": f.unnumbered,
+                   "image_sha256": f.image_sha256, "modules": f.modules}
             for name, f in sorted(self._releases.items())
-        }
+        }  # fmt: skip
         package = [self._package.name, self._package.version, self._package.arch, self._package.needs]
         return {"releases": releases, "problems": self._problems, "kind": self._kind.value, "package": package}
 
@@ -362,6 +367,7 @@ class _Builder:
         facts = self._releases[release]
         facts.arch = arch or facts.arch
         facts.version = facts.version or identity.version_of_image(image)
+        facts.unnumbered = facts.unnumbered or identity.unnumbered_image(image)
         if (btf := find_btf(image, source)) is not None:
             parts.add(f"btf/{release}", btf)
         if facts.image_sha256 is None:

@@ -66,6 +66,7 @@ class Kernel:
         self.release_source = "given" if release else "files" if self.release else ""
         self.release_inferred = False  # from its types, where nothing names the release
         self.linux, self.linux_source = self._linux_version(release)
+        self.unnumbered = files.unnumbered and not release  # libbpf finds no version
         if not self.release and self.vmlinux:
             bracket = bracket_release(self.vmlinux, set(self.attach_types) | set(self.map_types.values()))
             if bracket:

@@ -83,6 +83,12 @@ def _rejected(subject: Subject, finding: Finding) -> Remedy:
     return _option(subject, finding) if "CONFIG_" in finding.message else rejected_remedy(subject, finding)
 
 
+def _typed(subject: Subject, finding: Finding) -> Remedy:
+    if "R-12.30" in finding.rules:
+        return Remedy("Give the array a fixed number of elements, or keep the object in the value of a map.")
+    return arguments_remedy(subject, finding)
+
+
 def _option(subject: Subject, finding: Finding) -> Remedy:
     text = settings.option_text(subject.new.kernel, finding)
     made = settings.type_remedy(subject, finding)
@@ -117,7 +123,7 @@ BY_CODE: dict[Failure, Maker] = {
     Failure.ATTACH_TARGET_REJECTED: _rejected,
     Failure.CTX_ACCESS_REJECTED: arguments_remedy,
     Failure.NULL_CHECK_MISSING: null_remedy,
-    Failure.TYPED_ACCESS_REJECTED: arguments_remedy,
+    Failure.TYPED_ACCESS_REJECTED: _typed,
     Failure.ATTACH_FAILED: _attach,
     Failure.FREPLACE_TARGET: _advice("Build the replacement and the program that it replaces from the same sources."),
     Failure.STRUCT_OPS_MISMATCH: settings.struct_ops_remedy,

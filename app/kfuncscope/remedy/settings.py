@@ -63,6 +63,10 @@ def ksym_remedy(subject: Subject, finding: Finding) -> Remedy:
 
 def kconfig_remedy(subject: Subject, finding: Finding) -> Remedy:
     """The option declared weak: libbpf gives 0 where the kernel does not set it."""
+    if finding.name == "LINUX_KERNEL_VERSION":
+        return Remedy(
+            "Ship a kernel whose release has three numbers; or let the object ask for the feature, not the version."
+        )
     text = f"Declare {finding.name} weak, so that it is 0 where the kernel does not set it; or give it to libbpf with "
     text += "the kconfig option of bpf_object__open_file()."
     try:

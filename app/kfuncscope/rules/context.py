@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from kfuncscope.bpf.externs import Extern
+from kfuncscope.bpf.loader import LIBBPF
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import ENUMS, Kind
@@ -185,12 +186,16 @@ class Context:
         """How libbpf takes a ``.kconfig`` extern (R-2.13): found, missing, or incompatible: refused though weak."""
         name = extern.name
         if name in VIRTUAL:
-            return "found"  # its value may be unknown all the same
+            return "incompatible" if self._versionless(name) else "found"  # its value may be unknown all the same
         if not name.startswith(("CONFIG_", "LINUX_")):
             return "incompatible"
         if not name.startswith("CONFIG_") or self.kernel.config is None or name not in self.kernel.config:
             return "missing"
         return "found" if self._takes(extern, self.kernel.config[name]) else "incompatible"
+
+    def _versionless(self, name: str) -> bool:
+        """Whether libbpf refuses LINUX_KERNEL_VERSION, as the kernel says two numbers alone (R-12.29)."""
+        return name == "LINUX_KERNEL_VERSION" and self.kernel.unnumbered and self.obj.loaded_by in ("", LIBBPF)
 
     def _takes(self, extern: Extern, value: str) -> bool:
         """Whether an extern's type can hold a value: tristates, numbers and texts go into different ones."""

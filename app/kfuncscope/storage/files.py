@@ -71,7 +71,8 @@ class KernelFiles:
 
     ``arch`` is the kernel community's word (x86_64, arm64, ...) where a package or path tells it, else None.
     ``release`` is what ``uname -r`` says, ``version`` the version of Linux (x.y.z) that it was made from, with where
-    that is told: ``image``, ``package`` or ``config``; the release may name an ABI only (R-12.21).
+    that is told: ``image``, ``package`` or ``config``; the release may name an ABI only (R-12.21). ``unnumbered`` tells
+    that the kernel says x.y alone wherever libbpf looks for its version, so that libbpf finds none (R-12.29).
     ``modules`` maps a module name to a function that reads its ``.BTF`` (and ``.BTF.base``, ``.BTF_ids``) sections.
     ``modules_sha256`` tells by their content whether all of them are the same as at another time; None where unknown.
     ``symbols`` is text as in kallsyms or System.map, or lines of "type name", where a file with it was given.
@@ -103,6 +104,7 @@ class KernelFiles:
     problems: tuple[InputProblem, ...] = ()
     version: str | None = None
     version_source: str = ""
+    unnumbered: bool = False
     facts: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
     packed: str = ""
     packed_at: str = ""

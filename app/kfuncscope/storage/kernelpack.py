@@ -50,6 +50,7 @@ class Meta:
     modules: list[str]
     sets: dict[str, list[tuple[str, int, int]]]
     failed: dict[str, tuple[str, str, int | None]]
+    unnumbered: bool = False
 
 
 def is_kernel_pack(head: bytes) -> bool:
@@ -106,7 +107,8 @@ def from_pack(path: Path) -> KernelFiles:
     facts = {name: partial(_told, parts, meta, name) for name in (IMAGE, LISTED)} if meta.image else {}
     return KernelFiles(
         label=meta.label, arch=meta.arch, release=meta.release, version=meta.version,
-        version_source=meta.version_source, config=parts.read("config") if "config" in parts else None,
+        version_source=meta.version_source, unnumbered=meta.unnumbered,
+        config=parts.read("config") if "config" in parts else None,
         btf=_later(parts, meta, "btf"), symbols=_later(parts, meta, "symbols"),
         modules={name: partial(_module, parts, meta, name) for name in meta.modules},
         image=partial(_no_image, path) if meta.image else None,
@@ -186,7 +188,7 @@ def gathered(files: KernelFiles, made: Mapping[str, Callable[[], bytes]]) -> tup
         files.label, files.arch, files.release, files.version, files.version_source,
         [(i.path, i.sha256, i.size) for i in files.inputs], [(p.path, p.reason, p.offset) for p in files.problems],
         {n: hashlib.sha256(parts[n]).hexdigest() for n in ("btf", "config", "symbols") if n in parts},
-        files.image is not None, sorted(files.modules), sets, failed,
+        files.image is not None, sorted(files.modules), sets, failed, files.unnumbered,
     )  # fmt: skip
     return parts, meta
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.bpf.object import read_object
+from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.model.verdict import Tri, Verdict
+from kfuncscope.rules.judge import judge
+from kfuncscope.storage.files import Loader
 from support.bpfwriter import ObjectBuilder, exit_, ld_sym, ldx, mov
 from support.kernels import CONFIG, KernelBuilder, compared, judged
 
@@ -69,3 +72,19 @@ def test_r_12_14_a_typed_variable_may_live_in_a_module() -> None:
     assert judged(ob, kb.kernel()).loads == Tri.NO
     assert judged(ob, kb.kernel(modules={})).loads == Tri.UNKNOWN
     assert compared(ob, kb.kernel(), kb.kernel(modules={})).verdict == Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("weak", [False, True])
+def test_r_12_29_no_version_for_libbpf(weak: bool) -> None:
+    """A release of two numbers refuses the object, weak or not; a given release counts, other loaders do not."""
+    ob = ObjectBuilder().extern_kconfig("LINUX_KERNEL_VERSION", weak=weak)
+    ob.program("xdp", "asks", [ld_sym(1, "LINUX_KERNEL_VERSION"), ldx(4, 2, 1, 0), *END]).program("xdp", "plain", END)
+    two, three = (KernelBuilder("7.3").kernel(unnumbered=told) for told in (True, False))
+    found = compared(ob, three, two)
+    assert [p.verdict for p in found.programs] == [Verdict.BREAKS, Verdict.OK]
+    assert found.verdict == Verdict.BREAKS
+    assert "R-12.29" in {r for p in judged(ob, two).problems for r in p.rules}
+    assert judged(ob, three).loads == judged(ob, open_kernel(two.files, release="7.3.0")).loads == Tri.YES
+    data = ob.build()
+    for loader, loads in (("libbpf", Tri.NO), ("cilium", Tri.YES)):
+        assert judge(read_object(data, "x.o", loader=Loader(loader)), two).loads == loads

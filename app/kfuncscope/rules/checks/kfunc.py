@@ -192,6 +192,7 @@ def extern_problems(ctx: Context) -> list[Problem]:
             extern.kind, ("R-0.1", "R-2.13")
         )
         rules = rules if extern.kind == "kfunc" else (*rules, "R-12.14")
+        rules = (*rules, "R-12.29") if name == "LINUX_KERNEL_VERSION" else rules
         told = not name.startswith("CONFIG_") or extern.kind != "kconfig" or ctx.kernel.config is not None
         certain = told and resolved.status != "unknown"
         message = _extern_message(ctx, resolved)
@@ -221,6 +222,11 @@ def _kconfig_message(ctx: Context, resolved: Resolved) -> Message:
     name, config = resolved.extern.name, ctx.kernel.config
     if not name.startswith(("CONFIG_", "LINUX_")):
         return say("{name} is neither a CONFIG_ option nor a virtual kconfig value of libbpf" + _REFUSED, name=name)
+    if name == "LINUX_KERNEL_VERSION":
+        text = (
+            "libbpf finds no version in {kernel}: neither its release nor its build text has three numbers" + _REFUSED
+        )
+        return say(text)
     if resolved.status == "incompatible":
         text = "{name} is {value} in {kernel}, which the type of the extern cannot hold" + _REFUSED
         return say(text, name=name, value=repr(config.get(name, "") if config else ""))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Reads through typed pointers that the verifier refuses: of numbers, and past what a struct has (R-12.4, R-12.6)."""
+"""Reads through typed pointers that the verifier refuses: of numbers, and past what a struct has (R-12.4, R-12.6);
+accesses past the size of what bpf_obj_new() allocates (R-12.30)."""
 
 from __future__ import annotations
 
@@ -14,9 +15,10 @@ from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
+from kfuncscope.rules.flow.allocated import ALLOCATORS, AllocatedReach
 from kfuncscope.rules.flow.ctx_args import Slot, slots
 from kfuncscope.rules.flow.typed import Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
-from kfuncscope.rules.flow.walk import struct_behind
+from kfuncscope.rules.flow.walk import ends_in_array, struct_behind
 from kfuncscope.rules.hooks.hook import find_hook
 from kfuncscope.rules.hooks.records import event_struct
 from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
@@ -172,3 +174,33 @@ def typed_problems(ctx: Context, program: Program) -> list[Problem]:
         found.append(Problem(NeedKind.HOOK, name, cls, (rule,), message, place=(use.function, use.at),
                              confidence=Confidence.MEDIUM))  # fmt: skip
     return found
+
+
+def allocation_problems(ctx: Context, program: Program) -> list[Problem]:
+    """R-12.30: accesses to the array of no length at the end of an object from bpf_obj_new(); each where it is reached.
+
+    Kernels that refuse them say so in their BTF: btf_struct_ids_match() has a parameter for it. Other accesses past the
+    end were never taken.
+    """
+    btf, called = ctx.obj.btf, {r.name for f in program.functions for r in f.refs.values() if r.kind == "kfunc"}
+    if btf is None or not called & ALLOCATORS or not _keeps_to_size(ctx):
+        return []
+    found = []
+    for _, use in sorted(AllocatedReach(ctx.obj, program.function, ctx).accesses.items()):
+        if use.offset < 0 or use.type >= len(btf) or use.offset + use.size <= btf.size(use.type):
+            continue
+        if (array := ends_in_array(btf, btf.skip(use.type), use.offset)) is None:
+            continue
+        text = "{kernel} does not allow access to {array}, past the end of struct {name}, which bpf_obj_new() allocates"
+        message = say(text, array=array, name=btf.name(btf.skip(use.type)))
+        found.append(Problem(NeedKind.OBJECT, program.name, Failure.TYPED_ACCESS_REJECTED, ("R-12.30",), message,
+                             place=(use.function, use.at), confidence=Confidence.MEDIUM))  # fmt: skip
+    return found
+
+
+def _keeps_to_size(ctx: Context) -> bool:
+    return any(
+        param.name == "walk_flex_arrays"
+        for module, blob, func in ctx.kernel.functions("btf_struct_ids_match") if not module
+        for param in blob.params(func)
+    )  # fmt: skip
