@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The views of the window: one line each. A new view is its own file and a line here.
 
-A page is made with the window's Context as its only argument. Tabs get Ctrl+1, Ctrl+2 … in this order; the window's
-attribute of a page is its id.
+A page is made with the window's Context as its only argument. Tabs get Ctrl+1, Ctrl+2 … in this order; ``window.pages``
+has each by its id.
 """
 
 from __future__ import annotations

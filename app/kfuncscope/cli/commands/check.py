@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kfuncscope.cli.commands import census
 from kfuncscope.cli.commits import check_repository, print_origins, searched
@@ -23,7 +23,7 @@ from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.rows import own_findings
 from kfuncscope.model.unchecked import Unchecked, by_arches, by_reason, elsewhere, shared
 from kfuncscope.model.verdict import SEVERITY, Finding, ProgramVerdict, Reach, Verdict
-from kfuncscope.report import make
+from kfuncscope.report import Report, make
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import Place
 from kfuncscope.upgrade import jsonform
@@ -49,16 +49,29 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = proved_analysis(analysis, session(arguments), arguments)
     analysis = searched(part_of(analysis, arguments), arguments)
     decision, found = decided(analysis, arguments)
+    by_cause = arguments.group == "cause"
+    show(
+        arguments,
+        decision,
+        lambda: make(analysis, decision, found, shard=shard),
+        lambda: print_analysis(analysis, decision, everything=arguments.all, by_cause=by_cause),
+    )
+    return conclude(analysis, decision, arguments, found, shard)
+
+
+def show(
+    arguments: argparse.Namespace, decision: Decision, made: Callable[[], Report], tabled: Callable[[], None]
+) -> None:
+    """A result on standard output, in the form that was asked for; nothing where a report goes there."""
     with patient():
         if to_stdout(arguments):
-            pass  # a report is what standard output is for
-        elif MANNERS.quiet and arguments.format == "table":
+            return
+        if arguments.format != "table":
+            out(formatted(made(), arguments.format))
+        elif MANNERS.quiet:
             print_decision(decision)
-        elif arguments.format != "table":
-            out(formatted(make(analysis, decision, found, shard=shard), arguments.format))
         else:
-            print_analysis(analysis, decision, everything=arguments.all, by_cause=arguments.group == "cause")
-    return conclude(analysis, decision, arguments, found, shard)
+            tabled()
 
 
 def _analysis(arguments: argparse.Namespace, progress: ProgressLine, shard: jsonform.Shard | None) -> Analysis:

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import argparse
 
-from kfuncscope.cli.commands.check import print_decision, print_unchecked
+from kfuncscope.cli.commands.check import print_decision, print_unchecked, show
 from kfuncscope.cli.conclude import conclude, decided
-from kfuncscope.cli.formats import formatted, to_stdout
 from kfuncscope.cli.options import check_report_options
-from kfuncscope.cli.output import MANNERS, clean, out, patient, table, verdict_word
+from kfuncscope.cli.output import clean, table, verdict_word
 from kfuncscope.decision.gate import Decision, all_unchecked
 from kfuncscope.errors import UsageError
 from kfuncscope.model.analysis import Analysis, ArchResult
@@ -32,15 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.redact:
         analysis = scope.redact(analysis)
     decision, found = decided(analysis, arguments)
-    with patient():
-        if to_stdout(arguments):
-            pass  # a report is what standard output is for
-        elif MANNERS.quiet and arguments.format == "table":
-            print_decision(decision)
-        elif arguments.format != "table":
-            out(formatted(make(analysis, decision, found), arguments.format))
-        else:
-            _print(analysis, decision, arguments.all)
+    show(
+        arguments,
+        decision,
+        lambda: make(analysis, decision, found),
+        lambda: _print(analysis, decision, arguments.all),
+    )
     return conclude(analysis, decision, arguments, found)
 
 
