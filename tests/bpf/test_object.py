@@ -156,6 +156,7 @@ def test_r_2_15_maps() -> None:
     obj = read(ob)
     one = obj.maps["counts"]
     assert (one.type, one.key_size, one.value_size, one.max_entries, one.flags) == (5, 4, 16, 77, 1)
+    assert (obj.maps[".bss"].type, obj.maps[".bss"].max_entries) == (2, 1)  # BPF_MAP_TYPE_ARRAY
     assert (obj.maps[".bss"].value_size, obj.maps[".rodata.str"].value_size) == (16, 5)
     assert obj.data_of(".bss") == bytes(16)
     made = ObjectBuilder().legacy_map("old", type=1, key_size=4, value_size=8, max_entries=3).program("xdp", "p", END)

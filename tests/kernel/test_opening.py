@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kfuncscope.kernel import opening
-from kfuncscope.kernel.opening import open_symbols, open_vmlinux
+from kfuncscope.kernel.opening import kept_symbols, open_symbols, open_vmlinux, prepared_blob
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.resources import sample
 from kfuncscope.storage.cache import default_cache
@@ -100,3 +100,24 @@ def test_numpy_is_not_loaded_to_judge_an_object_on_known_kernels(monkeypatch: py
             capture_output=True, text=True, check=True,
         )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_known_symbols_are_not_read_again() -> None:
+    plain = answers(kept_symbols(LIST.encode, "content", "s"))
+
+    def read() -> bytes:
+        raise AssertionError("read again")
+
+    assert answers(kept_symbols(read, "content", "s")) == plain
+    with pytest.raises(AssertionError, match="read again"):
+        kept_symbols(read, "other content", "s")
+    with pytest.raises(AssertionError, match="read again"):
+        kept_symbols(read, "", "s")  # what is not identified is not kept
+
+
+def test_columns_that_lack_one_are_no_blob() -> None:
+    blob = base().blob()
+    parts = {opening.DATA: blob.data, **blob.derived()}
+    assert prepared_blob(parts, "x") is not None
+    for name in parts.keys() - {"flavours"}:  # these are found when they are asked for
+        assert prepared_blob({n: p for n, p in parts.items() if n != name}, "x") is None, name

@@ -201,3 +201,10 @@ def test_call_and_push_of_group_ff_change_no_operand() -> None:
     assert step("ffc7", RDI=0xFFFFFFFF).registers[RDI] == 0
     assert step("fff7", RDI=5).registers[RDI] is None
     assert step("48ff07", RDI=5).registers[RDI] == 5  # inc qword [rdi]
+
+
+def test_opcodes_of_three_bytes() -> None:
+    """movbe (0f 38 f0) and palignr (0f 3a 0f, with an immediate of one byte)."""
+    for code, op, length in (("0f38f007", 0x0F38F0, 4), ("660f3a0fc108", 0x0F3A0F, 6), ("0faf07", 0x0FAF, 3)):
+        insn = decode(bytes.fromhex(code), 0)
+        assert insn is not None and (insn.op, insn.length) == (op, length)

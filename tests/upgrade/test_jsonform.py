@@ -37,6 +37,10 @@ def test_reports_validate_and_read_back(make: object) -> None:
     assert jsonform.loads(data, "r.json") == (analysis, jsonform.Shard(1, 2))
     assert jsonform.dumps(analysis, decision, jsonform.Shard(1, 2)) == data
     assert data.isascii()
+    # Each program on a line of its own: a form that people compare by lines.
+    programs = [p.program for a in analysis.arches for o in a.objects for p in o.programs]
+    lines = data.decode().splitlines()
+    assert sum(line.lstrip().startswith('{"program": ') for line in lines) == len(programs) > 0
 
 
 def test_reports_of_before_validate_and_are_decided_anew() -> None:

@@ -238,14 +238,23 @@ def test_an_old_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 # -- one judgement for one change
 
 
+def sizes_of_packs() -> dict[str, int]:
+    """The entries with verdicts and when each was written, in nanoseconds."""
+    cache = default_cache()
+    return {e.key: cache._path(e.key).stat().st_mtime_ns for e in cache.entries() if e.key.startswith("verdicts")}
+
+
 def test_one_changed_object_costs_one_judgement(tmp_path: Path, given: Session, judged: list[str]) -> None:
     analysed(given)
     assert sorted(judged) == ["0.bpf.o", "1.bpf.o", "2.bpf.o"]
+    of_all = sizes_of_packs()
     again = analysed(given)
     assert len(judged) == 3
     (tmp_path / "objects" / "1.bpf.o").write_bytes(caller("bpf_kept") + bytes(9))
     changed = analysed(given)
     assert judged[3:] == ["1.bpf.o"]
+    # The pack of all is not written for one object: beside it there is one of the few.
+    assert sizes_of_packs().items() > of_all.items()
     assert changed.arches[0].objects[0] == again.arches[0].objects[0]
     assert verdicts(changed) == dict.fromkeys(("0.bpf.o", "1.bpf.o", "2.bpf.o"), Verdict.OK)
 
@@ -308,15 +317,17 @@ def test_byte_orders_meet(tmp_path: Path, given: Session) -> None:
 
 
 def test_what_an_object_may_replace_counts(tmp_path: Path, given: Session, judged: list[str]) -> None:
-    """A freplace program is judged by the functions of the other objects (R-12.18), so they are part of its key."""
+    """A freplace program is judged by the functions of the other objects (R-12.18), so they are part of its key, and of
+    no other object's."""
     (tmp_path / "objects" / "r.bpf.o").write_bytes(ObjectBuilder().program("freplace/call", "new", END).build())
+    (tmp_path / "objects" / "z.bpf.o").write_bytes(ObjectBuilder().program("xdp", "alone", END).build())
     first = analysed(given)
-    assert len(judged) == 4
+    assert len(judged) == 5
     (tmp_path / "objects" / "0.bpf.o").unlink()
     (tmp_path / "objects" / "1.bpf.o").unlink()
     (tmp_path / "objects" / "2.bpf.o").write_bytes(caller("bpf_kept").replace(b"call", b"hang") + bytes(5))
     second = analysed(given)
-    assert sorted(judged[4:]) == ["2.bpf.o", "r.bpf.o"]
+    assert sorted(judged[5:]) == ["2.bpf.o", "r.bpf.o"]
     of = [next(o for o in a.arches[0].objects if o.object == "r.bpf.o") for a in (first, second)]
     assert of[0] != of[1]
 

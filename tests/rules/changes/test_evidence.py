@@ -7,9 +7,11 @@ import pytest
 
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Evidence, Verdict
-from kfuncscope.rules.changes.evidence import event_declaration, kfunc_evidence
+from kfuncscope.rules.changes.evidence import event_declaration, kfunc_evidence, member_text
 from kfuncscope.rules.changes.hook_facts import hook_facts
+from kfuncscope.rules.core.spec import Accessor
 from support.bpfwriter import ObjectBuilder, exit_, mov
+from support.btfwriter import BtfWriter
 from support.kernels import CONFIG, KernelBuilder, compared, judged
 
 
@@ -136,3 +138,36 @@ def test_r_7_7_the_fact_that_differs_names_the_argument_as_people_count() -> Non
     facts = hook_facts(kernels[0], kernels[1], program)
     assert [label for label, _, _ in facts] == ["argument 2 may be NULL"]
     assert [(was[:3], now[:4]) for _, was, now in facts] == [("no,", "yes,")]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "told"),
+    [
+        (["touched"], "touched"), (["touched.isra.0"], "touched.isra.0"), (["other"], "no symbol"),
+        (["touched", "touched.cold"], "touched, touched.cold"),
+    ],
+)  # fmt: skip
+def test_r_7_9_symbols_of_a_function(symbols: list[str], told: str) -> None:
+    """The function, its clones, or both; nothing of the name is said as such."""
+    kernels = []
+    for given in (["another"], symbols):
+        kb = KernelBuilder("7.3")
+        kb.hook("touched")
+        kernels.append(kb.kernel(symbols=given))
+    ob = ObjectBuilder().program("kprobe/touched", "prog", [mov(0, 0), exit_()])
+    facts = hook_facts(kernels[0], kernels[1], judged(ob, kernels[1]).programs[0].program)
+    of = "according to the list of symbols"
+    assert facts == ((("symbol", f"no symbol, {of}", f"{told}, {of}"),) if told != "no symbol" else ())
+
+
+def test_the_member_that_an_access_reads() -> None:
+    """The innermost named member of a struct, with its offset; an enumerator; nothing where nothing has a name."""
+    w = BtfWriter()
+    word = w.int_("int", 4, signed=True)
+    row = w.array(word, 4)
+    struct, enum = w.struct("t", [("pad", word), ("x", row)]), w.enum("e", {"A": 0, "B": 1})
+    blob = w.blob()
+    steps = (Accessor(struct, 0, ""), Accessor(struct, 1, "x"), Accessor(row, 2, ""))
+    assert member_text(blob, steps, 32) == "struct t {\n\t...\n\tint x[4];\t/* offset 4 */\n};"
+    assert member_text(blob, (Accessor(enum, 1, "B"),), 0) == "enum e { ... B ... };"
+    assert member_text(blob, steps[:1], 0) == ""

@@ -9,6 +9,7 @@ import pytest
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Tri
 from kfuncscope.promise.restored import restore
 from kfuncscope.promise.skeleton import reduce_object
@@ -63,6 +64,7 @@ def test_r_4_5_helpers_that_may_sleep(code: list[Any], region: str) -> None:
     """In a program that may sleep, at a place where it may not; a program that never may is refused for that."""
     found = judged("syscall", *code)
     told = [p.message for p in found.problems if "but the program calls it in" in p.message]
+    assert {p.failure for p in found.problems if p.message in told} <= {Failure.HELPER_NOT_AVAILABLE}
     assert told == [f"bpf_copy_from_user may sleep, but the program calls it in {region}"] * bool(region)
     assert found.loads == (Tri.NO if region else Tri.YES)
     # what a promise keeps of the program has no paths; what each call stands in is kept beside it
@@ -80,6 +82,7 @@ def thrown(release: str, main: Any, inner: Any, *, static: bool = True) -> list[
     found = judge(read_object(ob.build(), "x"), kernel(release)).programs[0]
     told = [(p.message, p.certain) for p in found.problems if p.name == "bpf_throw"]
     refused = any(certain for _, certain in told)
+    assert {p.failure for p in found.problems if p.name == "bpf_throw" and p.certain} <= {Failure.KFUNC_NOT_ALLOWED}
     assert (found.loads == Tri.NO) == refused
     ctx = Context(read_object(ob.build(), "o"), kernel(release))
     kept = judge(restore(reduce_object(ctx.obj, ctx, ctx.obj.programs), ctx.kernel), ctx.kernel).programs[0]

@@ -110,6 +110,7 @@ def test_r_12_1_a_program_that_is_off_owns_nothing() -> None:
         (holding("kprobe/do_one", "?kprobe/do_one"), "target, whose autoload is off"),
         (holding("kprobe/do_one", "kprobe/do_one", slot=1), ""),
         (holding("kprobe/do_one", "kprobe/do_one", slot=2), "beyond its 2 entries"),
+        (holding("kprobe/do_one", "kprobe/do_one", slot=3), "beyond its 2 entries"),
         (holding("kprobe/do_one", "kprobe/do_one", slot=2, entries=3), ""),
     ],
 )  # fmt: skip
@@ -136,6 +137,22 @@ def test_r_12_1_override_return_shuts_a_program_out() -> None:
         ob = ObjectBuilder().map("jumps", type=PROG_ARRAY, key_size=4, value_size=4, max_entries=2)
         ob.program("kprobe/do_one", "one", [ld_sym(2, "jumps"), call(helper), *END])
         assert judged(ob, kernel(*MEMBERS)).loads == loads
+
+
+@pytest.mark.parametrize("in_slot", [True, False])
+def test_r_12_1_whom_a_refused_program_takes_along(in_slot: bool) -> None:
+    """In a slot the load of the object fails when libbpf fills it, so alone neither program loads; one that only uses
+    the map is refused itself, and the object with it."""
+    ob, shut = ObjectBuilder(), [call(58), *END]
+    if in_slot:
+        ob.prog_array("jumps", {0: "target"}, max_entries=2)
+        ob.program("kprobe/do_one", "caller", [ld_sym(2, "jumps"), *END]).program("kprobe/do_one", "target", shut)
+    else:
+        ob.map("jumps", type=PROG_ARRAY, key_size=4, value_size=4, max_entries=2)
+        ob.program("kprobe/do_one", "caller", [ld_sym(2, "jumps"), *shut]).program("kprobe/do_one", "target", END)
+    found = judged(ob, kernel(*MEMBERS))
+    assert found.loads == Tri.NO
+    assert ["prog_array_owner" in classes(p) for p in found.programs] == [in_slot] * 2
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,11 @@ def test_r_12_8_a_wrapped_call_does_not_tell_its_arguments(wrapped: bool, attach
 def test_r_12_8_system_calls_end_with_their_arguments(index: int, kernel: Kernel, attaches: Tri) -> None:
     """As many as the call has; six where its function is not in the BTF; more where user data is copied behind."""
     assert only(call_args(index), kernel).attaches == attaches
+
+
+@pytest.mark.parametrize(("named", "args", "last"), [(True, 7, 5), (False, 3, 5), (True, 3, 2)])
+def test_r_12_8_a_system_call_has_at_most_six_arguments(named: bool, args: int, last: int) -> None:
+    """SYSCALL_DEFINE_MAXARGS: of a call of unknown arguments the record ends after six."""
+    for index, attaches in ((last, Tri.YES), (last + 1, Tri.NO)):
+        ob = reads(16 + 8 * index, 8, section="tp/syscalls/sys_enter_openat")
+        assert only(ob, with_calls(args=args, named=named)).attaches == attaches
