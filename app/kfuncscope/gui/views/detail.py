@@ -70,7 +70,7 @@ class DetailPanel(QScrollArea):
         store = self._store
         if self._told == (store.index, store.selected, store.finding, store.lane):
             return
-        if self.isVisible() and self._told[0] is store.index:
+        if self.isVisible() and self._told[0] is store.index and not self._stale:
             self.refresh()
         else:  # its width is not known before it is on screen, and a new result keeps the thread busy enough
             self._forget()
