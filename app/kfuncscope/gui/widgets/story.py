@@ -61,7 +61,7 @@ class Link(QPushButton):
 
 
 class Words(QLabel):
-    """Text of a story. Qt lays a text that may break out for several widths to find one that looks well: a column has its own."""
+    """Text of a story. Qt lays text that may break out for several widths to find a good one; a column has its own."""
 
     def __init__(self, text: str, width: int) -> None:
         super().__init__(text)
