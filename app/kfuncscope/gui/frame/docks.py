@@ -85,7 +85,7 @@ class DockTitle(QWidget):
         self.floater = TitleButton("float", "")
         self.closer = TitleButton("close", "")
         self.floater.clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
-        self.closer.clicked.connect(dock.close)
+        self.closer.clicked.connect(dock.hide)  # close() does nothing to a dock that floated once
         row = QHBoxLayout(self)
         row.setContentsMargins(18, 5, 12, 0)
         row.setSpacing(2)
