@@ -324,11 +324,11 @@ class MainWindow(QMainWindow):
                 for part in dressing.parts(self, self.stack):
                     if isValid(part):  # a dialog may have been closed meanwhile
                         dressing.dress(part)
-                        yield
+                        yield None
             elif self.filled:  # what has a style sheet does not take the font of the application
                 for named in (self.tabs, self.tabs.tabBar(), self.chips, self.graph):
                     named.setFont(QApplication.font())
-                    yield
+                    yield None
             if self.filled:
                 yield from self._views_again()
             if colours:  # painted in two turns, the middle last
