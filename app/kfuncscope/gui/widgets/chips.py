@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QTabBar, QTabWidget, QWidget
 
@@ -128,7 +128,8 @@ class ChipBar(QScrollArea):
             bar.setProperty("tight", "true" if wanted else "false")
             bar.style().unpolish(bar)
             bar.style().polish(bar)
-        taken = usual - (AIR * number if wanted else 0)  # the tabs themselves are laid out later
+            QCoreApplication.sendEvent(bar, QEvent(QEvent.Type.StyleChange))  # only this lays its tabs out
+        taken = usual - (AIR * number if wanted else 0)
         self._short = wanted and taken + self._least() > room
         return taken
 
