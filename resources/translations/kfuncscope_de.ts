@@ -2937,4 +2937,11 @@ Ordner davon</translation>
         <translation>Nichts ist angenommen. Rechtsklick auf etwas, das ein Programm im Graphen braucht, oder Strg+Umschalt+W, und sehen, welche Programme brächen, wenn es entfernt oder geändert würde.</translation>
     </message>
 </context>
+<context>
+    <name>_Names</name>
+    <message>
+        <source>Names of the rows</source>
+        <translation>Namen der Zeilen</translation>
+    </message>
+</context>
 </TS>

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QStyle, QStyleOptionComboBox
 
@@ -16,11 +16,14 @@ from kfuncscope.gui.dialogs.compare import DifferencesModel
 from kfuncscope.gui.graph.minimap import Legend
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.views.timeline import FIXED
 from kfuncscope.gui.widgets.statebar import Progress
 from kfuncscope.model import aligned
+from kfuncscope.model.verdict import Verdict
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.session.sources import sources
+from kfuncscope.study.timeline import Cell, Line
 from support import analyses, windows
 
 
@@ -138,3 +141,42 @@ def test_filters_fold_when_a_panel_takes_the_room_of_the_tabs(qapp: object) -> N
         bar = window.tabs.tabBar()
         assert window.chips.fold.isVisible()
         assert sum(bar.tabRect(i).width() for i in range(bar.count())) + window.chips.width() <= window.tabs.width()
+
+
+@pytest.mark.parametrize("width", [1024, 1100, 1440])
+def test_every_tab_is_in_view(win: MainWindow, width: int) -> None:
+    """No tab hides behind arrows; the chips beside them take what is left."""
+    win.results.show_analysis(analyses.demo())
+    win.resize(width, 700)
+    for page in ("graph", "findings", "timeline"):
+        win.show_page(page)
+        settle()
+        bar = win.tabs.tabBar()
+        last = bar.tabRect(bar.count() - 1)
+        assert last.right() <= bar.width()
+        assert last.right() <= win.chips.mapTo(win.tabs, win.chips.rect().topLeft()).x() + 4
+    assert (win.tabs.tabBar().property("tight") == "true") is (width < 1200)
+
+
+def test_the_first_bad_release_and_the_names_are_in_view(win: MainWindow) -> None:
+    """However many releases there are: the names stay, the table is scrolled to the first that breaks."""
+    win.results.show_analysis(analyses.demo())
+    win.resize(1024, 700)
+    win.show_page("timeline")
+    settle()
+    view = win.timeline
+    cells = {f"6.{i}": Cell("works", Verdict.OK) for i in range(8)}
+    cells["6.8"] = Cell("breaks", Verdict.BREAKS, first_bad=True)
+    cells |= {f"6.{i}": Cell("breaks", Verdict.BREAKS) for i in range(9, 20)}
+    view._take([Line(True, "prog", "program", "x86_64", Verdict.BREAKS, cells, "a.o")])
+    settle()
+    room, bad = view.table.viewport().rect(), FIXED + view.model.columns.index("6.8")
+    assert view.table.horizontalScrollBar().maximum() > 0
+    assert room.contains(view.table.visualRect(view.model.index(0, bad)))
+    names = view.names
+    assert names.isVisible() and names.pos().x() <= 1 and names.indexAt(QPoint(20, 10)).data() == "prog"
+    view.table.scrollTo(view.model.index(0, FIXED))
+    assert view.table.visualRect(view.model.index(0, FIXED)).left() >= names.width() - 2
+    before = view.table.horizontalScrollBar().value()
+    view.table.scrollTo(view.model.index(0, 0))
+    assert view.table.horizontalScrollBar().value() == before

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from kfuncscope.gui.widgets.statebar import StateBar
     from kfuncscope.gui.widgets.status import StatusCounts, Told
 
+PAINTED_MS = 25  # a window is painted within two frames
+
 
 class MainWindow(QMainWindow):
     """The window and nothing but the window: what it shows is in ``context``, what commands do in controllers.
@@ -306,31 +308,32 @@ class MainWindow(QMainWindow):
         """Paint again after the palette changed, all at once: for pictures, and before anything is on screen."""
         for _ in self._again(True):
             pass
+        if self.filled:
+            self.detail.refresh()
 
     def repaint_in_turns(self, colours: bool) -> None:
         """Paint again after the palette (``colours``) or the font changed, in short turns; seen when all is done."""
         self._turns.begin(self._again(colours))
 
-    def _again(self, colours: bool) -> Generator[None, None, None]:
+    def _again(self, colours: bool) -> Generator[int | None, None, None]:
         """Some views keep pictures and coloured text. Half the colours are not shown, half the letters may be."""
         self.setUpdatesEnabled(not colours)
+        self.stack.setUpdatesEnabled(False)  # painted once, when all is done
         try:
             if colours:
                 for part in dressing.parts(self, self.stack):
                     if isValid(part):  # a dialog may have been closed meanwhile
                         dressing.dress(part)
-                        yield
+                        yield None
             elif self.filled:  # what has a style sheet does not take the font of the application
                 for named in (self.tabs, self.tabs.tabBar(), self.chips, self.graph):
                     named.setFont(QApplication.font())
-                    yield
+                    yield None
             if self.filled:
                 yield from self._views_again()
             if colours:  # painted in two turns, the middle last
-                self.stack.setUpdatesEnabled(False)
                 self.setUpdatesEnabled(True)
-                yield
-                yield
+                yield PAINTED_MS
         finally:
             if isValid(self):
                 self.setUpdatesEnabled(True)
@@ -345,8 +348,7 @@ class MainWindow(QMainWindow):
         self.graph.canvas.repaint_all()
         self.chips.refresh()
         yield
-        self.detail.refresh()
-        yield
+        self.detail.refresh_later()
         self.inputs.viewport().update()
         self.kfuncs.refresh()
 

@@ -105,6 +105,7 @@ def _views(c: Palette) -> str:
 QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 7px 14px; border: 0;
   border-bottom: 2px solid transparent; }}
+QTabBar[tight="true"]::tab {{ padding: 7px 5px; }}
 QTabBar::scroller {{ width: 36px; }}
 QTabBar::tear {{ width: 0; border: 0; }}
 QAbstractScrollArea::corner {{ background: transparent; border: 0; }}
@@ -113,6 +114,8 @@ QTabBar QToolButton:hover {{ background: {c.selection}; }}
 QTabBar::tab:selected {{ color: {c.text}; border-bottom: 2px solid {c.accent}; font-weight: 600; }}
 QTabBar::tab:hover {{ color: {c.text}; }}
 QTabBar::tab:focus {{ color: {c.accent}; }}
+QWidget QTableView#names, QWidget QTableView#names:focus {{ border: 0; border-right: 1px solid {c.line};
+  border-radius: 0; }}
 QTreeView, QTableView, QListView {{ background: {c.panel}; alternate-background-color: {c.window};
   border: 1px solid {c.panel}; border-radius: 3px;
   gridline-color: {c.line}; outline: 0; }}

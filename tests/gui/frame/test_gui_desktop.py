@@ -22,7 +22,7 @@ from kfuncscope.gui.dialogs.about import LIBRARIES, AboutDialog
 from kfuncscope.gui.dialogs.preferences import PreferencesDialog
 from kfuncscope.gui.frame import geometry, preferences, translations
 from kfuncscope.gui.frame.arguments import Asked, asked
-from kfuncscope.gui.frame.docks import DockTitle
+from kfuncscope.gui.frame.docks import DockTitle, TabCorner
 from kfuncscope.gui.frame.preferences import Preferences
 from kfuncscope.gui.graph import speech
 from kfuncscope.gui.mainwindow import MainWindow
@@ -101,7 +101,13 @@ def test_panels_have_titles_that_float_close_and_come_back(win: MainWindow, qtbo
     for name, dock in win.docks.items():
         head = dock.titleBarWidget()
         assert isinstance(head, DockTitle)
-        qtbot.mouseClick(head.floater, Qt.MouseButton.LeftButton)
+        win.show_page(name)
+        settle()
+        corner = next((c for c in win.findChildren(TabCorner) if c.isVisible()), None)
+        qtbot.mouseClick(
+            (corner if corner and win.tabifiedDockWidgets(dock) else head).floater, Qt.MouseButton.LeftButton
+        )
+        settle()
         assert dock.isFloating() and dock.windowTitle() in head.floater.toolTip()
         qtbot.mouseClick(head.closer, Qt.MouseButton.LeftButton)
         assert not dock.isVisible() and not win.commands.actions[f"dock.{name}"].isChecked()
@@ -112,6 +118,25 @@ def test_panels_have_titles_that_float_close_and_come_back(win: MainWindow, qtbo
     assert not any(dock.isFloating() or dock.isHidden() for dock in win.docks.values())
     assert win.dockWidgetArea(win.docks["detail"]) is Qt.DockWidgetArea.RightDockWidgetArea
     assert len(win.tabifiedDockWidgets(win.docks["problems"])) == 4
+
+
+def test_docks_in_tabs_have_no_row_for_a_title(win: MainWindow, qtbot: QtBot) -> None:
+    """The tab says the title and the buttons stand beside it; where there is no room for them, the row is back."""
+    settle()
+    problems, corner = win.docks["problems"], next(c for c in win.findChildren(TabCorner) if c.isVisible())
+    head = problems.titleBarWidget()
+    assert head.height() == 0 and corner.isVisible() and head.floater.isHidden()
+    assert corner.floater.accessibleName() == f"Float {problems.windowTitle()}"
+    win.show_page("jobs")
+    settle()
+    assert corner.closer.accessibleName() == "Close Jobs"
+    qtbot.mouseClick(corner.closer, Qt.MouseButton.LeftButton)
+    assert win.docks["jobs"].isHidden() and problems.isVisible()
+    title = win.docks["proof"].windowTitle()
+    win.docks["proof"].setWindowTitle(200 * "x")
+    settle()
+    assert corner.isHidden() and head.height() > 0 and head.floater.isVisible()
+    win.docks["proof"].setWindowTitle(title)
 
 
 # --- preferences ---

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
 from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.frame.dressing import Turns
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.models.cards import Key, cards, key_of
 from kfuncscope.gui.toolbar import Toolbar
@@ -22,7 +24,7 @@ from kfuncscope.session.sources import sources
 if TYPE_CHECKING:
     from kfuncscope.upgrade.describe import Given
 
-LATER_MS = 20  # after a new result is on screen
+LATER_MS = 40  # after a new result is on screen
 ASK_MS = 250  # after inputs changed, so that an analysis that begins at once is not kept waiting
 
 
@@ -41,8 +43,11 @@ class Listing(QObject):
         toolbar.old_box.activated.connect(lambda _: self._pair())
         toolbar.new_box.activated.connect(lambda _: self._pair())
         context.inputs_changed.connect(self._changed)
-        # In a turn of its own: a new result keeps the thread busy enough with what is in view.
-        context.store.analysis_changed.connect(lambda: QTimer.singleShot(LATER_MS, self, self.refresh))
+        # In turns of their own: a new result keeps the thread busy enough with what is in view.
+        self._turns = Turns(self)
+        self._late = QTimer(self, interval=LATER_MS, singleShot=True)
+        self._late.timeout.connect(lambda: self._turns.begin(self._showing()))
+        context.store.analysis_changed.connect(self._late.start)
         context.jobs.changed.connect(self._job_news)
         self.refresh()
 
@@ -79,15 +84,23 @@ class Listing(QObject):
 
     # --- showing ---
     def refresh(self) -> None:
-        """Show the session in the toolbar, the Inputs dock and on the first page."""
+        """Show the session in the toolbar, the Inputs dock and on the first page, now."""
+        self._late.stop()
+        self._turns.begin(self._showing())
+        self._turns.finish()
+
+    def _showing(self) -> Generator[None, None, None]:
         session, bar, index = self._context.session, self._toolbar, self._context.store.index
         given = cards(session, self.known, index)
+        yield
         self._inputs.show_session(session, given)
+        yield
         self._context.commands.actions["infer"].setChecked(session.infer)
         self._welcome.show_given(given)
         self._context.commands.actions["analyse"].setEnabled(bool(session.new or session.old))
         bar.analyse.setEnabled(bool(session.new or session.old))
         self._kfuncs.compare.show_session(session)
+        yield
         names = [name for name, _ in grouping.groups(session)]
         for box, side in ((bar.old_box, "old"), (bar.new_box, "new")):
             box.clear()

@@ -117,7 +117,6 @@ class Presentation(QObject):
 
     def _dress(self) -> None:
         """Have all that remembers letters take the new ones."""
-        self._paint_middle(True)
         self._context.looks_changed.emit(False)
         self._graph.canvas.fit_width()
         self._tell()

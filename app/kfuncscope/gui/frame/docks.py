@@ -26,6 +26,9 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.frame.dressing import dress
 from kfuncscope.gui.pages import PAGES, Page, Place
 
+_MOST = 16_777_215  # the height of a widget that has no bound
+_MOVED = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
+
 AREAS = {
     Place.LEFT: Qt.DockWidgetArea.LeftDockWidgetArea,
     Place.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
@@ -82,7 +85,7 @@ class DockTitle(QWidget):
         self.floater = TitleButton("float", "")
         self.closer = TitleButton("close", "")
         self.floater.clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
-        self.closer.clicked.connect(dock.close)
+        self.closer.clicked.connect(dock.hide)  # close() does nothing to a dock that floated once
         row = QHBoxLayout(self)
         row.setContentsMargins(18, 5, 12, 0)
         row.setSpacing(2)
@@ -108,6 +111,69 @@ class DockTitle(QWidget):
         """Show the title, or leave it to the tab above that says the same."""
         self.label.setText(self._dock.windowTitle() if on else "")
 
+    def fold(self, on: bool) -> None:
+        """Take no room: the tabs above have the title, and beside them the buttons."""
+        for part in (self.label, self.floater, self.closer):
+            part.setVisible(not on)
+        self.setMaximumHeight(0 if on else _MOST)
+
+
+class TabCorner(QWidget):
+    """The two buttons of the dock in front, at the right end of the tabs of docks that share a place."""
+
+    def __init__(self, bar: QTabBar, docks: Docks) -> None:
+        super().__init__(bar.parentWidget())  # the children of a tab bar are its tabs alone to a screen reader
+        self.setObjectName("tabcorner")
+        self._bar, self._docks = bar, docks
+        self.floater, self.closer = TitleButton("float", ""), TitleButton("close", "")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(4, 0, 12, 0)
+        row.setSpacing(2)
+        for button, name in ((self.floater, "floater"), (self.closer, "closer")):
+            row.addWidget(button)
+            button.clicked.connect(lambda _=False, n=name: self._press(n))
+        bar.currentChanged.connect(lambda _: docks.dress_later())
+        bar.installEventFilter(self)
+        bar.destroyed.connect(self.deleteLater)
+
+    def _front(self) -> QDockWidget | None:
+        """The dock whose tab is in front: the tabs of the window have the titles of their docks."""
+        title = self._bar.tabText(self._bar.currentIndex())
+        here = (dock for dock in self._docks.all.values() if dock.isVisible() and not dock.isFloating())
+        return next((dock for dock in here if dock.windowTitle() == title), None)
+
+    def _press(self, name: str) -> None:
+        dock = self._front()
+        head = dock.titleBarWidget() if dock is not None else None
+        if isinstance(head, DockTitle):
+            getattr(head, name).click()
+
+    def name(self) -> None:
+        """Say what the buttons do now."""
+        dock = self._front()
+        head = dock.titleBarWidget() if dock is not None else None
+        if isinstance(head, DockTitle):
+            for mine, its in ((self.floater, head.floater), (self.closer, head.closer)):
+                mine.setAccessibleName(its.accessibleName())
+                mine.setToolTip(its.toolTip())
+
+    def fits(self) -> bool:
+        """Stand at the end of the bar; whether there is room beside the tabs."""
+        bar, wide = self._bar, self.sizeHint().width()
+        taken = sum(bar.tabRect(i).width() for i in range(bar.count()))
+        self.setGeometry(bar.geometry().right() + 1 - wide, bar.y(), wide, bar.height() - 2)
+        self.setVisible(bar.isVisible() and taken + wide <= bar.width())
+        self.raise_()
+        self.name()
+        return not self.isHidden()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Hide:
+            self.hide()
+        if event.type() in _MOVED:
+            self._docks.dress_later()
+        return False
+
 
 class _Ground(QObject):
     """Paints the ground of a floating dock: there no window lies below it."""
@@ -129,6 +195,7 @@ class Docks:
         self._later = QTimer(window, interval=0, singleShot=True)  # tab bars come after the docks that share them
         self._later.timeout.connect(self.dress)
         self.all: dict[str, QDockWidget] = {}
+        self._corners: dict[QTabBar, TabCorner] = {}
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         window.setCorner(Qt.Corner.BottomLeftCorner, bottom)
         window.setCorner(Qt.Corner.BottomRightCorner, bottom)
@@ -158,7 +225,7 @@ class Docks:
         column.setContentsMargins(1, 1, 1, 1)
         column.addWidget(self._pages[page.id])
         dock.setTitleBarWidget(DockTitle(dock))
-        for moved in (dock.topLevelChanged, dock.dockLocationChanged, dock.visibilityChanged):
+        for moved in (dock.topLevelChanged, dock.dockLocationChanged, dock.visibilityChanged, dock.windowTitleChanged):
             moved.connect(lambda _: self._later.start())
         holder = QWidget()
         frame = QVBoxLayout(holder)
@@ -196,14 +263,27 @@ class Docks:
 
     def dress(self) -> None:
         """Give the tab bars of docks that share a place the look of the others; a tab says the title of its dock."""
+        roomy: set[str] = set()  # titles in tabs that have the buttons beside them
+        bars = [bar for bar in self._window.findChildren(QTabBar) if bar.parent() is self._window]
+        for gone in self._corners.keys() - set(bars):
+            del self._corners[gone]  # it went with its bar
+        for bar in bars:
+            bar.setExpanding(False)
+            bar.setDrawBase(False)
+            bar.setObjectName("docktabs")
+            dress(bar)
+            bar.setAccessibleName(QCoreApplication.translate("Docks", "Problems, jobs and notes"))
+            if bar not in self._corners:
+                self._corners[bar] = TabCorner(bar, self)
+            if self._corners[bar].fits():
+                roomy |= {bar.tabText(i) for i in range(bar.count())}
         for dock in self.all.values():
             head = dock.titleBarWidget()
             if isinstance(head, DockTitle):
-                head.show_text(dock.isFloating() or not self._window.tabifiedDockWidgets(dock))
-        for bar in self._window.findChildren(QTabBar):
-            if bar.parent() is self._window:
-                bar.setExpanding(False)
-                bar.setDrawBase(False)
-                bar.setObjectName("docktabs")
-                dress(bar)
-                bar.setAccessibleName(QCoreApplication.translate("Docks", "Problems, jobs and notes"))
+                alone = dock.isFloating() or not self._window.tabifiedDockWidgets(dock)
+                head.show_text(alone)
+                head.fold(not alone and dock.windowTitle() in roomy)
+
+    def dress_later(self) -> None:
+        """Look at titles and tabs again, once for all that changes in this turn."""
+        self._later.start()

@@ -53,14 +53,17 @@ def parts(window: QMainWindow, stack: QStackedWidget) -> list[QWidget]:
 
 
 class Turns(QObject):
-    """Takes the steps of some work one a turn of the event loop; other work takes the place of what goes on."""
+    """Takes the steps of some work one a turn of the event loop; other work takes the place of what goes on.
+
+    A step that yields a number has the next one wait for so many milliseconds, for what it changed to be painted.
+    """
 
     alive: ClassVar[weakref.WeakSet[Turns]] = weakref.WeakSet()  # for those who wait until all is done
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.alive.add(self)
-        self._steps: Generator[None, None, None] | None = None
+        self._steps: Generator[int | None, None, None] | None = None
         self._timer = QTimer(self, interval=0)
         self._timer.timeout.connect(self._turn)
 
@@ -68,7 +71,7 @@ class Turns(QObject):
         """Whether steps are left."""
         return self._steps is not None
 
-    def begin(self, steps: Generator[None, None, None]) -> None:
+    def begin(self, steps: Generator[int | None, None, None]) -> None:
         """Take the first step now, the others in turns of their own."""
         if self._steps is not None:
             self._steps.close()
@@ -89,6 +92,9 @@ class Turns(QObject):
         self._steps = None
 
     def _turn(self) -> None:
-        if self._steps is None or next(self._steps, self) is self:
+        wait = next(self._steps, self) if self._steps is not None else self
+        if isinstance(wait, Turns):
             self._steps = None
             self._timer.stop()
+        else:
+            self._timer.setInterval(wait or 0)

@@ -54,12 +54,13 @@ class DetailPanel(QScrollArea):
         self._story = Story(0)
         self._reflow = QTimer(self, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
-        self._told: tuple[object, ...] = ()
+        self._told: tuple[object, ...] = (None,)
         self._stale = False  # whether something changed while nobody saw it
         self._wide = 0  # the room of the story that is shown
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
-        for signal in (store.selection_changed, store.filters_changed, store.analysis_changed):
+        for signal in (store.selection_changed, store.filters_changed):
             signal.connect(self._follow)
+        store.analysis_changed.connect(self._forget)
         store.proof_changed.connect(self.refresh)
         self.refresh()
 
@@ -69,19 +70,32 @@ class DetailPanel(QScrollArea):
         store = self._store
         if self._told == (store.index, store.selected, store.finding, store.lane):
             return
-        if self.isVisible():
+        if self.isVisible() and self._told[0] is store.index and not self._stale:
             self.refresh()
-        elif not self._stale:  # its width is not known before it is on screen; what was told is not true any more
-            self._stale = True
+        else:  # its width is not known before it is on screen, and a new result keeps the thread busy enough
+            self._forget()
+
+    def _forget(self) -> None:
+        """What was told is not true any more; the new story is told in a turn of its own once it can be seen."""
+        if self._told[0] is not self._store.index or not self._stale:
+            self._told = (self._store.index, None, -1, -1)
             self.setWidget(Story(0))
+        self.refresh_later()
+
+    def refresh_later(self) -> None:
+        """Tell the same story again, in other letters or colours, not in the turn that paints the whole window."""
+        self._stale = True
+        if self.isVisible():
+            self._reflow.start(REFLOW_MS)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
-            self._reflow.start(REFLOW_MS)  # not in the turn that paints the whole window
+            self.refresh_later()
 
     def refresh(self) -> None:
         """Tell the story of the selection."""
+        self._reflow.stop()
         self._stale = False
         self._told = (self._store.index, self._store.selected, self._store.finding, self._store.lane)
         self._wide = self._room()

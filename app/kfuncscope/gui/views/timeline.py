@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QShowEvent
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -35,7 +35,8 @@ from kfuncscope.study.timeline import TABLES, Cell, Line, need_lines, program_li
 
 CELL_ROLE = int(Qt.ItemDataRole.UserRole)
 LINE_ROLE = CELL_ROLE + 1
-FIXED = 2  # columns before those of the releases
+WIDE, TIGHT, NARROW = (220, 108), (160, 108), 560
+FIXED = len(WIDE)  # columns before those of the releases
 SMALL = 800  # programs; more are worked out off the GUI thread
 
 
@@ -153,6 +154,67 @@ class _Block(QStyledItemDelegate):
         painter.restore()
 
 
+class _Releases(QTableView):
+    """A table whose first columns are covered by ``_Names``: no place scrolls below those."""
+
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.resized.emit()
+
+    def scrollTo(self, index: Place, hint: QTableView.ScrollHint = QTableView.ScrollHint.EnsureVisible) -> None:
+        bar = self.horizontalScrollBar()
+        kept = bar.value()
+        super().scrollTo(index, hint)
+        hidden = sum(self.columnWidth(i) for i in range(FIXED)) - self.visualRect(index).left()
+        if index.column() < FIXED:
+            bar.setValue(kept)  # its name is in view anyway
+        elif hidden > 0:
+            bar.setValue(bar.value() - hidden)
+
+
+class _Names(QTableView):
+    """The names and sources of a table's rows, which stay in view while its releases are scrolled."""
+
+    def __init__(self, table: QTableView) -> None:
+        super().__init__(table)
+        self._table = table
+        self.setModel(table.model())
+        self.setSelectionModel(table.selectionModel())
+        plain_table(self, 27)
+        self.setObjectName("names")
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFocusProxy(table)
+        self.setAccessibleName(self.tr("Names of the rows"))
+        for policy in (self.setHorizontalScrollBarPolicy, self.setVerticalScrollBarPolicy):
+            policy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.horizontalHeader().setSectionsClickable(False)
+        table.verticalScrollBar().valueChanged.connect(self.verticalScrollBar().setValue)
+        self.verticalScrollBar().valueChanged.connect(table.verticalScrollBar().setValue)
+        table.installEventFilter(self)
+
+    def fit(self) -> None:
+        """Lie over the first columns of the table, and show no others."""
+        table, wide = self._table, 0
+        for column in range(self.model().columnCount()):
+            self.setColumnHidden(column, column >= FIXED)
+            if column < FIXED:
+                self.setColumnWidth(column, table.columnWidth(column))
+                wide += table.columnWidth(column)
+        edge = table.frameWidth()
+        head = table.horizontalHeader().height()
+        self.horizontalHeader().setFixedHeight(head)
+        self.setGeometry(edge, edge, wide, table.viewport().height() + head)
+        self.verticalScrollBar().setValue(table.verticalScrollBar().value())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self.fit()
+        return False
+
+
 class TimelineView(QWidget):
     """The table, a search, and a choice between all and what the upgrade touches."""
 
@@ -166,7 +228,7 @@ class TimelineView(QWidget):
         self._arch = ""
         self._stale = True
         self.model = TimelineModel()
-        self.table = QTableView()
+        self.table = _Releases()
         self.table.setModel(self.model)
         self.table.setAccessibleName(self.tr("Timeline of programs and of what they need"))
         plain_table(self.table, 27)
@@ -175,6 +237,9 @@ class TimelineView(QWidget):
         for column in range(FIXED):
             self.table.setItemDelegateForColumn(column, QStyledItemDelegate(self.table))
         on_choice(self.table, self._clicked)
+        self.names = _Names(self.table)
+        self.names.clicked.connect(self._clicked)
+        self.table.resized.connect(self._fit)
         self.affected = QCheckBox(self.tr("only what the upgrade touches"))
         self.affected.setChecked(True)
         self.affected.toggled.connect(lambda _: self.refresh())
@@ -250,13 +315,29 @@ class TimelineView(QWidget):
         self.model.show(self._lines, self.affected.isChecked(), self._arch, self.search.text().strip())
         self.table.setVisible(bool(self.model.rows))
         self.empty.setVisible(not self.model.rows)
-        self.table.setColumnWidth(0, 220)
-        self.table.setColumnWidth(1, 108)
-        columns = max(1, self.model.columnCount() - FIXED)
-        room = (self.table.viewport().width() - 328) // columns
-        for column in range(FIXED, columns + FIXED):
-            self.table.setColumnWidth(column, min(max(room, 92), 150))
+        self._fit()
         self._follow()
+
+    def _fit(self) -> None:
+        """Widths of the columns for the room that there is, with the first bad release in view."""
+        room = self.table.viewport().width()
+        for column, wide in enumerate(WIDE if room > NARROW else TIGHT):
+            self.table.setColumnWidth(column, wide)
+            room -= wide
+        columns = max(1, self.model.columnCount() - FIXED)
+        for column in range(FIXED, columns + FIXED):
+            self.table.setColumnWidth(column, min(max(room // columns, 92), 150))
+        self.names.fit()
+        self._show_first_bad()
+
+    def _show_first_bad(self) -> None:
+        """Scroll as little as shows the first release at which anything in the table breaks."""
+        bad = [line.cells for line in self.model.rows]
+        first = (i for i, name in enumerate(self.model.columns) if any(name in c and c[name].first_bad for c in bad))
+        column = next(first, None)
+        if column is not None:
+            end = sum(self.table.columnWidth(i) for i in range(FIXED + column + 1)) - self.table.viewport().width()
+            self.table.horizontalScrollBar().setValue(max(end, 0))
 
     # --- selection ---
     def _clicked(self, place: QModelIndex) -> None:

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QTabWidget, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QTabBar, QTabWidget, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import NeedKind, Verdict
+
+AIR = 18  # pixels that a tab has less where there is little room
+BOLD = 14  # that another tab takes more when it is in front
+SIDE = 18
 
 
 def chip_text(token: Token) -> str:
@@ -50,6 +54,7 @@ class ChipBar(QScrollArea):
         self.chips: list[QPushButton] = []
         self.fold, self._more = QPushButton(), QPushButton()
         self._wanted = 200
+        self._short = False  # whether there is no room for the word of the fold
         self._fitting, self._ending = (QTimer(self, interval=0, singleShot=True) for _ in range(2))
         self._fitting.timeout.connect(self.fit)
         self._ending.timeout.connect(self._show_end)
@@ -101,8 +106,8 @@ class ChipBar(QScrollArea):
         room = 10_000
         if isinstance(tabs, QTabWidget):
             bar = tabs.tabBar()
-            taken = sum(bar.tabRect(i).width() for i in range(bar.count()))
-            room = max(tabs.width() - taken - 18, self._least())
+            taken = self._squeeze(bar, tabs.width() - SIDE)
+            room = max(tabs.width() - taken - SIDE, self._least())
         self._fold_to(room)
         wanted = min(inner.sizeHint().width(), room) if inner is not None else 200
         self._wanted = wanted
@@ -111,6 +116,22 @@ class ChipBar(QScrollArea):
         if inner is not None:
             inner.adjustSize()
         self._ending.start()
+
+    def _squeeze(self, bar: QTabBar, room: int) -> int:
+        """Give the tabs less air where they and the folded filters would not fit, or it back; the width they take."""
+        tight = bar.property("tight") == "true"
+        number = sum(bar.isTabVisible(i) for i in range(bar.count()))
+        usual = sum(bar.tabRect(i).width() for i in range(bar.count())) + (AIR * number if tight else 0)
+        self._short = False
+        wanted = usual + BOLD + self._least() > room
+        if wanted != tight:
+            bar.setProperty("tight", "true" if wanted else "false")
+            bar.style().unpolish(bar)
+            bar.style().polish(bar)
+            QCoreApplication.sendEvent(bar, QEvent(QEvent.Type.StyleChange))  # only this lays its tabs out
+        taken = usual - (AIR * number if wanted else 0)
+        self._short = wanted and taken + self._least() > room
+        return taken
 
     def _least(self) -> int:
         """The room that the button and all chips folded into one take."""
@@ -136,6 +157,8 @@ class ChipBar(QScrollArea):
 
     def _name_fold(self, hidden: int) -> None:
         text = self.tr("1 filter ▾") if hidden == 1 else self.tr("{0} filters ▾").format(hidden)
+        if self._short:
+            text = f"{hidden} ▾"
         self.fold.setText(text)
         self.fold.setToolTip(", ".join(chip_text(token) for token in self._store.filters[:hidden]))
         self.fold.setAccessibleName(self.tr("Filters without room: {0}").format(self.fold.toolTip()))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220
 FACTS = 30
+SIDES = 28  # what both margins take
 
 
 class Link(QPushButton):
@@ -59,6 +60,33 @@ class Link(QPushButton):
             self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, rest)}")
 
 
+class Words(QLabel):
+    """Text of a story. Qt lays text that may break out for several widths to find a good one; a column has its own."""
+
+    def __init__(self, text: str, width: int) -> None:
+        super().__init__(text)
+        self._room = width
+        self._heights: dict[int, int] = {}  # by width: the column, the panel and the scroll bar all ask
+        self.setWordWrap(True)
+        self.setMinimumWidth(40)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._room, self.heightForWidth(self._room))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.minimumWidth(), self.fontMetrics().height())
+
+    def heightForWidth(self, width: int) -> int:
+        known = self._heights.get(width)
+        if known is None:
+            known = self._heights[width] = super().heightForWidth(width)
+        return known
+
+    def changeEvent(self, event: QEvent) -> None:
+        self._heights.clear()  # another font, another style
+        super().changeEvent(event)
+
+
 class Story(QWidget):
     """The column; every method adds one piece below the others. ``width`` is that of the panel around it."""
 
@@ -67,7 +95,7 @@ class Story(QWidget):
         self.setObjectName("story")
         self._width = max(width, NARROWEST)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(14, 8, 14, 14)
+        self._column.setContentsMargins(SIDES // 2, 8, SIDES // 2, 14)
         self._column.setSpacing(5)
 
     def end(self) -> None:
@@ -80,14 +108,12 @@ class Story(QWidget):
 
     # --- text ---
     def _label(self, text: str, name: str = "", rich: bool = False) -> QLabel:
-        label = QLabel(text)
+        label = Words(text, self._width - SIDES)
         label.setObjectName(name)
-        label.setWordWrap(True)
         label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
         label.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        label.setMinimumWidth(40)
         self._column.addWidget(label)
         return label
 
