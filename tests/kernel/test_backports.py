@@ -60,6 +60,13 @@ def test_the_result_says_both() -> None:
     assert "BPF" not in dict(kernel_info(kernel("6.12", "6.12")).facts)
 
 
+def test_the_result_says_that_a_release_was_inferred() -> None:
+    """Where nothing names it; a release that was given is not spoken of."""
+    files = KernelFiles("k", btf=KernelBuilder("7.3").build())
+    facts = [dict(kernel_info(open_kernel(files, release=release)).facts) for release in ("", "7.3")]
+    assert facts[0]["release"].startswith("inferred from its ") and "release" not in facts[1]
+
+
 def test_tables_of_one_level_alone_are_never_certain() -> None:
     made = kernel("5.14", "6.19")
     assert made.knowledge.borrowed_for == made.linux and made.knowledge.others

@@ -18,7 +18,7 @@ def kernel(name: str, members: list[tuple[str, int]], *, union: bool = False) ->
     kb = KernelBuilder("7.3")
     types = {1: kb.btf.int_("char", 1), 2: kb.btf.int_("unsigned short", 2)}
     rows = [(n, types[size]) for n, size in members]
-    if union:
+    if union and rows:
         rows = [rows[0], ("", kb.btf.union("", rows[1:]))]
     made = kb.btf.struct(name, rows)
     kb.hook("connect", [("sock", kb.u64), ("addr", kb.btf.ptr(made))])
@@ -34,6 +34,7 @@ OLD = [("family", 2), ("data_min", 1), ("data", 1)]
         ([("family", 2), ("data", 1)], Verdict.OK),  # data lies where it did, in a union with data_min
         ([("family", 2), ("data_min", 1), ("data", 1), ("more", 1)], Verdict.OK),
         ([("family", 2)], Verdict.RISK),
+        ([], Verdict.RISK),
         ([("data", 1), ("family", 2)], Verdict.RISK),
         ([("family", 2), ("other", 1)], Verdict.RISK),
     ],
