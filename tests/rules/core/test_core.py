@@ -340,6 +340,14 @@ def bitfield_became_plain(c: Case) -> None:
 
 
 @case
+def bitfield_that_a_load_reads_became_plain(c: Case) -> None:
+    """R-3.8: a bitfield has no size to compare, so a load of its unit is not resized, whatever the types are."""
+    t = c.local.struct("t", [("x", u32(c.local), 0, 5)], 4)
+    c.kernel.struct("t", [("pad", u64(c.kernel)), ("x", u32(c.kernel))])
+    c.ask(t, "0:0", FIELD_BYTE_OFFSET, "poisoned", ldx(4, 2, 1, 0))
+
+
+@case
 def plain_became_bitfield(c: Case) -> None:
     """R-3.6: and the other way round; the unit is that of the declared type."""
     t = c.local.struct("flags", [("low", u32(c.local)), ("b", u32(c.local))])
