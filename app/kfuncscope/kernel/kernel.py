@@ -125,9 +125,14 @@ class Kernel:
         """The parts that were not given, in words."""
         parts = {
             "BTF": self.vmlinux, "config": self.config, "symbols": self.symbols,
-            "module BTF": len(self.modules) or None,
+            "module BTF": self.modules_given or None,
         }  # fmt: skip
         return [name for name, part in parts.items() if part is None]
+
+    @property
+    def modules_given(self) -> bool:
+        """Whether its modules are at hand: some were given, or the config says that it can have none (R-12.13)."""
+        return bool(len(self.modules)) or (self.config is not None and self.config.denies("CONFIG_MODULES"))
 
     # -- enums of the UAPI
 

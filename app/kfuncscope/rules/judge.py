@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kfuncscope.bpf.instructions import CALL
 from kfuncscope.bpf.loader import CILIUM, LIBBPF
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
@@ -217,9 +218,15 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
 
 
 def _unlinked(program: Program) -> str:
-    """A symbol that the program uses and that no rule gives a meaning; empty where there is none."""
-    named = (ref.name for f in program.functions for ref in f.refs.values() if ref.kind == "unknown")
-    return next(named, "")
+    """A symbol of another object that the program calls; empty where there is none.
+
+    cilium/ebpf leaves the number as it stands where one is only loaded.
+    """
+    for function in program.functions:
+        for index, ref in function.refs.items():
+            if ref.kind == "unknown" and function.insns[index].op == CALL:
+                return ref.name
+    return ""
 
 
 def _unknown(program: Program, cls: Failure, rules: tuple[str, ...], message: Message) -> Problem:
