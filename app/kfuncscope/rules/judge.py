@@ -191,7 +191,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     if program.section.prog_type == "STRUCT_OPS":
         always += struct_ops_problems(ctx, program)
     always += instruction_problems(ctx, program) + sleeper_problems(ctx, program) + jit_problems(ctx, program)
-    always += managed_problems(ctx, program)
+    always += managed_problems(ctx, program) + sleepable_map_problems(ctx, program)
     kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
     always += kfunc_always
     placed += _core_problems(ctx, program)
@@ -199,7 +199,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     placed += region_problems(ctx, program, _helper_callers(ctx, program))
     placed += typed_problems(ctx, program) + allocation_problems(ctx, program) + global_context_problems(ctx, program)
     placed += global_function_problems(ctx, program)
-    placed += map_problems(ctx, program) + tail_call_problems(ctx, program) + sleepable_map_problems(ctx, program)
+    placed += map_problems(ctx, program) + tail_call_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]
     hard = _core_errors(ctx, program)
