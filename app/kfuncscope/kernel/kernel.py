@@ -134,8 +134,6 @@ class Kernel:
         """Whether its modules are at hand: some were given, or the config says that it can have none (R-12.13)."""
         return bool(len(self.modules)) or (self.config is not None and self.config.denies("CONFIG_MODULES"))
 
-    # -- enums of the UAPI
-
     def _enum(self, name: str) -> dict[str, int]:
         if self.vmlinux is None:
             return {}
