@@ -123,11 +123,9 @@ class Kernel:
     @property
     def lacks(self) -> list[str]:
         """The parts that were not given, in words."""
-        parts = {
-            "BTF": self.vmlinux, "config": self.config, "symbols": self.symbols,
-            "module BTF": self.modules_given or None,
-        }  # fmt: skip
-        return [name for name, part in parts.items() if part is None]
+        parts = {"BTF": self.vmlinux, "config": self.config, "symbols": self.symbols}
+        missing = [name for name, part in parts.items() if part is None]
+        return missing if self.modules_given else [*missing, "module BTF"]
 
     @property
     def modules_given(self) -> bool:
