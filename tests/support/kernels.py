@@ -51,6 +51,11 @@ CONFIG = {
 }  # fmt: skip
 
 
+def setting(option: str, value: str) -> str:
+    """The line of a config that sets an option, or says that it is not set."""
+    return f"# CONFIG_{option} is not set\n" if value == "n" else f"CONFIG_{option}={value}\n"
+
+
 class KernelBuilder:
     """A kernel in the making; ``btf`` is the writer of its vmlinux."""
 
@@ -158,6 +163,7 @@ class KernelBuilder:
     ) -> Kernel:
         """The kernel. ``symbols`` are names of functions, or lines like ``D jiffies``; ``config`` without CONFIG_.
 
+        An option of ``n`` is one that the config says is not set.
         Without ``modules`` it has one module that holds nothing, so that what is not there is known to be missing.
         """
         btf = self.build()
@@ -165,7 +171,7 @@ class KernelBuilder:
             empty = BtfWriter(self.btf.endian, base=self.btf)
             empty.int_("of_a_module", 4)
             modules = {"empty": empty}
-        text = None if config is None else "".join(f"CONFIG_{k}={v}\n" for k, v in config.items()).encode()
+        text = None if config is None else "".join(setting(k, v) for k, v in config.items()).encode()
         lines = None
         if symbols is not None:
             lines = "".join(f"{s}\n" if " " in s else f"T {s}\n" for s in [*symbols, "_text"]).encode()

@@ -24,6 +24,7 @@ _CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d{1,4}\.\d{1,4})")
 BPF = b"bpf"
 """What every file has in it that a loader can be recognised in."""
 
+_BPF2GO = re.compile(r"_bpfe[lb](_[a-z0-9_]+)?\.o$")  # files of cilium/ebpf's generator: x_bpfel.o, x_x86_bpfel.o
 _PUBLIC_BTF = (0, 9)  # package btf of cilium/ebpf, which was internal before
 _AYA_VERSION = re.compile(rb"/aya-(\d{1,4}\.\d{1,4})\.\d{1,4}/src/")
 _NEEDED = re.compile(rb"\0libbpf\.so\.(\d{1,4})\0")
@@ -95,6 +96,13 @@ def together(found: Iterable[Loader]) -> Loader:
     if len({one.name for one in listed}) != 1:
         return UNKNOWN_LOADER
     return max(listed, key=lambda one: (bool(one.newest) and one.oldest == one.newest, bool(one.newest), one.oldest))
+
+
+def named_for(paths: Iterable[str]) -> Loader:
+    """The loader that files are named for: bpf2go, which comes with cilium/ebpf, ends names in ``_bpfel.o``."""
+    names = [path.rpartition("/")[2] for path in paths]
+    generated = bool(names) and all(_BPF2GO.search(name) for name in names)
+    return Loader("cilium", where=names[0]) if generated else UNKNOWN_LOADER
 
 
 def with_choices(files: Iterable[ObjectFile], choices: Mapping[str, str]) -> list[ObjectFile]:

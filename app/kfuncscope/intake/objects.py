@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import as_object, is_script
-from kfuncscope.intake.loaders import together
+from kfuncscope.intake.loaders import named_for, together
 from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
 from kfuncscope.storage.files import Elsewhere, InputProblem, Loader, ObjectFile, Place
 from kfuncscope.storage.links import Links
@@ -178,6 +178,7 @@ def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
             name = f"{name}#{digest[:8]}"
         taken.add(name)
         loader = together(objects[digest].loaders[place] for place in places)
+        loader = loader if loader.name else named_for(place.path for place in places)
         one = objects[digest]
         named.append(ObjectFile(name, data, digest, places, tuple(sorted(one.given)), loader, one.elsewhere))
     return sorted(named, key=lambda o: o.name)

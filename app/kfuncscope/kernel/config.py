@@ -45,6 +45,10 @@ class Config(Mapping[str, str]):
             raise KeyError(name)
         return found
 
+    def denies(self, name: str) -> bool:
+        """Whether a line says that the option is not set, as a whole config does; one cut short says nothing."""
+        return f"\n# {name} is not set" in self._text and name not in self
+
     def _search(self, name: str) -> str | None:
         """The value of the last line that sets the option."""
         if not name.startswith("CONFIG_") or "=" in name or "\n" in name:

@@ -123,13 +123,14 @@ class Kernel:
     @property
     def lacks(self) -> list[str]:
         """The parts that were not given, in words."""
-        parts = {
-            "BTF": self.vmlinux, "config": self.config, "symbols": self.symbols,
-            "module BTF": len(self.modules) or None,
-        }  # fmt: skip
-        return [name for name, part in parts.items() if part is None]
+        parts = {"BTF": self.vmlinux, "config": self.config, "symbols": self.symbols}
+        missing = [name for name, part in parts.items() if part is None]
+        return missing if self.modules_given else [*missing, "module BTF"]
 
-    # -- enums of the UAPI
+    @property
+    def modules_given(self) -> bool:
+        """Whether its modules are at hand: some were given, or the config says that it can have none (R-12.13)."""
+        return bool(len(self.modules)) or (self.config is not None and self.config.denies("CONFIG_MODULES"))
 
     def _enum(self, name: str) -> dict[str, int]:
         if self.vmlinux is None:

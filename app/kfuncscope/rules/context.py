@@ -111,7 +111,7 @@ class Context:
 
     def type_seen(self, function: Function, index: int) -> bool:
         """Whether a record's root type was found, or would have been: types may live in modules not given (R-3.1)."""
-        if len(self.kernel.modules) or self._matcher is None or self.kernel.vmlinux is None:
+        if self.kernel.modules_given or self._matcher is None or self.kernel.vmlinux is None:
             return True
         return bool(self._matcher.candidates(function.relos[function.core[index]][1].type_id))
 
@@ -147,7 +147,7 @@ class Context:
         """Whether "not in these BTFs" means "not in the kernel": some kfuncs live in modules that were not given."""
         if self.kernel.partial or self.kernel.modules.refused(name):
             return False
-        if len(self.kernel.modules) or self.kernel.vmlinux is None:
+        if self.kernel.modules_given or self.kernel.vmlinux is None:
             return True
         fact = self.kernel.knowledge.kfuncs.get(name)
         if fact is None:
@@ -162,7 +162,7 @@ class Context:
             return self._symbol(extern)
         found = self.kernel.types(extern.name, Kind.VAR)
         if not found:
-            return Resolved(extern, "missing" if len(self.kernel.modules) and not self.kernel.partial else "unknown")
+            return Resolved(extern, "missing" if self.kernel.modules_given and not self.kernel.partial else "unknown")
         module, blob, var = found[0]
         btf = self.obj.btf
         assert btf is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kfuncscope.bpf.instructions import CALL
 from kfuncscope.bpf.loader import CILIUM, LIBBPF
 from kfuncscope.bpf.object import BpfObject, Function, Program
 from kfuncscope.kernel.kernel import Kernel
@@ -190,7 +191,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     if program.section.prog_type == "STRUCT_OPS":
         always += struct_ops_problems(ctx, program)
     always += instruction_problems(ctx, program) + sleeper_problems(ctx, program) + jit_problems(ctx, program)
-    always += managed_problems(ctx, program)
+    always += managed_problems(ctx, program) + sleepable_map_problems(ctx, program)
     kfunc_always, placed = kfunc_problems(ctx, program, _kfunc_callers(ctx, program))
     always += kfunc_always
     placed += _core_problems(ctx, program)
@@ -198,7 +199,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     placed += region_problems(ctx, program, _helper_callers(ctx, program))
     placed += typed_problems(ctx, program) + allocation_problems(ctx, program) + global_context_problems(ctx, program)
     placed += global_function_problems(ctx, program)
-    placed += map_problems(ctx, program) + tail_call_problems(ctx, program) + sleepable_map_problems(ctx, program)
+    placed += map_problems(ctx, program) + tail_call_problems(ctx, program)
     placed += [p for p in always if p.place is not None]
     judged.problems = [p for p in always if p.place is None]
     hard = _core_errors(ctx, program)
@@ -217,9 +218,15 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
 
 
 def _unlinked(program: Program) -> str:
-    """A symbol that the program uses and that no rule gives a meaning; empty where there is none."""
-    named = (ref.name for f in program.functions for ref in f.refs.values() if ref.kind == "unknown")
-    return next(named, "")
+    """A symbol of another object that the program calls; empty where there is none.
+
+    cilium/ebpf leaves the number as it stands where one is only loaded.
+    """
+    for function in program.functions:
+        for index, ref in function.refs.items():
+            if ref.kind == "unknown" and function.insns[index].op == CALL:
+                return ref.name
+    return ""
 
 
 def _unknown(program: Program, cls: Failure, rules: tuple[str, ...], message: Message) -> Problem:

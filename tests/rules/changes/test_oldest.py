@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
 from kfuncscope.model.verdict import Tri
+from kfuncscope.rules.judge import judge
 from support.bpfwriter import ObjectBuilder, exit_, jmp, ld_sym, mov, subprog
 from support.btfwriter import STATIC
 from support.kernels import KernelBuilder, classes, only, rules
@@ -96,9 +98,14 @@ def test_r_12_25_maps_of_programs_that_sleep(section: str, release: str, kind: i
         assert found.loads == Tri.NO
 
 
-def test_a_map_that_is_never_reached_harms_no_sleeper() -> None:
+@pytest.mark.parametrize(("section", "refused"), [("lsm.s/file_open", True), ("lsm/file_open", False)])
+def test_r_12_25_a_map_counts_in_code_that_never_runs(section: str, refused: bool) -> None:
+    """The verifier looks at all maps of a program before it follows any path; one that is not loaded does not count."""
     kb, ob = KernelBuilder("6.1"), ObjectBuilder()
     kb.lsm("file_open")
     ob.map("m", type=PERF, key_size=4, value_size=4, max_entries=1)
-    code = [mov(6, 0), jmp("==", 6, 0, "out"), *ld_sym(1, "m"), "out:", *END]
-    assert "R-12.25" not in rules(only(ob.program("lsm.s/file_open", "p", code), kb.kernel()))
+    code = [mov(6, 0), jmp("==", 6, 0, "out"), *ld_sym(1, "m"), *ld_sym(2, "m"), "out:", *END]
+    ob.program(section, "p", code).program(section, "q", END)
+    judged_on = judge(read_object(ob.build(), "x"), kb.kernel()).programs
+    told = {p.program.name: [q.failure for q in p.problems if q.rules == ("R-12.25",)] for p in judged_on}
+    assert told == {"p": ["map_not_for_program"] * refused, "q": []}

@@ -10,7 +10,7 @@ import pytest
 from kfuncscope.bpf.object import read_object
 from kfuncscope.bpf.sections import prefix_section, read_section
 from kfuncscope.errors import SessionError
-from kfuncscope.intake.loaders import loader_in, together, with_choices
+from kfuncscope.intake.loaders import loader_in, named_for, together, with_choices
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge.versions import loaders, version_of
@@ -21,7 +21,7 @@ from kfuncscope.rules.checks.loader import unread
 from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import KernelFiles, Loader, ObjectFile, Place
 from support.archivewriter import deb
-from support.bpfwriter import ObjectBuilder, core, exit_, ldx, mov
+from support.bpfwriter import ObjectBuilder, core, exit_, kfunc, ld_sym, ldx, mov
 from support.btfwriter import BtfWriter
 from support.kernels import KernelBuilder
 
@@ -131,6 +131,40 @@ def test_loaders_of_binaries(texts: list[str], loader: tuple[str, str, str]) -> 
     assert (found.name, found.oldest, found.newest) == loader
     assert found.where == ("agent" if loader[0] else "")
     assert loader_in(b"#!" + binary(*texts)[2:], "x") == Loader()
+
+
+@pytest.mark.parametrize(
+    ("paths", "name"),
+    [
+        (["/x/probe_bpfel.o"], "cilium"), (["probe_x86_bpfeb.o"], "cilium"), (["probe_bpfel_x86.o"], "cilium"),
+        (["a/p_bpfel.o", "b/p_bpfel.o"], "cilium"), (["p_bpfel.o", "p.bpf.o"], ""), (["bpfel.o"], ""),
+        (["p_bpfel.o/p.o"], ""), (["p_bpfel.os"], ""), ([], ""),
+    ],
+)  # fmt: skip
+def test_files_that_bpf2go_names(paths: list[str], name: str) -> None:
+    """The generator of cilium/ebpf ends its files' names so; an object under another name too is anybody's."""
+    assert named_for(paths).name == name
+
+
+def test_a_ring_buffer_with_sizes_by_the_name_of_its_file(tmp_path: Path) -> None:
+    """cilium/ebpf leaves the sizes out, libbpf hands them to the kernel (R-7.10)."""
+    ob = ObjectBuilder().map("events", type=27, key_size=4, value_size=4, max_entries=4096)
+    ob.program("xdp", "p", [*ld_sym(1, "events"), *END])
+    for name, loads in (("probe_bpfel.o", Tri.YES), ("probe.bpf.o", Tri.NO)):
+        (tmp_path / name).write_bytes(ob.build())
+        ((file,), _) = object_files([tmp_path / name])
+        obj = read_object(file.data, file.name, None, file.loader)
+        assert judge(obj, KernelBuilder().kernel()).programs[0].loads == loads, name
+
+
+@pytest.mark.parametrize(("calls", "loads"), [(False, Tri.YES), (True, Tri.UNKNOWN)])
+def test_symbols_of_other_objects_for_cilium(calls: bool, loads: Tri) -> None:
+    """It loads the number that stands there, and refuses a call of what is not linked."""
+    ob = named("xdp")
+    ob.program("xdp", "q", [kfunc("fwd") if calls else ld_sym(1, "fwd"), *END])
+    obj = read_object(ob.build(), "x", None, Loader("cilium"))
+    found = {p.program.name: p.loads for p in judge(obj, KernelBuilder().kernel()).programs}
+    assert found == {"p0": Tri.YES, "q": loads}
 
 
 @pytest.mark.parametrize("text", [

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import ProgramVerdict, Tri, Verdict
+from kfuncscope.resources import resource
+from kfuncscope.rules.checks.typed_access import RETURNS
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
     FIELD_EXISTS,
@@ -74,7 +77,8 @@ def kernel(*args: str, release: str = "7.3") -> Kernel:
         made[name]()
     kb.ops("my_ops", [("cb", kb.callback(rows))])
     kb.btf.kfunc("bpf_pair", kb.btf.ptr(pair(kb)))
-    return kb.kernel(symbols=["f", "bpf_pair"])
+    kb.btf.kfunc("bpf_node", kb.btf.ptr(kb.btf.struct("bpf_rb_node", [("opaque", kb.u64)])))
+    return kb.kernel(symbols=["f", "bpf_pair", "bpf_node"])
 
 
 def prog(*code: Any, section: str = "fentry/f") -> ObjectBuilder:
@@ -107,6 +111,66 @@ def test_r_12_6_pointers_that_are_walked(offset: int, loads: Tri) -> None:
     ob.program("fentry/f", "prog", [kfunc("bpf_pair"), jmp("==", 0, 0, "out"), ldx(4, 4, 0, 36 + offset), "out:", *END])
     found = only(ob, kernel("pair"))
     assert any("bpf_pair() returns" in p.message for p in found.problems) == (loads == Tri.NO)
+
+
+@pytest.mark.parametrize(("name", "struct", "loads"), [("bpf_pair", "pair", False), ("bpf_node", "bpf_rb_node", True)])
+@pytest.mark.parametrize("section", ["fentry/f", "tc"])
+def test_r_12_6_nodes_are_parts_of_larger_objects(section: str, name: str, struct: str, loads: bool) -> None:
+    """What lies beyond a node that a kfunc returns is the program's own; of other structs nothing lies beyond."""
+    ob = ObjectBuilder()
+    ob.extern_func(name, ob.btf.proto(ob.btf.ptr(ob.btf.struct(struct, [("first", ob.u64)]))))
+    ob.program(section, "prog", [kfunc(name), jmp("==", 0, 0, "out"), ldx(8, 4, 0, 64), "out:", *END])
+    assert bool(typed_told(ob, kernel("pair"))) != loads
+
+
+def of_task(section: str, *code: Any, helper: int = 158) -> ObjectBuilder:
+    """A program that does this with what a helper returned, in r0, where that is not NULL."""
+    return prog(call(helper), jmp("==", 0, 0, "out"), *code, "out:", section=section)
+
+
+def with_task() -> Kernel:
+    """``struct task_struct { u64 state; u16 short; u32 late; }``, with a hole at 10; ``struct tcp_sock`` of 8 bytes."""
+    kb = KernelBuilder()
+    kb.btf.struct("task_struct", [("state", kb.u64), ("short", kb.btf.int_("u16", 2)), ("late", kb.u32, 12 * 8)], 16)
+    kb.btf.struct("tcp_sock", [("mss", kb.u64)], 8)
+    kb.hook("f", [])
+    return kb.kernel(symbols=["f"])
+
+
+@pytest.mark.parametrize("section", ["kprobe/f", "raw_tp/f", "fentry/f", "tc"])
+@pytest.mark.parametrize(
+    ("offset", "size", "told"),
+    [
+        (8, 2, ""), (8, 4, "access beyond the end of short"), (10, 2, "no field at offset 10"), (12, 4, ""),
+        (12, 8, "access beyond struct task_struct"), (16, 4, "access beyond struct task_struct"),
+    ],
+)  # fmt: skip
+def test_r_12_6_what_helpers_return(section: str, offset: int, size: int, told: str) -> None:
+    """The verifier knows the type of it in a program of any kind, a kprobe's too, whose arguments it does not know."""
+    found = only(of_task(section, ldx(size, 3, 0, offset)), with_task())
+    said = [p.message for p in found.problems if "R-12.6" in p.rules]
+    assert len(said) == bool(told)
+    assert all("what bpf_get_current_task_btf() returns: " in text and told in text for text in said)
+
+
+def test_r_12_6_what_helpers_return_and_others_read() -> None:
+    """Of another helper nothing is known; helpers that read memory take any address; each helper has its own type."""
+    assert not typed_told(of_task("kprobe/f", ldx(4, 3, 0, 16), helper=35), with_task())
+    assert not typed_told(of_task("kprobe/f", mov(3, Reg(0)), alu("+", 3, 16), *probe_read()), with_task())
+    (said,) = typed_told(of_task("tc", ldx(4, 3, 0, 8), helper=137), with_task())
+    assert "what bpf_skc_to_tcp_sock() returns: access beyond struct tcp_sock" in said
+
+
+def typed_told(ob: ObjectBuilder, kernel: Kernel) -> list[str]:
+    return [p.message for p in only(ob, kernel).problems if "R-12.6" in p.rules]
+
+
+def test_helpers_that_return_typed_pointers_have_these_numbers() -> None:
+    """As the UAPI counts them."""
+    levels = json.loads(resource("knowledge/uapi.json").read_text())["helpers"][""]
+    for number, (name, _) in RETURNS.items():
+        known = {names[number] for names in levels.values() if names and len(names) > number}
+        assert known == {name.removeprefix("bpf_")}
 
 
 def test_r_12_6_arrays_without_length() -> None:

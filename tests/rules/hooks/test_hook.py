@@ -94,6 +94,16 @@ def test_r_2_6_a_tracepoint_that_a_module_may_have_is_not_called_gone() -> None:
     assert not doubt.certain
 
 
+def test_r_12_13_a_kernel_built_without_modules_has_none_to_ask() -> None:
+    """Its config says so; one cut short, which does not name the option, says nothing."""
+    said = {**CONFIG, "MODULES": "n"}
+    (gone,) = told("tp_btf/nfs_fsync_enter", builder().kernel(modules={}, config=said)).problems
+    assert gone.certain and "module" not in gone.message
+    for config in ({**CONFIG, "MODULES": "y"}, CONFIG, None):
+        (doubt,) = told("tp_btf/nfs_fsync_enter", builder().kernel(modules={}, config=config)).problems
+        assert not doubt.certain, config
+
+
 def test_libbpf_agrees_on_targets() -> None:
     """The same targets, answered by libbpf."""
     sections = {"fentry/f": True, "fentry/f_gone": False, "tp_btf/t": True, "tp_btf/f": False, "lsm/file_open": True,

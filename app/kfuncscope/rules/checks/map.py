@@ -78,27 +78,28 @@ def map_problems(ctx: Context, program: Program) -> list[Problem]:
 
 
 def sleepable_map_problems(ctx: Context, program: Program) -> list[Problem]:
-    """Maps that a sleepable program may not use (R-12.25); each counts where its address is loaded.
+    """Maps that a sleepable program may not use (R-12.25).
 
-    Prog arrays have a rule of their own (R-12.1). A release newer than all tables may let more maps be used.
+    A map counts wherever its address is loaded, also in code that never runs: the verifier looks at all loads of
+    addresses before it follows any path (resolve_pseudo_ldimm64). Prog arrays have a rule of their own (R-12.1). A
+    release newer than all tables may let more maps be used.
     """
     kernel = ctx.kernel
     if not program.section.sleepable or kernel.outdated:
         return []
     found = []
-    for function in program.functions:
-        for index, ref in function.refs.items():
-            one = ctx.obj.maps.get(ref.name) if ref.kind == "map" else None
-            name = kernel.map_types.get(one.type, "").removeprefix("BPF_MAP_TYPE_") if one is not None else ""
-            if one is None or not name or one.type == MAP_TYPE_PROG_ARRAY:
-                continue
-            lazy = " without preallocation" if name == "HASH" and one.flags & FLAG_NO_PREALLOC else ""
-            if sleepers_use(name + lazy, kernel.version) is not False:
-                continue
-            text = "{program} is sleepable, and {kernel} does not let sleepable programs use map {map} ({type})"
-            message = say(text, program=program.name, map=one.name, type=name + lazy)
-            found.append(Problem(NeedKind.MAP_TYPE, kernel.map_types[one.type], Failure.MAP_NOT_FOR_PROGRAM,
-                                 ("R-12.25",), message, place=(function, index)))  # fmt: skip
+    for one in map(ctx.obj.maps.get, sorted({r.name for f in program.functions for r in f.refs.values()
+                                             if r.kind == "map"})):  # fmt: skip
+        name = kernel.map_types.get(one.type, "").removeprefix("BPF_MAP_TYPE_") if one is not None else ""
+        if one is None or not name or one.type == MAP_TYPE_PROG_ARRAY:
+            continue
+        lazy = " without preallocation" if name == "HASH" and one.flags & FLAG_NO_PREALLOC else ""
+        if sleepers_use(name + lazy, kernel.version) is not False:
+            continue
+        text = "{program} is sleepable, and {kernel} does not let sleepable programs use map {map} ({type})"
+        message = say(text, program=program.name, map=one.name, type=name + lazy)
+        cls = Failure.MAP_NOT_FOR_PROGRAM
+        found.append(Problem(NeedKind.MAP_TYPE, kernel.map_types[one.type], cls, ("R-12.25",), message))
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kfuncscope.arch import arch_record
+from kfuncscope.bpf.instructions import CALL
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat, type_text
@@ -17,7 +18,7 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
 from kfuncscope.rules.flow.allocated import ALLOCATORS, AllocatedReach
 from kfuncscope.rules.flow.ctx_args import Slot, slots
-from kfuncscope.rules.flow.typed import Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
+from kfuncscope.rules.flow.typed import RETURNED, Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
 from kfuncscope.rules.flow.walk import ends_in_array, struct_behind
 from kfuncscope.rules.hooks.hook import find_hook
 from kfuncscope.rules.hooks.records import event_struct
@@ -29,6 +30,19 @@ EVENTS = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
 CHECKED = frozenset({"TRACING", "LSM", "STRUCT_OPS"})
 # Arguments that a struct_ops type hands out as a larger struct (R-12.7; net/ipv4/bpf_tcp_ca.c, is_valid_access).
 PROMOTED = {("tcp_congestion_ops", "sock"): "tcp_sock"}
+
+
+# Nodes of lists and trees, which the verifier hands out as parts of the program's own objects (mark_reg_graph_node).
+NODES = frozenset({"bpf_list_node", "bpf_rb_node"})
+# Helpers that return pointers which the verifier knows by their type (net/core/filter.c, kernel/trace/bpf_trace.c).
+RETURNS = {
+    136: ("bpf_skc_to_tcp6_sock", "tcp6_sock"), 137: ("bpf_skc_to_tcp_sock", "tcp_sock"),
+    138: ("bpf_skc_to_tcp_timewait_sock", "tcp_timewait_sock"),
+    139: ("bpf_skc_to_tcp_request_sock", "tcp_request_sock"), 140: ("bpf_skc_to_udp6_sock", "udp6_sock"),
+    158: ("bpf_get_current_task_btf", "task_struct"), 162: ("bpf_sock_from_file", "socket"),
+    175: ("bpf_task_pt_regs", "pt_regs"), 178: ("bpf_skc_to_unix_sock", "unix_sock"),
+    196: ("bpf_skc_to_mptcp_sock", "mptcp_sock"),
+}  # fmt: skip
 
 
 def typed_uses(ctx: Context, program: Program) -> list[Use]:
@@ -45,7 +59,7 @@ def _uses(ctx: Context, program: Program) -> list[Use]:
     if ctx.kernel.vmlinux is None or not has_loads(program.functions):
         return []
     args = _arguments(ctx, program)
-    if not args and not checked:
+    if not args and not checked and not any(map(_asks_for_typed, program.functions)):
         return []
     typing = Typing(
         args, lambda name: _returned(ctx, name), lambda module: _blob(ctx, module),
@@ -127,15 +141,27 @@ def _record_enums(ctx: Context, program: Program) -> Mapping[int, Arg]:
     }  # fmt: skip
 
 
-def _returned(ctx: Context, name: str) -> Arg:
-    """What a kfunc returns, where that is a pointer to a struct."""
+def _asks_for_typed(function: Function) -> bool:
+    """Whether a function calls what may return a typed pointer: such a helper, or a kfunc."""
+    calls = ((insn, function.refs.get(at)) for at, insn in enumerate(function.insns) if insn.op == CALL)
+    return any(ref.kind == "kfunc" if ref is not None else not i.src and i.imm in RETURNS for i, ref in calls)
+
+
+def _returned(ctx: Context, name: str | int) -> Arg:
+    """What a kfunc or a helper returns, where that is a pointer to a struct."""
+    if isinstance(name, int):
+        helper, struct_name = RETURNS.get(name, ("", ""))
+        own = ctx.kernel.vmlinux.find(struct_name, Kind.STRUCT) if ctx.kernel.vmlinux is not None and helper else []
+        return Pointed("", own[0], RETURNED.format(helper)) if own else None
     resolved = ctx.extern(name)
     if resolved is None or resolved.status != "found" or resolved.blob is None:
         return None
     blob = resolved.blob
     bare = blob.skip(blob.ref(blob.ref(resolved.type)))
     struct = struct_behind(blob, bare) if blob.kind(bare) == Kind.PTR else 0
-    return Pointed(resolved.module, struct, f"what {resolved.extern.lookup}() returns") if struct else None
+    if struct and blob.name(struct) in NODES:
+        return None
+    return Pointed(resolved.module, struct, RETURNED.format(resolved.extern.lookup)) if struct else None
 
 
 def _blob(ctx: Context, module: str) -> Blob | None:
@@ -158,12 +184,11 @@ def _root(ctx: Context, function: Function, at: int) -> tuple[str, int] | None:
 
 def typed_problems(ctx: Context, program: Program) -> list[Problem]:
     """Reads that the verifier refuses by the types of this kernel; each counts where it is reached."""
-    if program.section.prog_type not in CHECKED:
-        return []
     name = program.section.target or program.section.kind
+    checked = program.section.prog_type in CHECKED
     found = []
     for use in typed_uses(ctx, program):
-        if use.kind == "deref":
+        if use.kind == "deref" and checked:
             text = "{name}: {what} is `{type}` in {kernel}, but the program dereferences it"
             message, rule = say(text, name=name, what=use.origin, type=use.detail), "R-12.4"
         elif use.kind == "fault":

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Typed values of a program on one kernel: arguments of its hook, what they point to, and how each is used.
 
-The verifier knows the type of each argument of fentry, tp_btf, LSM and struct_ops programs, of what kfuncs return, and
-of the pointers that are read through these (R-12.4, R-12.6). In kprobes nobody checks, and the same walk tells what a
-read really finds (R-12.5). Where two paths disagree about a value nothing is said of it.
+The verifier knows the type of each argument of fentry, tp_btf, LSM and struct_ops programs, of what kfuncs and some
+helpers return, and of the pointers that are read through these (R-12.4, R-12.6). Nobody checks what kprobes read
+through their registers, and the same walk tells what is really found there (R-12.5). Where two paths disagree about a
+value nothing is said of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ PROBE_READS = frozenset({4, 113})  # bpf_probe_read, bpf_probe_read_kernel: (whe
 ADD, MOV = 0x00, 0xB0
 SHIFTS = frozenset({0x60, 0x70, 0xC0})
 EQUAL, UNEQUAL = 0x10, 0x50  # jumps by comparison with an immediate
+
+
+RETURNED = "what {}() returns"  # the origin of such a value in words
+_RETURNED = RETURNED.partition("{")[0]
 
 
 class Pointed(NamedTuple):
@@ -66,11 +71,11 @@ class Typing(NamedTuple):
     """What a kernel knows: arguments by offset in the context, and blobs by module."""
 
     args: Mapping[int, Arg]
-    returns: Callable[[str], Arg]  # of kfuncs, by the extern's name
+    returns: Callable[[str | int], Arg]  # of kfuncs, by the extern's name, and of helpers, by number
     blob: Callable[[str], Blob | None]
     offset: Callable[[Function, int], int | None]  # the offset that CO-RE gives an instruction
     root: Callable[[Function, int], tuple[str, int] | None]  # (name of a record's root type, kind of the record)
-    checked: bool  # the verifier checks what is read
+    checked: bool  # the verifier checks what is read through arguments; of what is returned it checks it always
 
 
 class TypedReach(Reachable):
@@ -112,13 +117,16 @@ class TypedReach(Reachable):
         if pointer[0] == "ctx":
             return self._argument(offset, size)
         self._named(function, at, pointer)
-        return self._behind(function, at, pointer, offset, size)
+        checked = self.typing.checked or str(pointer[3]).startswith(_RETURNED)
+        return self._behind(function, at, pointer, offset, size, checked)
 
     def _argument(self, offset: int, size: int) -> Value:
         arg = self.typing.args.get(offset)
         return _value(arg) if size == (arg.size if isinstance(arg, Scalar) else 8) else None
 
-    def _behind(self, function: Function, at: int, pointer: tuple[object, ...], offset: int, size: int) -> Value:
+    def _behind(
+        self, function: Function, at: int, pointer: tuple[object, ...], offset: int, size: int, checked: bool
+    ) -> Value:
         """What a read through a typed pointer finds: another typed pointer, or a number."""
         _, module, struct, origin, _ = pointer
         assert isinstance(module, str) and isinstance(struct, int) and isinstance(origin, str)
@@ -127,7 +135,7 @@ class TypedReach(Reachable):
             return None
         found = walk(blob, struct, offset, size)
         if found.fault:
-            if self.typing.checked:
+            if checked:
                 self._note("fault", function, at, origin, found.fault)
             return None
         name = f"{origin}->{found.member}"
@@ -193,8 +201,10 @@ class TypedReach(Reachable):
         ref, result, slot = function.refs.get(at), None, None
         if insn.op == CALL and ref is not None and ref.kind == "kfunc":
             result = _value(self.typing.returns(ref.name))
-        elif insn.op == CALL and insn.src == 0 and insn.imm in PROBE_READS and ref is None:
-            slot = self._probed(function, at, state.regs[1:4])
+        elif insn.op == CALL and insn.src == 0 and ref is None:
+            if insn.imm in PROBE_READS:
+                slot = self._probed(function, at, state.regs[1:4])
+            result = _value(self.typing.returns(insn.imm))
         super()._call(function, at, insn, state)
         state.regs[0] = result
         if slot is not None:
@@ -209,10 +219,7 @@ class TypedReach(Reachable):
             self._note("read", function, at, str(source[1]), str(source[-1]))
         if source[0] != "btf" or size != 8 or not isinstance(source[-1], int):
             return None
-        checked = self.typing.checked
-        self.typing = self.typing._replace(checked=False)  # helpers read whatever address they get
-        found = self._behind(function, at, source, source[-1], 8)
-        self.typing = self.typing._replace(checked=checked)
+        found = self._behind(function, at, source, source[-1], 8, False)  # helpers read whatever address they get
         if isinstance(to, tuple) and to[0] == "fp" and isinstance(to[1], int) and isinstance(found, tuple):
             return to[1], found
         return None

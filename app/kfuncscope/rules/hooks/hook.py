@@ -70,7 +70,7 @@ def find_hook(kernel: Kernel, program: Program) -> Hook | None:
 
 def of_module_not_given(kernel: Kernel, tracepoint: str) -> bool:
     """Whether a tracepoint that vmlinux lacks may live in a module: the release has it, and no module was given."""
-    return not len(kernel.modules) and tracepoint in kernel.knowledge.tracepoints
+    return not kernel.modules_given and tracepoint in kernel.knowledge.tracepoints
 
 
 def traced_function(blob: Blob, tracepoint: str, proto: int) -> int:
@@ -210,7 +210,7 @@ def _absent(kernel: Kernel, program: Program) -> Problem:
         return _problem(program, Failure.ATTACH_BTF_NOT_FOUND, (doubt.rule, *rules), message,
                         certain=False, confidence=Confidence.LOW)  # fmt: skip
     elsewhere = section.attach_type == "TRACE_RAW_TP" and of_module_not_given(kernel, section.target)
-    elsewhere |= not len(kernel.modules) and section.module not in ("", "vmlinux")
+    elsewhere |= not kernel.modules_given and section.module not in ("", "vmlinux")
     what, text = _WHAT.get(section.attach_type, ""), "{name} is not in the BTF of {kernel}"
     if what and elsewhere:
         text = f"{what} {{target}} is not in the BTF of {{kernel}} (as {{name}})"
