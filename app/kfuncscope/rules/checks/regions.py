@@ -8,7 +8,7 @@ counts as inside where every path to it through its function is.
 
 from __future__ import annotations
 
-from kfuncscope.bpf.instructions import CALL, PSEUDO_CALL
+from kfuncscope.bpf.instructions import CALL, EXIT, PSEUDO_CALL
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.knowledge.helpers import HelperCaller
 from kfuncscope.knowledge.versions import Fact, since
@@ -110,14 +110,20 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
          and (callee := ctx.obj.callee(function, at)) is not None and callee.static and id(callee) in numbers}
         for function in functions
     ]  # fmt: skip
-    for caller, targets in enumerate(calls):
-        for at, called in targets.items():  # what a subprogram ends is not held when it returns
-            ended = sorted({region for region, opens in effects[called].values() if not opens})
-            if ended:
-                effects[caller].setdefault(at, (ended[0], False))
+    for _ in functions:  # calls nest no deeper; the verifier allows no recursion
+        earlier = [dict(one) for one in effects]
+        for caller, targets in enumerate(calls):
+            for at, called in targets.items():
+                # What a subprogram ends is not held when it returns, what it leaves open on every path is.
+                ended = sorted({region for region, opens in effects[called].values() if not opens})
+                left = ended or sorted(_left_open(functions[called], effects[called], reach))
+                if left:
+                    effects[caller].setdefault(at, (left[0], not ended))
+        if effects == earlier:
+            break
     entered: list[Held] = [frozenset()] * len(functions)
     found = [held(function, effects[n], reach) for n, function in enumerate(functions)]
-    for _ in functions:  # calls nest no deeper; the verifier allows no recursion
+    for _ in functions:
         before = list(entered)
         for caller, inside in enumerate(found):
             for at, called in calls[caller].items():
@@ -126,6 +132,12 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
             break
         found = [held(function, effects[n], reach, entered[n]) for n, function in enumerate(functions)]
     return found
+
+
+def _left_open(function: Function, effects: dict[int, tuple[str, bool]], reach: Reachable) -> Held:
+    inside = held(function, effects, reach)
+    exits = [regions for at, regions in inside.items() if function.insns[at].op == EXIT]
+    return frozenset.intersection(*exits) if exits else frozenset()
 
 
 def region_of(ctx: Context, program: Program) -> dict[tuple[int, int], str]:
