@@ -47,6 +47,7 @@ class Fact(StrEnum):
     GLOBAL_VOID = "global_void"
     TRACING_TIMERS = "tracing_timers"
     LATE_ALLOCATION = "late_allocation"
+    QUIET_PROTECTS = "quiet_protects"
 
 
 @dataclass(frozen=True, slots=True)

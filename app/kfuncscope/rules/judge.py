@@ -26,7 +26,7 @@ from kfuncscope.rules.checks.kfunc import extern_problems, kfunc_problems
 from kfuncscope.rules.checks.loader import loader_problems
 from kfuncscope.rules.checks.managed import managed_problems
 from kfuncscope.rules.checks.map import map_problems, object_map_problems, sleepable_map_problems
-from kfuncscope.rules.checks.regions import region_problems
+from kfuncscope.rules.checks.regions import protection_problems, region_problems
 from kfuncscope.rules.checks.tail_calls import owner_problems, sleeper_problems, tail_call_problems
 from kfuncscope.rules.checks.typed_access import allocation_problems, typed_problems
 from kfuncscope.rules.context import Context
@@ -196,7 +196,7 @@ def judge_program(ctx: Context, program: Program) -> ProgramJudgement:
     always += kfunc_always
     placed += _core_problems(ctx, program)
     placed += helper_problems(ctx, program, _helper_callers(ctx, program))
-    placed += region_problems(ctx, program, _helper_callers(ctx, program))
+    placed += region_problems(ctx, program, _helper_callers(ctx, program)) + protection_problems(ctx, program)
     placed += typed_problems(ctx, program) + allocation_problems(ctx, program) + global_context_problems(ctx, program)
     placed += global_function_problems(ctx, program)
     placed += map_problems(ctx, program) + tail_call_problems(ctx, program)

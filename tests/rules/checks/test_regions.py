@@ -176,3 +176,25 @@ def test_r_12_24_global_functions_under_a_lock(
     assert [p.message.partition(",")[0] for p in found.problems if p.name == "count"] == (
         ["count is a global function"] * (not loads)
     )
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "inside"),
+    [
+        (QUIET, LOUD, True), ([*QUIET, *LOUD], [], False), ([jmp("==", 1, 0, "out"), QUIET], LOUD, False),
+        ([subprog("deeper", static=True)], LOUD, True), (IN, OUT, False),
+    ],
+)  # fmt: skip
+def test_r_12_24_a_region_that_a_static_subprogram_leaves_open(begin: list[Any], end: list[Any], inside: bool) -> None:
+    """What it leaves open on every path lasts on in its caller, until another ends it."""
+    kb, ob = KernelBuilder("6.12"), ObjectBuilder()
+    for name in NAMES:
+        kb.btf.kfunc(name, 0, [("cookie", kb.u64)] if name == "bpf_throw" else [])
+        ob.extern_func(name, ob.btf.proto(0, [("cookie", ob.u64)] if name == "bpf_throw" else []))
+    for name, code in (("deeper", QUIET), ("begin", begin), ("end", end)):
+        ob.subprogram(name, [*code, *END], linkage=STATIC)
+    for name in ("within", "behind"):
+        ob.subprogram(name, [mov(0, 0), exit_()], linkage=GLOBAL)
+    calls = [subprog("begin", static=True), subprog("within"), subprog("end", static=True), subprog("behind")]
+    found = only(ob.program("tc", "prog", [*calls, *END]), kb.kernel(config=CONFIG, symbols=NAMES))
+    assert {p.name for p in found.problems} == ({"within"} if inside else set())

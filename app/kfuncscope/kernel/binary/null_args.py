@@ -3,7 +3,8 @@
 
 ``raw_tp_null_args`` is an array of ``{const char *name; u64 mask}`` in read-only data, four bits of the mask for each
 argument: 1 may be NULL, 2 may be an error pointer. Nothing names the array in a stripped image; it is the longest run
-of such pairs whose names are those of tracepoints. Point releases change it, so the image is asked before any table.
+of such pairs whose names are those of tracepoints; among the others a single one may have no mask (0), as that of a
+module of the tests has since 6.16. Point releases change the list, so the image is asked before any table.
 """
 
 from __future__ import annotations
@@ -87,9 +88,13 @@ def _runs(image: bytes, start: int, end: int, endian: str) -> Iterator[tuple[lis
     for phase in (0, 1):
         good = mask_like[phase + 1 :: 2]
         pointers = words[phase::2][: len(good)]
-        good = good & (pointers >= largest) if endian == "<" else good & (pointers > np.uint64(1 << 12))
-        for first, last in _stretches(good):
-            yield pointers[first:last].tolist(), words[phase + 1 :: 2][first:last].tolist()
+        masks = words[phase + 1 :: 2]
+        addresses = pointers >= largest if endian == "<" else pointers > np.uint64(1 << 12)
+        good = good & addresses
+        joined = good.copy()
+        joined[1:-1] |= good[:-2] & good[2:] & addresses[1:-1] & (masks[1:-1] == 0)
+        for first, last in sorted({*_stretches(good), *_stretches(joined)}):
+            yield pointers[first:last].tolist(), masks[first:last].tolist()
 
 
 def _stretches(good: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Calls where a program holds a lock or may not be interrupted: what may sleep, bpf_throw() and global functions
-(R-4.5, R-12.3, R-12.24).
+(R-4.5, R-12.3, R-12.24). Kernel pointers from maps that are passed on where RCU protects them no more (R-12.31).
 
 A region lasts from its first call to its last one, and through the static subprograms called within it. An instruction
 counts as inside where every path to it through its function is.
@@ -8,7 +8,7 @@ counts as inside where every path to it through its function is.
 
 from __future__ import annotations
 
-from kfuncscope.bpf.instructions import CALL, PSEUDO_CALL
+from kfuncscope.bpf.instructions import CALL, EXIT, PSEUDO_CALL
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.knowledge.helpers import HelperCaller
 from kfuncscope.knowledge.versions import Fact, since
@@ -17,6 +17,7 @@ from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.checks.helper import sleeps
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.guard import successors
+from kfuncscope.rules.flow.protected import ProtectedReach, Protection
 from kfuncscope.rules.flow.reachability import Reachable
 from kfuncscope.rules.hooks.sleep import may_sleep
 from kfuncscope.rules.problem import Problem, Stage, say
@@ -33,6 +34,7 @@ KFUNCS = {
 HELPERS = {93: (LOCK, True), 94: (LOCK, False)}  # bpf_spin_lock, bpf_spin_unlock
 THROW, IN_SUBPROGRAM = "bpf_throw", "throw_in_subprogram"
 Held = frozenset[str]
+KF_RCU = 1 << 7
 
 
 def region_problems(ctx: Context, program: Program, callers: list[HelperCaller]) -> list[Problem]:
@@ -110,14 +112,20 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
          and (callee := ctx.obj.callee(function, at)) is not None and callee.static and id(callee) in numbers}
         for function in functions
     ]  # fmt: skip
-    for caller, targets in enumerate(calls):
-        for at, called in targets.items():  # what a subprogram ends is not held when it returns
-            ended = sorted({region for region, opens in effects[called].values() if not opens})
-            if ended:
-                effects[caller].setdefault(at, (ended[0], False))
+    for _ in functions:  # calls nest no deeper; the verifier allows no recursion
+        earlier = [dict(one) for one in effects]
+        for caller, targets in enumerate(calls):
+            for at, called in targets.items():
+                # What a subprogram ends is not held when it returns, what it leaves open on every path is.
+                ended = sorted({region for region, opens in effects[called].values() if not opens})
+                left = ended or sorted(_left_open(functions[called], effects[called], reach))
+                if left:
+                    effects[caller].setdefault(at, (left[0], not ended))
+        if effects == earlier:
+            break
     entered: list[Held] = [frozenset()] * len(functions)
     found = [held(function, effects[n], reach) for n, function in enumerate(functions)]
-    for _ in functions:  # calls nest no deeper; the verifier allows no recursion
+    for _ in functions:
         before = list(entered)
         for caller, inside in enumerate(found):
             for at, called in calls[caller].items():
@@ -126,6 +134,12 @@ def _states(ctx: Context, program: Program, effects: list[dict[int, tuple[str, b
             break
         found = [held(function, effects[n], reach, entered[n]) for n, function in enumerate(functions)]
     return found
+
+
+def _left_open(function: Function, effects: dict[int, tuple[str, bool]], reach: Reachable) -> Held:
+    inside = held(function, effects, reach)
+    exits = [regions for at, regions in inside.items() if function.insns[at].op == EXIT]
+    return frozenset.intersection(*exits) if exits else frozenset()
 
 
 def region_of(ctx: Context, program: Program) -> dict[tuple[int, int], str]:
@@ -200,3 +214,55 @@ def held(
                 states[target] = joined
                 work.append(target)
     return states
+
+
+def protection_problems(ctx: Context, program: Program) -> list[Problem]:
+    """R-12.31: kfuncs that want a pointer under RCU, and get one from a map whose protection ended or never began."""
+    asks = frozenset(
+        name for name, extern in ctx.obj.externs.items() if extern.kind == "kfunc" and _wants_rcu(ctx, name)
+    )
+    used = {ref.name for function in program.functions for ref in function.refs.values()}
+    effects = [_effects(ctx, function) for function in program.functions] if asks & used else []
+    if not any(effects) or ctx.kernel.version < (6, 12):
+        return []
+    inside = _states(ctx, program, effects)
+    if any(
+        opens and region in inside[n].get(at, ())
+        for n, one in enumerate(effects)
+        for at, (region, opens) in one.items()
+    ):
+        return []  # nested: how often is not followed
+    numbers = {(f.section, f.start): n for n, f in enumerate(program.functions)}
+    quiet = since(Fact.QUIET_PROTECTS, ctx.kernel.version) is True
+    unlock_ends = bool(ctx.kernel.functions("invalidate_rcu_protected_refs", "vmlinux"))
+
+    def protects(regions: Held) -> bool:
+        held_quiet = quiet and bool(regions & {PREEMPT, IRQ})
+        return not program.section.sleepable or bool(regions & {RCU, LOCK}) or held_quiet
+
+    def at(function: Function, index: int) -> bool:
+        return protects(inside[numbers[function.section, function.start]].get(index, frozenset()))
+
+    def ends(function: Function, index: int) -> bool:
+        number = numbers[function.section, function.start]
+        region, opens = effects[number].get(index, ("", True))
+        left = protects(inside[number].get(index, frozenset()) - {region})
+        if opens or (region == RCU and not quiet):
+            return not opens
+        return not left and (quiet or (region == LOCK and unlock_ends))
+
+    found = []
+    for function, index in ProtectedReach(ctx.obj, program.function, ctx, Protection(at, ends, asks)).lost.values():
+        name = function.refs[index].name
+        text = (
+            "{name} takes a pointer that RCU protects, but in {kernel} nothing protects the one from the map any more"
+        )
+        found.append(Problem(NeedKind.KFUNC, name, Failure.KFUNC_NOT_ALLOWED, ("R-12.31",), say(text, name=name),
+                             place=(function, index), confidence=Confidence.MEDIUM))  # fmt: skip
+    return found
+
+
+def _wants_rcu(ctx: Context, name: str) -> bool:
+    resolved = ctx.extern(name)
+    kfunc = resolved.kfunc if resolved is not None else None
+    return kfunc is not None and bool((kfunc.flags or 0) & KF_RCU)
