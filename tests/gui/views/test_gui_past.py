@@ -33,6 +33,7 @@ def chosen(win: MainWindow, qtbot: QtBot) -> list[str]:
     qtbot.waitUntil(lambda: bool(win.detail.past.life("kfunc", KFUNC)), timeout=10_000)
     win.store.select(Node(NEED, win.store.index.need_id(NeedKind.KFUNC, KFUNC)))
     settle()
+    qtbot.waitUntil(lambda: not win.detail._stale, timeout=10_000)
     return [label.text() for label in win.detail.widget().findChildren(QLabel)]
 
 

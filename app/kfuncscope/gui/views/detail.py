@@ -59,7 +59,7 @@ class DetailPanel(QScrollArea):
         self._stale = False  # whether something changed while nobody saw it
         self._wide = 0  # the room of the story that is shown
         self.past = Past(context)
-        self.past.changed.connect(self._more_known)
+        self.past.changed.connect(self.refresh_later)
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed):
             signal.connect(self._follow)
@@ -90,10 +90,6 @@ class DetailPanel(QScrollArea):
         self._stale = True
         if self.isVisible():
             self._reflow.start(REFLOW_MS)
-
-    def _more_known(self) -> None:
-        self._told = ()
-        self._follow()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
