@@ -1437,14 +1437,6 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Kernel oder die Demo laden, um zu sehen, was sie bieten.</translation>
     </message>
     <message>
-        <source>since {0}</source>
-        <translation>seit {0}</translation>
-    </message>
-    <message>
-        <source>Replaced by {0}</source>
-        <translation>Ersetzt durch {0}</translation>
-    </message>
-    <message>
         <source>PROTOTYPE</source>
         <translation>PROTOTYP</translation>
     </message>
@@ -1927,6 +1919,29 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Search commands and names</source>
         <translation>Befehle und Namen suchen</translation>
+    </message>
+</context>
+<context>
+    <name>Past</name>
+    <message>
+        <source>ITS PAST</source>
+        <translation>WAS BISHER GESCHAH</translation>
+    </message>
+    <message>
+        <source>Changed by: {0}</source>
+        <translation>Geändert durch: {0}</translation>
+    </message>
+    <message>
+        <source>Changed by {0} {1} ({2})</source>
+        <translation>Geändert durch {0} {1} ({2})</translation>
+    </message>
+    <message>
+        <source>first in {0}</source>
+        <translation>zuerst in {0}</translation>
+    </message>
+    <message>
+        <source>Copy for a bug report</source>
+        <translation>Für einen Fehlerbericht kopieren</translation>
     </message>
 </context>
 <context>

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import random
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -26,15 +26,14 @@ from kfuncscope.model.verdict import (
 from kfuncscope.remedy.remedies import ASKS, remedied
 from kfuncscope.remedy.together import together
 from kfuncscope.resources import sample as sample_data
-from kfuncscope.rules.changes.change import compare, works_on
+from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
-from support.remedytable import pasted
+from support.applied import Applied, Sides, Way, apply, paste
+from support.remedytable import pasted, source
 from support.snippets import Compiler, loader
 
 SIDES = "6.12-x86_64", "7.3-x86_64"
 SAMPLES = sorted(p.name.removesuffix(".bpf.o") for p in (sample_data() / "objects").glob("*.bpf.o"))
-# What the samples' own header adds to the kernel's types.
-OWN = "#define count(counter) __sync_fetch_and_add(&(counter), 1)\n#define TC_ACT_OK 0\n"
 
 
 @cache
@@ -108,36 +107,30 @@ def test_what_is_no_snippet_does_not_compile() -> None:
 # -- applied
 
 
-def source(sample: str) -> str:
-    text = (sample_data() / "programs" / f"{sample}.bpf.c").read_text()
-    return OWN + text.replace('#include "kernel.h"', "")
+@cache
+def sides() -> Sides:
+    return Sides(kernel(SIDES[0]), kernel(SIDES[1]), (compiler(SIDES[0]), compiler(SIDES[1])))
 
 
-def apply(text: str, program: str, finding: Finding, remedy: Remedy) -> str:
-    """The source with a remedy pasted in: the body moved, or calls and reads replaced by those of the snippet."""
-    marker = f"/* the body of {program} */\n\treturn 0;"
-    if marker in remedy.code:
-        whole = re.search(rf'SEC\("[^"]*"\)\n\w+ (?:\w+\()?{program}\b[^{{]*\n{{\n(.*?)\n}}\n', text, re.DOTALL)
-        assert whole is not None
-        return text.replace(whole[0], remedy.code.replace(marker, whole[1].strip("\n\t")) + "\n")
-    called = re.search(r"\b((?:read|call|try|value_of)_\w+)\(", remedy.code)
-    assert called is not None
-    name = finding.name.rpartition(".")[2]
-    if called[1].startswith("read_"):
-        text = re.sub(rf"BPF_CORE_READ\((\w+), {name}\)", rf"{called[1]}(\1)", text)
-    else:
-        text = re.sub(rf"extern [^;]*\b{name}\([^;]*;\n", "", text)
-        text = re.sub(rf"\b{name}\(", f"{called[1]}(", text)
-    first = re.search(r"^(?:struct|u64|extern|SEC)\b", text, re.MULTILINE)
-    assert first is not None
-    return text[: first.start()] + remedy.code + "\n\n" + text[first.start() :]
+@cache
+def held(sample: str) -> bytes:
+    return (sample_data() / "objects" / f"{sample}.bpf.o").read_bytes()
 
 
-def works(data: bytes, names: Iterator[str]) -> dict[str, list[Tri]]:
-    obj = read_object(data, "applied.bpf.o")
-    listed = list(names)
-    sides = [judge(obj, kernel(side)) for side in SIDES]
-    return {n: [next(works_on(j) for j in side.programs if j.program.name == n) for side in sides] for n in listed}
+def text_of(sample: str) -> str:
+    return source(f"samples/{sample}.bpf.o")
+
+
+ALL = tuple((sample, program, finding) for sample in SAMPLES for program, finding in found(sample))
+CHOSEN = random.Random(15).sample(range(len(ALL)), 8)
+"""All of them, and those of the corpus, are applied by support.remedytable."""
+
+
+@pytest.mark.parametrize("number", CHOSEN, ids=lambda n: f"{ALL[n][0]}-{ALL[n][2].name}")
+def test_an_applied_remedy_mends_its_finding(number: int) -> None:
+    sample, program, finding = ALL[number]
+    one = apply(held(sample), text_of(sample), program, finding, sides())
+    assert one.ok or one.way is Way.TEXT, one.why
 
 
 APPLIED = {
@@ -150,21 +143,33 @@ APPLIED = {
 
 
 @pytest.mark.parametrize("sample", APPLIED)
-def test_applied_remedies_make_the_program_work_on_both_kernels(sample: str) -> None:
-    program = APPLIED[sample]
+def test_pasted_into_the_source_it_makes_the_program_work_on_both_kernels(sample: str) -> None:
+    (finding,) = [f for p, f in found(sample) if p == APPLIED[sample]][:1]
+    assert apply(held(sample), text_of(sample), APPLIED[sample], finding, sides()) == Applied(Way.SOURCE, True)
+
+
+def spoiled(sample: str, program: str, old: str, new: str, loader: bool = False) -> Applied:
+    """What is said of a remedy with one piece of it changed."""
     (finding,) = [f for p, f in found(sample) if p == program][:1]
     assert finding.remedy is not None
-    text = apply(source(sample), program, finding, finding.remedy)
-    assert compiler(SIDES[1]).program(text, "-w") == "", text
-    data = compiler(SIDES[1]).made
-    obj = read_object(data, "applied.bpf.o")
-    names = [p.name for p in obj.programs if p.name in (program, f"{program}_new")]
-    answers = works(data, iter(names))
-    for side in range(2):
-        assert any(answers[n][side] == Tri.YES for n in names), (side, answers)
-    if len(names) == 1:  # one program for both kernels: nothing about it may change
-        (verdict,) = [p.verdict for p in judged(data).programs if p.program == program]
-        assert verdict in (Verdict.OK, Verdict.DEGRADES)
+    text = finding.remedy.loader if loader else finding.remedy.code
+    assert old in text, text
+    made = replace(finding.remedy, **{"loader" if loader else "code": text.replace(old, new)})  # type: ignore[arg-type]
+    return apply(held(sample), text_of(sample), program, replace(finding, remedy=made), sides())
+
+
+@pytest.mark.parametrize(
+    ("sample", "program", "old", "new", "loader"),
+    [
+        ("runqueue_bare", "queue_always", "if (bpf_core_field_exists(old->nr_running))", "if (1)", False),
+        ("hrtimer_watch", "on_hrtimer_init", "(before, !found)", "(before, found)", True),
+        ("wait_depth", "wait_level", "\tif (!pid)\n\t\treturn 0;\n", "", False),
+        ("reclaim_order", "reclaim_by_order", "(after, found)", "(after, !found)", True),
+    ],
+)  # fmt: skip
+def test_a_spoiled_remedy_is_found_out(sample: str, program: str, old: str, new: str, loader: bool) -> None:
+    one = spoiled(sample, program, old, new, loader)
+    assert not one.ok and one.why
 
 
 def test_the_pair_takes_the_argument_from_its_new_place() -> None:
@@ -173,7 +178,8 @@ def test_the_pair_takes_the_argument_from_its_new_place() -> None:
 
     (finding,) = [f for p, f in found("reclaim_order") if f.verdict == Verdict.SILENT]
     assert finding.remedy is not None
-    text = apply(source("reclaim_order"), "reclaim_by_order", finding, finding.remedy)
+    text = paste(text_of("reclaim_order"), "reclaim_by_order", finding, finding.remedy)
+    assert text is not None
     assert compiler(SIDES[1]).program(text, "-w") == ""
     obj = read_object(compiler(SIDES[1]).made, "applied.bpf.o")
     reads = {p.name: {x.offset for x in ctx_loads(obj, p)} for p in obj.programs}

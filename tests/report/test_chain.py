@@ -149,11 +149,11 @@ def test_csv_has_what_differs_and_no_formula() -> None:
 @pytest.mark.parametrize(
     ("said", "parts"),
     [
-        (kfunc_life("bpf_session_cookie"), ["since 6.10", "prototype changed by 7.1", "no stability promise"]),
+        (kfunc_life("bpf_session_cookie"), ["since 6.10", "prototype changed once (by 7.1", "no stability promise"]),
         (kfunc_life("cgroup_rstat_updated"), ["gone by 6.17", "replaced by css_rstat_updated"]),
-        (kfunc_life("bpf_rdonly_cast"), ["since 6.2", "flags changed by 6.17.8", "KF_FASTCALL"]),
+        (kfunc_life("bpf_rdonly_cast"), ["since 6.2", "flags changed 2 times (by 6.17.8", "KF_FASTCALL"]),
         (helper_life("bpf_get_func_ret"), ["since 5.17", "stable interface"]),
-        (tracepoint_life("mm_vmscan_direct_reclaim_begin"), ["arguments changed by 7.1", "no stability promise"]),
+        (tracepoint_life("mm_vmscan_direct_reclaim_begin"), ["arguments changed once (by 7.1", "no stability promise"]),
         (tracepoint_life("xdp_redirect_map"), ["gone by 6.17"]),
         (lsm_life("current_getsecid_subj"), ["gone by 6.17", "replaced by current_getlsmprop_subj"]),
     ],

@@ -12,8 +12,9 @@ from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Evidence, NeedKind, Verdict
 from kfuncscope.resources import sample
-from kfuncscope.study.lifecycle import OfferRow, Seen, State, from_analysis, release_key, with_users
-from kfuncscope.study.offers import offers, stability
+from kfuncscope.study.life import kfunc_life, lsm_life
+from kfuncscope.study.lifecycle import OfferRow, State, from_analysis, release_key, with_users
+from kfuncscope.study.offers import offers
 from support import analyses, handmade
 
 
@@ -32,11 +33,11 @@ def test_a_kfunc_tells_its_life(rows: dict[tuple[NeedKind, str], OfferRow]) -> N
     loaded = [s for s in row.seen if s.loaded]
     assert [s.state for s in loaded] == [State.PRESENT, State.PRESENT]
     assert loaded[0].prototype != loaded[1].prototype
-    assert "prototype changed 2 times" in row.stability
+    assert "prototype changed 2 times (by " in row.life and row.life == kfunc_life("bpf_dynptr_slice")
     assert row.types_from == "knowledge of 7.3.4 (x86_64 7.3.4)"
     gone = rows[NeedKind.KFUNC, "bpf_wq_set_callback_impl"]
     assert [s.state for s in gone.seen if s.loaded] == [State.PRESENT, State.UNREGISTERED]
-    assert gone.replaced_by == "bpf_wq_set_callback"
+    assert "replaced by bpf_wq_set_callback" in gone.life
 
 
 def test_helpers_and_hooks_are_there(rows: dict[tuple[NeedKind, str], OfferRow]) -> None:
@@ -44,7 +45,8 @@ def test_helpers_and_hooks_are_there(rows: dict[tuple[NeedKind, str], OfferRow])
     assert sum(k is NeedKind.HELPER for k, _ in rows) == 211
     assert rows[NeedKind.HOOK, "xdp_redirect_map"].sets == ("tracepoint",)
     assert rows[NeedKind.HOOK, "file_open"].sets == ("LSM hook",)
-    assert rows[NeedKind.HOOK, "sched_switch"].stability == "in every kernel loaded"
+    assert rows[NeedKind.HOOK, "file_open"].life == lsm_life("file_open")
+    assert rows[NeedKind.HELPER, "bpf_map_lookup_elem"].life.endswith("stable interface: its number and meaning stay")
 
 
 def test_users_join(rows: dict[tuple[NeedKind, str], OfferRow]) -> None:
@@ -84,13 +86,5 @@ def test_states_follow_the_declarations_that_a_finding_shows(
     assert " ".join(s.state.value for s in row.seen) == states
 
 
-def test_stability_counts_changes() -> None:
-    def at(release: str, state: State, proto: str = "", flags: tuple[str, ...] = ()) -> Seen:
-        return Seen(release, release, state, proto, flags)
-
-    seen = (at("6.1", State.PRESENT, "int f(int)"), at("6.12", State.PRESENT, "int  f(int)", ("KF_RCU",)),
-            at("7.2", State.PRESENT, "int f(long)", ("KF_RCU",)), at("7.3", State.ABSENT))  # fmt: skip
-    assert stability(seen, "5.18", "g") == (
-        "since 5.18, prototype changed once, flags changed once, gone after 7.2, replaced by g (over 4 releases)"
-    )
+def test_releases_sort_as_numbers() -> None:
     assert sorted(["6.12", "6.9", "7.0-rc1"], key=release_key) == ["6.9", "6.12", "7.0-rc1"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Remedies over many objects and pairs of kernels: by failure code how many there are, of the right kind, and compile.
+"""Remedies over many objects and pairs of kernels: by failure code how many there are, of the right kind, compile, and
+work on both kernels once they are applied.
 
 ``python -m support.remedytable [PAIR...]`` prints the table for the corpus (KFUNCSCOPE_CORPUS); a pair is OLD:NEW.
 """
@@ -23,8 +24,10 @@ from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.model.verdict import Finding, ObjectVerdict
 from kfuncscope.remedy.remedies import ASKS, remedied
+from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
+from support.applied import Sides, Way, apply
 from support.snippets import Compiler, loader
 
 # By failure code, or by the first rule where nothing fails: what a remedy of the right kind does. What cannot be mended
@@ -84,9 +87,12 @@ def pairs() -> list[tuple[str, str]]:
 
 @cache
 def objects(arch: str) -> tuple[tuple[str, bytes], ...]:
-    """Cases and Debian's objects for an architecture: its own build where there is one, else that for amd64."""
+    """Cases, samples and Debian's objects for an architecture: its own build where there is one, else that for
+    amd64."""
     root = Path(os.environ["KFUNCSCOPE_CORPUS"])
     found = [(f"cases/{p.parent.name}/{p.name}", p.read_bytes()) for p in sorted((root / "cases").rglob("*.o"))]
+    built = sample("objects", "s390x") if arch == "s390x" else sample("objects")
+    found += [(f"samples/{p.name}", p.read_bytes()) for p in sorted(built.glob("*.bpf.o"))]
     folder = f"./debian-{arch}/" if arch in ("arm64", "s390x") else "./debian/"
     with tarfile.open(root / "oracle" / "objects.tar.xz") as archive:
         for member in archive:
@@ -94,6 +100,25 @@ def objects(arch: str) -> tuple[tuple[str, bytes], ...]:
             if data is not None:
                 found.append((member.name, data.read()))
     return tuple(found)
+
+
+# What the samples' own header adds to the kernel's types.
+_OWN = "#define count(counter) __sync_fetch_and_add(&(counter), 1)\n#define TC_ACT_OK 0\n"
+
+
+def source(name: str) -> str:
+    """The source of a case or a sample, to be compiled beside a vmlinux.h; empty for objects of packages."""
+    kind, _, rest = name.partition("/")
+    if kind == "samples":
+        path = sample("programs", rest.removesuffix(".o") + ".c")
+        return _OWN + re.sub(r'#include "kernel.h"', "", path.read_text())
+    path = Path(os.environ["KFUNCSCOPE_CORPUS"], "cases", rest.removesuffix(".o") + ".c")
+    if kind != "cases" or not path.is_file():
+        return ""
+    text = path.read_text()
+    if 'k.h"' in text:
+        text = '#define PAI\nchar LICENSE[] SEC("license") = "GPL";\nvolatile u64 out;\n' + text
+    return re.sub(r"^#include .*$", "", text, flags=re.MULTILINE)
 
 
 def verdicts(old: str, new: str) -> Iterator[ObjectVerdict]:
@@ -143,15 +168,23 @@ class Table:
     kinds: Counter[str] = field(default_factory=Counter)
     snippets: Counter[str] = field(default_factory=Counter)
     compiled: Counter[str] = field(default_factory=Counter)
+    ways: Counter[tuple[str, Way]] = field(default_factory=Counter)
+    worked: Counter[tuple[str, Way]] = field(default_factory=Counter)
+    limited: Counter[tuple[str, Way]] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
     files: int = 0
     errors: list[str] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
 
 
 def fill(table: Table, old: str, new: str) -> None:
-    """Add one pair. Each object's C is compiled as one file beside each kernel's vmlinux.h; one by one where that
-    fails."""
-    compilers = [Compiler(kernel(side)) for side in (old, new)]
+    """Add one pair.
+
+    Each object's C is compiled as one file beside each kernel's vmlinux.h; one by one where that fails.
+    """
+    compilers = Compiler(kernel(old)), Compiler(kernel(new))
+    sides = Sides(kernel(old), kernel(new), compilers)
+    held = dict(objects(new.partition("-")[2]))
     done: dict[str, str] = {}
     for verdict in verdicts(old, new):
         listed = list(asking(verdict))
@@ -179,14 +212,40 @@ def fill(table: Table, old: str, new: str) -> None:
                     seen[key].add(piece)
                     table.snippets[key] += 1
                     table.compiled[key] += not whole
+        for program, section, finding in placed(verdict):
+            one = apply(held[verdict.object], source(verdict.object), program, finding, sides)
+            table.ways[code_of(finding), one.way] += 1
+            table.worked[code_of(finding), one.way] += one.ok and not one.limited
+            table.limited[code_of(finding), one.way] += one.limited
+            if not one.ok and one.way is not Way.TEXT:
+                where = f"{old} {new} {verdict.object} {program} [{section}]"
+                table.failed.append(f"{code_of(finding)} {one.way}: {where}: {finding.name}: {one.why}")
+
+
+def placed(verdict: ObjectVerdict) -> Iterator[tuple[str, str, Finding]]:
+    """(program, its section, finding) of what asks for a remedy; an object's own findings have no program."""
+    yield from (("", "", f) for f in verdict.findings if f.verdict in ASKS and f.remedy is not None)
+    for one in verdict.programs:
+        yield from ((one.program, one.section, f) for f in one.findings if f.verdict in ASKS and f.remedy is not None)
 
 
 def text(table: Table) -> str:
-    """The table as lines."""
-    lines = [f"{'code':28} {'findings':>8} {'of kind':>8} {'snippets':>8} {'compile':>8}"]
+    """The table as lines; of what was applied in each way ``worked/applied``, or ``worked+limited/applied`` where
+    something else keeps some from working."""
+    ways = (Way.SOURCE, Way.FRAME, Way.LOADER, Way.TEXT)
+    heads = " ".join(f"{way:>16}" for way in ways)
+    lines = [f"{'code':28} {'findings':>8} {'of kind':>8} {'snippets':>8} {'compile':>8} {heads}"]
     counters = (table.findings, table.kinds, table.snippets, table.compiled)
-    lines += [f"{key:28} " + " ".join(f"{c[key]:8}" for c in counters) for key in sorted(table.findings)]
-    lines.append(f"{'all':28} " + " ".join(f"{c.total():8}" for c in counters))
+
+    def applied(keys: Iterable[str], way: Way) -> str:
+        done, well, rest = (sum(c[key, way] for key in keys) for c in (table.ways, table.worked, table.limited))
+        said = f"{well}+{rest}/{done}" if rest else f"{well}/{done}"
+        return f"{done if way is Way.TEXT else said if done else '':>16}"
+
+    for key in [*sorted(table.findings), ""]:
+        keys = [key] if key else list(table.findings)
+        counts = " ".join(f"{sum(c[k] for k in keys):8}" for c in counters)
+        lines.append(f"{key or 'all':28} {counts} " + " ".join(applied(keys, way) for way in ways))
     return "\n".join([*lines, f"{table.files} files, {len(table.errors)} do not compile"])
 
 
@@ -197,8 +256,8 @@ def main(wanted: list[str]) -> int:
         fill(table, old, new)
         print(old, new, len(table.errors), file=sys.stderr, flush=True)
     print(text(table))
-    print("\n".join([*table.errors, *sorted(set(table.strange))]))
-    return 1 if table.errors else 0
+    print("\n".join([*table.errors, *sorted(set(table.strange)), *table.failed]))
+    return 1 if table.errors or table.failed else 0
 
 
 if __name__ == "__main__":

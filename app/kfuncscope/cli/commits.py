@@ -31,15 +31,17 @@ def check_repository(arguments: argparse.Namespace) -> None:
 
 
 def searched(analysis: Analysis, arguments: argparse.Namespace) -> Analysis:
-    """The analysis with the commits behind its causes, as they are asked for."""
+    """The analysis with the commits behind its causes: those that are searched for, else those that tables name."""
+    from kfuncscope.commits.recorded import with_recorded
+
     if not arguments.history:
-        return analysis
+        return with_recorded(analysis)
     from kfuncscope.commits.git import Git
     from kfuncscope.commits.search import with_origins
 
     progress = ProgressLine()
     try:
-        return with_origins(analysis, Git(arguments.history), progress)
+        return with_recorded(with_origins(analysis, Git(arguments.history), progress))
     finally:
         progress.end()
 

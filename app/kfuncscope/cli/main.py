@@ -284,6 +284,11 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     build.add_argument("--out", help="folder to write to (default: the user's own tables)")
     build.add_argument("--release", help="release, if the tree's Makefile does not name it")
     build.add_argument("--source", help="where the tree comes from, recorded in the tables")
+    build.add_argument(
+        "--history", metavar="LINUX_GIT",
+        help="a whole clone of the kernel's repository: add the commits by which things went or changed since the "
+        "level before; it reads only, fetches nothing, and ends after ten minutes at the latest",
+    )  # fmt: skip
     build.set_defaults(run="inspect.knowledge:run_build")
     asked = actions.add_parser("probe", help="boot a kernel in a virtual machine and ask it for its facts")
     asked.add_argument("packages", nargs="+", metavar="PKG", help="packages of kernels: image, modules, config")

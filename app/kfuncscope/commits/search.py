@@ -36,7 +36,7 @@ def with_origins(analysis: Analysis, git: Git, progress: Progress = lambda done,
     total = sum(map(len, by_pair.values()))
     found: list[Origin] = []
     for releases, causes in by_pair.items():
-        search = _Search(git, releases, tags, [c.key for c in causes])
+        search = Search(git, releases, tags, [c.key for c in causes])
         for cause in causes:
             progress(len(found), total, cause.title)
             found.append(search.origin(cause.key))
@@ -49,8 +49,14 @@ def _releases(analysis: Analysis, cause: Cause) -> tuple[str, str]:
     return result.old.release, result.new.release
 
 
-class _Search:
+class Search:
     """The causes of one pair of releases."""
+
+    @classmethod
+    def between_releases(cls, git: Git, releases: tuple[str, str], keys: list[CauseKey]) -> Search:
+        """The search for some causes. Raises GitError for a repository that cannot be used."""
+        git.check()
+        return cls(git, releases, release_tags(git), keys)
 
     def __init__(self, git: Git, releases: tuple[str, str], tags: list[str], keys: list[CauseKey]) -> None:
         self.git, self.tags, self.releases, self.why = git, tags, releases, ""

@@ -20,6 +20,7 @@ CHUNK = 20
 
 def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
     """Analyse a session (in the other process) and send the result."""
+    from kfuncscope.commits.recorded import with_recorded
     from kfuncscope.upgrade.analyse import analyse
 
     def progress(done: int, total: int, text: str) -> None:
@@ -38,6 +39,7 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
         from kfuncscope.census.running import attached
 
         whole = attached(whole, session, progress)
+    whole = with_recorded(whole)
     steps: list[ArchResult] = []
     for old, new in pairwise(refs for _, refs in groups(session)) if session.path else ():
         step = replace(session, old=old, new=new, path=[])

@@ -193,12 +193,12 @@ class Types:
 
 
 def parameters(types: Types, params: tuple[Param, ...]) -> list[tuple[str, str]]:
-    """Parameters as (name, declaration); unnamed ones get a number. Raises NoCodeError."""
+    """Parameters of a plain function as (name, declaration); unnamed ones get a number. Raises NoCodeError."""
     made = []
     for at, param in enumerate(params, 1):
         if not param.type:
             raise NoCodeError("variable arguments")
-        usable = bool(_NAME.fullmatch(param.name)) and param.name not in RESERVED
+        usable = bool(_NAME.fullmatch(param.name)) and (param.name not in RESERVED or param.name == "ctx")
         called = param.name if usable else f"arg{at}"
         made.append((called, types.text(param.type, called)))
     return made

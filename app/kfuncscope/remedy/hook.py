@@ -9,7 +9,7 @@ from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.arguments import Arguments, Shared, find_arguments, of_target, of_tracepoint, shared, used_slots
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target, word
-from kfuncscope.remedy.loader import chooser, exists, has_layout
+from kfuncscope.remedy.loader import chooser, exists, has_layout, has_symbol
 from kfuncscope.remedy.replacements.functions import Named, replaced
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.flow.ctx_args import Slot, type_class
@@ -39,9 +39,15 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
         return instead
     if finding.failure == Failure.ATTACH_TARGET_REJECTED:
         text = (
-            f"The compiler left no symbol of {hook} by itself: attach to a tracepoint, or to a function that calls it."
+            f"The compiler left no symbol of {hook} by itself: attach to a tracepoint, or to a function that calls it; "
+            "switch the program off where there is no symbol."
         )
-        return Remedy(text)
+        try:
+            needs, condition = has_symbol(hook)
+            loads = chooser(program.name, "", condition, needs)
+        except NoCodeError:
+            return Remedy(text)
+        return Remedy(text, caption=f"Loads {program.name} only where {hook} has a symbol", loader=loads)
     shown = tuple(Candidate(f"{system}{slash}{n.name}", n.reason) for n in found)
     if not found:
         return _left_out(subject, program, hook, kind)
@@ -50,7 +56,8 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     text += "the one that the kernel has."
     try:
         code = _pair(subject, program, f"{system}{slash}{one.name}", one)
-        loads = chooser(program.name, f"{program.name}_new", exists(_looked_for(kind, one.name), kind == "tracepoint"))
+        needs, condition = _is_there(program, kind, one.name)
+        loads = chooser(program.name, f"{program.name}_new", condition, needs)
     except NoCodeError:
         return Remedy(text, candidates=shown)
     return Remedy(text, code, caption=f"{program.name} on {hook} and on {one.name}", loader=loads, candidates=shown)
@@ -85,8 +92,11 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
     return None
 
 
-def _looked_for(kind: str, hook: str) -> str:
-    return f"bpf_lsm_{hook}" if kind == "lsm" else hook
+def _is_there(program: Program, kind: str, hook: str) -> tuple[str, str]:
+    """(what it needs, expression): whether the kernel has a hook that the program can be attached to."""
+    if program.section.kind in KPROBE | KPROBE_MULTI:
+        return has_symbol(hook)
+    return "", exists(f"bpf_lsm_{hook}" if kind == "lsm" else hook, kind == "tracepoint")
 
 
 def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remedy:
@@ -95,7 +105,8 @@ def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remed
     try:
         if "*" in hook or "?" in hook:
             raise NoCodeError(hook)
-        loads = chooser(program.name, "", exists(_looked_for(kind, hook), kind == "tracepoint"))
+        needs, condition = _is_there(program, kind, hook)
+        loads = chooser(program.name, "", condition, needs)
     except NoCodeError:
         return Remedy(text)
     return Remedy(text, caption=f"Loads {program.name} only where its hook exists", loader=loads)

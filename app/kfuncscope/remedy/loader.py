@@ -8,7 +8,8 @@ from kfuncscope.remedy.arguments import Arguments
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, snippet, target
 from kfuncscope.rules.flow.ctx_args import type_class
 
-HEADERS = "#include <errno.h>\n#include <stdbool.h>\n#include <string.h>\n#include <bpf/btf.h>\n#include <bpf/libbpf.h>"
+_INCLUDED = ("errno.h", "stdbool.h", "stdio.h", "string.h", "bpf/btf.h", "bpf/libbpf.h")
+HEADERS = "\n".join(f"#include <{header}>" for header in _INCLUDED)
 _PROTO = """\
 static const struct btf_type *prototype(const struct btf *btf, const char *function)
 {
@@ -18,8 +19,29 @@ static const struct btf_type *prototype(const struct btf *btf, const char *funct
 }"""
 
 
+SYMBOL = """\
+static bool has_symbol(const char *name)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "r");
+	char line[512], symbol[256];
+	bool found = false;
+
+	while (symbols && !found && fgets(line, sizeof(line), symbols))
+		found = sscanf(line, "%*s %*c %255s", symbol) == 1 && !strcmp(symbol, name);
+	if (symbols)
+		fclose(symbols);
+	return found;
+}"""
+"""What a kprobe needs is a symbol: a function in BTF may have none, and one that has a symbol need not be in BTF."""
+
+
+def has_symbol(function: str) -> tuple[str, str]:
+    """(what it needs, expression): whether the kernel has a function that a kprobe can be placed on."""
+    return SYMBOL, f'has_symbol("{target(function)}")'
+
+
 def exists(hook: str, tracepoint: bool) -> str:
-    """An expression: whether the kernel has a function, or a tracepoint."""
+    """An expression: whether the kernel's BTF has a function, or a tracepoint."""
     called, kind = (f"btf_trace_{hook}", "TYPEDEF") if tracepoint else (hook, "FUNC")
     return f'btf__find_by_name_kind(btf, "{target(called)}", BTF_KIND_{kind}) > 0'
 
@@ -51,25 +73,26 @@ def chooser(program: str, other: str, condition: str, needs: str = "") -> str:
     called = name(program)
     head = comment("Call it between bpf_object__open() and bpf_object__load().")
     second = name(other) if other else ""
+    asks = "btf" in condition
     after = f'\tstruct bpf_program *after = bpf_object__find_program_by_name(obj, "{second}");\n' if second else ""
-    missing = "!btf || !before || !after" if second else "!btf || !before"
+    missing = " || ".join([*(["!btf"] if asks else []), "!before", *(["!after"] if second else [])])
+    refused = ["\t\tbtf__free(btf);", "\t\treturn -ESRCH;"] if asks else ["\t\treturn -ESRCH;"]
     lines = [
         head,
         f"int choose_{called}(struct bpf_object *obj)",
         "{",
         f'\tstruct bpf_program *before = bpf_object__find_program_by_name(obj, "{called}");',
         *([after.rstrip("\n")] if after else []),
-        "\tstruct btf *btf = btf__load_vmlinux_btf();",
+        *(["\tstruct btf *btf = btf__load_vmlinux_btf();"] if asks else []),
         "\tbool found;",
         "",
-        f"\tif ({missing}) {{",
-        "\t\tbtf__free(btf);",
-        "\t\treturn -ESRCH;",
-        "\t}",
+        f"\tif ({missing})" + (" {" if asks else ""),
+        *refused,
+        *(["\t}"] if asks else []),
         f"\tfound = {condition};",
         *(["\tbpf_program__set_autoload(before, !found);", "\tbpf_program__set_autoload(after, found);"] if second
           else ["\tbpf_program__set_autoload(before, found);"]),
-        "\tbtf__free(btf);",
+        *(["\tbtf__free(btf);"] if asks else []),
         "\treturn 0;",
         "}",
     ]  # fmt: skip

@@ -2,43 +2,49 @@
 """The life of one thing that kernels offer, in one sentence: since when, what changed, where it went, what is promised.
 
 Everything comes from the tables of levels; a change is dated by the first level that has it, so that "changed by 6.18"
-means after the level before it. What the tables do not know is left out.
+means after the level before it. What the tables do not know is left out. Reports, ``explain``, the detail of the window
+and the list of what kernels provide all take the sentence from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 
 from kfuncscope.knowledge import knowledge
 from kfuncscope.knowledge import names as names_known
 from kfuncscope.knowledge.flags import flag_names
 from kfuncscope.model.causes import key_of
-from kfuncscope.model.verdict import Finding, NeedKind
+from kfuncscope.model.verdict import Finding
 
 _LEVELS = 12  # changes that a sentence names
 
 
 def life_of(finding: Finding, section: str = "") -> str:
     """The sentence about the thing that a finding is about, empty where the tables know nothing of it."""
-    name = finding.name
-    if finding.kind is NeedKind.KFUNC:
+    kind, name, _ = key_of(finding, section)
+    return life_of_cause(kind, name)
+
+
+def life_of_cause(kind: str, name: str) -> str:
+    """The sentence about a thing by the kind and name of a cause (``model.causes.CauseKey``)."""
+    if kind == "kfunc":
         return kfunc_life(name)
-    if finding.kind is NeedKind.HELPER:
+    if kind == "helper":
         return helper_life(name)
-    if finding.kind is NeedKind.HOOK:
-        kind, hook, _ = key_of(finding, section)
-        if kind == "LSM hook":
-            return lsm_life(hook.removeprefix("bpf_lsm_"))
-        return tracepoint_life(hook.removeprefix("btf_trace_")) if kind == "tracepoint" else _function_life(hook)
-    if finding.kind in (NeedKind.FIELD, NeedKind.ENUMVAL, NeedKind.TYPE):
-        return _internal_life(finding)
-    return ""
+    if kind == "LSM hook":
+        return lsm_life(name.removeprefix("bpf_lsm_"))
+    if kind == "tracepoint":
+        return tracepoint_life(name.removeprefix("btf_trace_"))
+    if kind == "function":
+        return _function_life(name)
+    return _internal_life(kind, name) if kind in ("field", "enumerator", "type") else ""
 
 
 @cache
 def kfunc_life(name: str) -> str:
-    """``kfunc bpf_x: since 6.3, prototype changed by 6.18, KF_RCU; no stability promise``."""
+    """``kfunc bpf_x: since 6.3, prototype changed once (by 6.18), flags the same, KF_RCU; no stability promise``."""
     levels = _levels()
     protos: list[tuple[str, str]] = []
     flags: list[tuple[str, tuple[str, ...]]] = []
@@ -108,9 +114,7 @@ def _function_life(name: str) -> str:
     return f"function {name}: {more}internal to the kernel; no stability promise, the compiler may inline or clone it"
 
 
-def _internal_life(finding: Finding) -> str:
-    kind, name, _ = key_of(finding, "")
-    name = name.removeprefix("enum ")
+def _internal_life(kind: str, name: str) -> str:
     went = _went(kind, name) if kind != "type" else ""
     more = f"replaced by {went}, " if went else ""
     return f"{kind} {name}: {more}internal to the kernel; no stability promise, CO-RE follows moves only"
@@ -133,14 +137,16 @@ def _since(first: str | None, there: list[bool]) -> str:
 
 
 def _changed(what: str, seen: Iterable[tuple[str, object]]) -> list[str]:
-    """``prototype changed by 6.18.8, 7.3.4``: the first level with each other form."""
-    at: list[str] = []
-    before: object = None
-    for release, value in seen:
-        if before is not None and value != before:
-            at.append(release)
-        before = value
-    return [f"{what} changed by {', '.join(at[:_LEVELS])}"] if at else []
+    """``prototype changed 2 times (by 6.18.8, 7.3.4)``: the first level with each other form.
+
+    Where it never did, from which level to which it is known to be the same; empty where fewer than two levels know.
+    """
+    listed = list(seen)
+    at = [release for (_, before), (release, value) in pairwise(listed) if value != before]
+    if at:
+        often = "once" if len(at) == 1 else f"{len(at)} times"
+        return [f"{what} changed {often} (by {', '.join(at[:_LEVELS])})"]
+    return [f"{what} the same from {listed[0][0]} to {listed[-1][0]}"] if len(listed) > 1 else []
 
 
 def _gone(there: list[bool], instead: str) -> list[str]:

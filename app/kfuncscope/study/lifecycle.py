@@ -44,8 +44,8 @@ class Seen:
 class OfferRow:
     """One kfunc, helper or hook: where it belongs, its life, and who in this session uses it (``object/program``).
 
-    ``seen`` is in order of release. ``verdict`` is the worst that the upgrade does to any use of it. ``stability`` is
-    a sentence: age, how often prototype or flags changed, deprecation. ``replaced_by`` is empty where nothing is known.
+    ``seen`` is in order of release. ``verdict`` is the worst that the upgrade does to any use of it. ``life`` is
+    the sentence of study/life.py, where it came with the kernels.
     ``types_from`` says where ``prog_types`` come from: the binary of a kernel, or what is known of a release.
     """
 
@@ -60,8 +60,7 @@ class OfferRow:
     first_release: str = ""
     seen: tuple[Seen, ...] = ()
     users: tuple[str, ...] = ()
-    replaced_by: str = ""
-    stability: str = ""
+    life: str = ""
     verdict: Verdict = Verdict.OK
 
 

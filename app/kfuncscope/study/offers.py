@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import prototype
@@ -18,6 +17,7 @@ from kfuncscope.knowledge import names as names_known
 from kfuncscope.knowledge.flags import flag_names
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import NeedKind
+from kfuncscope.study.life import helper_life, kfunc_life, life_of_cause
 from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key, with_users
 
 MODULES = 40  # a kernel with more module BTFs than this shows only the kfuncs of vmlinux
@@ -104,7 +104,6 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
     types = newest.prog_types if newest is not None else facts.prog_types if facts is not None else None
     types_from = life.types_from if newest is not None else f"knowledge of {knowledge.for_release(None).release}"
     latest = next((s for s in reversed(life.seen) if s.state is State.PRESENT), None)
-    replaced = names_known.renames().get(name, "")
     return OfferRow(
         NeedKind.KFUNC,
         name,
@@ -116,37 +115,12 @@ def _kfunc_row(name: str, life: _Life) -> OfferRow:
         prototype=latest.prototype if latest is not None else "",
         first_release=names_known.first_release("kfunc", name) or "",
         seen=tuple(life.seen),
-        replaced_by=replaced,
-        stability=stability(tuple(life.seen), names_known.first_release("kfunc", name) or "", replaced),
+        life=kfunc_life(name),
     )
 
 
 def _flags(flags: int | None, tables: knowledge.Knowledge) -> tuple[str, ...]:
     return tuple(flag_names(flags or 0, tables))
-
-
-def stability(seen: tuple[Seen, ...], first: str, replaced: str) -> str:
-    """How stable a kfunc has been, in a sentence: counted over the releases known, each architecture for itself."""
-    releases = [s for s in seen if not s.loaded] or list(seen)
-    there = [s for s in releases if s.state is State.PRESENT]
-    protos = _changes([" ".join(s.prototype.split()) for s in there if s.prototype])
-    flags = _changes([" ".join(s.flags) for s in there if s.prototype])
-    parts = [f"since {first}" if first else f"seen first in {there[0].release}" if there else "in no known release"]
-    parts.append(f"prototype changed {_times(protos)}" if protos else "prototype never changed")
-    parts.append(f"flags changed {_times(flags)}" if flags else "flags never changed")
-    if there and releases[-1].state is not State.PRESENT:
-        parts.append(f"gone after {there[-1].release}")
-    if replaced:
-        parts.append(f"replaced by {replaced}")
-    return ", ".join(parts) + f" (over {len(releases)} releases)"
-
-
-def _changes(texts: list[str]) -> int:
-    return sum(a != b for a, b in pairwise(texts))
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
 
 
 def _helper_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
@@ -163,7 +137,7 @@ def _helper_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
             prog_types=tuple(sorted(fact.prog_types)) if fact is not None else (),
             first_release=names_known.first_release("helper", f"bpf_{short}") or "",
             seen=_presence(ordered, [short in names for names in here]),
-            stability="a helper: its number and meaning are part of the kernel's stable interface",
+            life=helper_life(short),
         )
 
 
@@ -183,8 +157,7 @@ def _hook_rows(kernels: Sequence[Kernel]) -> Iterator[OfferRow]:
         there = tuple(name in names for names in here)
         seen = shared.setdefault(there, _presence(ordered, list(there)))
         what = next(names[name] for names in here if name in names)
-        sentence = "in every kernel loaded" if all(there) else "not in every kernel loaded"
-        yield OfferRow(NeedKind.HOOK, name, sets=(what,), seen=seen, stability=sentence)
+        yield OfferRow(NeedKind.HOOK, name, sets=(what,), seen=seen, life=life_of_cause(what, name))
 
 
 def _hooks(blob: Blob) -> dict[str, str]:

@@ -227,7 +227,7 @@ def _offer(name: str, **more: object) -> OfferRow:
 def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
     rows = [
         _offer("scx_bpf_dispatch", flags=("KF_RCU",), sets=("scx_kfunc_ids",), users=("scx_simple/simple_enqueue",),
-               verdict=Verdict.BREAKS, stability="since 6.12", replaced_by="scx_bpf_dsq_insert"),
+               verdict=Verdict.BREAKS, life="since 6.12, replaced by scx_bpf_dsq_insert"),
         _offer("bpf_obj_new_impl", module="vmlinux", flags=("KF_ACQUIRE", "KF_RET_NULL")),
     ]  # fmt: skip
     win.explorer._show(rows)
@@ -235,8 +235,8 @@ def test_kfunc_explorer(win: MainWindow, qtbot: QtBot) -> None:
     view = win.kfuncs
     assert view.current.name == "scx_bpf_dispatch"
     said = "\n".join(label.text() for label in view.story.widget().findChildren(QLabel))
-    for part in ("KF_RCU: " + flag_meaning("KF_RCU"), "set scx_kfunc_ids", "since 6.12",
-                 "Replaced by scx_bpf_dsq_insert", "scx_simple › simple_enqueue"):  # fmt: skip
+    for part in ("KF_RCU: " + flag_meaning("KF_RCU"), "set scx_kfunc_ids", "since 6.12, replaced by scx_bpf_dsq_insert",
+                 "scx_simple › simple_enqueue"):  # fmt: skip
         assert part in said
     qtbot.keyClicks(view.search, "obj_new")
     assert [r.name for r in view.model.rows] == ["bpf_obj_new_impl"]

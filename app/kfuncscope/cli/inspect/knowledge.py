@@ -20,7 +20,30 @@ def run_build(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out) if arguments.out else user_tables()
     report = build(Path(arguments.tree), out, arguments.release, arguments.source or "")
     print(clean_lines(str(report)))
+    if arguments.history:
+        _record(arguments.history, out, report.release)
     return 0
+
+
+def _record(repository: str, out: Path, release: str) -> None:
+    """Add the commits since the level before to the table of commits. Raises GitError or KnowledgeError."""
+    from kfuncscope.cli.output import ProgressLine
+    from kfuncscope.commits.git import Git
+    from kfuncscope.commits.record import record
+    from kfuncscope.knowledge.levels import level_key
+
+    built = knowledge.for_release(release, out)
+    known = [name for name in knowledge.releases(out) if (level_key(name) or ())[:2] < (level_key(release) or ())[:2]]
+    if not known:
+        raise InputError(repository, f"no level before {release} has tables, so there is nothing to compare with")
+    progress = ProgressLine()
+    try:
+        made = record(Git(repository), knowledge.for_release(known[-1], out), built, out, progress)
+    finally:
+        progress.end()
+    print(f"commits since {clean(known[-1])}: {made.named} of {made.asked} things that went or changed")
+    for why, number in made.why:
+        print(f"  {number} without: {clean(why)}")
 
 
 def run_pack(arguments: argparse.Namespace) -> int:

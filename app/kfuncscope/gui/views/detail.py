@@ -22,6 +22,7 @@ from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.proofs import ORDER, Answer
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
+from kfuncscope.gui.views.past import Past
 from kfuncscope.gui.widgets import words
 from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.gui.widgets.wording import answered, as_text, headline, site_line
@@ -57,6 +58,8 @@ class DetailPanel(QScrollArea):
         self._told: tuple[object, ...] = (None,)
         self._stale = False  # whether something changed while nobody saw it
         self._wide = 0  # the room of the story that is shown
+        self.past = Past(context)
+        self.past.changed.connect(self.refresh_later)
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
         for signal in (store.selection_changed, store.filters_changed):
             signal.connect(self._follow)
@@ -213,6 +216,8 @@ class DetailPanel(QScrollArea):
             self._story.title(theme.WORDS[SCALE[max(code, 0)]], SCALE[max(code, 0)])
             self._story.path(f"{kind.value} {name}")
             self._story.text(self.tr("The upgrade does not affect it."))
+            if life := self.past.life(kind.value, name):
+                self._story.muted(life)
         edges = index.edges_of(self._store.lane)
         users = edges.program[edges.need == node.id]
         verdicts = index.worst(index.prog_verdict, self._store.lane)
@@ -278,6 +283,7 @@ class DetailPanel(QScrollArea):
                 self._story.mono(site_line(site), site.text)
             if len(found.sites) > 6:
                 self._story.muted(self.tr("and {0} more places").format(len(found.sites) - 6))
+        self.past.tell(self._story, index, index.cause_of(row))
         if found.remedy is not None:
             self._story.heading(self.tr("REMEDY"))
             self._story.text(found.remedy.text)

@@ -303,13 +303,9 @@ class KfuncsView(QWidget):
 
         story.path(row.name, 2)
         facts = [row.kind.value, *(f"set {s}" for s in row.sets), row.module and f"module {row.module}"]
-        if row.first_release:
-            facts.append(self.tr("since {0}").format(row.first_release))
         story.muted(" · ".join(f for f in facts if f))
-        if row.stability:
-            story.text(row.stability)
-        if row.replaced_by:
-            story.text(self.tr("Replaced by {0}").format(row.replaced_by))
+        if row.life:
+            story.text(row.life)
         if row.prototype:
             story.heading(self.tr("PROTOTYPE"))
             story.code(row.prototype)

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain as joined
+from typing import NamedTuple
 
 from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.analysis import ObjectInfo
 from kfuncscope.model.catalogue import finding_title
+from kfuncscope.model.causes import key_of
 from kfuncscope.model.looks import LOOKS, REACHES
 from kfuncscope.model.rows import Group
 from kfuncscope.model.unchecked import by_arches, by_reason
@@ -155,55 +158,117 @@ def _comparison(found: Comparison) -> Iterator[str]:
 def _findings(report: Report) -> Iterator[str]:
     yield f"## Findings ({len(report.findings)})"
     yield ""
-    for group in report.findings[:_MOST]:
-        yield from _finding(report, group)
+    for members in _alike(report, report.findings[:_MOST]):
+        yield from _told_once(report, members)
     if len(report.findings) > _MOST:
         yield f"{len(report.findings) - _MOST} more findings are in the JSON, CSV and HTML reports."
         yield ""
 
 
-def _finding(report: Report, group: Group) -> Iterator[str]:
+class _Told(NamedTuple):
+    """A finding in pieces of Markdown: what others may share (message, facts, columns, remedy, C), and what is its own.
+
+    A piece that is empty is not said.
+    """
+
+    group: Group
+    shared: tuple[tuple[str, ...], ...]
+    own: tuple[str, ...]
+
+
+def _alike(report: Report, listed: Iterable[Group]) -> Iterator[list[_Told]]:
+    """Findings of one verdict and cause with the same evidence, in reading order of their first."""
+    together: dict[tuple[object, ...], list[_Told]] = {}
+    for group in listed:
+        told = _told(report, group)
+        key = group.finding.verdict, key_of(group.finding, group.row.section), told.shared[2]
+        together.setdefault(key, []).append(told)
+    yield from together.values()
+
+
+def _told_once(report: Report, members: list[_Told]) -> Iterator[str]:
+    """A finding by itself; or several, with what they share said once before them."""
+    first = members[0]
+    if len(members) == 1:
+        yield f"### {word(first.group.finding.verdict)}: {_where(first.group)} needs {span(first.group.finding.name)}"
+        yield from ("", *first.shared[0], *first.own, *(line for piece in first.shared[1:] for line in piece), "")
+        return
+    key = key_of(first.group.finding, first.group.row.section)
+    same = [all(m.shared[i] == piece for m in members) for i, piece in enumerate(first.shared)]
+    yield f"### {word(first.group.finding.verdict)}: {plain(key.words)}, {span(key.name)} ({len(members)} findings)"
+    yield ""
+    yield from (line for piece, common in zip(first.shared, same, strict=True) if common for line in piece)
+    yield ""
+    for told in members:
+        yield f"#### {_where(told.group)}"
+        yield ""
+        yield from (line for piece, common in zip(told.shared[:1], same, strict=False) if not common for line in piece)
+        yield from told.own
+        yield from (
+            line for piece, common in zip(told.shared[1:], same[1:], strict=True) if not common for line in piece
+        )
+        yield ""
+
+
+def _where(group: Group) -> str:
+    return span(group.row.object) + (f" · {span(group.row.program)}" if group.row.program else "")
+
+
+def _told(report: Report, group: Group) -> _Told:
     finding, row = group.finding, group.row
-    program = f" · {span(row.program)}" if row.program else ""
-    yield f"### {word(finding.verdict)}: {span(row.object)}{program} needs {span(finding.name)}"
-    yield ""
-    yield plain(finding.message, 1000)
-    yield ""
-    facts = [f"on {plain(', '.join(group.arches))}", f"confidence {finding.confidence.value}"]
+    facts = [f"confidence {finding.confidence.value}"]
     if finding.rules:
         facts.insert(0, f"{'rule' if len(finding.rules) == 1 else 'rules'} {plain(', '.join(finding.rules))}")
     if finding.failure:
         facts.append(plain(finding_title(finding) or finding.failure))
     if finding.reach.value != "none":
         facts.append(REACHES[finding.reach])
-    if row.package:
-        facts.append(f"from {plain(row.package)}")
-    yield f"- {'; '.join(facts)}"
     proof = chain(finding, row.section, report.kernel(group))
-    yield from evidence(proof, report.names(group))
+    places = [f"on {plain(', '.join(group.arches))}", *([f"from {plain(row.package)}"] if row.package else [])]
+    own = [f"- {'; '.join(places)}", *_sites(proof)]
     for arch, waiver in report.waivers(group):
         said = f"{plain(arch)} until {waiver.expires} by {plain(waiver.owner)}: {plain(waiver.reason)}"
-        yield f"- Tolerated on {said}"
-    yield ""
+        own.append(f"- Tolerated on {said}")
+    shared = (
+        (plain(finding.message, 1000), ""),
+        (f"- {'; '.join(facts)}", *_background(proof)),
+        tuple(_two_columns(proof, report.names(group))),
+        *_remedy(proof),
+    )
+    return _Told(group, shared, tuple(own))
 
 
 def evidence(proof: Chain, names: tuple[str, str]) -> Iterator[str]:
     """One proof as Markdown: places, both kernels in two columns, the source of the fact, life, remedy."""
+    yield from _sites(proof)
+    yield from _background(proof)
+    yield from _two_columns(proof, names)
+    for piece in _remedy(proof):
+        yield from piece
+
+
+def _sites(proof: Chain) -> Iterator[str]:
     for site in proof.sites[:MOST_SITES]:
         yield f"- at {span(place(site), 200)}" + (f": {span(site.text, 200)}" if site.text else "")
         if site.guard:
             yield f"- guarded at {span(site.guard, 200)}"
     if len(proof.sites) > MOST_SITES:
         yield f"- and at {len(proof.sites) - MOST_SITES} more places"
+
+
+def _background(proof: Chain) -> Iterator[str]:
     if proof.source:
         yield f"- fact about the new kernel from {plain(proof.source)}"
     if proof.life:
         yield f"- {plain(proof.life, 600)}"
-    yield from _two_columns(proof, names)
-    if proof.remedy is not None:
-        yield from ("", f"Remedy: {plain(proof.remedy.text, 1000)}")
-        for caption, code in proof.remedy.snippets:
-            yield from ("", f"{plain(caption, 200)}:", "", block(code), "")
+
+
+def _remedy(proof: Chain) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The remedy in words, and its C."""
+    if proof.remedy is None:
+        return (), ()
+    snippets = (("", f"{plain(caption, 200)}:", "", block(code), "") for caption, code in proof.remedy.snippets)
+    return ("", f"Remedy: {plain(proof.remedy.text, 1000)}"), tuple(joined.from_iterable(snippets))
 
 
 def _two_columns(proof: Chain, names: tuple[str, str]) -> Iterator[str]:

@@ -300,6 +300,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -s h -l help
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'folder to write to (default: the user'"'"'s own tables)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l release -x -d 'release, if the tree'"'"'s Makefile does not name it'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l source -xka "(__fish_complete_path (commandline -ct))" -d 'where the tree comes from, recorded in the tables'
+complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l history -xka "(__fish_complete_path (commandline -ct))" -d 'a whole clone of the kernel'"'"'s repository: add the commits by which things went or changed since the level before; it reads only, fetches nothing, and ends after ten minutes at the latest'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -s q -l quiet -d 'print only decisions and problems, no progress'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -s v -l verbose -d 'report progress, also where nobody watches'
 complete -c kfuncscope -n '_shtab_kfuncscope_using knowledge build' -l color -xka "auto always never" -d 'colour in tables (default: auto, on a terminal without NO_COLOR)'

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The past of a thing in the detail: its life in the sentence that reports have, and the commit that changed it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from kfuncscope.gui.app import settle
+from kfuncscope.gui.mainwindow import MainWindow
+from kfuncscope.gui.store import NEED, Node
+from kfuncscope.gui.views.past import report
+from kfuncscope.model.causes import CauseKey, Change
+from kfuncscope.model.origin import Found, Origin
+from kfuncscope.model.verdict import NeedKind
+from kfuncscope.study.life import kfunc_life
+from support import analyses, windows
+
+KFUNC = "scx_bpf_dispatch"
+COMMIT = Origin(
+    "kfunc", KFUNC, "removed", Found.COMMIT, "v6.12 .. v7.3", "0123456789abcdef0123456789abcdef01234567", "A. Author",
+    "2024-12-12", "sched_ext: Rename it", "v6.14", "https://lore.example/r/1", "f" * 40,
+)  # fmt: skip
+
+
+def chosen(win: MainWindow, qtbot: QtBot) -> list[str]:
+    """The texts of the detail of the kfunc, once its life is known."""
+    qtbot.waitUntil(lambda: bool(win.detail.past.life("kfunc", KFUNC)), timeout=10_000)
+    win.store.select(Node(NEED, win.store.index.need_id(NeedKind.KFUNC, KFUNC)))
+    settle()
+    qtbot.waitUntil(lambda: not win.detail._stale, timeout=10_000)
+    return [label.text() for label in win.detail.widget().findChildren(QLabel)]
+
+
+def key_in(win: MainWindow) -> CauseKey:
+    return next(key for key in win.store.index.hits.causes if key.name == KFUNC)
+
+
+def test_the_life_is_the_sentence_of_the_reports(qapp: object, qtbot: QtBot) -> None:
+    with windows.window(analyses.demo(), size=(1600, 1000)) as win:
+        texts = chosen(win, qtbot)
+        assert texts[texts.index("ITS PAST") + 1] == kfunc_life(KFUNC) != ""
+        assert not any(t.startswith("Changed by") for t in texts)  # no history was searched
+
+
+def test_the_commit_is_shown_and_copied_and_its_link_opens_on_a_click_only(
+    qapp: object, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    with windows.window(analyses.demo(), size=(1600, 1000)) as win:
+        origin = replace(COMMIT, change=key_in(win).change.value)
+        win.results.show_analysis(replace(analyses.demo(), origins=(origin,)))
+        settle()
+        texts = chosen(win, qtbot)
+        assert f"Changed by commit 0123456789ab ({COMMIT.subject})" in texts
+        assert f"A. Author · 2024-12-12 · first in v6.14 · upstream {'f' * 12}" in texts
+        buttons = {b.text(): b for b in win.detail.widget().findChildren(QPushButton)}
+        assert not opened
+        buttons["Copy for a bug report"].click()
+        assert QGuiApplication.clipboard().text() == report(key_in(win), origin)
+        next(b for text, b in buttons.items() if text.startswith("https://lore")).click()
+        assert [u.toString() for u in opened] == [COMMIT.link]
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "javascript:alert(1)", "smb://host/x", "", "https:"])
+def test_what_is_not_a_link_to_a_host_is_not_offered(qapp: object, qtbot: QtBot, link: str) -> None:
+    """Results are files that anybody may have written."""
+    with windows.window(analyses.demo(), size=(1600, 1000)) as win:
+        origin = replace(COMMIT, change=key_in(win).change.value, link=link)
+        win.results.show_analysis(replace(analyses.demo(), origins=(origin,)))
+        settle()
+        chosen(win, qtbot)
+        assert not link or not any(link in b.text() for b in win.detail.widget().findChildren(QPushButton))
+        assert "Copy for a bug report" in [b.text() for b in win.detail.widget().findChildren(QPushButton)]
+
+
+def test_without_a_commit_it_says_why(qapp: object, qtbot: QtBot) -> None:
+    with windows.window(analyses.demo(), size=(1600, 1000)) as win:
+        said = Origin("kfunc", KFUNC, key_in(win).change.value, Found.NO_CHANGE, note="build or configuration")
+        win.results.show_analysis(replace(analyses.demo(), origins=(said,)))
+        settle()
+        assert "Changed by: no source change: build or configuration" in chosen(win, qtbot)
+
+
+def test_a_bug_report_has_the_commit_release_and_discussion() -> None:
+    key = CauseKey("kfunc", KFUNC, Change.REMOVED)
+    assert report(key, COMMIT).splitlines() == [
+        "kfunc scx_bpf_dispatch removed",
+        'commit 0123456789ab ("sched_ext: Rename it")',
+        "A. Author, 2024-12-12",
+        "first in v6.14",
+        "between v6.12 .. v7.3",
+        f"upstream {'f' * 12}",
+        "https://lore.example/r/1",
+    ]
+    assert "first in" not in report(key, replace(COMMIT, release=""))
