@@ -6,14 +6,16 @@ from __future__ import annotations
 import io
 import tarfile
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfuncscope.containers.archive import Package, read_archive
-from kfuncscope.containers.stream import Budget
+from kfuncscope.containers.detect import Kind
+from kfuncscope.containers.stream import Budget, Stream
+from kfuncscope.containers.tar import TarEntry, read_tar
 from kfuncscope.errors import ArchiveError
 from support import archivewriter as write
 
@@ -200,3 +202,24 @@ def test_a_large_pax_header_stays_out_of_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 16 << 20  # the archive itself is 8 MiB
     finally:
         tracemalloc.stop()
+
+
+def test_the_sum_of_a_tar_header_counts_every_byte() -> None:
+    """Also of the fullest header, whose halves sum up to almost 65,521, where the sum by Adler-32 begins again."""
+    whole = tarfile.TarInfo("name").tobuf(tarfile.USTAR_FORMAT)
+    full = bytearray(b"\xff" * 512)
+    full[124:136], full[156:157] = b"0" * 12, b"0"
+    full[148:156] = b"%06o\0 " % (sum(full[:148]) + 8 * 32 + sum(full[156:]))
+    for header in (whole, bytes(full)):
+        assert len(list(read_archive_of(header + bytes(1024)))) == 1
+        for at in (0, 99, 147, 157, 255, 256, 257, 511):
+            bad = bytearray(header)
+            bad[at] ^= 0x10
+            with pytest.raises(ArchiveError, match="checksum"):
+                list(read_archive_of(bytes(bad) + bytes(1024)))
+
+
+def read_archive_of(data: bytes) -> Iterator[TarEntry]:
+    """The entries of a tar archive."""
+    budget = Budget("a.tar", len(data))
+    return read_tar(Stream(io.BytesIO(data), Kind.TAR, budget), budget)

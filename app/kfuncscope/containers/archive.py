@@ -88,10 +88,13 @@ def inner_kind(file: BinaryIO, kind: Kind, source: str) -> Kind:
     return detect(head)
 
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]").match
+
+
 def safe_path(name: str, source: str) -> str:
     """``name`` without ``./`` and doubled slashes. Raises ArchiveError when it is absolute or climbs out."""
     parts = [p for p in name.split("/") if p not in ("", ".")]
-    if name.startswith(("/", "\\")) or ".." in parts or "\0" in name or re.match(r"[A-Za-z]:[\\/]", name):
+    if name.startswith(("/", "\\")) or ".." in parts or "\0" in name or _DRIVE(name):
         raise ArchiveError(source, f"unsafe path {name[:200]!r} in the archive")
     return "/".join(parts)
 

@@ -10,22 +10,30 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from kfuncscope.containers.words import Find
 from kfuncscope.elf.tables import EM_BPF, SHT_NOBITS, SHT_NULL
 
 _MAGIC = b"\x7fELF\x02"
-_ELF = _MAGIC[:4]  # looked for without the class, as a search for a word that ends in a common byte is half as fast
+# Without the class, as a search for a word that ends in a common byte is half as fast.
+ELF = _MAGIC[:4]
+"""What is looked for."""
+
 _HEADER = 64
 _MOST_SECTIONS = 20_000
 
 
-def carve(data: bytes) -> Iterator[tuple[int, int]]:
-    """(offset, end) of each BPF object in ``data``, in order; an object inside an object is not looked for."""
-    at = data.find(_ELF)
+def carve(data: bytes, find: Find | None = None) -> Iterator[tuple[int, int]]:
+    """(offset, end) of each BPF object in ``data``, in order; an object inside an object is not looked for.
+
+    ``find`` stands for ``data.find``.
+    """
+    find = find or data.find
+    at = find(ELF, 0)
     while at >= 0:
         end = bpf_end(data, at)
         if end is not None:
             yield at, end
-        at = data.find(_ELF, end if end is not None else at + 1)
+        at = find(ELF, end if end is not None else at + 1)
 
 
 def bpf_end(data: bytes, at: int) -> int | None:

@@ -59,15 +59,17 @@ _STARTS = (
     (b"\x02\x21\x4c\x18", Kind.LZ4),
     (b"\x89LZO\x00\x0d\x0a\x1a\x0a", Kind.LZO),
 )
+_FIRST = frozenset(magic[:2] for magic, _ in _STARTS)
 
 
 def detect(head: bytes) -> Kind:
     """Kind of the file that begins with ``head`` (HEAD bytes are enough; fewer may leave it UNKNOWN)."""
     if not head:
         return Kind.EMPTY
-    for magic, kind in _STARTS:
-        if head.startswith(magic):
-            return kind
+    if head[:2] in _FIRST:
+        for magic, kind in _STARTS:
+            if head.startswith(magic):
+                return kind
     if head[257:262] == b"ustar":
         return Kind.TAR
     if head[0x202:0x206] == b"HdrS":

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kfuncscope.containers.words import Find
+
 _TEXT = (b"BPFTOOL", b"bpf_load_and_run", b"elf_bytes", b"bpf_object_skeleton")
 _LITERAL = re.compile(rb'"\\\r?\n((?:[^"\\]|\\.|\\\r?\n)*)"', re.S)
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(\r?\n)|(.))", re.S)
@@ -24,13 +26,18 @@ _LOADER = re.compile(
     re.S,
 )
 
-_STARTS = ((b"\xbf\x16\0\0\0\0\0\0", b"\xbf\xa1"), (b"\xbf\x61\0\0\0\0\0\0", b"\xbf\x1a"))  # little, big endian
+_LITTLE, _BIG = ((b"\xbf\x16\0\0\0\0\0\0", b"\xbf\xa1"), (b"\xbf\x61\0\0\0\0\0\0", b"\xbf\x1a"))
 _FEW_HITS = 64  # and one more for each 16 kB: BPF code has them everywhere
 
 
 def is_skeleton(data: bytes) -> bool:
     """Whether ``data`` looks like C text that bpftool wrote."""
     return b"\0" not in data[:4096] and any(word in data for word in _TEXT)
+
+
+def has_literals(data: bytes) -> bool:
+    """Whether there is anything for ``literals`` to begin with."""
+    return b"\\" in data and (b'"\\\n' in data or b'"\\\r' in data)
 
 
 def literals(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -48,21 +55,34 @@ def _plain(escape: re.Match[bytes]) -> bytes:
     return b"" if escape[3] is not None else _NAMED.get(escape[4], escape[4])
 
 
-def light_skeleton(data: bytes) -> int | None:
+def light_words(data: bytes) -> tuple[bytes, ...]:
+    """The words that ``light_skeleton`` looks for in ``data``."""
+    return tuple(second for _, second in _orders(data))
+
+
+def _orders(data: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The first two instructions in the byte orders that are possible: a program has its own."""
+    if data[:4] == b"\x7fELF" and data[5:6] in (b"\1", b"\2"):
+        return (_LITTLE,) if data[5] == 1 else (_BIG,)
+    return _LITTLE, _BIG
+
+
+def light_skeleton(data: bytes, find: Find | None = None) -> int | None:
     """Where the first loader program of a light skeleton begins; None where there is none.
 
-    It runs on the machine that loads it, so a program has one of its own byte order.
+    It runs on the machine that loads it, so a program has one of its own byte order. ``find`` stands for
+    ``data.find``.
     """
+    find = find or data.find
     # The rare first bytes of the second instruction are looked for, as a search for words with NUL bytes takes three
     # times as long; where they are not rare, both instructions.
-    starts = _STARTS[data[5] - 1 : data[5]] if data[:4] == b"\x7fELF" and data[5:6] in (b"\1", b"\2") else _STARTS
-    for first, second in starts:
+    for first, second in _orders(data):
         back = len(first)
-        at, hits = data.find(second, back), -_FEW_HITS
+        at, hits = find(second, back), -_FEW_HITS
         while at >= 0 and hits < len(data) >> 14:
             if data[at - back : at] == first and _LOADER.match(data, at - back):
                 return at - back
-            at, hits = data.find(second, at + 1), hits + 1
+            at, hits = find(second, at + 1), hits + 1
         at = data.find(first + second, at - back) if at >= 0 else -1
         while at >= 0:
             if _LOADER.match(data, at):

@@ -8,6 +8,7 @@ header of any size into memory, four times over. For the cpio format Python has 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
         if block == _ZEROS:
             return
         size = _number(block[124:136], budget.source)
-        if _number(block[148:156], budget.source) != sum(block[:148]) + 256 + sum(block[156:]):
+        if _number(block[148:156], budget.source) != _sum(block):
             raise ArchiveError(budget.source, "damaged tar header (wrong checksum)")
         kind = block[156:157]
         if long_size is not None and kind not in b"LKxg":
@@ -89,6 +90,15 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
             yield TarEntry(name, size, kind in (b"0", b"\0", b"7"), body.read)
             long_name = long_size = None
         body.finish()
+
+
+def _sum(block: bytes) -> int:
+    """The sum of a header's bytes, with blanks in place of the field that holds it.
+
+    Adler-32 has the sum of up to 256 bytes, and one, in its low half; adding in Python takes ten times as long.
+    """
+    low, high = zlib.adler32(block[:256]) & 0xFFFF, zlib.adler32(block[256:]) & 0xFFFF
+    return low + high - 2 - sum(block[148:156]) + 8 * ord(" ")
 
 
 def _name(block: bytes) -> str:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import BinaryIO, TypedDict
 
 from kfuncscope.containers.archive import Package, inner_kind, read_archive
-from kfuncscope.containers.carve import carve
+from kfuncscope.containers.carve import ELF, carve
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
-from kfuncscope.containers.skeleton import is_skeleton, light_skeleton, literals
+from kfuncscope.containers.skeleton import has_literals, is_skeleton, light_skeleton, light_words, literals
 from kfuncscope.containers.stream import Budget, TooLargeError
 from kfuncscope.containers.unpack import bare_name, peel
+from kfuncscope.containers.words import finder
 from kfuncscope.elf.tables import EM_BPF, elf_machine
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
-from kfuncscope.intake.loaders import BPF, loader_in, together
+from kfuncscope.intake.loaders import loader_in, together
 from kfuncscope.storage.cache import Cache, default_cache
 from kfuncscope.storage.catalogue.form import is_catalogue
 from kfuncscope.storage.catalogue.reader import Reader
@@ -37,6 +38,7 @@ LIGHT = (
 _OF_SKELETON = Loader("libbpf")
 _RELOCATABLE = (b"\1\0", b"\0\1")  # the type of ELF files that are neither programs nor libraries: modules, say
 _WAITING = 24 << 20
+_WAITING_PER_BYTE = 4  # of the archive: its programs are seldom more, even where they are most of it
 _OBJECT_ENDINGS = (".o", ".bpf", ".elf", ".so")
 _ARCHIVE_ENDINGS = (".tar", ".tgz", ".txz", ".cpio")
 
@@ -107,20 +109,22 @@ def is_bpf(data: bytes) -> bool:
 class _Beside:
     """The programs and libraries of one archive, which tell what loads the objects beside them.
 
-    Most packages hold no object, so they are looked through only when that is asked; until then so many bytes wait.
+    Most packages hold no object, so they are looked through only when that is asked; until then so many bytes wait:
+    not even ``bpf`` is looked for before, which would take as long as the search for objects.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, compressed: int) -> None:
+        self._most = max(_WAITING, _WAITING_PER_BYTE * compressed)
         self._loaders: list[Loader] = []
         self._waiting: deque[tuple[bytes, str]] = deque()
         self._size = 0
 
     def add(self, data: bytes, where: str) -> None:
         """One file of the archive."""
-        if data.startswith(b"\x7fELF") and data[16:18] not in _RELOCATABLE and BPF in data:
+        if data.startswith(b"\x7fELF") and data[16:18] not in _RELOCATABLE:
             self._waiting.append((data, where))
             self._size += len(data)
-            while self._size > _WAITING:
+            while self._size > self._most:
                 self._look()
 
     def tell(self, loader: Loader) -> None:
@@ -145,17 +149,21 @@ def _scan_bytes(data: bytes, place: Place, name: str, found: Found, beside: _Bes
         # Taken whole even when it is damaged, so that its reader can tell what is wrong with it.
         found.objects.append(FoundObject(data, place, name))
         return
+    # Text has nothing in it but literals: neither an object nor a loader program is without NUL bytes.
+    if b"\0" not in data and data[:4] != ELF and not has_literals(data):
+        return
     if is_skeleton(data):
         _scan_skeleton(data, place, name, found)
         return
-    spans = list(carve(data))
+    find = finder(data, (ELF, *light_words(data)))
+    spans = list(carve(data, find))
     loader = loader_in(data, place.path.rpartition("/")[2]) if spans else UNKNOWN_LOADER
     if beside is not None:
         if spans:
             beside.tell(loader)
         else:
             beside.add(data, place.path.rpartition("/")[2])
-    light = light_skeleton(data)
+    light = light_skeleton(data, find)
     if light is not None and not any(start <= light < end for start, end in spans):
         found.problems.append(_light(place, light))
     for number, (start, end) in enumerate(spans, 1):
@@ -271,7 +279,7 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
     package, members = archive
     found.package = package
     first = before = len(found.objects)
-    beside = _Beside()
+    beside = _Beside(budget.compressed)
     title, short = package.title or known_as, package.name or known_as
     for member in members:
         source = f"{budget.source}:{member.path}"
@@ -281,10 +289,11 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
             found.problems.append(InputProblem(source, error.reason))
             continue
         try:
-            if _nested(data, member.path):
+            kind = detect(data[:HEAD])
+            if _nested(data, kind, member.path):
                 _scan_nested(data, budget.nested(source, len(data)), member.path.rpartition("/")[2], source, found)
                 continue
-            if detect(data[:HEAD]) in COMPRESSED and bare_name(member.path).endswith(_OBJECT_ENDINGS):
+            if kind in COMPRESSED and bare_name(member.path).endswith(_OBJECT_ENDINGS):
                 data = peel(data, source, budget.left())
         except InputError as error:
             found.problems.append(InputProblem(error.source, error.reason, error.offset))
@@ -298,9 +307,8 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
     return True
 
 
-def _nested(data: bytes, path: str) -> bool:
+def _nested(data: bytes, kind: Kind, path: str) -> bool:
     """Whether a member is itself an archive. A Unix library (``.a``) is an ar archive, but no package."""
-    kind = detect(data[:HEAD])
     if kind is Kind.DEB:
         return data[8:21] == b"debian-binary"
     return kind in ARCHIVES or (kind in COMPRESSED and bare_name(path).endswith(_ARCHIVE_ENDINGS))
