@@ -158,7 +158,7 @@ def test_another_architecture_is_refused(made: promise.Promise) -> None:
         ('sites = ["', 'sites = ["+ magic 1", "', "magic"),
         ('sites = ["', 'sites = ["+ call 4000", "', "damaged"),
         ('sites = ["', 'sites = ["+ core 6 0:4:0 0 b70200 8", "', "not an instruction"),
-        ('sites = ["', f'sites = ["+ helper 25 @{len(REGIONS)}", "', "names a region that is not known"),
+        ('sites = ["', f'sites = ["+ helper 25 @{len(REGIONS) + 1}", "', "names a region that is not known"),
         ('sites = ["', 'sites = ["+ helper 25 @-1", "', "names a region that is not known"),
         ('endian = "<"', 'endian = "="', "endian"),
         ("externs = [", "externs = [[1], ", "damaged"),

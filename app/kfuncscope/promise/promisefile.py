@@ -28,6 +28,7 @@ from kfuncscope.promise.skeleton import (
     unpack,
 )
 from kfuncscope.rules.checks.regions import REGIONS
+from kfuncscope.rules.checks.typed_access import PAST
 from kfuncscope.storage.read import read_bounded, shown
 from kfuncscope.storage.text import read_toml
 
@@ -35,6 +36,7 @@ FORMAT, VERSION = "kfuncscope-promise", 1
 _LIMIT = 256 << 20
 _MOST_TYPES = 32 << 20
 _EXTERN_KINDS: dict[str, ExternKind] = {kind: kind for kind in get_args(ExternKind)}
+_REGIONS = (*REGIONS, PAST)
 _WHATS: dict[str, SiteKind] = {kind: kind for kind in get_args(SiteKind)}
 _HEAD = """\
 # What BPF programs rely on from a kernel. Hold a later kernel of the same architecture against it with
@@ -119,7 +121,7 @@ def _site(site: Site, externs: dict[str, int], maps: dict[str, int]) -> str:
         words += [str(site.relo[0]), site.relo[1], str(site.relo[2])]
     words += [pack(insn) for insn in site.code]
     if site.region:
-        words.append(f"@{REGIONS.index(site.region)}")
+        words.append(f"@{_REGIONS.index(site.region)}")
     return " ".join([*words, *(f"~{i}" for i in site.flips)])
 
 
@@ -282,7 +284,7 @@ def _read_site(text: str, externs: list[str], maps: list[str], questions: int) -
     if any(not 0 <= i < questions for i in flips):
         raise ValueError(f"site {text[:60]!r} names a question that is not there")
     regions = [int(w[1:]) for w in words if w.startswith("@")]
-    if any(not 0 <= i < len(REGIONS) for i in regions):
+    if any(not 0 <= i < len(_REGIONS) for i in regions):
         raise ValueError(f"site {text[:60]!r} names a region that is not known")
     words = [w for w in words if not w.startswith(("~", "@"))]
     name, number, size, relo = "", 0, 0, None
@@ -299,7 +301,7 @@ def _read_site(text: str, externs: list[str], maps: list[str], questions: int) -
     if (what in ("core", "insn")) != bool(code) or len(code) > 2:
         raise ValueError(f"site {text[:60]!r}")
     return Site(
-        _WHATS[what], live == "+", name, number, size, relo, code, flips, REGIONS[regions[0]] if regions else ""
+        _WHATS[what], live == "+", name, number, size, relo, code, flips, _REGIONS[regions[0]] if regions else ""
     )
 
 

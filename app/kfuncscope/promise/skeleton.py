@@ -20,6 +20,7 @@ from kfuncscope.bpf.maps import ARENA_SECTION
 from kfuncscope.bpf.object import BpfObject, Function, Program, Ref
 from kfuncscope.bpf.sections import read_section
 from kfuncscope.rules.checks.regions import region_of
+from kfuncscope.rules.checks.typed_access import PAST, past_the_size
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.relocate import Reloc
 from kfuncscope.rules.core.spec import EXISTENCE
@@ -133,6 +134,9 @@ def reduce_program(ctx: Context, program: Program) -> ProgramSkeleton:
     together: dict[Content, list[bool]] = {}
     made: dict[Content, Site] = {}
     regions = region_of(ctx, program)
+    for use in past_the_size(ctx, program):
+        place = next(at for at, function in enumerate(program.functions) if function is use.made[0])
+        regions[place, use.made[1]] = PAST
     for content, site, function, index in _sites(ctx.obj, program):
         if regions and site.what in ("call", "helper"):
             region = next((r for (at, i), r in regions.items() if i == index and program.functions[at] is function), "")

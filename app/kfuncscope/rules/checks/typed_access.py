@@ -16,7 +16,7 @@ from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
-from kfuncscope.rules.flow.allocated import ALLOCATORS, AllocatedReach
+from kfuncscope.rules.flow.allocated import ALLOCATORS, Access, AllocatedReach
 from kfuncscope.rules.flow.ctx_args import Slot, slots
 from kfuncscope.rules.flow.typed import RETURNED, Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
 from kfuncscope.rules.flow.walk import ends_in_array, struct_behind
@@ -25,6 +25,7 @@ from kfuncscope.rules.hooks.records import event_struct
 from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 from kfuncscope.rules.problem import Problem, say
 
+PAST = "an object that is used past its size"  # how a promise keeps such a call, in place of its region
 PROBED = frozenset({"kprobe", "kprobe.multi", "kprobe.session"})  # whose context is struct pt_regs, at the entry
 EVENTS = frozenset({"tracepoint", "tp", "tracepoint.s", "tp.s"})
 CHECKED = frozenset({"TRACING", "LSM", "STRUCT_OPS"})
@@ -207,20 +208,31 @@ def allocation_problems(ctx: Context, program: Program) -> list[Problem]:
     Kernels that refuse them say so in their BTF: btf_struct_ids_match() has a parameter for it. Other accesses past the
     end were never taken.
     """
-    btf, called = ctx.obj.btf, {r.name for f in program.functions for r in f.refs.values() if r.kind == "kfunc"}
-    if btf is None or not called & ALLOCATORS or not _keeps_to_size(ctx):
+    if not _keeps_to_size(ctx):
         return []
-    found = []
-    for _, use in sorted(AllocatedReach(ctx.obj, program.function, ctx).accesses.items()):
-        if use.offset < 0 or use.type >= len(btf) or use.offset + use.size <= btf.size(use.type):
-            continue
-        if (array := ends_in_array(btf, btf.skip(use.type), use.offset)) is None:
-            continue
-        text = "{kernel} does not allow access to {array}, past the end of struct {name}, which bpf_obj_new() allocates"
-        message = say(text, array=array, name=btf.name(btf.skip(use.type)))
-        found.append(Problem(NeedKind.OBJECT, program.name, Failure.TYPED_ACCESS_REJECTED, ("R-12.30",), message,
-                             place=(use.function, use.at), confidence=Confidence.MEDIUM))  # fmt: skip
-    return found
+    text = "{kernel} does not allow access to the array at the end of an object from bpf_obj_new(), past its size"
+    if program.regions is not None:  # of a promise, which keeps the call
+        places = [(program.function, index) for index, region in program.regions.items() if region == PAST]
+    else:
+        places = [(use.function, use.at) for use in past_the_size(ctx, program)]
+    return [
+        Problem(NeedKind.OBJECT, program.name, Failure.TYPED_ACCESS_REJECTED, ("R-12.30",), say(text), place=place,
+                confidence=Confidence.MEDIUM)
+        for place in places
+    ]  # fmt: skip
+
+
+def past_the_size(ctx: Context, program: Program) -> list[Access]:
+    """Accesses of a program to the array of no length at the end of an object that it allocates."""
+    btf, called = ctx.obj.btf, {r.name for f in program.functions for r in f.refs.values() if r.kind == "kfunc"}
+    if btf is None or not called & ALLOCATORS:
+        return []
+    found = [use for _, use in sorted(AllocatedReach(ctx.obj, program.function, ctx).accesses.items())]
+    return [
+        use for use in found
+        if use.offset >= 0 and 0 <= use.type < len(btf) and use.offset + use.size > btf.size(use.type)
+        and ends_in_array(btf, btf.skip(use.type), use.offset)
+    ]  # fmt: skip
 
 
 def _keeps_to_size(ctx: Context) -> bool:

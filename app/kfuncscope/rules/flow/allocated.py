@@ -14,17 +14,18 @@ ALLOCATORS = frozenset({"bpf_obj_new", "bpf_obj_new_impl"})  # (type of the obje
 
 
 class Access(NamedTuple):
-    """``size`` bytes at ``offset`` of an object of a type in the program's BTF."""
+    """``size`` bytes at ``offset`` of an object of a type in the program's BTF; ``made`` is the call that made it."""
 
     function: Function
     at: int
     type: int
     offset: int
     size: int
+    made: tuple[Function, int]
 
 
 class AllocatedReach(Reachable):
-    """Values: ("new", type, offset), from the call on; what is loaded from such an object is a number."""
+    """Values: ("new", type, call, offset), from the call on; what is loaded from such an object is a number."""
 
     def __init__(self, obj: BpfObject, entry: Function, env: Environment) -> None:
         self.accesses: dict[tuple[str, int, int], Access] = {}
@@ -35,7 +36,7 @@ class AllocatedReach(Reachable):
         made = insn.op == CALL and ref is not None and ref.kind == "kfunc" and ref.name in ALLOCATORS
         super()._call(function, at, insn, state)
         if made and isinstance(kind, int):
-            state.regs[0] = ("new", kind, 0)
+            state.regs[0] = ("new", kind, (function, at), 0)
 
     def _loaded(self, function: Function, at: int, insn: Insn, state: State) -> Value:
         if self._used(function, at, insn, state.regs[insn.src]):
@@ -49,11 +50,11 @@ class AllocatedReach(Reachable):
     def _used(self, function: Function, at: int, insn: Insn, pointer: Value) -> bool:
         if not isinstance(pointer, tuple) or pointer[0] != "new":
             return False
-        _, kind, offset = pointer
-        assert isinstance(kind, int) and isinstance(offset, int)
+        _, kind, made, offset = pointer
+        assert isinstance(kind, int) and isinstance(made, tuple) and isinstance(offset, int)
         if at not in function.core:  # libbpf writes another offset there
             key = (function.section, function.start, at)
-            self.accesses[key] = Access(function, at, kind, offset + insn.off, SIZES[insn.op & 0x18])
+            self.accesses[key] = Access(function, at, kind, offset + insn.off, SIZES[insn.op & 0x18], made)
         return True
 
     def _branch(

@@ -55,10 +55,9 @@ def _flexible(blob: Blob, struct: int, offset: int) -> tuple[int, int] | None:
     return element, (offset - start) % blob.size(element) if blob.size(element) else 0
 
 
-def ends_in_array(blob: Blob, struct: int, offset: int) -> str | None:
-    """The last member of a struct, where it is an array of no length that an offset past the struct falls into."""
-    inside = blob.kind(struct) in COMPOSITES and _flexible(blob, struct, offset) is not None
-    return blob.members(struct)[-1].name if inside else None
+def ends_in_array(blob: Blob, struct: int, offset: int) -> bool:
+    """Whether an offset past a struct falls into its last member, an array of no length."""
+    return blob.kind(struct) in COMPOSITES and _flexible(blob, struct, offset) is not None
 
 
 def _step(blob: Blob, struct: int, offset: int, size: int) -> Walked | tuple[int, int]:
