@@ -9,7 +9,7 @@ import pytest
 
 from kfuncscope.btf.layout import Kind
 from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.config import TOLD_BY_FUNCTION
+from kfuncscope.kernel.config import OF_TRACE, TOLD_BY_FUNCTION, WITNESS
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.model.verdict import Tri
 from support.bpfwriter import ObjectBuilder, call, exit_, mov
@@ -55,9 +55,19 @@ def test_what_a_missing_function_takes_from_programs(section: str, number: int, 
         kb = KernelBuilder("7.0")
         kb.hook("f")
         proto = kb.btf.proto(0)
-        others = {*TOLD_BY_FUNCTION.values()} - {function}
+        others = {*TOLD_BY_FUNCTION.values(), WITNESS} - {function}
         for name in (*sorted(others), *([function] if there else []), *(f"f{n}" for n in range(5001 if whole else 0))):
             kb.btf.func(name, proto=proto)
         code = [call(number)] if number else []
         ob = ObjectBuilder().program(section, "prog", [*code, mov(0, 0), exit_()])
         assert only(ob, kb.kernel(config=None)).loads == (Tri.NO if whole and not there else Tri.YES), there
+
+
+@pytest.mark.parametrize("witness", [False, True])
+def test_btf_that_leaves_out_what_cannot_be_traced(witness: bool) -> None:
+    """As that of 5.10: functions of ftrace itself are not in it, set or not; the others tell what they always do."""
+    kb = KernelBuilder("5.10")
+    for name in (*([WITNESS] if witness else []), *(f"f{n}" for n in range(5001))):
+        kb.btf.func(name, proto=kb.btf.proto(0))
+    kernel = kb.kernel(config=None)
+    assert {o for o in TOLD_BY_FUNCTION if kernel.option(o) is None} == (set() if witness else OF_TRACE)

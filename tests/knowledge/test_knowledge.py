@@ -272,7 +272,7 @@ def test_architectures() -> None:
     assert old.caps("arm64").trampoline and not old.caps("arm64").fentry_on_kernel_functions
     assert not middle.caps("ppc64el").trampoline and new.caps("ppc64le").trampoline
     assert new.caps("amd64").kfunc_call and not new.caps("armhf").kfunc_call
-    assert new.caps("riscv64").depends["arena"]
+    assert new.caps("riscv64").arena
     assert new.caps("sparc32").jit == "cbpf" and new.caps("loongarch32").jit == "none"
 
 

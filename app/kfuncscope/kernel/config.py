@@ -22,6 +22,12 @@ TOLD_BY_FUNCTION = {
     "NET_SCH_BPF": "bpf_qdisc_init_prologue", "SCHED_CLASS_EXT": "scx_bpf_dsq_insert",
 }  # fmt: skip
 
+# The BTF of old kernels (5.10 among them) leaves out functions that ftrace cannot trace, such as its own: where this
+# one of kernel/trace is not there, others of that folder tell nothing by their absence.
+OF_TRACE = frozenset({"BPF_EVENTS", "DYNAMIC_FTRACE", "DYNAMIC_FTRACE_WITH_DIRECT_CALLS", "FPROBE", "FTRACE_SYSCALLS",
+                      "BPF_KPROBE_OVERRIDE"})  # fmt: skip
+WITNESS = "ring_buffer_write"
+
 
 class Config(Mapping[str, str]):
     """Options that are set, by full name: ``y``, ``m``, a number, or text in its quotes; absent ones are not set.

@@ -17,7 +17,7 @@ from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_fact
 from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
 from kfuncscope.kernel.binary.null_args import MaybeNull
-from kfuncscope.kernel.config import TOLD_BY_FUNCTION, parse_config
+from kfuncscope.kernel.config import OF_TRACE, TOLD_BY_FUNCTION, WITNESS, parse_config
 from kfuncscope.kernel.features import Features, read_features
 from kfuncscope.kernel.fingerprint import bracket_release, identify_arch, level_of
 from kfuncscope.kernel.kfuncs import Kfunc, KfuncRules, Registry
@@ -124,8 +124,7 @@ class Kernel:
     def lacks(self) -> list[str]:
         """The parts that were not given, in words."""
         parts = {"BTF": self.vmlinux, "config": self.config, "symbols": self.symbols}
-        missing = [name for name, part in parts.items() if part is None]
-        return missing if self.modules_given else [*missing, "module BTF"]
+        return [n for n, part in parts.items() if part is None] + ([] if self.modules_given else ["module BTF"])
 
     @property
     def modules_given(self) -> bool:
@@ -404,7 +403,8 @@ class Kernel:
             if self.vmlinux.own(told, Kind.FUNC):
                 return "y"
             # Only a whole kernel's BTF can tell by what it lacks.
-            return "n" if self.vmlinux.count(Kind.FUNC) > WHOLE_KERNEL else None
+            whole = self.vmlinux.count(Kind.FUNC) > WHOLE_KERNEL
+            return "n" if whole and (name not in OF_TRACE or self.vmlinux.own(WITNESS, Kind.FUNC)) else None
         return self.config.get(f"CONFIG_{name}", "n")
 
     @cached_property

@@ -187,7 +187,7 @@ class ArchCaps(Struct, frozen=True):
 
     ``jit`` is ``ebpf``, ``cbpf`` or ``none``. ``selects`` are the Kconfig symbols that the architecture selects
     outright; ``selects_if`` those it selects under a condition. ``needs`` maps a capability to the config options
-    it asks for beside the JIT, ``depends`` to a condition as the source writes it (processor feature, Kconfig).
+    it asks for beside the JIT. Features that it asks of the processor are in no file.
     """
 
     arch: str
@@ -210,4 +210,3 @@ class ArchCaps(Struct, frozen=True):
     selects: frozenset[str] = frozenset()
     selects_if: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    depends: Mapping[str, str] = field(default_factory=dict)

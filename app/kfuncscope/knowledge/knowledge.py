@@ -271,7 +271,6 @@ class Knowledge:
         made = ArchCaps(
             arch, row["jit"], **dict.fromkeys(known_caps, True), selects=frozenset(row["selects"]),
             selects_if=dict(row["selects_if"]), needs={cap: tuple(o) for cap, o in row["needs"].items()},
-            depends=dict(row["depends"]),
         )  # fmt: skip
         self._caps[arch] = made
         return made

@@ -129,38 +129,35 @@ class _BuildWorld:
         return Open("config", (args[0].name,))
 
 
-def _supports(tree: Tree, files: list[str], name: str, bits: int) -> tuple[bool, list[str], str]:
-    """(capability, config options it needs, run-time condition) of one ``bpf_jit_supports_*``."""
+def _supports(tree: Tree, files: list[str], name: str, bits: int) -> tuple[bool, list[str]]:
+    """(capability, config options it needs) of one ``bpf_jit_supports_*``."""
     function = f"bpf_jit_supports_{name}"
     place = next((path for path in files if find_function(tree.text(path), function)), None)
     if place is None:
-        return False, [], ""
+        return False, []
     try:
         results = Runner(tree, _BuildWorld(bits)).run(place, function)
-    except NotUnderstoodError as error:
-        return True, [], str(error)
+    except NotUnderstoodError:
+        return True, []
     ways = [(value, path) for value, path in results if value == 1 or isinstance(value, Open)]
     if not ways:
-        return False, [], ""
+        return False, []
     conds = [cond for value, path in ways for cond in path.conds]
     conds += [(value.kind, False, value.words) for value, _ in ways if isinstance(value, Open)]
     needs = sorted({words[0] for kind, negated, words in conds if kind == "config" and not negated})
-    texts = sorted({words[0] for kind, negated, words in conds if kind == "text" and not negated})
-    return True, needs, " and ".join(texts)
+    return True, needs
 
 
-def _caps(tree: Tree, folder: str, bits: int) -> tuple[list[str], dict[str, list[str]], dict[str, str]]:
+def _caps(tree: Tree, folder: str, bits: int) -> tuple[list[str], dict[str, list[str]]]:
     files = _files(tree, folder, bits)
     text = "\n".join(tree.text(path) for path in files)
-    caps, needs, depends = [], {}, {}
+    caps, needs = [], {}
     for name in _SUPPORTS:
-        able, options, condition = _supports(tree, files, name, bits)
+        able, options = _supports(tree, files, name, bits)
         if able:
             caps.append(name)
         if options:
             needs[name] = options
-        if condition:
-            depends[name] = condition
     found = find_function(text, "arch_prepare_bpf_trampoline")
     if found and not re.fullmatch(r"\s*return\s+-\w+;\s*", found.body):
         caps.append("trampoline")
@@ -175,7 +172,7 @@ def _caps(tree: Tree, folder: str, bits: int) -> tuple[list[str], dict[str, list
         caps.append("atomic_fetch")
     if _handles(code, r"\bcase\s+BPF_JMP\s*\|\s*BPF_JA\s*\|\s*BPF_X\s*:"):
         caps.append("indirect_jump")
-    return caps, needs, depends
+    return caps, needs
 
 
 def arch_table(tree: Tree) -> dict[str, Any]:
@@ -188,20 +185,16 @@ def arch_table(tree: Tree) -> dict[str, Any]:
             ebpf = cbpf = None
         caps: list[str] = []
         needs: dict[str, list[str]] = {}
-        depends: dict[str, str] = {}
         if ebpf is not None:
-            caps, needs, depends = _caps(tree, folder, bits)
+            caps, needs = _caps(tree, folder, bits)
         direct = chosen.holds("HAVE_DYNAMIC_FTRACE_WITH_DIRECT_CALLS", bits)
         if "trampoline" in caps and direct is not None:
             caps.append("fentry_on_kernel_functions")
             needs["fentry_on_kernel_functions"] = ["CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"]
-            if direct:
-                depends["fentry_on_kernel_functions"] = direct
         made[word] = {
             "jit": "ebpf" if ebpf is not None else "cbpf" if cbpf is not None else "none",
             "caps": caps,
             "needs": needs,
-            "depends": depends,
             "selects": list(chosen.always),
             "selects_if": chosen.conditional,
         }
