@@ -293,6 +293,21 @@ def test_merge_and_compare_tell_what_their_parts_could_not_read(
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("kind", ["table", "jsonl", "csv", "md"])
+def test_merge_prints_what_one_run_would(given: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    objects = ["--", "fine.bpf.o", "breaking.bpf.o"]
+    for part in ("1", "2"):
+        main(["check", *PAIR, "--shard", f"{part}/2", "--report", f"{part}.json", *objects])
+    capsys.readouterr()
+    assert main(["check", *PAIR, "--format", kind, *objects]) == 1
+    whole = capsys.readouterr().out
+    assert main(["merge", "1.json", "2.json", "--format", kind]) == 1
+    assert capsys.readouterr().out == whole and "breaking" in whole
+    if kind == "table":
+        assert main(["merge", "1.json", "2.json", "--format", kind, "-o", "whole.txt"]) == 2
+        assert "--output" in capsys.readouterr().err
+
+
 def test_compare_misses_no_architecture(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An architecture that only the earlier report has was not compared; its findings are not simply gone."""
     for side, release in (("a_old", "6.12"), ("a_new", "7.3")):

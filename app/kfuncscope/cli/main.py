@@ -183,7 +183,8 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
         description="Merge the JSON reports of --shard 1/N to N/N into the report that a single run would have made.",
     )  # fmt: skip
     merge.add_argument("parts", metavar="PART.json", nargs="+", help="the JSON report of one shard")
-    merge.add_argument("-o", "--output", metavar="FILE", help="output file for the whole JSON report")
+    merge.add_argument("-o", "--output", metavar="FILE", help="output file for the whole report")
+    add_format(merge, "json")
     add_report_options(merge)
     merge.set_defaults(run="commands.merge:run")
 
