@@ -365,6 +365,8 @@ class MainWindow(QMainWindow):
             child = event.child()
             if isinstance(child, QDialog | QMenu | QFrame | QTabBar):
                 dressing.dress(child)
+            if isinstance(child, QDialog):
+                dressing.plain(child)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.setUpdatesEnabled(True)  # Qt never paints a window again that was resized while it painted nothing

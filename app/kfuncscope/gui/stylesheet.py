@@ -24,7 +24,6 @@ def _frames(c: Palette) -> str:
     return f"""
 QMainWindow, QDialog {{ background: {c.window}; }}
 QMainWindow::separator {{ background: {c.window}; width: 7px; height: 7px; }}
-QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QDialog#palette {{ border: 1px solid {c.strong_line}; border-radius: 6px; }}
 QToolTip {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.strong_line}; padding: 4px; }}
 QStatusBar {{ background: {c.toolbar}; border-top: 1px solid {c.line}; color: {c.muted}; }}
@@ -65,7 +64,7 @@ QPushButton:hover, QComboBox:hover, QToolButton#chipmenu:hover {{ border-color: 
 QPushButton:focus, QComboBox:focus, QToolButton:focus, QLineEdit:focus, QPlainTextEdit:focus,
 QDateEdit:focus {{
   border: 1px solid {c.accent}; }}
-QPushButton:disabled {{ color: {c.muted}; }}
+QPushButton:disabled, QComboBox:disabled {{ color: {c.muted}; }}
 QPushButton:default, QPushButton#primary {{ background: {c.accent}; color: {c.on_accent};
   border-color: {c.accent}; font-weight: 600; }}
 QPushButton#primary:disabled {{ background: {c.line}; color: {c.muted}; border-color: {c.line}; }}
@@ -85,7 +84,6 @@ QToolButton#dockbutton:hover {{ background: {c.selection}; }}
 QPushButton#menubutton {{ font-size: 15px; padding: 2px 9px; }}
 QPushButton#menubutton::menu-indicator {{ image: none; width: 0; }}
 QComboBox {{ padding-right: 4px; }}
-QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QComboBox::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QDateEdit::drop-down {{ border: 0; width: 20px; subcontrol-position: center right; }}
 QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url({chevron}); width: 10px; height: 10px; }}

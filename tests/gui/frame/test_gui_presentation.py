@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEventLoop, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QDockWidget
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QDockWidget
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui import theme
@@ -151,12 +151,15 @@ def test_the_view_goes_to_the_clipboard(win: MainWindow) -> None:
     QGuiApplication.clipboard().clear()
 
 
-def test_the_dialog_offers_what_the_format_can_have(win: MainWindow) -> None:
+def test_the_dialog_asks_only_for_what_the_format_can_have(win: MainWindow) -> None:
     win.exports.dialog()
     dialog = win.findChild(ExportDialog)
     for format_, wanted in ((".html", (True, False, False)), (SEEN_PNG, (False, True, True)),
                             (VIEW_SVG, (False, False, True))):  # fmt: skip
         dialog.format.setCurrentIndex(dialog.format.findData(format_))
-        assert (dialog.scope.isEnabled(), dialog.shape.isEnabled(), dialog.look.isEnabled()) == wanted
+        assert (dialog.scope.isVisible(), dialog.shape.isVisible(), dialog.look.isVisible()) == wanted
+        assert dialog.redact.isVisible() is wanted[0]
+    buttons = dialog.findChild(QDialogButtonBox).buttons()
+    assert buttons and all(button.icon().isNull() for button in buttons)  # whatever the desktop has
     dialog.close()
     QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)

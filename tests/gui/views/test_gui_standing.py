@@ -11,6 +11,8 @@ from pytestqt.qtbot import QtBot
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.history.snapshots import INPUTS, snapshot
 from kfuncscope.gui.index import Index
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.widgets.statebar import Veil
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
@@ -59,3 +61,16 @@ def test_the_engine_hands_on_each_architecture_and_the_same_whole(own_cache: obj
     assert analyse(session) == whole
     parts.clear()
     assert analyse(session, arrived=parts.append) == whole and not parts, "all is known: there is nothing to wait for"
+
+
+def test_the_first_page_does_not_go_on_analysing_once_it_is_cancelled(qapp: object) -> None:
+    page = WelcomePage()
+    job = Job(1, "Analyse", "analyse")
+    page.show_progress(job, "opening kernels")
+    assert "opening kernels" in page.told.text() and not page.progress.isHidden()
+    page.show_progress(None, "")
+    assert page.told.text() == "" and page.progress.isHidden()
+    page.show_progress(job, "opening kernels")
+    page.tell("cannot read x")
+    page.show_progress(None, "")
+    assert page.told.text() == "cannot read x"

@@ -187,7 +187,6 @@ class ExportDialog(QDialog):
         self._lay_out()
         self.path.textChanged.connect(lambda _: self._check())
         self.format.currentIndexChanged.connect(lambda _: self._renamed())
-        self._enable()
         self._check()
 
     def _programs(self, number: int) -> str:
@@ -200,7 +199,7 @@ class ExportDialog(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.path, 1)
         row.addWidget(browse)
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.addRow(self.tr("Format"), self.format)
         form.addRow(self.tr("Scope"), self.scope)
         form.addRow(self.tr("Shape"), self.shape)
@@ -222,6 +221,7 @@ class ExportDialog(QDialog):
         column.addLayout(form)
         column.addWidget(self.warning)
         column.addWidget(buttons)
+        self._enable()
         self.resize(560, self.sizeHint().height())
 
     def _check(self) -> None:
@@ -243,11 +243,12 @@ class ExportDialog(QDialog):
         self._enable()
 
     def _enable(self) -> None:
-        """What means something for the chosen format."""
+        """Ask only for what means something for the chosen format."""
         chosen = self.format.currentData()
-        self.scope.setEnabled(chosen not in PICTURES)
-        self.shape.setEnabled(chosen in (SEEN_SVG, SEEN_PNG))
-        self.look.setEnabled(chosen in PICTURES)
+        self._form.setRowVisible(self.scope, chosen not in PICTURES)
+        self._form.setRowVisible(self.shape, chosen in (SEEN_SVG, SEEN_PNG))
+        self._form.setRowVisible(self.look, chosen in PICTURES)
+        self._form.setRowVisible(self.redact, chosen not in PICTURES)
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self.path.text(), f"*{self._suffix()}")

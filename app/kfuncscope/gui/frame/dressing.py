@@ -12,7 +12,8 @@ from collections.abc import Callable, Generator
 from typing import ClassVar
 
 from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QMainWindow, QStackedWidget, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.stylesheet import stylesheet, toolbar_style
@@ -42,6 +43,13 @@ def dress(part: QWidget) -> None:
     sheet = stylesheet(look) + (own() if own is not None else "")
     if part.styleSheet() != sheet:
         part.setStyleSheet(sheet)
+
+
+def plain(dialog: QDialog) -> None:
+    """Take the icons from the buttons of a dialog: some desktops give them, and no other button here has one."""
+    for box in dialog.findChildren(QDialogButtonBox):
+        for button in box.buttons():
+            button.setIcon(QIcon())
 
 
 def parts(window: QMainWindow, stack: QStackedWidget) -> list[QWidget]:

@@ -61,6 +61,7 @@ class WelcomePage(QWidget):
         self.told = QLabel()
         self.told.setWordWrap(True)
         column.addWidget(self.told)
+        self._doing = ""
         self.progress = Progress()
         self.progress.hide()
         column.addWidget(self.progress)
@@ -126,7 +127,10 @@ class WelcomePage(QWidget):
         self.progress.setVisible(job is not None)
         if job is not None:
             self.progress.show_job(job)
-            self.tell(self.tr("Analysing: {0}   (Esc cancels)").format(doing))
+            self._doing = self.tr("Analysing: {0}   (Esc cancels)").format(doing)
+            self.tell(self._doing)
+        elif self.told.text() == self._doing:  # cancelled, or done: what went wrong stays
+            self.tell("")
 
     def show_given(self, cards: list[Card]) -> None:
         """List what has been given so far."""
