@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What the program says of the sample objects on x86_64, one finding a line, for somebody to read and to keep.
+"""What the program says of the sample objects on an architecture, one finding a line, for somebody to read and to keep.
 
-``python -m support.goldentext > report/golden/samples-x86_64.txt`` makes the file; read a difference before keeping it.
+``python -m support.goldentext x86_64 > report/golden/samples-x86_64.txt`` makes a file, and so for arm64; read a
+difference before keeping it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 
-SIDES = "6.12-x86_64", "7.3-x86_64"
+ARCHES = "x86_64", "arm64"
 
 
-def text() -> str:
+def text(arch: str) -> str:
     """Every finding of the samples that is not OK, with its remedy in a sentence."""
-    kernels = [open_kernel(kernel_files([sample() / "kernels" / side])[0]) for side in SIDES]
+    sides = [sample() / "kernels" / f"{release}-{arch}" for release in ("6.12", "7.3")]
+    kernels = [open_kernel(kernel_files([side])[0]) for side in sides]
     lines = []
     for path in sorted((sample() / "objects").glob("*.bpf.o")):
         obj = read_object(path.read_bytes(), path.name)
@@ -43,4 +45,4 @@ def _line(where: str, finding: Finding) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(text())
+    sys.stdout.write(text(*sys.argv[1:]))
