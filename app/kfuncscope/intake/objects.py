@@ -116,7 +116,7 @@ def _files_below(
         for folder, folders, names in os.walk(given, onerror=lambda e: problems.append(_unreadable(e))):
             folders.sort()
             linked = (path for path in map(Path(folder).joinpath, folders) if links.leads_out(path))
-            problems += [InputProblem(shown(path), NOT_FOLLOWED) for path in linked]
+            problems.extend(InputProblem(shown(path), NOT_FOLLOWED) for path in linked)
             for name in sorted(names):
                 path = Path(folder, name)
                 try:

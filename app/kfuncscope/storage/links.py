@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-
 NOT_FOLLOWED = "a link to a folder, which is not followed; give the folder itself"
 NOT_REGULAR = "not a regular file"
 
