@@ -190,5 +190,5 @@ def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
 
 def _long(place: Place) -> str:
     package = place.package.partition(" ")[0]
-    where = f"{package}/{place.path}" if package else place.path.lstrip("/")
+    where = f"{package}/{place.path}" if package else place.path
     return f"{where}@{place.offset:#x}" if place.offset else where
