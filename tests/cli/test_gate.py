@@ -422,3 +422,14 @@ def test_a_bad_kernel_among_several_of_a_side_hides_none(given: Path, capsys: py
     assert main(["kernel", "bad", "old"]) == 3
     told = capsys.readouterr()
     assert told.out.startswith("6.12: x86_64") and "bad/vmlinux.btf" in told.err
+
+
+def test_where_reading_ended_is_a_field_of_its_own(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The path stays the one that was given, so that scripts can open it; people read both together."""
+    (given / "cut.deb").write_bytes(b"!<arch>\n" + b"x" * 70)
+    assert main(["check", *PAIR, "--report", "r.json", "--report", "r.md", "--", "fine.bpf.o", "cut.deb"]) == 3
+    assert "cut.deb at offset 0x8: damaged ar header" in capsys.readouterr().err
+    found = json.loads((given / "r.json").read_text())["summary"]["unchecked"]
+    (one,) = [one for one in found if one["where"].startswith("cut.deb")]
+    assert (one["where"], one["offset"], one["why"]) == ("cut.deb", 8, "damaged ar header")
+    assert "cut.deb at offset 0x8" in (given / "r.md").read_text()

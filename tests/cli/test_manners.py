@@ -265,7 +265,7 @@ def test_the_project_wins_over_the_user(
      ("colour = 'never'\n", "no command has an option 'colour'"), ("color = 'red'\n", "'red' is none of auto"),
      ("[check]\nall = 'yes'\n", "all must be true or false"), ("[check]\npolicy = ['a', 'b']\n", "takes one value"),
      ("[check]\nworkers = 0\n", "not a positive integer"), ("[check]\narch = true\n", "must be a text or a number"),
-     ("check = \n", ""), ('[kernel]\nfiles_from = "a\\u0000b"\n', "must not have a NUL character"),
+     ('[kernel]\nfiles_from = "a\\u0000b"\n', "must not have a NUL character"),
      ('[check]\nreport = ["../r.json"]\n', "is outside the folder"),
      ('output = "/etc/x"\n', "is outside the folder"),
      ('[kernel]\nreport = "/etc/x.html"\n', "is outside the folder")],
@@ -278,6 +278,26 @@ def test_mistakes_in_a_configuration_file(
     assert main(["cache"]) == 2
     said = capsys.readouterr().err
     assert ".kfuncscope.toml" in said and why in said
+
+
+@pytest.mark.parametrize("text", ["check = \n", "a" + ".a" * 50_000 + " = 1\n", "\0"])
+def test_a_configuration_file_that_cannot_be_read(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As every file that is given: a word of it would be wrong usage, but none was read."""
+    configure(tmp_path, text)
+    monkeypatch.chdir(tmp_path)
+    assert main(["cache"]) == 3
+    assert ".kfuncscope.toml" in capsys.readouterr().err
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere.toml"))
+    assert main(["cache"]) == 3
+
+
+def test_a_report_without_a_folder_is_an_output_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--old", OLD, "--new", NEW, "--report", str(tmp_path / "no/r.md"), "--", OBJECT]) == 3
+    assert "no/r.md: cannot be written: its folder does not exist" in capsys.readouterr().err
 
 
 def test_a_project_cannot_name_a_cluster(

@@ -137,6 +137,15 @@ def test_names_are_short_and_unique(tmp_path: Path) -> None:
     assert len(set(names.values())) == 4
 
 
+def test_paths_that_tell_names_apart_are_those_that_were_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, folder in enumerate("ab"):
+        save(tmp_path / folder / "s.o", bpf(number))
+    given = [str(tmp_path / folder / "s.o") for folder in "ab"]
+    assert [o.name for o in object_files(given)[0]] == given
+    monkeypatch.chdir(tmp_path)
+    assert [o.name for o in object_files(["a/s.o", "./b/s.o"])[0]] == ["a/s.o", "b/s.o"]
+
+
 def test_the_same_whatever_the_order(tmp_path: Path) -> None:
     paths = [save(tmp_path / f"{n}.deb", write.deb({"x.o": bpf(n % 3), "y.o": bpf(n)}, name=f"p{n}")) for n in range(6)]
     assert object_files(paths) == object_files(paths[::-1])

@@ -108,6 +108,28 @@ def test_sarif_locations(path: str, uri: str, base: str) -> None:
     assert sarif._file(path) == {"uri": uri, "uriBaseId": base}
 
 
+def test_sarif_paths_below_the_working_folder_are_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code scanning looks for them in the checkout, however the job names it."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "link").symlink_to("work")
+    monkeypatch.chdir(tmp_path / "link")
+    monkeypatch.setenv("PWD", str(tmp_path / "link"))
+    inside = {"uri": "a/x.o", "uriBaseId": "WORKDIR"}
+    for folder in ("work", "link"):
+        assert sarif._file(f"{tmp_path}/{folder}/a/x.o") == inside
+        assert sarif._file(f"{tmp_path}/{folder}/../{folder}//a/x.o") == inside
+    outside = f"{tmp_path}/working/x.o"
+    assert sarif._file(outside) == {"uri": outside[1:], "uriBaseId": "ROOT"}
+    monkeypatch.setenv("PWD", "/nowhere")
+    assert sarif._file(f"{tmp_path}/work/a/x.o") == inside
+    assert sarif._file(f"{tmp_path}/link/a/x.o")["uriBaseId"] == "ROOT"
+    assert sarif._place(Place("", f"{tmp_path}/work/a/x.o")) == inside
+    monkeypatch.chdir("/")
+    assert sarif._file("/a/x.o")["uriBaseId"] == "ROOT"
+
+
 def test_sarif_objects_of_packages_are_relative_to_their_package() -> None:
     assert sarif._place(Place("xdp-tools 1.4", "usr/lib/x.bpf.o")) == {"uri": "usr/lib/x.bpf.o", "uriBaseId": "PACKAGE"}
 

@@ -15,7 +15,7 @@ from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, detect
 from kfuncscope.errors import CatalogueError, InputError
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.storage.links import Links
+from kfuncscope.storage.links import NOT_FOLLOWED, NOT_REGULAR, Links
 from kfuncscope.storage.read import shown
 
 _MOST_FILES = 500_000
@@ -88,12 +88,16 @@ def _of_folder(top: Path, links: Links, given: Given) -> Iterator[Candidate]:
     count = 0
     for folder, folders, names in os.walk(top, onerror=lambda error: given.problems.append(_unreadable(error))):
         folders.sort()
+        linked = (path for path in map(Path(folder).joinpath, folders) if links.leads_out(path))
+        given.problems += [InputProblem(shown(path), NOT_FOLLOWED) for path in linked]
         for name in sorted(names):
             path = Path(folder, name)
             meant = name.endswith(_MEANT) or ".tar." in name
             whole, file = os.path.abspath(path), shown(path.relative_to(top))
             try:
                 if not links.readable(path):
+                    if meant and not links.again:
+                        yield Candidate(whole, file, wrong=NOT_REGULAR)
                     continue
                 count += 1
                 if count > _MOST_FILES:

@@ -22,7 +22,7 @@ from kfuncscope.upgrade import jsonform
 
 def tell_missing(missing: Iterable[Unchecked]) -> None:
     """Name on standard error what a decision misses: what could not be read, judged or compared."""
-    for one in dict.fromkeys((m.where, m.why) for m in missing):
+    for one in dict.fromkeys((m.place, m.why) for m in missing):
         say(f"kfuncscope: {clean(': '.join(one))}")
 
 

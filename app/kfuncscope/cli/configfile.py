@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kfuncscope.cli.manners import commands
+from kfuncscope.cli.options import usage
 from kfuncscope.errors import SessionError
 from kfuncscope.resources import user_folder
 from kfuncscope.storage.read import read_bounded
@@ -71,19 +72,27 @@ def _trusted(path: Path) -> bool:
 
 
 def apply_config(top: argparse.ArgumentParser) -> None:
-    """Make the values of the files the defaults of the options. Raises SessionError on an entry that is not known."""
+    """Make the values of the files the defaults of the options.
+
+    Raises InputError on a file that cannot be read, and UsageError on an entry that would be wrong on the command line.
+    """
     parsers = dict(commands(top))
     for path in config_files():
         table = read_toml(read_bounded(path, _LIMIT), str(path))
-        for word, value in table.items():
-            if isinstance(value, Mapping):
-                if word not in parsers:
-                    raise SessionError(str(path), f"[{word}] is not a command; known are {', '.join(parsers)}")
-                for name, one in value.items():
-                    if not _set(parsers[word], name, one, path):
-                        raise SessionError(str(path), f"[{word}] has no option {name!r}")
-            elif not sum(_set(parser, word, value, path) for parser in parsers.values()):
-                raise SessionError(str(path), f"no command has an option {word!r}")
+        with usage():
+            _apply(table, parsers, path)
+
+
+def _apply(table: Mapping[str, Any], parsers: Mapping[str, argparse.ArgumentParser], path: Path) -> None:
+    for word, value in table.items():
+        if isinstance(value, Mapping):
+            if word not in parsers:
+                raise SessionError(str(path), f"[{word}] is not a command; known are {', '.join(parsers)}")
+            for name, one in value.items():
+                if not _set(parsers[word], name, one, path):
+                    raise SessionError(str(path), f"[{word}] has no option {name!r}")
+        elif not sum(_set(parser, word, value, path) for parser in parsers.values()):
+            raise SessionError(str(path), f"no command has an option {word!r}")
 
 
 def _set(parser: argparse.ArgumentParser, name: str, value: Any, path: Path) -> bool:

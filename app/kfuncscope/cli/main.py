@@ -363,7 +363,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         apply_config(top)
     except InputError as error:
         say(f"kfuncscope: {clean(str(error))}")
-        return Exit.USAGE
+        return Exit.USAGE if isinstance(error, UsageError) else Exit.INCOMPLETE
     arguments = top.parse_args(argv)
     if not arguments.command:
         top.print_help()

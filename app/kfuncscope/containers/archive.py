@@ -2,7 +2,7 @@
 """Read packages and archives as a stream of members: .deb, .rpm, .tar, .cpio (each of any compression) and .zip.
 
 Nothing is ever written to disk by an archive's own paths. A member name that is absolute or climbs out with ``..`` is
-refused with the whole archive; links are passed over, since what they point to is read in its own place.
+refused with the whole archive; ``read_archive`` passes over links, since what they point to is read in its own place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.containers.stream import SMALL, Budget, Stream
-from kfuncscope.containers.tar import TarEntry, read_cpio, read_tar
+from kfuncscope.containers.tar import Entry, TarEntry, read_cpio, read_tar
 from kfuncscope.containers.xzblocks import decode_blocks, find_blocks
 from kfuncscope.errors import ArchiveError
 
@@ -46,11 +46,13 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One regular file in an archive. ``read`` works only until the next member is asked for."""
+    """One file in an archive. ``read`` works only until the next member is asked for; of a link, it gives its target,
+    from the folder of the link, or, if it is a hard one, from the top."""
 
     path: str
     size: int
     read: Callable[[], bytes]
+    kind: Entry = Entry.FILE
 
 
 def read_archive(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]] | None:
@@ -58,6 +60,12 @@ def read_archive(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Memb
 
     ``file`` is at its start and stays open while the members are read. Raises ArchiveError, also while iterating.
     """
+    found = read_all(file, budget)
+    return found and (found[0], (member for member in found[1] if member.kind is Entry.FILE))
+
+
+def read_all(file: BinaryIO, budget: Budget) -> tuple[Package, Iterator[Member]] | None:
+    """As ``read_archive``, with links, devices and pipes among the members."""
     head = file.read(HEAD)
     file.seek(0)
     kind = detect(head)
@@ -103,8 +111,8 @@ def _members(entries: Iterator[TarEntry], budget: Budget) -> Iterator[Member]:
     for entry in entries:
         budget.enter(entry.name, entry.size)
         path = safe_path(entry.name, budget.source)
-        if entry.regular and path:
-            yield Member(path, entry.size, _Admitted(entry, budget))
+        if path and entry.kind is not Entry.FOLDER:
+            yield Member(path, entry.size, _Admitted(entry, budget), entry.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +263,9 @@ def _zip(file: BinaryIO, budget: Budget) -> Iterator[Member]:
                 budget.enter(info.filename, info.file_size)
                 path = safe_path(info.filename, budget.source)
                 # The upper half of the attributes is the Unix mode: 0o12 is a symbolic link.
-                if not info.is_dir() and info.external_attr >> 28 != 0o12:
-                    yield Member(path, info.file_size, _ZipReader(archive, info, budget))
+                if not info.is_dir():
+                    kind = Entry.LINK if info.external_attr >> 28 == 0o12 else Entry.FILE
+                    yield Member(path, info.file_size, _ZipReader(archive, info, budget), kind)
     except ArchiveError:
         raise
     except Exception as error:  # zipfile raises IndexError and others, too, on damaged headers

@@ -42,6 +42,19 @@ COMPRESSED = frozenset({Kind.XZ, Kind.GZIP, Kind.ZSTD, Kind.BZIP2, Kind.LZ4, Kin
 ARCHIVES = frozenset({Kind.DEB, Kind.RPM, Kind.TAR, Kind.ZIP, Kind.CPIO})
 IMAGES = frozenset({Kind.BZIMAGE, Kind.ARM64_IMAGE, Kind.RISCV_IMAGE, Kind.ARM_ZIMAGE, Kind.ZBOOT, Kind.PE})
 
+STREAMS = (
+    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
+    (b"\xfd7zXZ\x00", Kind.XZ),
+    (b"\x1f\x8b\x08", Kind.GZIP),
+    (b"\x02\x21\x4c\x18", Kind.LZ4),
+    (b"\x04\x22\x4d\x18", Kind.LZ4),
+    (b"BZh", Kind.BZIP2),
+)
+"""How compressed streams begin, the most telling first."""
+
+LZMA_START = b"\x5d\x00\x00"
+"""As streams of lzma usually begin, which have no magic: it says little, so it is looked for last."""
+
 _STARTS = (
     *((start, Kind.BTF) for start in STARTS),
     (b"\x7fELF", Kind.ELF),
@@ -51,12 +64,7 @@ _STARTS = (
     (b"PK\x05\x06", Kind.ZIP),
     (b"070701", Kind.CPIO),
     (b"070702", Kind.CPIO),
-    (b"\xfd7zXZ\x00", Kind.XZ),
-    (b"\x1f\x8b\x08", Kind.GZIP),
-    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
-    (b"BZh", Kind.BZIP2),
-    (b"\x04\x22\x4d\x18", Kind.LZ4),
-    (b"\x02\x21\x4c\x18", Kind.LZ4),
+    *STREAMS,
     (b"\x89LZO\x00\x0d\x0a\x1a\x0a", Kind.LZO),
 )
 _FIRST = frozenset(magic[:2] for magic, _ in _STARTS)
@@ -84,6 +92,6 @@ def detect(head: bytes) -> Kind:
         return Kind.ARM_ZIMAGE
     if head[:2] == b"MZ":
         return Kind.PE
-    if head[:3] == b"\x5d\x00\x00" and len(head) >= 13:
+    if head[:3] == LZMA_START and len(head) >= 13:
         return Kind.LZMA
     return Kind.UNKNOWN

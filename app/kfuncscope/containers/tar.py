@@ -11,6 +11,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
 
 from kfuncscope.containers.stream import Budget, Stream
 from kfuncscope.errors import ArchiveError
@@ -20,14 +22,39 @@ _LONGEST_NAME = 1 << 16
 _ZEROS = bytes(_BLOCK)
 
 
+class Entry(Enum):
+    """What an entry of an archive is; ``OTHER`` are devices and pipes."""
+
+    FILE = "file"
+    LINK = "symbolic link"
+    HARD = "hard link"
+    FOLDER = "folder"
+    OTHER = "not a regular file"
+
+
+_TAR_KINDS = {
+    b"0": Entry.FILE, b"\0": Entry.FILE, b"7": Entry.FILE, b"1": Entry.HARD, b"2": Entry.LINK,
+    b"3": Entry.OTHER, b"4": Entry.OTHER, b"6": Entry.OTHER,
+}  # fmt: skip
+_CPIO_KINDS = {0o100000: Entry.FILE, 0o120000: Entry.LINK, 0o040000: Entry.FOLDER}
+
+
 @dataclass(frozen=True, slots=True)
 class TarEntry:
-    """One entry: its name as written, size, whether it is a regular file, and its bytes until the next is asked for."""
+    """One entry: its name as written, size, what it is, and its bytes until the next is asked for.
+
+    The bytes of a link are the path to which it leads: from its own folder, or, if it is a hard one, from the top.
+    """
 
     name: str
     size: int
-    regular: bool
+    kind: Entry
     read: Callable[[], bytes]
+
+    @property
+    def regular(self) -> bool:
+        """Whether it is a regular file."""
+        return self.kind is Entry.FILE
 
 
 class _Body:
@@ -59,6 +86,7 @@ class _Body:
 def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
     """Entries of a tar stream. Raises ArchiveError on damage, and when the end mark is missing."""
     long_name: str | None = None
+    long_link: bytes | None = None
     long_size: int | None = None
     while True:
         block = stream.read(_BLOCK)
@@ -80,15 +108,24 @@ def read_tar(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
                 raise ArchiveError(budget.source, "tar extension header over the limit")
             if kind == b"L":
                 long_name = body.read()[:_LONGEST_NAME].partition(b"\0")[0].decode("utf-8", "backslashreplace")
+            elif kind == b"K":
+                long_link = body.read()[:_LONGEST_NAME].partition(b"\0")[0]
             elif kind == b"x":
                 pax = _pax(body.read(), budget.source)
                 long_name = pax.get("path", long_name)
+                if "linkpath" in pax:
+                    long_link = pax["linkpath"].encode("utf-8", "replace")
                 told = pax.get("size", "")
                 long_size = int(told) if told.isdecimal() and len(told) < 20 else None
         else:
             name = long_name if long_name is not None else _name(block)
-            yield TarEntry(name, size, kind in (b"0", b"\0", b"7"), body.read)
-            long_name = long_size = None
+            what = _TAR_KINDS.get(kind, Entry.FOLDER)
+            target = long_link if long_link is not None else block[157:257].partition(b"\0")[0]
+            if what in (Entry.LINK, Entry.HARD):
+                yield TarEntry(name, len(target), what, partial(bytes, target))
+            else:
+                yield TarEntry(name, size, what, body.read)
+            long_name = long_link = long_size = None
         body.finish()
 
 
@@ -136,7 +173,12 @@ def _pax(data: bytes, source: str) -> dict[str, str]:
 
 
 def read_cpio(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
-    """Entries of a cpio stream in the "newc" format, as rpm payloads and initramfs are. Raises ArchiveError."""
+    """Entries of a cpio stream in the "newc" format, as rpm payloads and initramfs are. Raises ArchiveError.
+
+    Of the names of one file, which share its number, one comes with the bytes, the others empty: those are passed
+    over, and one of them is an empty file at the end where none had any.
+    """
+    empty: dict[tuple[int, ...], str | None] = {}
     while True:
         head = stream.read(110)
         if len(head) < 110 or head[:6] not in (b"070701", b"070702"):
@@ -145,13 +187,22 @@ def read_cpio(stream: Stream, budget: Budget) -> Iterator[TarEntry]:
             fields = [int(head[at : at + 8], 16) for at in range(6, 110, 8)]
         except ValueError:
             raise ArchiveError(budget.source, "damaged cpio header (number)") from None
-        mode, size, name_size = fields[1], fields[6], fields[11]
+        mode, links, size, name_size = fields[1], fields[4], fields[6], fields[11]
         if not 0 < name_size <= _LONGEST_NAME:
             raise ArchiveError(budget.source, "damaged cpio header (name)")
         raw = stream.read(name_size + -(110 + name_size) % 4)
         name = raw[:name_size].partition(b"\0")[0].decode("utf-8", "backslashreplace")
         if name == "TRAILER!!!":
+            yield from (TarEntry(one, 0, Entry.FILE, bytes) for one in empty.values() if one is not None)
             return
         body = _Body(stream, size, -size % 4, budget.source)
-        yield TarEntry(name, size, mode & 0o170000 == 0o100000, body.read)
+        what = _CPIO_KINDS.get(mode & 0o170000, Entry.OTHER)
+        if what is Entry.FILE and links > 1:
+            file = (fields[0], fields[7], fields[8])
+            if size:
+                empty[file] = None
+            else:
+                empty.setdefault(file, name)
+        if what is not Entry.FILE or size or links < 2:
+            yield TarEntry(name, size, what, body.read)
         body.finish()

@@ -162,9 +162,9 @@ def decide(
 def all_unchecked(analysis: Analysis, decision: Decision | None) -> tuple[Unchecked, ...]:
     """Everything that could not be checked: what the analysis tells, and what the decision misses beside that."""
     told = unchecked(analysis)
-    known = {(one.where, one.why) for one in told}
+    known = {(one.place, one.why) for one in told}
     more = decision.missing if decision else ()
-    return (*told, *(one for one in more if (one.where, one.why) not in known))
+    return (*told, *(one for one in more if (one.place, one.why) not in known))
 
 
 @dataclass(slots=True)

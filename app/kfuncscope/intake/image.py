@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from kfuncscope.arch import arch_of_elf
 from kfuncscope.btf.layout import STARTS
 from kfuncscope.btf.scan import btf_end
-from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.detect import COMPRESSED, HEAD, LZMA_START, STREAMS, Kind, detect
 from kfuncscope.containers.stream import room
 from kfuncscope.containers.unpack import decompress, peel
 from kfuncscope.elf.tables import EM_BPF, read_elf
@@ -24,15 +24,6 @@ _LARGEST = 512 << 20
 _LARGEST_CONFIG = 4 << 20
 _CONFIG_START = b"IKCFG_ST"
 _TRIES = 64
-_PAYLOADS = (
-    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
-    (b"\xfd7zXZ\x00", Kind.XZ),
-    (b"\x1f\x8b\x08", Kind.GZIP),
-    (b"\x02\x21\x4c\x18", Kind.LZ4),
-    (b"\x04\x22\x4d\x18", Kind.LZ4),
-    (b"BZh", Kind.BZIP2),
-    (b"\x5d\x00\x00", Kind.LZMA),
-)
 _RAW = (Kind.ARM64_IMAGE, Kind.RISCV_IMAGE)
 
 
@@ -145,7 +136,7 @@ def _pe_section(data: bytes, wanted: bytes) -> bytes | None:
 
 def _payloads(data: bytes, source: str) -> Iterator[bytes]:
     """What unpacks from every place in ``data`` that looks like a compressed stream, if it is of a kernel's size."""
-    for magic, kind in _PAYLOADS:
+    for magic, kind in (*STREAMS, (LZMA_START, Kind.LZMA)):
         at, tries = data.find(magic), 0
         while at >= 0 and tries < _TRIES:
             tries += 1
@@ -178,7 +169,7 @@ def embedded_config(image: bytes, source: str) -> bytes | None:
     at = image.find(_CONFIG_START)
     while at >= 0:
         packed = at + len(_CONFIG_START)
-        if image[packed : packed + 3] == b"\x1f\x8b\x08":
+        if detect(image[packed : packed + HEAD]) is Kind.GZIP:
             try:
                 return decompress(memoryview(image)[packed:], Kind.GZIP, source, _LARGEST_CONFIG, tail=True)
             except ArchiveError:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kfuncscope.containers.unpack import bare_name
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import as_object, is_script
 from kfuncscope.intake.loaders import named_for, together
-from kfuncscope.intake.scan import Found, FoundObject, is_bpf, scan_file
+from kfuncscope.intake.scan import OBJECT_NAME, UNLIKE_ITS_NAME, Found, FoundObject, is_bpf, scan_file
 from kfuncscope.storage.files import Elsewhere, InputProblem, Loader, ObjectFile, Place
-from kfuncscope.storage.links import Links
+from kfuncscope.storage.links import NOT_FOLLOWED, NOT_REGULAR, Links
 from kfuncscope.storage.read import Progress, shown
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ else:
     from kfuncscope.deferred import futures
 
 _MOST_FILES = 500_000
-_OBJECT_NAME = ".bpf.o"
 _MEANT = (".o", ".deb", ".ddeb", ".rpm", ".tar", ".tar.gz", ".tar.xz", ".tar.zst", ".tgz", ".zip")
 """Endings of names that are meant to hold objects: a link of such a name that leads nowhere is listed."""
 
@@ -67,8 +67,8 @@ def object_files(
         problems.extend(found.problems)
         if found.objects:
             empty.pop(given, None)
-        elif not found.problems and path != given and path.name.endswith(_OBJECT_NAME):
-            problems.append(InputProblem(shown(path), "named like a BPF object, but no BPF object was found in it"))
+        elif not found.problems and path != given and bare_name(path.name).endswith(OBJECT_NAME):
+            problems.append(InputProblem(shown(path), UNLIKE_ITS_NAME))
         for item in found.objects:
             try:
                 data = _object_of(item)
@@ -115,6 +115,8 @@ def _files_below(
             continue
         for folder, folders, names in os.walk(given, onerror=lambda e: problems.append(_unreadable(e))):
             folders.sort()
+            linked = (path for path in map(Path(folder).joinpath, folders) if links.leads_out(path))
+            problems.extend(InputProblem(shown(path), NOT_FOLLOWED) for path in linked)
             for name in sorted(names):
                 path = Path(folder, name)
                 try:
@@ -126,6 +128,8 @@ def _files_below(
                 if links.again:
                     empty.pop(given, None)
                 if not readable:
+                    if not links.again and bare_name(name).endswith(OBJECT_NAME):
+                        problems.append(InputProblem(shown(path), NOT_REGULAR))
                     continue
                 count += 1
                 if count > _MOST_FILES:
@@ -186,5 +190,5 @@ def _named(objects: dict[str, _Object]) -> list[ObjectFile]:
 
 def _long(place: Place) -> str:
     package = place.package.partition(" ")[0]
-    where = f"{package}/{place.path}" if package else place.path.lstrip("/")
+    where = f"{package}/{place.path}" if package else place.path
     return f"{where}@{place.offset:#x}" if place.offset else where

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
-from kfuncscope.containers.archive import Package, inner_kind, read_archive
+from kfuncscope.containers.archive import Package, inner_kind, read_all
 from kfuncscope.containers.carve import ELF, carve
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, Kind, detect
+from kfuncscope.containers.links import ArchiveLinks
 from kfuncscope.containers.skeleton import has_literals, is_skeleton, light_skeleton, light_words, literals
 from kfuncscope.containers.stream import Budget, TooLargeError
+from kfuncscope.containers.tar import Entry
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.containers.words import finder
 from kfuncscope.elf.tables import EM_BPF, elf_machine
@@ -28,13 +30,17 @@ from kfuncscope.storage.catalogue.records import OWN, owned
 from kfuncscope.storage.files import UNKNOWN_LOADER, Elsewhere, InputProblem, Loader, Place
 from kfuncscope.storage.read import input_of, read_file, shown
 
-VERSION = 5
+VERSION = 6
 """Part of the cache key; raised whenever what is found or stored changes."""
 
 LIGHT = (
     "a light skeleton (bpftool gen skeleton -L): its loader program creates the maps and loads the programs, "
     "and no BPF object is left to judge; give the object that it was made from"
 )
+OBJECT_NAME = ".bpf.o"
+"""How the name of a file ends that is meant to be an object: one that cannot be read is listed."""
+
+UNLIKE_ITS_NAME = "named like a BPF object, but no BPF object was found in it"
 _OF_SKELETON = Loader("libbpf")
 _RELOCATABLE = (b"\1\0", b"\0\1")  # the type of ELF files that are neither programs nor libraries: modules, say
 _WAITING = 24 << 20
@@ -273,16 +279,23 @@ def _keep(found: Found, cache: Cache, key: str) -> None:
 
 def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -> bool:
     """Add the objects in an archive; False when ``file`` is none."""
-    archive = read_archive(file, budget)
+    archive = read_all(file, budget)
     if archive is None:
         return False
     package, members = archive
     found.package = package
     first = before = len(found.objects)
-    beside = _Beside(budget.compressed)
+    beside, links = _Beside(budget.compressed), ArchiveLinks()
     title, short = package.title or known_as, package.name or known_as
     for member in members:
         source = f"{budget.source}:{member.path}"
+        meant = bare_name(member.path).endswith(OBJECT_NAME)
+        wrong = links.add(member)
+        if member.kind is not Entry.FILE:
+            if meant and (wrong or member.kind is Entry.OTHER):
+                found.problems.append(InputProblem(source, wrong or member.kind.value))
+            continue
+        problems = len(found.problems)
         try:
             data = member.read()
         except TooLargeError as error:
@@ -299,8 +312,13 @@ def _scan_archive(file: BinaryIO, budget: Budget, known_as: str, found: Found) -
             found.problems.append(InputProblem(error.source, error.reason, error.offset))
             continue
         _scan_bytes(data, Place(title, member.path), f"{short}/{member.path.rpartition('/')[2]}", found, beside)
+        if meant and (before, problems) == (len(found.objects), len(found.problems)):
+            found.problems.append(InputProblem(source, UNLIKE_ITS_NAME))
         budget.hold(sum(len(item.data) for item in found.objects[before:]))
         before = len(found.objects)
+    for path, target in links.dangling(OBJECT_NAME):
+        reason = f"a link to {target[:200]}, which is not in the archive"
+        found.problems.append(InputProblem(f"{budget.source}:{path}", reason))
     if any(not one.loader.name for one in found.objects[first:]):
         told = beside.together()
         found.objects[first:] = [one if one.loader.name else replace(one, loader=told) for one in found.objects[first:]]

@@ -22,6 +22,7 @@ class Unchecked:
 
     ``given`` marks an input that was not read, judged or compared at all: while there is one, nothing is clear.
     ``section`` is the name of a section whose program type has to be chosen, empty where that is not the reason.
+    ``offset`` is the byte of the file at which reading ended, None where none is known.
     """
 
     where: str
@@ -29,6 +30,12 @@ class Unchecked:
     arches: tuple[str, ...] = ()
     given: bool = False
     section: str = ""
+    offset: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where, with the offset, in words."""
+        return f"{self.where} at offset {self.offset:#x}" if self.offset is not None else self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +47,21 @@ class Elsewhere:
 
 
 def unchecked(analysis: Analysis) -> tuple[Unchecked, ...]:
-    """Each (where, why) once, inputs first. Architectures that were only inferred were not given and are left out."""
+    """Each (place, why) once, inputs first. Architectures that were only inferred were not given and are left out."""
     found: dict[tuple[str, str], Unchecked] = {}
     for one in (*_inputs(analysis), *_judged(analysis)):
-        known = found.get((one.where, one.why))
+        known = found.get((one.place, one.why))
         if known is None:
-            found[one.where, one.why] = one
+            found[one.place, one.why] = one
         elif set(one.arches) - set(known.arches) or one.given > known.given:
             arches = tuple(dict.fromkeys((*known.arches, *one.arches)))
-            found[one.where, one.why] = replace(known, arches=arches, given=known.given or one.given)
+            found[one.place, one.why] = replace(known, arches=arches, given=known.given or one.given)
     return tuple(found.values())
 
 
 def _inputs(analysis: Analysis) -> Iterator[Unchecked]:
     for problem in analysis.problems:
-        at = f" at offset {problem.offset:#x}" if problem.offset is not None else ""
-        yield Unchecked(f"{problem.path}{at}", problem.reason, given=True)
+        yield Unchecked(problem.path, problem.reason, given=True, offset=problem.offset)
     for info in analysis.objects:
         if not info.programs:
             yield Unchecked(info.name, (info.notes or (NO_PROGRAM,))[-1], given=True)  # the last note is about programs

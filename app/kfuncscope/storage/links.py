@@ -8,11 +8,15 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+NOT_FOLLOWED = "a link to a folder, which is not followed; give the folder itself"
+NOT_REGULAR = "not a regular file"
+
 
 class Links:
     """Which files of a walk to read: regular ones, and links to regular ones that are not read in their own place.
 
-    ``roots`` are the files and folders that are read anyway. Links to folders are not followed, so a walk ends.
+    ``roots`` are the files and folders that are read anyway. Links to folders are not followed, so a walk ends; those
+    that lead out of the roots are to be listed.
     """
 
     def __init__(self, roots: Iterable[Path]) -> None:
@@ -30,6 +34,13 @@ class Links:
         target = os.path.realpath(path, strict=True)
         if not os.path.isfile(target):
             return False
-        self.again = target in self._seen or any(Path(target).is_relative_to(root) for root in self._roots)
+        self.again = target in self._seen or self._in_roots(target)
         self._seen.add(target)
         return not self.again
+
+    def leads_out(self, folder: Path) -> bool:
+        """Whether a folder that a walk found is a link to one that is not read anyway: what is below it is not."""
+        return folder.is_symlink() and not self._in_roots(os.path.realpath(folder))
+
+    def _in_roots(self, target: str) -> bool:
+        return any(Path(target).is_relative_to(root) for root in self._roots)

@@ -157,8 +157,8 @@ def print_unchecked(listed: Sequence[Unchecked]) -> None:
     for why, members in by_reason(listed):
         named = [one for one in members if one.given]
         for one in named:
-            print(f"  {clean(one.where)}: {clean(why)}")
-        rest = [one.where for one in members if not one.given]
+            print(f"  {clean(one.place)}: {clean(why)}")
+        rest = [one.place for one in members if not one.given]
         if rest:
             more = f" and {len(rest) - FEW} more" if len(rest) > FEW else ""
             print(f"  {clean(', '.join(rest[:FEW]))}{more}: {clean(why)}")

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [one for one in judged if wanted in ("", one[2].program)]
     missing = incomplete(analysis)
     if not judged and missing:
-        raise InputError(missing[0].where, missing[0].why)
+        raise InputError(missing[0].where, missing[0].why, missing[0].offset)
     if not chosen:
         names = ", ".join(dict.fromkeys(program.program for _, _, program in judged))
         raise UsageError(target, f"no program {wanted!r} in this object; it has {names or 'none'}")

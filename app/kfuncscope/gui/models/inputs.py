@@ -191,13 +191,13 @@ class InputsModel(QAbstractItemModel):
             head = self.root.add(Item(self.tr("Could not check  {0}").format(len(told)), heading=True))
             groups = grouped(told)
             for same in groups[:MOST]:
-                where, why = same[0].where, same[0].why
+                where, why = same[0].place, same[0].why
                 if len(same) == 1:
                     head.add(Item(f"{why} ({where})", Verdict.UNKNOWN, tip=f"{where}\n{why}"))
                     continue
                 group = head.add(Item(f"{len(same)}× {why}", Verdict.UNKNOWN, tip=why))
                 for one in same[:MOST]:
-                    group.add(Item(one.where, muted=True))
+                    group.add(Item(one.place, muted=True))
             if len(groups) > MOST:
                 head.add(Item(self.tr("and {0} more").format(len(groups) - MOST), muted=True))
 

@@ -75,10 +75,10 @@ class ProblemsView(QWidget):
             at = f" ({self.tr('offset')} {problem.offset:#x})" if problem.offset is not None else ""
             rows.append((problem.path, problem.reason + at, ""))
             self._listed.append((problem.path, None))
-        told = {(f"{p.path}{f' at offset {p.offset:#x}' if p.offset is not None else ''}", p.reason) for p in problems}
-        rest = [one for one in unchecked if (one.where, one.why) not in told]
+        told = {(p.path, p.offset, p.reason) for p in problems}
+        rest = [one for one in unchecked if (one.where, one.offset, one.why) not in told]
         for same in grouped(rest):
-            wheres = ", ".join(one.where for one in same)
+            wheres = ", ".join(one.place for one in same)
             rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", same[0].why, ""))
             self._listed.append(("", same[0]))
         self.model.set_rows(rows)

@@ -42,7 +42,7 @@ def records(report: Report) -> Iterator[dict[str, str | int]]:
 def _inputs(report: Report) -> Iterator[list[str | int]]:
     for one in report.unchecked:
         given = "unread" if one.given else ""
-        yield _row(kind=NOT_CHECKED, object=one.where, arch=" ".join(one.arches), message=one.why, decision=given)
+        yield _row(kind=NOT_CHECKED, object=one.place, arch=" ".join(one.arches), message=one.why, decision=given)
     for other in report.elsewhere:
         yield _row(kind=ELSEWHERE, object=other.object, arch=" ".join(other.arches))
     for info in report.shared:

@@ -70,7 +70,7 @@ def _inputs(report: Report) -> Iterator[_Suite]:
     if report.unchecked:
         given = sum(one.given for one in report.unchecked)
         kind = "could not check"
-        cases = [_case(kind, u.where, _tag("error" if u.given else "skipped", u.why)) for u in report.unchecked]
+        cases = [_case(kind, u.place, _tag("error" if u.given else "skipped", u.why)) for u in report.unchecked]
         yield _Suite(kind, cases, errors=given, skipped=len(cases) - given)
     if report.elsewhere:
         kind = "of another architecture"

@@ -312,7 +312,7 @@ def _unchecked(report: Report) -> Iterator[str]:
     yield ""
     reasons = by_reason(report.unchecked)
     for why, members in reasons[:_MOST]:
-        named = [one.where for i, one in enumerate(members) if one.given or i < 12]
+        named = [one.place for i, one in enumerate(members) if one.given or i < 12]
         on = dict.fromkeys(arch for one in members for arch in one.arches)
         more = f" and {len(members) - len(named)} more" if len(members) > len(named) else ""
         arches = f" ({plain(', '.join(on))})" if on else ""

@@ -8,6 +8,7 @@ many findings are left out, and why, is one notification.
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 from collections import Counter
 from typing import Any
@@ -24,6 +25,7 @@ from kfuncscope.report import proof, rulebook
 from kfuncscope.report.safe import code, visible
 from kfuncscope.report.summary import Report
 from kfuncscope.storage.files import Place
+from kfuncscope.storage.read import shown
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {
@@ -104,8 +106,26 @@ def _place(place: Place) -> dict[str, str]:
 
 
 def _file(path: str) -> dict[str, str]:
-    """A file as it was given."""
-    return _location(path.lstrip("/"), "ROOT") if path.startswith("/") else _location(path, "WORKDIR")
+    """A file as it was given: from the working folder where it is below that, as code scanning looks for it there."""
+    if not path.startswith("/"):
+        return _location(path, "WORKDIR")
+    plain = "/" + posixpath.normpath(path).lstrip("/")
+    for folder in _here():
+        if plain.startswith(f"{folder}/"):
+            return _location(plain[len(folder) + 1 :], "WORKDIR")
+    return _location(plain.lstrip("/"), "ROOT")
+
+
+def _here() -> list[str]:
+    """The working folder, as the system and as the shell names it; none where that is the root, or is gone."""
+    try:
+        found = [shown(os.getcwd())]
+        called = os.environ.get("PWD", "")
+        if os.path.isabs(called) and os.path.samefile(called, "."):
+            found.append(posixpath.normpath(shown(called)))
+    except OSError:
+        return []
+    return [folder for folder in found if folder != "/"]
 
 
 def _location(path: str, base: str) -> dict[str, str]:
@@ -150,7 +170,7 @@ def _invocation(report: Report, left_out: str) -> dict[str, Any]:
     """The run: its decision as exit status, and a notification for each thing that could not be checked."""
     decision = report.decision
     notes = [
-        _notification("could-not-check", "error" if one.given else "warning", f"{one.where}: {one.why}")
+        _notification("could-not-check", "error" if one.given else "warning", f"{one.place}: {one.why}")
         for one in report.unchecked
     ]
     notes += [
