@@ -42,6 +42,10 @@ class GitError(InputError):
     """A repository that cannot be used, or an answer of git that did not come."""
 
 
+class SilentError(GitError):
+    """git ended with status 1 and without a word: its answer to a question is no."""
+
+
 class TimeOverError(GitError):
     """A call, or the whole search, took longer than it may."""
 
@@ -107,7 +111,9 @@ class Git:
                 _stop(process)
             if status not in ok:
                 said.seek(0)
-                raise GitError(self.path, f"git {arguments[0]}: {_first_line(said) or f'exit status {status}'}")
+                words = _first_line(said)
+                kind = SilentError if status == 1 and not words else GitError
+                raise kind(self.path, f"git {arguments[0]}: {words or f'exit status {status}'}")
             return out
 
     def _read(self, process: subprocess.Popen[bytes], word: str, end: float) -> bytes:
@@ -146,12 +152,8 @@ class Git:
     def _so(self, *arguments: str) -> None:
         try:
             self.run(*arguments)
-        except (TimeOverError, CancelledError):
-            raise
-        except GitError as error:
-            if error.reason.endswith("exit status 1"):
-                raise _NotSoError from None
-            raise
+        except SilentError:
+            raise _NotSoError from None
 
     def texts(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """(commit, path) → text of the file there; files that are absent, or absurdly large, are left out."""

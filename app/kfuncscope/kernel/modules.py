@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from functools import cached_property
 
 from kfuncscope.btf.blob import Blob
@@ -14,6 +15,17 @@ from kfuncscope.errors import InputError
 from kfuncscope.storage.files import InputProblem, ModuleSearch, ModuleSections
 
 FEW = 64  # so many modules are searched one by one
+
+
+class ModuleFault(Enum):
+    """Why the BTF of a module cannot be used."""
+
+    NO_BTF = auto()
+    NO_TYPES = auto()
+    OTHER_VMLINUX = auto()
+    """It was built with another vmlinux, or is damaged."""
+    OTHER_BASE = auto()
+    """It has a base of its own (``.BTF.base``), which does not fit this vmlinux (R-1.13)."""
 
 
 def misfit(blob: Blob, vmlinux: Blob) -> str:
@@ -26,7 +38,8 @@ def misfit(blob: Blob, vmlinux: Blob) -> str:
 class Modules:
     """The modules of one kernel by name.
 
-    Files that cannot be read are listed in ``unreadable``, modules whose BTF is none or does not fit in ``problems``.
+    Files that cannot be read are listed in ``unreadable``, modules whose BTF is none or does not fit in ``problems``
+    and, by name, in ``faults``.
     """
 
     def __init__(
@@ -44,6 +57,7 @@ class Modules:
         self._uses: dict[str, memoryview] = {}
         self._strings: dict[str, bytes] = {}  # kept only where all modules are searched, so of FEW
         self.problems: list[InputProblem] = []
+        self.faults: dict[str, ModuleFault] = {}
         self.unreadable: list[InputProblem] = []
         self._failed: set[str] = set()
         self._no_index = False
@@ -93,7 +107,7 @@ class Modules:
         sections = self.sections(name)
         if not sections.btf or self._vmlinux is None:
             if not sections.btf and name not in self._failed:
-                self.problems.append(InputProblem(name, "the BTF of the module is missing or empty"))
+                self._refuse(name, ModuleFault.NO_BTF, "the BTF of the module is missing or empty")
             return None
         try:
             if sections.btf_base:
@@ -101,14 +115,20 @@ class Modules:
 
                 return relocate(sections.btf, sections.btf_base, self._vmlinux, name)
             made = Blob(sections.btf, name, self._vmlinux)
-            fault = misfit(made, self._vmlinux) if made.own_count else "its BTF is a header without types"
-            if fault:
-                self.problems.append(InputProblem(name, fault))
-                return None
-            return made
+            if not made.own_count:
+                self._refuse(name, ModuleFault.NO_TYPES, "its BTF is a header without types")
+            elif fault := misfit(made, self._vmlinux):
+                self._refuse(name, ModuleFault.OTHER_VMLINUX, fault)
+            else:
+                return made
         except InputError as error:
-            self.problems.append(InputProblem(name, error.reason, error.offset))
-            return None
+            fault_of = ModuleFault.OTHER_BASE if sections.btf_base else ModuleFault.OTHER_VMLINUX
+            self._refuse(name, fault_of, error.reason, error.offset)
+        return None
+
+    def _refuse(self, name: str, fault: ModuleFault, reason: str, offset: int | None = None) -> None:
+        self.problems.append(InputProblem(name, reason, offset))
+        self.faults[name] = fault
 
     def refused(self, name: str) -> str:
         """A module that may have this name and whose BTF cannot be used, with the reason; empty where there is none."""

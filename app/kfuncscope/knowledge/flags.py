@@ -56,6 +56,11 @@ def flag_meaning(name: str) -> str:
     return str(row.get("means", ""))
 
 
+def remedy_of(change: Literal["gained", "lost"], flag: str) -> str:
+    """What a caller does about a flag that its kfunc, ``{name}``, gained or lost; empty where nothing is known."""
+    return str(common_table("kfunc_flags")["flags"].get(flag, {}).get("remedy", {}).get(change, ""))
+
+
 @cache
 def risky_flags(change: Literal["gained", "lost"]) -> frozenset[str]:
     """Flags whose appearance or disappearance can make the verifier refuse an unchanged caller (R-4.5)."""

@@ -145,11 +145,29 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What the sentence of a finding names beside the need, as the rule knew it: what remedies and facts go by.
+
+    ``argument`` counts from 1, 0 is none; ``gained`` and ``lost`` are flags of a kfunc; ``symbols`` copies that the
+    compiler made.
+    """
+
+    map: str = ""
+    options: tuple[str, ...] = ()
+    argument: int = 0
+    attach_type: str = ""
+    symbols: tuple[str, ...] = ()
+    gained: str = ""
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What an upgrade does to one need.
 
     ``rules`` are the ids that it follows from (``R-2.8``, see model.catalogue); ``failure`` is its code, empty when
-    nothing fails; ``reach`` says how far the failure goes.
+    nothing fails; ``reach`` says how far the failure goes. ``about`` is there while the engine works on the finding; no
+    form keeps it.
     """
 
     kind: NeedKind
@@ -163,6 +181,7 @@ class Finding:
     evidence: Evidence = Evidence()
     sites: tuple[Site, ...] = ()
     remedy: Remedy | None = None
+    about: About = field(default=About(), compare=False, metadata={"json": ""})
 
 
 @dataclass(frozen=True, slots=True)

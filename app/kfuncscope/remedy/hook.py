@@ -253,7 +253,7 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
     if program is None or found is None:
         return Remedy(text)
     siblings = [f for f in subject.findings if f.failure is Failure.NULL_CHECK_MISSING] or [finding]
-    places = sorted({_argument_at(f) for f in siblings})
+    places = sorted({f.about.argument - 1 for f in siblings})
     try:
         used = sorted({*_used(subject, program), *places})
         if not all(0 <= at < len(found.slots) for at in places):
@@ -278,20 +278,11 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
     return Remedy(text, code, caption=f"{program.name} with the test")
 
 
-def _argument_at(finding: Finding) -> int:
-    """The place of the argument that a finding is about, from 0; -1 where its message names none."""
-    return next((int(w) - 1 for w in finding.message.split() if w.isdecimal() and len(w) < 4), -1)
-
-
 def clone_remedy(subject: Subject, finding: Finding) -> Remedy:
     """Probes on the copies that the compiler made."""
     program = subject.program
     text = "Attach to the copies that the compiler made as well, by kprobes; they may be given fewer arguments."
-    clones = []
-    symbols = subject.new.kernel.symbols
-    if program is not None and symbols is not None:
-        clones = [c for c in symbols.clones(finding.name) if f"{c}:" in finding.message or f"{c}," in finding.message
-                  or c in finding.message.split()]  # fmt: skip
+    clones = finding.about.symbols
     try:
         if program is None or not clones or program.section.attach_type in RETURN_SLOT:
             raise NoCodeError(finding.name)

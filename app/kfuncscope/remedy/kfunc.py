@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.flags import remedy_of
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, Types, comment, name, parameters, series, snippet, target, word
@@ -197,19 +198,10 @@ def not_allowed_remedy(subject: Subject, finding: Finding) -> Remedy:
 def flags_remedy(subject: Subject, finding: Finding) -> Remedy:
     """What a caller has to do for a flag, or an argument's suffix, that the kfunc gained or lost."""
     called = finding.name
-    for word_, text in FLAG_TEXTS.items():
-        if word_ in finding.message:
-            return Remedy(text.format(called))
+    text = remedy_of("gained", finding.about.gained) or remedy_of("lost", finding.about.lost)
+    if text:
+        return Remedy(text.format(name=called))
     return Remedy(f"Call {called} as its new declaration asks: no NULL where it takes none.")
 
 
 SLEEPABLE_TWINS = frozenset({"fentry", "fexit", "fmod_ret", "lsm", "iter", "uprobe", "uretprobe", "usdt", "struct_ops"})
-FLAG_TEXTS = {
-    "KF_RET_NULL": "Compare the value of {} with NULL before using it; that is right on both kernels.",
-    "KF_SLEEPABLE": "Call {} from a sleepable section only, outside of RCU read sections and locks.",
-    "KF_ACQUIRE": "Release what {} returns on every path, where the kernel counts it as a reference.",
-    "KF_RELEASE": "Give {} only what was acquired, and do not use it afterwards.",
-    "KF_TRUSTED_ARGS": "Give {} pointers that the verifier trusts: arguments of the hook, or acquired ones.",
-    "KF_RCU": "Call {} inside bpf_rcu_read_lock() and bpf_rcu_read_unlock(), with pointers that are valid there.",
-    "KF_DESTRUCTIVE": "Load programs that call {} with CAP_SYS_BOOT.",
-}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import Finding, NeedKind, ObjectVerdict, Remedy, Verdict
+from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
@@ -24,6 +24,7 @@ from kfuncscope.rules.judge import ObjectJudgement
 ASKS = frozenset({Verdict.BREAKS, Verdict.SILENT, Verdict.RISK})
 """Verdicts whose findings get a remedy."""
 
+_NOTHING = About()
 Maker = Callable[[Subject, Finding], Remedy]
 
 
@@ -47,7 +48,8 @@ def _all(
     contexts: tuple[Context, Context], program: Program | None, findings: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
     subject = Subject(*contexts, program, findings)
-    return tuple(replace(f, remedy=remedy(subject, f)) if f.verdict in ASKS else f for f in findings)
+    made = (replace(f, remedy=remedy(subject, f)) if f.verdict in ASKS else f for f in findings)
+    return tuple(replace(f, about=_NOTHING) if f.about != _NOTHING else f for f in made)
 
 
 def remedy(subject: Subject, finding: Finding) -> Remedy | None:
@@ -70,7 +72,7 @@ def _attach(subject: Subject, finding: Finding) -> Remedy:
     """Attach failures: the end of a record, an option, or a function that is not there."""
     if "R-12.8" in finding.rules:
         return record_remedy(subject, finding)
-    if "CONFIG_" in finding.message:
+    if finding.about.options:
         return _option(subject, finding)
     return gone_remedy(subject, finding)
 
@@ -80,7 +82,7 @@ def _no_hook(subject: Subject, finding: Finding) -> Remedy:
 
 
 def _rejected(subject: Subject, finding: Finding) -> Remedy:
-    return _option(subject, finding) if "CONFIG_" in finding.message else rejected_remedy(subject, finding)
+    return _option(subject, finding) if finding.about.options else rejected_remedy(subject, finding)
 
 
 def _typed(subject: Subject, finding: Finding) -> Remedy:

@@ -90,8 +90,8 @@ def map_remedy(subject: Subject, finding: Finding) -> Remedy:
     """A map left out, or made without the flags, where the kernel does not take it."""
     new = subject.new.kernel
     types = {number for number, told in new.map_types.items() if told == finding.name}
-    maps = [m for m in subject.object.maps.values() if m.named and (m.type in types or str(m.type) == finding.name
-                                                                   or m.name in finding.message)]  # fmt: skip
+    named = [m for m in subject.object.maps.values() if m.named]
+    maps = [m for m in named if m.name == finding.about.map] or [m for m in named if m.type in types]
     text = "Create the map only where the kernel knows its type and flags: bpf_map__set_autocreate() before the load."
     unknown = [m.flags & ~new.map_flags for m in maps if new.map_flags and m.flags & ~new.map_flags]
     try:
@@ -161,7 +161,7 @@ def type_remedy(subject: Subject, finding: Finding) -> Remedy:
     try:
         kind = f"BPF_PROG_TYPE_{name(program.section.prog_type)}"
         attach, probe = program.section.attach_type, f"libbpf_probe_bpf_prog_type({kind}, NULL) == 1"
-        if finding.name == attach or (attach and attach in finding.message):
+        if attach and attach in (finding.name, finding.about.attach_type):
             probe = f'enumerator(btf, "bpf_attach_type", "BPF_{name(attach)}")'
         called = name(program.name)
     except NoCodeError:
@@ -243,10 +243,8 @@ def _left_out(text: str, called: str) -> Remedy:
 
 def option_text(kernel: Kernel, finding: Finding) -> str:
     """What a distribution can do about an option that is off."""
-    words = [w.strip(",.;:") for w in finding.message.split()]
-    options = [w for w in words if w.startswith("CONFIG_")]
-    if options:
-        return f"Build the kernel with {', '.join(dict.fromkeys(options))}; no code of the program can replace it."
+    if options := finding.about.options:
+        return f"Build the kernel with {', '.join(options)}; no code of the program can replace it."
     if finding.kind is NeedKind.JIT:
         return f"The JIT of {kernel.arch} cannot do it: leave the program out there, or build it without the feature."
     return ""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from kfuncscope.bpf.object import Function
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import Confidence, NeedKind, Reach
+from kfuncscope.model.verdict import About, Confidence, NeedKind, Reach
 
 THIS_KERNEL = "this kernel"
 
@@ -35,6 +35,19 @@ class Message:
     def text(self, kernel: str = THIS_KERNEL) -> str:
         """The sentence."""
         return self.template.format_map({"kernel": kernel, **dict(self.fields)})
+
+    @property
+    def about(self) -> About:
+        """What the fields name: ``map``, ``arg`` (from 1), ``attach``, and options by their ``CONFIG_``."""
+        told = dict(self.fields)
+        options = (v for v in told.values() if isinstance(v, str) and v.startswith("CONFIG_"))
+        number = told.get("arg", 0)
+        return About(
+            map=str(told.get("map", "")),
+            options=tuple(dict.fromkeys(options)),
+            argument=number if isinstance(number, int) else 0,
+            attach_type=str(told.get("attach", "")),
+        )
 
 
 def say(template: str, /, **fields: object) -> Message:

@@ -79,10 +79,15 @@ def _shallow(record: Any) -> dict[str, Any]:
 @functools.cache
 def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
     """Names that a dataclass's fields have in the form, and what reads them all at once."""
-    fields = dataclasses.fields(kind)
+    fields = form_fields(kind)
     names, first = tuple(f.name for f in fields), fields[0].name
     read = operator.attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, first),)
     return tuple(map(json_name, fields)), read
+
+
+def form_fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a dataclass that the form has: all but those that are named ``""`` there."""
+    return tuple(f for f in dataclasses.fields(kind) if json_name(f))
 
 
 def json_name(field: dataclasses.Field[Any]) -> str:
@@ -194,7 +199,7 @@ def _fields(kind: Any) -> tuple[tuple[str, str, Any, bool], ...]:
     missing = dataclasses.MISSING
     return tuple(
         (f.name, json_name(f), hints[f.name], f.default is not missing or f.default_factory is not missing)
-        for f in dataclasses.fields(kind)
+        for f in form_fields(kind)
     )
 
 

@@ -102,7 +102,7 @@ def _definition(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     if issubclass(kind, StrEnum):
         return {**described, "enum": [member.value for member in kind]}
     hints = typing.get_type_hints(kind)
-    names = {jsonform.json_name(f): f.name for f in dataclasses.fields(kind)}
+    names = {jsonform.json_name(f): f.name for f in jsonform.form_fields(kind)}
     required = [name for name in names if name not in _LATER.get(kind.__name__, ())]
     return {**described, **_record({key: _of(hints[n], definitions) for key, n in names.items()}, required)}
 

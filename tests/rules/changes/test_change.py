@@ -363,10 +363,10 @@ def test_r_4_5_flags_that_the_binaries_have(before: int, after: int, words: list
             for flags, source in zip((before, after), sources, strict=True)
         ]
         changes = flag_changes(sides[0], sides[1])
-        assert [(v, t.partition(":")[0], c) for v, t, _, c in changes] == [
+        assert [(v, t.partition(":")[0], c) for v, t, _, c, _ in changes] == [
             (Verdict.RISK, f"bpf_thing {word}", confidence) for word in words
         ]
-        assert all(rules == ("R-4.5",) for _, _, rules, _ in changes)
+        assert all(rules == ("R-4.5",) for _, _, rules, *_ in changes)
 
 
 def field(name: str, size: int, *, signed: bool = False) -> Setup:

@@ -181,7 +181,7 @@ def _as_finding(old: Context, new: Context, program: Program, problems: list[Pro
         sites = _sites_of(new, program, first.name)
     return Finding(
         first.kind, first.name, verdict, first.message, first.rules, first.failure, first.reach, first.confidence,
-        _evidence(old, new, program, first), sites,
+        _evidence(old, new, program, first), sites, about=first.said.about,
     )  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def _sites_of(ctx: Context, program: Program, name: str) -> tuple[Site, ...]:
 def _evidence(old: Context, new: Context, program: Program, problem: Problem) -> Evidence:
     """Both declarations; with the options that the message names, where these differ."""
     found = _declared(old, new, program, problem)
-    options = option_facts(old.kernel, new.kernel, problem.message)
+    options = option_facts(old.kernel, new.kernel, problem.said.about.options)
     return replace(found, facts=(*found.facts, *options)) if options else found
 
 
@@ -279,7 +279,7 @@ def _object_findings(old: ObjectJudgement, new: ObjectJudgement) -> list[Finding
         evidence = _evidence(old.context, new.context, program, problem) if program else Evidence()
         found.append(
             Finding(problem.kind, problem.name, verdict, problem.message, problem.rules, problem.failure, problem.reach,
-                    problem.confidence, evidence)
+                    problem.confidence, evidence, about=problem.said.about)
         )  # fmt: skip
     return sorted(found, key=_order)
 

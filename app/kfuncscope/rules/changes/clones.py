@@ -7,7 +7,7 @@ import re
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
+from kfuncscope.model.verdict import About, Confidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import hook_evidence
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI
@@ -32,7 +32,8 @@ def clone_findings(old: Context, new: Context, program: Program) -> list[Finding
     text = f"{name}: the compiler made {', '.join(clones[:MOST_NAMED])} beside it: calls of these are not seen"
     return [
         Finding(NeedKind.HOOK, name, Verdict.RISK, text, ("R-12.16",), confidence=Confidence.MEDIUM,
-                evidence=hook_evidence(old.kernel, new.kernel, program))
+                evidence=hook_evidence(old.kernel, new.kernel, program),
+                about=About(symbols=tuple(clones[:MOST_NAMED])))
     ]  # fmt: skip
 
 

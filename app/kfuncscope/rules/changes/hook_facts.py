@@ -6,8 +6,7 @@ Each with its source.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
@@ -17,7 +16,6 @@ from kfuncscope.rules.hooks.hook import TRAMPOLINE, find_hook
 from kfuncscope.rules.hooks.open_to import SYMBOLS, Answer
 
 Fact = tuple[str, str, str]
-_OPTION = re.compile(r"\bCONFIG_[A-Z0-9_]+")
 _SHOWN = 3  # clones that are named
 _WORD = {True: "yes", False: "no", None: "not known"}
 
@@ -88,10 +86,10 @@ def _symbol(kernel: Kernel, name: str) -> str:
     return ", ".join([*parts, *([shown] if shown else [])]) + f", according to {SYMBOLS}"
 
 
-def option_facts(old: Kernel, new: Kernel, message: str) -> tuple[Fact, ...]:
-    """The options that a message names, as both configurations have them, where these differ."""
+def option_facts(old: Kernel, new: Kernel, options: Iterable[str]) -> tuple[Fact, ...]:
+    """Options as both configurations have them, where these differ."""
     made: list[Fact] = []
-    for option in dict.fromkeys(_OPTION.findall(message)):
+    for option in options:
         one, other = (
             "" if k.config is None else f"{k.config.get(option, 'not set')}, according to the configuration"
             for k in (old, new)

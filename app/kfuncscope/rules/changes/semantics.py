@@ -6,6 +6,8 @@ R-3.5, R-3.13, R-4.4..R-4.7.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from kfuncscope.bpf.instructions import ALU, ALU64, CALL
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.btf.blob import Blob
@@ -14,7 +16,7 @@ from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.kernel.kfuncs import Kfunc
 from kfuncscope.knowledge.flags import SLEEPABLE, flag_names, risky_flags
-from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
+from kfuncscope.model.verdict import About, Confidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import field_evidence, kfunc_evidence, site
 from kfuncscope.rules.context import Context, Resolved
 from kfuncscope.rules.core.relocate import Reloc
@@ -40,15 +42,22 @@ def kfunc_findings(old: Context, new: Context, program: Program) -> list[Finding
         before, after = old.extern(name), new.extern(name)
         if before is None or after is None or before.status != "found" or after.status != "found":
             continue
-        for verdict, text, rules, confidence in kfunc_changes(old.kernel, new.kernel, before, after, program):
+        for verdict, text, rules, confidence, about in kfunc_changes(old.kernel, new.kernel, before, after, program):
             sites = tuple(site(f, i, True) for f, i in at)
             evidence = kfunc_evidence(old.kernel, new.kernel, before.extern.lookup)
             found.append(Finding(NeedKind.KFUNC, before.extern.lookup, verdict, text, rules, confidence=confidence,
-                                 evidence=evidence, sites=sites))  # fmt: skip
+                                 evidence=evidence, sites=sites, about=about))  # fmt: skip
     return found
 
 
-Change = tuple[Verdict, str, tuple[str, ...], Confidence]
+class Change(NamedTuple):
+    """What changed of a kfunc, as a finding will say it."""
+
+    verdict: Verdict
+    text: str
+    rules: tuple[str, ...]
+    confidence: Confidence
+    about: About = About()
 
 
 def kfunc_changes(old: Kernel, new: Kernel, before: Resolved, after: Resolved, program: Program) -> list[Change]:
@@ -58,7 +67,7 @@ def kfunc_changes(old: Kernel, new: Kernel, before: Resolved, after: Resolved, p
     changes = proto_changes(name, before.blob, before.type, after.blob, after.type)
     if not before.module and after.module:
         text = f"{name} moved from vmlinux to module {after.module}, which must be loaded before the program"
-        changes.append((Verdict.DEGRADES, text, ("R-4.7",), Confidence.MEDIUM))
+        changes.append(Change(Verdict.DEGRADES, text, ("R-4.7",), Confidence.MEDIUM))
     if before.kfunc is not None and after.kfunc is not None:
         changes += flag_changes((before.kfunc, old), (after.kfunc, new), program.section.sleepable)
     return changes
@@ -76,11 +85,11 @@ def flag_changes(was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel], sleepable
     for flag in flag_names(after.flags & ~before.flags, new.knowledge):
         if flag in risky_flags("gained") and not (flag == SLEEPABLE and sleepable):
             text = f"{name} gained {flag}: the verifier may reject a caller that was not written for it"
-            changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
+            changes.append(Change(Verdict.RISK, text, ("R-4.5",), confidence, About(gained=flag)))
     for flag in flag_names(before.flags & ~after.flags, old.knowledge):
         if flag in risky_flags("lost"):
             text = f"{name} lost {flag}: the verifier may reject a caller that relies on it"
-            changes.append((Verdict.RISK, text, ("R-4.5",), confidence))
+            changes.append(Change(Verdict.RISK, text, ("R-4.5",), confidence, About(lost=flag)))
     return changes
 
 
@@ -98,14 +107,14 @@ def proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int)
         was, now = type_text(old, one.type, one.name), type_text(new, other.type, other.name)
         text = f"argument {position} of {name} changed from `{was}` to `{now}`"
         if doubt is not None:
-            changes.append((Verdict.RISK, text, ("R-4.7",), doubt))
+            changes.append(Change(Verdict.RISK, text, ("R-4.7",), doubt))
         if stricter:
-            changes.append((Verdict.RISK, f"{text}: NULL may now be rejected", ("R-4.6",), Confidence.MEDIUM))
+            changes.append(Change(Verdict.RISK, f"{text}: NULL may now be rejected", ("R-4.6",), Confidence.MEDIUM))
     first, last = old.ref(old.ref(old_func)), new.ref(new.ref(new_func))
     doubt = _type_change(old, first, new, last)
     if doubt is not None:
         text = f"{name} returned `{type_text(old, first)}` and now returns `{type_text(new, last)}`"
-        changes.append((Verdict.RISK, text, ("R-4.7",), doubt))
+        changes.append(Change(Verdict.RISK, text, ("R-4.7",), doubt))
     return changes
 
 

@@ -171,8 +171,8 @@ def _variable(ctx: Context, resolved: Resolved, place: tuple[Function, int]) -> 
     listed = kernel.symbols is not None and kernel.symbols.types(extern.name)
     if listed or kernel.option("KALLSYMS_ALL") != "n":
         return []
-    text = "variable {name} has no address: {kernel} is built without CONFIG_KALLSYMS_ALL and lists no data symbols"
-    message = say(text, name=extern.name)
+    text = "variable {name} has no address: {kernel} is built without {option} and lists no data symbols"
+    message = say(text, name=extern.name, option="CONFIG_KALLSYMS_ALL")
     return [Problem(NeedKind.KSYM, extern.name, Failure.KSYM_NO_ADDRESS, ("R-11.10",), message)]
 
 

@@ -67,7 +67,8 @@ def _timers(ctx: Context, program: Program) -> list[Problem]:
         return []
     found = []
     for number in sorted(program.helper_calls.keys() & TIMERS.keys()):
-        message = say("{name} cannot be used: {kernel} is built with CONFIG_PREEMPT_RT", name=TIMERS[number])
+        message = say("{name} cannot be used: {kernel} is built with {option}", name=TIMERS[number],
+                      option="CONFIG_PREEMPT_RT")  # fmt: skip
         found += [
             Problem(NeedKind.HELPER, TIMERS[number], Failure.HELPER_NOT_AVAILABLE, ("R-12.28",), message,
                     place=(program.functions[position], index))

@@ -103,8 +103,9 @@ def _trampoline(ctx: Context, program: Program) -> list[Problem]:
         direct = "y" if kernel.caps.fentry_on_kernel_functions else "n"
     if direct != "y":
         message = say(
-            "{kernel} ({arch}) lacks CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS: trampolines cannot be attached",
+            "{kernel} ({arch}) lacks {option}: trampolines cannot be attached",
             arch=kernel.arch,
+            option="CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS",
         )
         return [_problem(program, ("R-5.1", "R-5.2", "R-7.10"), message)]
     if section.attach_type in TRAMPOLINE and (untraced := _untraced(kernel, program, section.target)):
@@ -131,8 +132,8 @@ def _kprobe(kernel: Kernel, program: Program) -> list[Problem]:
     found = _function(kernel, program, function if colon else module)
     at_entry = not plus and program.section.kind == "kprobe"
     if not found and at_entry and _entry_is_taken(kernel):
-        text = "on {arch} a kprobe at a function's entry needs CONFIG_KPROBES_ON_FTRACE, which {kernel} lacks"
-        message = say(text, arch=kernel.arch)
+        text = "on {arch} a kprobe at a function's entry needs {option}, which {kernel} lacks"
+        message = say(text, arch=kernel.arch, option="CONFIG_KPROBES_ON_FTRACE")
         return [_problem(program, ("R-7.9", "R-5.2"), message, confidence=Confidence.MEDIUM)]
     if not found and plus:
         message = say("these files do not say whether an instruction starts at {target}", target=target)
@@ -175,7 +176,8 @@ def _entry_is_taken(kernel: Kernel) -> bool:
 def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
     """R-7.9: the symbol decides; without symbols a FUNC in the BTF is a strong hint."""
     if kernel.option("KPROBES") == "n":
-        return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_KPROBES"))]
+        message = say("{kernel} is built without {option}", option="CONFIG_KPROBES")
+        return [_problem(program, ("R-5.2",), message)]
     if not name.isidentifier() and not re.fullmatch(r"[\w.$]+", name):
         return [
             _runtime(
@@ -233,7 +235,8 @@ def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
 
 def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
     if kernel.option("FPROBE") == "n":
-        return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_FPROBE, which kprobe.multi needs"))]
+        message = say("{kernel} is built without {option}, which kprobe.multi needs", option="CONFIG_FPROBE")
+        return [_problem(program, ("R-5.2",), message)]
     attach = program.section.attach_type
     if attach and kernel.attach_types and f"BPF_{attach}" not in kernel.attach_types:
         return [_problem(program, ("R-7.15", "R-11.13"), _unknown_type(attach))]
@@ -322,7 +325,8 @@ def _syscall_event(kernel: Kernel, program: Program, event: str) -> list[Problem
     if name == event:
         return [_problem(program, ("R-7.8",), say("there is no trace event syscalls/{event}", event=event))]
     if kernel.option("FTRACE_SYSCALLS") == "n":
-        return [_problem(program, ("R-5.2",), say("{kernel} is built without CONFIG_FTRACE_SYSCALLS"))]
+        message = say("{kernel} is built without {option}", option="CONFIG_FTRACE_SYSCALLS")
+        return [_problem(program, ("R-5.2",), message)]
     listed = kernel.listed.syscalls
     known = listed if listed is not None else kernel.knowledge.syscalls(kernel.arch)
     if known is not None and (listed is not None or not kernel.outdated):

@@ -96,13 +96,13 @@ def type_problems(ctx: Context, program: Program) -> list[Problem]:
     """Program type and expected attach type that the kernel does not know (R-7.15, R-11.13)."""
     kernel, section = ctx.kernel, program.section
     if left_out(kernel, ("BPF_SYSCALL",)):
-        message = say("{kernel} is built without CONFIG_BPF_SYSCALL and loads no program")
+        message = say("{kernel} is built without {option} and loads no program", option="CONFIG_BPF_SYSCALL")
         return [Problem(NeedKind.PROG_TYPE, section.prog_type, Failure.NO_BPF_SYSCALL, ("R-5.2",), message)]
     if kernel.prog_types and section.prog_type not in kernel.prog_types:
         message = say("{kernel} does not know program type {type}", type=section.prog_type)
         return [_unsupported(section.prog_type, ("R-7.15", "R-11.13"), message)]
     if section.prog_type == "LSM" and kernel.option("BPF_LSM") == "n":
-        message = say("{kernel} is built without CONFIG_BPF_LSM")
+        message = say("{kernel} is built without {option}", option="CONFIG_BPF_LSM")
         return [Problem(NeedKind.PROG_TYPE, "LSM", Failure.ATTACH_BTF_NOT_FOUND, ("R-5.2", "R-7.12"), message)]
     offered = kernel.offers_program(section.prog_type)
     if not offered and (option := left_out(kernel, PROG_TYPES.get(section.prog_type, ()))):

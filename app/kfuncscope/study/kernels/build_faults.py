@@ -14,6 +14,7 @@ from functools import cache
 
 from kfuncscope.btf.declare import prototype
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.modules import ModuleFault
 from kfuncscope.knowledge.common import common_table
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
@@ -22,8 +23,6 @@ from kfuncscope.rules.checks.faults import cut_enums, implicit_arguments
 from kfuncscope.storage.files import InputProblem
 
 FEW = 8  # names that are findings of their own, or are named in one for all
-_NO_BTF = "the BTF of the module is missing or empty"
-_NO_TYPES = "its BTF is a header without types"
 _STRUCT_OPS = {"SCHED_CLASS_EXT": "sched_ext_ops", "NET_SCH_BPF": "Qdisc_ops", "HID_BPF": "hid_bpf_ops"}
 
 
@@ -124,11 +123,12 @@ def module_faults(kernel: Kernel, old: Kernel | None = None) -> list[Finding]:
     names = kernel.modules.names
     for name in names:
         kernel.modules.blob(name)
-    by_reason: dict[str, list[str]] = defaultdict(list)
-    for problem in kernel.modules.problems:
-        if problem.path not in by_reason[problem.reason]:
-            by_reason[problem.reason].append(problem.path)
-    bare, empty = by_reason.pop(_NO_BTF, []), by_reason.pop(_NO_TYPES, [])
+    faults = kernel.modules.faults
+    together: dict[tuple[str, ModuleFault], list[str]] = defaultdict(list)
+    for problem in {p.path: p for p in reversed(kernel.modules.problems)}.values():
+        together[problem.reason, faults.get(problem.path, ModuleFault.OTHER_VMLINUX)].append(problem.path)
+    bare = sorted(name for name, fault in faults.items() if fault is ModuleFault.NO_BTF)
+    empty = sorted(name for name, fault in faults.items() if fault is ModuleFault.NO_TYPES)
     found = []
     if empty:  # what the build makes of modules in Rust, whose types pahole leaves out
         text = (
@@ -136,9 +136,12 @@ def module_faults(kernel: Kernel, old: Kernel | None = None) -> list[Finding]:
         )
         name = empty[0] if len(empty) == 1 else "modules without types"
         found.append(_finding(name, Verdict.DEGRADES, text, ("R-12.12",)))
-    for reason, modules in sorted(by_reason.items()):
+    for (reason, fault), modules in sorted(together.items(), key=lambda one: one[0][0]):
+        if fault in (ModuleFault.NO_BTF, ModuleFault.NO_TYPES):
+            continue
+        modules.sort()
         text = f"{_modules(modules)}: {reason}; kfuncs and hooks of {_it(modules)} cannot be used"
-        rules = ("R-1.13",) if "distilled" in reason else ("R-1.12", "R-12.12")
+        rules = ("R-1.13",) if fault is ModuleFault.OTHER_BASE else ("R-1.12", "R-12.12")
         name = modules[0] if len(modules) == 1 else "modules that do not fit"
         found.append(_finding(name, Verdict.BREAKS, text, rules))
     return [*found, *_bare(kernel, bare, old)]

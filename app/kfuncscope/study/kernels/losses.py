@@ -70,7 +70,7 @@ def _changed_kfunc(was: tuple[Kfunc, Kernel], now: tuple[Kfunc, Kernel]) -> Iter
         yield Finding(NeedKind.KFUNC, name, Verdict.BREAKS, text, ("R-2.10", "R-3.9"), Failure.KFUNC_NOT_FOUND,
                       evidence=evidence)  # fmt: skip
         return
-    for verdict, text, rules, confidence in (
+    for verdict, text, rules, confidence, _ in (
         *proto_changes(name, before.blob, before.proto, after.blob, after.proto),
         *flag_changes(was, now),
     ):
