@@ -7,6 +7,7 @@ many findings are left out, and why, is one notification.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import posixpath
@@ -118,13 +119,12 @@ def _file(path: str) -> dict[str, str]:
 
 def _here() -> list[str]:
     """The working folder, as the system and as the shell names it; none where that is the root, or is gone."""
-    try:
-        found = [shown(os.getcwd())]
+    found = []
+    with contextlib.suppress(OSError):
+        found.append(shown(os.getcwd()))
         called = os.environ.get("PWD", "")
         if os.path.isabs(called) and os.path.samefile(called, "."):
             found.append(posixpath.normpath(shown(called)))
-    except OSError:
-        return []
     return [folder for folder in found if folder != "/"]
 
 
