@@ -11,6 +11,7 @@ from kfuncscope import arch
 from kfuncscope.arch import ARCHES, Arch, arch_named, arch_of_config, arch_of_elf, arch_of_release, arch_of_uname
 from kfuncscope.census import collector
 from kfuncscope.cli.main import main
+from kfuncscope.commits.patterns import subject_of
 from kfuncscope.decision.policy import parse
 from kfuncscope.errors import KernelError
 from kfuncscope.intake.image import image_arch
@@ -20,6 +21,7 @@ from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.knowledge.build.csource.tree import Tree
 from kfuncscope.knowledge.build.jit_caps import arch_table
 from kfuncscope.knowledge.build.syscalls import syscall_table
+from kfuncscope.model.causes import CauseKey, Change
 from kfuncscope.session.grouping import build_of, name_of
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import KernelFiles
@@ -234,3 +236,11 @@ def test_one_row_is_all_that_the_table_builder_needs(tmp_path: Path, toy: Arch) 
     tree = Tree(tmp_path)
     assert arch_table(tree)["archs"]["toy64"]["jit"] == "ebpf"
     assert syscall_table(tree)["archs"]["toy64"] == ["open"]
+
+
+@pytest.mark.parametrize("row", [r for r in ARCHES if r.syscall_prefix], ids=lambda r: r.name)
+def test_system_calls_of_every_architecture_are_searched_for_by_their_name(row: Arch) -> None:
+    """``--history`` looks for SYSCALL_DEFINE of the name, whatever stands before it in the symbols."""
+    for prefix in filter(None, (row.syscall_prefix, row.compat_syscall_prefix)):
+        found = subject_of(CauseKey("function", f"{prefix}sys_openat", Change.REMOVED))
+        assert found is not None and (found.kind, found.name) == ("system call", "openat")

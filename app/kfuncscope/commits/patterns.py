@@ -10,12 +10,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kfuncscope.arch import ARCHES
 from kfuncscope.commits import declared
 from kfuncscope.commits.declared import Reader, Subject
 from kfuncscope.model.causes import CauseKey
 
 _NAME = re.compile(r"[A-Za-z_]\w{0,127}")
-_SYSCALL = re.compile(r"__(?:x64|ia32|arm64|riscv|s390x?|loongarch|se|do)_(?:compat_)?sys_(\w+)|sys_(\w+)")
+# Names of system calls of all architectures that have their own, and of those that share what SYSCALL_DEFINE makes.
+_PREFIXES = {p for a in ARCHES for p in (a.syscall_prefix, a.compat_syscall_prefix) if p}
+_PREFIXES |= {"__s390_", "__loongarch_", "__se_", "__do_"}
+_SYSCALL = re.compile(rf"(?:{'|'.join(sorted(_PREFIXES))})(?:compat_)?sys_(\w+)|sys_(\w+)")
 _SPELLED = (("bpf_lsm_", "LSM hook"), ("btf_trace_", "tracepoint"), ("__bpf_trace_", "tracepoint"))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 
+from kfuncscope.arch import arch_record
 from kfuncscope.kernel.binary.addresses import ImageSymbols
 from kfuncscope.kernel.binary.traceable import CALLS_AT, traceable_functions
 from kfuncscope.storage.cache import default_cache
@@ -14,7 +15,6 @@ from kfuncscope.storage.files import KernelFiles
 VERSION = 2
 """Part of the cache key; raised whenever a reader or the stored form changes."""
 
-_CALLS = {"x86_64": "__x64_sys_", "arm64": "__arm64_sys_"}
 _META, _EVENT = "__syscall_meta__", "event_"
 _OF_CALLS = ("enter__", "exit__")
 _NO_CALL = "ni_syscall"
@@ -66,7 +66,7 @@ def _read(symbols: ImageSymbols, arch: str) -> Listed:
         traceable_functions(symbols, CALLS_AT[arch]),
         _numbers(symbols, "bpf_map_types"),
         _numbers(symbols, "bpf_prog_types"),
-        _system_calls(symbols, _CALLS[arch]),
+        _system_calls(symbols, f"{arch_record(arch).syscall_prefix}sys_"),
         _events(symbols),
     )
 
