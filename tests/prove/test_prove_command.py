@@ -16,6 +16,9 @@ import pytest
 from test_initramfs import PACKAGED
 
 from kfuncscope.cli.main import main
+from kfuncscope.intake.kernels import named_kernels
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.prove import prove
 from kfuncscope.prove.guest.agent import line_of
 from support.archivewriter import arm64_image, deb
@@ -34,7 +37,7 @@ class Place:
         self.folder = folder
         kb = KernelBuilder("7.3", "arm64")
         kb.hook("do_exit", [("code", kb.s64)])
-        image = arm64_image(b"Linux version 7.3-arm64 (x) " + bytes(-28 % 8) + kb.build())
+        self.kernel_image = image = arm64_image(b"Linux version 7.3-arm64 (x) " + bytes(-28 % 8) + kb.build())
         config = b"#\n# Linux/arm64 7.3 Kernel Configuration\n#\nCONFIG_BPF_JIT=y\n"
         files = {"boot/vmlinuz-7.3-arm64": image, "boot/config-7.3-arm64": config}
         self.image = self.put("linux-image-7.3-arm64.deb", deb(files, name="linux-image-7.3-arm64", arch="arm64"))
@@ -134,6 +137,21 @@ def test_a_boot_that_ends_early_keeps_what_came(place: Place, capsys: pytest.Cap
     told = capsys.readouterr()
     assert "agree 1, DISAGREE 0, beyond the files 0, not seen 1" in told.out
     assert "the guest switched itself off before its last record; 1 object has no answer" in told.err
+
+
+def test_another_config_is_asked_again(place: Place) -> None:
+    """The config is packed into the guest, where libbpf reads it for kconfig externs."""
+
+    def base(config: bytes) -> str:
+        files = {"boot/vmlinuz-7.3-arm64": place.kernel_image, "boot/config-7.3-arm64": config}
+        package = place.put("again.deb", deb(files, name="linux-image-7.3-arm64", arch="arm64"))
+        kernel = open_kernel(named_kernels([package])[0][0][1])
+        options = prove.Options(accel="tcg", guest=(place.guest,))
+        return prove.prepare(kernel, [package], object_files([place.fine])[0], options).base
+
+    head = b"#\n# Linux/arm64 7.3 Kernel Configuration\n#\n"
+    jit, hz = head + b"CONFIG_BPF_JIT=y\n", head + b"CONFIG_HZ=250\n"
+    assert base(jit) == base(jit) != base(hz)
 
 
 @pytest.mark.parametrize(

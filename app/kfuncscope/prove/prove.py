@@ -123,7 +123,7 @@ def prepare(
     names = options.modules if options.modules is not None else mine.owners(kernel.modules.answering().values())
     modules, missing = mine.closure(names)
     notes = [f"module {name} is not in the packages given" for name in missing if name not in _builtin(options)]
-    base = keep.base_key(mine.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf)
+    base = keep.base_key(mine.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf, mine.config)
     guest = Guest(mine, space, tuple(modules), options.accel, options.limits, options.seconds)
     return Subject(mine, judged, problems, guest, tasks, base, notes + _config_note(mine))
 
