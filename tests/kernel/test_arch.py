@@ -243,4 +243,4 @@ def test_system_calls_of_every_architecture_are_searched_for_by_their_name(row: 
     """``--history`` looks for SYSCALL_DEFINE of the name, whatever stands before it in the symbols."""
     for prefix in filter(None, (row.syscall_prefix, row.compat_syscall_prefix)):
         found = subject_of(CauseKey("function", f"{prefix}sys_openat", Change.REMOVED))
-        assert found is not None and (found.kind, found.name) == ("system call", "openat")
+        assert found is not None and (found.how, found.name) == ("system call", "openat")

@@ -262,10 +262,10 @@ def test_answers_are_kept_by_everything_that_they_depend_on(machine: Machine, ow
 def test_a_base_key_changes_with_each_part() -> None:
     keys = {
         keep.base_key(*parts)
-        for parts in (("a", "m", [b"x"], b"l"), ("b", "m", [b"x"], b"l"), ("a", "n", [b"x"], b"l"),
-                      ("a", "m", [b"y"], b"l"), ("a", "m", [b"x"], b"k"))
+        for parts in (("a", "m", [b"x"], b"l", b"c"), ("b", "m", [b"x"], b"l", b"c"), ("a", "n", [b"x"], b"l", b"c"),
+                      ("a", "m", [b"y"], b"l", b"c"), ("a", "m", [b"x"], b"k", b"c"), ("a", "m", [b"x"], b"l", b"d"))
     }  # fmt: skip
-    assert len(keys) == 5
+    assert len(keys) == 6
 
 
 @pytest.mark.parametrize("form", [b"[]", b"{}", b"x", b'{"programs":{"p":[0]},"load":0}'])

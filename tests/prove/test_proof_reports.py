@@ -127,6 +127,37 @@ def test_sarif_has_a_property() -> None:
     ] in found
 
 
+def bare() -> Analysis:
+    """An analysis with a proof of objects that have no finding: all that disagrees is the kernel's word."""
+    return analysis(proof(("calm", "runqlen")))
+
+
+def test_csv_has_a_row_for_what_disagrees_without_a_finding() -> None:
+    rows = list(csv.DictReader(io.StringIO(report.render(report.make(bare()), "csv").decode())))
+    calm = [r for r in rows if r["object"] == "calm"]
+    assert [(r["program"], r["section"], r["kind"], r["verdict"], r["proof"]) for r in calm] == [
+        ("", "", "proof", "OK", "7.3.4: DISAGREE (refused)"),
+        ("do_sample", "perf_event", "proof", "OK", "7.3.4: DISAGREE (refused)"),
+    ]
+    assert calm[1]["message"] == "7.3.4: predicted loads, attaches, seen refused: x is gone"
+    sampled = [r for r in rows if (r["object"], r["program"], r["arch"]) == ("runqlen", "do_sample", "x86_64")]
+    assert sampled and all(r["kind"] != "proof" for r in sampled)  # the finding carries it
+
+
+def test_sarif_has_a_result_for_what_disagrees_without_one() -> None:
+    log = json.loads(report.render(report.make(bare()), "sarif"))
+    (run,) = log["runs"]
+    mine = [r for r in run["results"] if r["ruleId"] == "proof/disagree"]
+    names = [r["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] for r in mine]
+    assert [n for n in names if n.startswith("calm/")] == ["calm/*", "calm/do_sample"]
+    assert "runqlen/do_sample" not in names and len(names) == len(set(names))
+    rules = run["tool"]["driver"]["rules"]
+    assert all(rules[r["ruleIndex"]]["id"] == r["ruleId"] for r in run["results"])
+    assert len({r["partialFingerprints"]["kfuncscopeKey/v1"] for r in mine}) == len(mine)
+    plain_log = json.loads(report.render(report.make(reportcases.analysis()), "sarif"))
+    assert "proof/disagree" not in json.dumps(plain_log)
+
+
 def test_junit_fails_what_disagrees_and_skips_what_is_beyond() -> None:
     suites = list(JUnitXml.fromstring(report.render(report.make(analysis(proof(("runqlen",)))), "junit")))
     (mine,) = [s for s in suites if s.name == "proof by booting: x86_64 7.3.4"]

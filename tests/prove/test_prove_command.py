@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ import pytest
 from test_initramfs import PACKAGED
 
 from kfuncscope.cli.main import main
+from kfuncscope.intake.kernels import named_kernels
+from kfuncscope.intake.objects import object_files
+from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.prove import prove
 from kfuncscope.prove.guest.agent import line_of
+from kfuncscope.prove.guest.wire import Record, Wire
 from support.archivewriter import arm64_image, deb
 from support.bpfwriter import ObjectBuilder, call, exit_, kfunc, mov
 from support.btfwriter import BtfWriter
@@ -34,7 +39,7 @@ class Place:
         self.folder = folder
         kb = KernelBuilder("7.3", "arm64")
         kb.hook("do_exit", [("code", kb.s64)])
-        image = arm64_image(b"Linux version 7.3-arm64 (x) " + bytes(-28 % 8) + kb.build())
+        self.kernel_image = image = arm64_image(b"Linux version 7.3-arm64 (x) " + bytes(-28 % 8) + kb.build())
         config = b"#\n# Linux/arm64 7.3 Kernel Configuration\n#\nCONFIG_BPF_JIT=y\n"
         files = {"boot/vmlinuz-7.3-arm64": image, "boot/config-7.3-arm64": config}
         self.image = self.put("linux-image-7.3-arm64.deb", deb(files, name="linux-image-7.3-arm64", arch="arm64"))
@@ -136,6 +141,21 @@ def test_a_boot_that_ends_early_keeps_what_came(place: Place, capsys: pytest.Cap
     assert "the guest switched itself off before its last record; 1 object has no answer" in told.err
 
 
+def test_another_config_is_asked_again(place: Place) -> None:
+    """The config is packed into the guest, where libbpf reads it for kconfig externs."""
+
+    def base(config: bytes) -> str:
+        files = {"boot/vmlinuz-7.3-arm64": place.kernel_image, "boot/config-7.3-arm64": config}
+        package = place.put("again.deb", deb(files, name="linux-image-7.3-arm64", arch="arm64"))
+        kernel = open_kernel(named_kernels([package])[0][0][1])
+        options = prove.Options(accel="tcg", guest=(place.guest,))
+        return prove.prepare(kernel, [package], object_files([place.fine])[0], options).base
+
+    head = b"#\n# Linux/arm64 7.3 Kernel Configuration\n#\n"
+    jit, hz = head + b"CONFIG_BPF_JIT=y\n", head + b"CONFIG_HZ=250\n"
+    assert base(jit) == base(jit) != base(hz)
+
+
 @pytest.mark.parametrize(
     ("change", "status", "told"),
     [
@@ -161,6 +181,63 @@ def test_qemu_that_is_missing_is_named_with_the_line_to_type(
     monkeypatch.setenv("PATH", str(place.folder))
     assert place.run("--", place.fine) == 3
     assert "sudo apt-get install --no-install-recommends qemu-system-arm" in capsys.readouterr().err
+
+
+STOPS = [(KeyboardInterrupt(), 130), (SystemExit(143), 143)]
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, by: BaseException, after: int) -> None:
+    """``by`` (Ctrl+C, or what SIGTERM raises) comes after so many objects are done."""
+    left = [after]
+    take = Wire.feed
+
+    def feed(wire: Wire, data: bytes) -> Iterator[Record]:
+        for record in take(wire, data):
+            if record.kind == "begin":
+                left[0] -= 1
+                if left[0] < 0:
+                    raise by
+            yield record
+
+    monkeypatch.setattr(Wire, "feed", feed)
+
+
+def ended(*line: str) -> int:
+    """The exit status, also where SystemExit carries it."""
+    try:
+        return main(list(line))
+    except SystemExit as stop:
+        assert isinstance(stop.code, int)
+        return stop.code
+
+
+@pytest.mark.parametrize(("by", "status"), STOPS)
+def test_what_was_seen_before_an_interrupt_is_printed_and_kept(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, by: BaseException, status: int
+) -> None:
+    place.answers(("bad", -22), ("fine", 0))
+    line = ["prove", "--kernel", place.image, "--guest", place.guest, "--accel", "tcg"]
+    with monkeypatch.context() as only:
+        stopping(only, by, 1)
+        assert ended(*line, "--", place.fine, place.bad) == status
+    told = capsys.readouterr()
+    assert "agree 1, DISAGREE 0, beyond the files 0, not seen 1" in told.out and "; tcg, " in told.out
+    assert "the last boot ended early: cancelled; 1 object has no answer" in told.err
+    assert place.run("--plan", "--", place.fine, place.bad) == 0
+    assert "objects: 2, 2 programs, 1 known already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("by", "status"), STOPS)
+def test_a_check_that_is_interrupted_prints_its_analysis(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, by: BaseException, status: int
+) -> None:
+    place.answers(("bad", -22), ("fine", 0))
+    stopping(monkeypatch, by, 1)
+    line = ["check", "--prove", "--accel", "tcg", "--guest", place.guest, "--old", place.image, "--new", place.image]
+    assert ended(*line, "--", place.fine, place.bad) == status
+    told = capsys.readouterr()
+    assert told.out.count("agree 1, DISAGREE 0, beyond the files 0, not seen 1") == 1
+    assert "exit status 3" in told.out and "fine.bpf.o: not proved on 7.3-arm64" in told.out + told.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import signal
+from itertools import chain
 
 from kfuncscope.cli.given import section_types
 from kfuncscope.cli.output import Painted, ProgressLine, clean, coloured, patient, say, table
@@ -38,7 +39,7 @@ def options_of(arguments: argparse.Namespace) -> prove.Options:
 
 
 def proved(subject: prove.Subject) -> Proof:
-    """Boot with a line of progress; Ctrl+C ends the guest and keeps what was seen."""
+    """Boot with a line of progress. Ctrl+C and SIGTERM end the guest: raises prove.Stopped with what was seen."""
     progress = ProgressLine()
     count = 0
 
@@ -61,24 +62,36 @@ def _ended(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def proved_analysis(analysis: Analysis, session: Session, arguments: argparse.Namespace) -> Analysis:
-    """The analysis with what both kernels of each architecture answered; one that cannot be booted is a problem."""
+def proved_analysis(
+    analysis: Analysis, session: Session, arguments: argparse.Namespace
+) -> tuple[Analysis, BaseException | None]:
+    """The analysis with what both kernels of each architecture answered; one that cannot be booted is a problem.
+
+    Also Ctrl+C or SIGTERM where they ended it early, for the caller to raise when the analysis is printed.
+    """
     options = options_of(arguments)
     files, _ = object_files(session.objects)
     wanted = {info.sha256 for info in analysis.objects}
     files = [file for file in files if file.sha256 in wanted]
-    proofs, problems = [], list(analysis.problems)
-    for refs in (session.old, session.new):
-        for subject in subjects(refs, files, options):
-            if isinstance(subject, InputProblem):
-                problems.append(subject)
-                continue
-            try:
-                proofs.append(proved(subject))
-                problems += unanswered(proofs[-1])
-            except InputError as error:
-                problems.append(not_booted(error))
-    return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems))
+    proofs: list[Proof] = []
+    problems = list(analysis.problems)
+    stopped: BaseException | None = None
+    for subject in chain.from_iterable(subjects(refs, files, options) for refs in (session.old, session.new)):
+        if isinstance(subject, InputProblem):
+            problems.append(subject)
+            continue
+        try:
+            proofs.append(proved(subject))
+        except prove.Stopped as stop:
+            proofs.append(stop.proof)
+            stopped = stop.by
+        except InputError as error:
+            problems.append(not_booted(error))
+            continue
+        problems += unanswered(proofs[-1])
+        if stopped is not None:
+            break
+    return dataclasses.replace(analysis, proof=tuple(proofs), problems=tuple(problems)), stopped
 
 
 def print_proof(proof: Proof, everything: bool = False) -> None:

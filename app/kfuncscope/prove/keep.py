@@ -13,7 +13,7 @@ from kfuncscope.prove.plan import Task
 from kfuncscope.prove.seen import BootSeen, ObjectSeen, ProgramSeen
 from kfuncscope.storage.cache import default_cache
 
-VERSION = 1
+VERSION = 2
 """Part of every key; raised when the form or the meaning of answers changes."""
 
 
@@ -27,10 +27,13 @@ class Kept:
     accelerator: str
 
 
-def base_key(image_sha256: str, modules: str, agents: Sequence[bytes], libbpf: bytes) -> str:
-    """The part of the key that all objects of a boot share: image, modules, agent and libbpf, by content."""
+def base_key(image_sha256: str, modules: str, agents: Sequence[bytes], libbpf: bytes, config: bytes) -> str:
+    """The part of the key that all objects of a boot share: image, modules, agent, libbpf and config, by content.
+
+    The config is in the guest, where libbpf reads it for kconfig externs: with another one they get other values.
+    """
     digest = hashlib.sha256(f"{image_sha256}:{modules}:".encode())
-    for part in (*agents, libbpf):
+    for part in (*agents, libbpf, config):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 

@@ -58,6 +58,15 @@ class Subject:
     notes: list[str]
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl+C, or SIGTERM's SystemExit, ended a boot: ``proof`` has what was seen until then, ``by`` what ended it."""
+
+    def __init__(self, proof: Proof, by: BaseException) -> None:
+        super().__init__()
+        self.proof = proof
+        self.by = by
+
+
 def guest_source(options: Options, arch: str) -> Source:
     """Where the guest's user space comes from. Raises KernelError where this machine's does not fit the kernel."""
     if options.guest:
@@ -123,7 +132,7 @@ def prepare(
     names = options.modules if options.modules is not None else mine.owners(kernel.modules.answering().values())
     modules, missing = mine.closure(names)
     notes = [f"module {name} is not in the packages given" for name in missing if name not in _builtin(options)]
-    base = keep.base_key(mine.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf)
+    base = keep.base_key(mine.image_sha256, modules_digest(modules), list(agents.values()), space.libbpf, mine.config)
     guest = Guest(mine, space, tuple(modules), options.accel, options.limits, options.seconds)
     return Subject(mine, judged, problems, guest, tasks, base, notes + _config_note(mine))
 
@@ -146,7 +155,10 @@ def run(
     subject: Subject, on_object: Callable[[ObjectProof], None] = lambda proof: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Proof:  # fmt: skip
-    """Boot for what the cache does not know, and compare; ``on_object`` is called for every object as it is done."""
+    """Boot for what the cache does not know, and compare; ``on_object`` is called for every object as it is done.
+
+    An object's answers are kept as soon as they are whole, however the boot ends. Raises Stopped.
+    """
     by_index = {t.index: (file, judged) for t, (file, judged) in zip(subject.tasks, subject.judged, strict=True)}
     proofs: dict[int, ObjectProof] = {}
     kept = {t.index: found for t in subject.tasks if (found := keep.load(subject.base, t)) is not None}
@@ -158,20 +170,27 @@ def run(
 
     for index, one in kept.items():
         done(index, one.seen, one.libbpf, cached=True)
-    left = [t for t in subject.tasks if t.index not in kept]
+    asked = {t.index: t for t in subject.tasks if t.index not in kept}
     result = BootRun()
 
     def on_record(record: Record) -> None:
         if record.kind in ("done", "broken"):
-            done(record.fields["o"], result.seen.objects.get(record.fields["o"]), result.seen.libbpf)
+            index = record.fields["o"]
+            keep.store(subject.base, asked[index], result.seen, result.accel)
+            done(index, result.seen.objects.get(index), result.seen.libbpf)
 
-    if left:
-        result = boot(subject.guest, left, on_record, cancelled, result.seen)
-        for one_task in left:
-            if one_task.index not in proofs:
-                done(one_task.index, result.seen.objects.get(one_task.index), result.seen.libbpf)
-            keep.store(subject.base, one_task, result.seen, result.boots[-1].accel)
-    return _proof(subject, result, kept, tuple(proofs[t.index] for t in subject.tasks))
+    def proof() -> Proof:
+        for index in asked:
+            if index not in proofs:
+                done(index, result.seen.objects.get(index), result.seen.libbpf)
+        return _proof(subject, result, kept, tuple(proofs[t.index] for t in subject.tasks))
+
+    try:
+        if asked:
+            boot(subject.guest, list(asked.values()), on_record, cancelled, result)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        raise Stopped(proof(), stop) from stop
+    return proof()
 
 
 def _proof(subject: Subject, result: BootRun, kept: dict[int, keep.Kept], objects: tuple[ObjectProof, ...]) -> Proof:

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
+from kfuncscope.model.rows import Row
 from kfuncscope.model.verdict import Tri
 
 _ORDER = (Agreement.DISAGREE, Agreement.BEYOND, Agreement.NOT_SEEN, Agreement.AGREE)
 _LOADS = {Tri.YES: "loads", Tri.NO: "refused", Tri.UNKNOWN: "unknown"}
+
+Answers = dict[tuple[str, str, str], list[tuple[str, ProgramProof]]]
+"""(architecture, object, program) → [(release, answer)]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,37 @@ def _both(loads: Tri, attaches: Tri) -> str:
     return "loads, attaches" if attaches == Tri.YES else "loads, does not attach"
 
 
-def answers(analysis: Analysis) -> dict[tuple[str, str, str], list[tuple[str, ProgramProof]]]:
-    """(architecture, object, program) → [(release, answer)] in the order of the proofs."""
-    found: dict[tuple[str, str, str], list[tuple[str, ProgramProof]]] = {}
+def answers(analysis: Analysis) -> Answers:
+    """The answers in the order of the proofs; that for an object as a whole has no program and no section."""
+    found: Answers = {}
     for proof in analysis.proof:
         for one in proof.objects:
-            for program in one.programs:
+            whole = ProgramProof(
+                "", "", one.agreement, one.predicted, one.seen, failure=one.failure, line=one.line
+            )  # fmt: skip
+            for program in (whole, *one.programs):
                 found.setdefault((proof.arch, one.object, program.program), []).append((proof.release, program))
     return found
+
+
+def without_row(found: Answers, listed: Iterable[Row]) -> Answers:
+    """What disagrees with a kernel and has none of these rows, which would carry it: a report must not lose it."""
+    told = {(row.arch, row.object, row.program) for row in listed}
+    return {
+        place: given
+        for place, given in found.items()
+        if place not in told and any(p.agreement == Agreement.DISAGREE for _, p in given)
+    }
+
+
+def disagreeing(listed: list[tuple[str, ProgramProof]]) -> str:
+    """What the kernels said that did otherwise than predicted, in one line."""
+    return "; ".join(
+        f"{release}: predicted {_both(p.predicted_loads, p.predicted_attaches)}, seen "
+        f"{_both(p.seen_loads, p.seen_attaches)}{': ' if p.line else ''}{p.line}"
+        for release, p in listed
+        if p.agreement == Agreement.DISAGREE
+    )
 
 
 def words(listed: list[tuple[str, ProgramProof]]) -> str:

@@ -43,10 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = _analysis(arguments, progress, shard)
     finally:
         progress.end()
+    stopped: BaseException | None = None
     if arguments.prove:
         from kfuncscope.cli.proving import proved_analysis
 
-        analysis = proved_analysis(analysis, session(arguments), arguments)
+        analysis, stopped = proved_analysis(analysis, session(arguments), arguments)
     analysis = searched(part_of(analysis, arguments), arguments)
     decision, found = decided(analysis, arguments)
     by_cause = arguments.group == "cause"
@@ -56,7 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
         lambda: make(analysis, decision, found, shard=shard),
         lambda: print_analysis(analysis, decision, everything=arguments.all, by_cause=by_cause),
     )
-    return conclude(analysis, decision, arguments, found, shard)
+    exit_status = conclude(analysis, decision, arguments, found, shard)
+    if stopped is not None:
+        raise stopped
+    return exit_status
 
 
 def show(

@@ -49,7 +49,12 @@ def run(arguments: argparse.Namespace) -> Exit:
         if arguments.plan:
             print("\n".join(map(clean, prove.plan_lines(subject))))
             continue
-        proofs.append(proved(subject))
+        try:
+            proofs.append(proved(subject))
+        except prove.Stopped as stop:
+            _print([*proofs, stop.proof], arguments)
+            tell(problems, False)
+            raise stop.by from None
     if not arguments.plan:
         _print(proofs, arguments)
     failed = arguments.fail_on == "disagree" and any(p.disagreements for p in proofs)

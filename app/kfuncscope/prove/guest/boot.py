@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,12 +41,16 @@ class Guest:
 
 @dataclass(slots=True)
 class BootRun:
-    """The result: what was seen, how each boot ended, and the size of the initramfs in bytes."""
+    """The result: what was seen, how each boot ended, and the size of the initramfs in bytes.
+
+    ``accel`` is what the boot that goes on runs with.
+    """
 
     seen: BootSeen = field(default_factory=BootSeen)
     boots: list[Ended] = field(default_factory=list)
     initrd: int = 0
     why: str = ""
+    accel: str = ""
 
 
 def initramfs(guest: Guest, tasks: Sequence[Task]) -> list[newc.Entry]:
@@ -80,16 +85,17 @@ def boot(
     tasks: Sequence[Task],
     on_record: Callable[[Record], None] = lambda record: None,
     cancelled: Callable[[], bool] = lambda: False,
-    seen: BootSeen | None = None,
+    run: BootRun | None = None,
 ) -> BootRun:
     """Ask the kernel about the tasks. Whatever happens to the guest, the records so far are kept.
 
-    ``on_record`` is called after a record went into ``seen``, which the caller may give to look into it meanwhile.
+    ``on_record`` is called after a record went into ``run``, which the caller may give to look into it meanwhile, and
+    after Ctrl+C or SIGTERM, which pass through.
     Raises InputError where nothing can be booted: no image, no QEMU, no room for the initramfs.
     """
     need_image(guest.kernel)
     qemu = find_qemu(machine_for(guest.kernel.arch))
-    run, left = BootRun(seen or BootSeen()), list(tasks)
+    run, left = run or BootRun(), list(tasks)
     by_index = {task.index: task for task in tasks}
     accels = _accelerators(guest)
     retried = False
@@ -104,9 +110,10 @@ def boot(
         for _ in range(CRASHES + 3):
             run.initrd = _pack(Path(folder, "initrd"), guest, left)
             run.seen.running = None
-            ended = Boot(
-                guest.kernel.arch, qemu, str(image), f"{folder}/initrd", accels[0], guest.limits, take, cancelled
-            ).run()  # fmt: skip
+            run.accel = accels[0]
+            ended = _ended(run, Boot(
+                guest.kernel.arch, qemu, str(image), f"{folder}/initrd", run.accel, guest.limits, take, cancelled
+            ))  # fmt: skip
             run.boots.append(ended)
             if ended.done or ended.why == "cancelled":
                 run.why = ended.why
@@ -120,6 +127,17 @@ def boot(
             elif not _exclude_running(run, left, ended) or len(run.boots) > CRASHES:
                 break
     return run
+
+
+def _ended(run: BootRun, one: Boot) -> Ended:
+    """The end of one boot; where Ctrl+C or SIGTERM is that end, ``run`` has it before they go on."""
+    begun = time.monotonic()
+    try:
+        return one.run()
+    except (KeyboardInterrupt, SystemExit):
+        run.boots.append(Ended(run.accel, time.monotonic() - begun, why="cancelled"))
+        run.why = "cancelled"
+        raise
 
 
 def _accelerators(guest: Guest) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from kfuncscope.decision.gate import Decision
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.rows import rows
+from kfuncscope.model.verdict import Verdict
 from kfuncscope.report import proof
 from kfuncscope.report.safe import code
 from kfuncscope.report.summary import Report
@@ -21,14 +22,16 @@ _CELL = 32_000  # spreadsheets take at most 32,767 characters in a cell
 
 
 NOT_CHECKED, ELSEWHERE, EQUAL, DECISION = "not checked", "other architecture", "equal object", "decision"
+PROOF = "proof"
 """What stands in the column ``kind`` of rows that are not findings."""
 
 
 def render(report: Report) -> bytes:
-    """The whole report: findings, then rows whose ``kind`` is one of the four words above.
+    """The whole report: findings, then rows whose ``kind`` is one of the five words above.
 
     A row "not checked" has the place in ``object`` and the reason in ``message``; "other architecture" in ``arch``
     where the object was not judged; "equal object" one place of an object that was found in several, in ``name``;
+    "proof" is a program, or an object as a whole, without a finding with which a booted kernel does not agree;
     "decision" the headline in ``name``, the exit status in ``class`` and the reasons in ``message``.
     """
     return table(_HEAD, [*_findings(report.analysis, report.decision), *_inputs(report)])
@@ -71,9 +74,15 @@ def _findings(analysis: Analysis, decision: Decision | None) -> Iterator[list[st
         stands |= {row.key: "blocks" for row in decision.blocking}
         stands |= {row.key: "tolerated" for row, _ in decision.tolerated}
     proved = proof.answers(analysis)
-    for row in rows(analysis):
+    listed = list(rows(analysis))
+    for row in listed:
         told = proof.words(proved.get((row.arch, row.object, row.program), []))
         yield [*record(row).values(), stands.get(row.key, ""), told]
+    for (arch, name, program), given in proof.without_row(proved, listed).items():
+        yield _row(
+            kind=PROOF, verdict=Verdict.OK.value, arch=arch, object=name, program=program, section=given[0][1].section,
+            message=proof.disagreeing(given), proof=proof.words(given),
+        )  # fmt: skip
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str | int | float]]) -> bytes:

@@ -8,6 +8,7 @@ many findings are left out, and why, is one notification.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import posixpath
@@ -47,7 +48,7 @@ _BASES = {
     "WORKDIR": "The folder in which kfuncscope ran",
 }
 _MOST_SITES = 20
-Answers = dict[tuple[str, str, str], list[tuple[str, ProgramProof]]]
+_PROOF = "proof/disagree"  # the rule of results that a booted kernel alone gives
 HELP = "urn:kfuncscope:rule:"  # the page of the rules has no address of its own: `kfuncscope rule ID` prints it
 
 
@@ -67,8 +68,10 @@ def render(report: Report) -> bytes:
     baseline = _baseline(report)
     index = {name: i for i, name in enumerate(names)}
     answers = proof.answers(report.analysis)
+    bare = list(proof.without_row(answers, listed).items())[: MOST - len(listed)]
+    descriptors = [_descriptor(n, codes[n], tuple(cited[n])) for n in names]
     run = {
-        "tool": {"driver": _driver(report, [_descriptor(n, codes[n], tuple(cited[n])) for n in names])},
+        "tool": {"driver": _driver(report, [*descriptors, *([_DISAGREE] if bare else [])])},
         "automationDetails": {"id": f"kfuncscope/{visible(report.title)}/"},
         "columnKind": "utf16CodeUnits",
         "originalUriBaseIds": {name: {"description": {"text": text}} for name, text in _BASES.items()},
@@ -77,7 +80,10 @@ def render(report: Report) -> bytes:
             *(_artifact(place, o.sha256, o.size) for o in report.analysis.objects for place in _places(o)),
         ],
         "invocations": [_invocation(report, _left_out(found, matter, listed))],
-        "results": [_result(report, row, index, baseline, answers) for row in listed],
+        "results": [
+            *(_result(report, row, index, baseline, answers) for row in listed),
+            *(_disagreement(report, place, given, len(names)) for place, given in bare),
+        ],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return (json.dumps(log, indent=1, ensure_ascii=True) + "\n").encode("ascii")
@@ -193,7 +199,7 @@ def _notification(kind: str, level: str, text: str) -> dict[str, Any]:
 
 
 def _result(
-    report: Report, row: Row, index: dict[str, int], baseline: dict[str, str] | None, answers: Answers
+    report: Report, row: Row, index: dict[str, int], baseline: dict[str, str] | None, answers: proof.Answers
 ) -> dict[str, Any]:
     finding = row.finding
     rule = _rule(finding)
@@ -234,7 +240,7 @@ def _message(row: Row) -> str:
     )
 
 
-def _properties(row: Row, answers: Answers) -> dict[str, Any]:
+def _properties(row: Row, answers: proof.Answers) -> dict[str, Any]:
     finding = row.finding
     made: dict[str, Any] = {
         "arch": visible(row.arch),
@@ -249,17 +255,55 @@ def _properties(row: Row, answers: Answers) -> dict[str, Any]:
     if finding.remedy is not None and finding.remedy.snippets:
         made["fix"] = "\n\n".join(code(piece) for _, piece in finding.remedy.snippets)
     if proved := answers.get((row.arch, row.object, row.program)):
-        made["proof"] = [
-            {
-                "kernel": visible(release),
-                "agreement": p.agreement.value,
-                "seenLoads": p.seen_loads.value,
-                "seenAttaches": p.seen_attaches.value,
-                "line": visible(p.line, 1000),
-            }
-            for release, p in proved
-        ]
+        made["proof"] = _proof(proved)
     return made
+
+
+def _proof(proved: list[tuple[str, ProgramProof]]) -> list[dict[str, str]]:
+    return [
+        {
+            "kernel": visible(release),
+            "agreement": p.agreement.value,
+            "seenLoads": p.seen_loads.value,
+            "seenAttaches": p.seen_attaches.value,
+            "line": visible(p.line, 1000),
+        }
+        for release, p in proved
+    ]
+
+
+_DISAGREE = {
+    "id": _PROOF,
+    "shortDescription": {"text": "proof: a booted kernel does not do as predicted"},
+    "fullDescription": {
+        "text": "The files predict that the program loads, or that it fails; the kernel did otherwise."
+    },
+}
+
+
+def _disagreement(
+    report: Report, place: tuple[str, str, str], given: list[tuple[str, ProgramProof]], index: int
+) -> dict[str, Any]:
+    """The result for a program, or an object as a whole, that has no other and with which a kernel does not agree."""
+    arch, name, program = place
+    where = f"{name}: {program}" if program else name
+    key = hashlib.sha256(json.dumps([_PROOF, *place]).encode()).hexdigest()
+    return {
+        "ruleId": _PROOF,
+        "ruleIndex": index,
+        "kind": "fail",
+        "level": "warning",
+        "message": {"text": visible(f"DISAGREE on {arch}: {where}: {proof.disagreeing(given)}", 4000)},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": _file(report.paths.get(name, name))},
+                "logicalLocations": [{"fullyQualifiedName": visible(f"{name}/{program or '*'}"), "kind": "function"}],
+            }
+        ],
+        "partialFingerprints": {"kfuncscopeKey/v1": key},
+        "rank": 0.0,
+        "properties": {"arch": visible(arch), "verdict": Verdict.OK.value, "proof": _proof(given)},
+    }
 
 
 def _locations(report: Report, row: Row) -> list[dict[str, Any]]:
