@@ -11,7 +11,7 @@ from test_packaging import ROOT
 
 from support.manpages import ENVIRONMENT, FOLDER, escape, leaves, pages
 
-NOT_OURS = {"PATH", "DISPLAY", "WAYLAND_DISPLAY"}
+NOT_OURS = {"PATH", "PWD", "DISPLAY", "WAYLAND_DISPLAY"}
 
 
 def test_a_page_for_each_command_and_no_other() -> None:

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributed import Client
+
 from kfuncscope.errors import InputError
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.upgrade.executors import tasks
@@ -113,7 +115,11 @@ def dask_farm(folder: Path, workers: int = 2, **more: str) -> Iterator[Farm]:
             while not found.exists() or not found.read_text().endswith("}"):
                 assert time.monotonic() < end, (folder / "farm.log").read_text()
                 time.sleep(0.05)
-            yield Farm(json.loads(found.read_text())["address"], fuse, cache, running[0])
+            address = json.loads(found.read_text())["address"]
+            if workers:
+                with Client(address, timeout=60) as client:
+                    client.wait_for_workers(workers, timeout=60)
+            yield Farm(address, fuse, cache, running[0])
         finally:
             for process in running:
                 with contextlib.suppress(ProcessLookupError):

@@ -110,21 +110,20 @@ def fail_on(args: argparse.Namespace, default: tuple[str, ...] = ()) -> tuple[st
 
 
 def check_report_options(args: argparse.Namespace) -> None:
-    """Refuse what cannot work before hours of analysis: extensions and words, which are wrong usage; and what cannot
-    be written or read, which is not: folders of reports, policies, baselines."""
+    """Refuse what cannot work before hours of analysis: extensions, words and folders of reports, which are wrong
+    usage; and policies and baselines that cannot be read, which are not."""
     from kfuncscope import report
 
     with usage():
         for path in args.report:
             if report.format_of(path) in report.DRAWN_BY_QT:
                 need("gui", path)
+            if report.stdout_format(path) is None and not os.path.isdir(Path(path).parent):
+                raise SessionError(path, "its folder does not exist")
         if "new" in fail_on(args) and not args.baseline:
             raise SessionError("--fail-on", "new needs a --baseline to compare with")
         if args.annotate:
             annotation(args.annotate)
-    for path in args.report:
-        if report.stdout_format(path) is None and not os.path.isdir(Path(path).parent):
-            raise SessionError(path, "cannot be written: its folder does not exist")
     policy_of(args)
     if args.baseline and not os.path.isfile(args.baseline):
         raise SessionError(args.baseline, "no such file")
