@@ -123,7 +123,7 @@ def decide(analysis: Analysis, policy: PathLike | None = None, fail_on: Sequence
 
 
 def report(analysis: Analysis, file: PathLike, policy: PathLike | None = None) -> None:
-    """Write a report; the format follows from the name (.html, .pdf, .md, .csv, .json, .sarif, .xml, .svg, .dot …)."""
+    """Write a report; the format follows from the name, as with ``--report`` (a row of ``model.formats``)."""
     from kfuncscope import report as reports
 
     reports.write(reports.make(analysis, decide(analysis, policy)), file)

@@ -293,11 +293,10 @@ def test_a_configuration_file_that_cannot_be_read(
     assert main(["cache"]) == 3
 
 
-def test_a_report_without_a_folder_is_an_output_that_cannot_be_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["check", "--old", OLD, "--new", NEW, "--report", str(tmp_path / "no/r.md"), "--", OBJECT]) == 3
-    assert "no/r.md: cannot be written: its folder does not exist" in capsys.readouterr().err
+def test_a_report_without_a_folder_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Found before anything is read; a report that cannot be written afterwards ends with 3."""
+    assert main(["check", "--old", OLD, "--new", NEW, "--report", str(tmp_path / "no/r.md"), "--", OBJECT]) == 2
+    assert "no/r.md: its folder does not exist" in capsys.readouterr().err
 
 
 def test_a_project_cannot_name_a_cluster(

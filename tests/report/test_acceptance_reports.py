@@ -23,7 +23,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     """All formats, from a run of its own and from one that finds the first one's answer in the cache."""
     old, new = sample("kernels", "6.12-x86_64"), sample("kernels", "7.3-x86_64")
     objects = [sample("objects", f"{name}.bpf.o") for name in ("rstat_bare", "sockname_exit", "runqueue_guarded")]
-    names = [f"r{extension}" for extension, _ in FORMATS.values()]
+    names = [f"r{one.extension}" for one in FORMATS.values()]
     for seed in ("1", "2"):
         folder = tmp_path / seed
         folder.mkdir()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kfuncscope.cli.formats import add_format
 from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.extras import need
+from kfuncscope.model.formats import FORMATS
 
 if TYPE_CHECKING:
     from kfuncscope.decision.policy import Policy
@@ -29,13 +30,19 @@ FAIL_HELP = (
 )
 
 
+def _extensions() -> str:
+    """The extensions of all reports; with the format's own word where that is another."""
+    known = ((word, one.extension.removeprefix(".")) for word, one in FORMATS.items())
+    return ", ".join(extension if word == extension else f"{extension} (JUnit)" for word, extension in known)
+
+
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that ends in an analysis: reports, policy, baseline, what fails, annotations."""
     group = parser.add_argument_group("reports and gates")
     group.add_argument(
         "--report", metavar="FILE", action="append", default=[],
-        help="write a report; the extension chooses html, pdf, md, csv, json, sarif, xml (JUnit), svg, png, dot, "
-        "graphml; - or FORMAT=- writes to standard output, in place of the table; repeatable",
+        help=f"write a report; the extension chooses {_extensions()}; - or FORMAT=- writes to standard output, in "
+        "place of the table; repeatable",
     )  # fmt: skip
     group.add_argument("--policy", metavar="FILE", help="policy in TOML: what blocks, waivers, weights of risk")
     group.add_argument("--baseline", metavar="OLD.json", help="an earlier JSON report to compare with")
@@ -116,7 +123,7 @@ def check_report_options(args: argparse.Namespace) -> None:
 
     with usage():
         for path in args.report:
-            if report.format_of(path) in report.DRAWN_BY_QT:
+            if FORMATS[report.format_of(path)].qt:
                 need("gui", path)
             if report.stdout_format(path) is None and not os.path.isdir(Path(path).parent):
                 raise SessionError(path, "its folder does not exist")

@@ -27,6 +27,7 @@ from kfuncscope.gui.dialogs.manual import ManualDialog, page_names, page_text, p
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, PROGRAM, Node
+from kfuncscope.model.formats import FORMATS, Format
 from kfuncscope.model.verdict import NeedKind, Verdict
 from kfuncscope.resources import resource
 from kfuncscope.session.session import KernelRef, Session
@@ -102,6 +103,16 @@ def test_view_as_svg_and_png(win: MainWindow, tmp_path: Path) -> None:
     win.exports.picture(str(tmp_path / "v.png"), "view.png")
     image = QImage(str(tmp_path / "v.png"))
     assert image.width() > 1000 and image.height() > 1000
+
+
+def test_export_dialog_offers_a_format_by_its_row(win: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "lines", Format(".lines", "A line each", "lines.render"))
+    win.commands.run("export")
+    dialog = win.findChild(ExportDialog)
+    offered = {dialog.format.itemData(at): dialog.format.itemText(at) for at in range(dialog.format.count())}
+    assert offered[".lines"] == "A line each"
+    assert {f.extension for f in FORMATS.values() if not f.picture} < offered.keys()
+    dialog.close()
 
 
 def test_export_dialog_writes_what_the_filters_leave(win: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

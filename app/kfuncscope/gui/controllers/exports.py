@@ -35,6 +35,7 @@ from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.widgets.picture import Shape, dressed
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.formats import FORMATS
 from kfuncscope.study import scope as scopes
 
 VIEW_SVG, VIEW_PNG = "view.svg", "view.png"  # the whole graph
@@ -156,13 +157,7 @@ class ExportDialog(QDialog):
         self.setWindowModality(Qt.WindowModality.WindowModal)  # what it offers is of the filters as they are now
         self._exports = exports
         self.format = QComboBox()
-        for word, value in (
-            (self.tr("HTML report, one file"), ".html"), (self.tr("PDF report"), ".pdf"), (self.tr("Markdown"), ".md"),
-            (self.tr("CSV, one row a finding"), ".csv"), (self.tr("JSON"), ".json"), ("SARIF", ".sarif"),
-            ("JUnit XML", ".xml"), (self.tr("This view, PNG"), SEEN_PNG), (self.tr("This view, SVG"), SEEN_SVG),
-            (self.tr("Whole graph, SVG"), VIEW_SVG), (self.tr("Whole graph, PNG"), VIEW_PNG),
-            (self.tr("Graph as DOT"), ".dot"), (self.tr("Graph as GraphML"), ".graphml"),
-        ):  # fmt: skip
+        for word, value in self._formats():
             self.format.addItem(word, value)
         self.shape, self.look = QComboBox(), QComboBox()
         for word, shape in ((self.tr("as seen"), Shape.SEEN), (self.tr("16:9, for a slide"), Shape.WIDE)):
@@ -188,6 +183,22 @@ class ExportDialog(QDialog):
         self.path.textChanged.connect(lambda _: self._check())
         self.format.currentIndexChanged.connect(lambda _: self._renamed())
         self._check()
+
+    def _formats(self) -> list[tuple[str, str]]:
+        """What can be exported: reports, the pictures of the window, and other forms of the graph."""
+        titles = {
+            ".html": self.tr("HTML report, one file"), ".pdf": self.tr("PDF report"), ".md": self.tr("Markdown"),
+            ".csv": self.tr("CSV, one row a finding"), ".json": self.tr("JSON"), ".dot": self.tr("Graph as DOT"),
+            ".graphml": self.tr("Graph as GraphML"),
+        }  # fmt: skip
+        reports = [(titles.get(f.extension, f.title), f.extension) for f in FORMATS.values() if not f.picture]
+        pictures = [
+            (self.tr("This view, PNG"), SEEN_PNG), (self.tr("This view, SVG"), SEEN_SVG),
+            (self.tr("Whole graph, SVG"), VIEW_SVG), (self.tr("Whole graph, PNG"), VIEW_PNG),
+        ]  # fmt: skip
+        graphs = [at for at, (_, extension) in enumerate(reports) if extension == ".dot"]
+        before = graphs[0] if graphs else len(reports)
+        return [*reports[:before], *pictures, *reports[before:]]
 
     def _programs(self, number: int) -> str:
         return counted(number, self.tr("program"), self.tr("programs"))
