@@ -89,6 +89,33 @@ def test_hidden_addresses_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "kptr_restrict" in told.err and told.err.count("\n") == 1
 
 
+def test_symbols_that_cannot_be_read_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    BpfKernel(tmp_path).install(monkeypatch)
+    monkeypatch.setattr(collector, "KALLSYMS", str(tmp_path / "none"))
+    assert collector.main([]) == 3
+    told = capsys.readouterr()
+    assert not told.out
+    assert told.err == f"census: {tmp_path / 'none'}: No such file or directory\n"
+
+
+def test_a_reader_that_goes_away_is_not_complained_about() -> None:
+    """As ``collect.py | head -c 10``: the pipe is closed while lines are written, or when Python ends."""
+    code = (
+        "from kfuncscope.census import collector\n"
+        "collector.collect = lambda host, lines: iter([{'line': 'x' * 100}] * 3)\n"
+        "raise SystemExit(collector.main([]))\n"
+    )
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        run = subprocess.run([sys.executable, "-c", code], stdout=theirs, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(theirs)
+    assert (run.returncode, run.stderr) == (3, "")
+
+
 def test_a_kernel_that_lists_no_programs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = BpfKernel(tmp_path)
     kernel.install(monkeypatch)

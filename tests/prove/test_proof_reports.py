@@ -39,7 +39,7 @@ def proof(
             name, "ab" * 32, Agreement.DISAGREE, YES, NO,
             (ProgramProof("do_sample", "perf_event", Agreement.DISAGREE, YES, NO, YES, NO, "kfunc_not_found", line),
              ProgramProof("fine", "kprobe", Agreement.AGREE, YES, YES, YES, YES),
-             ProgramProof("hard", "xdp", Agreement.BEYOND, YES, NO, failure="verifier_other", line="R1 !read_ok"),
+             ProgramProof("hard", "xdp", Agreement.BEYOND, YES, NO, failure="verifier_refused", line="R1 !read_ok"),
              ProgramProof("lost", "xdp", Agreement.NOT_SEEN, YES, UNKNOWN)),
             "kfunc_not_found", line,
         )

@@ -160,7 +160,7 @@ def test_another_config_is_asked_again(place: Place) -> None:
     ("change", "status", "told"),
     [
         ({"kernel": "bare"}, 3, "no kernel image to boot; also give the package that holds vmlinuz"),
-        ({"guest": None}, 3, "give packages of arm64 with Python and libbpf as --guest"),
+        ({"guest": None}, 3, "give packages of arm64 with Python and libbpf as --guest of `kfuncscope prove`"),
         ({"more": ["--timeout", "0"]}, 2, "expected a number of seconds from 1 to 3600"),
         ({"more": ["--modules", "a/b"]}, 3, "not a module name"),
         ({"more": ["--setup", "/nonexistent"]}, 3, "No such file"),

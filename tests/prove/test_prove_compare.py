@@ -7,6 +7,9 @@ import json
 
 import pytest
 
+from kfuncscope.cli.main import main
+from kfuncscope.model import catalogue
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.proof import Agreement
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove.compare import Refusal, compare, compared, refusal_of
@@ -19,7 +22,7 @@ from support.kernels import judged as judged_on
 
 YES, NO, UNKNOWN = Tri.YES, Tri.NO, Tri.UNKNOWN
 AGREE, DISAGREE, BEYOND, NOT_SEEN = Agreement
-SEARCH, LACKS = Refusal("verifier_other", False, ""), Refusal("kfunc_not_found", True, "")
+SEARCH, LACKS = Refusal("verifier_refused", False, ""), Refusal("kfunc_not_found", True, "")
 
 
 @pytest.mark.parametrize(
@@ -39,24 +42,24 @@ LINES = {
     "kfunc_not_found": "extern (func ksym) 'bpf_x': not found in kernel or module BTFs",
     "map_not_created": "map 'm': failed to create: Invalid argument(-22)",
     "kfunc_not_allowed": "calling kernel function bpf_x is not allowed",
-    "helper_unknown_or_not_allowed": "program of this type cannot use helper bpf_get_current_task#35",
+    "helper_not_available": "program of this type cannot use helper bpf_get_current_task#35",
     "sleep_not_allowed": "helper call might sleep in a non-sleepable prog",
     "attach_btf_not_found": "prog 'p': failed to find kernel BTF type ID of 'f': -3",
     "attach_target_rejected": "f is not sleepable",
-    "struct_ops_type_or_member": "struct_ops init_kern: struct hid_bpf_ops is not found in kernel BTF",
+    "struct_ops_mismatch": "struct_ops init_kern: struct hid_bpf_ops is not found in kernel BTF",
     "ksym_not_found": "extern (var ksym) 'runqueues': not found in kernel BTF",
     "kconfig_not_found": "extern (kcfg) 'CONFIG_X': value 'y' isn't found",
     "extern_not_resolved": "extern 'bpf_x' (strong): not resolved",
-    "harness_no_kconfig": "failed to open system Kconfig",
+    "config_not_given": "failed to open system Kconfig",
     "core_reloc_error": "prog 'p': relo #3: failed to relocate: -22",
     "unknown_section": "prog 'p': missing BPF prog type, check ELF section name 'odd'",
-    "open_failed": "legacy map definitions in 'maps' section are not supported by libbpf v1.0+",
+    "object_refused": "legacy map definitions in 'maps' section are not supported by libbpf v1.0+",
     "verifier_limits": "BPF program is too large. Processed 1000001 insn",
-    "tail_calls_with_subprograms": "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls",
-    "pointer_type": "func 'f' arg0 type UNKNOWN is not a struct",
-    "instruction_unknown": "unknown opcode 06",
+    "tail_call_in_subprogs": "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls",
+    "typed_access_rejected": "func 'f' arg0 type UNKNOWN is not a struct",
+    "insn_unsupported": "unknown opcode 06",
     "capability": "prog 'p': BPF program load failed: Operation not permitted",
-    "needs_target_prog": "no target program",
+    "freplace_target": "no target program",
     "not_finished": "not done after 60 s",
 }
 
@@ -88,14 +91,37 @@ def test_every_class_of_the_table_is_tried_here() -> None:
 
 def test_a_text_of_the_verifier_that_no_row_knows_is_its_own_search() -> None:
     assert refusal_of(["R3 unbounded memory access"], -13, log=True) == Refusal(
-        "verifier_other", False, "R3 unbounded memory access"
+        "verifier_refused", False, "R3 unbounded memory access"
     )
 
 
 def test_without_a_text_the_errno_decides() -> None:
-    assert refusal_of([], -22).code == "einval_empty_log" and refusal_of([], -22).decidable
+    assert refusal_of([], -22).code == "refused_without_text" and refusal_of([], -22).decidable
     assert refusal_of([], -12).code == "out_of_memory" and not refusal_of([], -12).decidable
-    assert refusal_of([], -77) == Refusal("not_known", False, "errno 77")
+    assert refusal_of([], -77) == Refusal("refused_without_text", False, "errno 77")
+
+
+def every_code() -> set[str]:
+    table = json.loads(resource("prove", "failures.json").read_text())
+    own = {refusal_of([], -77).code, refusal_of(["odd"], -13, log=True).code, "extern_not_resolved", "attach_failed"}
+    return {cls for _, cls, _ in table["rows"]} | {cls for cls, _ in table["errno"].values()} | own
+
+
+@pytest.mark.parametrize("cls", sorted(every_code()))
+def test_each_code_is_explained_under_its_own_name(cls: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cls in set(Failure) and catalogue.code_title(Failure(cls))
+    assert main(["rule", cls]) == 0
+    assert capsys.readouterr().out.startswith(f"{cls}  {catalogue.code_title(Failure(cls))}\n")
+
+
+@pytest.mark.parametrize(("word", "title"), [
+    ("verifier_other", "verifier_refused  refused by the verifier's search"),
+    ("harness_no_kconfig", "config_not_given  kernel's config not given"), ("pointer_type", "typed_access_rejected  "),
+    ("enotsupp", "not_supported  "), ("open_failed", "object_refused  "), ("needs_target_prog", "freplace_target  "),
+])  # fmt: skip
+def test_words_of_proofs_of_before_are_explained(word: str, title: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rule", word]) == 0
+    assert capsys.readouterr().out.startswith(title)
 
 
 def judged(builder: ObjectBuilder, kernel: KernelBuilder | None = None) -> ObjectJudgement:
@@ -114,7 +140,7 @@ def test_a_whole_object_and_its_programs() -> None:
     )  # fmt: skip
     proof = compare(judged(simple()), seen, "aa")
     assert (proof.agreement, proof.predicted, proof.seen) == (AGREE, NO, NO)
-    assert proof.failure == "helper_unknown_or_not_allowed" and proof.line == "invalid func unknown#250"
+    assert proof.failure == "helper_not_available" and proof.line == "invalid func unknown#250"
     assert [(p.program, p.agreement) for p in proof.programs] == [("fine", AGREE), ("asks", AGREE)]
 
 

@@ -689,8 +689,16 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         for line in collect(given.host, given.source_lines):
             sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
     except RefusedError as why:
         sys.stderr.write("census: %s\n" % why)
+        return 3
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        return 3
+    except OSError as error:
+        where = "%s: " % error.filename if error.filename else ""
+        sys.stderr.write("census: %s%s\n" % (where, error.strerror or error))
         return 3
     return 0
 

@@ -224,7 +224,8 @@ def _add_report_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     usage.add_argument("--page", metavar="FILE", help="with --running: write a page of evidence, as .html or .md")
     usage.add_argument(
         "--kind", action="append", metavar="KIND", default=[],
-        help="kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, 'map type', 'program type'",
+        help="kfunc, helper, hook (these three without it; with --running struct_ops, too), struct_ops, ksym, kconfig, "
+        "'map type', 'program type'",
     )  # fmt: skip
     add_table_options(usage)
     usage.set_defaults(run="commands.usage:run")

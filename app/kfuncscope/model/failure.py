@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from enum import StrEnum
 
 
@@ -51,6 +52,18 @@ class Failure(StrEnum):
     NO_BPF_SYSCALL = "no_bpf_syscall"
     KERNEL_FAULT = "kernel_fault"
     WHAT_IF = "what_if"
+    # What only a booted kernel tells.
+    EXTERN_NOT_RESOLVED = "extern_not_resolved"
+    SLEEP_NOT_ALLOWED = "sleep_not_allowed"
+    VERIFIER_REFUSED = "verifier_refused"
+    VERIFIER_LIMITS = "verifier_limits"
+    NOT_SUPPORTED = "not_supported"
+    REFUSED_WITHOUT_TEXT = "refused_without_text"
+    CAPABILITY = "capability"
+    CONFIG_NOT_GIVEN = "config_not_given"
+    OUT_OF_MEMORY = "out_of_memory"
+    INTERRUPTED = "interrupted"
+    NOT_FINISHED = "not_finished"
 
     @classmethod
     def _missing_(cls, value: object) -> Failure | None:
@@ -82,3 +95,24 @@ _FIRST_WORDS: dict[Failure, str] = {
     Failure.WHAT_IF: "what-if",
 }
 _EARLIER = {word: code for code, word in reversed(_FIRST_WORDS.items())}
+
+# Words that earlier versions wrote into proofs; two of them meant something else in findings.
+_OF_PROOFS: dict[str, Failure] = {
+    "verifier_other": Failure.VERIFIER_REFUSED,
+    "einval_empty_log": Failure.REFUSED_WITHOUT_TEXT,
+    "not_known": Failure.REFUSED_WITHOUT_TEXT,
+    "enotsupp": Failure.NOT_SUPPORTED,
+    "enotsupp_no_jit": Failure.NOT_SUPPORTED,
+    "harness_no_kconfig": Failure.CONFIG_NOT_GIVEN,
+    "instruction_unknown": Failure.INSN_UNSUPPORTED,
+    "pointer_type": Failure.TYPED_ACCESS_REJECTED,
+    "tail_calls_with_subprograms": Failure.TAIL_CALL_IN_SUBPROGS,
+}
+
+
+def meanings(word: str) -> list[Failure]:
+    """The codes that a word in a report can mean, newest sense of proofs first; empty for one that is not known."""
+    found = [_OF_PROOFS[word]] if word in _OF_PROOFS else []
+    with contextlib.suppress(ValueError):
+        found.append(Failure(word))
+    return list(dict.fromkeys(found))

@@ -26,7 +26,8 @@ class Agreement(StrEnum):
 class ProgramProof:
     """One program: predicted and seen, whether it loads and whether it attaches (``unknown`` where it was not tried).
 
-    ``failure`` is the failure code of what was seen, ``line`` the kernel's or libbpf's own words.
+    ``failure`` is the failure code of what was seen (in proofs of earlier versions a word of theirs),
+    ``line`` the kernel's or libbpf's own words.
     """
 
     program: str

@@ -38,7 +38,7 @@ def _rows() -> tuple[tuple[tuple[re.Pattern[str], str, bool], ...], Mapping[str,
 def refusal_of(lines: Sequence[str], error: int, log: bool = False) -> Refusal:
     """The failure that the lines of libbpf or, with ``log``, of the verifier tell; ``error`` is a negative errno.
 
-    A verifier's text that no row knows is its own search, which files do not show (``verifier_other``).
+    A verifier's text that no row knows is its own search, which files do not show (``verifier_refused``).
     """
     rows, numbers, _ = _rows()
     for pattern, cls, decidable in rows:
@@ -47,8 +47,8 @@ def refusal_of(lines: Sequence[str], error: int, log: bool = False) -> Refusal:
                 return Refusal(cls, decidable, _read(line)[:_LINE])
     last = lines[-1][:_LINE] if lines else f"errno {-error}"
     if log:
-        return Refusal("verifier_other", False, last)
-    cls, decidable = numbers.get(str(-error), ("not_known", False))
+        return Refusal("verifier_refused", False, last)
+    cls, decidable = numbers.get(str(-error), ("refused_without_text", False))
     return Refusal(cls, decidable, last)
 
 

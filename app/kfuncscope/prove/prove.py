@@ -75,7 +75,8 @@ def guest_source(options: Options, arch: str) -> Source:
     if host.arch != arch:
         raise KernelError(
             arch,
-            f"this machine is {host.arch}: give packages of {arch} with Python and libbpf as --guest (Debian: "
+            f"this machine is {host.arch}: give packages of {arch} with Python and libbpf as --guest of "
+            "`kfuncscope prove` (Debian: "
             "python3.13-minimal libpython3.13-minimal libpython3.13-stdlib libffi8 libexpat1 libc6 libbpf1 "
             "libelf1t64 zlib1g libzstd1)",
         )

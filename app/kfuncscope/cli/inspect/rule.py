@@ -12,7 +12,7 @@ from kfuncscope.cli.formats import emit
 from kfuncscope.cli.output import patient
 from kfuncscope.errors import UsageError
 from kfuncscope.model import catalogue
-from kfuncscope.model.failure import Failure
+from kfuncscope.model.failure import meanings
 from kfuncscope.report import rulebook
 
 _WIDTH = 100
@@ -42,16 +42,13 @@ def _text(wanted: str) -> str:
     rule = catalogue.rule(wanted if wanted[:2] == "R-" else f"R-{wanted.removeprefix('r-')}")
     if rule is not None:
         return _wrapped(rulebook.text(rule))
-    try:
-        code = catalogue.code(Failure(wanted))
-    except ValueError:
-        code = None
-    if code is None:
+    codes = [code for one in meanings(wanted) if (code := catalogue.code(one)) is not None]
+    if not codes:
         known = [name for name, _ in _listed()]
         near = difflib.get_close_matches(wanted, known, 3)
         hint = f"did you mean {', '.join(near)}?" if near else "`kfuncscope rule --list` shows all"
         raise UsageError(wanted, f"not a rule id or failure code; {hint}")
-    return _wrapped(rulebook.code_text(code))
+    return "\n\n".join(_wrapped(rulebook.code_text(code)) for code in codes)
 
 
 def _wrapped(lines: Iterable[str]) -> str:

@@ -250,7 +250,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l catalogue -xka "(__
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'with --running: a kernel of the hosts, for which programs are recognised exactly; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l page -xka "(__fish_complete_path (commandline -ct))" -d 'with --running: write a page of evidence, as .html or .md'
-complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kind -x -d 'kfunc, helper, hook (these three without it), struct_ops, ksym, kconfig, '"'"'map type'"'"', '"'"'program type'"'"''
+complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l kind -x -d 'kfunc, helper, hook (these three without it; with --running struct_ops, too), struct_ops, ksym, kconfig, '"'"'map type'"'"', '"'"'program type'"'"''
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -l format -xka "table json jsonl csv md" -d 'output format (default: md)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'output file (default: standard output)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using usage' -s q -l quiet -d 'print only decisions and problems, no progress'
