@@ -31,6 +31,7 @@ def test_what_runs_in_a_guest_is_joined_to_its_objects(guest_folder: Path, key: 
     made = guestcensus.count(taken, kernel, among)
     print(f"\n{key}: {made.exact} of {made.loaded} exact among {len(files) + len(among)} objects, {made.by_loader}, "
           f"{made.named} of {made.kfuncs} kfuncs named, bpftrace {made.kernel_only}")  # fmt: skip
+    assert len({at for at, _, _ in taken.truth.values()}) >= 30, taken.refused
     assert made.exact >= 0.95 * made.loaded > 40, made.missed
     assert set(made.by_loader) == {"libbpf", "bpftool"}
     assert made.false == [] and made.named >= 0.99 * made.kfuncs, (made.false, made.unnamed)
