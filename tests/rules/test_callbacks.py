@@ -9,8 +9,8 @@ from kfuncscope.kernel.fact_sources import fact_sources, source_lines, source_of
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.probed import Probed
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import Tri
-from support.bpfwriter import Insn, ObjectBuilder, exit_, jmp, ldx, mov
+from kfuncscope.model.verdict import NeedKind, Tri
+from support.bpfwriter import Insn, ObjectBuilder, call, exit_, jmp, kfunc, ldx, mov
 from support.kernels import KernelBuilder, classes, compared, only, rules
 
 END = [mov(0, 0), exit_()]
@@ -132,3 +132,24 @@ def test_a_verdict_says_who_told(told: dict[str, list[int]], source: str) -> Non
     verdict = compared(ob, made, made)
     finding = next(f for f in verdict.programs[0].findings if f.failure is Failure.NULL_CHECK_MISSING)
     assert source_of(finding, "struct_ops/run", source_lines(fact_sources(made).items())) == source
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_verdict_on_a_helper_and_on_a_kfunc_says_who_told(asked: bool) -> None:
+    """A booted kernel that refused both to a program type: the finding rests on its answer, else on the tables."""
+    kb = KernelBuilder("7.3")
+    kb.btf.kfunc("bpf_cpumask_create", kb.btf.ptr(kb.btf.struct("bpf_cpumask", [("bits", kb.u64)])))
+    made = kb.kernel()
+    if asked:
+        told = answered(helpers={"XDP": ["bpf_map_lookup_elem"]}, kfuncs={"XDP": ["bpf_xdp_metadata_rx_hash"]},
+                        asked_kfuncs=["bpf_cpumask_create", "bpf_xdp_metadata_rx_hash"])  # fmt: skip
+        made.__dict__["probed"] = told
+    ob = ObjectBuilder()
+    ob.extern_func("bpf_cpumask_create", ob.btf.proto(ob.btf.ptr(ob.btf.struct("bpf_cpumask", [("bits", ob.u64)]))))
+    ob.program("xdp", "helped", [call(27), *END]).program("xdp", "called", [kfunc("bpf_cpumask_create"), *END])
+    lines = source_lines(fact_sources(made).items())
+    found = {}
+    for program in compared(ob, made, made).programs:
+        finding = next(f for f in program.findings if f.kind in (NeedKind.HELPER, NeedKind.KFUNC))
+        found[program.program] = source_of(finding, "xdp", lines)
+    assert [source == "the booted kernel" for source in found.values()] == [asked, asked], found
