@@ -19,7 +19,7 @@ from kfuncscope.decision.gate import decide, fail_words
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
-from kfuncscope.model.verdict import Tri
+from kfuncscope.model.verdict import Tri, Verdict
 from kfuncscope.resources import resource
 from kfuncscope.study.scope import narrow
 from kfuncscope.study.tabular import comparison
@@ -128,8 +128,13 @@ def test_sarif_has_a_property() -> None:
 
 
 def bare() -> Analysis:
-    """An analysis with a proof of objects that have no finding: all that disagrees is the kernel's word."""
-    return analysis(proof(("calm", "runqlen")))
+    """An analysis with an object beside the others that has no finding: all that disagrees is the kernel's word."""
+    made = analysis(proof(("calm", "runqlen")))
+    first = made.arches[0]
+    other = next(o for o in first.objects if o.object == "runqlen")
+    fine = tuple(replace(p, verdict=Verdict.OK, findings=()) for p in other.programs)
+    calm = replace(other, object="calm", verdict=Verdict.OK, findings=(), programs=fine)
+    return replace(made, arches=(replace(first, objects=(*first.objects, calm)), *made.arches[1:]))
 
 
 def test_csv_has_a_row_for_what_disagrees_without_a_finding() -> None:
@@ -140,6 +145,10 @@ def test_csv_has_a_row_for_what_disagrees_without_a_finding() -> None:
         ("do_sample", "perf_event", "proof", "OK", "7.3.4: DISAGREE (refused)"),
     ]
     assert calm[1]["message"] == "7.3.4: predicted loads, attaches, seen refused: x is gone"
+    # An object as a whole has the verdict that it was judged with.
+    whole = {r["arch"]: r["verdict"] for r in rows if (r["object"], r["kind"]) == ("runqlen", "proof")}
+    objects = {a.arch: o.verdict.value for a in bare().arches for o in a.objects if o.object == "runqlen"}
+    assert whole and all(objects[arch] == verdict != "OK" for arch, verdict in whole.items())
     sampled = [r for r in rows if (r["object"], r["program"], r["arch"]) == ("runqlen", "do_sample", "x86_64")]
     assert sampled and all(r["kind"] != "proof" for r in sampled)  # the finding carries it
 
@@ -151,6 +160,9 @@ def test_sarif_has_a_result_for_what_disagrees_without_one() -> None:
     names = [r["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] for r in mine]
     assert [n for n in names if n.startswith("calm/")] == ["calm/*", "calm/do_sample"]
     assert "runqlen/do_sample" not in names and len(names) == len(set(names))
+    assert [r["properties"]["verdict"] for r in mine] == [
+        {"calm": "OK", "runqlen": "BREAKS"}[n.partition("/")[0]] for n in names
+    ]
     rules = run["tool"]["driver"]["rules"]
     assert all(rules[r["ruleIndex"]]["id"] == r["ruleId"] for r in run["results"])
     assert len({r["partialFingerprints"]["kfuncscopeKey/v1"] for r in mine}) == len(mine)

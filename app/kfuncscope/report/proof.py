@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.proof import Agreement, ObjectProof, ProgramProof, Proof
 from kfuncscope.model.rows import Row
-from kfuncscope.model.verdict import Tri
+from kfuncscope.model.verdict import Tri, Verdict
 
 _ORDER = (Agreement.DISAGREE, Agreement.BEYOND, Agreement.NOT_SEEN, Agreement.AGREE)
 _LOADS = {Tri.YES: "loads", Tri.NO: "refused", Tri.UNKNOWN: "unknown"}
@@ -82,6 +82,16 @@ def without_row(found: Answers, listed: Iterable[Row]) -> Answers:
         for place, given in found.items()
         if place not in told and any(p.agreement == Agreement.DISAGREE for _, p in given)
     }
+
+
+def verdicts(analysis: Analysis) -> dict[tuple[str, str, str], Verdict]:
+    """What was judged at each place that can have an answer; the object as a whole has no program."""
+    found = {}
+    for result in analysis.arches:
+        for one in result.objects:
+            found[result.arch, one.object, ""] = one.verdict
+            found |= {(result.arch, one.object, p.program): p.verdict for p in one.programs}
+    return found
 
 
 def disagreeing(listed: list[tuple[str, ProgramProof]]) -> str:

@@ -78,10 +78,11 @@ def _findings(analysis: Analysis, decision: Decision | None) -> Iterator[list[st
     for row in listed:
         told = proof.words(proved.get((row.arch, row.object, row.program), []))
         yield [*record(row).values(), stands.get(row.key, ""), told]
-    for (arch, name, program), given in proof.without_row(proved, listed).items():
+    alone, judged = proof.without_row(proved, listed), proof.verdicts(analysis) if proved else {}
+    for (arch, name, program), given in alone.items():
         yield _row(
-            kind=PROOF, verdict=Verdict.OK.value, arch=arch, object=name, program=program, section=given[0][1].section,
-            message=proof.disagreeing(given), proof=proof.words(given),
+            kind=PROOF, verdict=judged.get((arch, name, program), Verdict.UNKNOWN).value, arch=arch, object=name,
+            program=program, section=given[0][1].section, message=proof.disagreeing(given), proof=proof.words(given),
         )  # fmt: skip
 
 

@@ -68,7 +68,9 @@ def render(report: Report) -> bytes:
     baseline = _baseline(report)
     index = {name: i for i, name in enumerate(names)}
     answers = proof.answers(report.analysis)
-    bare = list(proof.without_row(answers, listed).items())[: MOST - len(listed)]
+    judged = proof.verdicts(report.analysis) if answers else {}
+    alone = list(proof.without_row(answers, listed).items())
+    bare = alone[: MOST - len(listed)]
     descriptors = [_descriptor(n, codes[n], tuple(cited[n])) for n in names]
     run = {
         "tool": {"driver": _driver(report, [*descriptors, *([_DISAGREE] if bare else [])])},
@@ -79,21 +81,26 @@ def render(report: Report) -> bytes:
             *(_artifact(_file(i.path), i.sha256, i.size) for i in report.inputs),
             *(_artifact(place, o.sha256, o.size) for o in report.analysis.objects for place in _places(o)),
         ],
-        "invocations": [_invocation(report, _left_out(found, matter, listed))],
+        "invocations": [_invocation(report, _left_out(found, matter, listed, len(alone) - len(bare)))],
         "results": [
             *(_result(report, row, index, baseline, answers) for row in listed),
-            *(_disagreement(report, place, given, len(names)) for place, given in bare),
+            *(
+                _disagreement(report, place, given, len(names), judged.get(place, Verdict.UNKNOWN))
+                for place, given in bare
+            ),
         ],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return (json.dumps(log, indent=1, ensure_ascii=True) + "\n").encode("ascii")
 
 
-def _left_out(found: list[Row], matter: list[Row], listed: list[Row]) -> str:
+def _left_out(found: list[Row], matter: list[Row], listed: list[Row], unsaid: int) -> str:
     """How many findings are no results, and why; empty where all are."""
     parts = []
     if len(matter) > len(listed):
         parts.append(f"{len(matter) - len(listed)} of {len(matter)} results are left out, the least severe ones")
+    if unsaid:
+        parts.append(f"{unsaid} programs and objects without a finding, with which a booted kernel disagrees")
     kept = {row.key for row in matter}
     calm = Counter(row.verdict.value for row in found if row.key not in kept)
     if calm:
@@ -282,7 +289,7 @@ _DISAGREE = {
 
 
 def _disagreement(
-    report: Report, place: tuple[str, str, str], given: list[tuple[str, ProgramProof]], index: int
+    report: Report, place: tuple[str, str, str], given: list[tuple[str, ProgramProof]], index: int, judged: Verdict
 ) -> dict[str, Any]:
     """The result for a program, or an object as a whole, that has no other and with which a kernel does not agree."""
     arch, name, program = place
@@ -302,7 +309,7 @@ def _disagreement(
         ],
         "partialFingerprints": {"kfuncscopeKey/v1": key},
         "rank": 0.0,
-        "properties": {"arch": visible(arch), "verdict": Verdict.OK.value, "proof": _proof(given)},
+        "properties": {"arch": visible(arch), "verdict": judged.value, "proof": _proof(given)},
     }
 
 
