@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -132,6 +133,22 @@ def test_what_runs_beside_the_window_loads_neither_qt_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_window_without_a_result_has_not_loaded_the_engine() -> None:
+    """Neither where it begins nor once it is whole: kernels and objects are read beside it."""
+    code = (
+        "import sys; from kfuncscope.cli.commands import demo; from kfuncscope.gui.app import application; "
+        "application(); from kfuncscope.gui.mainwindow import MainWindow; first = set(sys.modules); "
+        "window = MainWindow(); window.show(); window.fill(); "
+        "print(sorted({name.split('.')[1] for name in sys.modules if name.startswith('kfuncscope.')}), "
+        "sorted({'numpy', 'multiprocessing', 'subprocess', 'kfuncscope.cli.output'} & first), "
+        "sorted({'msgspec', 'pandas', 'networkx', 'multiprocessing', 'subprocess'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms, first, whole = done.stdout.splitlines()[-1].replace("] [", "]|[").split("|")
+    assert not {"kernel", "bpf", "btf", "rules", "knowledge", "containers", "intake"} & set(re.findall(r"\w+", rooms))
+    assert first == whole == "[]"
 
 
 def test_an_analysis_travels_in_parts() -> None:
