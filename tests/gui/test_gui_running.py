@@ -15,13 +15,13 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.census import collector
 from kfuncscope.errors import InputError
-from kfuncscope.gui import runner
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.controllers import sources as controller
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.models.inputs import TOKEN_ROLE, InputsModel
+from kfuncscope.gui.processes import targets
 from kfuncscope.model.analysis import CensusInfo, RunsOn
 from kfuncscope.model.verdict import Candidate
 from support import analyses, windows
@@ -53,7 +53,7 @@ def test_collecting_is_a_command_that_says_what_it_lacks(win: MainWindow, monkey
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(win.context.jobs, "process", lambda *given: asked.append(given))
     win.commands.run("open.running")
-    assert asked and asked[0][0] is runner.census_in_process
+    assert asked and asked[0][0] is targets.census_in_process
     assert win.commands.actions["open.running"] in win.menus.menus["File"].actions()
     failed = asked[0][-1]
     assert callable(failed)
@@ -65,7 +65,7 @@ def test_collecting_is_a_command_that_says_what_it_lacks(win: MainWindow, monkey
 def test_lines_of_the_collector_are_sent_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[object, ...]] = []
     monkeypatch.setattr(collector, "collect", lambda host, lines: iter([{"host": host}, {"end": lines}]))
-    runner.census_in_process(sent.append)
+    targets.census_in_process(sent.append)
     assert [json.loads(str(one[1])) for one in sent if one[0] == "part"] == [{"host": ""}, {"end": False}]
 
     def refuse(_host: str, _lines: bool) -> Iterator[object]:
@@ -73,7 +73,7 @@ def test_lines_of_the_collector_are_sent_as_they_come(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(collector, "collect", refuse)
     with pytest.raises(InputError, match="needs root"):
-        runner.census_in_process(sent.append)
+        targets.census_in_process(sent.append)
 
 
 # --- loaders ---

@@ -8,21 +8,15 @@ starves the GUI of the interpreter lock nor takes its time to die: cancel ends t
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import threading
 import time
 import traceback
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
 
 Stop = Callable[[], bool]
 Progress = Callable[[int, int, str], None]
@@ -164,24 +158,20 @@ class Jobs(QObject):
     def _supervise(
         self, job: Job, target: Callable[..., Any], args: tuple[Any, ...], finish: Callable[[list[Any]], Any]
     ) -> list[Any]:
-        import multiprocessing  # not at the start of the window: it takes its time
+        from kfuncscope.gui.processes.spawned import Spawned  # not at the start of the window: it takes its time
 
-        context = multiprocessing.get_context("spawn")
-        mine, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_in_process, args=(theirs, target, args))
-        process.start()
-        theirs.close()
+        process = Spawned(target, args)
         parts: list[Any] = []
         told = 0.0
         try:
             while True:
                 if job.stop.is_set():
                     raise InterruptedError
-                if not mine.poll(0.05):
-                    if not process.is_alive() and not mine.poll(0):
-                        raise RuntimeError(f"the analysis process ended with code {process.exitcode}")
+                if not process.waits(0.05):
+                    if process.ended() and not process.waits(0):
+                        raise EOFError
                     continue
-                message = mine.recv()
+                message = process.receive()
                 if message[0] == "end":
                     return parts
                 if message[0] == "error":
@@ -196,10 +186,9 @@ class Jobs(QObject):
                     with contextlib.suppress(RuntimeError):
                         self._signals.progress.emit(job, *message[1:])
         except EOFError:
-            raise RuntimeError("the analysis process ended early") from None
+            raise RuntimeError(f"the analysis process ended with code {process.end()}") from None
         finally:
-            mine.close()
-            _end(process)
+            process.end()
 
     def cancel(self, job: Job) -> None:
         """Stop a job; it counts as cancelled at once, and its result is dropped whenever it comes."""
@@ -262,36 +251,3 @@ class Jobs(QObject):
         then = self._arrived.get(job.id)
         if then is not None and job.state == "running" and self._current.get(job.key) is job:
             then(result)
-
-
-def _in_process(pipe: Connection, target: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    """The other process: own group, so that its workers end with it; every error is told, none printed."""
-    with contextlib.suppress(OSError):
-        os.setpgid(0, 0)
-    try:
-        target(pipe.send, *args)
-        pipe.send(("end",))
-    except Exception as error:
-        try:
-            pipe.send(("error", error))
-        except OSError:
-            return  # nobody listens any more: the job was cancelled
-        except Exception:
-            pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))
-    pipe.close()
-
-
-def _end(process: SpawnProcess) -> None:
-    """End a process and its children; a process that is done is only collected."""
-    process.join(0.2)
-    if process.is_alive():
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid or 0, signal.SIGTERM)
-        process.terminate()
-        process.join(1.0)
-    if process.is_alive():
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid or 0, signal.SIGKILL)
-        process.kill()
-        process.join(1.0)
-    process.close()

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 
 from kfuncscope.kernel.features import SOURCE
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.analysis import KNOWN_FROM
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, NeedKind
 
 ASKED, IMAGE, BTF, CONFIG = "the booted kernel", "the image", "BTF", "BTF and config"
-KNOWN_FROM = "known from "
-"""Begins the label of each line that results show; the kinds of facts follow as its text."""
 _LABELS = (KNOWN_FROM, "told by ")  # the second in reports of earlier versions
 
 _KFUNCS = {"binary": IMAGE, "tags": "tags in the BTF"}

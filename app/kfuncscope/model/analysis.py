@@ -13,6 +13,8 @@ from kfuncscope.storage.files import Input, InputProblem, Place
 
 NOT_GIVEN = "not given"
 """The value of a part in ``KernelInfo.facts`` that a kernel came without."""
+KNOWN_FROM = "known from "
+"""Begins the labels of those that name a source; the kinds of facts that it gives follow as the value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def add_kernel(refs: list[KernelRef], path: str) -> None:
     if any(path in ref.files for ref in refs):
         return
     build = build_of(path)
-    home = next((ref for ref in refs if build[0] and (_release(ref), _arch(ref)) == build), None)
+    home = next((ref for ref in refs if build[0] and (_release(ref), arch_told(ref)) == build), None)
     home = home or next((ref for ref in refs if not build[0] and _beside(ref, path)), None)
     if home is None:
         refs.append(KernelRef([path], label=label_of(path) if build[0] else ""))
@@ -74,7 +74,7 @@ def _place(session: Session, paths: list[str]) -> None:
     newest the new one, others are steps between. A pair that is there stays; a kernel without another is sorted again.
     """
     builds = {path: build_of(path) for path in paths}
-    named = {arch for _, arch in builds.values()} | {_arch(ref) for ref in session.old + session.new}
+    named = {arch for _, arch in builds.values()} | {arch_told(ref) for ref in session.old + session.new}
     only = max(named) if len(named - {""}) == 1 else ""  # then who tells no architecture has that one
     by_arch: dict[str, list[str]] = {}
     for path, (release, arch) in builds.items():
@@ -86,7 +86,7 @@ def _place(session: Session, paths: list[str]) -> None:
         add_kernel(beside or (session.old if side_for(session) == OLD else session.new), path)
     for arch, mine in by_arch.items():
         both = (session.old, session.new)
-        old, new = ([r for r in refs if _release(r) and (_arch(r) or only) == arch] for refs in both)
+        old, new = ([r for r in refs if _release(r) and (arch_told(r) or only) == arch] for refs in both)
         releases = {_release(ref) for ref in old + new} | {builds[path][0] for path in mine}
         if old and new:
             sides = {_release(ref): side for refs, side in ((new, session.new), (old, session.old)) for ref in refs}
@@ -105,7 +105,8 @@ def _release(ref: KernelRef) -> Release:
     return build_of(ref.files[0])[0]
 
 
-def _arch(ref: KernelRef) -> str:
+def arch_told(ref: KernelRef) -> str:
+    """The architecture that the path of a kernel tells, empty where it tells none."""
     return build_of(ref.files[0])[1]
 
 

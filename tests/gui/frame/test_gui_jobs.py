@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +18,9 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.errors import ObjectError
 from kfuncscope.gui.jobs import Jobs
-from kfuncscope.gui.runner import put_together, send_analysis
+from kfuncscope.gui.processes import spawned
+from kfuncscope.gui.processes.targets import send_analysis
+from kfuncscope.gui.received import put_together
 from kfuncscope.gui.watchdog import Watchdog
 from support import analyses
 
@@ -76,13 +81,19 @@ def _dies(_send: Callable[[tuple[Any, ...]], None]) -> None:
     os._exit(3)
 
 
+def _running() -> bool:
+    """Whether a process that this one began for a job is there still."""
+    numbers = " ".join(each.read_text() for each in Path("/proc/self/task").glob("*/children")).split()
+    return any(b"carry_out" in Path("/proc", number, "cmdline").read_bytes() for number in numbers)
+
+
 def test_a_process_talks_and_ends(jobs: Jobs, qtbot: QtBot) -> None:
     got: list[Any] = []
     job = jobs.process(_talks, (5,), got.append, "p", "talk", list)
     qtbot.waitUntil(lambda: bool(got), timeout=10_000)
     assert [i for i, _ in got[0]] == list(range(5)) and got[0][0][1] != os.getpid()
     assert job.state == "done" and (job.done, job.total) == (5, 5)
-    assert not multiprocessing.active_children()
+    assert not _running()
 
 
 def test_errors_of_a_process_are_told(jobs: Jobs, qtbot: QtBot, capfd: pytest.CaptureFixture[str]) -> None:
@@ -98,12 +109,46 @@ def test_errors_of_a_process_are_told(jobs: Jobs, qtbot: QtBot, capfd: pytest.Ca
 
 def test_cancel_ends_the_process_soon(jobs: Jobs, qtbot: QtBot) -> None:
     job = jobs.process(_sleeps, (), lambda _: None, "p", "sleep", list)
-    qtbot.waitUntil(lambda: bool(multiprocessing.active_children()), timeout=5000)
+    qtbot.waitUntil(lambda: _running(), timeout=5000)
     start = time.monotonic()
     jobs.cancel(job)
     assert job.state == "cancelled"
-    qtbot.waitUntil(lambda: not multiprocessing.active_children(), timeout=4000)
+    qtbot.waitUntil(lambda: not _running(), timeout=4000)
     assert time.monotonic() - start < 3
+
+
+def test_a_process_that_dies_before_it_hears_what_to_do(jobs: Jobs, qtbot: QtBot, monkeypatch: Any) -> None:
+    monkeypatch.setattr(spawned, "_BEGIN", "import os; os._exit(7)")
+    told: list[str] = []
+    jobs.process(_talks, (5,), lambda _: None, "p", "die", list, told.append)
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert told == ["the analysis process ended with code 7"]
+
+
+def test_what_runs_beside_the_window_loads_neither_qt_nor_numpy() -> None:
+    """Each process would load them again, for nothing: half of what a result that is known takes."""
+    code = (
+        "import sys; import kfuncscope.gui.processes.spawned, kfuncscope.gui.processes.targets, "
+        "kfuncscope.upgrade.ahead; print(sorted({'PySide6', 'numpy', 'pandas', 'networkx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_window_without_a_result_has_not_loaded_the_engine() -> None:
+    """Neither where it begins nor once it is whole: kernels and objects are read beside it."""
+    code = (
+        "import sys; from kfuncscope.cli.commands import demo; from kfuncscope.gui.app import application; "
+        "application(); from kfuncscope.gui.mainwindow import MainWindow; first = set(sys.modules); "
+        "window = MainWindow(); window.show(); window.fill(); "
+        "print(sorted({name.split('.')[1] for name in sys.modules if name.startswith('kfuncscope.')}), "
+        "sorted({'numpy', 'multiprocessing', 'subprocess', 'kfuncscope.cli.output'} & first), "
+        "sorted({'msgspec', 'pandas', 'networkx', 'multiprocessing', 'subprocess'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms, first, whole = done.stdout.splitlines()[-1].replace("] [", "]|[").split("|")
+    assert not {"kernel", "bpf", "btf", "rules", "knowledge", "containers", "intake"} & set(re.findall(r"\w+", rooms))
+    assert first == whole == "[]"
 
 
 def test_an_analysis_travels_in_parts() -> None:

@@ -11,7 +11,8 @@ from PySide6.QtGui import QAccessible
 
 from kfuncscope.gui.filters import RUNS, program_mask
 from kfuncscope.gui.index import Index
-from kfuncscope.gui.runner import analyse_in_process, put_together
+from kfuncscope.gui.processes.targets import analyse_in_process
+from kfuncscope.gui.received import put_together
 from kfuncscope.gui.views.census import FIXED, CensusModel
 from kfuncscope.model.analysis import CensusInfo, RunsOn
 from kfuncscope.resources import sample

@@ -3,29 +3,33 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kfuncscope.cli.commands.check import print_analysis
-from kfuncscope.cli.output import ProgressLine, clean, say
-from kfuncscope.decision.exits import Exit
 from kfuncscope.errors import SessionError, UsageError
 from kfuncscope.extras import need_window
-from kfuncscope.session.sample import sample_session
-from kfuncscope.upgrade.analyse import analyse
+
+if TYPE_CHECKING:
+    import argparse
+
+# A window starts with this module, so that what only a picture or an error needs is imported there.
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the demo; without a display draw the same window and write the table, and say where."""
     need_window("demo")
-    session = sample_session()
     if not arguments.picture and has_display():
         from kfuncscope.gui.app import main
 
         return main(["kfuncscope", "--demo"])
+    from kfuncscope.cli.commands.check import print_analysis
+    from kfuncscope.cli.output import ProgressLine
+    from kfuncscope.session.sample import sample_session
+    from kfuncscope.upgrade.analyse import analyse
+
+    session = sample_session()
     progress = ProgressLine()
     analysis = analyse(session, progress)
     progress.end()
@@ -51,6 +55,8 @@ def _place() -> Path:
         with here.open("ab"):
             return here
     except OSError:
+        import tempfile
+
         return Path(tempfile.mkdtemp(prefix="kfuncscope-")) / here
 
 
@@ -72,6 +78,9 @@ def window() -> int:
     try:
         need_window("kfuncscope-gui")
     except UsageError as error:
+        from kfuncscope.cli.output import clean, say
+        from kfuncscope.decision.exits import Exit
+
         say(clean(str(error)))
         return Exit.USAGE
     from kfuncscope.gui.app import main

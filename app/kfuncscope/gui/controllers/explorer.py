@@ -7,10 +7,11 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from kfuncscope.gui import runner
+from kfuncscope.gui import received
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.index import Index
+from kfuncscope.gui.processes import targets
 from kfuncscope.gui.views.kfuncs import KfuncsView
 from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.session.session import Session
@@ -66,7 +67,7 @@ class Explorer(QObject):
         def done(parts: list[Any]) -> None:
             self._key = key
             self.problems = list(parts[0]) if parts else []
-            self.offers = runner.flat(parts[1:])
+            self.offers = received.flat(parts[1:])
             index = self._context.real
             if index is not None:
                 self._join(index)
@@ -76,7 +77,7 @@ class Explorer(QObject):
                 self._context.view_wanted.emit("kfuncs")
 
         self._context.jobs.process(
-            runner.offers_in_process,
+            targets.offers_in_process,
             (session,),
             done,
             "offers",
@@ -115,6 +116,6 @@ class Explorer(QObject):
             view.count.setText(error)
 
         self._context.jobs.process(
-            runner.compare_in_process, (refs[old], refs[new], deep), view.show_rows, "compare",
-            self.tr("Compare two kernels"), runner.flat, failed,
+            targets.compare_in_process, (refs[old], refs[new], deep), view.show_rows, "compare",
+            self.tr("Compare two kernels"), received.flat, failed,
         )  # fmt: skip

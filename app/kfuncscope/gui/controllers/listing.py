@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
-from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.frame.dressing import Turns
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.models.cards import Key, cards, key_of
+from kfuncscope.gui.processes.targets import describe_in_process
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.inputs import InputsView
 from kfuncscope.gui.views.kfuncs import KfuncsView
@@ -70,7 +70,7 @@ class Listing(QObject):
             return
         refs = [KernelRef(list(source.files), source.label, source.arch, source.release) for source in new]
         context.jobs.process(
-            runner.describe_in_process, (refs,), self._described, "describe", self.tr("Read the kernels"), list,
+            describe_in_process, (refs,), self._described, "describe", self.tr("Read the kernels"), list,
             self._failed, self._described,
         )  # fmt: skip
 

@@ -3,55 +3,20 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from PySide6.QtCore import QObject
 
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.processes.targets import prove_in_process
 from kfuncscope.gui.views.proof import ProofView
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.proof import Booting, ObjectProof, Proof, Seen
-from kfuncscope.session.session import Session
 from kfuncscope.storage.files import InputProblem
 
 KEY = "prove"
 Event = Booting | Seen | Proof | InputProblem
-
-
-def prove_in_process(
-    send: Callable[[tuple[Any, ...]], None], session: Session, judged: frozenset[str], guest: tuple[str, ...] = ()
-) -> None:
-    """Boot (in the other process) and send each event; KVM where it works, else emulation.
-
-    Ended from outside, it removes its guest's files. ``guest`` are packages of the user space, else this machine's.
-    """
-    from kfuncscope.prove.prove import Options  # not at the start of the window
-    from kfuncscope.prove.session import prove_session
-
-    signal.signal(signal.SIGTERM, _ended)
-    total = done = 0
-
-    def tell(event: Event) -> None:
-        nonlocal total, done
-        if isinstance(event, Booting):
-            total += len(event.objects)
-            send(("progress", done, total, f"booting {event.release}"))
-        elif isinstance(event, Seen):
-            done += 1
-            send(("progress", done, total, event.one.object))
-        send(("part", event))
-        send(("ready",))
-
-    send(("progress", 0, 0, "reading kernels and objects"))
-    prove_session(session, judged, Options(guest=guest, section_types=dict(session.section_types)), tell)
-
-
-def _ended(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 class Proving(QObject):

@@ -9,7 +9,6 @@ from collections.abc import Generator
 from PySide6.QtCore import QObject, Signal
 
 from kfuncscope.gui import filters as flt
-from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.explorer import Explorer
 from kfuncscope.gui.filters import Token
@@ -17,6 +16,8 @@ from kfuncscope.gui.frame.dressing import Turns
 from kfuncscope.gui.history.snapshots import INPUTS, Snapshot, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.processes.targets import analyse_in_process
+from kfuncscope.gui.received import put_together
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import ProblemsView
 from kfuncscope.gui.views.findings import FindingsView
@@ -85,8 +86,8 @@ class Results(QObject):
         asked = snapshot(session, INPUTS)
         self._renewing = True  # a run that this one takes the place of is not one that a person cancelled
         job = self._context.jobs.process(
-            runner.analyse_in_process, (session,), lambda index: self._analysed(index, asked), "analyse", title,
-            runner.put_together, self._failed, lambda index: self._arrived(index, asked),
+            analyse_in_process, (session,), lambda index: self._analysed(index, asked), "analyse", title,
+            put_together, self._failed, lambda index: self._arrived(index, asked),
         )  # fmt: skip
         self._renewing = False
         self.state_changed.emit()

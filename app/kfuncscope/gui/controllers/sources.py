@@ -12,9 +12,9 @@ from PySide6.QtGui import QCursor, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
 from kfuncscope.errors import InputError
-from kfuncscope.gui import runner
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.cards import title_of
+from kfuncscope.gui.processes import targets
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import ProblemsView
 from kfuncscope.gui.views.inputs import InputsView
@@ -141,7 +141,7 @@ class Sources(QObject):
     def add_running(self) -> None:
         """Collect what runs on this machine and add it as a census; that takes root, which the line says if not."""
         self._context.jobs.process(
-            runner.census_in_process, (), self._collected, "census", self.tr("Collect what runs here"), list,
+            targets.census_in_process, (), self._collected, "census", self.tr("Collect what runs here"), list,
             lambda error: self._context.say(
                 self.tr("Cannot collect what runs here: {0}. Or: sudo kfuncscope census run > host.jsonl, and drop it "
                         "here").format(error),

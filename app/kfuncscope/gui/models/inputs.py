@@ -15,8 +15,7 @@ from kfuncscope.gui.index import SCALE, Index
 from kfuncscope.gui.models.cards import Card, cards
 from kfuncscope.gui.models.table import ROOT, Cell
 from kfuncscope.gui.widgets.words import counted
-from kfuncscope.kernel.fact_sources import KNOWN_FROM
-from kfuncscope.model.analysis import ArchResult
+from kfuncscope.model.analysis import KNOWN_FROM, ArchResult
 from kfuncscope.model.unchecked import Unchecked, by_arches, elsewhere, shared
 from kfuncscope.model.verdict import Verdict, worst
 from kfuncscope.session.session import Session

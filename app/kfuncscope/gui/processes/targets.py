@@ -1,26 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What the window hands to other processes: an analysis, sent back in small parts so that no thread stalls on it."""
+"""What the window has other processes do. An analysis is sent in small parts, so that no thread stalls on it."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfuncscope.errors import InputError
-from kfuncscope.gui.index import Index
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.session.grouping import groups
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem
 
-CHUNK = 20
+if TYPE_CHECKING:
+    from kfuncscope.prove.session import Event
+
+Send = Callable[[tuple[Any, ...]], None]
+CHUNK = 20  # objects in a message
+SOON = 0.25  # seconds; an architecture that was there sooner was known before, as the others may be: all come at once
 
 
-def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
+def analyse_in_process(send: Send, session: Session) -> None:
     """Analyse a session (in the other process) and send the result."""
     from kfuncscope.commits.recorded import with_recorded
+    from kfuncscope.upgrade.ahead import ahead
     from kfuncscope.upgrade.analyse import analyse
 
     def progress(done: int, total: int, text: str) -> None:
@@ -30,10 +38,17 @@ def analyse_in_process(send: Callable[[tuple[Any, ...]], None], session: Session
     sent: list[ArchResult] = []
 
     def arrived(part: Analysis) -> None:
+        if [arch.objects for arch in part.arches] == [arch.objects for arch in sent]:
+            return  # it went ahead
         _send_lanes(send, part.arches, sent)
         send(("part", (_bare(part), ())))
         send(("ready",))
 
+    begun = time.monotonic()
+    with contextlib.suppress(InputError):  # the whole analysis says why
+        part = ahead(session, progress)
+        if part is not None and time.monotonic() - begun > SOON:
+            arrived(part)
     whole = analyse(session, progress, arrived=arrived)
     if session.census:
         from kfuncscope.census.running import attached
@@ -63,7 +78,7 @@ def with_policy(session: Session) -> Session:
 
 
 def send_analysis(
-    send: Callable[[tuple[Any, ...]], None],
+    send: Send,
     analysis: Analysis,
     steps: tuple[ArchResult, ...] = (),
     sent: list[ArchResult] | None = None,
@@ -77,9 +92,7 @@ def _bare(analysis: Analysis) -> Analysis:
     return replace(analysis, arches=tuple(replace(a, objects=()) for a in analysis.arches))
 
 
-def _send_lanes(
-    send: Callable[[tuple[Any, ...]], None], arches: tuple[ArchResult, ...], sent: list[ArchResult]
-) -> None:
+def _send_lanes(send: Send, arches: tuple[ArchResult, ...], sent: list[ArchResult]) -> None:
     """Send the objects of each lane unless the receiver has the same of it; ``sent`` says what that is."""
     for lane, arch in enumerate(arches):
         if lane < len(sent) and sent[lane].objects == arch.objects:
@@ -90,7 +103,7 @@ def _send_lanes(
         sent[lane : lane + 1] = [arch]
 
 
-def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session) -> None:
+def offers_in_process(send: Send, session: Session) -> None:
     """Work out what all kernels of a session offer (in the other process) and send it a few rows at a time."""
     from kfuncscope.study.offers import offers
     from kfuncscope.upgrade.known import open_refs
@@ -104,7 +117,7 @@ def offers_in_process(send: Callable[[tuple[Any, ...]], None], session: Session)
         send(("part", rows[start : start + 100]))
 
 
-def compare_in_process(send: Callable[[tuple[Any, ...]], None], old: KernelRef, new: KernelRef, deep: bool) -> None:
+def compare_in_process(send: Send, old: KernelRef, new: KernelRef, deep: bool) -> None:
     """Compare two kernels (in the other process); ``deep`` holds all functions and types against each other as well."""
     from kfuncscope.study.diff import KINDS, QUICK, differences
     from kfuncscope.upgrade.known import open_refs
@@ -124,30 +137,7 @@ def compare_in_process(send: Callable[[tuple[Any, ...]], None], old: KernelRef, 
     send(("part", rows))
 
 
-def flat(parts: list[Any]) -> list[Any]:
-    """The rows of all parts."""
-    return [row for part in parts for row in part]
-
-
-def put_together(parts: list[Any]) -> Index:
-    """The index of an analysis from the parts that were sent; of several frames the last one counts."""
-    import numpy.ma  # noqa: F401  numpy.unique wants it at its first call, which shall not be in the GUI thread
-
-    frame, steps = next(part for part in reversed(parts) if isinstance(part[0], Analysis))
-    objects: dict[int, list[Any]] = {}
-    for lane, some in parts:
-        if isinstance(lane, int):
-            if some is None:
-                objects[lane] = []
-            else:
-                objects[lane].extend(some)
-    bare = (*frame.arches, *steps)
-    every = tuple(replace(a, objects=tuple(objects.get(lane, ()))) for lane, a in enumerate(bare))
-    whole = len(frame.arches)
-    return Index(replace(frame, arches=every[:whole]), every[whole:])
-
-
-def census_in_process(send: Callable[[tuple[Any, ...]], None]) -> None:
+def census_in_process(send: Send) -> None:
     """Collect what runs on this machine (in the other process) as lines of a census file; the strict level of it."""
     import json
 
@@ -161,7 +151,7 @@ def census_in_process(send: Callable[[tuple[Any, ...]], None]) -> None:
         raise InputError("census", str(why)) from why
 
 
-def describe_in_process(send: Callable[[tuple[Any, ...]], None], refs: list[KernelRef]) -> None:
+def describe_in_process(send: Send, refs: list[KernelRef]) -> None:
     """Say of each kernel what it is (in the other process), as soon as it is known."""
     from kfuncscope.upgrade.describe import describe
 
@@ -170,3 +160,34 @@ def describe_in_process(send: Callable[[tuple[Any, ...]], None], refs: list[Kern
         send(("part", ((tuple(ref.files), ref.arch, ref.release), given)))
         send(("progress", done, len(refs), ref.label))
         send(("ready",))
+
+
+def prove_in_process(send: Send, session: Session, judged: frozenset[str], guest: tuple[str, ...] = ()) -> None:
+    """Boot (in the other process) and send each event; KVM where it works, else emulation.
+
+    Ended from outside, it removes its guest's files. ``guest`` are packages of the user space, else this machine's.
+    """
+    from kfuncscope.model.proof import Booting, Seen
+    from kfuncscope.prove.prove import Options
+    from kfuncscope.prove.session import prove_session
+
+    signal.signal(signal.SIGTERM, _ended)
+    total = done = 0
+
+    def tell(event: Event) -> None:
+        nonlocal total, done
+        if isinstance(event, Booting):
+            total += len(event.objects)
+            send(("progress", done, total, f"booting {event.release}"))
+        elif isinstance(event, Seen):
+            done += 1
+            send(("progress", done, total, event.one.object))
+        send(("part", event))
+        send(("ready",))
+
+    send(("progress", 0, 0, "reading kernels and objects"))
+    prove_session(session, judged, Options(guest=guest, section_types=dict(session.section_types)), tell)
+
+
+def _ended(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What came in parts from another process, put together off the GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kfuncscope.gui.index import Index
+from kfuncscope.model.analysis import Analysis
+
+
+def flat(parts: list[Any]) -> list[Any]:
+    """The rows of all parts."""
+    return [row for part in parts for row in part]
+
+
+def put_together(parts: list[Any]) -> Index:
+    """The index of an analysis from the parts that were sent; of several frames the last one counts."""
+    import numpy.ma  # noqa: F401  numpy.unique wants it at its first call, which shall not be in the GUI thread
+
+    frame, steps = next(part for part in reversed(parts) if isinstance(part[0], Analysis))
+    objects: dict[int, list[Any]] = {}
+    for lane, some in parts:
+        if isinstance(lane, int):
+            if some is None:
+                objects[lane] = []
+            else:
+                objects[lane].extend(some)
+    bare = (*frame.arches, *steps)
+    every = tuple(replace(a, objects=tuple(objects.get(lane, ()))) for lane, a in enumerate(bare))
+    whole = len(frame.arches)
+    return Index(replace(frame, arches=every[:whole]), every[whole:])
