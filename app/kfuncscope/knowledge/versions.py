@@ -38,6 +38,7 @@ class Fact(StrEnum):
     STRUCT_ARGS = "struct_args"
     GLOBAL_POINTERS = "global_pointers"
     GLOBAL_CALLS = "global_calls"
+    LOCKED_CALLS = "locked_calls"
     XDP_FRAGS = "xdp_frags"
     NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"
@@ -46,7 +47,9 @@ class Fact(StrEnum):
     UNTRUSTED_TAG = "untrusted_tag"
     GLOBAL_VOID = "global_void"
     TRACING_TIMERS = "tracing_timers"
+    DATA_FIELDS = "data_fields"
     LATE_ALLOCATION = "late_allocation"
+    UNION_READS = "union_reads"
     QUIET_PROTECTS = "quiet_protects"
 
 

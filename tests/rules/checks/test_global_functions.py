@@ -89,6 +89,19 @@ def test_a_static_function_takes_anything() -> None:
 
 def test_5_10_takes_no_pointer_at_all_and_says_so_once() -> None:
     assert rules(judged("5.10", nothing)) == {"R-12.23"}
+    assert judged("5.10", nothing, "arg:ctx").loads == Tri.YES  # which libbpf gives the type of the context
+    assert judged("5.10", nothing, "arg:nonnull").loads == Tri.NO
+
+
+@pytest.mark.parametrize(
+    ("argument", "returns", "loads"),
+    [(number, number, Tri.YES), (value, number, Tri.NO), (number, value, Tri.NO), (number, lambda ob: VOID, Tri.NO)],
+)  # fmt: skip
+def test_5_10_takes_and_returns_numbers(argument: Types, returns: Types, loads: Tri) -> None:
+    """Seen on 5.10.262."""
+    found = judged("5.10", argument, returns=returns)
+    assert found.loads == loads
+    assert rules(found) == ({"R-12.26"} if loads == Tri.NO else set())
 
 
 @pytest.mark.parametrize(
@@ -170,4 +183,5 @@ def test_five_arguments_and_not_six() -> None:
         ob = ObjectBuilder()
         proto = ob.btf.proto(ob.s32, [(f"a{i}", ob.u32) for i in range(count)])
         ob.program("tc", "p", [subprog("helper"), *END]).subprogram("helper", END, proto=proto)
-        assert only(ob, KernelBuilder("6.12").kernel()).loads == loads
+        for release in ("5.10", "6.12"):
+            assert only(ob, KernelBuilder(release).kernel()).loads == loads
