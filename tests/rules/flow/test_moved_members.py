@@ -105,8 +105,8 @@ def test_r_12_6_a_member_that_moved_away_from_a_fixed_offset(how: str, read: lis
 @pytest.mark.parametrize(
     ("new", "end"),
     [
-        ("later", "where `tasks.next` lies now"), ("renamed", ""), ("gone", "where `wide.owner` lies now"),
-        ("same", ""), ("other", ""),
+        ("later", "where `tasks.prev` lies now"), ("renamed", ""), ("gone", "where `wide.owner` lies now"),
+        ("same", ""), ("other", "where `tgid` lies now"),
     ],
 )  # fmt: skip
 def test_r_12_6_renamed_gone_and_later(new: str, end: str) -> None:

@@ -61,10 +61,11 @@ def typed_uses(ctx: Context, program: Program) -> list[Use]:
 
 def _uses(ctx: Context, program: Program) -> list[Use]:
     checked = program.section.prog_type in CHECKED
-    if ctx.kernel.vmlinux is None or not has_loads(program.functions):
+    asks = any(map(_asks_for_typed, program.functions))
+    if ctx.kernel.vmlinux is None or not (asks or has_loads(program.functions)):
         return []
     args = _arguments(ctx, program)
-    if not args and not checked and not any(map(_asks_for_typed, program.functions)):
+    if not args and not checked and not asks:
         return []
     typing = Typing(
         args, lambda name: _returned(ctx, name), lambda module: _blob(ctx, module),

@@ -295,5 +295,5 @@ def _value(arg: Arg) -> Value:
 
 
 def has_loads(functions: Sequence[Function]) -> bool:
-    """Whether any instruction loads from memory at all: nothing typed is used otherwise."""
+    """Whether any instruction loads from memory at all: no argument is used otherwise."""
     return any(insn.op & 7 == LDX for f in functions for insn in f.insns)
