@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -269,6 +270,59 @@ def test_r_12_20_kinds_of_btf(name: str, kind: str) -> None:
     assert judge(read_object(named("xdp").build(), "x", None, loader), kernel(kind)).loads == Tri.YES
     unknown = Loader(name, "0.1", "", "agent")
     assert judge(read_object(relocated().build(), "x", None, unknown), kernel(kind)).loads == Tri.YES
+
+
+@pytest.mark.parametrize(("name", "declares", "stops"), [("libbpf", True, True), ("libbpf", False, False),
+                                                         ("cilium", False, True)])  # fmt: skip
+@pytest.mark.parametrize("kind", ["FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64"])
+def test_r_12_20_kinds_of_the_objects_own_btf(name: str, declares: bool, stops: bool, kind: str) -> None:
+    """Seen with builds of libbpf 0.2 to 1.7: without a map it goes on without the BTF that it cannot read."""
+    since = loaders()[name].kinds[kind]
+    before = (since[0], since[1] - 1) if since[1] else (since[0] - 1, 8)
+    for version, refused in ((since, False), (before, stops)):
+        ob = ObjectBuilder()
+        make = {
+            "FLOAT": lambda btf: btf.float_("double", 8), "DECL_TAG": lambda btf: btf.decl_tag("x", btf.fwd("y")),
+            "TYPE_TAG": lambda btf: btf.type_tag("user", 1), "ENUM64": lambda btf: btf.enum64("big", {"A": 1 << 40}),
+        }  # fmt: skip
+        make[kind](ob.btf)
+        if declares:
+            ob.map("m", type=2, key=ob.u32, value=ob.u64, max_entries=1)
+        text = ".".join(map(str, version))
+        obj = read_object(ob.program("socket", "p", END).build(), "x", None, Loader(name, text, text, "agent"))
+        found = judge(obj, KernelBuilder("7.3").kernel())
+        assert [p.failure for p in found.problems] == [Failure.LOADER_TOO_OLD] * refused
+        assert all(f"stops at BTF_KIND_{kind} in the BTF of the object itself" in p.message for p in found.problems)
+
+
+def _optional() -> ObjectBuilder:
+    return named("?socket", "xdp")
+
+
+def _named_data() -> ObjectBuilder:
+    ob = ObjectBuilder().variable(".data.mine", "v", bytes(8))
+    return ob.program("socket", "p0", [*ld_sym(1, "v"), *END]).program("xdp", "p1", END)
+
+
+def _slots() -> ObjectBuilder:
+    ob = ObjectBuilder()
+    ob.prog_array("jumps", {0: "p1"}, max_entries=2)
+    return ob.program("socket", "p0", [*ld_sym(2, "jumps"), *END]).program("socket", "p1", END)
+
+
+@pytest.mark.parametrize(
+    ("make", "since", "before"),
+    [(_optional, "0.8", "0.7"), (_named_data, "0.6", "0.5"), (_slots, "0.6", "0.5")],
+)  # fmt: skip
+def test_r_12_20_forms_that_loaders_learned(make: Callable[[], ObjectBuilder], since: str, before: str) -> None:
+    """Seen with builds of libbpf of each minor version from 0.1 to 1.7."""
+    for version, refused in ((since, False), (before, True)):
+        found = judge(read_object(make().build(), "x", None, Loader("libbpf", version, version)),
+                      KernelBuilder("7.3").kernel())  # fmt: skip
+        told = {p.program.name: any(x.failure is Failure.LOADER_TOO_OLD for x in p.problems) for p in found.programs}
+        assert told == {"p0": refused, "p1": False}
+        assert [f"has since {since}" in p.message for p in found.problems] == [True] * refused
+        assert found.loads == (Tri.NO if refused else Tri.YES)
 
 
 def test_r_12_20_is_news_on_the_upgrade() -> None:
