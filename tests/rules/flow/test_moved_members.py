@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.model.verdict import ProgramVerdict, Verdict
+from kfuncscope.model.verdict import Confidence, ProgramVerdict, Verdict
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
     ObjectBuilder,
@@ -60,6 +60,9 @@ def probe(size: int, at: int) -> list[Any]:
     return [mov(1, Reg(10)), alu("+", 1, -64), mov(2, size), mov(3, Reg(6)), alu("+", 3, at), call(PROBE_READ)]
 
 
+DIRECT, PROBED = [ldx(8, 2, 6, 24)], probe(8, 24)
+
+
 def source(how: str) -> tuple[str, list[Any]]:
     """Section, and code that leaves a task in r6."""
     return {
@@ -81,11 +84,19 @@ def upgrade(how: str, read: list[Any], new: str, old: str = "old") -> ProgramVer
     return compared(ob, kernel(old), kernel(new)).programs[0]
 
 
+def built_for(offset: int, *, declared: bool = True) -> ProgramVerdict:
+    """An object with a struct of its own that has ``pid`` at this offset, and reads at 24."""
+    ob = ObjectBuilder()
+    if declared:
+        ob.btf.struct("task_struct", [("pid", ob.u64, 8 * offset), ("other", ob.u64, 8 * (40 - offset))], 64)
+    ob.program("raw_tp/f", "prog", [call(CURRENT_BTF), mov(6, Reg(0)), *DIRECT, *END])
+    return compared(ob, kernel("old"), kernel("moved")).programs[0]
+
+
 def told(found: ProgramVerdict) -> list[str]:
     return [f.message.partition(": ")[2] for f in found.findings if f.verdict == Verdict.SILENT]
 
 
-DIRECT, PROBED = [ldx(8, 2, 6, 24)], probe(8, 24)
 HOW = [("argument", DIRECT), ("argument", PROBED), ("register", PROBED), ("helper", DIRECT), ("helper", PROBED),
        ("address", PROBED), ("kfunc", DIRECT)]  # fmt: skip
 
@@ -145,3 +156,22 @@ def test_r_12_6_of_another_struct_nothing_is_compared() -> None:
     ob = ObjectBuilder().program("fentry/f", "prog", [ldx(8, 6, 1, 0), *PROBED, *END])
     found = compared(ob, kernel("old"), kernel("moved", "number")).programs[0]
     assert [f.rules for f in found.findings if f.verdict == Verdict.SILENT] != [("R-12.6",)]
+
+
+@pytest.mark.parametrize(
+    ("offset", "declared", "confidence"),
+    [(24, True, Confidence.MEDIUM), (24, False, Confidence.LOW), (16, True, None)],
+)  # fmt: skip
+def test_r_12_6_what_the_object_was_built_for(offset: int, declared: bool, confidence: Confidence | None) -> None:
+    """Its own BTF tells which member it means; built for a third kernel, it is wrong on both alike."""
+    found = built_for(offset, declared=declared)
+    assert [f.confidence for f in found.findings if f.rules == ("R-12.6",)] == ([confidence] if confidence else [])
+    assert found.verdict == (Verdict.SILENT if confidence else Verdict.OK)
+
+
+@pytest.mark.parametrize(("others", "end"), [(0, "lies now"), (1, "and so with another read"),
+                                             (2, "and so with 2 other reads")])  # fmt: skip
+def test_r_12_6_one_finding_for_all_reads_of_a_program(others: int, end: str) -> None:
+    found = upgrade("helper", [*DIRECT, *[ldx(8, 3, 6, 32)] * others], "moved")
+    (one,) = [f for f in found.findings if f.rules == ("R-12.6",)]
+    assert one.message.endswith(end) and len(one.sites) == 1 + others

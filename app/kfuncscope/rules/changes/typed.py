@@ -8,7 +8,9 @@ which another member lies now.
 
 from __future__ import annotations
 
-from kfuncscope.bpf.object import Program
+from collections.abc import Sequence
+
+from kfuncscope.bpf.object import BpfObject, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat
 from kfuncscope.btf.layout import COMPOSITES, Kind
@@ -17,16 +19,17 @@ from kfuncscope.rules.changes.evidence import hook_evidence, site
 from kfuncscope.rules.checks.typed_access import typed_uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import type_class
-from kfuncscope.rules.flow.typed import Use
-from kfuncscope.rules.flow.walk import MAX_STEPS, chain
+from kfuncscope.rules.flow.typed import Held, Use
+from kfuncscope.rules.flow.walk import MAX_STEPS, chain, walk
 
 Place = tuple[str, int, int, str]
 
 
 def typed_findings(old: Context, new: Context, program: Program) -> list[Finding]:
-    """One finding for each argument that is read as what it no longer is."""
+    """One finding for each argument that is read as what it no longer is, and one for all reads of moved members."""
     before = {_place(use): use for use in typed_uses(old, program)}
     found: dict[tuple[str, str], Finding] = {}
+    moved: list[tuple[Use, str, Confidence]] = []
     for use in typed_uses(new, program):
         then = before.get(_place(use))
         if use.kind == "read" and then is None:
@@ -36,41 +39,72 @@ def typed_findings(old: Context, new: Context, program: Program) -> list[Finding
             met = _name(new, use)
             text = f"{use.origin} is now a struct {met}; the program reads it as struct {use.detail}"
             rule = "R-12.5"
-        elif use.kind == "member" and then is not None and (moved := _moved(old, new, then, use)):
-            text, rule = moved, "R-12.6"
         else:
+            if use.kind == "member" and then is not None and (told := _moved(old, new, then, use)) is not None:
+                moved.append((use, *told))
             continue
-        name = program.section.target or program.section.kind
-        evidence = hook_evidence(old.kernel, new.kernel, program)
-        found.setdefault(
-            (use.kind, f"{use.origin} {use.detail if use.kind == 'member' else ''}"),
-            Finding(NeedKind.HOOK, name, Verdict.SILENT, f"{name}: {text}", (rule,), confidence=Confidence.MEDIUM,
-                    evidence=evidence, sites=(site(use.function, use.at, True),)),
-        )  # fmt: skip
+        found.setdefault((use.kind, use.origin), _finding(old, new, program, rule, text, [use]))
+    if moved:
+        uses, texts, sure = zip(*moved, strict=True)
+        more = f", and so with {len(texts) - 1} other reads" if len(texts) > 2 else ""
+        more = ", and so with another read" if len(texts) == 2 else more
+        confidence = min(sure, key=list(Confidence).index)
+        found["member", ""] = _finding(old, new, program, "R-12.6", texts[0] + more, uses, confidence)
     return list(found.values())
+
+
+def _finding(
+    old: Context,
+    new: Context,
+    program: Program,
+    rule: str,
+    text: str,
+    uses: Sequence[Use],
+    confidence: Confidence = Confidence.MEDIUM,
+) -> Finding:
+    name = program.section.target or program.section.kind
+    evidence = hook_evidence(old.kernel, new.kernel, program)
+    sites = tuple(site(use.function, use.at, True) for use in uses)
+    return Finding(NeedKind.HOOK, name, Verdict.SILENT, f"{name}: {text}", (rule,), confidence=confidence,
+                   evidence=evidence, sites=sites)  # fmt: skip
 
 
 def _place(use: Use) -> Place:
     return use.function.section, use.function.start, use.at, use.kind
 
 
-def _moved(old: Context, new: Context, then: Use, now: Use) -> str:
-    """What a read at a fixed offset finds in place of its member; empty where that is the same by another name."""
+def _moved(old: Context, new: Context, then: Use, now: Use) -> tuple[str, Confidence] | None:
+    """What a read at a fixed offset finds in place of its member, and how sure that is; None where that is the same by
+    another name, or not what the program was built for either."""
     was, here = then.held, now.held
     before, after = _blob(old, then), _blob(new, now)
     if was is None or here is None or before is None or after is None or not was.type:
-        return ""
+        return None
     if was.offset != here.offset or then.origin != now.origin or then.detail == now.detail:
-        return ""
+        return None
     name = before.name(then.struct)
+    meant = _meant(old.obj, name, was)
+    if meant and meant.partition(".")[0] != then.detail.partition(".")[0]:
+        return None  # built for another kernel than the old one
     place = f"the program reads `{then.detail}` of struct {name} at fixed offset {was.offset} behind {now.origin}"
     goes_on = _has(after, now.struct, then.detail)
+    confidence = Confidence.MEDIUM if meant else Confidence.LOW
     if not here.type:
-        return f"{place}, where no member of {was.size} bytes lies now" if goes_on else ""
+        return (f"{place}, where no member of {was.size} bytes lies now", confidence) if goes_on else None
     alike = type_class(before, was.type), before.size(was.type)
     if not goes_on and alike == (type_class(after, here.type), after.size(here.type)):
-        return ""  # renamed, as far as the types tell
-    return f"{place}, where `{now.detail}` lies now"
+        return None  # renamed, as far as the types tell
+    return f"{place}, where `{now.detail}` lies now", confidence
+
+
+def _meant(obj: BpfObject, name: str, held: Held) -> str:
+    """The member that the object itself declares at the place of a read; empty where its BTF does not tell."""
+    if obj.btf is None:
+        return ""
+    for struct in obj.btf.find(name):
+        if obj.btf.kind(struct) in COMPOSITES:
+            return walk(obj.btf, struct, held.offset, held.size, free_unions=True).path
+    return ""
 
 
 def _has(blob: Blob, struct: int, path: str) -> bool:

@@ -191,7 +191,10 @@ class TypedReach(Reachable):
         if records and op & 7 == ALU64 and op & 0xF0 in (ADD, MOV) and self._by_record(function, at, insn, state):
             return
         super()._alu(function, at, insn, state)
-        left = _number(regs[insn.dst])
+        moved = regs[insn.dst]
+        if at in function.core and isinstance(moved, tuple) and moved[0] == "btf":
+            regs[insn.dst] = (*moved[:4], False, moved[-1])
+        left = _number(moved)
         if left is not None:  # still a number, and no enumerator any more
             regs[insn.dst] = (*left[:3], 0, left[-1])
 
