@@ -42,7 +42,8 @@ BOUNDARIES = {
     "rules/flow/test_reachability.py: is_no_abi_name",
     "R-12.22": "knowledge/test_levels.py: neighbours_of_a_release, a_point_release_changes_facts; "
     "rules/checks/test_regions.py: bpf_throw_between_levels",
-    "R-12.23": "rules/changes/test_oldest.py: pointers_of_global_functions; rules/hooks/test_hook.py: flags_of_sections_that_came_later; "
+    "R-12.23": "rules/changes/test_oldest.py: pointers_of_global_functions; "
+    "rules/hooks/test_hook.py: flags_of_sections_that_came_later; "
     "rules/checks/test_global_functions.py: 5_10_takes_no_pointer, 5_10_takes_and_returns_numbers",
     "R-12.24": "rules/checks/test_regions.py: functions_under_a_lock, a_static_subprogram_leaves_open",
     "R-12.25": "rules/changes/test_oldest.py: maps_of_programs_that_sleep, in_code_that_never_runs",
