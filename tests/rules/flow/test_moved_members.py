@@ -175,3 +175,24 @@ def test_r_12_6_one_finding_for_all_reads_of_a_program(others: int, end: str) ->
     found = upgrade("helper", [*DIRECT, *[ldx(8, 3, 6, 32)] * others], "moved")
     (one,) = [f for f in found.findings if f.rules == ("R-12.6",)]
     assert one.message.endswith(end) and len(one.sites) == 1 + others
+
+
+@pytest.mark.parametrize(("how", "silent"), [("address", False), ("kfunc", True)])
+def test_r_12_5_a_mere_address_is_no_struct_that_changed(how: str, silent: bool) -> None:
+    """bpf_get_current_task() gives a number on every kernel; a kfunc gives what its prototype says."""
+    section, head = source(how)
+    ob = ObjectBuilder()
+    other = ob.btf.struct("other", [("pid", ob.u64, 24 * 8)], 32)
+    if how == "kfunc":
+        ob.extern_func("bpf_task", ob.btf.proto(ob.btf.ptr(other)))
+    ob.program(section, "prog", [*head, core(alu("+", 6, 24), other, "0:0", FIELD_BYTE_OFFSET), *probe(8, 0), *END])
+    kernels = []
+    for struct in ("other", "task_struct"):
+        kb = KernelBuilder("7.3")
+        made = {name: kb.btf.struct(name, [("pid", kb.u64, 24 * 8)], 64) for name in ("other", "task_struct")}
+        kb.hook("f")
+        kb.tracepoint("f")
+        kb.btf.kfunc("bpf_task", kb.btf.ptr(made[struct]))
+        kernels.append(kb.kernel(symbols=["f", "bpf_task"]))
+    found = compared(ob, *kernels).programs[0]
+    assert any("R-12.5" in f.rules for f in found.findings) == silent

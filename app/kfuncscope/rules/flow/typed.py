@@ -116,6 +116,11 @@ class TypedReach(Reachable):
         key = (function.section, function.start, at, kind)
         self.uses[key] = Use(kind, function, at, origin, detail, struct, module)
 
+    def _meets(self, function: Function, at: int, origin: str, root: str, struct: int, module: str) -> None:
+        """The struct that a relocated access names and the one that it meets; a mere address has none."""
+        if not origin.startswith(_ADDRESS):
+            self._note("root", function, at, origin, root, struct, module)
+
     def _found(self, function: Function, at: int, pointer: tuple[object, ...], found: Walked, held: Held) -> None:
         """A read at a fixed offset and the member that it finds."""
         _, module, struct, origin, fixed, _ = pointer
@@ -179,7 +184,7 @@ class TypedReach(Reachable):
         if told is not None and told[1] == ReloKind.BYTE_OFF and pointer[-1] == 0:
             _, module, struct, origin, _, _ = pointer
             assert isinstance(module, str) and isinstance(struct, int) and isinstance(origin, str)
-            self._note("root", function, at, origin, told[0], struct, module)
+            self._meets(function, at, origin, told[0], struct, module)
 
     def _alu(self, function: Function, at: int, insn: Insn, state: State) -> None:
         regs, op = state.regs, insn.op
@@ -227,7 +232,7 @@ class TypedReach(Reachable):
         module, struct, origin, _, offset = pointer[1:]
         assert isinstance(module, str) and isinstance(struct, int) and isinstance(offset, int)
         if offset == 0:
-            self._note("root", function, at, str(origin), root, struct, module)
+            self._meets(function, at, str(origin), root, struct, module)
         return ("btf", module, struct, str(origin), False, offset + by)
 
     def _call(self, function: Function, at: int, insn: Insn, state: State) -> None:
