@@ -7,8 +7,10 @@ It concerns the package that ships the loader. Only a loader whose newest possib
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kfuncscope.bpf.maps import MAP_TYPE_PROG_ARRAY
-from kfuncscope.bpf.object import BpfObject, Program
+from kfuncscope.bpf.object import BpfObject, Program, Ref
 from kfuncscope.bpf.sections import row_of
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import NR_KINDS, Kind
@@ -23,7 +25,9 @@ SHORT_HEADER = 24  # bytes of the header of BTF before it could have a layout
 NAMED_DATA = (".data.", ".rodata.", ".bss.")
 FORMS = {
     "optional": 'programs that are off by default (SEC("?..."))', "named_data": "data sections of their own names",
-    "slots": "prog arrays whose definition fills slots",
+    "slots": "prog arrays whose definition fills slots", "kconfig": "values of the kernel's configuration",
+    "kfuncs": "calls of kfuncs", "weak_kfuncs": "weak kfuncs", "ksyms": "variables of the kernel",
+    "struct_ops": "tables of struct_ops",
 }  # fmt: skip
 
 Found = list[tuple[Problem, frozenset[str]]]
@@ -95,12 +99,25 @@ def forms(obj: BpfObject) -> dict[str, frozenset[str]]:
         if not program.section.autoload:
             found.setdefault("optional", set()).add(program.name)
         for ref in (ref for function in program.functions for ref in function.refs.values()):
-            if ref.kind == "data" and ref.name.startswith(NAMED_DATA):
-                found.setdefault("named_data", set()).add(program.name)
-            slots = obj.maps.get(ref.name) if ref.kind == "map" else None
-            if slots is not None and slots.type == MAP_TYPE_PROG_ARRAY and slots.values:
-                found.setdefault("slots", set()).add(program.name)
+            for what in _forms_of(obj, ref):
+                found.setdefault(what, set()).add(program.name)
+        if program.section.prog_type == "STRUCT_OPS" and obj.struct_ops:
+            found.setdefault("struct_ops", set()).add(program.name)
     return {what: frozenset(users) for what, users in found.items()}
+
+
+def _forms_of(obj: BpfObject, ref: Ref) -> Iterator[str]:
+    """What a loader must know to resolve a relocation."""
+    extern = obj.externs.get(ref.name)
+    if extern is not None and ref.kind == extern.kind:
+        yield {"kfunc": "kfuncs", "kconfig": "kconfig", "ksym": "ksyms"}[extern.kind]
+        if extern.kind == "kfunc" and extern.weak:
+            yield "weak_kfuncs"
+    if ref.kind == "data" and ref.name.startswith(NAMED_DATA):
+        yield "named_data"
+    one = obj.maps.get(ref.name) if ref.kind == "map" else None
+    if one is not None and one.type == MAP_TYPE_PROG_ARRAY and one.values:
+        yield "slots"
 
 
 def unknown_section(facts: LoaderFacts, version: Version, program: Program) -> Version | None:
