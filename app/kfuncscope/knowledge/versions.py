@@ -45,6 +45,7 @@ class Fact(StrEnum):
     ARGUMENT_TAGS = "argument_tags"
     TRUSTED_TAGS = "trusted_tags"
     UNTRUSTED_TAG = "untrusted_tag"
+    NULL_PASSED = "null_passed"
     GLOBAL_VOID = "global_void"
     TRACING_TIMERS = "tracing_timers"
     DATA_FIELDS = "data_fields"

@@ -19,6 +19,7 @@ from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
 from kfuncscope.rules.flow.ctx_args import untested_arguments
+from kfuncscope.rules.flow.passed import nulls_passed
 from kfuncscope.rules.hooks.global_context import context_name
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
@@ -73,7 +74,33 @@ def global_function_problems(ctx: Context, program: Program) -> list[Problem]:
         nullable = {number for number, one in enumerate(taken) if one.nullable and one.certain}
         if pointers and nullable and (message is None or not certain):
             found += _untested(ctx, btf, function, nullable)
+    return found + _null_passed(ctx, program, btf)
+
+
+def _null_passed(ctx: Context, program: Program, btf: Blob) -> list[Problem]:
+    """R-12.26: a constant NULL for an argument that is tagged so that it is none (btf_check_func_arg_match)."""
+    tags = argument_tags(btf)
+    asked = {(f.proto, n) for (f, n) in _nonnull(program, tags)}
+    if not asked or since(Fact.NULL_PASSED, ctx.kernel.version) is not True:
+        return []
+    found = []
+    for one in nulls_passed(ctx.obj, program.function, ctx):
+        if (one.callee.proto, one.number) in asked:
+            params = btf.params(btf.ref(one.callee.proto))
+            text = "{name} is passed NULL for argument {arg}, which is tagged nonnull"
+            message = say(text, name=one.callee.name, arg=params[one.number].name or one.number + 1)
+            found.append(Problem(NeedKind.OBJECT, one.callee.name, Failure.GLOBAL_FUNCTION, ("R-12.26",), message,
+                                 place=(one.function, one.at)))  # fmt: skip
     return found
+
+
+def _nonnull(program: Program, tags: dict[tuple[int, int], frozenset[str]]) -> list[tuple[Function, int]]:
+    """Arguments of global subprograms with the tag ``nonnull``, as (function, number from 0)."""
+    return [
+        (function, number)
+        for function in program.functions[1:] if not function.static and function.proto
+        for number in range(MOST_ARGUMENTS) if "nonnull" in tags.get((function.proto, number), ())
+    ]  # fmt: skip
 
 
 def _pointer_argument(ctx: Context, program: Program, btf: Blob, function: Function) -> Problem | None:
