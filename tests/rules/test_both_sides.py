@@ -47,7 +47,8 @@ BOUNDARIES = {
     "rules/checks/test_global_functions.py: 5_10_takes_no_pointer, 5_10_takes_and_returns_numbers",
     "R-12.24": "rules/checks/test_regions.py: functions_under_a_lock, a_static_subprogram_leaves_open",
     "R-12.25": "rules/changes/test_oldest.py: maps_of_programs_that_sleep, in_code_that_never_runs",
-    "R-12.26": "rules/checks/test_global_functions.py: a_type_with_a_size, test_tags, may_be_null, null_for_an_argument, what_is_returned, "
+    "R-12.26": "rules/checks/test_global_functions.py: a_type_with_a_size, test_tags, may_be_null, "
+    "null_for_an_argument, what_is_returned, "
     "five_arguments_and_not_six",
     "R-12.27": "rules/checks/test_managed.py: what_values_hold, structs_that_it_knows, among_static_variables, "
     "hash_maps_that_allocate_late",
