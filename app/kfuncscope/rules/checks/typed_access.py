@@ -196,7 +196,7 @@ def typed_problems(ctx: Context, program: Program) -> list[Problem]:
     checked = program.section.prog_type in CHECKED
     found = []
     for use in typed_uses(ctx, program):
-        if use.kind == "deref" and checked:
+        if use.kind == "deref" and (checked or use.origin.startswith(RETURNED.partition("{")[0])):
             text = "{name}: {what} is `{type}` in {kernel}, but the program dereferences it"
             message, rule = say(text, name=name, what=use.origin, type=use.detail), "R-12.4"
         elif use.kind == "fault":

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from kfuncscope.bpf.instructions import ALU64, CALL, LDX, Insn
 from kfuncscope.bpf.object import BpfObject, Function
 from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.declare import type_text
+from kfuncscope.btf.layout import Kind
 from kfuncscope.rules.core.spec import ReloKind
 from kfuncscope.rules.flow.arith import Value
 from kfuncscope.rules.flow.reachability import SIZES, Environment, Reachable, State
@@ -96,8 +98,9 @@ class TypedReach(Reachable):
     """Values: ("btf", module, struct, origin, fixed, offset), ("num", origin, module, enum, text), ("core", root,
     offset).
 
-    What ends in a text is not changed by arithmetic: a number stays one, wherever it is moved. ``fixed``: no record of
-    CO-RE has moved the pointer within its object.
+    What ends in a text is not changed by arithmetic: a number stays one, wherever it is moved. ("int", origin, text) is
+    one that was read through a typed pointer, and may be an address to helpers. ``fixed``: no record of CO-RE has moved
+    the pointer within its object.
     """
 
     def __init__(self, obj: BpfObject, entry: Function, env: Environment, typing: Typing) -> None:
@@ -133,11 +136,11 @@ class TypedReach(Reachable):
 
     def _loaded(self, function: Function, at: int, insn: Insn, state: State) -> Value:
         pointer = state.regs[insn.src]
-        if not isinstance(pointer, tuple) or pointer[0] not in ("ctx", "btf", "num", "core"):
+        if not isinstance(pointer, tuple) or pointer[0] not in ("ctx", "btf", "num", "int", "core"):
             return super()._loaded(function, at, insn, state)
         size = SIZES[insn.op & 0x18]
         moved = self.typing.offset(function, at) if at in function.core else insn.off
-        if pointer[0] == "num":
+        if pointer[0] in ("num", "int"):
             self._note("deref", function, at, str(pointer[1]), str(pointer[-1]))
             return None
         if moved is None or not isinstance(pointer[-1], int) or pointer[0] == "core":
@@ -176,6 +179,8 @@ class TypedReach(Reachable):
         name = f"{origin}->{found.member}"
         if found.enum:
             return ("num", name, module, found.enum, name)
+        if checked and size == 8 == blob.size(found.type) and blob.kind(blob.skip(found.type)) == Kind.INT:
+            return ("int", name, type_text(blob, found.type, found.member))
         return ("btf", module, found.pointer, name, True, 0) if found.pointer and size == 8 else None
 
     def _named(self, function: Function, at: int, pointer: tuple[object, ...]) -> None:
@@ -273,7 +278,7 @@ class TypedReach(Reachable):
     ) -> list[tuple[int, State]]:
         """Typed values may be NULL or not: no test of them is folded."""
         known = state.regs[insn.dst]
-        if not isinstance(known, tuple) or known[0] not in ("btf", "num", "core"):
+        if not isinstance(known, tuple) or known[0] not in ("btf", "num", "int", "core"):
             return super()._branch(function, at, insn, state, taken)
         if known[0] == "num" and known[3] and insn.op & 0xF8 in (EQUAL, UNEQUAL) and at not in function.core:
             assert isinstance(known[2], str) and isinstance(known[3], int)
