@@ -60,6 +60,25 @@ def test_a_record_says_what_why_and_where(rule: catalogue.Rule) -> None:
     assert all(line.isprintable() for text in texts for line in text.replace("\t", " ").splitlines())
 
 
+RELEASE = r"\d+\.\d+(\.\d+|~rc\d+)?(-rt)?( \([a-z0-9_]+\))?|v?\d+\.\d+(\.\d+)?"
+
+
+@pytest.mark.parametrize("rule", [r for r in catalogue.rules() if r.section == 12], ids=lambda r: r.id)
+def test_a_rule_of_refusals_names_the_kernels_that_were_asked_or_why_none_can_decide(rule: catalogue.Rule) -> None:
+    assert bool(rule.seen) or bool(rule.unseen)
+
+
+@pytest.mark.parametrize("rule", [r for r in catalogue.rules() if r.seen or r.unseen], ids=lambda r: r.id)
+def test_what_was_seen_is_shown_with_the_rule(rule: catalogue.Rule) -> None:
+    page, screen = "\n".join(rulebook.markdown(rule, 3)), "\n".join(rulebook.text(rule))
+    for one in rule.seen:
+        assert one.how in catalogue.HOW_SEEN and one.on and one.answer.endswith(".")
+        assert all(re.fullmatch(RELEASE, release) for release in one.on), one.on
+        assert f"{', '.join(one.on)} ({catalogue.HOW_SEEN[one.how]}): {one.answer}" in page and one.answer in screen
+    assert not rule.unseen or f"decided by a kernel: {rule.unseen}" in page
+    assert page.count("Seen on") == len(rule.seen)
+
+
 def test_every_failure_code_has_a_title_and_follows_from_rules() -> None:
     assert set(catalogue.codes()) == set(Failure) - {Failure.NONE}
     for code in catalogue.codes().values():

@@ -63,6 +63,7 @@ KINDS: dict[str, str] = {
     "R-7.3": r"prototype",
     "R-7.8": r"CO-RE",
     "R-12.16": r"copies",
+    "R-12.6": r"preserve_access_index",
     "R-12.10": r"bpf_core_enum_value",
 }
 

@@ -38,15 +38,19 @@ class Fact(StrEnum):
     STRUCT_ARGS = "struct_args"
     GLOBAL_POINTERS = "global_pointers"
     GLOBAL_CALLS = "global_calls"
+    LOCKED_CALLS = "locked_calls"
     XDP_FRAGS = "xdp_frags"
     NESTED_SCHEDULERS = "nested_schedulers"
     SLEEPABLE_UPROBES = "sleepable_uprobes"
     ARGUMENT_TAGS = "argument_tags"
     TRUSTED_TAGS = "trusted_tags"
     UNTRUSTED_TAG = "untrusted_tag"
+    NULL_PASSED = "null_passed"
     GLOBAL_VOID = "global_void"
     TRACING_TIMERS = "tracing_timers"
+    DATA_FIELDS = "data_fields"
     LATE_ALLOCATION = "late_allocation"
+    UNION_READS = "union_reads"
     QUIET_PROTECTS = "quiet_protects"
 
 
@@ -121,6 +125,8 @@ class LoaderFacts:
     ``kinds``: kinds of BTF; ``sections``: patterns of section names, as libbpf's table has them; ``bare``: sections of
     a kind that may have a target, without it. ``marks``: messages that a version and all later ones have in their code.
     ``header`` and ``layout``: a BTF header of more than 24 bytes, and kinds described by a layout section; None = any.
+    ``forms``: what else it learned to read, by the words of rules.checks.loader. ``own_btf``: it reads the object's BTF
+    always, and not only where maps or externs are declared in it.
     ``last_of_so``: the last release of each number of the shared library.
     """
 
@@ -128,6 +134,8 @@ class LoaderFacts:
     kinds: Mapping[str, Version]
     sections: Mapping[str, Version]
     marks: Mapping[Version, tuple[str, ...]]
+    forms: Mapping[str, Version]
+    own_btf: bool
     last_of_so: Mapping[str, Version]
     bare: Version | None
     header: Version | None
@@ -151,7 +159,16 @@ def _loader(row: dict[str, Any]) -> LoaderFacts:
     bare, header, layout = (version_of(row[part]) if row[part] else None for part in ("bare", "header", "layout"))
     marks = {version_of(version): tuple(texts) for version, texts in row["marks"].items()}
     return LoaderFacts(
-        row["title"], dated("kinds"), dated("sections"), marks, dated("last_of_so"), bare, header, layout
+        row["title"],
+        dated("kinds"),
+        dated("sections"),
+        marks,
+        dated("forms"),
+        row["own_btf"],
+        dated("last_of_so"),
+        bare,
+        header,
+        layout,
     )
 
 

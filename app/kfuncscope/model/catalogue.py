@@ -20,6 +20,21 @@ from kfuncscope.resources import resource
 _ID = re.compile(r"R-(\d{1,3})\.\d{1,3}[a-z]?")
 _PARTS = re.compile(r"(\d+)|([a-z]+)")
 
+HOW_SEEN = {
+    "booted": "booted in QEMU", "running": "loaded into the running kernel", "libbpf": "builds of libbpf",
+    "cilium/ebpf": "builds of cilium/ebpf",
+}  # fmt: skip
+"""How an answer was seen, as in the files, and in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer that a kernel or a loader really gave: its releases, how it was asked (of HOW_SEEN), and the answer."""
+
+    on: tuple[str, ...]
+    how: str
+    answer: str
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -27,7 +42,8 @@ class Rule:
 
     ``verdicts`` are those to which the rule can lead, worst first; none for rules about the form of files. Where BREAKS
     is among them, the same failure on the old kernel gives ALREADY_BROKEN, and one that went away FIXED. ``since``,
-    ``fix`` and ``example`` may be empty. ``section`` is the number before the point.
+    ``fix`` and ``example`` may be empty. ``section`` is the number before the point. ``seen`` are answers of kernels
+    to both sides of the rule, where they were asked; ``unseen`` says why no kernel can decide it.
     """
 
     id: str
@@ -40,6 +56,8 @@ class Rule:
     since: str
     fix: str
     example: str
+    seen: tuple[Seen, ...] = ()
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +171,8 @@ def _rule(rule_id: str, section: int, entry: dict[str, Any]) -> Rule:
         entry.get("since", ""),
         _prose(entry["fix"]),
         entry["example"].strip("\n"),
+        tuple(Seen(tuple(one["on"]), one["how"], _prose(one["answer"])) for one in entry.get("seen", ())),
+        _prose(entry.get("unseen", "")),
     )
 
 

@@ -165,4 +165,7 @@ BY_RULE: dict[str, Maker] = {
     "R-7.10": arguments_remedy,
     "R-12.4": arguments_remedy,
     "R-12.5": arguments_remedy,
+    "R-12.6": _advice(
+        "Read the member with CO-RE: declare its struct with __attribute__((preserve_access_index)), as vmlinux.h does."
+    ),
 }

@@ -23,6 +23,9 @@ and where, which verdicts it can lead to, and how to mend a program. `kfuncscope
 
 Where a rule can lead to BREAKS, the same failure on the old kernel gives ALREADY_BROKEN, and a failure of the old
 kernel alone gives FIXED. Names of functions are those of libbpf 1.8 and Linux 7.3 unless a release is given.
+
+"Seen on" names the kernels that were asked with small programs on both sides of the rule, and what they answered. They
+are kernels of Debian for x86_64, unless an architecture is given.
 """
 
 
@@ -53,6 +56,7 @@ def markdown(rule: Rule, level: int) -> Iterator[str]:
     yield f"- Verdicts: {verdicts(rule)}"
     if rule.fix:
         yield f"- What to do: {rule.fix}"
+    yield from (f"- {line}" for line in seen(rule))
     yield ""
     if rule.example:
         yield from ("```c", *rule.example.splitlines(), "```", "")
@@ -69,6 +73,7 @@ def text(rule: Rule) -> Iterator[str]:
     yield f"  verdicts: {verdicts(rule)}"
     if rule.fix:
         yield f"  what to do: {rule.fix}"
+    yield from (f"  {line[0].lower()}{line[1:]}" for line in seen(rule))
     if rule.example:
         yield from ("", *(f"    {line}".rstrip() for line in rule.example.expandtabs(8).splitlines()))
 
@@ -84,6 +89,14 @@ def code_text(code: Code) -> Iterator[str]:
 def verdicts(rule: Rule) -> str:
     """The verdicts of a rule as words."""
     return ", ".join(rule.verdicts) or "none by itself"
+
+
+def seen(rule: Rule) -> Iterator[str]:
+    """Which kernels and loaders gave the answers that the rule predicts, and why none can where none did."""
+    for one in rule.seen:
+        yield f"Seen on {', '.join(one.on)} ({catalogue.HOW_SEEN[one.how]}): {one.answer}"
+    if rule.unseen:
+        yield f"Not decided by a kernel: {rule.unseen}"
 
 
 def of_findings(groups: Iterable[Group]) -> list[Rule]:

@@ -89,6 +89,19 @@ def test_a_static_function_takes_anything() -> None:
 
 def test_5_10_takes_no_pointer_at_all_and_says_so_once() -> None:
     assert rules(judged("5.10", nothing)) == {"R-12.23"}
+    assert judged("5.10", nothing, "arg:ctx").loads == Tri.YES  # which libbpf gives the type of the context
+    assert judged("5.10", nothing, "arg:nonnull").loads == Tri.NO
+
+
+@pytest.mark.parametrize(
+    ("argument", "returns", "loads"),
+    [(number, number, Tri.YES), (value, number, Tri.NO), (number, value, Tri.NO), (number, lambda ob: VOID, Tri.NO)],
+)  # fmt: skip
+def test_5_10_takes_and_returns_numbers(argument: Types, returns: Types, loads: Tri) -> None:
+    """Seen on 5.10.262."""
+    found = judged("5.10", argument, returns=returns)
+    assert found.loads == loads
+    assert rules(found) == ({"R-12.26"} if loads == Tri.NO else set())
 
 
 @pytest.mark.parametrize(
@@ -115,6 +128,32 @@ def test_tags(release: str, argument: Types, tags: list[str], loads: Tri) -> Non
         assert [(p.certain, p.stage) for p in found.problems] == [(False, "note")]
     elif loads == Tri.YES:
         assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("release", "passed", "tags", "loads"),
+    [
+        ("6.12", 0, ["arg:nonnull"], Tri.YES), ("7.2", 0, ["arg:nonnull"], Tri.NO), ("7.3", 0, ["arg:nonnull"], Tri.NO),
+        ("7.1", 0, ["arg:nonnull"], Tri.YES),  # not known: nothing is said
+        ("7.2", None, ["arg:nonnull"], Tri.YES), ("7.2", 0, [], Tri.YES), ("6.1", 0, ["arg:nonnull"], Tri.YES),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dead", [False, True])
+def test_null_for_an_argument_that_is_none(
+    release: str, passed: int | None, tags: list[str], loads: Tri, dead: bool
+) -> None:
+    """Seen: 6.12.117 and 6.18 take a constant NULL there, 7.2.13 and 7.3.4 refuse it where the call is reached."""
+    ob = ObjectBuilder()
+    proto = ob.btf.proto(ob.s32, [("given", mine(ob))])
+    what = [mov(1, 0)] if passed == 0 else [st(8, 10, -8, 0), mov(1, Reg(10)), alu("+", 1, -8)]
+    skip: list[Any] = [mov(3, 0), jmp("==", 3, 0, "out")] if dead else []
+    ob.program("tc", "p", [skip, *what, subprog("helper"), "out:", *END])
+    ob.subprogram("helper", END, proto=proto)
+    for tag in tags:
+        ob.btf.decl_tag(tag, ob._functions[-1].type_id, 0)
+    found = only(ob, KernelBuilder(release).kernel())
+    assert found.loads == (Tri.YES if dead else loads)
+    assert ("is passed NULL" in str(found.first and found.first.message)) == (loads == Tri.NO and not dead)
 
 
 def test_tags_of_other_names_mean_nothing() -> None:
@@ -170,4 +209,5 @@ def test_five_arguments_and_not_six() -> None:
         ob = ObjectBuilder()
         proto = ob.btf.proto(ob.s32, [(f"a{i}", ob.u32) for i in range(count)])
         ob.program("tc", "p", [subprog("helper"), *END]).subprogram("helper", END, proto=proto)
-        assert only(ob, KernelBuilder("6.12").kernel()).loads == loads
+        for release in ("5.10", "6.12"):
+            assert only(ob, KernelBuilder(release).kernel()).loads == loads

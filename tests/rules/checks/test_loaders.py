@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -271,6 +272,98 @@ def test_r_12_20_kinds_of_btf(name: str, kind: str) -> None:
     assert judge(read_object(relocated().build(), "x", None, unknown), kernel(kind)).loads == Tri.YES
 
 
+@pytest.mark.parametrize(("name", "declares", "stops"), [("libbpf", True, True), ("libbpf", False, False),
+                                                         ("cilium", False, True)])  # fmt: skip
+@pytest.mark.parametrize("kind", ["FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64"])
+def test_r_12_20_kinds_of_the_objects_own_btf(name: str, declares: bool, stops: bool, kind: str) -> None:
+    """Seen with builds of libbpf 0.2 to 1.7: without a map it goes on without the BTF that it cannot read."""
+    since = loaders()[name].kinds[kind]
+    before = (since[0], since[1] - 1) if since[1] else (since[0] - 1, 8)
+    for version, refused in ((since, False), (before, stops)):
+        ob = ObjectBuilder()
+        make = {
+            "FLOAT": lambda btf: btf.float_("double", 8), "DECL_TAG": lambda btf: btf.decl_tag("x", btf.fwd("y")),
+            "TYPE_TAG": lambda btf: btf.type_tag("user", 1), "ENUM64": lambda btf: btf.enum64("big", {"A": 1 << 40}),
+        }  # fmt: skip
+        make[kind](ob.btf)
+        if declares:
+            ob.map("m", type=2, key=ob.u32, value=ob.u64, max_entries=1)
+        text = ".".join(map(str, version))
+        obj = read_object(ob.program("socket", "p", END).build(), "x", None, Loader(name, text, text, "agent"))
+        found = judge(obj, KernelBuilder("7.3").kernel())
+        assert [p.failure for p in found.problems] == [Failure.LOADER_TOO_OLD] * refused
+        assert all(f"stops at BTF_KIND_{kind} in the BTF of the object itself" in p.message for p in found.problems)
+
+
+def _optional() -> ObjectBuilder:
+    return named("?socket", "xdp")
+
+
+def _named_data() -> ObjectBuilder:
+    ob = ObjectBuilder().variable(".data.mine", "v", bytes(8))
+    return ob.program("socket", "p0", [*ld_sym(1, "v"), *END]).program("xdp", "p1", END)
+
+
+def _slots() -> ObjectBuilder:
+    ob = ObjectBuilder()
+    ob.prog_array("jumps", {0: "p1"}, max_entries=2)
+    return ob.program("socket", "p0", [*ld_sym(2, "jumps"), *END]).program("socket", "p1", END)
+
+
+def _calls(*, weak: bool = False) -> ObjectBuilder:
+    ob = ObjectBuilder()
+    ob.extern_func("bpf_foo", ob.btf.proto(0), weak=weak)
+    return ob.program("xdp", "p0", [kfunc("bpf_foo"), *END]).program("socket", "p1", END)
+
+
+def _weak() -> ObjectBuilder:
+    return _calls(weak=True)
+
+
+def _kconfig() -> ObjectBuilder:
+    ob = ObjectBuilder().extern_var("CONFIG_HZ", section=".kconfig")
+    return ob.program("socket", "p0", [*ld_sym(1, "CONFIG_HZ"), *END]).program("xdp", "p1", END)
+
+
+def _ksyms() -> ObjectBuilder:
+    ob = ObjectBuilder().extern_var("jiffies", weak=True)
+    return ob.program("socket", "p0", [*ld_sym(1, "jiffies"), *END]).program("xdp", "p1", END)
+
+
+def _table() -> ObjectBuilder:
+    ob = ObjectBuilder().program("struct_ops/cb", "p0", END).program("xdp", "p1", END)
+    table = ob.btf.struct("my_ops", [("cb", ob.btf.ptr(ob.btf.proto(ob.s32)))])
+    return ob.struct_ops("table", table, 8, {0: "p0"})
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "since", "before"),
+    [
+        ("libbpf", _optional, "0.8", "0.7"), ("libbpf", _named_data, "0.6", "0.5"), ("libbpf", _slots, "0.6", "0.5"),
+        ("libbpf", _calls, "0.4", "0.3"), ("cilium", _optional, "0.13", "0.12"), ("cilium", _slots, "0.7", "0.6"),
+        ("cilium", _named_data, "0.17", "0.16"), ("cilium", _calls, "0.11", "0.10"), ("cilium", _weak, "0.14", "0.13"),
+        ("cilium", _kconfig, "0.11", "0.10"), ("cilium", _ksyms, "0.17", "0.16"), ("cilium", _table, "0.22", "0.21"),
+    ],
+)  # fmt: skip
+def test_r_12_20_forms_that_loaders_learned(
+    name: str, make: Callable[[], ObjectBuilder], since: str, before: str
+) -> None:
+    """Seen with builds of libbpf of each minor version from 0.1 to 1.7; cilium/ebpf by the sources of its tags."""
+    kb = KernelBuilder("7.3")
+    kb.hook("bpf_foo")  # without a tag, which is a kind of BTF that the oldest stop at
+    kb.ops("my_ops", [("cb", kb.callback([]))])
+    kernel = kb.kernel(config={"HZ": "250"}, symbols=["bpf_foo", "jiffies"])
+    for version, refused in ((since, False), (before, True)):
+        obj = read_object(make().build(), "x", None, Loader(name, version, version))
+        found = judge(obj, kernel)
+        told = {p.program.name: any("does not know" in x.message for x in p.problems) for p in found.programs}
+        assert told == {"p0": refused, "p1": False}
+        too_old = [p for p in found.problems if "does not know" in p.message]
+        assert [f"has since {since}" in p.message for p in too_old] == [True] * refused
+        assert all(p.failure is Failure.LOADER_TOO_OLD and p.reach is Reach.OBJECT for p in too_old)
+        assert not refused or found.loads == Tri.NO
+
+
 def test_r_12_20_is_news_on_the_upgrade() -> None:
     """A loader that reads the old kernel's BTF and not the new one's breaks the object."""
     obj = read_object(relocated().build(), "x", None, Loader("libbpf", "0.8", "0.8", "libbpf.so.0"))
@@ -286,6 +379,11 @@ def test_r_12_20_is_news_on_the_upgrade() -> None:
 @pytest.mark.parametrize(
     ("section", "version", "refused"),
     [
+        ("fsession/f", "cilium 0.21", True), ("fsession/f", "cilium 0.22", False), ("kprobe", "cilium 0.12", True),
+        ("kprobe", "cilium 0.13", False), ("lsm_cgroup/f", "cilium 0.12", True), ("tc", "cilium 0.7", True),
+        ("tc", "cilium 0.8", False), ("netfilter", "cilium 0.12", True), ("netfilter", "cilium 0.13", False),
+        ("kprobe.multi/f", "cilium 0.8", True), ("kprobe.multi/f", "cilium 0.9", False),
+        ("tc/tail", "cilium 0.8", False),
         ("fsession/f", "1.6", True), ("fsession/f", "1.7", False), ("struct_ops.s/x", "1.1", True),
         ("kprobe.multi/f", "0.7", True), ("kprobe.multi/f", "0.8", False), ("kprobe", "0.7", True),
         ("kprobe", "0.8", False), ("kprobe/f", "0.4", False), ("xdp", "0.4", False), ("tcx/ingress", "1.2", True),
@@ -293,7 +391,8 @@ def test_r_12_20_is_news_on_the_upgrade() -> None:
     ],
 )  # fmt: skip
 def test_r_12_20_sections(section: str, version: str, refused: bool) -> None:
-    obj = read_object(named(section, "socket").build(), "x", None, Loader("libbpf", version, version))
+    name, _, number = version.rpartition(" ")
+    obj = read_object(named(section, "socket").build(), "x", None, Loader(name or "libbpf", number, number))
     found = judge(obj, KernelBuilder("7.3").kernel(symbols=["f"]))
     assert (Failure.LOADER_TOO_OLD in {p.failure for p in found.problems}) == refused
     hit = [

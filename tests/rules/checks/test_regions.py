@@ -159,12 +159,17 @@ def test_r_12_3_bpf_throw_under_a_lock(before: list[Any], region: str) -> None:
         ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "6.12", False, False),
         ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "7.3", False, False),
         ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "7.3", True, True),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "6.12", True, True),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "6.1", True, False),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "6.1", False, False),
+        ([call(SPIN_LOCK), call(SPIN_UNLOCK)], [], "6.1", True, True),
+        ([call(SPIN_LOCK)], [call(SPIN_UNLOCK)], "6.6", True, True),  # not known: nothing is said
     ],
 )  # fmt: skip
-def test_r_12_24_global_functions_under_a_lock(
+def test_r_12_24_functions_under_a_lock(
     before: list[Any], after: list[Any], release: str, static: bool, loads: bool
 ) -> None:
-    """The verifier does not follow a call of a global function, so little may be held there."""
+    """The verifier does not follow a call of a global function, so little may be held there; 6.1 allows no call."""
     kb, ob = KernelBuilder(release), ObjectBuilder()
     for name in NAMES:
         kb.btf.kfunc(name, 0, [("cookie", kb.u64)] if name == "bpf_throw" else [])
@@ -174,7 +179,7 @@ def test_r_12_24_global_functions_under_a_lock(
     found = only(ob, kb.kernel(config=CONFIG, symbols=NAMES))
     assert (found.loads == Tri.YES) == loads
     assert [p.message.partition(",")[0] for p in found.problems if p.name == "count"] == (
-        ["count is a global function"] * (not loads)
+        [f"count is a {'static' if static else 'global'} function"] * (not loads)
     )
 
 

@@ -205,6 +205,23 @@ def test_r_12_4_an_argument_that_became_a_number(section: str) -> None:
     assert upgrade(arg(0), ldx(8, 3, 2, 0)).verdict == Verdict.OK
 
 
+@pytest.mark.parametrize(("offset", "loads"), [(0, Tri.NO), (8, Tri.YES)])
+@pytest.mark.parametrize("section", ["fentry/f", "kprobe/f", "tc"])
+def test_r_12_4_a_member_that_is_a_number(section: str, offset: int, loads: Tri) -> None:
+    """Seen on 6.18: behind what a helper returns as well, in programs of any kind; a helper may read at its value."""
+    kb = KernelBuilder()
+    inner = kb.btf.struct("inner", [("value", kb.u64)])
+    kb.btf.struct("task_struct", [("number", kb.u64), ("link", kb.btf.ptr(inner))])
+    kb.hook("f", [])
+    new = kb.kernel(symbols=["f"])
+    found = only(of_task(section, ldx(8, 3, 0, offset), ldx(8, 4, 3, 0)), new)
+    told = [p.message for p in found.problems if "R-12.4" in p.rules]
+    assert len(told) == (loads == Tri.NO)
+    assert all("what bpf_get_current_task_btf() returns->number is `unsigned long" in text for text in told)
+    read = of_task(section, ldx(8, 3, 0, offset), jmp("==", 3, 0, "out"), *probe_read())
+    assert not any("R-12.4" in p.rules for p in only(read, new).problems)
+
+
 def test_r_12_4_a_number_on_both_kernels_is_no_change() -> None:
     assert compared(prog(arg(0, 3), probe_read()), kernel("u32"), kernel("u32")).programs[0].verdict == Verdict.OK
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayo
 from kfuncscope.gui import theme
 from kfuncscope.model import catalogue
 from kfuncscope.model.catalogue import Rule
+from kfuncscope.report import rulebook
 
 _ID = re.compile(r"R-\d+\.\d+[a-z]?")
 
@@ -32,6 +33,7 @@ def rule_html(rule: Rule) -> str:
     leads = f"Leads to {', '.join(words)}" if words else "Leads to no verdict by itself"
     since = f" · since {html.escape(rule.since)}" if rule.since else ""
     parts.append(f'<p style="color:{c.muted}">{leads}{since}</p>')
+    parts += [f'<p style="color:{c.muted}">{_prose(line)}</p>' for line in rulebook.seen(rule)]
     return "".join(parts)
 
 

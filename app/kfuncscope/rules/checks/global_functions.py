@@ -2,7 +2,8 @@
 """What a global function may take and return: the verifier checks it by its BTF alone (R-12.26).
 
 Tags of arguments (``__arg_ctx``, ``__arg_nonnull`` and others) mean something since Linux 6.8; before, libbpf writes
-the type of the context where ``__arg_ctx`` stands, and the verifier ignores the others.
+the type of the context where ``__arg_ctx`` stands, and the verifier ignores the others. Linux 5.10 takes numbers
+and the context alone (R-12.23).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
 from kfuncscope.rules.flow.ctx_args import untested_arguments
+from kfuncscope.rules.flow.passed import nulls_passed
 from kfuncscope.rules.hooks.global_context import context_name
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
@@ -52,14 +54,17 @@ class Taken(NamedTuple):
 def global_function_problems(ctx: Context, program: Program) -> list[Problem]:
     """Global subprograms that the verifier refuses, and reads of what may be NULL there; each counts where it is
     reached."""
-    btf, version = ctx.obj.btf, ctx.kernel.version
-    if btf is None or since(Fact.GLOBAL_POINTERS, version) is not True:
-        return []  # before, no pointer is taken at all (R-12.23)
+    btf, pointers = ctx.obj.btf, since(Fact.GLOBAL_POINTERS, ctx.kernel.version)
+    if btf is None or pointers is None:
+        return []
     found = []
     for function in program.functions[1:]:
         if function.static or not function.proto:
             continue
         message, certain = _returned(ctx, btf, function), True
+        if not pointers and message is None and (pointer := _pointer_argument(ctx, program, btf, function)):
+            found.append(pointer)
+            continue
         taken = [] if message else arguments(ctx, program, btf, function)
         for one in taken:
             if one.refused is not None and (message is None or (one.certain and not certain)):
@@ -67,9 +72,50 @@ def global_function_problems(ctx: Context, program: Program) -> list[Problem]:
         if message is not None:
             found.append(_problem(function, message, certain, 0))
         nullable = {number for number, one in enumerate(taken) if one.nullable and one.certain}
-        if nullable and (message is None or not certain):
+        if pointers and nullable and (message is None or not certain):
             found += _untested(ctx, btf, function, nullable)
+    return found + _null_passed(ctx, program, btf)
+
+
+def _null_passed(ctx: Context, program: Program, btf: Blob) -> list[Problem]:
+    """R-12.26: a constant NULL for an argument that is tagged so that it is none (btf_check_func_arg_match)."""
+    tags = argument_tags(btf)
+    asked = {(f.proto, n) for (f, n) in _nonnull(program, tags)}
+    if not asked or since(Fact.NULL_PASSED, ctx.kernel.version) is not True:
+        return []
+    found = []
+    for one in nulls_passed(ctx.obj, program.function, ctx):
+        if (one.callee.proto, one.number) in asked:
+            params = btf.params(btf.ref(one.callee.proto))
+            text = "{name} is passed NULL for argument {arg}, which is tagged nonnull"
+            message = say(text, name=one.callee.name, arg=params[one.number].name or one.number + 1)
+            found.append(Problem(NeedKind.OBJECT, one.callee.name, Failure.GLOBAL_FUNCTION, ("R-12.26",), message,
+                                 place=(one.function, one.at)))  # fmt: skip
     return found
+
+
+def _nonnull(program: Program, tags: dict[tuple[int, int], frozenset[str]]) -> list[tuple[Function, int]]:
+    """Arguments of global subprograms with the tag ``nonnull``, as (function, number from 0)."""
+    return [
+        (function, number)
+        for function in program.functions[1:] if not function.static and function.proto
+        for number in range(MOST_ARGUMENTS) if "nonnull" in tags.get((function.proto, number), ())
+    ]  # fmt: skip
+
+
+def _pointer_argument(ctx: Context, program: Program, btf: Blob, function: Function) -> Problem | None:
+    """R-12.23: a pointer that is not the context, to a kernel that takes no other (btf_prepare_func_args)."""
+    proto, tags = btf.ref(function.proto), argument_tags(btf)
+    for number, param in enumerate(btf.params(proto)):
+        if btf.kind(btf.skip(param.type)) != Kind.PTR or context_name(btf, param.type):
+            continue
+        if "ctx" in tags.get((function.proto, number), ()) and program.section.prog_type in NAMED_CONTEXT:
+            continue  # libbpf gives it the type of the context
+        message = say("global function {function} takes a pointer ({arg}), which {kernel} does not support",
+                      function=function.name, arg=param.name)  # fmt: skip
+        return Problem(NeedKind.OBJECT, function.name, Failure.TYPED_ACCESS_REJECTED, ("R-12.23",), message,
+                       place=(function, 0))  # fmt: skip
+    return None
 
 
 def _problem(function: Function, message: Message, certain: bool, at: int) -> Problem:

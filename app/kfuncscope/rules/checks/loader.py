@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""A loader that is too old: it cannot read the kernel's BTF, or does not know a section of the object (R-12.20).
+"""A loader that is too old: it cannot read the kernel's BTF or the object's own, or does not know a section or a form
+that the object has (R-12.20).
 
 It concerns the package that ships the loader. Only a loader whose newest possible version is known is judged.
 """
 
 from __future__ import annotations
 
-from kfuncscope.bpf.object import Program
+from collections.abc import Iterator
+
+from kfuncscope.bpf.maps import MAP_TYPE_PROG_ARRAY
+from kfuncscope.bpf.object import BpfObject, Program, Ref
 from kfuncscope.bpf.sections import row_of
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import NR_KINDS, Kind
@@ -17,6 +21,14 @@ from kfuncscope.rules.context import Context
 from kfuncscope.rules.problem import Message, Problem, say
 
 SHORT_HEADER = 24  # bytes of the header of BTF before it could have a layout
+
+NAMED_DATA = (".data.", ".rodata.", ".bss.")
+FORMS = {
+    "optional": 'programs that are off by default (SEC("?..."))', "named_data": "data sections of their own names",
+    "slots": "prog arrays whose definition fills slots", "kconfig": "values of the kernel's configuration",
+    "kfuncs": "calls of kfuncs", "weak_kfuncs": "weak kfuncs", "ksyms": "variables of the kernel",
+    "struct_ops": "tables of struct_ops",
+}  # fmt: skip
 
 Found = list[tuple[Problem, frozenset[str]]]
 
@@ -38,6 +50,16 @@ def loader_problems(ctx: Context, needs_btf: bool) -> Found:
         text = "{name}{where} stops at {what} in the BTF of {kernel}; {title} reads it since {since}"
         message = say(text, what=lacks[0], since=_text(lacks[1]), **words)
         found.append((_problem(words["name"], message), frozenset(p.name for p in ctx.obj.programs)))
+    if (own := unread_object(facts, version, ctx.obj)) is not None:
+        text = "{name}{where} stops at {what} in the BTF of the object itself; {title} reads it since {since}"
+        message = say(text, what=own[0], since=_text(own[1]), **words)
+        found.append((_problem(words["name"], message), frozenset(p.name for p in ctx.obj.programs)))
+    for what, users in forms(ctx.obj).items():
+        since = facts.forms.get(what)
+        if since is not None and since > version:
+            text = "{name}{where} does not know {form}, which {title} has since {since}"
+            message = say(text, form=FORMS[what], since=_text(since), **words)
+            found.append((_problem(words["name"], message), users))
     for program in ctx.obj.programs:
         if since := unknown_section(facts, version, program):
             text = '{name}{where} does not know section "{section}", which {title} has since {since}'
@@ -57,6 +79,45 @@ def unread(facts: LoaderFacts, version: Version, blob: Blob) -> tuple[str, Versi
         late.append((facts.layout, "kinds of types that only its layout section tells"))
     since, what = max(late, default=((), ""))
     return (what, since) if what else None
+
+
+def unread_object(facts: LoaderFacts, version: Version, obj: BpfObject) -> tuple[str, Version] | None:
+    """What in the object's own BTF a loader does not read, and since when later ones do.
+
+    libbpf goes on without that BTF where the object has nothing that is declared in it (libbpf_needs_btf).
+    """
+    declared = bool(obj.externs or obj.struct_ops or any(one.section == ".maps" for one in obj.maps.values()))
+    if obj.btf is None or not (declared or facts.own_btf):
+        return None
+    return unread(facts, version, obj.btf)
+
+
+def forms(obj: BpfObject) -> dict[str, frozenset[str]]:
+    """What the object has that loaders learned to read at some time: the word for it, and the programs that have it."""
+    found: dict[str, set[str]] = {}
+    for program in obj.programs:
+        if not program.section.autoload:
+            found.setdefault("optional", set()).add(program.name)
+        for ref in (ref for function in program.functions for ref in function.refs.values()):
+            for what in _forms_of(obj, ref):
+                found.setdefault(what, set()).add(program.name)
+        if program.section.prog_type == "STRUCT_OPS" and obj.struct_ops:
+            found.setdefault("struct_ops", set()).add(program.name)
+    return {what: frozenset(users) for what, users in found.items()}
+
+
+def _forms_of(obj: BpfObject, ref: Ref) -> Iterator[str]:
+    """What a loader must know to resolve a relocation."""
+    extern = obj.externs.get(ref.name)
+    if extern is not None and ref.kind == extern.kind:
+        yield {"kfunc": "kfuncs", "kconfig": "kconfig", "ksym": "ksyms"}[extern.kind]
+        if extern.kind == "kfunc" and extern.weak:
+            yield "weak_kfuncs"
+    if ref.kind == "data" and ref.name.startswith(NAMED_DATA):
+        yield "named_data"
+    one = obj.maps.get(ref.name) if ref.kind == "map" else None
+    if one is not None and one.type == MAP_TYPE_PROG_ARRAY and one.values:
+        yield "slots"
 
 
 def unknown_section(facts: LoaderFacts, version: Version, program: Program) -> Version | None:

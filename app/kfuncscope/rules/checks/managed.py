@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from kfuncscope.bpf.maps import FLAG_NO_PREALLOC, Map
 from kfuncscope.bpf.object import Program
+from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
@@ -57,8 +58,15 @@ def _refused(kernel: Kernel, program: Program, one: Map, kind: str) -> str:
     closed = set(LOCKS | GRAPHS) if tracing else set(LOCKS) if prog_type == "SOCKET_FILTER" else set()
     if tracing and since(Fact.TRACING_TIMERS, kernel.version) is False:
         closed |= LATER
-    held = sorted(one.fields & closed)
+    if not one.named and since(Fact.DATA_FIELDS, kernel.version) is False:
+        return ""
+    held = sorted(name for name in one.fields & closed if _knows(kernel, name))
     return f"whose values hold a struct {held[0]}" if held else ""
+
+
+def _knows(kernel: Kernel, name: str) -> bool:
+    """Whether a kernel manages such a struct: to one that does not, it is memory as any other."""
+    return kernel.vmlinux is None or bool(kernel.vmlinux.find(name, Kind.STRUCT))
 
 
 def _timers(ctx: Context, program: Program) -> list[Problem]:

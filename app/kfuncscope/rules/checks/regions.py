@@ -44,9 +44,10 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
     """
     found = []
     for function, index, region in guarded_calls(ctx, program):
-        if (name := _global(ctx, function, index)) and _closed(ctx, region):
-            message = say("{name} is a global function, but the program calls it in {region}", name=name, region=region)
-            found.append(Problem(NeedKind.OBJECT, name, Failure.GLOBAL_CALL, ("R-12.24",), message,
+        if (callee := _callee(ctx, function, index)) is not None and _closed(ctx, region, callee.static):
+            text = "{name} is a {scope} function, but the program calls it in {region}"
+            message = say(text, name=callee.name, scope="static" if callee.static else "global", region=region)
+            found.append(Problem(NeedKind.OBJECT, callee.name, Failure.GLOBAL_CALL, ("R-12.24",), message,
                                  place=(function, index)))  # fmt: skip
             continue
         what = _call(ctx, program, function, index, callers)
@@ -72,15 +73,16 @@ def region_problems(ctx: Context, program: Program, callers: list[HelperCaller])
     return found
 
 
-def _global(ctx: Context, function: Function, index: int) -> str:
-    """The name of the global function that an instruction calls; empty where it does not."""
+def _callee(ctx: Context, function: Function, index: int) -> Function | None:
+    """The function of the object that an instruction calls."""
     insn = function.insns[index]
-    callee = ctx.obj.callee(function, index) if insn.op == CALL and insn.src == PSEUDO_CALL else None
-    return callee.name if callee is not None and not callee.static else ""
+    return ctx.obj.callee(function, index) if insn.op == CALL and insn.src == PSEUDO_CALL else None
 
 
-def _closed(ctx: Context, region: str) -> bool:
-    """Whether a kernel lets no global function be called in a region (check_func_call)."""
+def _closed(ctx: Context, region: str, static: bool) -> bool:
+    """Whether a kernel lets no such function be called in a region (check_func_call, do_check)."""
+    if static:
+        return region == LOCK and since(Fact.LOCKED_CALLS, ctx.kernel.version) is False
     return region == LOCK or (region == PREEMPT and since(Fact.GLOBAL_CALLS, ctx.kernel.version) is False)
 
 

@@ -12,13 +12,14 @@ from kfuncscope.bpf.object import Function, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import ENUMS, Kind
+from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.core.compat import essential
 from kfuncscope.rules.flow.allocated import ALLOCATORS, Access, AllocatedReach
 from kfuncscope.rules.flow.ctx_args import Slot, slots
-from kfuncscope.rules.flow.typed import RETURNED, Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
+from kfuncscope.rules.flow.typed import ADDRESS, RETURNED, Arg, Pointed, Scalar, TypedReach, Typing, Use, has_loads
 from kfuncscope.rules.flow.walk import ends_in_array, struct_behind
 from kfuncscope.rules.hooks.hook import find_hook
 from kfuncscope.rules.hooks.records import event_struct
@@ -44,6 +45,9 @@ RETURNS = {
     175: ("bpf_task_pt_regs", "pt_regs"), 178: ("bpf_skc_to_unix_sock", "unix_sock"),
     196: ("bpf_skc_to_mptcp_sock", "mptcp_sock"),
 }  # fmt: skip
+# Those that return the address of such a struct as a number: helpers may read there, the program itself may not.
+ADDRESSES = {35: ("bpf_get_current_task", "task_struct")}
+TYPED = RETURNS | ADDRESSES
 
 
 def typed_uses(ctx: Context, program: Program) -> list[Use]:
@@ -57,14 +61,16 @@ def typed_uses(ctx: Context, program: Program) -> list[Use]:
 
 def _uses(ctx: Context, program: Program) -> list[Use]:
     checked = program.section.prog_type in CHECKED
-    if ctx.kernel.vmlinux is None or not has_loads(program.functions):
+    asks = any(map(_asks_for_typed, program.functions))
+    if ctx.kernel.vmlinux is None or not (asks or has_loads(program.functions)):
         return []
     args = _arguments(ctx, program)
-    if not args and not checked and not any(map(_asks_for_typed, program.functions)):
+    if not args and not checked and not asks:
         return []
     typing = Typing(
         args, lambda name: _returned(ctx, name), lambda module: _blob(ctx, module),
         lambda function, at: _offset(ctx, function, at), lambda function, at: _root(ctx, function, at), checked,
+        since(Fact.UNION_READS, ctx.kernel.version) is not False,
     )  # fmt: skip
     flow, follows = ctx.reachable(program), TypedReach(ctx.obj, program.function, ctx, typing)
     if follows.gave_up:
@@ -145,15 +151,16 @@ def _record_enums(ctx: Context, program: Program) -> Mapping[int, Arg]:
 def _asks_for_typed(function: Function) -> bool:
     """Whether a function calls what may return a typed pointer: such a helper, or a kfunc."""
     calls = ((insn, function.refs.get(at)) for at, insn in enumerate(function.insns) if insn.op == CALL)
-    return any(ref.kind == "kfunc" if ref is not None else not i.src and i.imm in RETURNS for i, ref in calls)
+    return any(ref.kind == "kfunc" if ref is not None else not i.src and i.imm in TYPED for i, ref in calls)
 
 
 def _returned(ctx: Context, name: str | int) -> Arg:
     """What a kfunc or a helper returns, where that is a pointer to a struct."""
     if isinstance(name, int):
-        helper, struct_name = RETURNS.get(name, ("", ""))
+        helper, struct_name = RETURNS.get(name) or ADDRESSES.get(name, ("", ""))
         own = ctx.kernel.vmlinux.find(struct_name, Kind.STRUCT) if ctx.kernel.vmlinux is not None and helper else []
-        return Pointed("", own[0], RETURNED.format(helper)) if own else None
+        origin = RETURNED if name in RETURNS else ADDRESS
+        return Pointed("", own[0], origin.format(helper)) if own else None
     resolved = ctx.extern(name)
     if resolved is None or resolved.status != "found" or resolved.blob is None:
         return None
@@ -189,7 +196,7 @@ def typed_problems(ctx: Context, program: Program) -> list[Problem]:
     checked = program.section.prog_type in CHECKED
     found = []
     for use in typed_uses(ctx, program):
-        if use.kind == "deref" and checked:
+        if use.kind == "deref" and (checked or use.origin.startswith(RETURNED.partition("{")[0])):
             text = "{name}: {what} is `{type}` in {kernel}, but the program dereferences it"
             message, rule = say(text, name=name, what=use.origin, type=use.detail), "R-12.4"
         elif use.kind == "fault":

@@ -14,17 +14,25 @@ MAX_CHAIN = 16  # first members of first members
 
 class Walked(NamedTuple):
     """``fault`` says why the verifier refuses the access; ``pointer`` is the struct that a loaded pointer leads to,
-    ``enum`` the type of a member that holds an enumerator."""
+    ``enum`` the type of a member that holds an enumerator, ``path`` the member with those that it lies in
+    (``tasks.next``), and ``type`` its type."""
 
     fault: str = ""
     member: str = ""
     pointer: int = 0
     enum: int = 0
+    path: str = ""
+    type: int = 0
 
 
-def walk(blob: Blob, struct: int, offset: int, size: int) -> Walked:
-    """An access of ``size`` bytes at ``offset`` of a struct."""
+def walk(blob: Blob, struct: int, offset: int, size: int, *, free_unions: bool = False) -> Walked:
+    """An access of ``size`` bytes at ``offset`` of a struct.
+
+    ``free_unions``: a number within a union of several members may be read past its end.
+    """
+    free, path = False, ""
     for _ in range(MAX_STEPS):
+        free = free or (free_unions and blob.kind(struct) == Kind.UNION and len(blob.members(struct)) != 1)
         name, total = blob.name(struct), blob.size(struct)
         if offset + size > total or offset < 0:
             inner = _flexible(blob, struct, offset)
@@ -34,10 +42,11 @@ def walk(blob: Blob, struct: int, offset: int, size: int) -> Walked:
             if blob.kind(struct) not in COMPOSITES:
                 return Walked()
             continue
-        step = _step(blob, struct, offset, size)
+        step = _step(blob, struct, offset, size, free)
         if isinstance(step, Walked):
-            return step
-        struct, offset = step
+            return step._replace(path=path + step.member) if step.member else step
+        struct, offset, within = step
+        path += f"{within}." if within else ""
     return Walked()
 
 
@@ -60,8 +69,8 @@ def ends_in_array(blob: Blob, struct: int, offset: int) -> bool:
     return blob.kind(struct) in COMPOSITES and _flexible(blob, struct, offset) is not None
 
 
-def _step(blob: Blob, struct: int, offset: int, size: int) -> Walked | tuple[int, int]:
-    """The member of a struct that an access finds; (inner struct, offset there) where it lies deeper."""
+def _step(blob: Blob, struct: int, offset: int, size: int, free: bool) -> Walked | tuple[int, int, str]:
+    """The member of a struct that an access finds; (inner struct, offset there, its name) where it lies deeper."""
     for member in blob.members(struct):
         start = member.bit_offset // 8
         if offset + size <= start:
@@ -69,17 +78,19 @@ def _step(blob: Blob, struct: int, offset: int, size: int) -> Walked | tuple[int
         if member.bit_size:
             end = (member.bit_offset + member.bit_size + 7) // 8
             if offset <= start and end <= offset + size:
-                return Walked(member=member.name)
+                return Walked(member=member.name, type=member.type)
             continue
         if offset < start:
             break
-        found = _in_member(blob, struct, member, offset, size)
+        found = _in_member(blob, struct, member, offset, size, free)
         if found is not None:
             return found
     return Walked(f"struct {blob.name(struct)} has no field at offset {offset}")
 
 
-def _in_member(blob: Blob, struct: int, member: Member, offset: int, size: int) -> Walked | tuple[int, int] | None:
+def _in_member(
+    blob: Blob, struct: int, member: Member, offset: int, size: int, free: bool
+) -> Walked | tuple[int, int, str] | None:
     start, bare = member.bit_offset // 8, blob.skip(member.type)
     end = start + blob.size(member.type)
     if offset >= end:
@@ -92,16 +103,16 @@ def _in_member(blob: Blob, struct: int, member: Member, offset: int, size: int) 
     if one and one < end - start:
         start += (offset - start) // one * one
     if blob.kind(bare) in COMPOSITES:
-        return bare, offset - start
+        return bare, offset - start, member.name
     if blob.kind(bare) == Kind.PTR:
         if size != one or offset != start:
             inside = f"pointer {member.name} of struct {blob.name(struct)}"
             return Walked(f"cannot read {size} bytes at offset {offset}, in {inside}")
-        return Walked(member=member.name, pointer=struct_behind(blob, bare))
-    if offset + size > end:
+        return Walked(member=member.name, pointer=struct_behind(blob, bare), type=member.type)
+    if offset + size > end and not free:
         return Walked(f"access beyond the end of {member.name} in struct {blob.name(struct)}")
     whole = blob.kind(bare) in ENUMS and offset == start and size == one
-    return Walked(member=member.name, enum=bare if whole else 0)
+    return Walked(member=member.name, enum=bare if whole else 0, type=member.type)
 
 
 def struct_behind(blob: Blob, pointer: int) -> int:

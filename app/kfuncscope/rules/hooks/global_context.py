@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Global functions: the context on kernels without BTF (R-12.11), pointers before kernels took them (R-12.23)."""
+"""Global functions that take the context, on kernels without BTF (R-12.11)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.versions import Fact, since
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Confidence, NeedKind
 from kfuncscope.rules.context import Context
@@ -32,11 +31,9 @@ def lacks_btf(kernel: Kernel) -> bool | None:
 def global_context_problems(ctx: Context, program: Program) -> list[Problem]:
     """Global subprograms whose first argument is the context; each counts where it is called."""
     lacks, btf = lacks_btf(ctx.kernel), ctx.obj.btf
-    if btf is None:
+    if btf is None or lacks is False:
         return []
-    found = _pointers(ctx, program, btf)
-    if lacks is False:
-        return found
+    found = []
     for function in program.functions[1:]:
         name = "" if function.static or not function.proto else _context(btf, function.proto)
         if name:
@@ -48,26 +45,6 @@ def global_context_problems(ctx: Context, program: Program) -> list[Problem]:
                         certain=bool(lacks), confidence=Confidence.HIGH if lacks else Confidence.LOW,
                         place=(function, 0))
             )  # fmt: skip
-    return found
-
-
-def _pointers(ctx: Context, program: Program, btf: Blob) -> list[Problem]:
-    """Global subprograms with a pointer that is not the context, on kernels that take none (btf_prepare_func_args)."""
-    if since(Fact.GLOBAL_POINTERS, ctx.kernel.version) is not False:
-        return []
-    found = []
-    for function in program.functions[1:]:
-        if function.static or not function.proto:
-            continue
-        for param in btf.params(function.proto):
-            if btf.kind(btf.skip(param.type)) == Kind.PTR and not context_name(btf, param.type):
-                text = "global function {function} takes a pointer ({arg}), which {kernel} does not support"
-                message = say(text, function=function.name, arg=param.name)
-                found.append(
-                    Problem(NeedKind.OBJECT, function.name, Failure.TYPED_ACCESS_REJECTED, ("R-12.23",), message,
-                            place=(function, 0))
-                )  # fmt: skip
-                break
     return found
 
 

@@ -16,12 +16,14 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.common import common_table
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import ctx_loads
 
 SYSCALLS = "syscalls"
 MOST_ARGS = 6  # SYSCALL_DEFINE_MAXARGS
-USER_FIELDS = 8  # bytes that copies of user data add to the record of an entered call, at most (syscall_metadata)
+COPY = 4  # bytes of the field that stands behind the arguments for each one whose user data is copied
+MOST_COPIES = 3
 REST = "__data"  # the flexible end of every record
 
 
@@ -81,9 +83,10 @@ def _syscall_record(kernel: Kernel, event: str) -> Record | None:
             return Record(tuple(fields), fields[-1].offset + fields[-1].size)
         start, word = fields[-1].offset, _word(blob, struct)
         args = [Field(f"args[{i}]", start + word * i, word) for i in range(MOST_ARGS)]
-        count = _arguments(kernel, event.removeprefix("sys_enter_"))
+        call = event.removeprefix("sys_enter_")
+        count = _arguments(kernel, call)
         before = fields[-2].offset + fields[-2].size if len(fields) > 1 else start
-        end = (start + word * count if count else before) + _user_fields(kernel)
+        end = (start + word * count if count else before) + _copies(kernel, call)
         return Record((*fields[:-1], *args), end)
     return None
 
@@ -95,16 +98,18 @@ def _word(blob: Blob, struct: int) -> int:
 
 
 def _arguments(kernel: Kernel, call: str) -> int:
-    """How many arguments a system call has; as many as any where no function of the BTF has them.
+    """How many arguments a system call has; as many as any where neither a function of the BTF nor the table tells.
 
-    ``sys_X`` has them only where calls are not wrapped: else it takes a pointer to the registers.
+    ``sys_X`` has them only where calls are not wrapped: else it takes a pointer to the registers. The table has what no
+    architecture and no release changes.
     """
     for name in (f"__do_sys_{call}", f"__se_sys_{call}", f"sys_{call}"):
         for _, blob, func in kernel.functions(name, "vmlinux"):
             params = blob.params(func)
             if not any(_is_registers(blob, p.type) for p in params):
                 return min(len(params), MOST_ARGS)
-    return MOST_ARGS
+    known = common_table("syscall_args")["arguments"].get(call)
+    return known[0] if known is not None else MOST_ARGS
 
 
 def _is_registers(blob: Blob, type_id: int) -> bool:
@@ -112,10 +117,12 @@ def _is_registers(blob: Blob, type_id: int) -> bool:
     return blob.kind(bare) == Kind.PTR and blob.name(blob.skip(blob.ref(bare))) == "pt_regs"
 
 
-def _user_fields(kernel: Kernel) -> int:
-    """Kernels that copy user data into the record have more fields after the arguments, how many is not in the BTF."""
+def _copies(kernel: Kernel, call: str) -> int:
+    """Bytes of the fields behind the arguments, in kernels that copy user data into the record."""
     for _, blob, struct in kernel.types("syscall_metadata", Kind.STRUCT):
-        return USER_FIELDS if any(m.name == "user_mask" for m in blob.members(struct)) else 0
+        if any(m.name == "user_mask" for m in blob.members(struct)):
+            known = common_table("syscall_args")["arguments"].get(call)
+            return COPY * (known[1] if known is not None else MOST_COPIES)
     return 0
 
 
