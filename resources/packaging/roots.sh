@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash disable=SC2016,SC2154 # roots expand their commands; $folder is set by who sources this
 # Sourced by test-deb and test-rpm: clean Debian roots, unpacked and entered. $here is this folder, $checkout the source,
 # $folder where unpacked roots are kept as *.tar for the next run, $work where they are unpacked, until the end.
 # SUITE (trixie) and MIRROR choose the archive. Needs root and mmdebstrap.
