@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
 # Sourced by the scripts beside it: Debian packages and a virtual environment, each only where something is missing.
 # Sets $root, $venv and, by prepare, $python; everything it says goes to standard error.
 

@@ -186,10 +186,59 @@ def test_an_object_on_standard_input(
     assert wanted in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "wanted"),
+    [(["check", *PAIR, "--baseline", "-", "--fail-on", "new", "--", OBJECT], 0, "Upgrade clear (by --fail-on new"),
+     (["compare", "-", "REPORT"], 0, "0 new"), (["compare", "REPORT", "-"], 0, "0 new"),
+     (["path", "REPORT", "-"], 1, "sockname_result")],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_report_on_standard_input(
+    words: list[str], status: int, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    report = str(tmp_path / "before.json")
+    assert main(["check", *PAIR, "--report", report, "--", OBJECT]) == 1
+    piped(monkeypatch, report)
+    capsys.readouterr()
+    assert main([report if word == "REPORT" else word for word in words]) == status
+    assert wanted in capsys.readouterr().out
+
+
+def test_a_policy_or_a_promise_on_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, promise = tmp_path / "policy.toml", tmp_path / "promise.toml"
+    policy.write_text('[[block]]\nkind = "helper"\n[[review]]\nkind = "helper"\n')
+    piped(monkeypatch, str(policy))
+    assert main(["check", *PAIR, "--policy", "-", "--", OBJECT]) == 0
+    assert "by policy stdin" in capsys.readouterr().out
+    assert main(["promise", "make", "--kernel", OLD, "-o", str(promise), OBJECT]) == 0
+    piped(monkeypatch, str(promise))
+    assert main(["promise", "check", "--kernel", NEW, "-"]) == 1
+    assert "__sys_getsockname" in capsys.readouterr().out
+
+
+def test_reports_name_standard_input_and_no_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same bytes on standard input give the same report."""
+    said = []
+    for _ in range(2):
+        piped(monkeypatch, OBJECT)
+        assert main(["check", *PAIR, "--report", "json=-", "--", "-"]) == 1
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] and "stdin" in said[0] and "kfuncscope-" not in said[0].replace("kfuncscope-analysis", "")
+    piped(monkeypatch, OBJECT)
+    assert main(["judge", "--kernel", NEW, "--format", "csv", "--", "-"]) == 0
+    assert ",stdin," in capsys.readouterr().out
+
+
 def test_standard_input_is_read_once_and_within_bounds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for words in (["object", "-", "-"], ["object", "--files-from", "-", "-"]):
+    for words in (["object", "-", "-"], ["object", "--files-from", "-", "-"],
+                  ["check", *PAIR, "--baseline", "-", "--policy", "-", OBJECT]):  # fmt: skip
         piped(monkeypatch, os.devnull)
         assert main(words) == 2 and "only once" in capsys.readouterr().err
     piped(monkeypatch, os.devnull)

@@ -41,7 +41,9 @@ def documented(where: str, value: Any) -> bool:
     path, _, name = where.rpartition(".")
     room, _, owner = path.rpartition(".")
     kind = getattr(importlib.import_module(room), owner, None) if room in NAMES else None
-    return inspect.isclass(kind) and any(inspect.getdoc(vars(base).get(name)) for base in kind.__mro__[1:])
+    # What a library declares is described there: Qt's bindings have no docstrings on some releases of Python.
+    bases = [vars(base)[name] for base in kind.__mro__[1:] if name in vars(base)] if inspect.isclass(kind) else []
+    return any(inspect.getdoc(one) or not inspect.isfunction(one) for one in bases)
 
 
 def test_public_things_say_what_they_are() -> None:

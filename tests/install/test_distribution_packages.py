@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from test_packaging import APP_ID, PROJECT, ROOT, tool
 from kfuncscope import __version__
 
 FOLDER = ROOT / "resources" / "packaging"
+PACKAGES = {"kfuncscope", "kfuncscope-gui", "kfuncscope-samples"}
 CONTROL = (FOLDER / "debian" / "control").read_text()
 FLATPAK = FOLDER / "org.kfuncscope.kfuncscope.yml"
 SPEC = (FOLDER / "kfuncscope.spec").read_text()
@@ -33,6 +35,8 @@ def test_version() -> None:
 def test_packages_ask_for_the_libraries_of_the_project() -> None:
     built = set(re.findall(r"^ python3-(\w+) <!nocheck>,$", CONTROL, re.MULTILINE))
     assert built == libraries()
+    assert {lib for line in re.findall(r"^BuildRequires: +(.*)$", SPEC, re.MULTILINE)
+            for lib in re.findall(r"python3-(\w+)", line)} == libraries() | {"hatchling", "pip"}  # fmt: skip
     required = "\n".join(re.findall(r"^Requires: +(python3-.*)$", SPEC.split("%package")[0], re.MULTILINE))
     assert set(re.findall(r"python3-(\w+)", required)) == libraries()
 
@@ -49,10 +53,12 @@ def test_the_window_asks_for_every_part_of_qt_that_it_loads() -> None:
     [
         "build-deb",
         "test-deb",
+        "test-rpm",
         "debian/rules",
         "debian/tests/command-line",
         "debian/tests/window",
         "debian/tests/manual",
+        "debian/tests/api",
     ],
 )
 def test_scripts_can_be_run(name: str) -> None:
@@ -68,6 +74,8 @@ def test_what_the_packages_build_from_source_is_asked_for() -> None:
     assert "programs/build.sh" in rules and "mkdocs build" in rules and "debian/objects" in rules
     asked = CONTROL.split("Package:")[0]
     assert all(f"\n {tool}" in asked for tool in ("clang", "llvm", "libbpf-dev", "mkdocs"))
+    assert "programs/build.sh" in SPEC and "mkdocs build" in SPEC and "built/objects" in SPEC
+    assert "clang, llvm, libbpf-devel\nBuildRequires:  mkdocs\n" in SPEC
 
 
 def test_flatpak_manifest_is_of_this_application() -> None:
@@ -87,44 +95,66 @@ def test_flatpak_builder_takes_the_manifest(tmp_path: Path) -> None:
     assert json.loads(run.stdout)["command"] == "kfuncscope-gui"
 
 
-@pytest.mark.packages
-def test_rpms_are_built_and_hold_their_files(tmp_path: Path) -> None:
-    build = tool("rpmbuild", "rpm")
-    name = f"kfuncscope-{__version__}"
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    (tmp_path / "SOURCES").mkdir()
-    archive = tmp_path / "SOURCES" / f"{name}.tar.gz"
-    subprocess.run(
-        ["tar", "-czf", archive, "--null", "-T", "-", f"--transform=s,^,{name}/,"], cwd=ROOT, input=files, check=True
-    )
-    run = subprocess.run(
-        [build, "-bb", "--nodeps", "--define", f"_topdir {tmp_path}",
-         FOLDER / "kfuncscope.spec"],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
-    listed = {}
-    for rpm in (tmp_path / "RPMS").rglob("*.rpm"):
-        query = subprocess.run(["rpm", "-qlp", rpm], capture_output=True, text=True, check=True)
-        listed[rpm.name.split(f"-{__version__}")[0]] = query.stdout.split()
-    assert set(listed) == {"kfuncscope", "kfuncscope-gui", "kfuncscope-samples"}
-    engine, window, samples = (listed[one] for one in sorted(listed))
-    assert "/usr/bin/kfuncscope" in engine and "/usr/bin/kfuncscope-gui" in window
-    assert any("/man1/kfuncscope-check.1" in f for f in engine)
-    assert not [f for f in engine if "/kfuncscope/gui" in f] and any("/kfuncscope/gui/app.py" in f for f in window)
-    assert any(f.endswith("kernels/6.12-x86_64/vmlinux.btf.xz") for f in samples)
-    assert any("/mime/packages/" in f for f in window)
-    assert not set(engine) & set(window) and not [f for f in (*engine, *window, *samples) if str(tmp_path) in f]
-
-
-@pytest.mark.packages
-def test_debian_packages_are_built_in_a_clean_root_and_work_in_a_fresh_one(tmp_path: Path) -> None:
-    """KFUNCSCOPE_PACKAGES names a folder in which the unpacked roots are kept for the next time."""
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where packages are built; unpacked roots stay for the next time in the folder that KFUNCSCOPE_PACKAGES names."""
     tool("mmdebstrap", "mmdebstrap")
     assert os.geteuid() == 0, "the test changes into roots, which only root may"
-    folder = Path(os.environ.get("KFUNCSCOPE_PACKAGES", tmp_path)) / "roots"
-    run = subprocess.run([FOLDER / "test-deb", folder], capture_output=True, text=True)
+    kept = os.environ.get("KFUNCSCOPE_PACKAGES")
+    return Path(kept) / "roots" if kept else tmp_path_factory.mktemp("roots")
+
+
+def made_by(script: str, folder: Path) -> None:
+    run = subprocess.run([FOLDER / script, folder], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (folder / "out" / "lintian").read_text() == ""
-    made = {p.name.split("_")[0] for p in (folder / "out").glob("*.deb")}
-    assert made == {"kfuncscope", "kfuncscope-gui", "kfuncscope-samples"}
+
+
+@pytest.fixture(scope="module")
+def debian(roots: Path) -> Path:
+    """The folder of the Debian packages, which were built in a clean root and worked in a fresh one."""
+    made_by("test-deb", roots)
+    return roots / "out"
+
+
+@pytest.fixture(scope="module")
+def rpms(roots: Path) -> Path:
+    """The same of the RPM packages."""
+    made_by("test-rpm", roots)
+    return roots / "rpm"
+
+
+@pytest.mark.packages
+def test_debian_packages_are_built_in_a_clean_root_and_work_in_a_fresh_one(debian: Path) -> None:
+    assert (debian / "lintian").read_text() == ""
+    assert {p.name.split("_")[0] for p in debian.glob("*.deb")} == PACKAGES
+    said = (debian / "tests").read_text()
+    for test in ("command-line", "window", "manual", "api"):
+        assert re.search(rf"^{test} +PASS", said, re.MULTILINE), test
+
+
+@pytest.mark.packages
+def test_rpm_packages_hold_what_those_of_debian_hold(rpms: Path, debian: Path) -> None:
+    for name in PACKAGES:
+        (deb,) = debian.glob(f"{name}_*.deb")
+        listed = subprocess.run(["dpkg-deb", "--contents", deb], capture_output=True, text=True, check=True).stdout
+        theirs = {line.split()[5].removeprefix(".") for line in listed.splitlines() if not line.startswith("d")}
+        mine = (rpms / f"{name}.files").read_text().split()
+        mine = [f for f in mine if not any(other.startswith(f"{f}/") for other in mine)]  # folders are in the list
+        assert _installed(mine) == _installed(theirs), name
+        assert len(mine) > 60
+
+
+def _installed(files: Iterable[str]) -> set[str]:
+    """Without the forms of each distribution: folder of modules, compressed pages, its own notes on the package."""
+    plain = {re.sub(r"/usr/lib/python3[.\d]*/(site|dist)-packages/", "", f).removesuffix(".gz") for f in files}
+    own = re.compile(r"/changelog|/copyright$|/lintian/|/README\.md$|/licenses/|/share/doc/[^/]+$|/share/licenses/")
+    return {f.replace(f"/kfuncscope-{__version__}/html", "/kfuncscope/html") for f in plain if not own.search(f)}
+
+
+@pytest.mark.packages
+def test_rpm_packages_ask_for_what_they_need(rpms: Path) -> None:
+    engine, window = ((rpms / f"kfuncscope{part}.requires").read_text().split("\n") for part in ("", "-gui"))
+    assert {f"python3-{name}" for name in libraries()} <= set(engine)
+    assert "python3-pyside6" in window and any(line.startswith(f"kfuncscope = {__version__}") for line in window)
+    paths = {line for line in (*engine, *window) if line.startswith("/")}
+    assert paths <= {"/bin/sh", "/usr/bin/python3"}, "the interpreter of the builder"

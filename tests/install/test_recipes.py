@@ -41,7 +41,7 @@ def test_there_are_recipes() -> None:
 
 @pytest.mark.parametrize("command", [c for c in commands(GATE) if "sample_data" not in c])
 def test_commands_of_recipes_parse(command: str) -> None:
-    words = shlex.split(command)[1:]
+    words = shlex.split(command, comments=True)[1:]
     if words[0] == "kernel":
         assert parser().parse_args(words).gate
 
@@ -51,7 +51,7 @@ def test_commands_on_sample_data_run_as_written(
 ) -> None:
     (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
     monkeypatch.chdir(tmp_path)
-    ran = [(c, main(shlex.split(c)[1:])) for c in commands(GATE) if "sample_data" in c]
+    ran = [(c, main(shlex.split(c, comments=True)[1:])) for c in commands(GATE) if "sample_data" in c]
     assert [code for _, code in ran] == [0, 1, 0, 0]
     assert "Kernel clear" in capsys.readouterr().out
     assert "Kernel blocked" in (tmp_path / "gate.html").read_text()

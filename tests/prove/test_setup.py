@@ -91,7 +91,7 @@ def test_programs_are_switched_by_pattern() -> None:
         ('[object."x".map.m]\ninner = { key_size = 4 }', "expected type"),
         ('[object."x".map.m]\nprograms = { a = "b" }', "INDEX"),
         ('[object."x".rodata]\nv = 1.5', "a number, true, false"),
-        ('[object."x".rodata]\nv = "hex:0"', "non-hexadecimal"),
+        ('[object."x".rodata]\nv = "hex:0"', "pairs of hexadecimal digits expected"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:

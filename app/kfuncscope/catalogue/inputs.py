@@ -14,6 +14,7 @@ from kfuncscope.catalogue.repodata import read_primary
 from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, detect
 from kfuncscope.errors import CatalogueError, InputError
+from kfuncscope.storage import lookup
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.links import NOT_FOLLOWED, NOT_REGULAR, Links
 from kfuncscope.storage.read import shown
@@ -59,9 +60,9 @@ def candidates(paths: Sequence[str], pool: str | None, given: Given) -> Iterator
 
 
 def _all(paths: Sequence[str], pool: str | None, given: Given) -> Iterator[Candidate]:
-    links = Links(path for path in map(Path, paths) if path.is_dir())
+    links = Links(path for path in map(Path, paths) if lookup.is_dir(path))
     for path in map(Path, paths):
-        if path.is_dir():
+        if lookup.is_dir(path):
             yield from _of_folder(path, links, given)
         elif is_package(path):
             yield Candidate(os.path.abspath(path), shown(path.name))
@@ -72,8 +73,8 @@ def _all(paths: Sequence[str], pool: str | None, given: Given) -> Iterator[Candi
 def is_package(path: Path) -> bool:
     """Whether a file is a package or archive, by what it begins with. Raises InputError where it cannot be read."""
     try:
-        if not path.is_file():
-            raise InputError(shown(path), "not a regular file" if path.exists() else "No such file or directory")
+        if not lookup.is_file(path):
+            raise InputError(shown(path), "not a regular file" if lookup.exists(path) else "No such file or directory")
         with path.open("rb") as file:
             kind = detect(file.read(HEAD))
             file.seek(0)

@@ -78,7 +78,7 @@ def _used_only(census: Census) -> Census:
 def _files(paths: Sequence[str | Path], problems: list[InputProblem]) -> Iterable[Path]:
     for given in paths:
         path = Path(given)
-        if not path.is_dir():
+        if not os.path.isdir(path):  # a folder that may not be looked at is named when it is opened
             yield path
             continue
         names = sorted(n for n in os.listdir(path) if n.endswith(".jsonl"))

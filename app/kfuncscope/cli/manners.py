@@ -15,11 +15,11 @@ from kfuncscope.cli import output
 from kfuncscope.cli.examples import add_examples
 from kfuncscope.cli.options import with_catalogues
 from kfuncscope.errors import InputError, UsageError
-from kfuncscope.storage.read import read_bounded, too_large
+from kfuncscope.storage.read import read_bounded, stand_for, too_large
 
 LISTS = ("objects", "files", "inputs", "parts")
 """Positional arguments that ``--files-from`` adds to."""
-_INPUTS = (*LISTS, "old", "new", "kernel", "against")
+_INPUTS = (*LISTS, "old", "new", "kernel", "against", "baseline", "policy", "promise_file")
 """Where ``-`` is a file on standard input; options with many values take objects too, see ``given.split``."""
 STDIN = "-"
 _MOST = 64 << 20  # bytes of a list of files
@@ -79,16 +79,20 @@ def apply(arguments: argparse.Namespace) -> None:
 
 
 def _from_stdin(arguments: argparse.Namespace) -> None:
-    """Let ``-`` among the inputs, or as the object to explain, stand for the file on standard input."""
-    lists = {name: given for name in _INPUTS if isinstance(given := getattr(arguments, name, None), list)}
+    """Let ``-`` among the inputs, as a policy or report, or as the object to explain, be the file on standard input."""
+    given = {name: getattr(arguments, name, None) for name in _INPUTS}
+    lists = {name: value for name, value in given.items() if isinstance(value, list)}
+    files = [name for name, value in given.items() if value == STDIN]
     target = getattr(arguments, "target", "") or ""
     explained = target == STDIN or target.startswith(f"{STDIN}:")
     listed = STDIN in getattr(arguments, "files_from", [])
-    if sum(given.count(STDIN) for given in lists.values()) + explained + listed > 1:
+    if sum(words.count(STDIN) for words in lists.values()) + len(files) + explained + listed > 1:
         raise UsageError(STDIN, "standard input can be read only once")
-    for name, given in lists.items():
-        if STDIN in given:
-            setattr(arguments, name, [_spooled() if word == STDIN else word for word in given])
+    for name, words in lists.items():
+        if STDIN in words:
+            setattr(arguments, name, [_spooled() if word == STDIN else word for word in words])
+    for name in files:
+        setattr(arguments, name, _spooled())
     if explained:
         arguments.target = _spooled() + target[len(STDIN) :]
 
@@ -98,6 +102,7 @@ def _spooled() -> str:
     folder = tempfile.mkdtemp(prefix="kfuncscope-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = os.path.join(folder, "stdin")
+    stand_for(path, "stdin")
     with open(path, "wb") as file:
         while block := sys.stdin.buffer.read(1 << 20):
             if file.tell() + len(block) > _MOST_STDIN:

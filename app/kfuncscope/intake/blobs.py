@@ -16,6 +16,7 @@ from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.intake import identity
 from kfuncscope.intake.modules import ModuleFile, module_name
+from kfuncscope.storage import lookup
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import Held, Input, InputProblem, KernelFiles, Later, ModuleSections
 from kfuncscope.storage.read import as_input, input_of, read_file, shown
@@ -35,7 +36,7 @@ def split_btf_folder(folder: Path) -> dict[str, Callable[[], ModuleSections]]:
 def _sibling(path: Path, name: str) -> Path | None:
     for suffix in ("", ".xz", ".gz", ".zst"):
         beside = path.parent / (name + suffix)
-        if beside.is_file() and beside != path:
+        if lookup.is_file(beside) and beside != path:
             return beside
     return None
 
@@ -103,7 +104,7 @@ def unpacked(path: Path, limit: int = _LARGEST) -> Unpacked:
 
 def _is_compressed(path: Path) -> bool:
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_KEPT:
+        if not lookup.is_file(path) or path.stat().st_size > _LARGEST_KEPT:
             return False
         with path.open("rb") as file:
             return detect(file.read(HEAD)) in COMPRESSED
@@ -126,7 +127,7 @@ def from_blob(path: Path, blob: Unpacked) -> KernelFiles:
     parts: dict[str, Path | None] = {"config": _sibling(path, "config"), "symbols": _sibling(path, "symbols"),
                                       "probe": _sibling(path, "probe.json")}  # fmt: skip
     modules = path.parent / "modules"
-    parts["modules"] = modules if modules.is_dir() else None
+    parts["modules"] = modules if lookup.is_dir(modules) else None
     return _assemble(path, blob, parts)
 
 

@@ -17,6 +17,7 @@ from kfuncscope.intake import blobs, package
 from kfuncscope.intake.layout import Role, part_of
 from kfuncscope.intake.modules import ModuleFile, module_name
 from kfuncscope.intake.symbols import real_symbols
+from kfuncscope.storage import lookup
 from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, as_input, read_file
@@ -39,7 +40,7 @@ def running_system(
     names = sorted(p.name for p in _SYS_BTF.iterdir() if p.name != "vmlinux")
     kernel.modules = {name: ModuleFile(str(_SYS_BTF / name)) for name in names}
     for config in (Path("/proc/config.gz"), Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config")):
-        if config.is_file():
+        if lookup.is_file(config):
             kernel.config = peel(read_file(config), str(config))
             break
     try:
@@ -48,7 +49,7 @@ def running_system(
         kernel.problems += (InputProblem(error.source, error.reason),)
     for image in (Path(f"/boot/vmlinuz-{release}"), Path(f"/lib/modules/{release}/vmlinuz")):
         # The image adds the kfunc sets; it is often readable by root alone.
-        if image.is_file() and os.access(image, os.R_OK):
+        if lookup.is_file(image) and os.access(image, os.R_OK):
             found = read(image, progress)[0]
             kernel.image, kernel.image_sha256, kernel.kallsyms = found.image, found.image_sha256, found.kallsyms
             kernel.inputs += found.inputs
@@ -69,7 +70,7 @@ def from_folder(
     """
     for name in ("vmlinux.btf", "vmlinux.btf.xz", "vmlinux.btf.zst", "vmlinux.btf.gz"):
         path = folder / name
-        if path.is_file():
+        if lookup.is_file(path):
             return [blobs.from_blob(path, blobs.unpacked(path))]
     if folder == _SYS_BTF:
         return [running_system(progress, read)]
@@ -96,7 +97,7 @@ def from_folder(
 def _files_of(folder: Path, links: Links) -> Iterator[Path]:
     """Files directly in ``folder`` or its boot/ that are packages or by their names parts of a kernel."""
     for place in (folder, folder / "boot"):
-        if not place.is_dir():
+        if not lookup.is_dir(place):
             continue
         for path in sorted(place.iterdir()):
             part = part_of(path.name)
@@ -134,8 +135,8 @@ def _module_folders(folder: Path) -> Iterator[Path]:
         roots = [base / "usr/lib/modules", base / "lib/modules"]
     seen: set[Path] = set()
     for root in roots:
-        for place in sorted(root.iterdir()) if root.is_dir() else []:
-            if place.is_dir() and place.resolve() not in seen:
+        for place in sorted(root.iterdir()) if lookup.is_dir(root) else []:
+            if lookup.is_dir(place) and place.resolve() not in seen:
                 seen.add(place.resolve())
                 yield place
 

@@ -17,7 +17,7 @@ from kfuncscope.errors import InputError, KernelError, all_of, kept
 from kfuncscope.intake import blobs, identity
 from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
 from kfuncscope.knowledge.levels import linux_version
-from kfuncscope.storage import kernelpack
+from kfuncscope.storage import kernelpack, lookup
 from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.read import Progress, shown
@@ -125,12 +125,12 @@ class _Share:
 def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles]:
     path = Path(given)
     try:
-        if isinstance(given, str) and not path.exists():
+        if isinstance(given, str) and not lookup.exists(path):
             if given == folder.RUNNING:
                 return [folder.running_system(progress, _from_file)]
             if (parts := blobs.named_parts(given)) is not None:
                 return [blobs.from_named(given, parts)]
-        if path.is_dir():
+        if lookup.is_dir(path):
             return folder.from_folder(path, progress, _from_file)
         return _from_file(path, progress)
     except OSError as error:  # of looking around; what a file's reader meets is an InputError
@@ -151,7 +151,7 @@ def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
 
 def _head(path: Path) -> bytes:
     """The first bytes of a regular file; opening a FIFO would wait for a writer."""
-    if not path.is_file():
+    if not lookup.is_file(path):
         return b""
     with path.open("rb") as file:
         return file.read(HEAD)
@@ -159,7 +159,7 @@ def _head(path: Path) -> bytes:
 
 def _is_blob(path: Path) -> bool:
     """Whether the file is raw BTF, perhaps compressed; told from its first bytes, uncompressed."""
-    if not path.is_file():
+    if not lookup.is_file(path):
         return False
     try:
         with path.open("rb") as file:

@@ -26,6 +26,7 @@ from kfuncscope.intake.layout import Part, Role, part_of
 from kfuncscope.intake.modules import module_name, module_sections
 from kfuncscope.intake.slim import slim_module, slim_vmlinux
 from kfuncscope.intake.symbols import Kallsyms, real_symbols
+from kfuncscope.storage import lookup
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import Input, InputProblem, KernelFiles, ModuleSections
 from kfuncscope.storage.pack import Pack, PackWriter
@@ -185,7 +186,7 @@ def from_file(path: Path, progress: Progress | None = None) -> list[KernelFiles]
 def _ask_its_size(path: Path) -> None:
     """Refuse what can only be read whole and is too large for that, before it is hashed. Raises InputError."""
     try:
-        if path.is_file() and path.stat().st_size > READ_WHOLE:
+        if lookup.is_file(path) and path.stat().st_size > READ_WHOLE:
             with path.open("rb") as file:
                 if detect(file.read(HEAD)) not in ARCHIVES | COMPRESSED:
                     raise too_large(path, READ_WHOLE)

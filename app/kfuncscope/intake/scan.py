@@ -23,6 +23,7 @@ from kfuncscope.elf.tables import EM_BPF, elf_machine
 from kfuncscope.errors import InputError
 from kfuncscope.intake.bpftrace import is_script
 from kfuncscope.intake.loaders import loader_in, together
+from kfuncscope.storage import lookup
 from kfuncscope.storage.cache import Cache, default_cache
 from kfuncscope.storage.catalogue.form import is_catalogue
 from kfuncscope.storage.catalogue.reader import Reader
@@ -99,8 +100,8 @@ def scan_file(path: Path, known_as: str) -> Found:
 
 def _head(path: Path) -> bytes:
     try:
-        if not path.is_file():
-            raise InputError(shown(path), "not a regular file" if path.exists() else "No such file or directory")
+        if not lookup.is_file(path):
+            raise InputError(shown(path), "not a regular file" if lookup.exists(path) else "No such file or directory")
         with path.open("rb") as file:
             return file.read(HEAD)
     except (OSError, ValueError) as error:

@@ -144,7 +144,7 @@ def _value(value: object, path: str, where: str) -> bytes | int:
         try:
             return bytes.fromhex(value[4:])
         except ValueError as error:
-            raise InputError(path, f"{where}: {error}") from error
+            raise InputError(path, f'{where}: pairs of hexadecimal digits expected after "hex:"') from error
     raise InputError(path, f'{where}: a number, true, false or "hex:..." expected')
 
 

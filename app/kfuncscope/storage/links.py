@@ -8,6 +8,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from kfuncscope.storage import lookup
+
 NOT_FOLLOWED = "a link to a folder, which is not followed; give the folder itself"
 NOT_REGULAR = "not a regular file"
 
@@ -32,7 +34,7 @@ class Links:
         if not stat.S_ISLNK(mode):
             return stat.S_ISREG(mode)
         target = os.path.realpath(path, strict=True)
-        if not os.path.isfile(target):
+        if not lookup.is_file(Path(target)):
             return False
         self.again = target in self._seen or self._in_roots(target)
         self._seen.add(target)

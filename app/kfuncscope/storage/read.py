@@ -58,9 +58,18 @@ def too_large(path: str | Path, limit: int) -> InputError:
     return InputError(shown(path), f"larger than the limit of {limit} bytes")
 
 
+_STANDING: dict[str, str] = {}
+
+
+def stand_for(path: str, name: str) -> None:
+    """Show the file at ``path`` as ``name`` from now on: it holds what came from elsewhere, in a folder of this run."""
+    _STANDING[path] = name
+
+
 def shown(path: str | Path) -> str:
     """A path as text that can be written anywhere: bytes of a name that are not UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return _STANDING.get(text, text)
 
 
 def as_input(path: Path, data: bytes) -> Input:

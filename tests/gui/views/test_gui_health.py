@@ -40,9 +40,11 @@ def test_none_is_not_lost_over_200_repaints(qapp: QApplication) -> None:
             window.summary.decision.repaint()
             window.graph.overview.repaint()
         gained = sys.getrefcount(None) - before
-        assert gained > -200
-        # From Python 3.12 on None is immortal; bindings built for older versions still add to its count.
-        assert gained < 200 or sys.version_info >= (3, 12)
+        # From Python 3.12 on None is immortal, and bindings built for older versions still count it: up to any number,
+        # and down at little more than once a call, where 2 ** 31 would have to go.
+        immortal = sys.version_info >= (3, 12)
+        assert gained > (-(1 << 16) if immortal else -200)
+        assert gained < 200 or immortal
 
 
 def test_no_threads_timers_or_widgets_left_after_50_rounds(qapp: QApplication) -> None:
