@@ -116,9 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     window = MainWindow(store)
     app.styleHints().colorSchemeChanged.connect(lambda _: window.desktop.dress())
     if os.environ.get("KFUNCSCOPE_WATCHDOG"):
-        from kfuncscope.gui.watchdog import Watchdog
+        from kfuncscope.gui.watchdog import TURN, Watchdog
 
-        Watchdog(window, report=True)
+        Watchdog(window, TURN, report=True, own_time=True)
     close_on_signals(window)
     geometry.fit(window)
     window.show()
