@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 _CPU = """
 import os, time
@@ -84,6 +86,42 @@ print(sum(os.times()[2:4]))
 """
 )
 """One check of the same on the command line."""
+
+
+LARGE = (
+    _WINDOW
+    + """
+from kfuncscope.gui.app import collect_seldom, settle
+from kfuncscope.gui.received import Shared, put_together
+from support import starts
+collect_seldom()
+window.fill()
+for _ in range(2):
+    arrived = []
+    window.context.jobs.process(
+        starts.send_large, (), arrived.append, "analyse", "large", put_together, take=Shared().take
+    )
+    while not arrived:
+        app.processEvents(); time.sleep(0.002)
+    window.results.show_index(arrived.pop())
+    for page in ("overview", "graph", "matrix", "findings", "kfuncs", "timeline", "graph"):
+        window.show_page(page); settle()
+status = Path("/proc/self/status").read_text().splitlines()
+print(next(line for line in status if line.startswith("VmHWM")).split()[1])
+window.documents.asks = False
+window.context.jobs.close()
+os._exit(0)
+"""
+)
+"""The most memory (kB) of a window in which 900 objects on five architectures came in and were looked at, twice."""
+
+
+def send_large(send: Callable[[tuple[Any, ...]], None]) -> None:
+    """In the other process: what an analysis of 900 objects on five architectures would send."""
+    from kfuncscope.gui.processes.targets import send_analysis
+    from support import analyses
+
+    send_analysis(send, analyses.big(900))
 
 
 def environment(code: Path) -> dict[str, str]:

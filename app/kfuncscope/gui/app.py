@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -95,8 +96,15 @@ def settings() -> QSettings:
     return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "kfuncscope", "kfuncscope")
 
 
+def collect_seldom() -> None:
+    """Have Python look for garbage seldom: a result is some 100,000 records that stay and hold no cycle, and looking
+    through all of them keeps the GUI thread for longer than a turn may take."""
+    gc.set_threshold(50_000, 20, 20)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window; ``argv`` as in sys.argv, see ``kfuncscope-gui --help``. Returns the exit status."""
+    collect_seldom()
     given = list(sys.argv if argv is None else argv)[1:]
     what = _asked(given) if given else None
     store = settings()
@@ -108,9 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     window = MainWindow(store)
     app.styleHints().colorSchemeChanged.connect(lambda _: window.desktop.dress())
     if os.environ.get("KFUNCSCOPE_WATCHDOG"):
-        from kfuncscope.gui.watchdog import Watchdog
+        from kfuncscope.gui.watchdog import TURN, Watchdog
 
-        Watchdog(window, report=True)
+        Watchdog(window, TURN, report=True, own_time=True)
     close_on_signals(window)
     geometry.fit(window)
     window.show()

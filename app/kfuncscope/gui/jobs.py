@@ -141,10 +141,11 @@ class Jobs(QObject):
     def process(
         self, target: Callable[..., Any], args: tuple[Any, ...], then: Callable[[Any], None], key: str, title: str,
         finish: Callable[[list[Any]], Any], failed: Callable[[str], None] | None = None,
-        arrived: Callable[[Any], None] | None = None,
+        arrived: Callable[[Any], None] | None = None, take: Callable[[Any], Any] = lambda part: part,
     ) -> Job:  # fmt: skip
         """Run ``target(send, *args)`` in another process; what it sends is collected and handed to ``finish`` in the
         pool, the result of that to ``then`` in this thread. ``send(("progress", done, total, text))`` tells progress.
+        ``take`` has each part as it comes in, in the pool, and says what is kept of it.
 
         At ``send(("ready",))`` what was sent so far goes the same way to ``arrived``.
         """
@@ -152,12 +153,13 @@ class Jobs(QObject):
         self._then[job.id] = (then, failed)
         if arrived is not None:
             self._arrived[job.id] = arrived
-        self._pool.start(_Run(job, lambda: finish(self._supervise(job, target, args, finish)), self._signals))
+        self._pool.start(_Run(job, lambda: finish(self._supervise(job, target, args, finish, take)), self._signals))
         return job
 
     def _supervise(
-        self, job: Job, target: Callable[..., Any], args: tuple[Any, ...], finish: Callable[[list[Any]], Any]
-    ) -> list[Any]:
+        self, job: Job, target: Callable[..., Any], args: tuple[Any, ...], finish: Callable[[list[Any]], Any],
+        take: Callable[[Any], Any],
+    ) -> list[Any]:  # fmt: skip
         from kfuncscope.gui.processes.spawned import Spawned  # not at the start of the window: it takes its time
 
         process = Spawned(target, args)
@@ -180,7 +182,7 @@ class Jobs(QObject):
                     with contextlib.suppress(RuntimeError):
                         self._signals.arrived.emit(job, finish(list(parts)))
                 elif message[0] != "progress":
-                    parts.append(message[1])
+                    parts.append(take(message[1]))
                 elif time.monotonic() - told > 0.08 or message[1] == message[2]:
                     told = time.monotonic()
                     with contextlib.suppress(RuntimeError):

@@ -175,6 +175,7 @@ class MainWindow(QMainWindow):
 
     def fill(self) -> None:
         """Make the rest of the window now."""
+        self._first_use.end()
         while not self._filling and self.fill_some():
             pass
 

@@ -8,6 +8,28 @@ from typing import Any
 
 from kfuncscope.gui.index import Index
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.verdict import NeedUse, Outcome, ProgramVerdict
+
+
+class Shared:
+    """Keeps one of many equal things of an analysis: messages share none, and 900 objects on five architectures hold
+    150,000 needs of which a few hundred differ. That is a third of what a result takes."""
+
+    def __init__(self) -> None:
+        self._needs: dict[NeedUse, NeedUse] = {}
+        self._outcomes: dict[Outcome | None, Outcome | None] = {}
+
+    def take(self, part: Any) -> Any:
+        """A part of an analysis as it came in, with what it has in common with earlier ones."""
+        lane, some = part
+        if isinstance(lane, int) and some is not None:
+            return lane, tuple(replace(one, programs=tuple(map(self._program, one.programs))) for one in some)
+        return part
+
+    def _program(self, one: ProgramVerdict) -> ProgramVerdict:
+        needs = tuple([self._needs.setdefault(need, need) for need in one.needs])
+        old, new = self._outcomes.setdefault(one.old, one.old), self._outcomes.setdefault(one.new, one.new)
+        return replace(one, needs=needs, old=old, new=new or one.new)
 
 
 def flat(parts: list[Any]) -> list[Any]:

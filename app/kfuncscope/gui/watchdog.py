@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Watches that the GUI thread answers: a thread pings the event loop and notes every answer later than 100 ms.
 
-On in the tests and with KFUNCSCOPE_WATCHDOG=1, where every stall is printed with the place the GUI thread was at.
-With ``own_time`` only the time counts that the GUI thread itself computed, not what other work took from it.
+On in the tests and with KFUNCSCOPE_WATCHDOG=1, where every turn is printed that is longer than it may be, and the place
+it was at. With ``own_time`` only the time counts that the GUI thread itself computed, not what other work took from it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QTimer
 
 LIMIT = 0.1
+TURN = 0.05  # seconds that the GUI thread may compute at a stretch, whatever the size of the result
 
 
 @dataclass(frozen=True, slots=True)

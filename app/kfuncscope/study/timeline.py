@@ -63,6 +63,7 @@ def program_lines(arches: Sequence[ArchResult], steps: Sequence[ArchResult] = ()
     """
     walked = {step.arch for step in steps}
     lines: dict[tuple[str, str, str], Line] = {}
+    shared: dict[Cell, Cell] = {}  # thousands of programs have a few different ones
     for step in (*steps, *(a for a in arches if a.arch not in walked and not a.inferred)):
         for obj in step.objects:
             for program in obj.programs:
@@ -71,11 +72,12 @@ def program_lines(arches: Sequence[ArchResult], steps: Sequence[ArchResult] = ()
                 if line is None:
                     line = Line(True, program.program, "program", step.arch, Verdict.OK, object=obj.object)
                     lines[key] = line
-                    line.cells[_label(step.old.release, step.old.label)] = _start(program.old)
+                    start = _start(program.old)
+                    line.cells[_label(step.old.release, step.old.label)] = shared.setdefault(start, start)
                 bad = program.verdict in _BAD and not any(c.first_bad for c in line.cells.values())
                 more = "\n".join(f.message for f in program.findings[:4])
                 cell = Cell(_word(program.verdict), program.verdict, more, first_bad=bad)
-                line.cells[_label(step.new.release, step.new.label)] = cell
+                line.cells[_label(step.new.release, step.new.label)] = shared.setdefault(cell, cell)
                 line.verdict = min(line.verdict, program.verdict, key=_ORDER.__getitem__)
     return list(lines.values())
 

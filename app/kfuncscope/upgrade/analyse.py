@@ -21,7 +21,6 @@ from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.executors.local import local_executor
 from kfuncscope.upgrade.executors.tasks import Executor, Run, Work, carry_out
 from kfuncscope.upgrade.inferred import inferred_results
-from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.memo import Kept
 from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.pairs import KnownPair, idle, known_sides, paired, unpaired
@@ -29,6 +28,7 @@ from kfuncscope.upgrade.replaced import replaced_functions
 
 if TYPE_CHECKING:
     from kfuncscope.upgrade.executors.farm import Farm
+    from kfuncscope.upgrade.jsonform import Shard
 
 Arrived = Callable[[Analysis], None]
 Chosen = Callable[[int, Progress], Executor]

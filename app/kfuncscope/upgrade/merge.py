@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.proof import Proof
 from kfuncscope.storage.files import InputProblem
-from kfuncscope.upgrade.jsonform import Shard
+
+if TYPE_CHECKING:
+    from kfuncscope.upgrade.jsonform import Shard
 
 _MOST = 10_000
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
 import re
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.errors import ObjectError
+from kfuncscope.gui.app import settle
 from kfuncscope.gui.jobs import Jobs
 from kfuncscope.gui.processes import spawned
 from kfuncscope.gui.processes.targets import send_analysis
-from kfuncscope.gui.received import put_together
+from kfuncscope.gui.received import Shared, put_together
 from kfuncscope.gui.watchdog import Watchdog
-from support import analyses
+from support import analyses, windows
 
 
 @pytest.fixture
@@ -161,6 +165,31 @@ def test_an_analysis_travels_in_parts() -> None:
     send_analysis(sent.append, real, real.arches[:2])
     index = put_together([m[1] for m in sent])
     assert index.whole == real and index.steps == real.arches[:2]
+
+
+def test_equal_needs_and_outcomes_of_an_analysis_are_one() -> None:
+    """Whatever message they came in: else each object on each architecture would hold its own."""
+    real = analyses.big(60, 2)
+    shared, parts = Shared(), list[Any]()
+    send_analysis(lambda message: parts.append(shared.take(pickle.loads(pickle.dumps(message[1])))), real)
+    index = put_together(parts)
+    assert index.whole == real
+    programs = [prog for arch in index.arches for obj in arch.objects for prog in obj.programs]
+    for things in ([n for p in programs for n in p.needs], [o for p in programs for o in (p.old, p.new) if o]):
+        assert len({id(thing) for thing in things}) == len(set(things)) < len(things) / 2
+
+
+def test_a_matrix_that_nobody_sees_lets_go_of_a_result_that_is_gone(qapp: object) -> None:
+    """Else two large results would be held for as long as another tab is in front."""
+    with windows.window(analyses.demo(), page="matrix") as window:
+        first = weakref.ref(window.context.real)
+        window.show_page("overview")
+        window.results.show_analysis(analyses.big(30, 2))
+        settle()
+        gc.collect()
+        assert first() is None
+        window.show_page("matrix")
+        assert window.matrix.model.index_ is window.context.real and window.matrix.model.rows
 
 
 def test_watchdog_sees_a_stall(qtbot: QtBot) -> None:

@@ -17,7 +17,7 @@ from kfuncscope.gui.history.snapshots import INPUTS, Snapshot, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.processes.targets import analyse_in_process
-from kfuncscope.gui.received import put_together
+from kfuncscope.gui.received import Shared, put_together
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import ProblemsView
 from kfuncscope.gui.views.findings import FindingsView
@@ -87,7 +87,7 @@ class Results(QObject):
         self._renewing = True  # a run that this one takes the place of is not one that a person cancelled
         job = self._context.jobs.process(
             analyse_in_process, (session,), lambda index: self._analysed(index, asked), "analyse", title,
-            put_together, self._failed, lambda index: self._arrived(index, asked),
+            put_together, self._failed, lambda index: self._arrived(index, asked), Shared().take,
         )  # fmt: skip
         self._renewing = False
         self.state_changed.emit()

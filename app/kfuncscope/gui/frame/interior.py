@@ -71,7 +71,12 @@ class FirstUse(QObject):
 
     def _step(self) -> None:
         self._idle.setInterval(0)
-        if not self._window.fill_some():
+        app = QApplication.instance()
+        assert app is not None
+        app.removeEventFilter(self)  # thousands of events of what is made now, and none of a person
+        if self._window.fill_some():
+            app.installEventFilter(self)
+        else:
             self.end()
 
     def end(self) -> None:

@@ -67,10 +67,10 @@ def analyse_in_process(send: Send, session: Session) -> None:
 
 def with_policy(session: Session) -> Session:
     """A session with the loaders that its policy names (R-12.20); as it is where that cannot be read."""
-    from kfuncscope.decision.policy import load
-
     if not session.policy:
         return session
+    from kfuncscope.decision.policy import load
+
     try:
         return replace(session, loaders={**load(session.policy).loaders, **session.loaders})
     except InputError:

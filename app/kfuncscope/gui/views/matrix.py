@@ -134,6 +134,8 @@ class MatrixView(QWidget):
         if not self._stale:
             self.refresh()
             self._follow()
+        elif self.model.index_ not in (None, self._store.index):
+            self.model.show(None, ())  # nobody sees it, and it would hold all of a result that is gone
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
