@@ -32,6 +32,8 @@ T = TypeVar("T", bound=Named)
 
 def parse_shard(text: str) -> Shard:
     """``i/n`` as on the command line: part i of n, counted from 1."""
+    from kfuncscope.upgrade.jsonform import Shard
+
     first, _, second = text.partition("/")
     if not (first.isascii() and first.isdecimal() and second.isascii() and second.isdecimal() and len(text) < 20):
         raise SessionError("--shard", f"{text[:40]!r} is not of the form i/n, for example 2/8")
