@@ -111,6 +111,13 @@ def test_sets_that_are_passed_elsewhere_are_for_no_program() -> None:
     assert told(code) == {A: set(), B: {XDP}}
 
 
+def test_a_set_that_was_not_found_elsewhere_says_nothing_about_others() -> None:
+    """The address that is passed is known, and of no kset that is asked about; one that is not known may be of any."""
+    code = Code().kset(1, A).put(movz(0, XDP)).call().kset(1, B + 24).put(movz(0, TRACING)).call()
+    assert told(code) == {A: {XDP}, B: set()}
+    assert told(code.put(mov(1, 9), movz(0, TRACING)).call().put(RET)) is None
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [
@@ -253,8 +260,10 @@ TYPES = {"BPF_PROG_TYPE_UNSPEC": 0, "BPF_PROG_TYPE_XDP": XDP, "BPF_PROG_TYPE_TRA
 
 @pytest.mark.parametrize("number", [XDP, 9])
 @pytest.mark.parametrize("base", RAW_BASES)
-def test_a_raw_image_tells_types_of_its_sets(base: int, number: int) -> None:
-    """A number that the kernel's enum does not have is no program type: then nothing is known."""
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_raw_image_tells_types_of_its_sets(base: int, number: int, filled: bool) -> None:
+    """A number that the kernel's enum does not have is no program type: then nothing is known. Pointers are in place,
+    or the image fills them in when it starts (Debian's 6.1)."""
     w = BtfWriter()
     long = w.int_("long", 8)
     w.struct("btf_kfunc_id_set", [("owner", long), ("set", long), ("filter", long)])
@@ -262,8 +271,13 @@ def test_a_raw_image_tells_types_of_its_sets(base: int, number: int) -> None:
     image = bytearray(Code().kset(1, A).put(movz(0, number)).call().kset(1, B).put(movz(0, TRACING)).call().build())
     sets = [KfuncSet(0x6000, 1, {1: 0}), KfuncSet(0x6100, 1, {2: 0}), KfuncSet(0x6200, 1, {3: 0})]
     address = base % (1 << 64)
-    image[A : A + 24] = longs(0, address + 0x6000, 0)
-    image[B : B + 24] = longs(0, address + 0x6100, address + 0x1000)
+    pointers = {A + 8: 0x6000, B + 8: 0x6100, B + 16: 0x1000}
+    if filled:
+        for at, to in pointers.items():
+            image[at : at + 8] = longs(address + to)
+    else:
+        rows = [longs(address + at, 0x403, address + to) for at, to in pointers.items()]
+        image[0x7000 : 0x7000 + 120] = b"".join([*rows, longs(address + 0x20000, 0x403, 1), longs(3, 0x403, 1)])
     found = registered(bytes(image), w.blob(), sets)
     if number == XDP:
         types = frozenset({"XDP"}), frozenset({"TRACING"}), frozenset()

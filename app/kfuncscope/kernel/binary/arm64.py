@@ -31,7 +31,24 @@ _FUNCTION = 2048  # instructions
 _STEPS = 4000
 _ALL_STEPS = 1 << 17  # about 2,000 are taken in kernels
 _NEAR = 32  # instructions between the two that make an address
+_RELATIVE = 0x403
 _ENOUGH = 8  # calls that tell the function apart
+
+
+def relocated(image: bytes, base: int) -> bytes:
+    """A raw image with the pointers that it fills in when it starts: ``{place, R_AARCH64_RELATIVE, value}`` each.
+
+    Images linked with RELR have their pointers in place already, and none of these.
+    """
+    words = np.frombuffer(image, "<u8", count=len(image) // 8)
+    at = np.flatnonzero(words[1:-1] == _RELATIVE) + 1
+    to = words[at - 1] - np.uint64(base)
+    fits = (to < np.uint64(8 * len(words))) & (to & np.uint64(7) == 0)
+    if not fits.any():
+        return image
+    filled = words.copy()
+    filled[to[fits] >> np.uint64(3)] = words[at[fits] + 1]
+    return filled.tobytes()
 
 
 def _signed(value: int, bits: int) -> int:
@@ -166,7 +183,8 @@ def _written(word: int) -> tuple[int, ...]:
 
 
 class Call(NamedTuple):
-    """A call or far jump with a kset in its first or second argument; ``first`` and ``second`` None where not known."""
+    """A call or far jump that passes a kset, or goes to where sets are registered; ``first`` and ``second`` are None
+    where not known."""
 
     at: int
     target: int
@@ -182,13 +200,14 @@ class Follower:
         self._words = np.frombuffer(image, "<u4", count=len(image) // 4)
         self._ksets = frozenset(ksets)
         self._left = _ALL_STEPS
+        self._target: int | None = None
 
     def registrations(self, most: int) -> dict[int, set[int]] | None:
         """Offset of each kset → the numbers below ``most`` that it is registered for, none of which is missing.
 
         None where one call of the function that registers sets was not understood, or no function could be told.
         """
-        target = self._registering(most)
+        self._target = target = self._registering(most)
         found: dict[int, set[int]] = {kset: set() for kset in self._ksets}
         known: dict[int, set[Call]] = {}
         for at in self._sites(target) if target is not None else ():
@@ -196,9 +215,10 @@ class Follower:
                 for call in self._function(at)[0]:
                     known.setdefault(call.at, set()).add(call)
             for call in known.get(at, ()):
-                if call.first is None or call.first >= most or call.second not in found:
+                if call.first is None or call.first >= most or call.second is None:
                     return None
-                found[call.second].add(call.first)
+                if call.second in found:  # else a set that was not told from other data
+                    found[call.second].add(call.first)
             if at not in known:
                 return None
         return found if any(found.values()) else None
@@ -288,7 +308,7 @@ class Follower:
         word = int(self._words[at // 4])
         kept = (-1 - at, *(None if i in _CLOBBERED else v for i, v in enumerate(registers) if i))
         if (to := branch(word, at)) is not None:
-            if registers[0] in self._ksets or registers[1] in self._ksets:
+            if registers[0] in self._ksets or registers[1] in self._ksets or to == self._target:
                 calls.add(Call(at, to, _get(registers, 0), _get(registers, 1)))
             return [(at + 4, kept)] if word >> 31 else [(to, registers)]
         if (to := condition(word, at)) is not None:

@@ -84,10 +84,12 @@ def registered(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]
 def _by_arm64(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]:
     """The same of a raw arm64 image: of all its sets, or of none."""
     from kfuncscope.kernel.binary.arm64 import Follower as Arm64Follower
+    from kfuncscope.kernel.binary.arm64 import relocated
 
-    for base in RAW_BASES:
-        memory = RawMemory(image, base % (1 << 64))
-        ksets = _ksets(memory, blob, {base % (1 << 64) + one.offset: index for index, one in enumerate(sets)})
+    for linked in RAW_BASES:
+        base = linked % (1 << 64)
+        memory = RawMemory(relocated(image, base), base)
+        ksets = _ksets(memory, blob, {base + one.offset: index for index, one in enumerate(sets)})
         if not ksets:
             continue
         by_offset = {at: of for address, of in ksets.items() if (at := memory.offset(address)) is not None}
