@@ -187,6 +187,9 @@ STR, LDR = 0xF9000FE1, 0xF9400FE1  # x1 at [sp, #24]
         (0xD10083FF, False),  # sub sp, sp, #32
         (0x910063E2, False),  # add x2, sp, #24
         (0x8B2263FF, False),  # add sp, sp, x2
+        (0x910063A2, False),  # add x2, x29, #24
+        (0xAA1D03E2, False),  # mov x2, x29
+        (0xAA1303E2, True),  # mov x2, x19
     ],
 )
 def test_a_kset_kept_on_the_stack(between: int, known: bool) -> None:

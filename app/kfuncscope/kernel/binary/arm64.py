@@ -110,8 +110,10 @@ def step(word: int, at: int, registers: Registers) -> Registers:
 def _moves_stack(word: int) -> bool:
     """Whether an instruction changes the stack's address, or hands it on (``mov x29, sp`` alone does neither)."""
     if word & 0x1F000000 == 0x11000000 or word & 0x1F200000 == 0x0B200000:  # add, sub: of a number, or extended
-        of_stack, sets = word >> 5 & 31 == _SP, word & 31 == _SP and not word >> 29 & 1
+        of_stack, sets = word >> 5 & 31 in (_SP, _FP), word & 31 == _SP and not word >> 29 & 1
         return word != 0x910003FD and (of_stack or sets)
+    if word & 0x7FE0FFE0 == 0x2A0003E0:
+        return word >> 16 & 31 == _FP
     return word >> 25 & 5 == 4 and word >> 5 & 31 == _SP and _SP in _written(word)
 
 
@@ -169,16 +171,15 @@ def _moved(word: int, before: int | None) -> int | None:
 def _written(word: int) -> tuple[int, ...]:
     """The general registers that any other instruction may write, and maybe more."""
     first, base, second, third = word & 31, word >> 5 & 31, word >> 10 & 31, word >> 16 & 31
-    if word >> 25 & 5 != 4:  # not a load or store
+    if word >> 25 & 5 != 4:  # neither load nor store
         return (first,)
     kind, vector = word >> 27 & 7, word >> 26 & 1
     if kind == 5:  # pairs: bit 22 loads, bit 23 writes the base back
         loaded = (first, second) if word >> 22 & 1 and not vector else ()
         return (*loaded, base) if word >> 23 & 1 else loaded
     if kind == 7:
-        plain = word >> 24 & 1 or (not word >> 21 & 1 and not word >> 10 & 1)
         loaded = (first,) if not vector and (word >> 22 & 3 or word >> 21 & 1) else ()
-        return loaded if plain or word >> 21 & 1 else (*loaded, base)
+        return loaded if word >> 24 & 1 or not word >> 10 & 1 else (*loaded, base)  # bit 10: before, after or signed
     return (first, base, second, third)  # literals, exclusives, tags
 
 
