@@ -175,7 +175,7 @@ def _written(word: int) -> tuple[int, ...]:
         return (first,)
     kind, vector = word >> 27 & 7, word >> 26 & 1
     if kind == 5:  # pairs: bit 22 loads, bit 23 writes the base back
-        loaded = (first, second) if word >> 22 & 1 and not vector else ()
+        loaded: tuple[int, ...] = (first, second) if word >> 22 & 1 and not vector else ()
         return (*loaded, base) if word >> 23 & 1 else loaded
     if kind == 7:
         loaded = (first,) if not vector and (word >> 22 & 3 or word >> 21 & 1) else ()

@@ -59,9 +59,9 @@ def hook_sets(image: bytes, blob: Blob) -> HookSets:
 
 def named_hooks(blob: Blob | None) -> frozenset[str] | None:
     """The LSM hooks that a kernel has, without prefix; None where its BTF does not tell."""
-    for union in blob.own(_HOOKS, Kind.UNION) if blob is not None else ():
-        return frozenset(member.name for member in blob.members(union))
-    return None
+    if blob is None or not (unions := blob.own(_HOOKS, Kind.UNION)):
+        return None
+    return frozenset(member.name for member in blob.members(unions[0]))
 
 
 class LsmHooks:
