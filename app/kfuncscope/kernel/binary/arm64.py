@@ -266,14 +266,15 @@ class Follower:
 
     def _function(self, at: int) -> tuple[set[Call], set[int]]:
         """The calls with ksets of the function around a place, and the places that were seen."""
-        best: tuple[set[Call], set[int]] = (set(), set())
+        best: tuple[int, set[Call], set[int]] = (0, set(), set())
         for entry in self._entries(at):
             calls, seen = self._explore(entry)
-            if at in seen and len(calls) > len(best[0]):
-                best = calls, seen
-                if all(call.first is not None for call in calls):
+            clear = sum(call.first is not None and call.second is not None for call in calls)
+            if at in seen and clear > best[0]:
+                best = clear, calls, seen
+                if clear == len(calls):
                     break
-        return best
+        return best[1], best[2]
 
     def _entries(self, at: int) -> Iterator[int]:
         """Where the function that holds ``at`` may begin, the likeliest first."""
