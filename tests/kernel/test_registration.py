@@ -20,6 +20,7 @@ from kfuncscope.kernel.binary.image_facts import image_facts
 from kfuncscope.kernel.binary.registration import completed, registered
 from kfuncscope.kernel.binary.x86 import decode
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.kernel.kfuncs import told_by
 from kfuncscope.knowledge.knowledge import for_release
 from kfuncscope.storage import cache
 from kfuncscope.storage.files import KernelFiles, ModuleSections
@@ -381,6 +382,13 @@ def test_kfuncs_without_their_tag_are_told() -> None:
     assert registry is not None
     assert registry.untagged == ["bare"]
     assert (registry.kfuncs["bare"].flags, registry.kfuncs["bare"].tagged) == (4, False)
+
+
+@pytest.mark.parametrize(("release", "words"), [("6.12.118", "knowledge of 6.12.118"),
+                                                ("6.12.110", "knowledge of 6.12.107, a neighbour")])  # fmt: skip
+def test_a_fact_of_another_level_says_so(release: str, words: str) -> None:
+    assert told_by("knowledge", for_release(release)) == words
+    assert told_by("binary", for_release(release)) == "binary" and told_by("", for_release(release)) == "nothing"
 
 
 @pytest.mark.parametrize(("release", "known"), [("6.12.118", True), ("6.16.1", False)])

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from kfuncscope.errors import InputError, SessionError
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.unchecked import Elsewhere, elsewhere, unchecked
 from kfuncscope.model.verdict import NeedKind, Verdict
+from kfuncscope.rules.hooks.open_to import lsm_to_programs
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.study.diff import KINDS, differences
 from kfuncscope.upgrade.analyse import analyse
@@ -231,3 +233,19 @@ def test_differences_of_kernels() -> None:
     assert any(d.kind == "type" and d.name == "struct both_ops" and d.change == "changed" for d in found)
     assert any(d.kind == "function" and d.name == "bpf_lsm_gone" and d.change == "removed" for d in found)
     assert list(differences(old, old, tuple(KINDS))) == []
+
+
+@pytest.mark.parametrize("names", [["lookup"], ["lookup", "verify_prog"]])
+def test_a_function_with_the_name_of_a_hook_is_one_where_the_kernel_lists_it(names: list[str]) -> None:
+    """R-7.12: ``bpf_lsm_verify_prog`` is a function of the LSM itself, unless the kernel's list of hooks has it."""
+
+    def make(*functions: str) -> Kernel:
+        kb = KernelBuilder("7.3")
+        for name in functions:
+            kb.lsm(name)
+        kb.btf.union("security_list_options", [(name, kb.callback()) for name in names])
+        return kb.kernel()
+
+    found = [d.name for d in differences(make("lookup"), make("lookup", "verify_prog"), ("lsm",))]
+    assert found == names[1:]
+    assert lsm_to_programs(make("lookup", "verify_prog"), "verify_prog").yes is (len(names) > 1)

@@ -12,7 +12,7 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.errors import InputError, KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, kfunc_sets, sets_in_module
-from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks
+from kfuncscope.kernel.binary.hooksets import PREFIX, LsmHooks, named_hooks
 from kfuncscope.kernel.binary.image_facts import NOTHING, ImageFacts, image_facts
 from kfuncscope.kernel.binary.listed import NOTHING as NO_LISTS
 from kfuncscope.kernel.binary.listed import Listed, listed
@@ -267,7 +267,7 @@ class Kernel:
         """From which LSM hooks BPF is shut out, and where it may sleep (R-7.12)."""
         tables = (self.knowledge, *self.knowledge.others)
         present = lambda hook: bool(self.functions(PREFIX + hook, "vmlinux"))  # noqa: E731
-        return LsmHooks(tables, self._from_image.hooks, present, self.probed)
+        return LsmHooks(tables, self._from_image.hooks, present, self.probed, named_hooks(self.vmlinux))
 
     def _module_sets(self, module: str, blob: Blob) -> list[KfuncSet] | None:
         try:

@@ -55,8 +55,11 @@ class _Found:
 
 
 def told_by(source: str, knowledge: Knowledge) -> str:
-    """The source of a fact about a kfunc in words; with knowledge goes the release that it is of."""
-    return f"knowledge of {knowledge.release}" if source == "knowledge" else source or "nothing"
+    """The source of a fact about a kfunc in words; with knowledge goes the level that it is of, and whether that is
+    another than the kernel's own (R-12.22)."""
+    if source != "knowledge":
+        return source or "nothing"
+    return f"knowledge of {knowledge.release}" + (", a neighbour" if knowledge.borrowed_for is not None else "")
 
 
 class Registry:

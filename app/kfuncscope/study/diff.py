@@ -14,11 +14,6 @@ from kfuncscope.knowledge import names
 from kfuncscope.knowledge.flags import flag_words
 from kfuncscope.rules.changes.evidence import tracepoint_text
 
-# `bpf_lsm_*` functions that are not hooks.
-NOT_HOOKS = frozenset(
-    {"get_retval_range", "is_trusted", "has_d_inode_locked", "hook_returns_errno", "is_sleepable_hook"}
-)
-
 
 class Difference(NamedTuple):
     """One name on two kernels. ``change``: removed, added or changed; ``note`` what a reader should know beside."""
@@ -73,7 +68,7 @@ def lsm_hooks(kernel: Kernel) -> Texts:
     for func in blob.own_ids(Kind.FUNC):
         name = blob.name(func)
         short = name.removeprefix("bpf_lsm_")
-        if short != name and short not in NOT_HOOKS:
+        if short != name and kernel.lsm_hooks.exists(short) is not False:
             found[short] = (prototype(blob, func), "")
     return found
 

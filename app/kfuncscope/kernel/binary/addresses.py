@@ -32,7 +32,7 @@ NOWHERE = -1 << 62
 """Stands for a symbol without an address in the image (variables of each CPU)."""
 
 # Where raw arm64 images are linked to run (KIMAGE_VADDR): from 6.6, from 5.11, before.
-_RAW_BASES = (0xFFFF800080000000 - (1 << 64), 0xFFFF800008000000 - (1 << 64), 0xFFFF800010000000 - (1 << 64))
+RAW_BASES = (0xFFFF800080000000 - (1 << 64), 0xFFFF800008000000 - (1 << 64), 0xFFFF800010000000 - (1 << 64))
 _TEXT = b"tTwW"
 _LARGEST_ARRAY = 1 << 20
 _LEAST_SPAN = 1 << 20  # bytes between the first symbol and the last of any kernel
@@ -68,7 +68,7 @@ class ImageSymbols:
         self._table = name_table(image, source)
         found = symbol_addresses(image, self._table, self._elf)
         self.addresses: Addresses = np.zeros(0, dtype=np.int64) if found is None else found
-        self.bases: tuple[int, ...] = (0,) if self._elf else _RAW_BASES
+        self.bases: tuple[int, ...] = (0,) if self._elf else RAW_BASES
 
     def name(self, at: int) -> str:
         """The name of the symbol at a position."""

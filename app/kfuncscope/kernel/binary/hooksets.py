@@ -4,6 +4,9 @@
 Distributions' kernels differ from the tables even within a series, as stable releases take hooks out of these sets and
 put others in. The sets lie in the binary as ``BTF_SET``: ``{cnt, cnt × id}`` of u32, ids ascending, 0 for functions
 that the build did not find. Nothing names them there; one is recognised by what it shares with the set of the tables.
+
+Not every ``bpf_lsm_X`` is a hook (``bpf_lsm_verify_prog``). Hooks are the members of ``union security_list_options``,
+which the kernel makes from the same list (``lsm_hook_defs.h``) as the set ``bpf_lsm_hooks`` that it asks.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ else:
     from kfuncscope.deferred import numpy as np
 
 PREFIX = "bpf_lsm_"
+_HOOKS = "security_list_options"
 _FEWEST = 4  # members of a set; in a whole image, less would be found by accident
 _MOST = 1024
 _ALIKE = 0.5
@@ -53,9 +57,16 @@ def hook_sets(image: bytes, blob: Blob) -> HookSets:
     return found
 
 
+def named_hooks(blob: Blob | None) -> frozenset[str] | None:
+    """The LSM hooks that a kernel has, without prefix; None where its BTF does not tell."""
+    if blob is None or not (unions := blob.own(_HOOKS, Kind.UNION)):
+        return None
+    return frozenset(member.name for member in blob.members(unions[0]))
+
+
 class LsmHooks:
     """What is known of a kernel's LSM hooks: what it answered itself first (``probed``), then its own sets, then the
-    tables of its release or its neighbours'."""
+    tables of its release or its neighbours'. ``names``: see ``named_hooks``."""
 
     def __init__(
         self,
@@ -63,8 +74,10 @@ class LsmHooks:
         sets: HookSets,
         present: Callable[[str], bool],
         probed: Probed | None = None,
+        names: frozenset[str] | None = None,
     ) -> None:
         self._probed = probed
+        self._names = names
         self._tables = [table.lsm_hooks for table in tables if table is not None]
         self._closed = self._own(sets, lambda fact: fact.bpf_disabled, present)
         self._sleeping = self._own(sets, lambda fact: fact.sleepable, present)
@@ -74,12 +87,19 @@ class LsmHooks:
         """``the image`` where the kernel's own sets were found; empty where tables tell."""
         return "the image" if self._closed is not None or self._sleeping is not None else ""
 
+    def exists(self, hook: str) -> bool | None:
+        """Whether ``bpf_lsm_HOOK`` is a hook, and not another function of that kind of name; None: the BTF does not
+        tell."""
+        return hook in self._names if self._names is not None else None
+
     def closed(self, hook: str) -> bool | None:
         """Whether BPF is shut out of the hook; None where tables of two releases do not agree."""
         return self.closed_by(hook)[0]
 
     def closed_by(self, hook: str) -> tuple[bool | None, str]:
-        """The same with its source: the booted kernel, the image, or empty where tables tell."""
+        """The same with its source: BTF, the booted kernel, the image, or empty where tables tell."""
+        if self.exists(hook) is False:
+            return True, "BTF"
         if self._probed is not None and (answer := self._probed.hook_closed(hook)) is not None:
             return answer, "the booted kernel"
         if self._closed is not None:

@@ -16,7 +16,7 @@ from kfuncscope.kernel.binary.null_args import NullMasks, null_args
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import KernelFiles
 
-VERSION = 4
+VERSION = 5
 """Part of the cache key; raised whenever the readers or the stored form change."""
 
 

@@ -36,3 +36,24 @@ class Memory:
         """A little-endian number at an address."""
         at = self.offset(address)
         return None if at is None else int.from_bytes(self.image[at : at + size], "little")
+
+
+class RawMemory:
+    """A raw image, which lies in memory as it lies in the file, from an address on."""
+
+    def __init__(self, image: bytes, base: int) -> None:
+        self.image = image
+        self._base = base
+
+    def address(self, offset: int) -> int | None:
+        """The address at which a byte of the file is loaded."""
+        return self._base + offset if 0 <= offset < len(self.image) else None
+
+    def offset(self, address: int) -> int | None:
+        """The place in the file of an address."""
+        return address - self._base if 0 <= address - self._base < len(self.image) else None
+
+    def load(self, address: int, size: int) -> int | None:
+        """A little-endian number at an address."""
+        at = self.offset(address)
+        return None if at is None else int.from_bytes(self.image[at : at + size], "little")

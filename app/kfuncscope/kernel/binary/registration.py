@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""For which program types each kfunc set is registered: from x86-64 code, else from the knowledge of the release.
+"""For which program types each kfunc set is registered: from x86-64 or arm64 code, else from the tables of the release.
 
 A set is registered by ``register_btf_kfunc_id_set(type, &kset)`` in an init function, where kset is a constant
 ``struct btf_kfunc_id_set {owner, set, filter}`` whose owner is 0 in built-in code. No symbol is needed: ksets are found
@@ -20,8 +20,9 @@ from kfuncscope.arch import arch_record
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.elf.tables import elf_machine
+from kfuncscope.kernel.binary.addresses import RAW_BASES
 from kfuncscope.kernel.binary.btfids import KfuncSet, ids_section
-from kfuncscope.kernel.binary.memory import Memory
+from kfuncscope.kernel.binary.memory import Memory, RawMemory
 from kfuncscope.kernel.binary.x86 import CLOBBERED_BY_CALL, RDI, RSI, Compared, Insn, Registers, Step, decode
 from kfuncscope.kernel.kfuncs import FMODRET
 from kfuncscope.knowledge.knowledge import Knowledge
@@ -38,6 +39,7 @@ _ALL_STEPS = 1 << 18  # a few hundred to 20,000 are taken in kernels
 _ENDBR = b"\xf3\x0f\x1e\xfa"
 _NOTHING: Registers = (None,) * 16
 _ALIKE = 0.5
+_ARM64_AT, _ARM64 = 0x38, b"ARMd"  # magic of a raw image (Documentation/arch/arm64/booting.rst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,14 @@ class Call:
 
 
 def registered(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]:
-    """The sets with the program types and filters that an x86-64 image registers them for; other images': unchanged.
+    """The sets with the program types and filters that an image registers them for: an x86-64 one, or a raw arm64 one;
+    other images': unchanged.
 
     Empty types where nothing refers to a set as a kset, or where only fmod_ret is registered; None where the code was
     not understood.
     """
+    if image[_ARM64_AT : _ARM64_AT + 4] == _ARM64:
+        return _by_arm64(image, blob, sets)
     if elf_machine(image) not in arch_record("x86_64").machine:
         return sets
     memory = Memory(image)
@@ -76,7 +81,32 @@ def registered(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]
     return done
 
 
-def _ksets(memory: Memory, blob: Blob, places: dict[int, int]) -> dict[int, tuple[int, bool]]:
+def _by_arm64(image: bytes, blob: Blob, sets: list[KfuncSet]) -> list[KfuncSet]:
+    """The same of a raw arm64 image: of all its sets, or of none."""
+    from kfuncscope.kernel.binary.arm64 import Follower as Arm64Follower
+    from kfuncscope.kernel.binary.arm64 import relocated
+
+    for linked in RAW_BASES:
+        base = linked % (1 << 64)
+        memory = RawMemory(relocated(image, base), base)
+        ksets = _ksets(memory, blob, {base + one.offset: index for index, one in enumerate(sets)})
+        if not ksets:
+            continue
+        by_offset = {at: of for address, of in ksets.items() if (at := memory.offset(address)) is not None}
+        numbers = Arm64Follower(image, by_offset).registrations(_MOST_PROG_TYPES)
+        names = _prog_types(blob)
+        if numbers is None or not {n for of in numbers.values() for n in of} <= names.keys():
+            return sets
+        done = []
+        for index, one in enumerate(sets):
+            own = {at: filtered for at, (of, filtered) in by_offset.items() if of == index}
+            types = frozenset(names[n] for at in own for n in numbers[at])
+            done.append(replace(one, prog_types=types, filter=any(own.values())))
+        return done
+    return sets
+
+
+def _ksets(memory: Memory | RawMemory, blob: Blob, places: dict[int, int]) -> dict[int, tuple[int, bool]]:
     """Address of each ``struct btf_kfunc_id_set`` → (index of its set, has a filter)."""
     members: dict[str, int] = {}
     for kset in blob.find("btf_kfunc_id_set", Kind.STRUCT)[:1]:

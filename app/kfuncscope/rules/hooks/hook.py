@@ -341,10 +341,9 @@ def _sleepable(kernel: Kernel, program: Program) -> list[Problem]:
 
 def _lsm_hook(kernel: Kernel, program: Program) -> list[Problem]:
     name = program.section.target
-    for _, blob, union in kernel.types("security_list_options", Kind.UNION):
-        if all(m.name != name for m in blob.members(union)):
-            message = say("bpf_lsm_{name} is a function of {kernel}, but there is no LSM hook {name}", name=name)
-            return [_rejected(program, ("R-7.12",), message)]
+    if kernel.lsm_hooks.exists(name) is False:
+        message = say("bpf_lsm_{name} is a function of {kernel}, but there is no LSM hook {name}", name=name)
+        return [_rejected(program, ("R-7.12",), message)]
     return _of_lsm(kernel, program, kernel.lsm_hooks.closed(name), "LSM hook {name} is closed to BPF programs")
 
 
