@@ -22,9 +22,9 @@ from kfuncscope.btf.layout import (
     Kind,
     read_header,
 )
-from kfuncscope.btf.names import Buffer, NameIndex, Strings, essential_name
+from kfuncscope.btf.names import Buffer, NameIndex, Strings, essential_name, index_bounded
 from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
-from kfuncscope.btf.table import MAX_DEPTH, Table, known_table, read_table, type_words
+from kfuncscope.btf.table import MAX_DEPTH, Table, known_table, read_table, table_holds, type_words
 from kfuncscope.errors import BtfError
 
 __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
@@ -240,6 +240,15 @@ class Blob:
         ):
             return False
         return bytes(known.get("flavours", b"")) == b"\0".join(self._strings.containing(b"___"))
+
+    def holds(self, known: Mapping[str, Buffer]) -> bool:
+        """Whether this blob, made with ``known`` that somebody else made, can be used: ``fits`` without numpy.
+
+        Its types are those of its words. What they refer to, and what the index of names says, is looked at where it
+        is used: what does not exist or fit is a BtfError there. Only an index that lacks names does not show.
+        """
+        table = known_table(self._words, known)
+        return table is not None and index_bounded(known) and table_holds(table, self._raw, self.header, self.source)
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""

@@ -204,7 +204,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
     if kernel.image is None:
         kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
         kernel.facts = part.facts
-    kernel.packed, kernel.packed_at = kernel.packed or part.packed, ""
+    kernel.packed, kernel.packed_at = ",".join(filter(None, (kernel.packed, part.packed))), ""
     if part.modules:
         kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
     kernel.tell_version(part.version, part.version_source)
@@ -229,6 +229,8 @@ def _content_key(kernel: KernelFiles) -> str:
     """What an index of the modules depends on: BTF, inputs, names, and what the module files on disk hold."""
     digest = hashlib.sha256(kernel.part_digest("btf").encode())
     digest.update(kernel.packed.encode())
+    if kernel.packed_at:
+        return digest.hexdigest()
     for entry in kernel.inputs:
         digest.update(entry.sha256.encode())
     readers = _sorted(kernel.modules)
