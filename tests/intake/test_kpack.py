@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import pickle
 import random
 import subprocess
@@ -16,14 +15,11 @@ from typing import Any
 
 import pytest
 
-from kfuncscope.btf import declare
 from kfuncscope.btf.layout import Kind
-from kfuncscope.cli.inspect.files import describe_kernel
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel import packing
 from kfuncscope.kernel.binary import image_facts
-from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.kernel.packing import packed
 from kfuncscope.resources import sample
 from kfuncscope.session.purpose import is_kernel
@@ -31,26 +27,16 @@ from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage import kernelpack as kpack
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import ModuleSections
-from kfuncscope.storage.pack import PackWriter, read_table
 from kfuncscope.upgrade import jsonform, memo
 from kfuncscope.upgrade.analyse import analyse
 from support import archivewriter as write
 from support import kernelfiles as make
+from support import kpacks
 from support.fuzztargets import FILES
+from support.kpacks import asked, changed, names_of, opened, pack_of, part, told
 from support.mutate import mutated
 
 SAMPLES = sorted(p.parent.name for p in sample("kernels").glob("*/vmlinux.btf.xz"))
-
-
-def pack_of(path: Path | str, into: Path) -> str:
-    (files,) = kernel_files([path])
-    into.write_bytes(packed(files))
-    return str(into)
-
-
-def opened(path: Path | str) -> Kernel:
-    (files,) = kernel_files([path])
-    return open_kernel(files)
 
 
 def package(tmp_path: Path, image: bytes | None = None) -> Path:
@@ -58,15 +44,6 @@ def package(tmp_path: Path, image: bytes | None = None) -> Path:
     files = FILES if image is None else {**FILES, f"boot/vmlinuz-{make.RELEASE}": write.compress(image, "gz")}
     path.write_bytes(write.deb(files))
     return path
-
-
-def told(kernel: Kernel) -> dict[str, Any]:
-    """What every command says of a kernel, and of its modules."""
-    unreadable = kernel.modules.read_all()
-    modules = {name: kernel.modules.sections(name) for name in kernel.modules.names}
-    registries = {name: sorted(r.kfuncs) for name in modules if (r := kernel.module_kfuncs(name)) is not None}
-    return {**describe_kernel(kernel), "m": modules, "r": registries, "u": unreadable, "p": kernel.problems,
-            "inputs": kernel.files.inputs, "probed": kernel.probed, "listed": kernel.listed}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -205,41 +182,6 @@ def test_the_readers_of_a_pack_go_to_another_process(symbolic: Path) -> None:
 # -- hostile packs
 
 
-def changed(path: Path, **words: Any) -> None:
-    """Write a pack again with another account of itself and right digests, as somebody who knows the form can.
-
-    ``parts`` replaces parts, by name.
-    """
-    with path.open("rb") as file:
-        pack = read_table(file, path, kpack.FORMAT)
-    assert pack is not None
-    parts = {name: pack.part(name, 1 << 30) for name in pack.names()}
-    parts |= words.pop("parts", {})
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items() if name != kpack.SECTIONS}
-    meta = {**pack.meta, "sha256": digests, **words}
-    into = io.BytesIO()
-    into.write(kpack.HEAD)
-    writer = PackWriter(into, Path(), Path())
-    for name, data in parts.items():
-        writer.add(name, data, compress=name not in pack or pack.compressed(name))
-    writer.end(meta)
-    path.write_bytes(into.getvalue())
-
-
-def names_of(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        pack = read_table(file, path, kpack.FORMAT)
-    assert pack is not None
-    return [name for name in pack.names() if name != kpack.SECTIONS]
-
-
-def part(path: Path, name: str) -> bytes:
-    with path.open("rb") as file:
-        pack = read_table(file, path, kpack.FORMAT)
-    assert pack is not None
-    return pack.part(name, 1 << 30)
-
-
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
     return Path(pack_of(package(tmp_path), tmp_path / "k.kpack"))
@@ -248,24 +190,7 @@ def pack(tmp_path: Path) -> Path:
 @pytest.fixture
 def symbolic(tmp_path: Path) -> Path:
     """A pack with columns of BTF and of symbols."""
-    btf = make.base()
-    word = btf.int_("int", 4, signed=True)
-    inner = btf.struct("inner", [("a", word), ("b", btf.array(word, 4))], 20)
-    fields = [(f"field_{i}", word) for i in range(40)] + [("next", btf.ptr(inner)), ("inner", inner)]
-    btf.struct("task_struct", fields, 200)
-    btf.union("many", [(name, of) for name, of in fields[:9]], 8)
-    btf.enum("bpf_prog_type", {"BPF_PROG_TYPE_UNSPEC": 0, "BPF_PROG_TYPE_XDP": 6})
-    btf.typedef("chain", btf.const(btf.volatile(btf.typedef("chained", inner))))
-    (tmp_path / "System.map").write_text(
-        "".join(f"ffffffff8100{i:04x} {'tTdD'[i % 4]} f{i % 70}\n" for i in range(300))
-    )
-    (tmp_path / "config").write_bytes(make.config())
-    (tmp_path / "vmlinux.btf").write_bytes(btf.build())
-    return Path(
-        pack_of(
-            f"btf={tmp_path}/vmlinux.btf,symbols={tmp_path}/System.map,config={tmp_path}/config", tmp_path / "s.kpack"
-        )
-    )
+    return kpacks.with_columns(tmp_path)
 
 
 def test_a_damaged_pack_is_one_error_and_stays_where_it_is(pack: Path) -> None:
@@ -335,23 +260,6 @@ LIES = {
     "none": lambda data: b"",
     "steps": lambda data: bytes(range(256)) * (len(data) // 256) + data[: len(data) % 256],
 }
-
-
-def asked(path: Path) -> None:
-    """Ask a kernel for all that programs may ask."""
-    kernel = opened(path)
-    told(kernel)
-    blob = kernel.vmlinux
-    assert blob is not None
-    for type_id in range(1, len(blob)):
-        declare.declare(blob, type_id)
-        blob.find(blob.name(type_id))
-        with contextlib.suppress(InputError):
-            blob.size(type_id)
-    if kernel.symbols is not None:
-        for name in ("f", "probe", "tcp_v4_connect", ""):
-            kernel.symbols.types(name), kernel.symbols.clones(name)
-        kernel.symbols.has_function_like("*o*e")
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -17,7 +17,7 @@ from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
 from kfuncscope.cli.commits import add_history_option
 from kfuncscope.cli.configfile import apply_config, configured
-from kfuncscope.cli.formats import add_format
+from kfuncscope.cli.formats import FORMATS, add_format
 from kfuncscope.cli.kernel_options import add_kernel_parser
 from kfuncscope.cli.manners import add_manners, apply
 from kfuncscope.cli.options import (
@@ -244,6 +244,10 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
     add_catalogue_option(make)
     add_running_option(make, kernel=False)
+    make.add_argument(
+        "--format", choices=("toml", *FORMATS), default="toml",
+        help="toml is the promise file; the others list what the objects rely on (default: toml)",
+    )  # fmt: skip
     make.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
     make.set_defaults(run="commands.promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")

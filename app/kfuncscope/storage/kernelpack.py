@@ -111,7 +111,7 @@ class Parts:
         """In another process the file is opened again; it must be the same pack."""
         return _again, (self.path, self.identity)
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: str) -> bool:
         return name in self._pack
 
     def _ours(self) -> bool:
