@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from kfuncscope.catalogue.inputs import Candidate, Given, candidates
@@ -18,6 +19,8 @@ from kfuncscope.storage.catalogue.writer import Writer
 from kfuncscope.storage.digests import signature
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import Progress, shown
+from kfuncscope.upgrade.jsonform import Shard
+from kfuncscope.upgrade.merge import takes
 
 _BATCH = 256  # packages of one transaction
 _BATCH_BYTES = 32 << 20  # or so many of their objects
@@ -51,12 +54,14 @@ def update(
     pool: str | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    shard: Shard | None = None,
 ) -> Scanned:
     """Scan the inputs into the catalogue at ``path``, which is made where there is none. Raises InputError.
 
+    ``shard`` leaves packages out by their names in reports, before they are opened, so that parts go to several machines.
     The current set of the catalogue becomes what these inputs hold. Where this ends early the set stays as it was.
     """
-    given = Given()
+    given = Given() if shard is None else Given(mine=partial(takes, shard))
     with Writer(path, VERSION) as writer:
         before = _current(path)
         known = writer.known()

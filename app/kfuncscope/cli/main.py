@@ -336,6 +336,10 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="where the files of the indexes are (default: beside the folder dists or repodata above each, or with it)",
     )  # fmt: skip
     scan.add_argument("--list", action="store_true", dest="listing", help="list what is in the catalogue; scan nothing")
+    scan.add_argument(
+        "--shard", metavar="I/N",
+        help="read only part I of N of the packages, divided by their paths; give the catalogues of all parts to check",
+    )  # fmt: skip
     scan.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     add_format(scan)
     scan.set_defaults(run="commands.scan:run")

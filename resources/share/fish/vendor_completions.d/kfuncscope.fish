@@ -352,6 +352,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -s h -l help -d 'show t
 complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'the catalogue, made if it is not there (.kcat)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l pool -xka "(__fish_complete_path (commandline -ct))" -d 'where the files of the indexes are (default: beside the folder dists or repodata above each, or with it)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l list -d 'list what is in the catalogue; scan nothing'
+complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l shard -x -d 'read only part I of N of the packages, divided by their paths; give the catalogues of all parts to check'
 complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l workers -x -d 'processes to work with'
 complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -l format -xka "table json jsonl csv md" -d 'output format (default: table)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using scan' -s q -l quiet -d 'print only decisions and problems, no progress'
