@@ -125,7 +125,7 @@ def test_merged_shards_equal_one_run(count: int, order: object) -> None:
 @pytest.mark.parametrize("count", range(1, 8))
 def test_builds_of_one_object_stay_together(count: int) -> None:
     """Each may take the place of another, which only the machine that has them all can tell."""
-    names = [f"lib/filter-{release}.bpf.o" for release in ("5.10", "5.15", "6.1", "6.12")]
+    names = [f"lib/filter_{build}.bpf.o" for build in ("v1", "v2", "v3", "v14")]
     files = [ObjectFile(n, n.encode(), hashlib.sha256(n.encode()).hexdigest(), (Place("p 1.0", n),)) for n in names]
     parts = [merge.select(files, jsonform.Shard(index, count)) for index in range(1, count + 1)]
     assert sorted(map(len, parts)) == [0] * (count - 1) + [4]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from kfuncscope.btf.layout import Kind
+from kfuncscope.btf.scan import string_section
 from kfuncscope.errors import InputError
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel import packing
@@ -241,7 +242,7 @@ def test_what_a_pack_claims_is_never_kept_for_the_package(tmp_path: Path, own_ca
     path = Path(pack_of(whole, tmp_path / "k.kpack"))
     default_cache().clear()
     forged = ModuleSections(make.split(["forged"]))
-    changed(path, parts=packing.module_parts({"m": lambda: forged}))
+    changed(path, parts=packing.module_parts({"m": lambda: forged}, string_section(make.base().build())))
     (lying,), (real,) = kernel_files([path]), kernel_files([whole])
     assert lying.module_search is not None and real.module_search is not None
     assert lying.module_search.find(["forged"]) == {"forged": ("m",)}
@@ -348,6 +349,38 @@ def test_facts_of_another_form(name: str, data: bytes, pack: Path) -> None:
     changed(pack, parts={name: data}, failed={})
     with contextlib.suppress(InputError):
         told(opened(pack))
+
+
+@pytest.mark.parametrize("name", [kpack.STRINGS, kpack.USES])
+def test_names_of_modules_of_another_size(name: str, pack: Path) -> None:
+    changed(pack, parts={name: part(pack, name) + bytes(4)})
+    (files,) = kernel_files([pack])
+    assert files.module_search is not None
+    with pytest.raises(InputError, match="names of modules"):
+        files.module_search.find(["probe"])
+
+
+def test_a_pack_has_the_index_of_its_modules(tmp_path: Path, own_cache: Path) -> None:
+    """What a search of the package's modules finds, and nothing is written for it."""
+    whole = package(tmp_path)
+    path = pack_of(whole, tmp_path / "k.kpack")
+    ((files,), (direct,)) = kernel_files([path]), kernel_files([whole])
+    assert files.module_search is not None and direct.module_search is not None
+    names = ["probe", "module_probe", "shared", "int", "function_3", "nowhere"]
+    found = direct.module_search.find(names)
+    default_cache().clear()
+    assert files.module_search.find(names) == found and found["probe"] == ("m",)
+    assert files.module_search.with_sets() == direct.module_search.with_sets() == ("m",)
+    assert files.module_search.borrowed() == direct.module_search.borrowed()
+    mine, theirs = files.module_search.names_of("m"), direct.module_search.names_of("m")
+    assert mine is not None and theirs is not None
+    assert (mine[0], mine[1].tolist()) == (theirs[0], theirs[1].tolist())
+    assert files.module_search.names_of("nowhere") is None and files.module_search.problems() == ()
+    default_cache().clear()
+    files.module_search.prepare()
+    assert not default_cache().entries()
+    again = pickle.loads(pickle.dumps(files.module_search))
+    assert again.find(names) == found
 
 
 def test_modules_that_share_bytes_have_a_bound(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def update(
 ) -> Scanned:
     """Scan the inputs into the catalogue at ``path``, which is made where there is none. Raises InputError.
 
-    ``shard`` leaves packages out by their names in reports, before they are opened, so that parts go to several machines.
+    ``shard`` leaves packages out by their names in reports, before they are opened: other machines have them.
     The current set of the catalogue becomes what these inputs hold. Where this ends early the set stays as it was.
     """
     given = Given() if shard is None else Given(mine=partial(takes, shard))

@@ -15,7 +15,7 @@ from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.errors import InputError, KernelError, all_of, kept
 from kfuncscope.intake import blobs, identity
-from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
+from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex, PackedIndex
 from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.storage import kernelpack, lookup
 from kfuncscope.storage.digests import Digests
@@ -220,6 +220,9 @@ def _finish(kernel: KernelFiles) -> None:
         kernel.tell_version(linux_version(heading), "config")
     if kernel.modules:
         kernel.modules_sha256 = _content_key(kernel)
+        if kernel.packed_at and isinstance(kernel.modules, kernelpack.PackedModules):
+            kernel.module_search = PackedIndex(kernel.modules.parts, partial(getattr, kernel, "btf"))
+            return
         index = ModuleIndex(kernel.modules_sha256, kernel.modules, partial(getattr, kernel, "btf"), kernel.label)
         kernel.module_search = index
         kernel.modules = IndexedModules(index, kernel.modules)

@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 import zstandard
 
+from kfuncscope.btf.scan import string_section
 from kfuncscope.errors import InputError, KernelError
+from kfuncscope.intake.modules import NamesIndex
 from kfuncscope.kernel.binary import image_facts, listed
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.kernel.opening import DATA
@@ -32,7 +34,7 @@ def packed(files: KernelFiles, arch: str | None = None) -> bytes:
     kernel = open_kernel(files, arch)
     parts, failed = _read(kernel)
     columns = _columns(kernel, parts)
-    of_modules = module_parts(files.modules)
+    of_modules = module_parts(files.modules, string_section(files.btf or b""))
     sections = of_modules.pop(kernelpack.SECTIONS)
     parts |= of_modules
     for name, data in (parts | columns).items():
@@ -95,23 +97,33 @@ def _columns(kernel: Kernel, parts: Mapping[str, bytes]) -> dict[str, bytes]:
     return found
 
 
-def module_parts(modules: Mapping[str, Callable[[], ModuleSections]]) -> dict[str, bytes]:
-    """The parts with all modules: a row for each, sorted by name, and their sections, compressed."""
+def module_parts(modules: Mapping[str, Callable[[], ModuleSections]], base: bytes) -> dict[str, bytes]:
+    """The parts with all modules: a row for each, sorted by name, their sections, compressed, and the names in them.
+
+    ``base`` are the strings of the kernel's own BTF.
+    """
     rows: list[ModuleRow] = []
+    index = NamesIndex(len(base))
     frames: list[bytes] = []
     at, zstd = 0, zstandard.ZstdCompressor(level=_LEVEL)
     for name in sorted(modules):
         try:
             read = modules[name]()
         except InputError as error:
-            rows.append(ModuleRow(0, 0, b"", (0, 0, 0), [], (error.source, error.reason, error.offset)))
+            rows.append(ModuleRow(0, 0, b"", (0, 0, 0), [], failed=(error.source, error.reason, error.offset)))
             continue
         data = read.btf + read.btf_base + read.btf_ids
         if len(data) > kernelpack.LARGEST_PART:
             raise InputError(name, f"a module of {len(data)} bytes is larger than a kernel pack can hold")
         frame = zstd.compress(data) if data else b""
         sizes = len(read.btf), len(read.btf_base), len(read.btf_ids)
-        rows.append(ModuleRow(at, len(frame), hashlib.sha256(frame).digest(), sizes, list(read.set8)))
+        index.add(name, read)
+        names = len(index.strings[-1]), len(index.offsets[-1]) // 4
+        rows.append(ModuleRow(at, len(frame), hashlib.sha256(frame).digest(), sizes, list(read.set8), names))
         frames.append(frame)
         at += len(frame)
-    return {kernelpack.MODULES: msgspec.msgpack.encode(rows), kernelpack.SECTIONS: b"".join(frames)}
+    return {
+        kernelpack.MODULES: msgspec.msgpack.encode(rows), kernelpack.SECTIONS: b"".join(frames),
+        kernelpack.STRINGS: b"".join(index.strings), kernelpack.USES: kernelpack.little(b"".join(index.offsets)),
+        kernelpack.BORROWED: index.borrowed(base),
+    }  # fmt: skip

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -47,6 +48,9 @@ TEXTS = ("btf", SYMBOLS, "symbols")
 """What has columns, which are not compressed: ``btf/starts`` and so on, ``btf/data`` being the BTF itself."""
 
 MODULES, SECTIONS = "modules", "sections"
+STRINGS, USES, BORROWED = "names/strings", "names/base", "names/borrowed"
+"""The strings of all modules, the offsets at which they use the kernel's own, and those names, a NUL before each."""
+
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,6})?")
 _SOURCES = ("image", "package", "config", "")
 
@@ -77,6 +81,8 @@ class Meta:
 class ModuleRow:
     """One module in the part ``modules``: its sections ``.BTF``, ``.BTF.base`` and ``.BTF_ids`` behind each other as
     one zstd frame in ``sections`` (offset, bytes, SHA-256), their sizes, its kfunc sets; or why they were not read.
+
+    ``names``: how many bytes of ``names/strings`` and words of ``names/base`` are its own, in the order of rows.
     """
 
     offset: int
@@ -84,6 +90,7 @@ class ModuleRow:
     sha256: bytes
     sizes: tuple[int, int, int]
     sets: list[tuple[str, int, int]]
+    names: tuple[int, int] = (0, 0)
     failed: tuple[str, str, int | None] | None = None
 
 
@@ -157,7 +164,7 @@ class Parts:
         names = {name.removeprefix(f"{text}/"): name for name in self._pack.names() if name.startswith(f"{text}/")}
         if not names:
             return None
-        if text not in TEXTS or any(self._pack.compressed(name) for name in names.values()):
+        if any(self._pack.compressed(name) for name in names.values()):
             raise damaged(self.path, f"{text} has no columns")
         try:
             slots = {short: self._pack.slot(name) for short, name in names.items()}
@@ -200,7 +207,7 @@ class Parts:
         except BROKEN:
             raise damaged(self.path, "its table of modules cannot be read") from None
         sizes = [sum(row.sizes) for row in rows]
-        if sum(sizes) > MOST_OF_MODULES or any(min(row.sizes) < 0 for row in rows):
+        if sum(sizes) > MOST_OF_MODULES or any(min(*row.sizes, *row.names) < 0 for row in rows):
             raise damaged(self.path, f"sections of modules have more than {MOST_OF_MODULES} bytes")
         return found
 
@@ -237,19 +244,28 @@ class PackedModules(Mapping[str, Callable[[], ModuleSections]]):
     """The modules of a pack by name."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self.parts = parts
         self._names = dict.fromkeys(parts.meta.modules)
 
     def __getitem__(self, name: str) -> Callable[[], ModuleSections]:
         if name not in self._names:
             raise KeyError(name)
-        return partial(self._parts.module, name)
+        return partial(self.parts.module, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def little(words: bytes) -> bytes:
+    """Words of 32 bits as a pack has them outside of columns, which is little-endian; and back."""
+    if sys.byteorder == "little":
+        return words
+    turned = array("I", words)
+    turned.byteswap()
+    return turned.tobytes()
 
 
 def damaged(path: str | Path, why: str) -> InputError:
@@ -278,7 +294,9 @@ def _unsound(meta: Meta, pack: Pack) -> str:
     """What in a table no pack says; empty where that is nothing."""
     if len(meta.modules) > MOST_MODULES:
         return f"more than {MOST_MODULES} modules"
-    if MODULES not in pack or SECTIONS not in pack or len(set(meta.modules)) != len(meta.modules):
+    if any(name not in pack for name in (MODULES, SECTIONS, STRINGS, USES, BORROWED)) or len(set(meta.modules)) != len(
+        meta.modules
+    ):
         return "its modules are not listed"
     if meta.arch is not None and arch_named(meta.arch) is None:
         return "unknown architecture"
