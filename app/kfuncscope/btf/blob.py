@@ -242,13 +242,9 @@ class Blob:
         return bytes(known.get("flavours", b"")) == b"\0".join(self._strings.containing(b"___"))
 
     def holds(self, known: Mapping[str, Buffer]) -> bool:
-        """Whether this blob, made with ``known`` that somebody else made, can be used: ``fits`` without numpy.
-
-        Its types are those of its words. What they refer to, and what the index of names says, is looked at where it
-        is used: what does not exist or fit is a BtfError there. Only an index that lacks names does not show.
-        """
-        table = known_table(self._words, known)
-        return table is not None and index_bounded(known) and table_holds(table, self._raw, self.header, self.source)
+        """As ``fits``, without numpy: references and names are checked where they are used; lacking names do not show."""
+        made = known_table(self._words, known)
+        return made is not None and index_bounded(known) and table_holds(made, self._raw, self.header, self.source)
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""
