@@ -242,7 +242,7 @@ class Blob:
         return bytes(known.get("flavours", b"")) == b"\0".join(self._strings.containing(b"___"))
 
     def holds(self, known: Mapping[str, Buffer]) -> bool:
-        """As ``fits``, without numpy: references and names are checked where they are used; lacking names do not show."""
+        """As ``fits``, without numpy: references and names are checked where they are used; a lack of names is not."""
         made = known_table(self._words, known)
         return made is not None and index_bounded(known) and table_holds(made, self._raw, self.header, self.source)
 

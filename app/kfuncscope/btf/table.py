@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from operator import add, itemgetter
+from operator import itemgetter
 
 from kfuncscope.btf.layout import KIND_MASK, NR_KINDS, REFERENCES, VLEN_MASK, VLEN_WORDS, Header, Kind, record_words
 from kfuncscope.btf.names import Buffer, Cast
@@ -111,7 +111,7 @@ def known_table(words: memoryview, known: Mapping[str, Buffer]) -> Table | None:
 def table_holds(table: Table, data: Buffer, header: Header, source: str) -> bool:
     """Whether columns that somebody else made are those of these words; what types refer to is not looked at.
 
-    Without numpy, and quick: what runs once per record runs in C but for the sizes. BtfError for an unknown kind.
+    Without numpy, and quick: what runs once per record runs in C. BtfError for a bad layout section.
     """
     words, starts = table.words, table.starts.tolist()
     if len(starts) < 2:
@@ -129,10 +129,30 @@ def table_holds(table: Table, data: Buffer, header: Header, source: str) -> bool
     fixed, per = record_words(data, header, source)
     if any(fixed[kind] < 0 for kind in table.counts):
         return False
-    sizes = [
-        3 + fixed[kind] + per[kind] * (info & VLEN_MASK) for kind, info in zip(table.kinds, table.info, strict=True)
-    ]
-    return starts[0] == 0 and list(map(add, starts, sizes)) == [*starts[1:], len(words)]
+    return starts[0] == 0 and _ends(table, fixed, per) == bytes(table.starts)[4:] + len(words).to_bytes(
+        4, sys.byteorder
+    )
+
+
+def _ends(table: Table, fixed: list[int], per: list[int]) -> bytes:
+    """Where each record ends, as words of 32 bits; empty where a start is beyond any section.
+
+    All at once, as the words of one large integer each: a sum of them stays below 32 bits, so none reaches the next.
+    """
+    order, count = sys.byteorder, len(table.kinds)
+    low, high = (0, 3) if order == "little" else (3, 0)
+    if max(bytes(table.starts)[high::4]) > MAX_WORDS >> 24:
+        return b""
+    plain, vlens = bytearray(4 * count), bytearray(table.info)
+    plain[low::4] = table.kinds.translate(bytes([3 + max(words, 0) for words in fixed]) + bytes(KIND_MASK + 1))
+    vlens[high::4] = bytes(count)
+    ends = int.from_bytes(table.starts, order) + int.from_bytes(plain, order)
+    for times in {per[kind] for kind in table.counts} - {0}:
+        chosen, mask = bytes([255 * (words == times) for words in per]) + bytes(KIND_MASK + 1), bytearray(4 * count)
+        for place in range(4):
+            mask[place::4] = table.kinds.translate(chosen)
+        ends += times * (int.from_bytes(vlens, order) & int.from_bytes(mask, order))
+    return ends.to_bytes(4 * count, order)
 
 
 def read_table(data: Buffer, header: Header, source: str, first_id: int, str_end: int) -> Table:
