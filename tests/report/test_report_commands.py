@@ -180,10 +180,9 @@ def test_what_a_promise_holds_in_every_format(tmp_path: Path, capsysbinary: pyte
     """The file is TOML, as a check reads it; the shared formats list what is relied on."""
     made = {}
     for form in ("toml", *FORMATS):
-        assert main(["promise", "make", "--kernel", OLD, "--format", form, *OBJECTS]) == 0
+        words = [] if form == "toml" else ["--format", form]
+        assert main(["promise", "make", "--kernel", OLD, *words, *OBJECTS]) == 0
         made[form] = capsysbinary.readouterr().out
-    assert main(["promise", "make", "--kernel", OLD, *OBJECTS]) == 0
-    assert capsysbinary.readouterr().out == made["toml"]
     items = tomllib.loads(made["toml"].decode())["item"]
     names = [item["name"] for item in items]
     assert [row["name"] for row in json.loads(made["json"])["rows"]] == names

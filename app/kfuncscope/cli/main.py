@@ -245,9 +245,8 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_catalogue_option(make)
     add_running_option(make, kernel=False)
     make.add_argument(
-        "--format", choices=("toml", *FORMATS), default="toml",
-        help="toml is the promise file; the others list what the objects rely on (default: toml)",
-    )  # fmt: skip
+        "--format", choices=FORMATS, help="list what the objects rely on (default: the promise file, which is TOML)"
+    )
     make.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
     make.set_defaults(run="commands.promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")

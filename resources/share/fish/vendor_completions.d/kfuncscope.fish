@@ -265,7 +265,7 @@ complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s h -l help -d
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l kernel -xka "(__fish_complete_path (commandline -ct))" -d 'a file, folder or named parts of one kernel; repeat for more files of the same kernel'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l catalogue -xka "(__fish_complete_path (commandline -ct))" -d 'a catalogue that scan made: the objects of all its packages, without reading these; repeatable'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l running -xka "(__fish_complete_path (commandline -ct))" -d 'a census file, or a folder of them (see census); repeatable'
-complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l format -xka "toml table json jsonl csv md" -d 'toml is the promise file; the others list what the objects rely on (default: toml)'
+complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -l format -xka "table json jsonl csv md" -d 'list what the objects rely on (default: the promise file, which is TOML)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'output file (default: standard output)'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s q -l quiet -d 'print only decisions and problems, no progress'
 complete -c kfuncscope -n '_shtab_kfuncscope_using promise make' -s v -l verbose -d 'report progress, also where nobody watches'
