@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kfuncscope.catalogue.inputs import Candidate, Given, candidates
 from kfuncscope.catalogue.reading import Done, Task, read_all
@@ -19,8 +20,10 @@ from kfuncscope.storage.catalogue.writer import Writer
 from kfuncscope.storage.digests import signature
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import Progress, shown
-from kfuncscope.upgrade.jsonform import Shard
 from kfuncscope.upgrade.merge import takes
+
+if TYPE_CHECKING:
+    from kfuncscope.upgrade.jsonform import Shard
 
 _BATCH = 256  # packages of one transaction
 _BATCH_BYTES = 32 << 20  # or so many of their objects
