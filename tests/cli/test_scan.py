@@ -73,6 +73,49 @@ def test_check_says_the_same_of_a_catalogue_as_of_its_packages(
     assert found[1].replace(f"{catalogue}:", f"{pool}/") == direct[1]
 
 
+def test_an_archive_in_parts(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each machine reads its packages alone, and judges its objects; together that is one run, byte for byte."""
+    (pool / "damaged_1.0-1_amd64.deb").unlink()
+    out_of(capsys, "check", *KERNELS, "--report", str(tmp_path / "one.json"), "--", str(pool))
+    whole = str(tmp_path / "whole.kcat")
+    out_of(capsys, "scan", str(pool), "--catalogue", whole)
+    catalogues, listed = [], []
+    for part in ("1/3", "2/3", "3/3"):
+        catalogue = str(tmp_path / f"{part[0]}.kcat")
+        assert out_of(capsys, "scan", str(pool), "--catalogue", catalogue, "--shard", part)[0] == 0
+        listed.append(out_of(capsys, "scan", "--list", "--catalogue", catalogue, "--format", "jsonl")[1].splitlines())
+        catalogues += ["--catalogue", catalogue]
+    every = out_of(capsys, "scan", "--list", "--catalogue", whole, "--format", "jsonl")[1].splitlines()
+    assert sorted(line for lines in listed for line in lines) == sorted(every)
+    assert sum(1 for lines in listed if lines) > 1
+    parts = []
+    for part in ("1/2", "2/2"):
+        parts.append(str(tmp_path / f"{part[0]}.json"))
+        out_of(capsys, "check", *KERNELS, *catalogues, "--shard", part, "--report", parts[-1])
+    assert out_of(capsys, "merge", *parts, "-o", str(tmp_path / "merged.json"))[0] == 1
+    assert (tmp_path / "merged.json").read_bytes() == (tmp_path / "one.json").read_bytes()
+
+
+def test_a_part_is_divided_before_packages_are_opened(
+    pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the names of files, so that neither the order of inputs nor what other packages hold counts."""
+    words = ["--catalogue", str(tmp_path / "c.kcat"), "--format", "json"]
+    listing = ["scan", "--list", *words[:3], "csv"]
+    paths = sorted(str(path) for path in pool.iterdir())
+    assert out_of(capsys, "scan", *paths, *words, "--shard", "1/2")[0] in (0, 3)
+    mine = out_of(capsys, *listing)[1]
+    kept = {row["file"] for row in csv.DictReader(io.StringIO(mine))}
+    for path in pool.iterdir():
+        if path.name not in kept and not path.name.startswith("damaged"):
+            path.write_bytes(b"not read")
+    assert out_of(capsys, "scan", *reversed(paths), *words, "--shard", "1/2")[2].count("every") == 0
+    assert sorted(out_of(capsys, *listing)[1].splitlines()) == sorted(mine.splitlines())
+    assert kept and len(kept) < 4
+    assert out_of(capsys, "scan", str(pool), *words, "--shard", "3/2")[0] == 2
+    assert out_of(capsys, "scan", "--list", *words, "--shard", "1/2")[0] == 2
+
+
 def test_usage_promise_and_object_take_a_catalogue(
     pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

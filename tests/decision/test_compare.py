@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,8 @@ from kfuncscope.decision.gate import decide, fail_words
 from kfuncscope.errors import SessionError
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import ProgramVerdict, Verdict
+from kfuncscope.rules.changes.alternatives import variant_key
+from kfuncscope.storage.files import ObjectFile, Place
 from kfuncscope.study import path
 from kfuncscope.upgrade import jsonform, merge
 from support import reportcases as cases
@@ -99,8 +102,10 @@ def shards(analysis: Analysis, count: int) -> list[tuple[Analysis, jsonform.Shar
     made = []
     for index in range(1, count + 1):
         shard = jsonform.Shard(index, count)
-        results = tuple(replace(a, objects=tuple(merge.select(a.objects, shard))) for a in analysis.arches)
-        part = replace(analysis, arches=results, objects=tuple(merge.select(analysis.objects, shard)))
+        infos = tuple(o for o in analysis.objects if merge.takes(shard, merge.object_key(o.name, o.places)))
+        names = {info.name for info in infos}
+        results = tuple(replace(a, objects=tuple(o for o in a.objects if o.object in names)) for a in analysis.arches)
+        part = replace(analysis, arches=results, objects=infos)
         made.append((part, shard))
     return made
 
@@ -115,6 +120,29 @@ def test_merged_shards_equal_one_run(count: int, order: object) -> None:
     merged = merge.merge(read)
     assert merged == analysis
     assert jsonform.dumps(merged) == jsonform.dumps(analysis)
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_builds_of_one_object_stay_together(count: int) -> None:
+    """Each may take the place of another, which only the machine that has them all can tell."""
+    names = [f"lib/filter_{build}.bpf.o" for build in ("v1", "v2", "v3", "v14")]
+    files = [ObjectFile(n, n.encode(), hashlib.sha256(n.encode()).hexdigest(), (Place("p 1.0", n),)) for n in names]
+    parts = [merge.select(files, jsonform.Shard(index, count)) for index in range(1, count + 1)]
+    assert sorted(map(len, parts)) == [0] * (count - 1) + [4]
+    assert len({*map(variant_key, names)}) == 1
+
+
+def test_faults_that_one_shard_saw_are_those_of_the_kernel() -> None:
+    """A module is opened where an object asks for it, and not by every machine."""
+    analysis = cases.analysis()
+    parts = shards(analysis, 2)
+    arch = parts[1][0].arches[0]
+    fault = next(f for r in analysis.arches for o in r.objects for p in o.programs for f in p.findings)
+    seen = replace(arch, new=replace(arch.new, faults=(*arch.new.faults, fault)))
+    parts[1] = replace(parts[1][0], arches=(seen, *parts[1][0].arches[1:])), parts[1][1]
+    merged = merge.merge(parts)
+    assert merged.arches[0].new.faults == seen.new.faults
+    assert merged.arches[0].objects == analysis.arches[0].objects
 
 
 def test_shards_that_do_not_belong_together_are_refused() -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from kfuncscope.cli.formats import FORMATS
 from kfuncscope.cli.main import main
 from kfuncscope.resources import sample
 from kfuncscope.upgrade import jsonform
@@ -172,6 +174,24 @@ def test_promise_made_and_checked(tmp_path: Path, capsysbinary: pytest.CaptureFi
     assert main(["promise", "check", "--kernel", NEW, promised, "--format", "json"]) == 1
     rows = json.loads(capsysbinary.readouterr().out)["rows"]
     assert {r["name"] for r in rows if r["state"] == "broken"} == {"cgroup_rstat_updated", "current_getsecid_subj"}
+
+
+def test_what_a_promise_holds_in_every_format(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The file is TOML, as a check reads it; the shared formats list what is relied on."""
+    made = {}
+    for form in ("toml", *FORMATS):
+        words = [] if form == "toml" else ["--format", form]
+        assert main(["promise", "make", "--kernel", OLD, *words, *OBJECTS]) == 0
+        made[form] = capsysbinary.readouterr().out
+    items = tomllib.loads(made["toml"].decode())["item"]
+    names = [item["name"] for item in items]
+    assert [row["name"] for row in json.loads(made["json"])["rows"]] == names
+    assert [json.loads(line)["name"] for line in made["jsonl"].splitlines()] == names
+    rows = list(csv.DictReader(io.StringIO(made["csv"].decode())))
+    assert [(r["kind"], r["name"], r["used by"].split()) for r in rows] == [
+        (item["kind"], item["name"], item["used_by"]) for item in items
+    ]
+    assert all(name.encode() in made[form] for name in names for form in ("table", "md"))
 
 
 def test_shard_reports_say_which_part_they_are(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ from kfuncscope.storage.catalogue.reader import Reader
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade import jsonform, memo
 from support import archivewriter as write
-from support import guestwire
+from support import guestwire, kpacks
 from support import kernelfiles as make
 from support.archives import packages_index, primary
 from support.bpfwriter import exit_, mov, object_bytes
@@ -273,6 +273,7 @@ class _OnDisk:
     """Readers that take files."""
 
     folder: Path
+    sound: bytes = b""
 
     def written(self, data: bytes) -> Path:
         path = self.folder / "file"
@@ -289,6 +290,23 @@ class _OnDisk:
     def kpack(self) -> bytes:
         (files,) = kernel_files([self.written(PACKAGES[0])])
         return packed(files)
+
+    def parts(self) -> list[bytes]:
+        """Every part of a pack with columns, its name before it."""
+        pack = kpacks.with_columns(self.folder)
+        self.sound = pack.read_bytes()
+        return [name.encode() + b"\n" + kpacks.part(pack, name) for name in kpacks.names_of(pack)]
+
+    def part(self, data: bytes) -> None:
+        """A pack with another part and right digests; whoever made it knew the form."""
+        name, _, part = data.partition(b"\n")
+        path = self.written(self.sound)
+        text = name.decode("ascii", "replace")
+        if text in kpacks.names_of(path):
+            kpacks.changed(path, parts={text: part})
+            kpacks.asked(path)
+            (files,) = kernel_files([path])
+            judge(read_object(OBJECT, "f"), open_kernel(files))
 
     def census(self, data: bytes) -> None:
         _census(self.written(data))
@@ -434,6 +452,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "xzblocks": Target(_blocks, lambda: [write.xz_in_blocks(random.Random(5).randbytes(1_100_000), 300_000)]),
         "kernels": Target(disk.kernel, lambda: [*PACKAGES, *IMAGES, make.base().build()]),
         "kpack": Target(disk.kernel, lambda: [disk.kpack()]),
+        "kpack-parts": Target(disk.part, disk.parts),
         "objects": Target(disk.objects, lambda: [*PACKAGES, OBJECT, write.tar({"a.deb": PACKAGES[0]})]),
         "cache": Target(disk.cached, lambda: [disk.entry()]),
         "catalogue": Target(disk.catalogue, lambda: [disk.scanned()]),

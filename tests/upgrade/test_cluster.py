@@ -106,7 +106,8 @@ def test_workers_without_access_to_a_file(
     given = farms.upgrade(home, COUNT)
     right = analyse(given, workers=1)
     assert jsonform.dumps(far(given, dask.address)) == jsonform.dumps(right)
-    assert len(list((dask.cache / "kfuncscope").glob("*.kfs"))) >= 4  # they were kept there
+    if folder == "hidden":  # of two workers the one that sees all may do everything
+        assert len(list((dask.cache / "kfuncscope").glob("*.kfs"))) >= 4  # kernels were kept there
 
 
 def test_a_file_that_changes_while_it_is_read_elsewhere_is_listed(

@@ -22,9 +22,9 @@ from kfuncscope.btf.layout import (
     Kind,
     read_header,
 )
-from kfuncscope.btf.names import Buffer, NameIndex, Strings, essential_name
+from kfuncscope.btf.names import Buffer, NameIndex, Strings, essential_name, index_bounded
 from kfuncscope.btf.parts import Array, Enumerator, Int, Member, Param, SecVar
-from kfuncscope.btf.table import MAX_DEPTH, Table, known_table, read_table, type_words
+from kfuncscope.btf.table import MAX_DEPTH, Table, known_table, read_table, table_holds, type_words
 from kfuncscope.errors import BtfError
 
 __all__ = ["Array", "Blob", "Enumerator", "Int", "Member", "Param", "SecVar", "essential_name"]
@@ -240,6 +240,11 @@ class Blob:
         ):
             return False
         return bytes(known.get("flavours", b"")) == b"\0".join(self._strings.containing(b"___"))
+
+    def holds(self, known: Mapping[str, Buffer]) -> bool:
+        """As ``fits``, without numpy: references and names are checked where they are used; a lack of names is not."""
+        made = known_table(self._words, known)
+        return made is not None and index_bounded(known) and table_holds(made, self._raw, self.header, self.source)
 
     def own(self, name: str, kind: Kind | None = None) -> list[int]:
         """Own ids with this name (and kind), ascending."""

@@ -29,6 +29,7 @@ _FIRST, _LAST, _LENGTH = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E377
 FEW = 1 << 13  # names, up to which an index is made without numpy
 _NAME = 48  # bytes that are looked at first for a name: few are longer
 CROWD = 32  # names of one number; kernels have at most 10
+MISFIT = "its index of names is of other types"
 
 
 class Strings:
@@ -129,7 +130,7 @@ class NameIndex:
     def __init__(
         self, names: Sequence[int], sections: list[Strings], known: Mapping[str, Buffer] | None = None
     ) -> None:
-        self._sections = sections
+        self._sections, self._names = sections, names
         self._crowds: dict[int, dict[bytes, list[int]]] = {}
         columns = known if known is not None and _PARTS.keys() <= known.keys() else made_columns(names, sections)
         cast = {name: memoryview(columns[name]).cast("B").cast(kind) for name, kind in _PARTS.items()}
@@ -151,28 +152,48 @@ class NameIndex:
         if high - low > CROWD:
             groups = self._crowd(low, wanted).get(text, [])
         else:
-            groups = [g for g in self._by_key[low:high].tolist() if self._text(self._offsets[g]) == text]
+            groups = [g for g in self._named_by(low, high) if self._text(self._offsets[g]) == text]
         found: list[int] = []
         for group in groups:
-            found += self._order[self._groups[group] : self._groups[group + 1]].tolist()
+            own = self._order[self._groups[group] : self._groups[group + 1]].tolist()
+            # Who else made this index may have made it of other names.
+            if any(not 0 <= i < len(self._names) or self._names[i] != self._offsets[group] for i in own):
+                raise BtfError("BTF", MISFIT)
+            found += own
         found.sort()
         return found
+
+    def _named_by(self, low: int, high: int) -> list[int]:
+        """Groups whose names have one number."""
+        groups = self._by_key[low:high].tolist()
+        if any(not 0 <= group < len(self._offsets) for group in groups):
+            raise BtfError("BTF", MISFIT)
+        return groups
 
     def _crowd(self, low: int, wanted: int) -> dict[bytes, list[int]]:
         """Groups by name where a file made for it has many names of one number: read once, not at each search."""
         if low not in self._crowds:
             table: dict[bytes, list[int]] = {}
             high = bisect_right(self._keys, wanted)
-            for group in self._by_key[low:high].tolist():
+            for group in self._named_by(low, high):
                 table.setdefault(self._text(self._offsets[group]), []).append(group)
             self._crowds[low] = table
         return self._crowds[low]
 
     def _text(self, offset: int) -> bytes:
         for strings in reversed(self._sections):
-            if offset >= strings.start:
+            if strings.start <= offset < strings.end:
                 return strings.raw(offset)
-        raise AssertionError("an offset below the first section")
+        raise BtfError("BTF", MISFIT)
+
+
+def index_bounded(known: Mapping[str, Buffer]) -> bool:
+    """Whether columns of an index that somebody else made can be searched: what they hold is looked at by ``find``."""
+    try:
+        sizes = {name: len(memoryview(known[name]).cast("B").cast(kind)) for name, kind in _PARTS.items()}
+    except (KeyError, TypeError):
+        return False
+    return sizes["offsets"] == sizes["groups"] - 1 == sizes["by_key"] == sizes["keys"]
 
 
 def made_columns(names: Sequence[int], sections: list[Strings]) -> Mapping[str, Buffer]:

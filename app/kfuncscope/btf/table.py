@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 
 from kfuncscope.btf.layout import KIND_MASK, NR_KINDS, REFERENCES, VLEN_MASK, VLEN_WORDS, Header, Kind, record_words
 from kfuncscope.btf.names import Buffer, Cast
@@ -105,6 +106,53 @@ def known_table(words: memoryview, known: Mapping[str, Buffer]) -> Table | None:
         return None
     cast = {name: memoryview(known[name]).cast("B").cast(kind) for name, kind in COLUMNS.items() if name != "kinds"}
     return Table(words, kinds=bytes(known["kinds"]), **cast)
+
+
+def table_holds(table: Table, data: Buffer, header: Header, source: str) -> bool:
+    """Whether columns that somebody else made are those of these words; what types refer to is not looked at.
+
+    Without numpy, and quick: what runs once per record runs in C. BtfError for a bad layout section.
+    """
+    words, starts = table.words, table.starts.tolist()
+    if len(starts) < 2:
+        return _read_few(words, data, header, source).parts() == table.parts()
+    at_starts = itemgetter(*starts)
+    try:
+        made = [array("I", at_starts(words[shift:])) for shift in range(3)]
+    except IndexError:
+        return False
+    if [column.tobytes() for column in made] != [bytes(column) for column in (table.names, table.info, table.third)]:
+        return False
+    high = 3 if sys.byteorder == "little" else 0
+    if bytes(table.info)[high::4].translate(bytes(byte & KIND_MASK for byte in range(256))) != table.kinds:
+        return False
+    fixed, per = record_words(data, header, source)
+    if any(fixed[kind] < 0 for kind in table.counts):
+        return False
+    return starts[0] == 0 and _ends(table, fixed, per) == bytes(table.starts)[4:] + len(words).to_bytes(
+        4, sys.byteorder
+    )
+
+
+def _ends(table: Table, fixed: list[int], per: list[int]) -> bytes:
+    """Where each record ends, as words of 32 bits; empty where a start is beyond any section.
+
+    All at once, as the words of one large integer each: a sum of them stays below 32 bits, so none reaches the next.
+    """
+    order, count = sys.byteorder, len(table.kinds)
+    low, high = (0, 3) if order == "little" else (3, 0)
+    if max(bytes(table.starts)[high::4]) > MAX_WORDS >> 24:
+        return b""
+    plain, vlens = bytearray(4 * count), bytearray(table.info)
+    plain[low::4] = table.kinds.translate(bytes([3 + max(words, 0) for words in fixed]) + bytes(KIND_MASK + 1))
+    vlens[high::4] = bytes(count)
+    ends = int.from_bytes(table.starts, order) + int.from_bytes(plain, order)
+    for times in {per[kind] for kind in table.counts} - {0}:
+        chosen, mask = bytes([255 * (words == times) for words in per]) + bytes(KIND_MASK + 1), bytearray(4 * count)
+        for place in range(4):
+            mask[place::4] = table.kinds.translate(chosen)
+        ends += times * (int.from_bytes(vlens, order) & int.from_bytes(mask, order))
+    return ends.to_bytes(4 * count, order)
 
 
 def read_table(data: Buffer, header: Header, source: str, first_id: int, str_end: int) -> Table:

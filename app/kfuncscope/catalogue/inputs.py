@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,17 +44,21 @@ class Candidate:
 
 @dataclass(slots=True)
 class Given:
-    """What was found so far: problems that belong to no package, and how many files of folders are not packages."""
+    """What was found so far: problems that belong to no package, and how many files of folders are not packages.
+
+    ``mine`` says by the name of a file in reports whether it belongs to this part of the inputs.
+    """
 
     problems: list[InputProblem] = field(default_factory=list)
     others: int = 0
+    mine: Callable[[str], bool] = lambda file: True
 
 
 def candidates(paths: Sequence[str], pool: str | None, given: Given) -> Iterator[Candidate]:
     """Every package of the inputs once, in order. Raises InputError where one of the inputs cannot be used."""
     seen: set[str] = set()
     for one in _all(paths, pool, given):
-        if one.path not in seen:
+        if one.path not in seen and given.mine(one.file):
             seen.add(one.path)
             yield one
 
@@ -95,6 +99,8 @@ def _of_folder(top: Path, links: Links, given: Given) -> Iterator[Candidate]:
             path = Path(folder, name)
             meant = name.endswith(_MEANT) or ".tar." in name
             whole, file = os.path.abspath(path), shown(path.relative_to(top))
+            if not given.mine(file):
+                continue
             try:
                 if not links.readable(path):
                     if meant and not links.again:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kfuncscope.catalogue.inputs import Candidate, Given, candidates
 from kfuncscope.catalogue.reading import Done, Task, read_all
@@ -18,6 +20,10 @@ from kfuncscope.storage.catalogue.writer import Writer
 from kfuncscope.storage.digests import signature
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import Progress, shown
+from kfuncscope.upgrade.merge import takes
+
+if TYPE_CHECKING:
+    from kfuncscope.upgrade.jsonform import Shard
 
 _BATCH = 256  # packages of one transaction
 _BATCH_BYTES = 32 << 20  # or so many of their objects
@@ -51,12 +57,14 @@ def update(
     pool: str | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    shard: Shard | None = None,
 ) -> Scanned:
     """Scan the inputs into the catalogue at ``path``, which is made where there is none. Raises InputError.
 
+    ``shard`` leaves packages out by their names in reports, before they are opened: other machines have them.
     The current set of the catalogue becomes what these inputs hold. Where this ends early the set stays as it was.
     """
-    given = Given()
+    given = Given() if shard is None else Given(mine=partial(takes, shard))
     with Writer(path, VERSION) as writer:
         before = _current(path)
         known = writer.known()

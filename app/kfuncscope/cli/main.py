@@ -17,7 +17,7 @@ from kfuncscope.cli.boot_options import add_boot_options, add_prove_parser
 from kfuncscope.cli.census_options import RUNNING_HELP, add_census_parser, add_running_option
 from kfuncscope.cli.commits import add_history_option
 from kfuncscope.cli.configfile import apply_config, configured
-from kfuncscope.cli.formats import add_format
+from kfuncscope.cli.formats import FORMATS, add_format
 from kfuncscope.cli.kernel_options import add_kernel_parser
 from kfuncscope.cli.manners import add_manners, apply
 from kfuncscope.cli.options import (
@@ -244,6 +244,9 @@ def _add_promise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     make.add_argument("objects", metavar="OBJECT_OR_DIR", nargs="+", help="objects, packages, archives, folders")
     add_catalogue_option(make)
     add_running_option(make, kernel=False)
+    make.add_argument(
+        "--format", choices=FORMATS, help="list what the objects rely on (default: the promise file, which is TOML)"
+    )
     make.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
     make.set_defaults(run="commands.promise:run_make")
     check = actions.add_parser("check", help="check a kernel against a promise file")
@@ -332,6 +335,10 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="where the files of the indexes are (default: beside the folder dists or repodata above each, or with it)",
     )  # fmt: skip
     scan.add_argument("--list", action="store_true", dest="listing", help="list what is in the catalogue; scan nothing")
+    scan.add_argument(
+        "--shard", metavar="I/N",
+        help="read only part I of N of the packages, divided by their paths; give the catalogues of all parts to check",
+    )  # fmt: skip
     scan.add_argument("--workers", type=_count, metavar="N", help="processes to work with")
     add_format(scan)
     scan.set_defaults(run="commands.scan:run")

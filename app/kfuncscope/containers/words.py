@@ -7,6 +7,8 @@ where three words may begin at 3 GB/s, and only there it is asked.
 
 from __future__ import annotations
 
+import importlib
+import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,14 +21,21 @@ else:
 Find = Callable[[bytes, int], int]
 """Offset of the first place of a word from an offset on, -1 where there is none: ``bytes.find``."""
 
-_LARGE = 1 << 18  # numpy is loaded only for larger data
+_LARGE = 1 << 18  # numpy is loaded only for larger data; where it is there already it serves smaller, too
+_LARGE_ENOUGH = 1 << 15
 _WINDOW = 1 << 18  # stays in a core's own cache for all comparisons
 _MOST = 32  # places of a pair in a window, eight times as many as random data has; beyond it is searched as a whole
 
 
 def finder(data: bytes, words: tuple[bytes, ...]) -> Find:
     """``data.find``, made faster for ``words``; their first two bytes must be different pairs."""
-    return data.find if len(data) < _LARGE else _Places(data, words).find
+    least = _LARGE_ENOUGH if "numpy" in sys.modules else _LARGE
+    return data.find if len(data) < least else _Places(data, words).find
+
+
+def load() -> None:
+    """Load numpy now: once before processes are forked, and not in each of them."""
+    importlib.import_module("numpy")
 
 
 class _Places:

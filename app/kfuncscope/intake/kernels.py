@@ -15,7 +15,7 @@ from kfuncscope.containers.archive import inner_kind
 from kfuncscope.containers.detect import COMPRESSED, HEAD, Kind, detect
 from kfuncscope.errors import InputError, KernelError, all_of, kept
 from kfuncscope.intake import blobs, identity
-from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex
+from kfuncscope.intake.modules import IndexedModules, ModuleFile, ModuleIndex, PackedIndex
 from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.storage import kernelpack, lookup
 from kfuncscope.storage.digests import Digests
@@ -204,7 +204,7 @@ def _add(kernel: KernelFiles, part: KernelFiles) -> None:
     if kernel.image is None:
         kernel.image, kernel.image_sha256, kernel.kallsyms = part.image, part.image_sha256, part.kallsyms
         kernel.facts = part.facts
-    kernel.packed, kernel.packed_at = kernel.packed or part.packed, ""
+    kernel.packed, kernel.packed_at = ",".join(filter(None, (kernel.packed, part.packed))), ""
     if part.modules:
         kernel.modules = {**part.modules, **kernel.modules} if kernel.modules else part.modules
     kernel.tell_version(part.version, part.version_source)
@@ -220,6 +220,9 @@ def _finish(kernel: KernelFiles) -> None:
         kernel.tell_version(linux_version(heading), "config")
     if kernel.modules:
         kernel.modules_sha256 = _content_key(kernel)
+        if kernel.packed_at and isinstance(kernel.modules, kernelpack.PackedModules):
+            kernel.module_search = PackedIndex(kernel.modules.parts, partial(getattr, kernel, "btf"))
+            return
         index = ModuleIndex(kernel.modules_sha256, kernel.modules, partial(getattr, kernel, "btf"), kernel.label)
         kernel.module_search = index
         kernel.modules = IndexedModules(index, kernel.modules)
@@ -229,6 +232,8 @@ def _content_key(kernel: KernelFiles) -> str:
     """What an index of the modules depends on: BTF, inputs, names, and what the module files on disk hold."""
     digest = hashlib.sha256(kernel.part_digest("btf").encode())
     digest.update(kernel.packed.encode())
+    if kernel.packed_at:
+        return digest.hexdigest()
     for entry in kernel.inputs:
         digest.update(entry.sha256.encode())
     readers = _sorted(kernel.modules)

@@ -16,8 +16,10 @@ from kfuncscope.btf.scan import base_name_offsets, string_section
 from kfuncscope.containers.unpack import bare_name, peel
 from kfuncscope.elf.tables import read_elf
 from kfuncscope.errors import InputError, KernelError
+from kfuncscope.storage import kernelpack
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.files import ModuleSections
+from kfuncscope.storage.kernelpack import Parts
 from kfuncscope.storage.pack import Pack
 from kfuncscope.storage.read import Progress, read_file
 
@@ -174,7 +176,7 @@ class ModuleIndex:
         writer = cache.writer(self._key)
         try:
             base = string_section(self._base() or b"")
-            index = _Index(len(base))
+            index = NamesIndex(len(base))
             for done, (name, read) in enumerate(_read_all(self._modules)):
                 if progress:
                     progress(done, len(self._modules), name)
@@ -196,6 +198,59 @@ class ModuleIndex:
             raise
         cache.trim()
         return pack
+
+
+class PackedIndex:
+    """The index of all modules as a pack of their kernel has it (see files.ModuleSearch); nothing is kept elsewhere."""
+
+    def __init__(self, parts: Parts, base: Callable[[], bytes | None]) -> None:
+        self._parts = parts
+        self._base = base
+        self._names: _Names | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the loaded names behind when crossing to another process."""
+        return {**self.__dict__, "_names": None}
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """The index is made. Raises InputError where the pack is damaged."""
+        _ = self._parts.rows
+
+    def with_sets(self) -> tuple[str, ...]:
+        """Modules with kfunc sets, sorted."""
+        return tuple(sorted(name for name, row in self._parts.rows.items() if row.sets))
+
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """(module, reason) of those that could not be read when the pack was made."""
+        return tuple((name, str(InputError(*row.failed))) for name, row in self._parts.rows.items() if row.failed)
+
+    def find(self, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """See ModuleIndex."""
+        return self._loaded().find({name for name in names if name})
+
+    def borrowed(self) -> bytes | None:
+        """See files.ModuleSearch."""
+        return self._parts.read(kernelpack.BORROWED)
+
+    def names_of(self, module: str) -> tuple[bytes, memoryview] | None:
+        """See files.ModuleSearch."""
+        row = self._parts.rows.get(module)
+        return self._loaded().of(module) if row is not None and row.sizes[0] and not row.sizes[1] else None
+
+    def _loaded(self) -> _Names:
+        if self._names is None:
+            strings, uses = self._parts.read(kernelpack.STRINGS), self._parts.read(kernelpack.USES)
+            spans: list[list[Any]] = []
+            at = word = 0
+            for name, row in self._parts.rows.items():
+                size, words = row.names
+                spans.append([name, at, at + size, word, word + words])
+                at, word = at + size, word + words
+            if (at, 4 * word) != (len(strings), len(uses)):
+                raise kernelpack.damaged(self._parts.path, "names of modules are not what was written")
+            uses = kernelpack.little(uses)
+            self._names = _Names(strings, uses, spans, lambda: string_section(self._base() or b""))
+        return self._names
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +366,7 @@ def _walk(wanted: set[bytes], strings: bytes) -> Iterator[tuple[str, int]]:
         start = end
 
 
-class _Index:
+class NamesIndex:
     """Gathers the names of modules one after the other."""
 
     def __init__(self, base_size: int) -> None:

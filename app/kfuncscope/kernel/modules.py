@@ -48,7 +48,7 @@ class Modules:
         vmlinux: Blob | None,
         search: ModuleSearch | None = None,
     ) -> None:
-        self._readers = dict(readers)
+        self._readers = readers
         self._search = search
         self._vmlinux = vmlinux
         self._raw: dict[str, ModuleSections] = {}

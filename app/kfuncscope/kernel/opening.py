@@ -14,7 +14,7 @@ from kfuncscope.btf.names import Buffer
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.symbols import Symbols
 from kfuncscope.storage.cache import default_cache
-from kfuncscope.storage.files import KernelFiles
+from kfuncscope.storage.files import Columns, KernelFiles, Later
 from kfuncscope.storage.mapped import mapped
 
 VERSION = 3
@@ -28,6 +28,8 @@ def open_vmlinux(files: KernelFiles) -> Blob | None:
     """The BTF of the kernel itself; None where none was given. Raises BtfError."""
     if not files.held("btf"):
         return None
+    if (made := _made_elsewhere(files.held("btf"), _holds)) is not None:
+        return Blob(made[DATA], files.label, known=made)
     key = f"btf:{VERSION}:{sys.byteorder}:{files.part_digest('btf')}"
     if (known := _kept(key, lambda parts: prepared_blob(parts, files.label) is not None)) is not None:
         return Blob(known[DATA], files.label, known=known)
@@ -38,9 +40,19 @@ def open_vmlinux(files: KernelFiles) -> Blob | None:
     return blob
 
 
+def _made_elsewhere(held: object, bounded: Callable[[Columns], bool]) -> Columns | None:
+    """Columns that lie beside the bytes in a pack of the kernel. Raises InputError."""
+    return held.columns(bounded) if isinstance(held, Later) and held.columns is not None else None
+
+
 def _kept(key: str, fits: Callable[[Mapping[str, Buffer]], bool]) -> Mapping[str, Buffer] | None:
     pack = default_cache().pack(key)
     return mapped(pack, fits) if pack is not None else None
+
+
+def _holds(parts: Mapping[str, Buffer]) -> bool:
+    """Whether columns in a pack are those of the BTF beside them. Raises BtfError for BTF that nobody could use."""
+    return DATA in parts and Blob(parts[DATA], "BTF", known=parts).holds(parts)
 
 
 def prepared_blob(parts: Mapping[str, Buffer], source: str) -> Blob | None:
@@ -56,11 +68,15 @@ def open_symbols(files: KernelFiles, source: str) -> Symbols | None:
     """The symbol list that was given, called ``source`` in errors; None where there is none. Raises KernelError."""
     if not files.held("symbols"):
         return None
+    if (made := _made_elsewhere(files.held("symbols"), Symbols.bounded)) is not None:
+        return Symbols(b"", source, made)
     return kept_symbols(lambda: files.symbols or b"", files.part_digest("symbols"), source)
 
 
 def kept_symbols(read: Callable[[], bytes], content: str, source: str) -> Symbols:
     """A symbol list and its index, kept by what identifies its content (where that is not empty). Raises InputError."""
+    if (made := _made_elsewhere(read, Symbols.bounded)) is not None:
+        return Symbols(b"", source, made)
     key = f"symbols:{VERSION}:{sys.byteorder}:{content}" if content else ""
     if key and (known := _kept(key, Symbols.fits)) is not None:
         return Symbols(b"", source, known)

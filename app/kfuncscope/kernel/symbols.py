@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from kfuncscope.btf.names import Buffer, NameIndex, Strings, index_fits
+from kfuncscope.btf.names import Buffer, NameIndex, Strings, index_bounded, index_fits
 from kfuncscope.errors import KernelError
 
 TEXT = frozenset("tTwW")
@@ -68,6 +68,14 @@ class Symbols:
             return False
         inside = not len(names) or (min(names) > 2 and max(names) < len(text) and text[-1:] == b"\0")
         return inside and index_fits(known, len(names), len(text))
+
+    @staticmethod
+    def bounded(known: Mapping[str, Buffer]) -> bool:
+        """Whether what somebody else made can be used without ``fits``, which takes numpy: see ``Blob.holds``."""
+        if not {"text", "names", "clones"} <= known.keys() or len(known["names"]) % 4:
+            return False
+        ends = all(bytes(known[part][-1:]) == b"\0" for part in ("text", "clones"))
+        return ends and index_bounded(known)
 
     @cached_property
     def has_data(self) -> bool:

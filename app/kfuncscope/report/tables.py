@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kfuncscope.decision.compare import Comparison
 from kfuncscope.model.looks import LOOKS
-from kfuncscope.promise.promise import Kept
+from kfuncscope.promise.promise import Kept, Promise
 from kfuncscope.report.formats import csvrows, markdown
 from kfuncscope.report.safe import visible
 from kfuncscope.study import tabular
@@ -70,6 +70,16 @@ def path(journeys: Sequence[Journey], kind: str) -> bytes:
     glyphs = {verdict.value: f"{look.glyph}{verdict.value}" for verdict, look in LOOKS.items()}
     body = [(*line[:-1], " ".join(glyphs[word] for word in str(line[-1]).split())) for line in table.body]
     return render(kind, table.title, table.head, body, table.names)
+
+
+def relied_on(made: Promise, kind: str) -> bytes:
+    """What the objects of a promise rely on: the readable part of its file."""
+    head = ("kind", "name", "via", "declaration", "flags", "guarded", "used by")
+    body: list[list[Cell]] = [
+        [i.kind.value, i.name, i.via, i.declaration, i.flags, "yes" if i.guarded else "", " ".join(i.used_by)]
+        for i in made.items
+    ]
+    return render(kind, f"Promise of {made.kernel}", head, body, frozenset({1, 3}))
 
 
 def promise(found: Kept, kind: str) -> bytes:

@@ -30,12 +30,25 @@ class InputProblem:
 _TOLD = ("image", "package", "config", "")  # sources of a kernel's version, the best first
 
 
+Columns = Mapping[str, memoryview]
+"""What was derived from a part, as numbers beside the bytes themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Bytes that are read when they are first asked for: most runs need no more than their SHA-256 (in hex)."""
+    """Bytes that are read when they are first asked for: most runs need no more than their SHA-256 (in hex).
+
+    ``columns`` gives what was derived from them elsewhere, where its argument says that it can be used; None where
+    there is nothing that this machine can use. It raises InputError.
+    """
 
     read: Callable[[], bytes]
     sha256: str
+    columns: Callable[[Callable[[Columns], bool]], Columns | None] | None = None
+
+    def __call__(self) -> bytes:
+        """The bytes. Raises InputError."""
+        return self.read()
 
 
 Held = bytes | Later | None
@@ -82,8 +95,8 @@ class KernelFiles:
     ``kallsyms`` decodes the symbol table inside the image to lines of "type name"; about a second the first time.
     ``module_search`` tells which of thousands of modules are worth opening; it reads them all the first time.
     ``facts`` reads what was made of the image elsewhere (``image``, ``listed``), where a pack of a kernel stands for
-    it; ``packed`` is the SHA-256 of that pack, under which alone is kept what it claims, and ``packed_at`` its path
-    where the pack is the whole kernel.
+    it; ``packed`` names that pack by its content (several by commas), under which alone is kept what it claims, and
+    ``packed_at`` is its path where the pack is the whole kernel.
     All callables are picklable and may raise InputError.
     """
 

@@ -64,6 +64,10 @@ class Pack:
     def __contains__(self, name: str) -> bool:
         return name in self._slots
 
+    def slot(self, name: str) -> Slot:
+        """Where a part lies. Raises KeyError."""
+        return self._slots[name]
+
     def size(self, name: str) -> int:
         """Bytes of a part, 0 where there is none."""
         return self._slots[name].size if name in self._slots else 0
@@ -174,28 +178,36 @@ def _stored(file: BinaryIO, slot: Slot) -> bytes:
 
 
 def _plain(stored: bytes, slot: Slot) -> bytes:
-    return _unzstd(stored, slot.size, _LARGEST_PART) if slot.packed else stored
+    return unzstd(stored, slot.size, _LARGEST_PART) if slot.packed else stored
 
 
-def _unzstd(stored: bytes, size: int, most: int) -> bytes:
-    """Uncompressed bytes. The frame itself tells how much room is made for it, so that is looked at first."""
+def unzstd(stored: bytes | memoryview, size: int, most: int) -> bytes:
+    """Uncompressed bytes, as many as were noted. Raises one of BROKEN.
+
+    The frame itself tells how much room is made for it, so that is looked at first.
+    """
     if zstandard.frame_content_size(stored) != size or size > most:
         raise ValueError("its size differs from the recorded one")
     return zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False) if size else b""
 
 
-def read_table(file: BinaryIO, path: Path, key: str) -> Pack | None:
-    """The pack in an open file, if it was kept under ``key``; None where it is not of this form."""
+def read_table(file: BinaryIO, path: Path, key: str, most: int = _LARGEST_TABLE) -> Pack | None:
+    """The pack in an open file, if it was kept under ``key``; None where it is not of this form.
+
+    Its table may have ``most`` bytes.
+    """
     head = file.read(len(MAGIC) + 4)
     if head[: len(MAGIC)] != MAGIC or file.read(int.from_bytes(head[-4:], "little")) != key.encode():
         return None
     file.seek(-_FOOT.size, os.SEEK_END)
     at, size, crc, magic = _FOOT.unpack(file.read(_FOOT.size))
+    if magic != MAGIC or size > most:
+        return None
     file.seek(at)
     stored = file.read(size)
-    if magic != MAGIC or zlib.crc32(stored) != crc:
+    if zlib.crc32(stored) != crc:
         return None
-    table = json.loads(_unzstd(stored, zstandard.frame_content_size(stored), _LARGEST_TABLE))
+    table = json.loads(unzstd(stored, zstandard.frame_content_size(stored), most))
     slots = {}
     for name, *numbers in table["parts"]:
         if not isinstance(name, str) or len(numbers) != 5 or not all(type(n) is int and n >= 0 for n in numbers):

@@ -131,7 +131,7 @@ def content_digest(files: KernelFiles) -> str | None:
     if (files.image is not None and not files.image_sha256) or (files.modules and not files.modules_sha256):
         return None
     parts = [files.part_digest(part) for part in ("btf", "config", "symbols", "probe")]
-    return _hash(parts, files.image_sha256, files.modules_sha256, files.version, files.unnumbered)
+    return _hash(parts, files.image_sha256, files.modules_sha256, files.version, files.unnumbered, files.packed)
 
 
 # -- kernels

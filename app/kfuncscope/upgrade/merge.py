@@ -3,31 +3,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from kfuncscope.errors import SessionError
-from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.analysis import Analysis, ArchResult, KernelInfo
 from kfuncscope.model.proof import Proof
-from kfuncscope.storage.files import InputProblem
+from kfuncscope.storage.files import InputProblem, ObjectFile, Place
 
 if TYPE_CHECKING:
     from kfuncscope.upgrade.jsonform import Shard
 
 _MOST = 10_000
-
-
-class Named(Protocol):
-    """An object with the SHA-256 of its bytes in hex."""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 in hex."""
-
-
-T = TypeVar("T", bound=Named)
 
 
 def parse_shard(text: str) -> Shard:
@@ -43,12 +33,25 @@ def parse_shard(text: str) -> Shard:
     return shard
 
 
-def select(items: Sequence[T], shard: Shard) -> list[T]:
-    """The objects of one shard, by content: which machine has an object does not depend on the others' names.
+def takes(shard: Shard, key: str) -> bool:
+    """Whether a part is the one that has what ``key`` names: the same wherever it lies, and in whatever order."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    return int(digest[:12], 16) % shard.count == shard.index - 1
+
+
+def select(files: Sequence[ObjectFile], shard: Shard) -> list[ObjectFile]:
+    """The objects of one shard. Several builds of one object stay together, as each may take the place of another.
 
     Give the objects their names before selecting, so that they are the same in every shard.
     """
-    return [item for item in items if int(item.sha256[:12], 16) % shard.count == shard.index - 1]
+    return [file for file in files if takes(shard, object_key(file.name, file.places))]
+
+
+def object_key(name: str, places: Sequence[Place]) -> str:
+    """By what objects are divided: their package, and what builds of one object have in common."""
+    from kfuncscope.rules.changes.alternatives import variant_key  # with the rules, which a scan does not need
+
+    return f"{places[0].package if places else ''}\0{variant_key(name)}"
 
 
 def merge(parts: Sequence[tuple[Analysis, Shard | None]]) -> Analysis:
@@ -95,14 +98,23 @@ def _check_same_run(first: Analysis, other: Analysis) -> None:
         raise SessionError("merge", f"made by different versions: {first.version} and {other.version}")
     if first.whatif != other.whatif:
         raise SessionError("merge", "made with different hypothetical changes")
-    kernels = [[(r.arch, r.old, r.new, r.inferred) for r in a.arches] for a in (first, other)]
+    # Some faults of a kernel show only where an object asks for the module that has them.
+    kernels = [
+        [(r.arch, replace(r.old, faults=()), replace(r.new, faults=()), r.inferred) for r in a.arches]
+        for a in (first, other)
+    ]
     if kernels[0] != kernels[1]:
         raise SessionError("merge", "made for different kernels or architectures")
 
 
 def _merge_arch(results: Sequence[ArchResult]) -> ArchResult:
     objects = sorted((o for r in results for o in r.objects), key=lambda o: o.object)
-    return replace(results[0], objects=tuple(objects))
+    old, new = (_with_faults([getattr(r, side) for r in results]) for side in ("old", "new"))
+    return replace(results[0], old=old, new=new, objects=tuple(objects))
+
+
+def _with_faults(kernels: Sequence[KernelInfo]) -> KernelInfo:
+    return replace(kernels[0], faults=tuple(dict.fromkeys(fault for kernel in kernels for fault in kernel.faults)))
 
 
 def _proofs(lists: Sequence[tuple[Proof, ...]]) -> tuple[Proof, ...]:

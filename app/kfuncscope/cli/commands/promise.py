@@ -22,7 +22,7 @@ def run_make(args: argparse.Namespace) -> int:
     files, problems = object_files(args.objects)
     only, unknown, unread = _running(args, kernel) if args.running else (None, [], [])
     made, more = promise.make(files, kernel, only=only)
-    out(promisefile.write(made), args.output)
+    out(promisefile.write(made) if args.format is None else tables.relied_on(made, args.format), args.output)
     names = {file.name for file in files}
     for program, why in (*made.left_out, *unknown):
         if program not in names:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from kfuncscope.catalogue.update import Scanned, check_inputs, update
 from kfuncscope.cli.formats import emit
+from kfuncscope.cli.options import shard_of
 from kfuncscope.cli.output import MANNERS, ProgressLine, clean, say
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import UsageError
@@ -22,15 +23,16 @@ _FEW = 20  # problems of one reason that are named, unless asked for more
 def run(args: argparse.Namespace) -> int:
     """Scan, or list; the exit status says whether something could not be read."""
     if args.listing:
-        if args.inputs or args.pool:
+        if args.inputs or args.pool or args.shard:
             raise UsageError("--list", "lists a catalogue, and takes no inputs")
         return _list(args)
     if not args.inputs:
         raise UsageError("scan", "no folder, package or index was given")
     check_inputs(args.inputs, args.catalogue)
+    shard = shard_of(args)
     progress = ProgressLine()
     try:
-        result = update(args.catalogue, args.inputs, args.pool, progress, args.workers)
+        result = update(args.catalogue, args.inputs, args.pool, progress, args.workers, shard)
     finally:
         progress.end()
     if not (MANNERS.quiet and args.format == "table"):

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from kfuncscope.btf.blob import Blob
 from kfuncscope.errors import KernelError
 from kfuncscope.kernel.binary.btfids import KfuncSet, sets_in_image
@@ -81,17 +83,20 @@ def _packed(facts: ImageFacts) -> bytes:
     return json.dumps([rows, [sorted(names) for names in facts.hooks], null], separators=(",", ":")).encode()
 
 
+_Sets = list[tuple[int, int, list[tuple[int, int]], str, list[str] | None, bool, str]]
+_Form = tuple[_Sets, list[frozenset[str]], dict[str, frozenset[int]] | None]
+
+
 def _unpacked(kept: bytes) -> ImageFacts | None:
     try:
-        rows, hooks, null = json.loads(kept)
-        kfuncs = [
-            KfuncSet(offset, flags, dict(members), name, None if types is None else frozenset(types), filtered, source)
-            for offset, flags, members, name, types, filtered, source in rows
-        ]
-        masks = None if null is None else {name: frozenset(args) for name, args in null.items()}
-        return ImageFacts(kfuncs, [frozenset(names) for names in hooks], masks)
-    except (ValueError, TypeError, AttributeError):
+        rows, hooks, masks = msgspec.json.decode(kept, type=_Form)
+    except msgspec.MsgspecError:
         return None
+    kfuncs = [
+        KfuncSet(offset, flags, dict(members), name, None if types is None else frozenset(types), filtered, source)
+        for offset, flags, members, name, types, filtered, source in rows
+    ]
+    return ImageFacts(kfuncs, hooks, masks)
 
 
 def told(files: KernelFiles, blob: Blob, likely: Iterable[str]) -> bytes:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+
+import msgspec
 
 from kfuncscope.arch import arch_record
 from kfuncscope.kernel.binary.addresses import ImageSymbols
@@ -102,11 +104,9 @@ def _packed(found: Listed) -> bytes:
 
 def _unpacked(kept: bytes) -> Listed | None:
     try:
-        rows = json.loads(kept)
-        lists = [None if rows[f.name] is None else frozenset(rows[f.name]) for f in fields(Listed)]
-    except (ValueError, KeyError, TypeError):
+        return msgspec.json.decode(kept, type=Listed)
+    except msgspec.MsgspecError:
         return None
-    return Listed(*lists)
 
 
 def told(files: KernelFiles, arch: str) -> bytes:

@@ -152,7 +152,8 @@ class Farm:
                 raise KernelError(
                     files.label, "a kernel pack cannot be combined with other files on a cluster; pack them as one"
                 )
-            digest, path = files.packed, Path(files.packed_at)
+            path = Path(files.packed_at)
+            digest = input_of(path).sha256
         else:
             digest, path = self._pack_of(kernel, pulse)
         self._packs[digest] = path
