@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from kfuncscope.commits.git import Git
+from kfuncscope.commits.git import Git, TimeOverError
 from kfuncscope.commits.search import with_origins
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.origin import Found, Origin, origin_of
@@ -97,6 +98,71 @@ def test_two_changes_name_the_last_and_the_one_before(tmp_path: Path) -> None:
     repo.tag("v6.2")
     result = with_origins(analysis((Told(K.HOOK, "twice", False, ""),), "6.1.0", "6.2.0"), Git(str(repo.root)))
     assert [(o.commit, o.earlier, o.found) for o in result.origins] == [(last, (first,), Found.COMMIT)]
+
+
+class Hurried(Git):
+    """git that has no time for the large folders: where a whole tree is asked about, or only at some commits."""
+
+    def __init__(self, root: Path, *commits: str) -> None:
+        super().__init__(str(root))
+        self.refused, self.large = commits, 0
+
+    def run(self, *arguments: str, stdin: bytes = b"", ok: Sequence[int] = (0,), literal: bool = True) -> bytes:
+        if arguments[0] == "grep" and any(a.startswith("drivers/") for a in arguments):
+            self.large += 1
+            if not self.refused or any(c in arguments for c in self.refused):
+                raise TimeOverError(self.path, "git grep took longer than it may")
+        return super().run(*arguments, stdin=stdin, ok=ok, literal=literal)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[KernelRepo, str]:
+    """A repository with things below kernel/ and drivers/, and the commit that removes one."""
+    repo = KernelRepo(tmp_path_factory.mktemp("large"))
+    repo.put("kernel/a.c", "int stays(int a)\n{\n\treturn a;\n}\nint goes(int a)\n{\n\treturn a;\n}\n")
+    repo.put("drivers/b.c", "int driven(int a)\n{\n\treturn a;\n}\n")
+    repo.commit("one")
+    repo.tag("v6.1")
+    repo.change("kernel/a.c", "stays(int a)", "stays(long a)", "a longer one")
+    gone = repo.change("kernel/a.c", "int goes(int a)\n{\n\treturn a;\n}\n", "", "gone")
+    repo.change("drivers/b.c", "(int a)", "(long a)", "a longer driver")
+    repo.tag("v6.2")
+    return repo, gone
+
+
+LARGE = (Told(K.HOOK, "stays", False, ""), Told(K.HOOK, "goes", True, ""), Told(K.HOOK, "driven", False, ""))
+
+
+def test_what_the_large_folders_hold_is_not_needed_for_the_others(large: tuple[KernelRepo, str]) -> None:
+    """Without time for them a change that stands elsewhere is proven, a removal probable; only theirs is not told."""
+    repo, gone = large
+    asked = analysis(LARGE, "6.1.0", "6.2.0")
+    result = with_origins(asked, Git(str(repo.root)))
+    assert {o.name: (o.found, o.subject) for o in result.origins} == {
+        "stays": (Found.COMMIT, "a longer one"), "goes": (Found.COMMIT, "gone"),
+        "driven": (Found.COMMIT, "a longer driver"),
+    }  # fmt: skip
+    hurried = {o.name: o for o in with_origins(asked, Hurried(repo.root)).origins}
+    assert (hurried["stays"].found, hurried["stays"].subject) == (Found.COMMIT, "a longer one")
+    assert (hurried["goes"].found, hurried["goes"].commit) == (Found.PROBABLY, gone)
+    assert (hurried["driven"].found, hurried["driven"].note) == (
+        Found.NOT_SEARCHED, "git grep took longer than it may",
+    )  # fmt: skip
+
+
+def test_a_removal_is_probable_where_nobody_saw_that_it_did_not_move(large: tuple[KernelRepo, str]) -> None:
+    repo, gone = large
+    result = with_origins(analysis(LARGE[1:2], "6.1.0", "6.2.0"), Hurried(repo.root, gone))
+    assert [(o.found, o.commit) for o in result.origins] == [(Found.PROBABLY, gone)]
+
+
+def test_the_large_folders_are_read_for_what_is_nowhere_else(large: tuple[KernelRepo, str]) -> None:
+    """Once at the new release, once after a removal; at the old one only for what is declared nowhere else there."""
+    repo, _ = large
+    for asked, reads in ((LARGE[:1], 0), (LARGE[:2], 2), (LARGE, 3)):
+        git = Hurried(repo.root, "none")
+        with_origins(analysis(asked, "6.1.0", "6.2.0"), git)
+        assert git.large == reads, asked
 
 
 def test_stable_commit_names_its_upstream_commit(tmp_path: Path) -> None:

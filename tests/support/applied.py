@@ -36,6 +36,9 @@ HOOKS = {"fentry": "fentry/do_exit", "fexit": "fexit/do_exit", "kprobe": "kprobe
          "tp_btf": "tp_btf/sched_switch", "raw_tp": "raw_tp/sched_switch", "kretprobe": "kretprobe/do_exit",
          "tracepoint": "tracepoint/sched/sched_switch", "iter": "iter/task"}  # fmt: skip
 TRACING = "raw_tp/sched_switch"
+# Where a program finds a pointer whose type the verifier knows, for C that reads through it without a helper.
+TYPED = {"task_struct": "", "inode": "->fs->pwd.dentry->d_inode", "dentry": "->fs->pwd.dentry", "cred": "->cred",
+         "mm_struct": "->mm", "file": "->mm->exe_file", "super_block": "->fs->pwd.dentry->d_sb"}  # fmt: skip
 
 
 class Way(StrEnum):
@@ -45,6 +48,14 @@ class Way(StrEnum):
     FRAME = "frame"
     LOADER = "loader"
     TEXT = "nothing to paste"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An object that a remedy is in, and the programs of it that count on the old kernel and on the new one."""
+
+    data: bytes
+    chosen: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,7 @@ class Applied:
     ok: bool
     why: str = ""
     limited: bool = False
+    built: tuple[Built, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +185,12 @@ def _types(kernel: Kernel) -> frozenset[int]:
 
 def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Sides) -> Applied:
     """The loader's C alone: on the old kernel all stays on; on the new one what fails is off, or made otherwise."""
+    left = []
     for side, (kernel, compiler) in enumerate(zip(sides.kernels, sides.compilers, strict=True)):
         got = run_loader(loader, data, compiler, kernel)
         if got is None:
             return Applied(Way.LOADER, False, "libbpf does not open the object")
+        left.append(tuple(name for name, on in got.programs.items() if on))
         if got.answer < 0:
             return Applied(Way.LOADER, False, f"the loader's C fails with {got.answer}")
         if finding.failure in (Failure.MAP_NOT_CREATED, Failure.STRUCT_OPS_MISMATCH):
@@ -188,7 +202,7 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
             return Applied(Way.LOADER, False, "it is switched off on the old kernel")
         if side == 1 and on:
             return Applied(Way.LOADER, False, "it stays on where it fails")
-    return Applied(Way.LOADER, True)
+    return Applied(Way.LOADER, True, built=(Built(data, tuple(left)),))
 
 
 def _map_left(obj: BpfObject, finding: Finding, got: Loaded, kernel: Kernel) -> str:
@@ -279,7 +293,7 @@ def _table(obj: BpfObject, kind: str, member: str) -> str:
 
 
 def _flavour(kind: str, members: list[str]) -> str:
-    return "\n".join([f"struct {kind}___frame {{", *(f"\tvoid *{n};" for n in members), "};"])
+    return "\n".join([f"struct {kind}___frame {{", *(f"\tint (*{n})(void);" for n in members), "};"])
 
 
 def _tables(obj: BpfObject, program: str, code: str) -> Iterator[str]:
@@ -301,7 +315,7 @@ def _tables(obj: BpfObject, program: str, code: str) -> Iterator[str]:
 def _use(code: str) -> str:
     """What makes a program use the snippet."""
     if found := list(FUNCTION.finditer(code)):
-        return _called(found[-1])
+        return _called(found[-1], _typed(code))
     if variable := re.search(r"^extern (?:\w+ )+\**(\w+) __kconfig", code, re.MULTILINE):
         return f"\treturn {variable[1]};\n"
     if array := re.search(r'^} (\w+) SEC\("\.maps"\)', code, re.MULTILINE):
@@ -309,7 +323,14 @@ def _use(code: str) -> str:
     return "\treturn 0;\n"
 
 
-def _called(found: re.Match[str]) -> str:
+def _typed(code: str) -> str:
+    """A pointer for C that reads through ``obj`` itself; empty where it reads with helpers, which take any address."""
+    cast = re.search(r"const struct (\w+?)(?:___\w+)? \*(\w+) = obj;", code)
+    direct = cast is not None and re.search(rf"return {cast[2]}->", code)
+    return f"bpf_get_current_task_btf(){TYPED[cast[1]]}" if cast and direct and cast[1] in TYPED else ""
+
+
+def _called(found: re.Match[str], typed: str) -> str:
     """Calls the function with what it takes: pointers from the current task, numbers as they come."""
     depth, parts = 0, [""]
     for c in found[3]:
@@ -320,7 +341,7 @@ def _called(found: re.Match[str]) -> str:
             parts[-1] += c
     listed = [p.strip() for p in parts if p.strip() not in ("", "void")]
     arguments = ["bytes" if re.search(r"\*dst$", p) else "sizeof(bytes)" if p == "__u32 size" else
-                 "(void *)bpf_get_current_task()" if "*" in p else "0" for p in listed]  # fmt: skip
+                 typed or "(void *)bpf_get_current_task()" if "*" in p else "0" for p in listed]  # fmt: skip
     call = f"{found[2]}({', '.join(arguments)})"
     room = "\tchar bytes[64] = {};\n\n" if "bytes" in arguments else ""
     if found[1].strip() == "void":
@@ -372,18 +393,20 @@ class Trial:
         obj = read_object(data, "applied.bpf.o")
         both = judge(obj, self.sides.old), judge(obj, self.sides.new)
         listed = [p.name for p in obj.programs if p.name in names] or [p.name for p in obj.programs]
-        limited = False
+        limited, counted = False, []
         for side, kernel in enumerate(self.sides.kernels):
             chosen, why = self._chosen(data, listed, side, kernel)
+            counted.append(tuple(chosen))
             answers = [self._answer(both[side], name, side) for name in chosen]
             if why or (answers and all(a.why for a in answers)):
                 return Applied(Way.FRAME, False, why or f"on the {('old', 'new')[side]} kernel {answers[0].why}")
             limited |= any(a.limited for a in answers) and not any(a.ok and not a.limited for a in answers)
+        built = (Built(data, tuple(counted)),)
         if len(listed) == 1 and not limited and not self.copies:
             found = next(p for p in compare(*both, "", "").programs if p.program == listed[0]).findings
             told = [f.message for f in found if f.verdict not in (Verdict.OK, Verdict.DEGRADES)]
-            return Applied(Way.FRAME, not told, "; ".join(told))
-        return Applied(Way.FRAME, True, limited=limited)
+            return Applied(Way.FRAME, not told, "; ".join(told), built=built)
+        return Applied(Way.FRAME, True, limited=limited, built=built)
 
     def _chosen(self, data: bytes, listed: list[str], side: int, kernel: Kernel) -> tuple[list[str], str]:
         """The programs that count on one kernel: of a pair those that the loader's C switches on."""
@@ -435,6 +458,7 @@ def _framed(frame: str, trial: Trial) -> Applied:
     """What comes of a frame, built beside the types of either kernel: the worse answer."""
     names = ["frame"] if "int frame(" in frame else re.findall(r'SEC\("\?[^"]*"\)\n\w+ (?:BPF_\w+\()?(\w+)', frame)
     made = Applied(Way.FRAME, True)
+    built: tuple[Built, ...] = ()
     for compiler in trial.sides.compilers:
         if said := compiler.program(frame, "-w"):
             return Applied(Way.FRAME, False, f"{said[:500]}\n{frame}")
@@ -442,4 +466,5 @@ def _framed(frame: str, trial: Trial) -> Applied:
         if not one.ok:
             return one
         made = one if one.limited else made
-    return made
+        built += one.built
+    return dataclasses.replace(made, built=built)

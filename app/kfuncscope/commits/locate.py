@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kfuncscope.commits.declared import Declaration, Subject
-from kfuncscope.commits.git import Git, GitError
+from kfuncscope.commits.git import Git, GitError, TimeOverError
 from kfuncscope.commits.patterns import PATTERNS, WORD, Pattern
 from kfuncscope.knowledge.build.csource.ctext import strip_comments
 
@@ -19,6 +19,8 @@ FOLDERS = (
     ("drivers", "arch", "ipc", "init", "lib", "crypto", "sound", "virt"),
 )
 """Where kernels declare what programs use: the second part, much the larger, only for what the first lacks."""
+_REGISTERS = ":(exclude)drivers/gpu/drm/amd/include"
+"""Half of all that is below ``drivers``: the numbers of registers."""
 MOST_FILES = 300
 _PATHS_AT_ONCE = 400
 
@@ -59,7 +61,8 @@ def candidates(git: Git, commit: str, subjects: Sequence[Subject], folders: Sequ
     found: dict[Subject, dict[str, None]] = defaultdict(dict)
     for files in dict.fromkeys(pattern(s).files for s in subjects):
         asked = [s for s in subjects if pattern(s).files == files]
-        _grep(git, commit, asked, [f"{folder}/{files}" for folder in folders], found, literal=False)
+        paths = [f"{folder}/{files}" for folder in folders]
+        _grep(git, commit, asked, [*paths, _REGISTERS], found, literal=False)
     return {subject: list(paths) for subject, paths in found.items()}
 
 
@@ -92,16 +95,23 @@ def _word(match: str) -> str:
 
 
 class Places:
-    """Which files declare each subject at two commits."""
+    """Which files declare each subject at two commits.
+
+    ``partly`` says what kept the large folders from being read; what stands in the others is known all the same.
+    """
 
     def __init__(self, git: Git, old: str, new: str, subjects: Sequence[Subject]) -> None:
         self.git = git
         self._files: dict[tuple[str, Subject], list[str]] = defaultdict(list)
         self._wide: set[Subject] = set()
-        for folders in FOLDERS:
-            left = [s for s in subjects if not (self._files[old, s] and self._files[new, s])]
-            for commit in (old, new):
-                self._search(commit, left, folders)
+        self.partly = ""
+        for commit in (old, new):
+            self._search(commit, subjects, FOLDERS[0])
+        try:
+            self._search(new, [s for s in subjects if not self._files[new, s]], FOLDERS[1])
+            self._search(old, [s for s in subjects if not self._files[old, s]], FOLDERS[1])
+        except TimeOverError as error:
+            self.partly = error.reason
 
     def _search(self, commit: str, subjects: Sequence[Subject], folders: Sequence[str]) -> None:
         if not subjects:
@@ -112,6 +122,10 @@ class Places:
                 continue
             texts = self.git.texts((commit, path) for path in paths)
             self._files[commit, subject] += [p for (_, p), text in texts.items() if read(text, subject)]
+
+    def declared(self, commit: str, subject: Subject) -> bool:
+        """Whether a file was found that declares a subject."""
+        return bool(self._files[commit, subject])
 
     def files(self, commit: str, subject: Subject) -> list[str]:
         """The files. Raises GitError where the name is in too many to be read."""

@@ -66,9 +66,10 @@ class Search:
             if not commit:
                 self.why = f"the repository has no tag of release {release}; git fetch --tags may bring it"
                 return
-        subjects = list(dict.fromkeys(s for key in keys if (s := subject_of(key)) is not None))
+        self._subjects = list(dict.fromkeys(s for key in keys if (s := subject_of(key)) is not None))
+        self._words: Places | None = None
         try:
-            self.places = Places(git, old, new, subjects)
+            self.places = Places(git, old, new, self._subjects)
         except CancelledError:
             raise
         except GitError as error:
@@ -105,10 +106,12 @@ class Search:
         old, new = (self.places.files(commit, subject) for commit in self.span)
         files = list(dict.fromkeys([*old, *new]))
         before, after = (self._facts(commit, subject, files) for commit in self.span)
+        unread = self.places.partly
         if not before.exists:
-            return self._by_word(made, subject)
+            return replace(made, note=unread) if unread else self._by_word(made, subject)
         if not after.exists:
-            return self._named(made, step(self.git, self.span, subject, files), key.change is not Change.REMOVED)
+            doubted = key.change is not Change.REMOVED or bool(unread)
+            return self._named(made, step(self.git, self.span, subject, files), doubted)
         if before.seen != after.seen:
             doubted = key.change is not Change.CHANGED
             return self._named(made, step(self.git, self.span, subject, files), doubted)
@@ -128,8 +131,12 @@ class Search:
     def _by_word(self, made: Origin, subject: Subject) -> Origin:
         """Where no reader knows a declaration at the old release: the commit that took out the last of the word."""
         word = Subject("word", subject.word)
-        places = Places(self.git, *self.span, [word])
-        old, new = (places.files(commit, word) for commit in self.span)
+        if self._words is None:  # of all at once: it takes as long as for one
+            lacking = [s for s in self._subjects if not self.places.declared(self.span.old, s)]
+            self._words = Places(self.git, *self.span, [Subject("word", s.word) for s in lacking])
+        if self._words.partly:
+            return replace(made, note=self._words.partly)
+        old, new = (self._words.files(commit, word) for commit in self.span)
         if not old or new or len(old) > _MOST_WORDS:
             return replace(made, found=Found.NOT_FOUND, note=f"no declaration is recognised in {self.old_tag}")
         return self._named(made, step(self.git, self.span, word, old), True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kfuncscope.commits.declared import Subject
-from kfuncscope.commits.git import Git
+from kfuncscope.commits.git import Git, TimeOverError
 from kfuncscope.commits.locate import Facts, declaring, everywhere, facts, read
 
 _AT_ONCE = 16
@@ -51,7 +51,10 @@ def step(git: Git, span: Range, subject: Subject, files: list[str], built: bool 
         found = walk.run()
         if found is None:
             return None
-        moved = [path for path in walk.elsewhere(found.commit) if path not in known]
+        try:
+            moved = [path for path in walk.elsewhere(found.commit) if path not in known]
+        except TimeOverError:  # where it may have gone is not known
+            return found._replace(proven=False)
         if not moved:
             return found
         known += moved
