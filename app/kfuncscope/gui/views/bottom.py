@@ -26,7 +26,7 @@ from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import nothing, plain_table
-from kfuncscope.model.unchecked import Unchecked
+from kfuncscope.model.unchecked import UNFINISHED, Unchecked
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.sources import owner
 from kfuncscope.storage.files import InputProblem
@@ -65,7 +65,8 @@ class ProblemsView(QWidget):
         self.show_problems([], [])
 
     def _verdict(self, row: int) -> Verdict:
-        return Verdict.BREAKS if self._listed[row][1] is None else Verdict.UNKNOWN
+        path, one = self._listed[row]
+        return Verdict.BREAKS if one is None and path != UNFINISHED else Verdict.UNKNOWN
 
     def show_problems(self, problems: list[InputProblem], unchecked: list[Unchecked]) -> int:
         """List what was not read or judged; returns how many there are, those that share a line each by itself."""

@@ -120,7 +120,13 @@ class OverviewView(QWidget):
             number = counted(ribbon.quiet_groups, *words[ribbon.groups])
             parts.append(self.tr("{0} without a finding here").format(number))
         if ribbon.flows:
-            parts.append(self.tr("click a package or a cause to open it in the graph"))
+            parts.append(
+                {
+                    "package": self.tr("click a package or a cause to open it in the graph"),
+                    "object": self.tr("click an object or a cause to open it in the graph"),
+                    "program": self.tr("click a program or a cause to open it in the graph"),
+                }[ribbon.groups]
+            )
         return " · ".join(parts)
 
     def _light(self) -> None:
