@@ -2068,6 +2068,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Alle Eingaben wurden gelesen und beurteilt.</translation>
     </message>
     <message>
+        <source>unknown program type for section “{0}”</source>
+        <translation>unbekannter Programmtyp der Sektion „{0}“</translation>
+    </message>
+    <message>
         <source>Choose type…</source>
         <translation>Typ wählen…</translation>
     </message>

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QAccessible, QFontMetricsF
+from PySide6.QtGui import QAccessible, QFont, QFontMetricsF
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
@@ -74,6 +75,25 @@ def test_narrow_columns_leave_the_flows_their_share(qtbot: QtBot, demo: Index) -
     canvas.show_ribbon(rb.build(demo, AFFECTED_ONLY, (canvas.rows(), canvas.rows())))
     left, right = canvas._columns()
     assert right - left == pytest.approx(110) and left > 90 and canvas.width() - right > 90
+
+
+def test_large_letters_in_a_small_window_leave_the_ribbon_its_room(qapp: QApplication, qtbot: QtBot) -> None:
+    """1440×900 at 144 dpi: nothing lies over the ribbon, and a name is worth more than the unit of its number."""
+    before, large = QApplication.font(), QFont(QApplication.font())
+    large.setPixelSize(round(13 * 1.5))
+    qapp.setFont(large)
+    try:
+        with windows.window(analyses.big(57, 5, needs=300, seed=3), page="overview") as window:
+            view = window.overview
+            for height, told in ((900, None), (720, False), (1500, True)):
+                window.resize(1440, height)
+                settle()
+                qtbot.waitUntil(lambda: view._rows == view.canvas.rows())
+                for label in (view.said, view.quiet):
+                    assert label.isHidden() or not label.geometry().intersects(view.canvas.geometry())
+                assert told is None or view.quiet.isVisible() is told
+    finally:
+        qapp.setFont(before)
 
 
 @pytest.mark.parametrize("rows", [2, 3, 5, 8, 40])

@@ -311,6 +311,9 @@ class RibbonCanvas(accessible.Canvas):
         small = QFontMetricsF(self._small)
         room = words.width() - small.horizontalAdvance(tail) - 8
         band = self._bands(side[0])[side[1]]
+        if side[0] and metrics.horizontalAdvance(name) > room:  # the number alone: a name says more than its unit
+            tail = f"{band.programs:,}"
+            room = words.width() - small.horizontalAdvance(tail) - 8
         if band.id == REST and metrics.horizontalAdvance(name) > room:
             name = f"+{band.folded:,}"  # what they are stands in the heading
         painter.setPen(QColor(c.text))

@@ -80,7 +80,7 @@ class ProblemsView(QWidget):
         rest = [one for one in unchecked if (one.where, one.offset, one.why) not in told]
         for same in grouped(rest):
             wheres = ", ".join(one.place for one in same)
-            rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", same[0].why, ""))
+            rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", self._why(same[0]), ""))
             self._listed.append(("", same[0]))
         self.model.set_rows(rows)
         acts = any(one is None or one.section for _, one in self._listed)
@@ -90,6 +90,10 @@ class ProblemsView(QWidget):
         self._round += 1
         self._add_actions(self._round, 0)
         return len(problems) + len(rest)
+
+    def _why(self, one: Unchecked) -> str:
+        """The reason; where a button beside it helps, without the option of the command line that does the same."""
+        return self.tr("unknown program type for section “{0}”").format(one.section) if one.section else one.why
 
     def _add_actions(self, number: int, first: int) -> None:
         """Give rows their buttons, a few at a time, so that a long list stalls nothing."""
