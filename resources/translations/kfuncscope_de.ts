@@ -268,6 +268,10 @@
         <translation>{0} brechen nicht mehr</translation>
     </message>
     <message>
+        <source>{0} on {1}</source>
+        <translation>{0} auf {1}</translation>
+    </message>
+    <message>
         <source>all that is touched</source>
         <translation>alles, was betroffen ist</translation>
     </message>
@@ -339,6 +343,10 @@
     <message>
         <source>{0} filters ▾</source>
         <translation>{0} Filter ▾</translation>
+    </message>
+    <message>
+        <source>{0} more ▾</source>
+        <translation>{0} weitere ▾</translation>
     </message>
     <message>
         <source>Filters without room: {0}</source>
@@ -450,8 +458,8 @@
         <translation>Einstellungen…</translation>
     </message>
     <message>
-        <source>Light or dark</source>
-        <translation>Hell oder dunkel</translation>
+        <source>Switch between light and dark</source>
+        <translation>Zwischen hell und dunkel wechseln</translation>
     </message>
     <message>
         <source>Menu bar</source>
@@ -1092,6 +1100,10 @@ neuer Kernel: {1}</translation>
 <context>
     <name>GivenCard</name>
     <message>
+        <source>step · {0}</source>
+        <translation>Schritt · {0}</translation>
+    </message>
+    <message>
         <source>Change {0}</source>
         <translation>{0} ändern</translation>
     </message>
@@ -1238,8 +1250,12 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Programme brechen</translation>
     </message>
     <message>
-        <source>What if {0}{1}. This is not a real result.</source>
-        <translation>Was, wenn {0}{1}. Dies ist kein echtes Ergebnis.</translation>
+        <source>{0} over all architectures</source>
+        <translation>{0} über alle Architekturen</translation>
+    </message>
+    <message>
+        <source>What if: {0}{1}. This is not a real result.</source>
+        <translation>Was wäre wenn: {0}{1}. Dies ist kein wirkliches Ergebnis.</translation>
     </message>
     <message>
         <source>{0} assumptions hold</source>
@@ -1284,8 +1300,8 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>noch keine: hier ablegen</translation>
     </message>
     <message>
-        <source>from {0}</source>
-        <translation>aus {0}</translation>
+        <source>where facts come from  {0}</source>
+        <translation>woher die Angaben stammen  {0}</translation>
     </message>
     <message>
         <source>old</source>
@@ -1843,6 +1859,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>ein Klick auf ein Paket oder eine Ursache öffnet sie im Graphen</translation>
     </message>
     <message>
+        <source>click an object or a cause to open it in the graph</source>
+        <translation>Klick auf ein Objekt oder eine Ursache öffnet sie im Graphen</translation>
+    </message>
+    <message>
+        <source>click a program or a cause to open it in the graph</source>
+        <translation>Klick auf ein Programm oder eine Ursache öffnet sie im Graphen</translation>
+    </message>
+    <message>
         <source>all that is {0}</source>
         <translation>alles, was {0} ist</translation>
     </message>
@@ -2044,6 +2068,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Alle Eingaben wurden gelesen und beurteilt.</translation>
     </message>
     <message>
+        <source>unknown program type for section “{0}”</source>
+        <translation>unbekannter Programmtyp der Sektion „{0}“</translation>
+    </message>
+    <message>
         <source>Choose type…</source>
         <translation>Typ wählen…</translation>
     </message>
@@ -2165,14 +2193,6 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Analyse {0}</source>
         <translation>{0} analysieren</translation>
-    </message>
-    <message>
-        <source>input</source>
-        <translation>Eingabe</translation>
-    </message>
-    <message>
-        <source>inputs</source>
-        <translation>Eingaben</translation>
     </message>
     <message>
         <source>The analysis failed: {0}</source>
@@ -2483,24 +2503,24 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
 <context>
     <name>Standing</name>
     <message>
-        <source>the inputs have changed since</source>
-        <translation>die Eingaben haben sich seitdem geändert</translation>
+        <source>Showing {0}: the inputs have changed since</source>
+        <translation>Zeigt {0}: Die Eingaben wurden seither geändert</translation>
     </message>
     <message>
-        <source>Showing {0}. {1}: {2}</source>
-        <translation>Gezeigt: {0}. {1}: {2}</translation>
+        <source>Showing {0} while {1} is analysed: {2}</source>
+        <translation>Zeigt {0}, während {1} analysiert wird: {2}</translation>
     </message>
     <message>
-        <source>Showing {0}; {1}</source>
-        <translation>Gezeigt: {0}; {1}</translation>
-    </message>
-    <message>
-        <source>Ready: {0}. {1}</source>
-        <translation>Fertig: {0}. {1}</translation>
+        <source>{0} ready; {1}</source>
+        <translation>{0} fertig; {1}</translation>
     </message>
     <message>
         <source>Analysing again: {0}</source>
         <translation>Neue Analyse: {0}</translation>
+    </message>
+    <message>
+        <source>{0} of {1}</source>
+        <translation>{0} von {1}</translation>
     </message>
     <message>
         <source>about {0} s left</source>
@@ -2513,6 +2533,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>starting</source>
         <translation>beginnt</translation>
+    </message>
+    <message>
+        <source> and {0} more</source>
+        <translation> und {0} weitere</translation>
     </message>
 </context>
 <context>
@@ -2810,8 +2834,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Welche unserer BPF-Programme brechen auf dem neuen Kernel?</translation>
     </message>
     <message>
-        <source>Give kfuncscope two kernels and a set of BPF objects. It answers from the files alone: no root, no target machine.</source>
-        <translation>Zwei Kernel und BPF-Objekte genügen. kfuncscope antwortet aus den Dateien allein: ohne root, ohne Zielrechner.</translation>
+        <source>Give kfuncscope two kernels and a set of BPF objects. It answers from the files alone: no root, no target machine.
+Drop or paste files and folders anywhere, or choose them here.</source>
+        <translation>kfuncscope braucht zwei Kernel und eine Menge BPF-Objekte. Es antwortet aus den Dateien allein: ohne root, ohne Zielrechner.
+Dateien und Ordner irgendwo ablegen oder einfügen, oder hier wählen.</translation>
     </message>
     <message>
         <source>RECENT SESSIONS</source>
@@ -2876,6 +2902,14 @@ Ordner davon</translation>
     <message>
         <source>kernels</source>
         <translation>Kernel</translation>
+    </message>
+    <message>
+        <source>step between</source>
+        <translation>Schritt dazwischen</translation>
+    </message>
+    <message>
+        <source>steps between</source>
+        <translation>Schritte dazwischen</translation>
     </message>
     <message>
         <source>source</source>

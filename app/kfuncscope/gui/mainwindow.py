@@ -327,8 +327,9 @@ class MainWindow(QMainWindow):
                         dressing.dress(part)
                         yield None
             elif self.filled:  # what has a style sheet does not take the font of the application
-                for named in (self.tabs, self.tabs.tabBar(), self.chips, self.graph):
-                    named.setFont(QApplication.font())
+                for named in (self.tabs, self.tabs.tabBar(), self.chips, self.graph, self.banner, self.state_bar):
+                    for part in (named, *dressing.lettered(named)):
+                        part.setFont(QApplication.font())
                     yield None
             if self.filled:
                 yield from self._views_again()

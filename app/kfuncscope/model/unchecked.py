@@ -13,6 +13,7 @@ from kfuncscope.model.analysis import Analysis, ObjectInfo
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import ProgramVerdict
 
+UNFINISHED = "analysis"  # the place of what is still analysed, in a part of a result
 NO_PROGRAM = "no program was found in it"
 
 

@@ -150,6 +150,11 @@ def groups(session: Session) -> list[tuple[str, list[KernelRef]]]:
     return [(" / ".join(sorted({name_of(r) for r in refs})), refs) for refs in every if refs]
 
 
+def between(session: Session) -> str:
+    """The pair under study, by the names of its groups: ``6.12 → 7.3``."""
+    return " → ".join(name for name, refs in groups(session) if refs is session.old or refs is session.new)
+
+
 def choose(session: Session, old: int, new: int) -> None:
     """Make two groups, by their places, the pair under study; the others go on the path between."""
     every = [list(refs) for _, refs in groups(session)]

@@ -198,7 +198,7 @@ def test_another_session_shows_nothing_of_the_one_before(win: MainWindow) -> Non
 def test_a_new_session_begins_with_nothing(win: MainWindow, qtbot: QtBot) -> None:
     win.context.session = Session(old=[KernelRef(["/k/old"])], objects=["/o/a.o"])
     win.listing.refresh()
-    assert win.welcome.areas["old"].state.text() == "● 1 kernel"
+    assert win.welcome.areas["old"].state.text() == "1 kernel"
     assert win.welcome.areas["objects"].state.toolTip() == "/o/a.o"
     win.explorer.offers = [OfferRow(NeedKind.KFUNC, "bpf_x")]
     win.explorer._show(win.explorer.offers)

@@ -54,6 +54,19 @@ def test_docks_go_away_and_come_back(win: MainWindow, qtbot: QtBot) -> None:
     assert not win.presentation.action.isChecked() and win.size() == size
 
 
+def test_buttons_and_banners_get_the_large_letters_too_and_lose_them_again(win: MainWindow) -> None:
+    win.banner.tell("What if", [("bpf_x removed", lambda: None)])
+    parts = [win.banner.text, win.banner.button, *win.banner.chips, win.graph.ok_needs, win.graph.zoom_label]
+    before = [part.fontInfo().pixelSize() for part in parts]
+    win.commands.run("present")
+    settle()
+    assert all(part.fontInfo().pixelSize() > 1.3 * size for part, size in zip(parts, before, strict=True))
+    win.commands.run("present")
+    settle()
+    assert [part.fontInfo().pixelSize() for part in parts] == before
+    win.banner.tell("")
+
+
 def test_n_walks_the_breakages_with_a_caption(win: MainWindow, qtbot: QtBot) -> None:
     win.commands.run("present")
     settle()

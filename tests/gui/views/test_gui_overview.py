@@ -8,12 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QFont, QFontMetricsF
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token
 from kfuncscope.gui.flows import ribbon as rb
+from kfuncscope.gui.flows.ribboncanvas import RibbonCanvas
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
@@ -51,6 +53,49 @@ def test_causes_are_named_with_the_programs_that_they_hit(demo: Index) -> None:
     assert ribbon.quiet_groups == len(set(demo.packages)) - len(ribbon.left)
 
 
+def test_no_name_is_cut_while_the_flows_have_more_than_their_share(win: MainWindow) -> None:
+    """Names and numbers get their room first: at this size all of them have it."""
+    canvas = win.overview.canvas
+    left, right = canvas._columns()
+    name, small = QFontMetricsF(canvas._mono).horizontalAdvance, QFontMetricsF(canvas._small).horizontalAdvance
+    assert right - left > canvas.width() * 0.2
+    for side, bands in enumerate((canvas.ribbon.left, canvas.ribbon.right)):
+        for number, band in enumerate(bands):
+            at = (side, number)
+            words = canvas.box(at).width() - 11 - (6 if side == 0 else 8) - 18
+            two = band.h + 0.5 >= canvas.lines()[1]
+            tail = small(canvas.more_of(at)) if two else name(canvas.name_of(at)) + 8 + small(canvas._short(at))
+            assert max(tail, name(canvas.name_of(at))) <= words + 0.5, canvas.name_of(at)
+
+
+def test_narrow_columns_leave_the_flows_their_share(qtbot: QtBot, demo: Index) -> None:
+    canvas = RibbonCanvas()
+    qtbot.addWidget(canvas)
+    canvas.resize(380, 300)
+    canvas.show_ribbon(rb.build(demo, AFFECTED_ONLY, (canvas.rows(), canvas.rows())))
+    left, right = canvas._columns()
+    assert right - left == pytest.approx(110) and left > 90 and canvas.width() - right > 90
+
+
+def test_large_letters_in_a_small_window_leave_the_ribbon_its_room(qapp: QApplication, qtbot: QtBot) -> None:
+    """1440×900 at 144 dpi: nothing lies over the ribbon, and a name is worth more than the unit of its number."""
+    before, large = QApplication.font(), QFont(QApplication.font())
+    large.setPixelSize(round(13 * 1.5))
+    qapp.setFont(large)
+    try:
+        with windows.window(analyses.big(57, 5, needs=300, seed=3), page="overview") as window:
+            view = window.overview
+            for height, told in ((900, None), (720, False), (1500, True)):
+                window.resize(1440, height)
+                settle()
+                qtbot.waitUntil(lambda: view._rows == view.canvas.rows())
+                for label in (view.said, view.quiet):
+                    assert label.isHidden() or not label.geometry().intersects(view.canvas.geometry())
+                assert told is None or view.quiet.isVisible() is told
+    finally:
+        qapp.setFont(before)
+
+
 @pytest.mark.parametrize("rows", [2, 3, 5, 8, 40])
 def test_what_finds_no_row_is_counted_in_the_last(demo: Index, rows: int) -> None:
     whole = rb.build(demo, AFFECTED_ONLY, (1000, 1000))
@@ -86,9 +131,10 @@ def test_bands_always_fit(sizes: list[int], room: float, low: float) -> None:
 
 
 @pytest.mark.parametrize("size", [(1024, 700), (1366, 768), (1920, 1080)])
-def test_the_ribbon_fits_the_window_whatever_the_result(qapp: object, size: tuple[int, int]) -> None:
+def test_the_ribbon_fits_the_window_whatever_the_result(qtbot: QtBot, size: tuple[int, int]) -> None:
     with windows.window(analyses.big(300, 3), size=size, page="overview") as window:
         canvas = window.overview.canvas
+        qtbot.waitUntil(lambda: window.overview._rows == canvas.rows())  # counted again some time after a resize
         assert canvas.ribbon.flows and len(canvas.ribbon.right) <= canvas.rows()
         for side, bands in enumerate((canvas.ribbon.left, canvas.ribbon.right)):
             boxes = [canvas.box((side, i)) for i in range(len(bands))]

@@ -184,7 +184,7 @@ def test_cards_of_the_first_page_say_what_was_given_and_what_is_missing(
         window.sources.add_inputs([str(sample("kernels", "6.12-x86_64"))], "old")
         window.sources.add_inputs([str(btf), str(tmp_path / "none.btf")], "new")
         window.sources.add_inputs([str(tmp_path / "gone.bpf.o")], "objects")
-        assert window.welcome.areas["old"].state.text() == "● 1 kernel"
+        assert window.welcome.areas["old"].state.text() == "1 kernel"
         assert "being read" in texts(window, "old") and "not found" in texts(window, "objects")
         qtbot.waitUntil(lambda: "read" in texts(window, "old"), timeout=60_000)
         qtbot.waitUntil(lambda: "cannot be read" in texts(window, "new"), timeout=60_000)
@@ -206,6 +206,36 @@ def test_cards_of_a_result_count_what_a_missing_part_costs(qapp: object) -> None
         assert [card.verdict for card in made][1:] == [Verdict.BREAKS, Verdict.OK]
         assert made[1].errors and made[1].state == "not read"
         assert all(lack.startswith("no ") for lack in made[0].lacks)
+
+
+def test_a_kernel_that_was_analysed_before_it_was_described_is_read(qapp: object) -> None:
+    analysis = analyses.demo()
+    entry = next(entry for entry in analysis.arches[0].new.inputs)
+    with windows.window(analysis) as window:
+        read, other = cards(Session(new=[KernelRef([entry.path]), KernelRef(["/z/other.btf"])]), {}, window.store.index)
+    release = analysis.arches[0].new.release
+    assert (read.state, read.verdict) == ("read", Verdict.OK) and f"{release} · x86_64" in read.lines
+    assert (other.state, other.verdict) == ("not read yet", None), "nobody reads it: there is a result"
+
+
+def test_steps_between_are_not_counted_as_new_kernels(win: MainWindow) -> None:
+    session = two_of_a_name()
+    session.path = [KernelRef(["/mid/vmlinux.btf"], "6.17")]
+    win.context.open_session(session, ())
+    assert win.welcome.areas["new"].state.text() == "1 kernel · 1 step between"
+    assert [t for t in texts(win, "new") if t.startswith("step · ")] == ["step · being read"]
+    assert not any(t.startswith("step") for t in texts(win, "old"))
+
+
+def test_where_facts_come_from_is_folded_away(qapp: object) -> None:
+    with windows.window(analyses.demo()) as window:
+        kernels = window.inputs.tree.index(0, 0)
+        pair = window.inputs.tree.index(0, 0, kernels)
+        said = {str(i.data()): i for i in (window.inputs.tree.index(r, 0, pair) for r in range(20)) if i.isValid()}
+        folded = next(index for text, index in said.items() if text.startswith("where facts come from"))
+        assert window.inputs.isExpanded(pair) and not window.inputs.isExpanded(folded)
+        assert window.inputs.tree.rowCount(folded) == int(str(folded.data()).split()[-1]) > 0
+        assert not any(text.startswith(("from ", "known from")) for text in said)
 
 
 def test_the_tree_of_sources_is_a_sound_model(win: MainWindow) -> None:

@@ -14,8 +14,11 @@ from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.widgets.statebar import Veil
+from kfuncscope.model.unchecked import UNFINISHED
+from kfuncscope.model.verdict import Verdict
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
+from kfuncscope.storage.files import InputProblem
 from kfuncscope.upgrade.analyse import analyse
 from support import analyses, windows
 
@@ -27,6 +30,7 @@ def test_an_outdated_result_is_dimmed_until_its_inputs_are_back(qapp: object, mo
         assert not window.state_bar.isVisible() and not any(veil.isVisible() for veil in veils)
         window.sources.add_inputs(["/a/x.o"], "objects")
         assert window.results.outdated() and window.state_bar.text.text().startswith("Showing 6.12")
+        assert window.state_bar.text.text().endswith(": the inputs have changed since")
         assert sum(veil.isVisible() for veil in veils) == 3
         window.commands.run("undo")
         assert not window.results.outdated() and not window.state_bar.isVisible()
@@ -40,10 +44,28 @@ def test_a_part_is_named_and_cancel_brings_the_whole_back(qapp: object) -> None:
         results._arrived(part, snapshot(window.context.session, INPUTS))
         settle()
         assert results.partial and window.context.real is part
-        assert window.state_bar.isVisible() and window.state_bar.text.text().startswith("Ready: x86_64")
+        assert window.state_bar.isVisible() and window.state_bar.text.text().startswith("x86_64 ready; ")
         results._show_whole()
         settle()
         assert not results.partial and window.context.real is whole and not window.state_bar.isVisible()
+
+
+def test_a_result_that_comes_before_the_one_before_is_shown_leaves_the_first_page(qapp: object) -> None:
+    """Two results in one turn of the event loop, as a warm cache sends them: the second ends the turns of the first."""
+    with windows.window() as window:
+        results, asked = window.results, snapshot(window.context.session, INPUTS)
+        results._arrived(Index(replace(analyses.demo(), arches=analyses.demo().arches[:1])), asked)
+        results._analysed(Index(analyses.demo()), asked)
+        assert window.on_welcome, "shown in turns of their own"
+        settle()
+        assert not window.on_welcome and window.docks["detail"].isVisible() and not results.partial
+
+
+def test_what_is_still_analysed_is_not_an_error(qapp: object) -> None:
+    with windows.window() as window:
+        problems = [InputProblem(UNFINISHED, "in progress: arm64 not analysed yet"), InputProblem("/a", "not ELF")]
+        assert window.problems.show_problems(problems, []) == 2
+        assert [window.problems._verdict(row) for row in (0, 1)] == [Verdict.UNKNOWN, Verdict.BREAKS]
 
 
 def test_the_engine_hands_on_each_architecture_and_the_same_whole(own_cache: object, qtbot: QtBot) -> None:

@@ -107,7 +107,8 @@ def test_the_menu_asks_and_the_picture_answers(win: MainWindow, qtbot: QtBot) ->
     assert win.tabs.currentWidget() is win.hypotheses._view
     assert canvas.needs == [("bpf_map_lookup_elem", "helper · removed")]
     number, words = canvas.counter()
-    assert number == f"+{canvas.blast.fresh}" and "programs break newly" in words
+    assert number == f"+{canvas.blast.fresh}" and "programs break newly on x86_64 · " in words
+    assert "over all architectures" in win.banner.text.text(), "the banner counts another thing, and says so"
     boxes = [canvas._row_box(i, right) for i in range(len(canvas.blast.rows)) for right in (False, True)]
     boxes.append(canvas._need_box(0))
     assert all(canvas.rect().toRectF().contains(b) for b in boxes)

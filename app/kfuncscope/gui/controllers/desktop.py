@@ -29,7 +29,7 @@ class Desktop(QObject):
         add("quit", self.tr("Quit"), QApplication.closeAllWindows, "Ctrl+Q", "File")
         add("preferences", self.tr("Preferences…"), self.dialog, "Ctrl+,", "Edit")
         self._views()
-        add("theme", self.tr("Light or dark"), self.switch_theme, "Ctrl+Shift+D", "View")
+        add("theme", self.tr("Switch between light and dark"), self.switch_theme, "Ctrl+Shift+D", "View")
         self._bar = add("menubar", self.tr("Menu bar"), self.switch_bar, "Ctrl+M", "View")
         self._bar.setCheckable(True)
         add("layout.reset", self.tr("Reset layout"), self.reset_layout, "", "View")

@@ -155,9 +155,11 @@ class Hypotheses(QObject):
         if real is not None and index is not None:
             delta = index.counts(-1)[Verdict.BREAKS] - real.counts(-1)[Verdict.BREAKS]
             breaks = self.tr("program breaks") if abs(delta) == 1 else self.tr("programs break")
+            if index.overall > 1:  # while the views count what one architecture shows
+                breaks = self.tr("{0} over all architectures").format(breaks)
             more = f" · {delta:+d} {breaks}".replace("-", "−")
         listed = [(str(c), partial(self.drop, c)) for c in self.changes]
-        said = self.tr("What if {0}{1}. This is not a real result.").format(self._named(), more)
+        said = self.tr("What if: {0}{1}. This is not a real result.").format(self._named(), more)
         self._banner.tell(said, listed)
 
     def _named(self) -> str:

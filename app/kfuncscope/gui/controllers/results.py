@@ -26,6 +26,7 @@ from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.widgets.words import counted
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.unchecked import Unchecked
+from kfuncscope.session.grouping import between
 from kfuncscope.storage.files import InputProblem
 
 
@@ -57,6 +58,7 @@ class Results(QObject):
         self.partial = False  # whether the result on screen lacks architectures that are still analysed
         self._whole: tuple[Index | None, Snapshot | None] = (None, None)  # the last result that lacks nothing
         self._renewing = False
+        self._unseen = False  # whether a result waits for the first page to make room
         self._turns = Turns(self)
         context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "Analysis")
         toolbar.analyse.clicked.connect(self.analyse)
@@ -82,7 +84,7 @@ class Results(QObject):
         if not (session.old or session.new):
             return None
         self._started = time.monotonic()
-        title = self.tr("Analyse {0}").format(counted(len(session.objects), self.tr("input"), self.tr("inputs")))
+        title = self.tr("Analyse {0}").format(between(session))
         asked = snapshot(session, INPUTS)
         self._renewing = True  # a run that this one takes the place of is not one that a person cancelled
         job = self._context.jobs.process(
@@ -117,7 +119,7 @@ class Results(QObject):
             if index is not None:
                 self.show_index(index, made_of)
             else:
-                self._context.real, self.made_of = None, None
+                self._context.real, self.made_of, self._unseen = None, None, False
                 self._context.store.set_index(None, self._context.store.filters)
                 self._show_problems([], [])
                 self.refresh_titles()
@@ -143,7 +145,7 @@ class Results(QObject):
 
     def _forget(self) -> None:
         self._turns.end()
-        self.made_of, self.partial, self._whole = None, False, (None, None)
+        self.made_of, self.partial, self._whole, self._unseen = None, False, (None, None), False
         self._summary.before = {}
         self._show_problems([], [])
         self.refresh_titles()
@@ -161,10 +163,12 @@ class Results(QObject):
     def _showing(self, index: Index, made_of: Snapshot, whole: bool) -> Generator[None, None, None]:
         """Show a real result in short turns. The first puts it into all views, the next bring them on screen.
 
-        Starts on the first architecture unless one was chosen before; the others are counted against the last.
+        Starts on the first architecture unless one was chosen before; the others are counted against the last. The
+        next result may take the place of this one between two turns: it is that one then that leaves the first page.
         """
         context, before = self._context, self._whole[0]
         first, context.real = context.real is None, index
+        self._unseen = self._unseen or first
         self.partial, self.made_of = not whole, made_of
         if before is not None:
             self._summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
@@ -173,8 +177,9 @@ class Results(QObject):
             filters = flt.with_token(filters, Token("arch", index.lanes[0]))
         context.result_arriving.emit()
         self._put(index, filters)
-        if first:
+        if self._unseen:
             yield
+            self._unseen = False
             context.welcome_wanted.emit(False)
             yield
         if whole:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QCoreApplication, QObject
 
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.results import Results
@@ -13,8 +13,7 @@ from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.widgets.statebar import StateBar, Veil, time_left
-from kfuncscope.session.grouping import groups
-from kfuncscope.session.session import Session
+from kfuncscope.session.grouping import between
 
 FEW = 1  # pairs of releases that the line names
 
@@ -47,14 +46,14 @@ class Standing(QObject):
         self._welcome.show_progress(None, "")
         text = ""
         if outdated:
-            doing = self._doing(job)
-            next_ = doing or self.tr("the inputs have changed since")
-            text = self.tr("Showing {0}. {1}: {2}").format(_pair(index), between(self._context.session), next_)
-            if not doing:
-                text = self.tr("Showing {0}; {1}").format(_pair(index), next_)
+            text = self.tr("Showing {0}: the inputs have changed since").format(_pair(index))
+            if job is not None:
+                text = self.tr("Showing {0} while {1} is analysed: {2}").format(
+                    _pair(index), between(self._context.session), self._doing(job)
+                )
         elif results.partial:
             ready = ", ".join(arch.arch for arch in index.analysis.arches)
-            text = self.tr("Ready: {0}. {1}").format(ready, self._doing(job))
+            text = self.tr("{0} ready; {1}").format(ready, self._doing(job))
         elif job is not None:
             text = self.tr("Analysing again: {0}").format(self._doing(job))
         self._bar.show_state(text, job)
@@ -63,7 +62,7 @@ class Standing(QObject):
         """What an analysis does now, and for how long still."""
         if job is None:
             return ""
-        count = f"{job.done:,} / {job.total:,}" if job.total > 1 else ""
+        count = self.tr("{0} of {1}").format(f"{job.done:,}", f"{job.total:,}") if job.total > 1 else ""
         left = time_left(job.left(), (self.tr("about {0} s left"), self.tr("about {0} min left")))
         return " · ".join(x for x in (job.text or self.tr("starting"), count, left) if x)
 
@@ -71,10 +70,6 @@ class Standing(QObject):
 def _pair(index: Index) -> str:
     """The kernels of a result in a few words."""
     pairs = list(dict.fromkeys(f"{arch.old.release} → {arch.new.release}" for arch in index.analysis.arches))
-    return ", ".join(pairs[:FEW]) + (" …" if len(pairs) > FEW else "")
-
-
-def between(session: Session) -> str:
-    """The pair that is loaded, as the boxes of the toolbar call it."""
-    names = [name for name, refs in groups(session) if refs is session.old or refs is session.new]
-    return " → ".join(names)
+    rest = len(pairs) - FEW
+    more = QCoreApplication.translate("Standing", " and {0} more").format(rest) if rest > 0 else ""
+    return ", ".join(pairs[:FEW]) + more

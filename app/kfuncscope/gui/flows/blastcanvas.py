@@ -31,6 +31,7 @@ class BlastCanvas(accessible.Canvas):
         self.setAccessibleName(self.tr("Before and after under the assumptions"))
         self.blast = Blast()
         self.needs: list[tuple[str, str]] = []
+        self.place = ""  # the architecture that is counted, empty for all
         self.empty_text = ""
         self.share = 1.0
         self.current = -1
@@ -92,6 +93,8 @@ class BlastCanvas(accessible.Canvas):
         more = self.tr("{0} touched").format(touched)
         if blast.fresh and blast.mended:
             more += " · " + self.tr("{0} no longer break").format(blast.mended)
+        if self.place:
+            what = self.tr("{0} on {1}").format(what, self.place)
         return f"{number:+,}".replace("-", "−") if number else "0", f"{what} · {more}"
 
     def row_name(self, row: Row) -> str:

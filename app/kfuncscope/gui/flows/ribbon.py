@@ -21,6 +21,7 @@ from kfuncscope.model.verdict import Verdict
 REST = -1
 PER_PROGRAM = 26.0  # pixels of height that one program may take at most: few programs stay small
 GAP = 6.0
+MIDDLE = 110.0  # of the width, kept for the flows
 Floats = NDArray[np.float64]
 
 
@@ -195,6 +196,14 @@ def place(ribbon: Ribbon, height: float, least: tuple[float, float]) -> None:
             y += h + GAP
     for ends, bands in (("left", ribbon.left), ("right", ribbon.right)):
         _stack(ribbon, ends, bands)
+
+
+def columns(wide: float, left: float, right: float) -> tuple[float, float]:
+    """Where the words at the left end and those at the right begin: each side has what it needs; where that is too
+    much, its share of what the flows leave."""
+    left, right = min(max(left, 150.0), 400.0), min(max(right, 170.0), 520.0)
+    share = min((wide - max(MIDDLE, wide * 0.2)) / (left + right), 1.0)
+    return left * share, wide - right * share
 
 
 def spread(sizes: list[int], room: float, low: float) -> list[float]:

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip
 
 from kfuncscope.gui import theme
-from kfuncscope.gui.flows.ribbon import GAP, REST, Band, Flow, Ribbon, place
+from kfuncscope.gui.flows.ribbon import GAP, REST, Band, Flow, Ribbon, columns, place
 from kfuncscope.gui.graph import accessible
 from kfuncscope.gui.index import AFFECTED, SCALE
 from kfuncscope.gui.widgets.words import counted
@@ -57,6 +57,7 @@ class RibbonCanvas(accessible.Canvas):
         self._laid_out = 0  # how often
         self._state: tuple[object, ...] = ()
         self._picture = QPixmap()
+        self._edges = (150.0, 170.0)
         self._measure()
 
     def show_ribbon(self, ribbon: Ribbon) -> None:
@@ -97,9 +98,22 @@ class RibbonCanvas(accessible.Canvas):
 
     def _columns(self) -> tuple[float, float]:
         """The right edge of the words at the left, the left edge of those at the right."""
-        wide = float(self.width())
-        left = min(max(wide * 0.28, 150.0), 340.0)
-        return left, wide - min(max(wide * 0.36, 170.0), 460.0)
+        return self._edges
+
+    def _fit_columns(self) -> None:
+        """After the bands are placed: how high they are decides whether a name shares its line with a number."""
+        name, small = QFontMetricsF(self._mono).horizontalAdvance, QFontMetricsF(self._small)
+        needs = []
+        for side in (0, 1):
+            words = [0.0]
+            for number, band in enumerate(self._bands(side)):
+                at, first = (side, number), name(self.name_of((side, number)))
+                if self._two(QRectF(0, 0, 0, band.h)):
+                    words.append(max(first, small.horizontalAdvance(self.more_of(at))))
+                else:
+                    words.append(first + 8 + small.horizontalAdvance(self._short(at)))
+            needs.append(max(words) + EDGE + 18)
+        self._edges = columns(float(self.width()), needs[0] + 8, needs[1] + 10)
 
     def _lay_out(self) -> None:
         self._laid_out += 1
@@ -111,6 +125,7 @@ class RibbonCanvas(accessible.Canvas):
             return two if len(bands) * (two + GAP) - GAP <= room else one
 
         place(self.ribbon, room, (least(self.ribbon.left), least(self.ribbon.right)))
+        self._fit_columns()
         self.update()
 
     def _bands(self, side: int) -> list[Band]:
@@ -296,6 +311,9 @@ class RibbonCanvas(accessible.Canvas):
         small = QFontMetricsF(self._small)
         room = words.width() - small.horizontalAdvance(tail) - 8
         band = self._bands(side[0])[side[1]]
+        if side[0] and metrics.horizontalAdvance(name) > room:  # the number alone: a name says more than its unit
+            tail = f"{band.programs:,}"
+            room = words.width() - small.horizontalAdvance(tail) - 8
         if band.id == REST and metrics.horizontalAdvance(name) > room:
             name = f"+{band.folded:,}"  # what they are stands in the heading
         painter.setPen(QColor(c.text))

@@ -27,6 +27,7 @@ from kfuncscope.gui.frame.dressing import dress
 from kfuncscope.gui.pages import PAGES, Page, Place
 
 _MOST = 16_777_215  # the height of a widget that has no bound
+LOW = 640  # the height of a low window, in the letters it was drawn for
 _MOVED = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
 
 AREAS = {
@@ -257,7 +258,8 @@ class Docks:
             [round((300 if wide else 284) * grow), round((470 if wide else 386) * grow)],
             Qt.Orientation.Horizontal,
         )
-        rows = round(27 * max(1.0, theme.scale())) * min(max(lines, 2), 3)
+        low = window.height() / max(1.0, theme.scale()) < LOW
+        rows = round(27 * max(1.0, theme.scale())) * (1 if low else min(max(lines, 2), 3))
         window.resizeDocks([self.all["problems"]], [70 + rows], Qt.Orientation.Vertical)
         self.dress()
 

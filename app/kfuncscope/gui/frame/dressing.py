@@ -13,7 +13,17 @@ from typing import ClassVar
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QStackedWidget,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.stylesheet import stylesheet, toolbar_style
@@ -58,6 +68,13 @@ def parts(window: QMainWindow, stack: QStackedWidget) -> list[QWidget]:
     found = [part for part in direct if part is not stack]
     found += [page for i in range(stack.count()) if (page := stack.widget(i)) is not None]
     return sorted(found, key=lambda part: not part.isVisible())
+
+
+def lettered(bar: QWidget) -> list[QWidget]:
+    """The buttons and lines of a bar, which keep their letters when it gets others; tabs have views of their own."""
+    if isinstance(bar, QTabWidget | QTabBar):
+        return []
+    return [*bar.findChildren(QPushButton), *bar.findChildren(QLabel)]
 
 
 class Turns(QObject):

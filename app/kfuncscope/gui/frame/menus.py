@@ -23,7 +23,10 @@ ORDER: dict[str, tuple[str, ...]] = {
         "session.save", "session.saveas", SEPARATOR, "export", SEPARATOR, "demo", SEPARATOR, "quit",
     ),
     "Edit": ("undo", "redo", SEPARATOR, "paste", "*Edit/Input", SEPARATOR, "search", SEPARATOR, "preferences"),
-    "View": ("*View/Panels", "*View/Architecture"),
+    "View": (
+        *(f"tab.{number}" for number in range(1, 8)), SEPARATOR, "*View/Architecture", "*View/Panels", "layout.reset",
+        SEPARATOR, "present", "present.move", "view.copy", "view.copywide", SEPARATOR, "theme", "menubar", SEPARATOR,
+    ),
     "Graph": (),
     "Filter": (),
     "Analysis": ("analyse", "cancel", SEPARATOR),

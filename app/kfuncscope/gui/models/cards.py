@@ -117,7 +117,8 @@ def _with_result(card: Card, index: Index) -> Card:
     wrong = tuple(p.reason for p in index.analysis.problems if holds(source, p.path))
     if source.is_kernel:
         costs = _costs(source, index)
-        return replace(card, lacks=costs or card.lacks, errors=tuple(dict.fromkeys((*card.errors, *wrong))))
+        card = replace(card, lacks=costs or card.lacks, errors=tuple(dict.fromkeys((*card.errors, *wrong))))
+        return card if card.verdict is not None else _as_analysed(card, index)
     return _places(card, index, wrong)
 
 
@@ -131,6 +132,21 @@ def _places(card: Card, index: Index, wrong: tuple[str, ...]) -> Card:
     if wrong:
         return replace(card, state=tr("read in part"), verdict=Verdict.UNKNOWN, lines=lines, errors=wrong)
     return replace(card, state=tr("read"), verdict=Verdict.OK, lines=lines, errors=())
+
+
+def _as_analysed(card: Card, index: Index) -> Card:
+    """A kernel that was analysed before it was asked what it is: by what the result says of it."""
+    kernels = [
+        kernel
+        for arch in index.analysis.arches
+        for kernel in (arch.old, arch.new)
+        if any(holds(card.source, entry.path) for entry in kernel.inputs)
+    ]
+    if not kernels:
+        return replace(card, state=tr("not read yet"))
+    lines = tuple(dict.fromkeys(f"{kernel.release or tr('release unknown')} · {kernel.arch}" for kernel in kernels))
+    state, verdict = (tr("read in part"), Verdict.UNKNOWN) if card.errors else (tr("read"), Verdict.OK)
+    return replace(card, state=state, verdict=verdict, lines=lines)
 
 
 def _costs(source: Source, index: Index) -> tuple[str, ...]:

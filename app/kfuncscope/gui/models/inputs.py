@@ -100,22 +100,21 @@ class InputsModel(QAbstractItemModel):
         item = head.add(Item(text, state, mono=True, token=("arch", lane)))
         if arch.old.kfuncs or arch.new.kfuncs:
             item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
-        news = dict(arch.new.facts)
+        news, known = dict(arch.new.facts), Item("", muted=True)
         for label, old in arch.old.facts:
             new = news.pop(label, "")
             if label != "kfuncs":
-                label = self._source(label)
-                item.add(Item(f"{label}: {old}" + (f" → {new}" if new and new != old else ""), muted=True))
+                place = known if label.startswith(KNOWN_FROM) else item
+                said = f"{label.removeprefix(KNOWN_FROM)}: {old}" + (f" → {new}" if new and new != old else "")
+                place.add(Item(said, muted=True))
         for label, new in news.items():
-            item.add(Item(f"{self._source(label)}: {new}", muted=True))
+            place = known if label.startswith(KNOWN_FROM) else item
+            place.add(Item(f"{label.removeprefix(KNOWN_FROM)}: {new}", muted=True))
+        if known.children:  # long lines that are seldom read: unfolded by whoever asks
+            item.add(known).text = self.tr("where facts come from  {0}").format(len(known.children))
         for fault in arch.new.faults:
             item.add(Item(fault.message, fault.verdict, muted=True, tip=fault.message))
         return item
-
-    def _source(self, label: str) -> str:
-        """The label of a fact about a kernel; where facts come from is said as "from BTF"."""
-        source = label.removeprefix(KNOWN_FROM)
-        return label if source == label else self.tr("from {0}").format(source)
 
     def _kernel(self, parent: Item, card: Card) -> None:
         """One kernel that was given, with its role, and the files of it below."""

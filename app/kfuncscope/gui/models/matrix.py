@@ -216,7 +216,8 @@ class MatrixModel(TableModel):
             bad = sum(c >= AFFECTED for c in codes)
             return self.tr("{0} of {1}").format(bad, len(codes)) if bad else word
         if row.program < 0 and worst >= AFFECTED:
-            return f"{codes.count(worst)} {word}"
+            number = codes.count(worst)
+            return f"{word} ×{number}" if number > 1 else word
         return word
 
     def _tip(self, program: int, lane: int) -> str | None:

@@ -26,7 +26,7 @@ from kfuncscope.gui.models.inputs import grouped
 from kfuncscope.gui.models.lists import ListModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.views.findings import nothing, plain_table
-from kfuncscope.model.unchecked import Unchecked
+from kfuncscope.model.unchecked import UNFINISHED, Unchecked
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.sources import owner
 from kfuncscope.storage.files import InputProblem
@@ -65,7 +65,8 @@ class ProblemsView(QWidget):
         self.show_problems([], [])
 
     def _verdict(self, row: int) -> Verdict:
-        return Verdict.BREAKS if self._listed[row][1] is None else Verdict.UNKNOWN
+        path, one = self._listed[row]
+        return Verdict.BREAKS if one is None and path != UNFINISHED else Verdict.UNKNOWN
 
     def show_problems(self, problems: list[InputProblem], unchecked: list[Unchecked]) -> int:
         """List what was not read or judged; returns how many there are, those that share a line each by itself."""
@@ -79,7 +80,7 @@ class ProblemsView(QWidget):
         rest = [one for one in unchecked if (one.where, one.offset, one.why) not in told]
         for same in grouped(rest):
             wheres = ", ".join(one.place for one in same)
-            rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", same[0].why, ""))
+            rows.append((wheres if len(same) == 1 else f"{len(same)}×  {wheres}", self._why(same[0]), ""))
             self._listed.append(("", same[0]))
         self.model.set_rows(rows)
         acts = any(one is None or one.section for _, one in self._listed)
@@ -89,6 +90,10 @@ class ProblemsView(QWidget):
         self._round += 1
         self._add_actions(self._round, 0)
         return len(problems) + len(rest)
+
+    def _why(self, one: Unchecked) -> str:
+        """The reason; where a button beside it helps, without the option of the command line that does the same."""
+        return self.tr("unknown program type for section “{0}”").format(one.section) if one.section else one.why
 
     def _add_actions(self, number: int, first: int) -> None:
         """Give rows their buttons, a few at a time, so that a long list stalls nothing."""

@@ -265,8 +265,9 @@ class DetailPanel(QScrollArea):
         facts = [f"confidence {found.confidence}"]
         if found.reach is not Reach.NONE and found.verdict is Verdict.BREAKS:
             facts.insert(0, REACHES[found.reach])
-        if found.failure:
-            facts.append(catalogue.finding_title(found))
+        why = catalogue.finding_title(found) if found.failure else ""
+        if why and not any(why in said for said in facts):
+            facts.append(why)
         self._story.muted(" · ".join(facts))
         for note in self.notes_of(row):
             self._story.text(self.tr("Note: {0}").format(note))

@@ -191,7 +191,7 @@ class KfuncsView(QWidget):
         plain_table(self.table)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
-        for column, width in ((0, 170), (1, 86), (2, 55), (3, 54), (4, 54), (5, 120)):
+        for column, width in ((0, 170), (1, 98), (2, 55), (3, 54), (4, 54), (5, 120)):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.story = QScrollArea()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from kfuncscope.gui import filters as flt
@@ -18,6 +18,7 @@ from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.widgets.words import counted
 
 SMALL = 1500  # programs and needs; more are counted off the GUI thread
+LOW = 14  # lines of words: a page that is lower has no room for what is said below the ribbon
 
 
 class OverviewView(QWidget):
@@ -64,6 +65,10 @@ class OverviewView(QWidget):
         super().showEvent(event)
         if self._stale:
             QTimer.singleShot(0, self, self.refresh)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)  # where there is little room all of it is for the ribbon
+        self.quiet.setVisible(event.size().height() > LOW * self.fontMetrics().lineSpacing())
 
     def _fit(self) -> None:
         if self.isVisible() and self.canvas.rows() != self._rows:
@@ -120,7 +125,13 @@ class OverviewView(QWidget):
             number = counted(ribbon.quiet_groups, *words[ribbon.groups])
             parts.append(self.tr("{0} without a finding here").format(number))
         if ribbon.flows:
-            parts.append(self.tr("click a package or a cause to open it in the graph"))
+            parts.append(
+                {
+                    "package": self.tr("click a package or a cause to open it in the graph"),
+                    "object": self.tr("click an object or a cause to open it in the graph"),
+                    "program": self.tr("click a program or a cause to open it in the graph"),
+                }[ribbon.groups]
+            )
         return " · ".join(parts)
 
     def _light(self) -> None:

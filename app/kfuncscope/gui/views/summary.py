@@ -76,15 +76,12 @@ class LaneCard(QAbstractButton):
         painter.fillRect(QRectF(0, 0, 1, self.height()), QColor(c.line))
         painter.setFont(theme.mono())
         painter.setPen(QColor(c.text))
-        metrics = painter.fontMetrics()
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
         painter.drawText(QRectF(14, 8, self.width() - 24, 18), middle, self._label)
         if self._change:
             painter.setFont(theme.ui_font(-1))
             painter.setPen(QColor(c.muted))
-            left = 22 + metrics.horizontalAdvance(self._label)
-            room = int(self.width() - left - 8)
-            text = painter.fontMetrics().elidedText(self._change, Qt.TextElideMode.ElideRight, room)
+            left, text = self.change_shown()
             painter.drawText(QRectF(left, 8, self.width() - left - 6, 18), Qt.AlignmentFlag.AlignVCenter, text)
         self._paint_bar(painter, QRectF(14, 31, min(self.width() - 28, 420), 8))
         self._paint_counts(painter, 14, 58)
@@ -93,6 +90,12 @@ class LaneCard(QAbstractButton):
             painter.setPen(theme.pen(c.accent, 1.5))
             painter.drawRect(self.rect().adjusted(2, 2, -3, -3))
         painter.end()
+
+    def change_shown(self) -> tuple[int, str]:
+        """Where what changed begins, and as much of it as has room, with a mark where that is not all."""
+        left = 22 + QFontMetrics(theme.mono()).horizontalAdvance(self._label)
+        metrics = QFontMetrics(theme.ui_font(-1))
+        return left, metrics.elidedText(self._change, Qt.TextElideMode.ElideRight, self.width() - left - 8)
 
     def _paint_bar(self, painter: QPainter, rect: QRectF) -> None:
         """Shares of the verdicts; every one that occurs gets at least three pixels."""

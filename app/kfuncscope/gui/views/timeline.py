@@ -331,10 +331,10 @@ class TimelineView(QWidget):
         self._show_first_bad()
 
     def _show_first_bad(self) -> None:
-        """Scroll as little as shows the first release at which anything in the table breaks."""
-        bad = [line.cells for line in self.model.rows]
-        first = (i for i, name in enumerate(self.model.columns) if any(name in c and c[name].first_bad for c in bad))
-        column = next(first, None)
+        """Scroll as little as shows where the topmost row that breaks does so first: other rows are not in view."""
+        rows, columns = (line.cells for line in self.model.rows), self.model.columns
+        bad = (i for cells in rows for i, name in enumerate(columns) if name in cells and cells[name].first_bad)
+        column = next(bad, None)
         if column is not None:
             end = sum(self.table.columnWidth(i) for i in range(FIXED + column + 1)) - self.table.viewport().width()
             self.table.horizontalScrollBar().setValue(max(end, 0))

@@ -43,13 +43,18 @@ class WelcomePage(QWidget):
         middle.setMinimumWidth(800)
         column = QVBoxLayout(middle)
         column.setSpacing(10)
-        outer.addWidget(middle, 0, Qt.AlignmentFlag.AlignHCenter)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(middle, 100)  # as wide as it may be
+        row.addStretch(1)
+        outer.addLayout(row)
         outer.addStretch(3)
         title = QLabel(self.tr("Which of our BPF programs break on the new kernel?"))
         title.setFont(theme.ui_font(8, bold=True))
         title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         sub = QLabel(self.tr("Give kfuncscope two kernels and a set of BPF objects. It answers from the files alone: "
-                             "no root, no target machine."))  # fmt: skip
+                             "no root, no target machine.\n"
+                             "Drop or paste files and folders anywhere, or choose them here."))  # fmt: skip
         sub.setObjectName("muted")
         sub.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(title)
@@ -137,10 +142,22 @@ class WelcomePage(QWidget):
         old, new = ([c for c in cards if c.source.role is role] for role in (Role.OLD, Role.NEW))
         objects = [c for c in cards if c.source.role in (Role.OBJECTS, Role.CENSUS)]
         steps = [c for c in cards if c.source.role is Role.STEP]
-        kernel, kernels = self.tr("kernel"), self.tr("kernels")
-        self.areas[OLD].show_cards(old, kernel, kernels)
-        self.areas[NEW].show_cards([*new, *steps], kernel, kernels)
-        self.areas[OBJECTS].show_cards(objects, self.tr("source"), self.tr("sources"))
+        if cards:
+            from kfuncscope.gui.widgets.words import counted  # the first page is shown without any card
+
+            def number(listed: list[Card], one: str, many: str) -> str:
+                return counted(len(listed), one, many) if listed else ""
+
+            kernel, kernels = self.tr("kernel"), self.tr("kernels")
+            between = number(steps, self.tr("step between"), self.tr("steps between"))
+            self.areas[OLD].show_cards(old, number(old, kernel, kernels))
+            self.areas[NEW].show_cards(
+                [*new, *steps], " · ".join(x for x in (number(new, kernel, kernels), between) if x)
+            )
+            self.areas[OBJECTS].show_cards(objects, number(objects, self.tr("source"), self.tr("sources")))
+        else:
+            for area in self.areas.values():
+                area.show_cards([], "")
         self.again.setVisible(bool(cards))
         self.analyse.setEnabled(bool(old or new))
         only = (old or new) and not objects

@@ -66,6 +66,7 @@ class WhatIfView(QWidget):
             return
         needs = [(kind, name) for kind, name, _ in self._assumed]
         made = bl.build(real, index, needs, self._store.lane, self._rows)
+        self.canvas.place = index.lanes[self._store.lane] if 0 <= self._store.lane < index.overall else ""
         self.canvas.show_blast(made, [(name, f"{kind.value} · {action}") for kind, name, action in self._assumed])
 
     def _go(self, number: int) -> None:

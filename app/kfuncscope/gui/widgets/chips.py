@@ -157,6 +157,8 @@ class ChipBar(QScrollArea):
 
     def _name_fold(self, hidden: int) -> None:
         text = self.tr("1 filter ▾") if hidden == 1 else self.tr("{0} filters ▾").format(hidden)
+        if hidden < len(self.chips):  # beside those that are shown
+            text = self.tr("{0} more ▾").format(hidden)
         if self._short:
             text = f"{hidden} ▾"
         self.fold.setText(text)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.session.sources import Role
 
 if TYPE_CHECKING:
     from kfuncscope.gui.models.cards import Card
@@ -63,7 +64,7 @@ class GivenCard(QFrame):
             top.addWidget(sign)
         title = Short(card.title)
         title.setFont(theme.mono(-0.5))
-        state = QLabel(card.state)
+        state = QLabel(self.tr("step · {0}").format(card.state) if card.source.role is Role.STEP else card.state)
         state.setObjectName("muted")
         more = QToolButton()
         more.setObjectName("more")
@@ -141,20 +142,17 @@ class DropArea(QFrame):
         buttons.addWidget(self.button)
         buttons.addWidget(self.folders)
         buttons.addStretch(1)
-        column.addStretch(1)
-        column.addWidget(head)
+        column.addWidget(head)  # at the top in every field, whatever the others hold
         column.addWidget(self.hint)
         column.addWidget(self.state)
         column.addWidget(self.list, 100)
+        column.addStretch(1)
         column.addSpacing(6)
         column.addLayout(buttons)
-        column.addStretch(1)
 
-    def show_cards(self, cards: list[Card], one: str, many: str) -> None:
-        """List what was given."""
-        from kfuncscope.gui.widgets.words import counted  # the first page is shown without any card
-
-        self.state.setText(f"● {counted(len(cards), one, many)}" if cards else "")
+    def show_cards(self, cards: list[Card], number: str) -> None:
+        """List what was given; ``number`` says in words how much that is."""
+        self.state.setText(number)
         self.state.setToolTip("\n".join(file for card in cards[:MOST] for file in card.source.files))
         self.hint.setVisible(not cards)
         holder = QWidget()

@@ -77,4 +77,4 @@ class StatusCounts(QWidget):
             button.setIcon(theme.icon(verdict))
             button.setText(f"{number:,}")
             button.setToolTip(f"{theme.WORDS[verdict]}: {theme.MEANING[verdict]}")
-            button.setAccessibleName(f"{number} {theme.WORDS[verdict]}")
+            button.setAccessibleName(f"{theme.WORDS[verdict]}: {number}")
