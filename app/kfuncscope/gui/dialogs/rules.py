@@ -12,13 +12,14 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayo
 from kfuncscope.gui import theme
 from kfuncscope.model import catalogue
 from kfuncscope.model.catalogue import Rule
-from kfuncscope.report import rulebook
 
 _ID = re.compile(r"R-\d+\.\d+[a-z]?")
 
 
 def rule_html(rule: Rule) -> str:
     """A rule as rich text."""
+    from kfuncscope.report import rulebook  # brings the engine, which a decision has brought by then
+
     c = theme.look()
     parts = [f"<h3>{html.escape(rule.id)}&nbsp; {html.escape(rule.title)}</h3>", f"<p>{_prose(rule.statement)}</p>"]
     parts.append(f"<p><b>Why.</b> {_prose(rule.why)}</p>")

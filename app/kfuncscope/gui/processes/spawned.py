@@ -90,6 +90,7 @@ def carry_out() -> None:
             pass  # nobody listens any more: the job was cancelled
         except Exception:
             pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError):  # closed where the window was started
+            stream.flush()
     os._exit(0)  # taking the result apart again would take a while
