@@ -22,9 +22,10 @@ from kfuncscope.rules.problem import Message, Problem, say
 
 SHORT_HEADER = 24  # bytes of the header of BTF before it could have a layout
 
-NAMED_DATA = (".data.", ".rodata.", ".bss.")
+NAMED_DATA = {".data.": "named_data", ".bss.": "named_data", ".rodata.": "named_rodata"}
 FORMS = {
     "optional": 'programs that are off by default (SEC("?..."))', "named_data": "data sections of their own names",
+    "named_rodata": "read-only data sections of their own names",
     "slots": "prog arrays whose definition fills slots", "kconfig": "values of the kernel's configuration",
     "kfuncs": "calls of kfuncs", "weak_kfuncs": "weak kfuncs", "ksyms": "variables of the kernel",
     "struct_ops": "tables of struct_ops",
@@ -113,8 +114,8 @@ def _forms_of(obj: BpfObject, ref: Ref) -> Iterator[str]:
         yield {"kfunc": "kfuncs", "kconfig": "kconfig", "ksym": "ksyms"}[extern.kind]
         if extern.kind == "kfunc" and extern.weak:
             yield "weak_kfuncs"
-    if ref.kind == "data" and ref.name.startswith(NAMED_DATA):
-        yield "named_data"
+    if ref.kind == "data":
+        yield from (what for start, what in NAMED_DATA.items() if ref.name.startswith(start))
     one = obj.maps.get(ref.name) if ref.kind == "map" else None
     if one is not None and one.type == MAP_TYPE_PROG_ARRAY and one.values:
         yield "slots"
