@@ -60,12 +60,12 @@ def loader_problems(ctx: Context, needs_btf: bool) -> Found:
         if since is not None and since > version:
             text = "{name}{where} does not know {form}, which {title} has since {since}"
             message = say(text, form=FORMS[what], since=_text(since), **words)
-            found.append((_problem(words["name"], message), users))
+            found.append((_problem(words["name"], message, left_out=facts.skips and what == "optional"), users))
     for program in ctx.obj.programs:
         if since := unknown_section(facts, version, program):
             text = '{name}{where} does not know section "{section}", which {title} has since {since}'
             message = say(text, section=program.section.name, since=_text(since), **words)
-            found.append((_problem(words["name"], message), frozenset({program.name})))
+            found.append((_problem(words["name"], message, left_out=facts.skips), frozenset({program.name})))
     return found
 
 
@@ -132,8 +132,10 @@ def unknown_section(facts: LoaderFacts, version: Version, program: Program) -> V
     return since if since is not None and since > version else None
 
 
-def _problem(name: str, message: Message) -> Problem:
-    return Problem(NeedKind.LOADER, name, Failure.LOADER_TOO_OLD, ("R-12.20",), message, reach=Reach.OBJECT)
+def _problem(name: str, message: Message, *, left_out: bool = False) -> Problem:
+    """``left_out``: the loader goes on without the program."""
+    reach = Reach.PROGRAM if left_out else Reach.OBJECT
+    return Problem(NeedKind.LOADER, name, Failure.LOADER_TOO_OLD, ("R-12.20",), message, reach=reach)
 
 
 def _text(version: Version) -> str:
