@@ -126,7 +126,8 @@ class LoaderFacts:
     a kind that may have a target, without it. ``marks``: messages that a version and all later ones have in their code.
     ``header`` and ``layout``: a BTF header of more than 24 bytes, and kinds described by a layout section; None = any.
     ``forms``: what else it learned to read, by the words of rules.checks.loader. ``own_btf``: it reads the object's BTF
-    always, and not only where maps or externs are declared in it.
+    always, and not only where maps or externs are declared in it. ``skips``: it leaves programs out whose section it
+    does not know, and loads the others.
     ``last_of_so``: the last release of each number of the shared library.
     """
 
@@ -136,6 +137,7 @@ class LoaderFacts:
     marks: Mapping[Version, tuple[str, ...]]
     forms: Mapping[str, Version]
     own_btf: bool
+    skips: bool
     last_of_so: Mapping[str, Version]
     bare: Version | None
     header: Version | None
@@ -165,6 +167,7 @@ def _loader(row: dict[str, Any]) -> LoaderFacts:
         marks,
         dated("forms"),
         row["own_btf"],
+        row["skips"],
         dated("last_of_so"),
         bare,
         header,

@@ -161,7 +161,8 @@ def object_problems(ctx: Context, programs: list[ProgramJudgement]) -> list[Prob
     refused = [(problem, users_of(ctx, problem)) for problem in extern_problems(ctx)]
     too_old = loader_problems(ctx, bool(needs_kernel_btf(ctx.obj)))
     for problem, involved in refused + owner_problems(ctx) + too_old:
-        found.append(problem)
+        if problem.kind is not NeedKind.LOADER or problem.reach is Reach.OBJECT:
+            found.append(problem)
         for judged in programs if involved else ():
             if judged.program.name not in involved:
                 continue

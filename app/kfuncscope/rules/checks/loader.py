@@ -22,9 +22,10 @@ from kfuncscope.rules.problem import Message, Problem, say
 
 SHORT_HEADER = 24  # bytes of the header of BTF before it could have a layout
 
-NAMED_DATA = (".data.", ".rodata.", ".bss.")
+NAMED_DATA = {".data.": "named_data", ".bss.": "named_data", ".rodata.": "named_rodata"}
 FORMS = {
     "optional": 'programs that are off by default (SEC("?..."))', "named_data": "data sections of their own names",
+    "named_rodata": "read-only data sections of their own names",
     "slots": "prog arrays whose definition fills slots", "kconfig": "values of the kernel's configuration",
     "kfuncs": "calls of kfuncs", "weak_kfuncs": "weak kfuncs", "ksyms": "variables of the kernel",
     "struct_ops": "tables of struct_ops",
@@ -59,12 +60,12 @@ def loader_problems(ctx: Context, needs_btf: bool) -> Found:
         if since is not None and since > version:
             text = "{name}{where} does not know {form}, which {title} has since {since}"
             message = say(text, form=FORMS[what], since=_text(since), **words)
-            found.append((_problem(words["name"], message), users))
+            found.append((_problem(words["name"], message, left_out=facts.skips and what == "optional"), users))
     for program in ctx.obj.programs:
         if since := unknown_section(facts, version, program):
             text = '{name}{where} does not know section "{section}", which {title} has since {since}'
             message = say(text, section=program.section.name, since=_text(since), **words)
-            found.append((_problem(words["name"], message), frozenset({program.name})))
+            found.append((_problem(words["name"], message, left_out=facts.skips), frozenset({program.name})))
     return found
 
 
@@ -113,8 +114,8 @@ def _forms_of(obj: BpfObject, ref: Ref) -> Iterator[str]:
         yield {"kfunc": "kfuncs", "kconfig": "kconfig", "ksym": "ksyms"}[extern.kind]
         if extern.kind == "kfunc" and extern.weak:
             yield "weak_kfuncs"
-    if ref.kind == "data" and ref.name.startswith(NAMED_DATA):
-        yield "named_data"
+    if ref.kind == "data":
+        yield from (what for start, what in NAMED_DATA.items() if ref.name.startswith(start))
     one = obj.maps.get(ref.name) if ref.kind == "map" else None
     if one is not None and one.type == MAP_TYPE_PROG_ARRAY and one.values:
         yield "slots"
@@ -131,8 +132,10 @@ def unknown_section(facts: LoaderFacts, version: Version, program: Program) -> V
     return since if since is not None and since > version else None
 
 
-def _problem(name: str, message: Message) -> Problem:
-    return Problem(NeedKind.LOADER, name, Failure.LOADER_TOO_OLD, ("R-12.20",), message, reach=Reach.OBJECT)
+def _problem(name: str, message: Message, *, left_out: bool = False) -> Problem:
+    """``left_out``: the loader goes on without the program."""
+    reach = Reach.PROGRAM if left_out else Reach.OBJECT
+    return Problem(NeedKind.LOADER, name, Failure.LOADER_TOO_OLD, ("R-12.20",), message, reach=reach)
 
 
 def _text(version: Version) -> str:
