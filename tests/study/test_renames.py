@@ -1,15 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Renames between two source trees: what lines must show, and what BTF must confirm."""
+"""Renames between two source trees: what pieces of source show, and what BTF must confirm."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from kfuncscope.study.renames import main, swapped, table
+from kfuncscope.btf.blob import Blob
+from kfuncscope.knowledge import tables
+from kfuncscope.study.renames.__main__ import main
+from kfuncscope.study.renames.bodies import Like, alike_bodies
+from kfuncscope.study.renames.chunks import Chunk, chunks
+from kfuncscope.study.renames.confirm import Side
+from kfuncscope.study.renames.decide import Candidate, Gone, of_body, of_declared, of_uses, points, successor
+from kfuncscope.study.renames.evidence import gathered, names_gone
+from kfuncscope.study.renames.table import merged, rows
 from support.kernels import KernelBuilder
+
+BODY = """
+{
+	struct thing *thing = find_thing(order, flags);
+
+	if (!thing || thing_is_dead(thing))
+		return -ENOENT;
+	spin_lock(&thing->guard);
+	thing->count += account_things(order);
+	spin_unlock(&thing->guard);
+	return release_thing(thing);
+}
+"""
 
 
 def trees(folder: Path, old: str, new: str, file: str = "kernel/a.c") -> tuple[Path, Path]:
@@ -21,92 +41,209 @@ def trees(folder: Path, old: str, new: str, file: str = "kernel/a.c") -> tuple[P
 
 
 def kernel(
-    function: str, *, field: str = "pid", value: str = "ONE", event: str = "started", hook: str = "open"
+    *functions: str,
+    field: str = "pid",
+    value: str = "ONE",
+    event: str = "started",
+    hook: str = "open",
+    more: bool = False,
 ) -> bytes:
-    """BTF with one thing of each kind."""
+    """BTF with things of each kind; ``more`` is a second struct with the field under its first name."""
     kb = KernelBuilder("7.3", enums=False)
-    kb.hook(function)
+    for function in functions:
+        kb.hook(function)
     kb.btf.struct("task", [(field, kb.s32)])
+    if more:
+        kb.btf.struct("other", [("pid", kb.s32)])
     kb.btf.enum("words", {value: 1, "TWO": 2})
     kb.tracepoint(event)
     kb.lsm(hook)
     return kb.build()
 
 
-def blobs(old: bytes, new: bytes):  # type: ignore[no-untyped-def]
-    from kfuncscope.btf.blob import Blob
-
-    return Blob(old, "old"), Blob(new, "new")
+def sides(old: bytes, new: bytes) -> tuple[Side, Side]:
+    return Side(Blob(old, "old")), Side(Blob(new, "new"))
 
 
-def calls(name: str, count: int) -> str:
-    """Lines that differ in nothing but the number of an argument, each with a name."""
-    return "".join(f"\tx{i} = {name}(a, {i});\n\n" for i in range(count))
+def told(pair: tuple[Path, Path], old: bytes, new: bytes) -> dict[str, dict[str, str]]:
+    """Kind → name → what took its place."""
+    both = sides(old, new)
+    made = rows(names_gone(gathered(*pair, *both), *both), "6.12.1", "7.3.1")
+    return {kind: {name: found[0][0] for name, found in of.items()} for kind, of in made.items()}
+
+
+def calls(name: str, count: int, function: str = "caller") -> str:
+    """A function that calls another often, in statements that differ."""
+    return (
+        f"int {function}(void)\n{{\n"
+        + "".join(f"\tif (y > {i})\n\t\tx{i} = {name}(a, {i});\n" for i in range(count))
+        + "}\n"
+    )
+
+
+def test_pieces_of_a_file() -> None:
+    text = (
+        "/* int f(void)\n{ */\n#define WRAP(x) \\\n\tf(x)\n"
+        'static int __must_check f(int a,\n\t\tint b)\n{\n\treturn "}";\n'
+        "}\nstruct s {\n\tint a; // b\n};\nstatic const struct ops o = {\n\t.open = f,\n};\nint declared(void);\n"
+        "TRACE_EVENT(ran,\n\n\tTP_PROTO(int x)\n);\nDEFINE_EVENT(class, slept,\n\tTP_PROTO(int x));\n"
+        "LSM_HOOK(int, 0, file_open, struct file *file)\nSYSCALL_DEFINE1(close, int, fd)\n{\n}\nvoid g(void) {\n}\n"
+    )
+    found = [(c.kind, c.name) for c in chunks("a.c", text)]
+    assert found == [
+        ("macro", "WRAP"), ("function", "f"), ("type", "s"), ("variable", "o"), ("event", "ran"), ("event", "slept"),
+        ("hook", "file_open"), ("function", "SYSCALL_DEFINE1(close"), ("function", "g"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("gone", "came", "lines", "found"),
+    ("gone", "came", "count", "found"),
     [
-        ("do_thing", "do_things", 2, True), ("do_thing", "do_things", 1, False),  # names that are alike: two lines
-        ("do_thing", "perform", 4, True), ("do_thing", "perform", 3, False),  # others: four
+        ("do_thing", "do_things", 1, True), ("do_thing", "perform", 3, True), ("do_thing", "perform", 1, False),
     ],
 )  # fmt: skip
-def test_functions_by_the_lines_that_call_them(gone: str, came: str, lines: int, found: bool, tmp_path: Path) -> None:
-    pair = trees(tmp_path, calls(gone, lines), calls(came, lines))
-    made = table(swapped(*pair), *blobs(kernel(gone), kernel(came)))
-    assert made["function"] == ({gone: (came, lines, "kernel/a.c")} if found else {})
-    assert made["field"] == made["enumerator"] == made["tracepoint"] == made["lsm"] == {}
+def test_functions_by_their_uses(gone: str, came: str, count: int, found: bool, tmp_path: Path) -> None:
+    pair = trees(tmp_path, calls(gone, count), calls(came, count))
+    assert told(pair, kernel(gone), kernel(came)) == ({"function": {gone: came}} if found else {})
 
 
 def test_what_btf_does_not_confirm_is_not_a_rename(tmp_path: Path) -> None:
     """The old name must have gone and the new one must be new."""
-    lines = swapped(*trees(tmp_path, calls("do_thing", 9), calls("do_things", 9)))
-    assert table(lines, *blobs(kernel("do_thing"), kernel("do_thing")))["function"] == {}
-    assert table(lines, *blobs(kernel("other"), kernel("do_things")))["function"] == {}
+    pair = trees(tmp_path, calls("do_thing", 9), calls("do_things", 9))
+    assert told(pair, kernel("do_thing"), kernel("do_thing", "do_things")) == {}
+    assert told(pair, kernel("do_thing", "do_things"), kernel("do_things")) == {}
 
 
-@pytest.mark.parametrize(("agree", "other", "found"), [(6, 2, True), (5, 2, False)])
-def test_three_quarters_of_the_lines_must_agree(agree: int, other: int, found: bool, tmp_path: Path) -> None:
-    old = calls("do_thing", agree) + calls("do_thing", other).replace("\tx", "\ty")
-    new = calls("do_things", agree) + calls("do_else", other).replace("\tx", "\ty")
-    made = table(swapped(*trees(tmp_path, old, new)), *blobs(kernel("do_thing"), kernel("do_things")))
-    assert bool(made["function"]) == found
+def test_uses_that_became_what_was_there_before_are_a_removal(tmp_path: Path) -> None:
+    old = calls("do_thing", 6)
+    new = calls("do_things", 2).replace("}\n", "") + calls("known", 6).partition("{\n")[2].split("x1 = ")[0] + "}\n"
+    new = calls("known", 6).replace("known(a, 4)", "do_things(a, 4)")
+    assert told(trees(tmp_path, old, new), kernel("do_thing", "known"), kernel("do_things", "known")) == {}
+
+
+def test_a_function_by_its_body(tmp_path: Path) -> None:
+    """Nothing calls it in the sources, and its name is another."""
+    old = f"int old_name(int order, int flags){BODY}"
+    pair = trees(tmp_path, old, f"int fresh(int order, int flags){BODY}")
+    assert told(pair, kernel("old_name"), kernel("fresh")) == {"function": {"old_name": "fresh"}}
+    other = "int fresh(int order, int flags)\n{\n\treturn open_door(order) + close_window(flags);\n}\n"
+    assert told(trees(tmp_path, old, other), kernel("old_name"), kernel("fresh")) == {}
+
+
+def test_an_old_name_that_is_a_macro_around_the_new_one(tmp_path: Path) -> None:
+    for side, text, header in (
+        ("old", f"int get(int order, int flags){BODY}", "int get(int order, int flags);\n"),
+        ("new", f"int get_noprof(int order, int flags){BODY}", "#define get(...) hooks(get_noprof(__VA_ARGS__))\n"),
+    ):
+        for name, content in (("mm/a.c", text), ("include/a.h", header)):
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / side / name).write_text(content)
+    made = told((tmp_path / "old", tmp_path / "new"), kernel("get"), kernel("get_noprof"))
+    assert made == {"function": {"get": "get_noprof"}}
+
+
+def test_a_name_that_is_still_a_function_of_its_file_has_no_successor(tmp_path: Path) -> None:
+    """The compiler put it into its callers; that others call something new says nothing."""
+    static = f"static int do_thing(int order, int flags){BODY}"
+    pair = trees(tmp_path, static + calls("do_thing", 5), static.replace("order", "sort") + calls("do_things", 5))
+    assert told(pair, kernel("do_thing"), kernel("do_things")) == {}
 
 
 def test_fields_enumerators_tracepoints_and_hooks(tmp_path: Path) -> None:
-    """Two lines for what is used in many places; one, with the prefix of its call, for what a header declares."""
-    forms = ("\tx{0} = p->{1} + {0};\n\n", "\tif (y == {2} || {0})\n\n")
-    old = "".join(f.format(i, "pid", "ONE") for f in forms for i in range(2))
-    new = "".join(f.format(i, "pids", "ONES") for f in forms for i in range(2))
-    old += "\ttrace_started(p, 1);\n\n\tret = security_open(file, 2);\n"
-    new += "\ttrace_starting(p, 1);\n\n\tret = security_opened(file, 2);\n"
-    lines = swapped(*trees(tmp_path, old, new, "fs/b.h"))
-    later = kernel("f", field="pids", value="ONES", event="starting", hook="opened")
-    made = table(lines, *blobs(kernel("f"), later))
-    assert made["field"] == {"task.pid": ("pids", 2, "fs/b.h")}
-    assert made["enumerator"] == {"words.ONE": ("ONES", 2, "fs/b.h")}
-    assert made["tracepoint"] == {"started": ("starting", 1, "fs/b.h")}
-    assert made["lsm"] == {"open": ("opened", 1, "fs/b.h")}
+    old = (
+        "struct task {\n\tint pid;\n};\nenum words {\n\tONE = 1,\n\tTWO,\n};\nint f(struct task *p)\n{\n"
+        "\tif (p->pid == ONE && p->pid > y)\n\t\treturn p->pid + 1;\n"
+        "\ttrace_started(p, 1);\n\treturn security_open(p, 2);\n}\n"
+    )
+    new = old.replace("pid", "pids").replace("ONE", "ONES").replace("started", "starting").replace("y_open", "y_opened")
+    made = told(
+        trees(tmp_path, old, new), kernel("f"), kernel("f", field="pids", value="ONES", event="starting", hook="opened")
+    )
+    assert made == {
+        "field": {"task.pid": "pids"}, "enumerator": {"words.ONE": "ONES"}, "tracepoint": {"started": "starting"},
+        "lsm": {"open": "opened"},
+    }  # fmt: skip
 
 
-def test_lines_that_show_nothing(tmp_path: Path) -> None:
-    """Two names that differ, short lines, short names, other folders, files of other kinds."""
-    for number, (old, new, file) in enumerate(
-        [
-            ("a = do_thing(one_x);\n", "a = do_things(two_x);\n", "kernel/a.c"),
-            ("do_thing;\n", "do_things;\n", "kernel/a.c"),
-            ("a = b + ab;\n", "a = b + cd;\n", "kernel/a.c"),
-            (calls("do_thing", 9), calls("do_things", 9), "Documentation/a.c"),
-            (calls("do_thing", 9), calls("do_things", 9), "kernel/a.txt"),
-        ]
+def test_uses_of_a_field_that_other_structs_have_too_tell_nothing(tmp_path: Path) -> None:
+    old = "int f(struct task *p)\n{\n" + "".join(f"\tif (p->pid > {i})\n\t\tx += {i};\n" for i in range(5)) + "}\n"
+    pair = trees(tmp_path, old, old.replace("pid", "owner"))
+    one = told(pair, kernel("f"), kernel("f", field="owner"))
+    assert one == {"field": {"task.pid": "owner"}}
+    assert told(pair, kernel("f", more=True), kernel("f", field="owner", more=True)) == {}
+
+
+def like(words: float = 0.9, order: float = 0.9, tokens: int = 80, mutual: bool = True, ahead: float = 1.0) -> Like:
+    return Like("new", words, order, tokens, mutual, ahead)
+
+
+@pytest.mark.parametrize(
+    ("body", "worth"),
+    [
+        (like(), 3.0), (like(0.8, 0.8), 3.0), (like(0.79, 0.79), 2.0), (like(0.6, 0.6), 2.0), (like(0.59, 0.59), 1.0),
+        (like(0.45, 0.45), 1.0), (like(0.44, 0.44), 0.0), (like(tokens=25), 3.0), (like(tokens=24), 1.5),
+        (like(mutual=False), 0.0), (like(ahead=0.15), 3.0), (like(ahead=0.14), 2.0), (None, 0.0),
+    ],
+)  # fmt: skip
+def test_what_a_body_is_worth(body: Like | None, worth: float) -> None:
+    assert of_body(body) == worth
+
+
+@pytest.mark.parametrize(
+    ("uses", "others", "went", "known", "worth"),
+    [
+        (3, 0, 3, 0, 3.5), (3, 0, 4, 0, 3.5), (3, 0, 5, 0, 3.0), (3, 0, 15, 0, 3.0), (3, 0, 16, 0, 0.0),
+        (3, 1, 15, 0, 3.0), (3, 2, 15, 0, 0.0), (3, 0, 15, 1, 3.0), (3, 0, 15, 2, 0.0), (2, 0, 10, 0, 2.0),
+        (1, 0, 1, 0, 1.5), (0, 0, 1, 0, 0.0),
+    ],
+)  # fmt: skip
+def test_what_uses_are_worth(uses: int, others: int, went: int, known: int, worth: float) -> None:
+    one = Candidate(exact=uses)
+    gone = Gone("function", "old", went, known, False, {"new": one, "other": Candidate(near=others)})
+    assert of_uses(gone, one) == worth
+
+
+def test_what_is_near_or_declared_is_worth() -> None:
+    near, weak = Candidate(near=3), Candidate(weak=5)
+    gone = Gone("function", "old", 9, 0, False, {"new": near})
+    assert (of_uses(gone, near), of_uses(gone, weak)) == (2.5, 0.5)
+    assert [of_declared(Candidate(declared=n, like=0.35)) for n in (0, 1, 2, 5)] == [0.0, 1.0, 2.0, 2.0]
+    assert of_declared(Candidate(declared=2, like=0.34)) == 1.0
+    assert of_declared(Candidate(declared=2, exact=1)) == 2.0
+
+
+def test_a_second_that_is_as_likely_leaves_none() -> None:
+    first = Candidate(exact=3, same=True)
+    for second, expected in (
+        (Candidate(body=like(), like=0.6), None),
+        (Candidate(body=like(0.6, 0.6), like=0.5), "new"),
     ):
-        assert swapped(*trees(tmp_path / str(number), old, new, file)) == {}
+        gone = Gone("function", "old", 3, 0, False, {"new": first, "other": second})
+        assert successor(gone) == expected, points(gone, second)
 
 
-def test_the_table_as_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bodies_are_read_with_what_is_known_of_other_names() -> None:
+    old = Chunk("function", "old", "a.c", "int old(void)\n{\n\treturn page_one(x_val) + page_two(y_val);\n}")
+    new = Chunk("function", "new", "a.c", "int new(void)\n{\n\treturn folio_one(x_val) + folio_two(y_val);\n}")
+    twin = Chunk("function", "twin", "a.c", "int twin(void)\n{\n\treturn bread(x_val, butter);\n}")
+    plain = alike_bodies([old], [new, twin], {})["old"]
+    known = alike_bodies([old], [new, twin], {"page_one": "folio_one", "page_two": "folio_two"})["old"]
+    assert plain[0].words < known[0].words == 1.0 and known[0].name == "new" and known[0].mutual
+
+
+def test_the_table_is_written_and_a_pair_of_levels_put_in_its_place(tmp_path: Path) -> None:
     old, new = trees(tmp_path, calls("do_thing", 3), calls("do_things", 3))
     (tmp_path / "old.btf").write_bytes(kernel("do_thing"))
     (tmp_path / "new.btf").write_bytes(kernel("do_things"))
-    main(str(old), str(tmp_path / "old.btf"), str(new), str(tmp_path / "new.btf"), "6.12", "7.3")
-    made = json.loads(capsys.readouterr().out)
-    assert made["function"] == {"do_thing": ["do_things", "6.12", "7.3", 3]} and made["field"] == {}
+    folder = tmp_path / "tables"
+    gone = {"was": [["is", "6.12.1", "7.3.1", 1, 1, 0, 0]], "kept": [["is", "6.1.1", "6.12.1", 1, 1, 0, 0]]}
+    tables.write(folder, "renames", {"function": gone, "instead": {"a": ["b", "6.1", "6.12", 1]}}, compress=True)
+    main(str(old), str(tmp_path / "old.btf"), str(new), str(tmp_path / "new.btf"), "6.12.1", "7.3.1", str(folder))
+    made = dict(tables.read(folder, "renames"))
+    assert made["function"] == {"do_thing": [["do_things", "6.12.1", "7.3.1", 3, 3, 0, 0]], "kept": gone["kept"]}
+    assert made["instead"] == {"a": ["b", "6.1", "6.12", 1]}
+
+
+def test_rows_of_several_levels_stand_in_their_order() -> None:
+    one, other = ["b", "6.12.1", "7.3.1", 1, 1, 0, 0], ["c", "6.1.1", "6.12.1", 1, 1, 0, 0]
+    assert merged([{"lsm": {"a": [one]}}, {"lsm": {"a": [other]}}]) == {"lsm": {"a": [other, one]}}

@@ -79,9 +79,11 @@ def _guessed(kind: str, name: str, old: Kernel, new: Kernel, there: frozenset[st
 
 def _shape(kind: str, kernel: Kernel, name: str) -> tuple[str, ...] | None:
     """Types of parameters and of the value; None where the kernel has no such thing."""
-    blob = kernel.vmlinux
-    if blob is None:
-        return None
+    return shape_in(kind, kernel.vmlinux, name) if kernel.vmlinux is not None else None
+
+
+def shape_in(kind: str, blob: Blob, name: str) -> tuple[str, ...] | None:
+    """The same of one blob."""
     finders: dict[str, Callable[[Blob, str], int]] = {"tracepoint": _tracepoint, "lsm": _lsm}
     proto = finders.get(kind, _function)(blob, name)
     if not proto:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Whether what the sources show is enough to say that one name took the place of another.
+
+Each signal that points at a new name counts for it: bodies, uses, declarations, a macro of the old name around it,
+the same type or prototype, a name like it. A name is given where enough of them agree, and no other comes near; else
+none is, as a wrong successor is worse than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kfuncscope.study.renames.bodies import Like
+
+ENOUGH = {"function": 3.0, "tracepoint": 3.0, "lsm": 2.5, "enumerator": 3.0, "field": 3.0}
+MARGIN = 1.0  # by which the first must be ahead of the second
+SHARE = 0.75  # of the uses that something stands in the place of
+COVER = 0.2  # of all uses that changed or went: what was removed has many of these, and few with something in the place
+MOST = 0.75  # of all uses: more than what was removed ever has
+MANY = 3  # uses
+SHORT = 25  # tokens of a body that says little
+AHEAD = 0.15  # by which a body must be nearer than the second
+NEARLY, MOSTLY, PARTLY = 0.8, 0.6, 0.45  # likeness of bodies
+LIKE, SOMEWHAT_LIKE = 0.6, 0.35  # likeness of names
+WRAPPED = 2.0
+PLAIN = 0  # other structs that have a member of this name: of more, a use does not tell whose it is
+
+
+class Candidate(NamedTuple):
+    """What points at a new name; see ``uses.Uses`` and ``bodies.Like``.
+
+    ``wrapped`` says that the old name is a macro or an inline function now, which calls this one; ``same`` that type,
+    prototype or value is the same; ``like`` is the likeness of the names, ``turned`` that they have the same words.
+    ``others`` counts structs with a member of the old name, of which a use may be as well; ``custom`` says that many
+    other names changed the same words.
+    """
+
+    exact: int = 0
+    near: int = 0
+    weak: int = 0
+    declared: int = 0
+    body: Like | None = None
+    wrapped: bool = False
+    same: bool = False
+    like: float = 0.0
+    turned: bool = False
+    others: int = 0
+    custom: bool = False
+
+    @property
+    def uses(self) -> int:
+        """Uses that became it."""
+        return self.exact + self.near
+
+
+class Gone(NamedTuple):
+    """A name that is gone, with all candidates; see ``uses.Uses`` for the counts.
+
+    ``defined`` says that the sources still have a macro or a function of that name.
+    """
+
+    kind: str
+    name: str
+    went: int
+    known: int
+    defined: bool
+    candidates: Mapping[str, Candidate]
+
+
+def points(gone: Gone, one: Candidate) -> float:
+    """How much points at a candidate."""
+    total = of_body(one.body) + of_declared(one)
+    if one.wrapped:
+        total += WRAPPED + (0.5 if sum(c.wrapped for c in gone.candidates.values()) == 1 else 0.0)
+    if one.others <= PLAIN or one.declared:
+        total += of_uses(gone, one)
+    total += 1.0 if one.same else 0.0
+    total += 1.0 if one.turned else 0.0
+    total += 1.0 if one.custom else 0.0
+    return total + (1.0 if one.like >= LIKE else 0.5 if one.like >= SOMEWHAT_LIKE else 0.0)
+
+
+def of_declared(one: Candidate) -> float:
+    """Points of a declaration: bits that follow each other are declared alike, and tell less."""
+    if not one.declared:
+        return 0.0
+    return float(min(one.declared, 2)) if one.uses or one.like >= SOMEWHAT_LIKE else 1.0
+
+
+def of_body(body: Like | None) -> float:
+    """Points of a body: none where the nearest old one is another."""
+    if body is None or not body.mutual:
+        return 0.0
+    mean = (body.words + body.order) / 2
+    found = 3.0 if mean >= NEARLY else 2.0 if mean >= MOSTLY else 1.0 if mean >= PARTLY else 0.0
+    found = found / 2 if body.tokens < SHORT else found
+    return max(found - (1.0 if body.ahead < AHEAD else 0.0), 0.0)
+
+
+def of_uses(gone: Gone, one: Candidate) -> float:
+    """Points of uses: none where other names have more than a quarter of them."""
+    whole = sum(c.uses for c in gone.candidates.values()) + gone.known
+    if not one.uses:
+        return 0.5 if one.weak else 0.0
+    if one.uses < SHARE * whole or one.uses < COVER * gone.went:
+        return 0.0
+    found = 3.0 if one.uses >= MANY else float(one.uses)
+    found -= 0.5 if not one.exact else 0.0
+    return found + (0.5 if one.uses >= MOST * gone.went else 0.0)
+
+
+def successor(gone: Gone) -> str | None:
+    """The name that took the place of one that is gone; None where nothing is sure enough."""
+    ranked = sorted(((points(gone, c), name) for name, c in gone.candidates.items()), key=lambda r: (-r[0], r[1]))
+    if not ranked or ranked[0][0] < ENOUGH[gone.kind]:
+        return None
+    return ranked[0][1] if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= MARGIN else None

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""All that two source trees show of the names that went between them, by name, with what BTF says to it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from kfuncscope.remedy.replacements.likeness import alike, words
+from kfuncscope.study.renames.bodies import Like, alike_bodies
+from kfuncscope.study.renames.chunks import Chunk, changed, chunks
+from kfuncscope.study.renames.confirm import Side, confirmed
+from kfuncscope.study.renames.decide import MOSTLY, SHARE, Candidate, Gone
+from kfuncscope.study.renames.things import SPELLED, lost
+from kfuncscope.study.renames.uses import TOKEN, Sides, Uses, compare, no_uses, partners
+
+SURE = 2  # exact uses that make a rename one to read other bodies with
+_WORD = re.compile(r"\w+")
+_HAS_BODY = {"function": "function", "tracepoint": "event"}
+"""Kind of a thing → kind of the piece with its body."""
+
+
+class Pieces(NamedTuple):
+    """The pieces of both trees: old ones that have a name that went, new ones by kind and name, and those new ones that
+    still define a name that went."""
+
+    old: list[Chunk]
+    new: Mapping[tuple[str, str], list[Chunk]]
+    still: Mapping[str, list[Chunk]]
+
+
+class Evidence(NamedTuple):
+    """What was seen; bodies by kind and name."""
+
+    pieces: Pieces
+    sides: Sides
+    uses: Uses
+    bodies: Mapping[str, Mapping[str, list[Like]]]
+
+
+def pieces(old_tree: Path, new_tree: Path, sides: Sides) -> Pieces:
+    """Read both trees."""
+    old: list[Chunk] = []
+    new: dict[tuple[str, str], list[Chunk]] = defaultdict(list)
+    still: dict[str, list[Chunk]] = defaultdict(list)
+    gone = frozenset(sides.gone.words)
+    for path, before, after in changed(old_tree, new_tree):
+        mine = chunks(path, before) if before is not None else ()
+        old.extend(c for c in mine if c.kind != "macro" and not gone.isdisjoint(_WORD.findall(c.text)))
+        for chunk in chunks(path, after) if after is not None else ():
+            if chunk.kind in ("function", "macro") and chunk.name in gone:
+                still[chunk.name].append(chunk)
+            if chunk.kind != "macro":
+                new[chunk.kind, chunk.name].append(chunk)
+    return Pieces(old, new, still)
+
+
+def gathered(old_tree: Path, new_tree: Path, old: Side, new: Side) -> Evidence:
+    """Read both trees and compare what they have of the names that went and came."""
+    sides = Sides(lost(old.things, new.things), lost(new.things, old.things))
+    read = pieces(old_tree, new_tree, sides)
+    uses = no_uses()
+    for mine, theirs in partners(read.old, read.new):
+        if mine.text != theirs.text:
+            compare(mine, theirs, sides, uses)
+    known = {}
+    for (_, name), counts in uses.exact.items():
+        ((best, lines),) = counts.most_common(1)
+        if lines >= SURE and lines >= SHARE * counts.total():
+            known[name] = best
+    bodies = {kind: _bodies(kind, read, (old, new), known) for kind in _HAS_BODY}
+    for kind, found in bodies.items():
+        _within(read, _HAS_BODY[kind], found, sides, uses)
+    return Evidence(read, sides, uses, bodies)
+
+
+def _bodies(kind: str, read: Pieces, both: tuple[Side, Side], known: Mapping[str, str]) -> Mapping[str, list[Like]]:
+    before, after = (side.things[kind][""] for side in both)
+    went, came = before - after, after - before
+    gone = [c for c in read.old if c.kind == _HAS_BODY[kind] and c.name in went]
+    fresh = [c for (of, name), found in read.new.items() if of == _HAS_BODY[kind] and name in came for c in found]
+    return alike_bodies(gone, fresh, known)
+
+
+def _within(read: Pieces, kind: str, bodies: Mapping[str, list[Like]], sides: Sides, uses: Uses) -> None:
+    """Uses in bodies that are under another name now."""
+    for chunk in read.old:
+        if chunk.kind == kind:
+            same = [b for b in bodies.get(chunk.name, ()) if b.mutual and b.words + b.order >= 2 * MOSTLY]
+            for there in read.new.get((kind, same[0].name), ())[:1] if same else ():
+                compare(chunk, there, sides, uses)
+
+
+def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gone]]:
+    """(name, with its struct or enum; what was seen) of each that went."""
+    for kind, places in old.things.items():
+        for owner, names in places.items():
+            if owner not in new.things[kind]:
+                continue
+            same_words: dict[tuple[str, ...], list[str]] = defaultdict(list)
+            for fresh in sorted(new.things[kind][owner] - names):
+                same_words[tuple(sorted(words(fresh)))].append(fresh)
+            for name in sorted(names - new.things[kind][owner]):
+                seen = _seen(kind, owner, name, found)
+                defined = kind == "function" and name in found.pieces.still
+                for fresh in same_words.get(tuple(sorted(words(name))), ()) if not defined else ():
+                    seen.setdefault(fresh, Candidate())
+                candidates = {}
+                for fresh, one in seen.items():
+                    same = confirmed(kind, owner, name, fresh, old, new)
+                    if same is not None:
+                        like = alike(name, fresh.rpartition(".")[2])
+                        others = _others(owner, name, fresh, old, new) if kind == "field" else 0
+                        turned = sorted(words(name)) == sorted(words(fresh))
+                        candidates[fresh] = one._replace(same=same, like=like, others=others, turned=turned)
+                spelled = [(kind, front + name) for front in SPELLED.get(kind, ("",))]
+                went, known = (sum(of[key] for key in spelled) for of in (found.uses.went, found.uses.known))
+                full = f"{owner}.{name}" if owner else name
+                yield full, Gone(kind, name, went, known, defined, candidates)
+
+
+def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candidate]:
+    """New names for one that is gone, with what points at them."""
+    bodies = {like.name: like for like in found.bodies.get(kind, {}).get(name, ())}
+    if kind == "function" and name in found.pieces.still:
+        return {fresh: Candidate(body=bodies.get(fresh), wrapped=True) for fresh in _wrapped(name, found)}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for front in SPELLED.get(kind, ("",)):
+        for how, of in (("exact", found.uses.exact), ("near", found.uses.near), ("weak", found.uses.weak)):
+            for fresh, times in of.get((kind, front + name), {}).items():
+                if fresh.startswith(front):
+                    counts[fresh.removeprefix(front)][how] += times
+    for fresh, times in found.uses.declared.get((kind, owner, name), {}).items():
+        counts[fresh]["declared"] += times
+    return {fresh: Candidate(**counts[fresh], body=bodies.get(fresh)) for fresh in sorted({*counts, *bodies})}
+
+
+def _others(owner: str, gone: str, fresh: str, old: Side, new: Side) -> int:
+    """Structs with a member of the old name, other than this, in which the new name did not come in its place."""
+    inner = fresh.partition(".")[0]
+    return sum(
+        struct != owner
+        and not (gone not in new.things["field"].get(struct, ()) and inner in new.things["field"][struct])
+        for struct in old.structs_with[gone]
+    )
+
+
+def _wrapped(name: str, found: Evidence) -> set[str]:
+    """New functions that a macro or an inline function calls that has the name of an old function: where the name was
+    a function in a file of its own, and is now in a header."""
+    inline = [c for c in found.pieces.still[name] if c.kind == "macro" or c.path.endswith(".h")]
+    old = [c for c in found.pieces.old if c.kind == "function" and c.name == name]
+    if not inline or (old and all(c.path.endswith(".h") for c in old)):
+        return set()
+    called = {t for c in inline for t in TOKEN.findall(c.text)}
+    return {w for w in called if "function" in found.sides.fresh.words.get(w, ())}
