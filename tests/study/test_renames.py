@@ -222,6 +222,21 @@ def test_a_second_that_is_as_likely_leaves_none() -> None:
         assert successor(gone) == expected, points(gone, second)
 
 
+def test_another_with_the_words_of_the_old_name_leaves_none() -> None:
+    first, turned = Candidate(exact=3, same=True, like=0.8), Candidate(same=True, like=1.0, turned=True)
+    assert successor(Gone("function", "old", 3, 0, False, {"new": first})) == "new"
+    assert successor(Gone("function", "old", 3, 0, False, {"new": first, "turned": turned})) is None
+    assert successor(Gone("function", "old", 3, 0, False, {"turned": turned})) == "turned"
+
+
+@pytest.mark.parametrize(
+    ("others", "declared", "worth"), [(0, 0, 3.5), (1, 0, 1.75), (2, 0, 1.75), (3, 0, 0.0), (3, 2, 5.5)]
+)
+def test_uses_that_may_be_of_other_structs(others: int, declared: int, worth: float) -> None:
+    one = Candidate(exact=3, others=others, declared=declared)
+    assert points(Gone("field", "old", 3, 0, False, {"new": one}), one) == worth
+
+
 def test_bodies_are_read_with_what_is_known_of_other_names() -> None:
     old = Chunk("function", "old", "a.c", "int old(void)\n{\n\treturn page_one(x_val) + page_two(y_val);\n}")
     new = Chunk("function", "new", "a.c", "int new(void)\n{\n\treturn folio_one(x_val) + folio_two(y_val);\n}")

@@ -8,6 +8,7 @@ same name. What is less sure is not named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,8 @@ from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
 MARGIN = 0.06  # by how much the first must be ahead of the second
+OTHER_FRONT = 0.8  # of the words are shared by names with another first word
+KINDRED = 0.1  # of the letters of words that differ are the same
 FEWEST_WORDS = 2  # shorter names are alike too easily
 MOST = 3
 
@@ -70,11 +73,46 @@ def _guessed(kind: str, name: str, old: Kernel, new: Kernel, there: frozenset[st
     for likeness, one in near:
         if likeness < NAME_AND_SHAPE:
             break
-        if _shape(kind, new, one) == shape:
+        if _shape(kind, new, one) == shape and _same_front(name, one) and _kindred(name, one):
             found.append((likeness, Named(one, "same prototype, a name like it")))
     if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
         return []
-    return [named for _, named in found[:1]]
+    if any(n != found[0][1].name and _longer(name, n) for n in fresh):
+        return []  # the name with a word more is as likely
+    return [found[0][1]] if not _liker(kind, name, found[0], old, new) else []
+
+
+def _same_front(one: str, other: str) -> bool:
+    """Whether two names begin with the same word, or share most words: ``cpu_cgroup_attach`` is not the heir of a
+    ``mem_cgroup_attach``."""
+    mine, theirs = words(one), words(other)
+    shared = len(set(mine) & set(theirs))
+    return mine[0] == theirs[0] or 2 * shared >= OTHER_FRONT * (len(mine) + len(theirs))
+
+
+def _longer(name: str, other: str) -> bool:
+    """Whether a name is the other's, with words before or after it."""
+    return other.startswith(f"{name}_") or other.endswith(f"_{name}")
+
+
+def _kindred(one: str, other: str) -> bool:
+    """Whether the words that differ are spelled alike, or only the one name has some more: not ``write_same`` and
+    ``secure_erase``."""
+    if [w for w in words(one) if w in words(other)] != [w for w in words(other) if w in words(one)]:
+        return False  # in another order
+    mine = [w for w in words(one) if w not in words(other)]
+    theirs = [w for w in words(other) if w not in words(one)]
+    if not mine or not theirs:
+        return True
+    return SequenceMatcher(None, "".join(mine), "".join(theirs), autojunk=False).ratio() >= KINDRED
+
+
+def _liker(kind: str, name: str, found: tuple[float, Named], old: Kernel, new: Kernel) -> bool:
+    """Whether another name that is gone is more like the candidate: then it is that one's."""
+    likeness, named = found
+    gone = names_of(old, kind) - names_of(new, kind)
+    mine = set(words(named.name))
+    return any(alike(n, named.name) > likeness for n in gone if n != name and set(words(n)) & mine)
 
 
 def _shape(kind: str, kernel: Kernel, name: str) -> tuple[str, ...] | None:

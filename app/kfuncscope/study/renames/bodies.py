@@ -47,7 +47,7 @@ def alike_bodies(gone: Iterable[Chunk], fresh: Iterable[Chunk], renamed: Mapping
     """Name that is gone → new bodies like its own, nearest first. ``renamed`` is what other names are known to be."""
     old, new = [_body(c, renamed) for c in gone], [_body(c, {}) for c in fresh]
     seen = Counter(w for b in (*old, *new) for w in b.words)
-    weight = {w: math.log((len(old) + len(new)) / n) for w, n in seen.items()}
+    weight = {w: math.log((len(old) + len(new) + 1) / n) for w, n in seen.items()}
     by_word: dict[str, list[int]] = defaultdict(list)
     for at, body in enumerate(new):
         for word in body.words:
@@ -61,8 +61,8 @@ def alike_bodies(gone: Iterable[Chunk], fresh: Iterable[Chunk], renamed: Mapping
             found[body.name][other.name] = max(row, found[body.name].get(other.name, row))
     back: dict[str, tuple[float, float, str]] = {}
     for name, others in found.items():
-        for other, (score, order, _) in others.items():
-            back[other] = max((score, order, name), back.get(other, (0.0, 0.0, "")))
+        for fresh_name, (score, order, _) in others.items():
+            back[fresh_name] = max((score, order, name), back.get(fresh_name, (0.0, 0.0, "")))
     return {name: _ranked(name, others, back) for name, others in found.items()}
 
 

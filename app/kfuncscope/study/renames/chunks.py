@@ -47,7 +47,11 @@ def changed(old_tree: Path, new_tree: Path) -> Iterator[tuple[str, str | None, s
         one = (old_tree / path).read_bytes() if path in before else None
         other = (new_tree / path).read_bytes() if path in after else None
         if one != other:
-            yield path, *(None if b is None else b.decode("utf-8", "replace") for b in (one, other))
+            yield path, _text(one), _text(other)
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode("utf-8", "replace")
 
 
 def _files(tree: Path) -> Iterator[str]:

@@ -24,7 +24,7 @@ AHEAD = 0.15  # by which a body must be nearer than the second
 NEARLY, MOSTLY, PARTLY = 0.8, 0.6, 0.45  # likeness of bodies
 LIKE, SOMEWHAT_LIKE = 0.6, 0.35  # likeness of names
 WRAPPED = 2.0
-PLAIN = 0  # other structs that have a member of this name: of more, a use does not tell whose it is
+PLAIN = 2  # other structs that have a member of this name: of more, a use does not tell whose it is; of some, half
 
 
 class Candidate(NamedTuple):
@@ -74,7 +74,7 @@ def points(gone: Gone, one: Candidate) -> float:
     if one.wrapped:
         total += WRAPPED + (0.5 if sum(c.wrapped for c in gone.candidates.values()) == 1 else 0.0)
     if one.others <= PLAIN or one.declared:
-        total += of_uses(gone, one)
+        total += of_uses(gone, one) / (2 if one.others and not one.declared else 1)
     total += 1.0 if one.same else 0.0
     total += 1.0 if one.turned else 0.0
     total += 1.0 if one.custom else 0.0
@@ -115,4 +115,7 @@ def successor(gone: Gone) -> str | None:
     ranked = sorted(((points(gone, c), name) for name, c in gone.candidates.items()), key=lambda r: (-r[0], r[1]))
     if not ranked or ranked[0][0] < ENOUGH[gone.kind]:
         return None
-    return ranked[0][1] if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= MARGIN else None
+    best = ranked[0][1]
+    if any(c.turned and name != best for name, c in gone.candidates.items()) and not gone.candidates[best].turned:
+        return None  # one with the very words of the old name came too
+    return best if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= MARGIN else None

@@ -135,7 +135,12 @@ def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candid
                     counts[fresh.removeprefix(front)][how] += times
     for fresh, times in found.uses.declared.get((kind, owner, name), {}).items():
         counts[fresh]["declared"] += times
-    return {fresh: Candidate(**counts[fresh], body=bodies.get(fresh)) for fresh in sorted({*counts, *bodies})}
+    made = {}
+    for fresh in sorted({*counts, *bodies}):
+        of_one = counts[fresh]
+        times = of_one["exact"], of_one["near"], of_one["weak"], of_one["declared"]
+        made[fresh] = Candidate(*times, body=bodies.get(fresh))
+    return made
 
 
 def _others(owner: str, gone: str, fresh: str, old: Side, new: Side) -> int:
