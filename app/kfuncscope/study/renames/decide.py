@@ -19,7 +19,7 @@ SHARE = 0.75  # of the uses that something stands in the place of
 COVER = 0.2  # of all uses that changed or went: what was removed has many of these, and few with something in the place
 MOST = 0.75  # of all uses: more than what was removed ever has
 MANY = 3  # uses
-SHORT = 25  # tokens of a body that says little
+SHORT, TINY = 25, 12  # tokens of a body that says little, and of one that says nothing
 AHEAD = 0.15  # by which a body must be nearer than the second
 NEARLY, MOSTLY, PARTLY = 0.8, 0.6, 0.45  # likeness of bodies
 LIKE, SOMEWHAT_LIKE = 0.6, 0.35  # likeness of names
@@ -33,7 +33,8 @@ class Candidate(NamedTuple):
     ``wrapped`` says that the old name is a macro or an inline function now, which calls this one; ``same`` that type,
     prototype or value is the same; ``like`` is the likeness of the names, ``turned`` that they have the same words.
     ``others`` counts structs with a member of the old name, of which a use may be as well; ``custom`` says that many
-    other names changed the same words.
+    other names changed the same words, ``twin`` that a new name differs from this one in underscores alone, and is more
+    like the old one in these.
     """
 
     exact: int = 0
@@ -47,6 +48,7 @@ class Candidate(NamedTuple):
     turned: bool = False
     others: int = 0
     custom: bool = False
+    twin: bool = False
 
     @property
     def uses(self) -> int:
@@ -70,7 +72,7 @@ class Gone(NamedTuple):
 
 def points(gone: Gone, one: Candidate) -> float:
     """How much points at a candidate."""
-    total = of_body(one.body) + of_declared(one)
+    total = of_body(one.body) + of_declared(gone, one)
     if one.wrapped:
         total += WRAPPED + (0.5 if sum(c.wrapped for c in gone.candidates.values()) == 1 else 0.0)
     if one.others <= PLAIN or one.declared:
@@ -78,19 +80,20 @@ def points(gone: Gone, one: Candidate) -> float:
     total += 1.0 if one.same else 0.0
     total += 1.0 if one.turned else 0.0
     total += 1.0 if one.custom else 0.0
+    total -= 1.0 if not one.uses and gone.known > sum(c.uses for c in gone.candidates.values()) else 0.0
     return total + (1.0 if one.like >= LIKE else 0.5 if one.like >= SOMEWHAT_LIKE else 0.0)
 
 
-def of_declared(one: Candidate) -> float:
+def of_declared(gone: Gone, one: Candidate) -> float:
     """Points of a declaration: bits that follow each other are declared alike, and tell less."""
     if not one.declared:
         return 0.0
-    return float(min(one.declared, 2)) if one.uses or one.like >= SOMEWHAT_LIKE else 1.0
+    return float(min(one.declared, 2)) if one.like >= SOMEWHAT_LIKE or of_uses(gone, one) > 0 else 1.0
 
 
 def of_body(body: Like | None) -> float:
     """Points of a body: none where the nearest old one is another."""
-    if body is None or not body.mutual:
+    if body is None or not body.mutual or body.tokens < TINY:
         return 0.0
     mean = (body.words + body.order) / 2
     found = 3.0 if mean >= NEARLY else 2.0 if mean >= MOSTLY else 1.0 if mean >= PARTLY else 0.0
@@ -116,6 +119,19 @@ def successor(gone: Gone) -> str | None:
     if not ranked or ranked[0][0] < ENOUGH[gone.kind]:
         return None
     best = ranked[0][1]
-    if any(c.turned and name != best for name, c in gone.candidates.items()) and not gone.candidates[best].turned:
-        return None  # one with the very words of the old name came too
+    if gone.candidates[best].twin or any(_speaks_against(gone, name, best) for _, name in ranked[1:]):
+        return None
     return best if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= MARGIN else None
+
+
+def _speaks_against(gone: Gone, name: str, best: str) -> bool:
+    """Whether one signal points at another name than all of them together: uses, bodies, declarations, the prototype,
+    or that it has the very words of the old name."""
+    other, one = gone.candidates[name], gone.candidates[best]
+    if other.turned and not one.turned:
+        return True
+    seen = other.uses or other.weak or (other.body is not None and other.body.mutual)
+    if other.same and not one.same and other.like >= LIKE and seen:
+        return True
+    bodies = of_body(other.body) >= 1.0 and of_body(other.body) > of_body(one.body)
+    return bodies or other.uses >= max(one.uses, 1) or other.declared > one.declared

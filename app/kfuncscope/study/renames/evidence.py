@@ -13,7 +13,7 @@ from kfuncscope.remedy.replacements.likeness import alike, words
 from kfuncscope.study.renames.bodies import Like, alike_bodies
 from kfuncscope.study.renames.chunks import Chunk, changed, chunks
 from kfuncscope.study.renames.confirm import Side, confirmed
-from kfuncscope.study.renames.decide import MOSTLY, SHARE, Candidate, Gone
+from kfuncscope.study.renames.decide import MOSTLY, SHARE, SHORT, Candidate, Gone
 from kfuncscope.study.renames.things import SPELLED, lost
 from kfuncscope.study.renames.uses import TOKEN, Sides, Uses, compare, no_uses, partners
 
@@ -24,12 +24,13 @@ _HAS_BODY = {"function": "function", "tracepoint": "event"}
 
 
 class Pieces(NamedTuple):
-    """The pieces of both trees: old ones that have a name that went, new ones by kind and name, and those new ones that
-    still define a name that went."""
+    """The pieces of both trees: old ones that have a name that went, new ones by kind and name; new ones that still
+    define a name that went, and names that BTF says came and that the old tree defined before."""
 
     old: list[Chunk]
     new: Mapping[tuple[str, str], list[Chunk]]
     still: Mapping[str, list[Chunk]]
+    before: frozenset[str]
 
 
 class Evidence(NamedTuple):
@@ -46,16 +47,18 @@ def pieces(old_tree: Path, new_tree: Path, sides: Sides) -> Pieces:
     old: list[Chunk] = []
     new: dict[tuple[str, str], list[Chunk]] = defaultdict(list)
     still: dict[str, list[Chunk]] = defaultdict(list)
-    gone = frozenset(sides.gone.words)
+    gone, fresh = frozenset(sides.gone.words), frozenset(sides.fresh.words)
+    known: set[str] = set()
     for path, before, after in changed(old_tree, new_tree):
-        mine = chunks(path, before) if before is not None else ()
+        mine = list(chunks(path, before)) if before is not None else []
+        known.update(c.name for c in mine if c.kind in ("function", "macro") and c.name in fresh)
         old.extend(c for c in mine if c.kind != "macro" and not gone.isdisjoint(_WORD.findall(c.text)))
         for chunk in chunks(path, after) if after is not None else ():
             if chunk.kind in ("function", "macro") and chunk.name in gone:
                 still[chunk.name].append(chunk)
             if chunk.kind != "macro":
                 new[chunk.kind, chunk.name].append(chunk)
-    return Pieces(old, new, still)
+    return Pieces(old, new, still, frozenset(known))
 
 
 def gathered(old_tree: Path, new_tree: Path, old: Side, new: Side) -> Evidence:
@@ -90,6 +93,7 @@ def _within(read: Pieces, kind: str, bodies: Mapping[str, list[Like]], sides: Si
     for chunk in read.old:
         if chunk.kind == kind:
             same = [b for b in bodies.get(chunk.name, ()) if b.mutual and b.words + b.order >= 2 * MOSTLY]
+            same = [b for b in same if b.tokens >= SHORT]
             for there in read.new.get((kind, same[0].name), ())[:1] if same else ():
                 compare(chunk, there, sides, uses)
 
@@ -111,11 +115,14 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
                 candidates = {}
                 for fresh, one in seen.items():
                     same = confirmed(kind, owner, name, fresh, old, new)
-                    if same is not None:
+                    if same is not None and not (kind == "function" and fresh in found.pieces.before):
                         like = alike(name, fresh.rpartition(".")[2])
                         others = _others(owner, name, fresh, old, new) if kind == "field" else 0
-                        turned = sorted(words(name)) == sorted(words(fresh))
+                        turned = sorted(words(name)) == sorted(words(fresh)) and _front(name) == _front(fresh)
                         candidates[fresh] = one._replace(same=same, like=like, others=others, turned=turned)
+                        spelled_alike = same_words.get(tuple(sorted(words(fresh))), ())
+                        twin = any(_front(n) == _front(name) != _front(fresh) for n in spelled_alike)
+                        candidates[fresh] = candidates[fresh]._replace(twin=twin)
                 spelled = [(kind, front + name) for front in SPELLED.get(kind, ("",))]
                 went, known = (sum(of[key] for key in spelled) for of in (found.uses.went, found.uses.known))
                 full = f"{owner}.{name}" if owner else name
@@ -151,6 +158,11 @@ def _others(owner: str, gone: str, fresh: str, old: Side, new: Side) -> int:
         and not (gone not in new.things["field"].get(struct, ()) and inner in new.things["field"][struct])
         for struct in old.structs_with[gone]
     )
+
+
+def _front(name: str) -> int:
+    """Underscores that a name begins with."""
+    return len(name) - len(name.lstrip("_"))
 
 
 def _wrapped(name: str, found: Evidence) -> set[str]:
