@@ -14,6 +14,7 @@ import pytest
 from kfuncscope.btf.layout import Kind
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.knowledge.names import compared
 from kfuncscope.remedy.replacements import fields, functions
 from kfuncscope.remedy.replacements.fields import find, replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
@@ -93,6 +94,7 @@ def test_without_the_table_few_are_named_and_hardly_any_is_wrong(monkeypatch: py
     """BTF alone: a level that no table knows."""
     for module in (functions, fields):
         monkeypatch.setattr(module, "renamed", lambda kind, name: [])
+    monkeypatch.setattr(functions, "compared", lambda old, new: False)
     total, right, wrong = rates()
     assert right >= 0.45 * total
     assert wrong <= 0.02 * total
@@ -104,8 +106,8 @@ def test_none_is_invented(kind: str, name: str) -> None:
     assert replaced(kind, name, kernel("6.12-amd64"), kernel("7.3-amd64")) == []
 
 
-def _function(names: dict[str, int]) -> Kernel:
-    kb = KernelBuilder()
+def _function(names: dict[str, int], release: str = "7.3") -> Kernel:
+    kb = KernelBuilder(release)
     for name, parameters in names.items():
         kb.hook(name, [(f"a{i}", kb.u64) for i in range(parameters)])
     return kb.kernel()
@@ -120,6 +122,15 @@ def test_a_function_of_another_shape_or_a_second_as_like_is_none() -> None:
     both = _function({"zap_my_rangea_now": 2, "zap_my_rangeb_now": 2})
     assert replaced("function", "zap_my_range_now", old, both) == []
     assert replaced("function", "zap_my_range_now", old, _function({"open_the_door_later": 2})) == []
+
+
+def test_between_levels_whose_sources_were_compared_only_the_table_tells() -> None:
+    one, other = {"zap_my_range_now": 2}, {"zap_my_ranges_now": 2}
+    assert replaced("function", "zap_my_range_now", _function(one, "6.12"), _function(other, "7.3")) == []
+    assert replaced("function", "zap_my_range_now", _function(one, "6.12"), _function(other, "6.12")) != []
+    assert compared("6.1.5", "6.12.200-generic") and compared("5.10", "7.3")
+    assert not compared("6.12", "6.12.9") and not compared("7.3", "6.12") and not compared("5.4", "6.1")
+    assert not compared("7.2", "7.4") and not compared("", "7.3") and not compared("6.12", "kernel")
 
 
 def _struct(*names: str, odd: str = "") -> Kernel:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from kfuncscope.knowledge import tables
 from kfuncscope.study.renames.__main__ import main
 from kfuncscope.study.renames.bodies import Like, alike_bodies
 from kfuncscope.study.renames.chunks import Chunk, chunks
-from kfuncscope.study.renames.confirm import Side
+from kfuncscope.study.renames.confirm import Side, confirmed
 from kfuncscope.study.renames.decide import Candidate, Gone, of_body, of_declared, of_uses, points, successor
 from kfuncscope.study.renames.evidence import gathered, names_gone
 from kfuncscope.study.renames.table import merged, rows
@@ -182,6 +183,7 @@ def like(words: float = 0.9, order: float = 0.9, tokens: int = 80, mutual: bool 
     [
         (like(), 3.0), (like(0.8, 0.8), 3.0), (like(0.79, 0.79), 2.0), (like(0.6, 0.6), 2.0), (like(0.59, 0.59), 1.0),
         (like(0.45, 0.45), 1.0), (like(0.44, 0.44), 0.0), (like(tokens=25), 3.0), (like(tokens=24), 1.5),
+        (like(tokens=12), 1.5), (like(tokens=11), 0.0),
         (like(mutual=False), 0.0), (like(ahead=0.15), 3.0), (like(ahead=0.14), 2.0), (None, 0.0),
     ],
 )  # fmt: skip
@@ -207,23 +209,51 @@ def test_what_is_near_or_declared_is_worth() -> None:
     near, weak = Candidate(near=3), Candidate(weak=5)
     gone = Gone("function", "old", 9, 0, False, {"new": near})
     assert (of_uses(gone, near), of_uses(gone, weak)) == (2.5, 0.5)
-    assert [of_declared(Candidate(declared=n, like=0.35)) for n in (0, 1, 2, 5)] == [0.0, 1.0, 2.0, 2.0]
-    assert of_declared(Candidate(declared=2, like=0.34)) == 1.0
-    assert of_declared(Candidate(declared=2, exact=1)) == 2.0
+    assert [declared(n, like=0.35) for n in (0, 1, 2, 5)] == [0.0, 1.0, 2.0, 2.0]
+    assert declared(2, like=0.34) == 1.0 and declared(2, exact=1) == 2.0
+
+
+def declared(times: int, like: float = 0.0, exact: int = 0) -> float:
+    one = Candidate(declared=times, like=like, exact=exact)
+    return of_declared(Gone("field", "old", exact, 0, False, {"new": one}), one)
+
+
+def none_or(second: Candidate, known: int = 0, **more: Any) -> str | None:
+    """What is named where one candidate has uses and the same prototype, and there is a second."""
+    first = Candidate(exact=3, near=1, same=1.0, like=0.3)._replace(**more)
+    return successor(Gone("function", "old", 4, known, False, {"new": first, "other": second}))
 
 
 def test_a_second_that_is_as_likely_leaves_none() -> None:
-    first = Candidate(exact=3, same=True)
-    for second, expected in (
-        (Candidate(body=like(), like=0.6), None),
-        (Candidate(body=like(0.6, 0.6), like=0.5), "new"),
-    ):
-        gone = Gone("function", "old", 3, 0, False, {"new": first, "other": second})
-        assert successor(gone) == expected, points(gone, second)
+    assert none_or(Candidate(body=like(0.59, 0.59), like=0.3), body=like(0.6, 0.6)) == "new"
+    near = Candidate(same=1.0, like=0.6, custom=True, weak=1)
+    assert none_or(near) == "new" and none_or(near, exact=1, near=1, like=0.6) is None
+
+
+def test_a_signal_that_points_at_another_leaves_none() -> None:
+    """Each alone: its body, as many uses, its declaration, the prototype of a name like it."""
+    assert none_or(Candidate()) == "new"
+    assert none_or(Candidate(body=like(0.45, 0.45))) is None and none_or(Candidate(body=like(0.44, 0.44))) == "new"
+    assert none_or(Candidate(near=4)) is None and none_or(Candidate(near=1)) == "new"
+    assert none_or(Candidate(declared=1)) is None and none_or(Candidate(declared=1), declared=1) == "new"
+    kin = Candidate(same=1.0, like=0.6, weak=1)
+    assert none_or(kin) == "new" and none_or(kin, same=0.5) is None
+    assert none_or(kin._replace(weak=0), same=0.5) == "new" and none_or(kin._replace(like=0.59), same=0.5) == "new"
+
+
+def test_what_sources_do_not_show_is_a_guess() -> None:
+    """A name and a prototype alone; and a use where more became what was there before."""
+    guess = Candidate(same=1.0, like=0.9, custom=True)
+    assert successor(Gone("function", "old", 0, 0, False, {"new": guess})) is None
+    shown = guess._replace(body=like(0.45, 0.45), custom=False)
+    assert successor(Gone("function", "old", 0, 0, False, {"new": shown})) == "new"
+    assert successor(Gone("function", "old", 1, 1, False, {"new": shown})) is None
+    twin = shown._replace(twin=True)
+    assert successor(Gone("function", "old", 0, 0, False, {"new": twin})) is None
 
 
 def test_another_with_the_words_of_the_old_name_leaves_none() -> None:
-    first, turned = Candidate(exact=3, same=True, like=0.8), Candidate(same=True, like=1.0, turned=True)
+    first, turned = Candidate(exact=3, same=1.0, like=0.8), Candidate(same=1.0, like=1.0, turned=True)
     assert successor(Gone("function", "old", 3, 0, False, {"new": first})) == "new"
     assert successor(Gone("function", "old", 3, 0, False, {"new": first, "turned": turned})) is None
     assert successor(Gone("function", "old", 3, 0, False, {"turned": turned})) == "turned"
@@ -235,6 +265,28 @@ def test_another_with_the_words_of_the_old_name_leaves_none() -> None:
 def test_uses_that_may_be_of_other_structs(others: int, declared: int, worth: float) -> None:
     one = Candidate(exact=3, others=others, declared=declared)
     assert points(Gone("field", "old", 3, 0, False, {"new": one}), one) == worth
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "same"),
+    [
+        ("abv", "abv", 1.0),
+        ("abv", "acv", 0.5),
+        ("abv", "abcv", 0.5),
+        ("abv", "av", 0.5),
+        ("abv", "cdv", 0.0),
+        ("av", "bv", 0.0),
+    ],
+)
+def test_prototypes_that_differ_in_one_place(mine: str, theirs: str, same: float) -> None:
+    """Each letter is a type, the last that of the value."""
+    blobs = []
+    for name, letters in (("old", mine), ("new", theirs)):
+        kb = KernelBuilder("7.3", enums=False)
+        structs = {c: kb.btf.ptr(kb.btf.struct(f"struct_{c}", [("x", kb.s32)])) for c in "abcdv"}
+        kb.hook(name, [(f"p{i}", structs[c]) for i, c in enumerate(letters[:-1])], structs[letters[-1]])
+        blobs.append(kb.build())
+    assert confirmed("function", "", "old", "new", *sides(*blobs)) == same
 
 
 def test_bodies_are_read_with_what_is_known_of_other_names() -> None:

@@ -13,6 +13,7 @@ from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 from kfuncscope.knowledge.levels import level_key
 
 _EXACT = re.compile(r"\d+\.\d+")
+_KINDS = ("function", "tracepoint", "lsm", "field", "enumerator")
 ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
 """Options without which there is no BPF to speak of."""
 
@@ -41,6 +42,24 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
         ]
         return list(dict.fromkeys([*made, *later]))
     return _renamed_kfunc(name) if kind == "kfunc" else []
+
+
+def compared(old_release: str, new_release: str) -> bool:
+    """Whether the table of renames was made from sources around these releases: then a name that it has not has no
+    successor that sources show."""
+    known = _compared_series()
+    keys = [(level_key(release) or ())[:2] for release in (old_release, new_release)]
+    return bool(known) and all(len(key) == 2 and known[0] <= key <= known[1] for key in keys) and keys[0] < keys[1]
+
+
+@cache
+def _compared_series() -> tuple[tuple[int, ...], ...]:
+    """The oldest and the newest series whose sources were compared; empty for none."""
+    table = common_table("renames")
+    found = [level_key(level) for kind in _KINDS for name in table.get(kind, {}) for row in _rows(kind, name)
+             for level in row[1:3]]  # fmt: skip
+    series = [key[:2] for key in found if key is not None]
+    return (min(series), max(series)) if series else ()
 
 
 def _rows(kind: str, name: str) -> list[list[Any]]:

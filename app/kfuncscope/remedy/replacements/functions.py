@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Which function, kfunc, tracepoint or LSM hook took the place of one that is gone.
 
-What tables of renames say comes first; then what is new in the other kernel, has the same parameters and nearly the
-same name. What is less sure is not named.
+What tables of renames say comes first. Between levels whose sources no table compares, it is what is new in the other
+kernel, has the same parameters and nearly the same name. What is less sure is not named.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import renamed
+from kfuncscope.knowledge.names import compared, renamed
 from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
@@ -58,7 +58,7 @@ def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
     told = [Named(n, why) for n, why in renamed(kind, name) if n in there or new.functions(n)]
     if not told and kind == "kfunc":
         told = [Named(n, why) for n, why in renamed("function", name) if n in there]
-    if told or len(words(name)) < FEWEST_WORDS:
+    if told or len(words(name)) < FEWEST_WORDS or compared(old.release, new.release):
         return told[:MOST]
     return _guessed(kind, name, old, new, there)
 

@@ -25,7 +25,7 @@ def main(old_tree: str, old_btf: str, new_tree: str, new_btf: str, old_level: st
     """Write the table with the rows of two levels in the place of those that it had of them."""
     old, new = (Side(Blob(Path(path).read_bytes(), path)) for path in (old_btf, new_btf))
     found = gathered(Path(old_tree), Path(new_tree), old, new)
-    made = rows(with_customs(list(names_gone(found, old, new)), old, new), old_level, new_level)
+    made = rows(with_customs(list(names_gone(found, old, new)), old, new, found.pieces.before), old_level, new_level)
     there = dict(tables.read(Path(folder), TABLE)) if tables.exists(Path(folder), TABLE) else {}
     tables.write(Path(folder), TABLE, merged([_without(there, old_level, new_level), made]), compress=True)
 

@@ -59,20 +59,33 @@ class Side:
         return made
 
 
-def confirmed(kind: str, owner: str, gone: str, fresh: str, old: Side, new: Side) -> bool | None:
-    """Whether a new name has the type, prototype or value of the old one; None where it cannot be its successor."""
+def confirmed(kind: str, owner: str, gone: str, fresh: str, old: Side, new: Side) -> float | None:
+    """Whether a new name has the type, prototype or value of the old one: 1, or 0.
+
+    A half where the prototype differs in one place; None where it cannot be its successor.
+    """
     if kind == "field":
         return _member(owner, gone, fresh, old, new)
     if kind == "enumerator":
         before, after = old.values(owner), new.values(owner)
-        return None if fresh not in after or fresh in before else before.get(gone) == after[fresh]
+        return None if fresh not in after or fresh in before else float(before.get(gone) == after[fresh])
     if fresh not in new.things[kind][""] or fresh in old.things[kind][""]:
         return None
     mine, theirs = shape_in(kind, old.blob, gone), shape_in(kind, new.blob, fresh)
-    return None if theirs is None else mine == theirs
+    if theirs is None or mine is None:
+        return None if theirs is None else 0.0
+    return 1.0 if mine == theirs else 0.5 if _one_place(mine, theirs) else 0.0
 
 
-def _member(owner: str, gone: str, fresh: str, old: Side, new: Side) -> bool | None:
+def _one_place(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Whether one parameter or the value has another type, or one parameter came or went."""
+    if len(mine) == len(theirs):
+        return len(mine) > 2 and sum(a != b for a, b in zip(mine, theirs, strict=True)) == 1
+    short, long = sorted((mine, theirs), key=len)
+    return len(long) - len(short) == 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long) - 1))
+
+
+def _member(owner: str, gone: str, fresh: str, old: Side, new: Side) -> float | None:
     before, after = old.members(owner), new.members(owner)
     name, _, inner = fresh.partition(".")
     mine, member = before.get(gone), after.get(name)
@@ -85,4 +98,4 @@ def _member(owner: str, gone: str, fresh: str, old: Side, new: Side) -> bool | N
         member = there[inner]
     elif name in before or (new.within(member.type) and not old.within(mine.type)):
         return None  # a struct where none was: uses only pass through it
-    return form(old.blob, mine.type) == form(new.blob, member.type)
+    return float(form(old.blob, mine.type) == form(new.blob, member.type))

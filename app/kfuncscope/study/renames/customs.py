@@ -24,22 +24,23 @@ def change(old: str, new: str) -> Change:
     return tuple(sorted((one - other).elements())), tuple(sorted((other - one).elements()))
 
 
-def with_customs(found: Found, old: Side, new: Side) -> Found:
-    """What was seen of the names that are gone, with the new names that customs lead to."""
+def with_customs(found: Found, old: Side, new: Side, before: frozenset[str] = frozenset()) -> Found:
+    """What was seen of the names that are gone, with the new names that customs lead to; but for functions
+    that the old sources had ``before``, which were only not in its BTF."""
     times: dict[str, Counter[Change]] = defaultdict(Counter)
     for _, gone in found:
         name = successor(gone)
         if name is not None:
             times[gone.kind][change(gone.name, name.rpartition(".")[2])] += 1
-    fresh = {kind: _by_words(kind, old, new) for kind in old.things}
+    fresh = {kind: _by_words(kind, old, new, before if kind == "function" else frozenset()) for kind in old.things}
     return [(full, _with(full, gone, times[gone.kind], fresh[gone.kind], (old, new))) for full, gone in found]
 
 
-def _by_words(kind: str, old: Side, new: Side) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+def _by_words(kind: str, old: Side, new: Side, before: frozenset[str]) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """(struct or enum, words of a new name) → new names."""
     made: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for owner, names in new.things[kind].items():
-        for name in sorted(names - old.things[kind].get(owner, set())):
+        for name in sorted(names - old.things[kind].get(owner, set()) - before):
             made[owner, tuple(sorted(words(name)))].append(name)
     return made
 

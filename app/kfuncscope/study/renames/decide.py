@@ -14,6 +14,7 @@ from typing import NamedTuple
 from kfuncscope.study.renames.bodies import Like
 
 ENOUGH = {"function": 3.0, "tracepoint": 3.0, "lsm": 2.5, "enumerator": 3.0, "field": 3.0}
+SHOWN = 1.0  # of these points that sources must give: a name and a prototype alone are a guess
 MARGIN = 1.0  # by which the first must be ahead of the second
 SHARE = 0.75  # of the uses that something stands in the place of
 COVER = 0.2  # of all uses that changed or went: what was removed has many of these, and few with something in the place
@@ -30,11 +31,11 @@ PLAIN = 2  # other structs that have a member of this name: of more, a use does 
 class Candidate(NamedTuple):
     """What points at a new name; see ``uses.Uses`` and ``bodies.Like``.
 
-    ``wrapped`` says that the old name is a macro or an inline function now, which calls this one; ``same`` that type,
-    prototype or value is the same; ``like`` is the likeness of the names, ``turned`` that they have the same words.
-    ``others`` counts structs with a member of the old name, of which a use may be as well; ``custom`` says that many
-    other names changed the same words, ``twin`` that a new name differs from this one in underscores alone, and is more
-    like the old one in these.
+    ``wrapped`` says that the old name is a macro or an inline function now, which calls this one. ``same`` is 1 where
+    type, prototype or value is the same, and a half where the prototype differs in one place. ``like`` is the likeness
+    of the names, ``turned`` says that they have the same words. ``others`` counts structs with a member of the old
+    name, of which a use may be as well. ``custom`` says that many other names changed the same words, ``twin`` that a
+    new name differs from this one in underscores alone, and is more like the old one in these.
     """
 
     exact: int = 0
@@ -43,7 +44,7 @@ class Candidate(NamedTuple):
     declared: int = 0
     body: Like | None = None
     wrapped: bool = False
-    same: bool = False
+    same: float = 0.0
     like: float = 0.0
     turned: bool = False
     others: int = 0
@@ -72,16 +73,27 @@ class Gone(NamedTuple):
 
 def points(gone: Gone, one: Candidate) -> float:
     """How much points at a candidate."""
+    total = shown(gone, one)
+    total += one.same
+    total += 1.0 if one.turned else 0.0
+    total += 1.0 if one.custom else 0.0
+    total -= 1.0 if not one.uses and merged(gone) else 0.0
+    return total + (1.0 if one.like >= LIKE else 0.5 if one.like >= SOMEWHAT_LIKE else 0.0)
+
+
+def merged(gone: Gone) -> bool:
+    """Whether more uses became what was there before than became something new."""
+    return gone.known > sum(c.uses for c in gone.candidates.values())
+
+
+def shown(gone: Gone, one: Candidate) -> float:
+    """The points that sources give."""
     total = of_body(one.body) + of_declared(gone, one)
     if one.wrapped:
         total += WRAPPED + (0.5 if sum(c.wrapped for c in gone.candidates.values()) == 1 else 0.0)
     if one.others <= PLAIN or one.declared:
         total += of_uses(gone, one) / (2 if one.others and not one.declared else 1)
-    total += 1.0 if one.same else 0.0
-    total += 1.0 if one.turned else 0.0
-    total += 1.0 if one.custom else 0.0
-    total -= 1.0 if not one.uses and gone.known > sum(c.uses for c in gone.candidates.values()) else 0.0
-    return total + (1.0 if one.like >= LIKE else 0.5 if one.like >= SOMEWHAT_LIKE else 0.0)
+    return total
 
 
 def of_declared(gone: Gone, one: Candidate) -> float:
@@ -119,6 +131,9 @@ def successor(gone: Gone) -> str | None:
     if not ranked or ranked[0][0] < ENOUGH[gone.kind]:
         return None
     best = ranked[0][1]
+    one = gone.candidates[best]
+    if shown(gone, one) < SHOWN and not (one.turned and one.same == 1.0):
+        return None
     if gone.candidates[best].twin or any(_speaks_against(gone, name, best) for _, name in ranked[1:]):
         return None
     return best if len(ranked) == 1 or ranked[0][0] - ranked[1][0] >= MARGIN else None
@@ -131,7 +146,7 @@ def _speaks_against(gone: Gone, name: str, best: str) -> bool:
     if other.turned and not one.turned:
         return True
     seen = other.uses or other.weak or (other.body is not None and other.body.mutual)
-    if other.same and not one.same and other.like >= LIKE and seen:
+    if other.same > one.same and other.like >= LIKE and seen:
         return True
     bodies = of_body(other.body) >= 1.0 and of_body(other.body) > of_body(one.body)
     return bodies or other.uses >= max(one.uses, 1) or other.declared > one.declared

@@ -19,6 +19,8 @@ from kfuncscope.study.renames.uses import TOKEN, Sides, Uses, compare, no_uses, 
 
 SURE = 2  # exact uses that make a rename one to read other bodies with
 _WORD = re.compile(r"\w+")
+_MEMBER = re.compile(r"^#\s*define\s+\w+\s+(\w+(?:\.\w+)?)\s*$")
+"""A macro with which a header keeps the name of a member."""
 _HAS_BODY = {"function": "function", "tracepoint": "event"}
 """Kind of a thing → kind of the piece with its body."""
 
@@ -30,7 +32,7 @@ class Pieces(NamedTuple):
     old: list[Chunk]
     new: Mapping[tuple[str, str], list[Chunk]]
     still: Mapping[str, list[Chunk]]
-    before: frozenset[str]
+    before: frozenset[str] = frozenset()
 
 
 class Evidence(NamedTuple):
@@ -109,7 +111,7 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
                 same_words[tuple(sorted(words(fresh)))].append(fresh)
             for name in sorted(names - new.things[kind][owner]):
                 seen = _seen(kind, owner, name, found)
-                defined = kind == "function" and name in found.pieces.still
+                defined = kind == "function" and _defined(name, found)
                 for fresh in same_words.get(tuple(sorted(words(name))), ()) if not defined else ():
                     seen.setdefault(fresh, Candidate())
                 candidates = {}
@@ -132,9 +134,10 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
 def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candidate]:
     """New names for one that is gone, with what points at them."""
     bodies = {like.name: like for like in found.bodies.get(kind, {}).get(name, ())}
-    if kind == "function" and name in found.pieces.still:
+    if kind == "function" and _defined(name, found):
         return {fresh: Candidate(body=bodies.get(fresh), wrapped=True) for fresh in _wrapped(name, found)}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    macros = {m.group(1) for c in found.pieces.still.get(name, ()) if kind == "field" and (m := _MEMBER.search(c.text))}
     for front in SPELLED.get(kind, ("",)):
         for how, of in (("exact", found.uses.exact), ("near", found.uses.near), ("weak", found.uses.weak)):
             for fresh, times in of.get((kind, front + name), {}).items():
@@ -143,11 +146,17 @@ def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candid
     for fresh, times in found.uses.declared.get((kind, owner, name), {}).items():
         counts[fresh]["declared"] += times
     made = {}
-    for fresh in sorted({*counts, *bodies}):
+    for fresh in sorted({*counts, *bodies, *macros}):
         of_one = counts[fresh]
         times = of_one["exact"], of_one["near"], of_one["weak"], of_one["declared"]
-        made[fresh] = Candidate(*times, body=bodies.get(fresh))
+        made[fresh] = Candidate(*times, body=bodies.get(fresh), wrapped=fresh in macros)
     return made
+
+
+def _defined(name: str, found: Evidence) -> bool:
+    """Whether the new sources have a function or a macro of the old name, in a header or where the old one was."""
+    paths = {c.path for c in found.pieces.old if c.kind == "function" and c.name == name}
+    return any(c.path.endswith(".h") or c.path in paths or not paths for c in found.pieces.still.get(name, ()))
 
 
 def _others(owner: str, gone: str, fresh: str, old: Side, new: Side) -> int:
