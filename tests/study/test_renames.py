@@ -233,23 +233,50 @@ def test_a_second_that_is_as_likely_leaves_none() -> None:
 def test_a_signal_that_points_at_another_leaves_none() -> None:
     """Each alone: its body, as many uses, its declaration, the prototype of a name like it."""
     assert none_or(Candidate()) == "new"
-    assert none_or(Candidate(body=like(0.45, 0.45))) is None and none_or(Candidate(body=like(0.44, 0.44))) == "new"
-    assert none_or(Candidate(near=4)) is None and none_or(Candidate(near=1)) == "new"
+    assert none_or(Candidate(body=like(0.6, 0.6))) is None and none_or(Candidate(body=like(0.59, 0.59))) == "new"
+    few = {"exact": 2, "near": 0, "like": 0.6}
+    assert none_or(Candidate(body=like(0.45, 0.45)), **few) is None
+    assert none_or(Candidate(body=like(0.44, 0.44)), **few) == "new"
     assert none_or(Candidate(declared=1)) is None and none_or(Candidate(declared=1), declared=1) == "new"
     kin = Candidate(same=1.0, like=0.6, weak=1)
     assert none_or(kin) == "new" and none_or(kin, same=0.5) is None
     assert none_or(kin._replace(weak=0), same=0.5) == "new" and none_or(kin._replace(like=0.59), same=0.5) == "new"
 
 
+@pytest.mark.parametrize(("exact", "near", "found"), [(0, 1, "new"), (0, 2, None), (1, 0, None)])
+def test_as_many_uses_of_another_leave_none(exact: int, near: int, found: str | None) -> None:
+    """A body speaks for the first, and one use for each."""
+    first, second = Candidate(exact=1, body=like(), same=1.0), Candidate(exact=exact, near=near)
+    assert successor(Gone("function", "old", 3, 0, False, {"new": first, "other": second})) == found
+
+
 def test_what_sources_do_not_show_is_a_guess() -> None:
-    """A name and a prototype alone; and a use where more became what was there before."""
+    """A name and a prototype alone; a use where more became what was there before; a twin but for underscores."""
     guess = Candidate(same=1.0, like=0.9, custom=True)
-    assert successor(Gone("function", "old", 0, 0, False, {"new": guess})) is None
     shown = guess._replace(body=like(0.45, 0.45), custom=False)
-    assert successor(Gone("function", "old", 0, 0, False, {"new": shown})) == "new"
-    assert successor(Gone("function", "old", 1, 1, False, {"new": shown})) is None
-    twin = shown._replace(twin=True)
-    assert successor(Gone("function", "old", 0, 0, False, {"new": twin})) is None
+    assert alone(guess) is None and alone(shown) == "new"
+    assert alone(shown, known=1) is None
+    assert alone(shown._replace(twin=True)) is None and alone(shown._replace(before=True)) is None
+
+
+def alone(one: Candidate, known: int = 0) -> str | None:
+    return successor(Gone("function", "old", known, known, False, {"new": one}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "alike", "same", "found"),
+    [
+        ("function", 0.6, 0.5, "new"),
+        ("function", 0.59, 0.5, None),
+        ("function", 0.6, 0.0, None),
+        ("field", 0.6, 0.5, None),
+    ],
+)
+def test_a_function_needs_less_where_name_and_prototype_agree(
+    kind: str, alike: float, same: float, found: str | None
+) -> None:
+    one = Candidate(near=1, weak=1, body=like(0.45, 0.45, tokens=24), like=alike, same=same)
+    assert successor(Gone(kind, "old", 2, 0, False, {"new": one})) == found
 
 
 def test_another_with_the_words_of_the_old_name_leaves_none() -> None:

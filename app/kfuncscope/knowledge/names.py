@@ -63,8 +63,8 @@ def _compared_series() -> tuple[tuple[int, ...], ...]:
 
 
 def _rows(kind: str, name: str) -> list[list[Any]]:
-    """Rows of the table: new name, both levels, uses that became it; and from the sources also of how many, hundredths
-    of the body that are the same, and whether the old name calls the new one now. A user's own may be one row."""
+    """Rows of the table: new name, both levels, uses that became it, of how many, hundredths of the body that are the
+    same, and whether the old name calls the new one now. Rows of four count lines that differ in the name alone."""
     found = common_table("renames").get(kind, {}).get(name) or []
     return found if not found or isinstance(found[0], list) else [found]
 
@@ -73,10 +73,13 @@ def _reason(kind: str, row: list[Any]) -> str:
     _, old_level, new_level, uses, *more = row
     if kind == "instead":
         return f"the function fires it, in Linux {old_level} and {new_level}"
-    of, body, calls = (*more, 0, 0, 0)[:3]
+    if not more:
+        lines = "line" if uses == 1 else "lines"
+        return f"renamed in {uses} {lines} of the source between Linux {old_level} and {new_level}"
+    of, body, calls = (*more, 0, 0)[:3]
     shown = []
     if uses:
-        shown.append(f"{uses} of {max(of, uses)} changed uses became it")
+        shown.append(f"{uses} of {of} changed uses became it")
     if body:
         shown.append(f"{body} % of the body is the same")
     if calls:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from kfuncscope.study.renames.bodies import Like
 
 ENOUGH = {"function": 3.0, "tracepoint": 3.0, "lsm": 2.5, "enumerator": 3.0, "field": 3.0}
-SHOWN = 1.0  # of these points that sources must give: a name and a prototype alone are a guess
+AGREED = 2.5  # for a function with a name like it and nearly the same prototype
+SHOWN = 0.5  # of these points that sources must give: a name and a prototype alone are a guess
 MARGIN = 1.0  # by which the first must be ahead of the second
 SHARE = 0.75  # of the uses that something stands in the place of
 COVER = 0.2  # of all uses that changed or went: what was removed has many of these, and few with something in the place
@@ -35,7 +36,8 @@ class Candidate(NamedTuple):
     type, prototype or value is the same, and a half where the prototype differs in one place. ``like`` is the likeness
     of the names, ``turned`` says that they have the same words. ``others`` counts structs with a member of the old
     name, of which a use may be as well. ``custom`` says that many other names changed the same words, ``twin`` that a
-    new name differs from this one in underscores alone, and is more like the old one in these.
+    new name differs from this one in underscores alone, and is more like the old one in these; ``before`` that the old
+    sources had the new name too, inline.
     """
 
     exact: int = 0
@@ -50,6 +52,7 @@ class Candidate(NamedTuple):
     others: int = 0
     custom: bool = False
     twin: bool = False
+    before: bool = False
 
     @property
     def uses(self) -> int:
@@ -78,6 +81,7 @@ def points(gone: Gone, one: Candidate) -> float:
     total += 1.0 if one.turned else 0.0
     total += 1.0 if one.custom else 0.0
     total -= 1.0 if not one.uses and merged(gone) else 0.0
+    total -= 1.0 if one.before else 0.0
     return total + (1.0 if one.like >= LIKE else 0.5 if one.like >= SOMEWHAT_LIKE else 0.0)
 
 
@@ -128,10 +132,13 @@ def of_uses(gone: Gone, one: Candidate) -> float:
 def successor(gone: Gone) -> str | None:
     """The name that took the place of one that is gone; None where nothing is sure enough."""
     ranked = sorted(((points(gone, c), name) for name, c in gone.candidates.items()), key=lambda r: (-r[0], r[1]))
-    if not ranked or ranked[0][0] < ENOUGH[gone.kind]:
+    if not ranked:
         return None
     best = ranked[0][1]
     one = gone.candidates[best]
+    agreed = gone.kind == "function" and one.like >= LIKE and one.same > 0.0 and not merged(gone)
+    if ranked[0][0] < (AGREED if agreed else ENOUGH[gone.kind]):
+        return None
     if shown(gone, one) < SHOWN and not (one.turned and one.same == 1.0):
         return None
     if gone.candidates[best].twin or any(_speaks_against(gone, name, best) for _, name in ranked[1:]):
@@ -143,10 +150,12 @@ def _speaks_against(gone: Gone, name: str, best: str) -> bool:
     """Whether one signal points at another name than all of them together: uses, bodies, declarations, the prototype,
     or that it has the very words of the old name."""
     other, one = gone.candidates[name], gone.candidates[best]
-    if other.turned and not one.turned:
-        return True
     seen = other.uses or other.weak or (other.body is not None and other.body.mutual)
+    if other.turned and not one.turned and (seen or other.same == 1.0):
+        return True
     if other.same > one.same and other.like >= LIKE and seen:
         return True
-    bodies = of_body(other.body) >= 1.0 and of_body(other.body) > of_body(one.body)
-    return bodies or other.uses >= max(one.uses, 1) or other.declared > one.declared
+    theirs = of_body(other.body)
+    bodies = theirs > of_body(one.body) and theirs >= (2.0 if one.uses >= MANY else 1.0)
+    uses = other.uses and 2 * other.exact + other.near >= 2 * one.exact + one.near
+    return bool(bodies or uses or other.declared > one.declared)

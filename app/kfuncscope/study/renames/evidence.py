@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,25 +110,33 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
             for fresh in sorted(new.things[kind][owner] - names):
                 same_words[tuple(sorted(words(fresh)))].append(fresh)
             for name in sorted(names - new.things[kind][owner]):
-                seen = _seen(kind, owner, name, found)
                 defined = kind == "function" and _defined(name, found)
-                for fresh in same_words.get(tuple(sorted(words(name))), ()) if not defined else ():
-                    seen.setdefault(fresh, Candidate())
+                seen = _seen(kind, owner, name, found)
+                if not defined:
+                    turned = same_words.get(tuple(sorted(words(name))), ())
+                    seen = {**dict.fromkeys(turned, Candidate()), **seen}
                 candidates = {}
                 for fresh, one in seen.items():
                     same = confirmed(kind, owner, name, fresh, old, new)
-                    if same is not None and not (kind == "function" and fresh in found.pieces.before):
-                        like = alike(name, fresh.rpartition(".")[2])
+                    if same is not None:
+                        twins = same_words.get(tuple(sorted(words(fresh))), ())
                         others = _others(owner, name, fresh, old, new) if kind == "field" else 0
-                        turned = sorted(words(name)) == sorted(words(fresh)) and _front(name) == _front(fresh)
-                        candidates[fresh] = one._replace(same=same, like=like, others=others, turned=turned)
-                        spelled_alike = same_words.get(tuple(sorted(words(fresh))), ())
-                        twin = any(_front(n) == _front(name) != _front(fresh) for n in spelled_alike)
-                        candidates[fresh] = candidates[fresh]._replace(twin=twin)
+                        before = kind == "function" and fresh in found.pieces.before
+                        told = one._replace(same=same, others=others, before=before)
+                        candidates[fresh] = _named(name, fresh, told, twins)
                 spelled = [(kind, front + name) for front in SPELLED.get(kind, ("",))]
                 went, known = (sum(of[key] for key in spelled) for of in (found.uses.went, found.uses.known))
-                full = f"{owner}.{name}" if owner else name
-                yield full, Gone(kind, name, went, known, defined, candidates)
+                yield f"{owner}.{name}" if owner else name, Gone(kind, name, went, known, defined, candidates)
+
+
+def _named(name: str, fresh: str, one: Candidate, twins: Iterable[str]) -> Candidate:
+    """A candidate with what its name says; twins are new names of the same words."""
+    front = _front(name)
+    return one._replace(
+        like=alike(name, fresh.rpartition(".")[2]),
+        turned=sorted(words(name)) == sorted(words(fresh)) and front == _front(fresh),
+        twin=any(_front(other) == front != _front(fresh) for other in twins),
+    )
 
 
 def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candidate]:
