@@ -133,6 +133,14 @@ def test_between_levels_whose_sources_were_compared_only_the_table_tells() -> No
     assert not compared("7.2", "7.4") and not compared("", "7.3") and not compared("6.12", "kernel")
 
 
+def test_pairs_of_levels_that_show_another_each_name_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = _function({"gone_one": 1}), _function({"first_one": 1, "second_one": 1})
+    for told, found in ((["first_one"], ["first_one"]), (["first_one", "second_one"], []), (["first_one"] * 2, None)):
+        monkeypatch.setattr(functions, "renamed", lambda kind, name, told=told: [(n, "why") for n in told])
+        names = [n.name for n in replaced("function", "gone_one", old, new)]
+        assert names == (told if found is None else found)
+
+
 def _struct(*names: str, odd: str = "") -> Kernel:
     kb = KernelBuilder()
     kb.btf.struct("thing_rq", [(n, kb.u64 if n == odd else kb.u32) for n in names])

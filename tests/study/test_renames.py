@@ -338,6 +338,16 @@ def test_the_table_is_written_and_a_pair_of_levels_put_in_its_place(tmp_path: Pa
     assert made["instead"] == {"a": ["b", "6.1", "6.12", 1]}
 
 
+@pytest.mark.parametrize(("kind", "others", "named"), [("field", 1, 1), ("field", 2, 3), ("function", 1, 2)])
+def test_of_two_members_with_one_successor_the_surer_has_it(kind: str, others: int, named: int) -> None:
+    """Three are put together; functions may be."""
+    sure = Gone(kind, "one", 4, 0, False, {"new": Candidate(exact=4, same=1.0, like=0.9)})
+    less = [sure._replace(name=f"x{i}", candidates={"new": Candidate(exact=4, same=1.0)}) for i in range(others)]
+    front = "s." if kind == "field" else ""
+    made = rows([(f"{front}{g.name}", g) for g in (sure, *less)], "6.12.1", "7.3.1")[kind]
+    assert len(made) == named and f"{front}one" in made
+
+
 def test_rows_of_several_levels_stand_in_their_order() -> None:
     one, other = ["b", "6.12.1", "7.3.1", 1, 1, 0, 0], ["c", "6.1.1", "6.12.1", 1, 1, 0, 0]
     assert merged([{"lsm": {"a": [one]}}, {"lsm": {"a": [other]}}]) == {"lsm": {"a": [other, one]}}

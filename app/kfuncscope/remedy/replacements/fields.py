@@ -126,7 +126,7 @@ def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple
     known = ((_path(blob, here, name), why) for name, why in renamed("field", f"{owner}.{step.name}"))
     told = [(path, why) for path, why in known if path]
     if told:
-        return told
+        return told if len({tuple(m.name for m in path) for path, _ in told}) == 1 else []
     return [((member,), why) for member, why in _guessed(spec.blob, before, blob, list(here.values()), mine)]
 
 

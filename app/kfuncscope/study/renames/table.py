@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kfuncscope.study.renames.decide import Candidate, Gone, successor
+from kfuncscope.study.renames.decide import Candidate, Gone, points, successor
 
 Rows = dict[str, dict[str, list[list[Any]]]]
 """Kind → name, with its struct or enum → rows: new name, both levels, uses that became it, uses that changed or went,
@@ -14,11 +15,19 @@ hundredths of the body that are the same, and 1 where the old name is a macro or
 
 
 def rows(found: Iterable[tuple[str, Gone]], old_level: str, new_level: str) -> Rows:
-    """The rows of one pair of levels."""
+    """The rows of one pair of levels.
+
+    Where two members or enumerators have one successor, only the surer has it; three and more were put together.
+    """
+    named = [(full, gone, name) for full, gone in found if (name := successor(gone)) is not None]
+    claims: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for full, gone, name in named:
+        claims[gone.kind, full.removesuffix(gone.name), name].append(points(gone, gone.candidates[name]))
     made: Rows = {}
-    for full, gone in found:
-        name = successor(gone)
-        if name is not None:
+    for full, gone, name in named:
+        claimed = claims[gone.kind, full.removesuffix(gone.name), name]
+        lesser = len(claimed) == 2 and points(gone, gone.candidates[name]) < max(claimed)
+        if not (lesser and gone.kind in ("field", "enumerator")):
             row = [name, old_level, new_level, *_shown(gone, gone.candidates[name])]
             made.setdefault(gone.kind, {})[full] = [row]
     return made
@@ -47,7 +56,7 @@ def merged(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                     continue
                 levels = {tuple(row[1:3]) for row in theirs}
                 kept = [row for row in known.get(name, []) if tuple(row[1:3]) not in levels]
-                known[name] = sorted([*kept, *theirs], key=lambda row: _order(row[1]))
+                known[name] = sorted([*kept, *theirs], key=lambda row: (_order(row[1]), _order(row[2])))
     return made
 
 
