@@ -237,7 +237,8 @@ def test_a_signal_that_points_at_another_leaves_none() -> None:
     few = {"exact": 2, "near": 0, "like": 0.6}
     assert none_or(Candidate(body=like(0.45, 0.45)), **few) is None
     assert none_or(Candidate(body=like(0.44, 0.44)), **few) == "new"
-    assert none_or(Candidate(declared=1)) is None and none_or(Candidate(declared=1), declared=1) == "new"
+    assert none_or(Candidate(declared=1), **few) is None and none_or(Candidate(declared=1)) == "new"
+    assert none_or(Candidate(declared=1), **few, declared=1) == "new"
     kin = Candidate(same=1.0, like=0.6, weak=1)
     assert none_or(kin) == "new" and none_or(kin, same=0.5) is None
     assert none_or(kin._replace(weak=0), same=0.5) == "new" and none_or(kin._replace(like=0.59), same=0.5) == "new"

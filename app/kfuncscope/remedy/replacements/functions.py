@@ -20,7 +20,6 @@ from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
 MARGIN = 0.06  # by how much the first must be ahead of the second
-OTHER_FRONT = 0.8  # of the words are shared by names with another first word
 KINDRED = 0.1  # of the letters of words that differ are the same
 FEWEST_WORDS = 2  # shorter names are alike too easily
 MOST = 3
@@ -75,21 +74,13 @@ def _guessed(kind: str, name: str, old: Kernel, new: Kernel, there: frozenset[st
     for likeness, one in near:
         if likeness < NAME_AND_SHAPE:
             break
-        if _shape(kind, new, one) == shape and _same_front(name, one) and _kindred(name, one):
+        if _shape(kind, new, one) == shape and _kindred(name, one):
             found.append((likeness, Named(one, "same prototype, a name like it")))
     if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
         return []
     if any(n != found[0][1].name and _longer(name, n) for n in fresh):
         return []  # the name with a word more is as likely
     return [found[0][1]] if not _liker(kind, name, found[0], old, new) else []
-
-
-def _same_front(one: str, other: str) -> bool:
-    """Whether two names begin with the same word, or share most words: ``cpu_cgroup_attach`` is not the heir of a
-    ``mem_cgroup_attach``."""
-    mine, theirs = words(one), words(other)
-    shared = len(set(mine) & set(theirs))
-    return mine[0] == theirs[0] or 2 * shared >= OTHER_FRONT * (len(mine) + len(theirs))
 
 
 def _longer(name: str, other: str) -> bool:

@@ -158,4 +158,5 @@ def _speaks_against(gone: Gone, name: str, best: str) -> bool:
     theirs = of_body(other.body)
     bodies = theirs > of_body(one.body) and theirs >= (2.0 if one.uses >= MANY else 1.0)
     uses = other.uses and 2 * other.exact + other.near >= 2 * one.exact + one.near
-    return bool(bodies or uses or other.declared > one.declared)
+    declared = other.declared > one.declared and one.uses < MANY
+    return bool(bodies or uses or declared)

@@ -155,9 +155,8 @@ def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candid
         counts[fresh]["declared"] += times
     made = {}
     for fresh in sorted({*counts, *bodies, *macros}):
-        of_one = counts[fresh]
-        times = of_one["exact"], of_one["near"], of_one["weak"], of_one["declared"]
-        made[fresh] = Candidate(*times, body=bodies.get(fresh), wrapped=fresh in macros)
+        exact, near, weak, declared = (counts[fresh][how] for how in ("exact", "near", "weak", "declared"))
+        made[fresh] = Candidate(exact, near, weak, declared, body=bodies.get(fresh), wrapped=fresh in macros)
     return made
 
 
