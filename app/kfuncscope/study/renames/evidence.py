@@ -171,7 +171,7 @@ def _others(owner: str, gone: str, fresh: str, old: Side, new: Side) -> int:
     inner = fresh.partition(".")[0]
     return sum(
         struct != owner
-        and not (gone not in new.things["field"].get(struct, ()) and inner in new.things["field"][struct])
+        and not (gone not in new.things["field"].get(struct, ()) and inner in new.things["field"].get(struct, ()))
         for struct in old.structs_with[gone]
     )
 
