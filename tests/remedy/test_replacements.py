@@ -14,6 +14,7 @@ import pytest
 from kfuncscope.btf.layout import Kind
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.knowledge import names
 from kfuncscope.knowledge.names import compared
 from kfuncscope.remedy.replacements import fields, functions
 from kfuncscope.remedy.replacements.fields import find, replaced_fields
@@ -137,8 +138,28 @@ def test_pairs_of_levels_that_show_another_each_name_none(monkeypatch: pytest.Mo
     old, new = _function({"gone_one": 1}), _function({"first_one": 1, "second_one": 1})
     for told, found in ((["first_one"], ["first_one"]), (["first_one", "second_one"], []), (["first_one"] * 2, None)):
         monkeypatch.setattr(functions, "renamed", lambda kind, name, told=told: [(n, "why") for n in told])
-        names = [n.name for n in replaced("function", "gone_one", old, new)]
-        assert names == (told if found is None else found)
+        named = [n.name for n in replaced("function", "gone_one", old, new)]
+        assert named == (told if found is None else found)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([3, 4, 91, 0], "3 of 4 changed uses became it, 91 % of the body is the same, in the sources of Linux 6.1 and 6.12"),
+        ([0, 4, 0, 1], "the name is a macro or inline function in Linux 6.12 that calls it, in the sources of Linux 6.1 and 6.12"),
+        ([0, 0, 0, 0], "it has its place in the declaration, in the sources of Linux 6.1 and 6.12"),
+        ([1], "renamed in 1 line of the source between Linux 6.1 and 6.12"),
+        ([2], "renamed in 2 lines of the source between Linux 6.1 and 6.12"),
+    ],
+)  # fmt: skip
+def test_what_a_row_says(row: list[int], reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what the new name became later; a row of four is a user's own."""
+    later = ["third", "6.12", "7.3", 5, 5, 0, 0]
+    made = ["second", "6.1", "6.12", *row]
+    table = {"function": {"first": made if len(row) == 1 else [made], "second": [later]}}
+    monkeypatch.setattr(names, "common_table", lambda name: table)
+    found = names.renamed("function", "first")
+    assert found[0] == ("second", reason) and [name for name, _ in found] == ["second", "third"]
 
 
 def _struct(*names: str, odd: str = "") -> Kernel:

@@ -317,6 +317,22 @@ def test_prototypes_that_differ_in_one_place(mine: str, theirs: str, same: float
     assert confirmed("function", "", "old", "new", *sides(*blobs)) == same
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "same"),
+    [("s32", "s32", 1.0), ("s32", "u64", 0.0), ("s32", "struct", None), ("struct", "s32", None), ("ptr", "s32", None),
+     ("ptr", "struct", 0.0), ("s32", "ptr", 0.0)],
+)  # fmt: skip
+def test_uses_of_a_struct_pass_through_it(mine: str, theirs: str, same: float | None) -> None:
+    blobs = []
+    for name, kind in (("old", mine), ("new", theirs)):
+        kb = KernelBuilder("7.3", enums=False)
+        inner = kb.btf.struct("inner", [("x", kb.s32)])
+        types = {"s32": kb.s32, "u64": kb.u64, "struct": inner, "ptr": kb.btf.ptr(inner)}
+        kb.btf.struct("task", [(name, types[kind])])
+        blobs.append(kb.build())
+    assert confirmed("field", "task", "old", "new", *sides(*blobs)) == same
+
+
 def test_bodies_are_read_with_what_is_known_of_other_names() -> None:
     old = Chunk("function", "old", "a.c", "int old(void)\n{\n\treturn page_one(x_val) + page_two(y_val);\n}")
     new = Chunk("function", "new", "a.c", "int new(void)\n{\n\treturn folio_one(x_val) + folio_two(y_val);\n}")
@@ -352,3 +368,18 @@ def test_of_two_members_with_one_successor_the_surer_has_it(kind: str, others: i
 def test_rows_of_several_levels_stand_in_their_order() -> None:
     one, other = ["b", "6.12.1", "7.3.1", 1, 1, 0, 0], ["c", "6.1.1", "6.12.1", 1, 1, 0, 0]
     assert merged([{"lsm": {"a": [one]}}, {"lsm": {"a": [other]}}]) == {"lsm": {"a": [other, one]}}
+
+
+def test_uses_in_a_piece_that_names_the_struct_count_for_it(tmp_path: Path) -> None:
+    """Another struct has a member of that name, and keeps it; a macro is a piece too."""
+    old = "".join(
+        f"int f{i}(struct task *p)\n{{\n\treturn p->pid + {i};\n}}\n#define FIRST{i}(p) ((struct task *)p)->pid + {i}\n"
+        f"int g{i}(struct other *o)\n{{\n\treturn o->pid + {i};\n}}\n"
+        for i in range(2)
+    )
+    new = old.replace("p->pid", "p->owner").replace(")p)->pid", ")p)->owner")
+    both = sides(kernel("f", more=True), kernel("f", field="owner", more=True))
+    found = gathered(*trees(tmp_path, old, new), *both)
+    assert found.uses.exact["field", "task.pid"] == {"owner": 4} and found.uses.went["field", "task.pid"] == 4
+    ((name, gone),) = names_gone(found, *both)
+    assert name == "task.pid" and gone.candidates["owner"].others == 0 and successor(gone) == "owner"

@@ -54,13 +54,18 @@ def pieces(old_tree: Path, new_tree: Path, sides: Sides) -> Pieces:
     for path, before, after in changed(old_tree, new_tree):
         mine = list(chunks(path, before)) if before is not None else []
         known.update(c.name for c in mine if c.kind in ("function", "macro") and c.name in fresh)
-        old.extend(c for c in mine if c.kind != "macro" and not gone.isdisjoint(_WORD.findall(c.text)))
+        old.extend(c for c in mine if _worth(c) and not gone.isdisjoint(_WORD.findall(c.text)))
         for chunk in chunks(path, after) if after is not None else ():
             if chunk.kind in ("function", "macro") and chunk.name in gone:
                 still[chunk.name].append(chunk)
-            if chunk.kind != "macro":
+            if _worth(chunk):
                 new[chunk.kind, chunk.name].append(chunk)
     return Pieces(old, new, still, frozenset(known))
+
+
+def _worth(chunk: Chunk) -> bool:
+    """Whether a piece may use a name: of the macros, which are many, those that reach a member."""
+    return chunk.kind != "macro" or "->" in chunk.text
 
 
 def gathered(old_tree: Path, new_tree: Path, old: Side, new: Side) -> Evidence:
@@ -111,7 +116,8 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
                 same_words[tuple(sorted(words(fresh)))].append(fresh)
             for name in sorted(names - new.things[kind][owner]):
                 defined = kind == "function" and _defined(name, found)
-                seen = _seen(kind, owner, name, found)
+                spelled = _spelled(kind, owner, name, found)
+                seen = _seen(kind, owner, name, found, spelled)
                 if not defined:
                     turned = same_words.get(tuple(sorted(words(name))), ())
                     seen = {**dict.fromkeys(turned, Candidate()), **seen}
@@ -120,11 +126,10 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
                     same = confirmed(kind, owner, name, fresh, old, new)
                     if same is not None:
                         twins = same_words.get(tuple(sorted(words(fresh))), ())
-                        others = _others(owner, name, fresh, old, new) if kind == "field" else 0
+                        others = _others(owner, name, fresh, old, new) if spelled == [("field", name)] else 0
                         before = kind == "function" and fresh in found.pieces.before
                         told = one._replace(same=same, others=others, before=before)
                         candidates[fresh] = _named(name, fresh, told, twins)
-                spelled = [(kind, front + name) for front in SPELLED.get(kind, ("",))]
                 went, known = (sum(of[key] for key in spelled) for of in (found.uses.went, found.uses.known))
                 yield f"{owner}.{name}" if owner else name, Gone(kind, name, went, known, defined, candidates)
 
@@ -139,16 +144,25 @@ def _named(name: str, fresh: str, one: Candidate, twins: Iterable[str]) -> Candi
     )
 
 
-def _seen(kind: str, owner: str, name: str, found: Evidence) -> dict[str, Candidate]:
+def _spelled(kind: str, owner: str, name: str, found: Evidence) -> list[tuple[str, str]]:
+    """What the uses of a name were counted for: of a field those in pieces that name its struct, if there are any."""
+    own = (kind, f"{owner}.{name}")
+    if kind == "field" and (own in found.uses.exact or own in found.uses.near):
+        return [own]
+    return [(kind, front + name) for front in SPELLED.get(kind, ("",))]
+
+
+def _seen(kind: str, owner: str, name: str, found: Evidence, spelled: list[tuple[str, str]]) -> dict[str, Candidate]:
     """New names for one that is gone, with what points at them."""
     bodies = {like.name: like for like in found.bodies.get(kind, {}).get(name, ())}
     if kind == "function" and _defined(name, found):
         return {fresh: Candidate(body=bodies.get(fresh), wrapped=True) for fresh in _wrapped(name, found)}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     macros = {m.group(1) for c in found.pieces.still.get(name, ()) if kind == "field" and (m := _MEMBER.search(c.text))}
-    for front in SPELLED.get(kind, ("",)):
+    for key in spelled:
+        front = key[1].removesuffix(name) if kind != "field" else ""
         for how, of in (("exact", found.uses.exact), ("near", found.uses.near), ("weak", found.uses.weak)):
-            for fresh, times in of.get((kind, front + name), {}).items():
+            for fresh, times in of.get(key, {}).items():
                 if fresh.startswith(front):
                     counts[fresh.removeprefix(front)][how] += times
     for fresh, times in found.uses.declared.get((kind, owner, name), {}).items():

@@ -86,10 +86,27 @@ def compare(old: Chunk, new: Chunk, sides: Sides, uses: Uses) -> None:
         _declarations(old.name if old.kind == "type" else f"{EVENT}{old.name}", mine, theirs, sides, uses)
     if old.kind == "type":
         return
+    seen = _Seen(sides, uses, sides.gone.places["field"] & frozenset(mine))
     one, other = _statements(mine), _statements(theirs)
     for tag, a, b, c, d in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if tag in ("replace", "delete"):
-            _changed([t for s in one[a:b] for t in s], [t for s in other[c:d] for t in s], sides, uses)
+            _changed([t for s in one[a:b] for t in s], [t for s in other[c:d] for t in s], seen)
+
+
+class _Seen(NamedTuple):
+    """Where to count, and the structs that a piece names."""
+
+    sides: Sides
+    uses: Uses
+    structs: frozenset[str]
+
+    def keys(self, kinds: Iterable[str], name: str) -> Iterator[Key]:
+        """What a use counts for: a field also as one of each struct that the piece names."""
+        for kind in kinds:
+            yield kind, name
+            if kind == "field":
+                owners = self.sides.gone.owners.get((kind, name), frozenset()) & self.structs
+                yield from ((kind, f"{owner}.{name}") for owner in owners)
 
 
 def _statements(tokens: list[str], ends: str = ";{}") -> list[tuple[str, ...]]:
@@ -111,45 +128,45 @@ def _used(tokens: list[str], at: int, changed: Changed) -> frozenset[str]:
     return kinds & _USED["field" if before in ("->", ".") else "call" if after == "(" else "name"]
 
 
-def _changed(mine: list[str], theirs: list[str], sides: Sides, uses: Uses) -> None:
+def _changed(mine: list[str], theirs: list[str], seen: _Seen) -> None:
     """Tokens that stand in each other's place."""
-    gone = [(i, kinds) for i in range(len(mine)) if (kinds := _used(mine, i, sides.gone))]
+    gone = [(i, kinds) for i in range(len(mine)) if (kinds := _used(mine, i, seen.sides.gone))]
     for at, kinds in gone:
-        uses.went.update((kind, mine[at]) for kind in kinds)
-    fresh = [(j, kinds) for j in range(len(theirs)) if (kinds := _used(theirs, j, sides.fresh))] if gone else []
+        seen.uses.went.update(seen.keys(kinds, mine[at]))
+    fresh = [(j, kinds) for j in range(len(theirs)) if (kinds := _used(theirs, j, seen.sides.fresh))] if gone else []
     done: set[int] = set()
     if gone and max(len(mine), len(theirs)) <= MOST_TOKENS:
         for tag, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
             if tag == "replace":
                 here, there = ([x for x in of if low <= x[0] < high] for of, low, high in ((gone, a, b), (fresh, c, d)))
-                swapped = (a, b, c, d)
-                done |= {i for i, kinds in here if _swapped(i, kinds, there, (mine, theirs), swapped, uses)}
+                done |= {i for i, kinds in here if _swapped(i, kinds, there, (mine, theirs), (a, b, c, d), seen)}
     for at, kinds in gone:
         came = {theirs[j] for j, others in fresh if kinds & others}
-        if at not in done and len(came) == 1 and _same_initialiser(mine, at, theirs, None, sides):
-            for kind in kinds:
-                uses.weak[kind, mine[at]].update(came)
+        if at not in done and len(came) == 1 and _same_initialiser(mine, at, theirs, None):
+            for key in seen.keys(kinds, mine[at]):
+                seen.uses.weak[key].update(came)
 
 
 def _swapped(
     at: int, kinds: frozenset[str], there: list[tuple[int, frozenset[str]]], both: tuple[list[str], list[str]],
-    span: tuple[int, int, int, int], uses: Uses,
+    span: tuple[int, int, int, int], seen: _Seen,
 ) -> bool:  # fmt: skip
     """Count a name whose place has one new name; a member in a new struct by its path."""
     mine, theirs = both
     a, b, c, d = span
     if b - a == 1 and d - c == 3 and theirs[c + 1] == "." and "field" in kinds:
-        uses.exact["field", mine[at]][f"{theirs[c]}.{theirs[c + 2]}"] += 1
+        for key in seen.keys(("field",), mine[at]):
+            seen.uses.exact[key][f"{theirs[c]}.{theirs[c + 2]}"] += 1
         return True
     came = [(j, kinds & others) for j, others in there if kinds & others]
     if not came and b - a == 1 and d - c == 1 and _NAME.fullmatch(theirs[c]) and _around(mine, a, theirs, c) >= CONTEXT:
-        uses.known.update((kind, mine[at]) for kind in kinds)
-    if len({theirs[j] for j, _ in came}) != 1 or not _same_initialiser(mine, at, theirs, came[0][0], None):
+        seen.uses.known.update(seen.keys(kinds, mine[at]))
+    if len({theirs[j] for j, _ in came}) != 1 or not _same_initialiser(mine, at, theirs, came[0][0]):
         return False
     where, shared = came[0]
     one_token = b - a == 1 and d - c == 1 and _around(mine, at, theirs, where) >= CONTEXT
-    for kind in shared:
-        (uses.exact if one_token else uses.near)[kind, mine[at]][theirs[where]] += 1
+    for key in seen.keys(shared, mine[at]):
+        (seen.uses.exact if one_token else seen.uses.near)[key][theirs[where]] += 1
     return True
 
 
@@ -160,7 +177,7 @@ def _around(mine: list[str], i: int, theirs: list[str], j: int) -> int:
     return before + next((n for n in range(FAR) if n + 1 >= rest or mine[i + n + 1] != theirs[j + n + 1]), FAR)
 
 
-def _same_initialiser(mine: list[str], i: int, theirs: list[str], j: int | None, sides: Sides | None) -> bool:
+def _same_initialiser(mine: list[str], i: int, theirs: list[str], j: int | None) -> bool:
     """Whether a value of ``.member = value`` is that of the same member; true where it is no such value."""
     if i < 3 or mine[i - 1] != "=" or mine[i - 3] != ".":
         return True
