@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -193,3 +194,56 @@ def test_a_field_between_the_same_neighbours_of_the_same_type() -> None:
 def test_names_that_share_words_are_alike() -> None:
     assert alike("do_filp_open", "do_file_open") > alike("do_filp_open", "do_close")
     assert alike("", "x") == 0.0
+
+
+def _outer(members: Callable[[KernelBuilder], list[tuple[str, int]]]) -> Kernel:
+    kb = KernelBuilder()
+    kb.btf.struct("thing_rq", members(kb))
+    return kb.kernel()
+
+
+def _core(kb: KernelBuilder, *names: str, name: str = "core") -> int:
+    return kb.btf.struct(name, [(n, kb.u64) for n in names])
+
+
+def _paths(old: Kernel, new: Kernel, member: str) -> list[str]:
+    blob = old.vmlinux
+    assert blob is not None
+    (at,) = blob.find("thing_rq", Kind.STRUCT)
+    here = find(blob, at, member)
+    assert here is not None
+    spec = Spec(blob, at, (Accessor(at, 0, ""), Accessor(here[0], here[1], member)), here[2].bit_offset)
+    found = replaced_fields(spec, old, new)
+    assert all(p.spec.steps[1:] for p in found)
+    return [".".join(s.name for s in p.spec.steps[1:] if s.name) for p in found]
+
+
+def test_a_member_that_moved_into_a_struct_in_its_struct() -> None:
+    old = _outer(lambda kb: [("load", kb.u64), ("fl_owner", kb.u64)])
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("c", _core(kb, "x", "flc_owner"))]), "fl_owner") == [
+        "c.flc_owner"
+    ]
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("c", _core(kb, "fl_owner"))]), "fl_owner") == [
+        "c.fl_owner"
+    ]
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("c", _core(kb, "other"))]), "fl_owner") == []
+    two = _outer(lambda kb: [("c", _core(kb, "fl_owner")), ("d", _core(kb, "fl_owner", name="more"))])
+    assert _paths(old, two, "fl_owner") == []
+    was = _outer(lambda kb: [("c", _core(kb, "fl_owner")), ("fl_owner", kb.u64)])
+    assert _paths(was, _outer(lambda kb: [("c", _core(kb, "fl_owner"))]), "fl_owner") == []  # it was there before
+
+
+def test_a_struct_that_was_split_into_numbers() -> None:
+    old = _outer(lambda kb: [("load", kb.u64), ("i_ctime", _core(kb, "sec", "nsec"))])
+    parts = [("i_ctime_sec", "u64"), ("i_ctime_nsec", "u32")]
+    new = _outer(lambda kb: [("load", kb.u64), *((n, getattr(kb, t)) for n, t in parts)])
+    assert _paths(old, new, "i_ctime") == ["i_ctime_sec", "i_ctime_nsec"]
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("i_ctime_sec", kb.u64)]), "i_ctime") == []
+
+
+def test_a_row_may_name_a_member_of_a_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = _outer(lambda kb: [("owner", kb.u64)])
+    new = _outer(lambda kb: [("base", _core(kb, "holder"))])
+    for told, found in (("base.holder", ["base.holder"]), ("base.absent", []), ("absent.holder", [])):
+        monkeypatch.setattr(fields, "renamed", lambda kind, name, told=told: [(told, "why")])
+        assert _paths(old, new, "owner") == found
