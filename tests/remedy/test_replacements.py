@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ import pytest
 from kfuncscope.btf.layout import Kind
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.knowledge import names
+from kfuncscope.knowledge.names import compared
 from kfuncscope.remedy.replacements import fields, functions
 from kfuncscope.remedy.replacements.fields import find, replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
@@ -93,6 +96,7 @@ def test_without_the_table_few_are_named_and_hardly_any_is_wrong(monkeypatch: py
     """BTF alone: a level that no table knows."""
     for module in (functions, fields):
         monkeypatch.setattr(module, "renamed", lambda kind, name: [])
+    monkeypatch.setattr(functions, "compared", lambda old, new: False)
     total, right, wrong = rates()
     assert right >= 0.45 * total
     assert wrong <= 0.02 * total
@@ -104,8 +108,8 @@ def test_none_is_invented(kind: str, name: str) -> None:
     assert replaced(kind, name, kernel("6.12-amd64"), kernel("7.3-amd64")) == []
 
 
-def _function(names: dict[str, int]) -> Kernel:
-    kb = KernelBuilder()
+def _function(names: dict[str, int], release: str = "7.3") -> Kernel:
+    kb = KernelBuilder(release)
     for name, parameters in names.items():
         kb.hook(name, [(f"a{i}", kb.u64) for i in range(parameters)])
     return kb.kernel()
@@ -120,6 +124,46 @@ def test_a_function_of_another_shape_or_a_second_as_like_is_none() -> None:
     both = _function({"zap_my_rangea_now": 2, "zap_my_rangeb_now": 2})
     assert replaced("function", "zap_my_range_now", old, both) == []
     assert replaced("function", "zap_my_range_now", old, _function({"open_the_door_later": 2})) == []
+
+
+def test_between_levels_whose_sources_were_compared_only_the_table_tells() -> None:
+    one, other = {"zap_my_range_now": 2}, {"zap_my_ranges_now": 2}
+    assert replaced("function", "zap_my_range_now", _function(one, "6.12"), _function(other, "7.3")) == []
+    assert replaced("function", "zap_my_range_now", _function(one, "6.12"), _function(other, "6.12")) != []
+    assert compared("6.1.5", "6.12.200-generic") and compared("5.10", "7.3")
+    assert not compared("6.12", "6.12.9") and not compared("7.3", "6.12") and not compared("5.4", "6.1")
+    assert not compared("7.2", "7.4") and not compared("", "7.3") and not compared("6.12", "kernel")
+
+
+def test_pairs_of_levels_that_show_another_each_name_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = _function({"gone_one": 1}), _function({"first_one": 1, "second_one": 1})
+    for told, found in ((["first_one"], ["first_one"]), (["first_one", "second_one"], []), (["first_one"] * 2, None)):
+        monkeypatch.setattr(functions, "renamed", lambda kind, name, told=told: [(n, "why") for n in told])
+        named = [n.name for n in replaced("function", "gone_one", old, new)]
+        assert named == (told if found is None else found)
+
+
+BOTH = ", in the sources of Linux 6.1 and 6.12"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([3, 4, 91, 0], f"3 of 4 changed uses became it, 91 % of the body is the same{BOTH}"),
+        ([0, 4, 0, 1], f"the name is a macro or inline function in Linux 6.12 that calls it{BOTH}"),
+        ([0, 0, 0, 0], f"it has its place in the declaration{BOTH}"),
+        ([1], "renamed in 1 line of the source between Linux 6.1 and 6.12"),
+        ([2], "renamed in 2 lines of the source between Linux 6.1 and 6.12"),
+    ],
+)  # fmt: skip
+def test_what_a_row_says(row: list[int], reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what the new name became later; a row of four is a user's own."""
+    later = ["third", "6.12", "7.3", 5, 5, 0, 0]
+    made = ["second", "6.1", "6.12", *row]
+    table = {"function": {"first": made if len(row) == 1 else [made], "second": [later]}}
+    monkeypatch.setattr(names, "common_table", lambda name: table)
+    found = names.renamed("function", "first")
+    assert found[0] == ("second", reason) and [name for name, _ in found] == ["second", "third"]
 
 
 def _struct(*names: str, odd: str = "") -> Kernel:
@@ -150,3 +194,56 @@ def test_a_field_between_the_same_neighbours_of_the_same_type() -> None:
 def test_names_that_share_words_are_alike() -> None:
     assert alike("do_filp_open", "do_file_open") > alike("do_filp_open", "do_close")
     assert alike("", "x") == 0.0
+
+
+def _outer(members: Callable[[KernelBuilder], list[tuple[str, int]]]) -> Kernel:
+    kb = KernelBuilder()
+    kb.btf.struct("thing_rq", members(kb))
+    return kb.kernel()
+
+
+def _core(kb: KernelBuilder, *names: str, name: str = "core") -> int:
+    return kb.btf.struct(name, [(n, kb.u64) for n in names])
+
+
+def _paths(old: Kernel, new: Kernel, member: str) -> list[str]:
+    blob = old.vmlinux
+    assert blob is not None
+    (at,) = blob.find("thing_rq", Kind.STRUCT)
+    here = find(blob, at, member)
+    assert here is not None
+    spec = Spec(blob, at, (Accessor(at, 0, ""), Accessor(here[0], here[1], member)), here[2].bit_offset)
+    found = replaced_fields(spec, old, new)
+    assert all(p.spec.steps[1:] for p in found)
+    return [".".join(s.name for s in p.spec.steps[1:] if s.name) for p in found]
+
+
+def test_a_member_that_moved_into_a_struct_in_its_struct() -> None:
+    old = _outer(lambda kb: [("load", kb.u64), ("fl_owner", kb.u64)])
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("c", _core(kb, "x", "flc_owner"))]), "fl_owner") == [
+        "c.flc_owner"
+    ]
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("c", _core(kb, "fl_owner"))]), "fl_owner") == [
+        "c.fl_owner"
+    ]
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("c", _core(kb, "other"))]), "fl_owner") == []
+    two = _outer(lambda kb: [("c", _core(kb, "fl_owner")), ("d", _core(kb, "fl_owner", name="more"))])
+    assert _paths(old, two, "fl_owner") == []
+    was = _outer(lambda kb: [("c", _core(kb, "fl_owner")), ("fl_owner", kb.u64)])
+    assert _paths(was, _outer(lambda kb: [("c", _core(kb, "fl_owner"))]), "fl_owner") == []  # it was there before
+
+
+def test_a_struct_that_was_split_into_numbers() -> None:
+    old = _outer(lambda kb: [("load", kb.u64), ("i_ctime", _core(kb, "sec", "nsec"))])
+    parts = [("i_ctime_sec", "u64"), ("i_ctime_nsec", "u32")]
+    new = _outer(lambda kb: [("load", kb.u64), *((n, getattr(kb, t)) for n, t in parts)])
+    assert _paths(old, new, "i_ctime") == ["i_ctime_sec", "i_ctime_nsec"]
+    assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("i_ctime_sec", kb.u64)]), "i_ctime") == []
+
+
+def test_a_row_may_name_a_member_of_a_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = _outer(lambda kb: [("owner", kb.u64)])
+    new = _outer(lambda kb: [("base", _core(kb, "holder"))])
+    for told, found in (("base.holder", ["base.holder"]), ("base.absent", []), ("absent.holder", [])):
+        monkeypatch.setattr(fields, "renamed", lambda kind, name, told=told: [(told, "why")])
+        assert _paths(old, new, "owner") == found

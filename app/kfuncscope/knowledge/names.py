@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from kfuncscope.knowledge.common import common_table
 from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 from kfuncscope.knowledge.levels import level_key
 
 _EXACT = re.compile(r"\d+\.\d+")
+_KINDS = ("function", "tracepoint", "lsm", "field", "enumerator")
 ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
 """Options without which there is no BPF to speak of."""
 
@@ -26,17 +28,64 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     """(new name, reason) of what took the place of a name, best first.
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
-    are asked for as ``STRUCT.MEMBER`` and answered by the member alone. The table holds lines of the source that differ
-    between two levels in one name alone.
+    are asked for as ``STRUCT.MEMBER`` and answered by the member, or by ``MEMBER.MEMBER`` within a struct of it. Each
+    row is of two levels whose sources were compared; what the new name became after that comes last.
     """
-    found = common_table("renames").get(kind, {}).get(name)
-    if found:
-        new, old_level, new_level, lines = found
-        if kind == "instead":
-            return [(new, f"the function fires it, in Linux {old_level} and {new_level}")]
-        uses = "line" if lines == 1 else "lines"
-        return [(new, f"renamed in {lines} {uses} of the source between Linux {old_level} and {new_level}")]
+    made = [(row[0], _reason(kind, row)) for row in _rows(kind, name)]
+    if made:
+        owner = name.rpartition(".")[0]
+        later = [
+            (row[0], _reason(kind, row))
+            for one in dict.fromkeys(new for new, _ in made)
+            for row in _rows(kind, f"{owner}.{one}" if owner else one)
+            if row[0] != name
+        ]
+        return list(dict.fromkeys([*made, *later]))
     return _renamed_kfunc(name) if kind == "kfunc" else []
+
+
+def compared(old_release: str, new_release: str) -> bool:
+    """Whether the table of renames was made from sources around these releases: then a name that it has not has no
+    successor that sources show."""
+    known = _compared_series()
+    keys = [(level_key(release) or ())[:2] for release in (old_release, new_release)]
+    return bool(known) and all(len(key) == 2 and known[0] <= key <= known[1] for key in keys) and keys[0] < keys[1]
+
+
+@cache
+def _compared_series() -> tuple[tuple[int, ...], ...]:
+    """The oldest and the newest series whose sources were compared; empty for none."""
+    table = common_table("renames")
+    found = [level_key(level) for kind in _KINDS for name in table.get(kind, {}) for row in _rows(kind, name)
+             for level in row[1:3]]  # fmt: skip
+    series = [key[:2] for key in found if key is not None]
+    return (min(series), max(series)) if series else ()
+
+
+def _rows(kind: str, name: str) -> list[list[Any]]:
+    """Rows of the table: new name, both levels, uses that became it, of how many, hundredths of the body that are the
+    same, and whether the old name calls the new one now. Rows of four count lines that differ in the name alone."""
+    found = common_table("renames").get(kind, {}).get(name) or []
+    return found if not found or isinstance(found[0], list) else [found]
+
+
+def _reason(kind: str, row: list[Any]) -> str:
+    _, old_level, new_level, uses, *more = row
+    if kind == "instead":
+        return f"the function fires it, in Linux {old_level} and {new_level}"
+    if not more:
+        lines = "line" if uses == 1 else "lines"
+        return f"renamed in {uses} {lines} of the source between Linux {old_level} and {new_level}"
+    of, body, calls = (*more, 0, 0)[:3]
+    shown = []
+    if uses:
+        shown.append(f"{uses} of {of} changed uses became it")
+    if body:
+        shown.append(f"{body} % of the body is the same")
+    if calls:
+        shown.append(f"the name is a macro or inline function in Linux {new_level} that calls it")
+    shown = shown or ["it has its place in the declaration"]
+    return f"{', '.join(shown)}, in the sources of Linux {old_level} and {new_level}"
 
 
 def _renamed_kfunc(name: str) -> list[tuple[str, str]]:

@@ -8,7 +8,8 @@ from kfuncscope.knowledge.names import renamed
 from kfuncscope.remedy.replacements.functions import Named
 from kfuncscope.remedy.replacements.likeness import alike
 
-LIKE = 0.75
+LIKE = 0.75  # likeness of names with the same value
+LIKE_ALONE = 0.85  # with another value
 MARGIN = 0.06
 
 
@@ -25,6 +26,8 @@ def replaced_enumerators(old: tuple[Blob, int], new: tuple[Blob, int], name: str
         if one in before or likeness < LIKE:
             continue
         same = value == before[name]
+        if not same and likeness < LIKE_ALONE:
+            continue
         reason = f"same value {value}, a name like it" if same else "a new name like it in the same enum"
         found.append((likeness + (0.2 if same else 0.0), Named(one, reason)))
     found.sort(key=lambda f: (-f[0], f[1].name))

@@ -15,12 +15,15 @@ from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.names import renamed
+from kfuncscope.remedy.replacements.inside import moved
 from kfuncscope.remedy.replacements.likeness import alike, form
 from kfuncscope.rules.core.spec import Accessor, Spec
 
 NAME_ALONE = 0.8  # likeness of names that tells, where the place does not
 NAME_IN_PLACE = 0.3  # where the neighbours are the same
 MOST = 3
+Path = tuple[Member, ...]
+"""A member, or one of a struct and one in it."""
 
 
 class FieldPlace(NamedTuple):
@@ -51,8 +54,8 @@ def _walk(spec: Spec, blob: Blob, struct: int) -> list[FieldPlace]:
         found = find(blob, holder, step.name)
         last = position + 1 == len(named)
         if found is None or (last and blob is not None):
-            made = _in_place(spec, step, blob, holder)
-            return [FieldPlace(_ending(blob, struct, steps, bits, m), reason) for m, reason in made]
+            made = _inside(spec, step, blob, holder) or _in_place(spec, step, blob, holder)
+            return [FieldPlace(_ending(blob, struct, steps, bits, path), reason) for path, reason in made]
         inner, index, member = found
         steps.append(Accessor(inner, index, member.name))
         bits += member.bit_offset
@@ -82,31 +85,69 @@ def find(blob: Blob, struct: int, name: str, depth: int = 0) -> tuple[int, int, 
     return None
 
 
-def _ending(blob: Blob, struct: int, steps: list[Accessor], bits: int, member: Member) -> Spec:
+def _ending(blob: Blob, struct: int, steps: list[Accessor], bits: int, path: Path) -> Spec:
+    """The spec of a member, or of one in its struct, at the end of the steps."""
     holder = steps[-1]
     below = struct
     if len(steps) > 1:
         below = blob.skip(blob.members(holder.type)[holder.place].type)
         while blob.kind(below) == Kind.ARRAY:
             below = blob.skip(blob.array(below).type)
-    found = find(blob, below, member.name)
-    assert found is not None
-    return Spec(blob, struct, (*steps, Accessor(found[0], found[1], member.name)), bits + member.bit_offset)
+    ended = list(steps)
+    for member in path:
+        found = find(blob, below, member.name)
+        assert found is not None
+        ended.append(Accessor(found[0], found[1], member.name))
+        bits += member.bit_offset
+        below = blob.skip(member.type)
+    return Spec(blob, struct, tuple(ended), bits)
 
 
-def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple[Member, str]]:
+def _inside(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple[Path, str]]:
+    """The one that moved into a struct in its struct."""
+    if any(m.name == step.name for m in members_flat(blob, holder)):
+        return []
+    found = moved(spec.blob, _outer(spec, step), blob, holder, spec.blob.members(step.type)[step.place])
+    return [(found[:2], found[2])] if found is not None else []
+
+
+def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple[Path, str]]:
     """Members of the new struct that may stand for the one that a step of the old one names."""
     here = {m.name: m for m in members_flat(blob, holder)}
     mine = spec.blob.members(step.type)[step.place]
     if step.name in here:
-        return [(here[step.name], f"it is now `{type_text(blob, here[step.name].type, step.name)}`")]
+        return [((here[step.name],), f"it is now `{type_text(blob, here[step.name].type, step.name)}`")]
     outer = _outer(spec, step)
     before = list(members_flat(spec.blob, outer))
+    if parts := _split(spec.blob, mine, blob, here, {m.name for m in before}):
+        names = ", ".join(f"`{m.name}`" for m in parts)
+        return [((m,), f"split into {names}") for m in parts]
     owner = essential_name(spec.blob.name(outer))
-    told = [(here[n], why) for n, why in renamed("field", f"{owner}.{step.name}") if n in here]
+    known = ((_path(blob, here, name), why) for name, why in renamed("field", f"{owner}.{step.name}"))
+    told = [(path, why) for path, why in known if path]
     if told:
-        return told
-    return _guessed(spec.blob, before, blob, list(here.values()), mine)
+        return told if len({tuple(m.name for m in path) for path, _ in told}) == 1 else []
+    return [((member,), why) for member, why in _guessed(spec.blob, before, blob, list(here.values()), mine)]
+
+
+def _path(blob: Blob, here: dict[str, Member], name: str) -> Path:
+    """The members of ``MEMBER`` or ``MEMBER.MEMBER``; empty where one is not there."""
+    outer, _, inner = name.partition(".")
+    member = here.get(outer)
+    if member is None or not inner:
+        return (member,) if member is not None else ()
+    below = blob.skip(member.type)
+    within = members_flat(blob, below) if blob.kind(below) in COMPOSITES else ()
+    return next(((member, one) for one in within if one.name == inner), ())
+
+
+def _split(old: Blob, gone: Member, new: Blob, here: dict[str, Member], before: set[str]) -> list[Member]:
+    """The new members that a struct was split into, by its name before theirs: ``i_ctime_sec`` and ``i_ctime_nsec``."""
+    if old.kind(old.skip(gone.type)) not in COMPOSITES:
+        return []
+    parts = [m for n, m in here.items() if n.startswith(f"{gone.name}_") and n not in before]
+    plain = [m for m in parts if new.kind(new.skip(m.type)) not in COMPOSITES]
+    return plain if len(plain) == len(parts) > 1 else []
 
 
 def _outer(spec: Spec, step: Accessor) -> int:

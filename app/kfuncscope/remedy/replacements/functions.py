@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Which function, kfunc, tracepoint or LSM hook took the place of one that is gone.
 
-What tables of renames say comes first; then what is new in the other kernel, has the same parameters and nearly the
-same name. What is less sure is not named.
+What tables of renames say comes first. Between levels whose sources no table compares, it is what is new in the other
+kernel, has the same parameters and nearly the same name. What is less sure is not named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import renamed
+from kfuncscope.knowledge.names import compared, renamed
 from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
 MARGIN = 0.06  # by how much the first must be ahead of the second
+KINDRED = 0.1  # of the letters of words that differ are the same
 FEWEST_WORDS = 2  # shorter names are alike too easily
 MOST = 3
 
@@ -55,7 +57,9 @@ def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
     told = [Named(n, why) for n, why in renamed(kind, name) if n in there or new.functions(n)]
     if not told and kind == "kfunc":
         told = [Named(n, why) for n, why in renamed("function", name) if n in there]
-    if told or len(words(name)) < FEWEST_WORDS:
+    if kind != "kfunc" and len({one.name for one in told}) > 1:
+        return []  # two pairs of levels show another each
+    if told or len(words(name)) < FEWEST_WORDS or compared(old.release, new.release):
         return told[:MOST]
     return _guessed(kind, name, old, new, there)
 
@@ -70,18 +74,47 @@ def _guessed(kind: str, name: str, old: Kernel, new: Kernel, there: frozenset[st
     for likeness, one in near:
         if likeness < NAME_AND_SHAPE:
             break
-        if _shape(kind, new, one) == shape:
+        if _shape(kind, new, one) == shape and _kindred(name, one):
             found.append((likeness, Named(one, "same prototype, a name like it")))
     if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
         return []
-    return [named for _, named in found[:1]]
+    if any(n != found[0][1].name and _longer(name, n) for n in fresh):
+        return []  # the name with a word more is as likely
+    return [found[0][1]] if not _liker(kind, name, found[0], old, new) else []
+
+
+def _longer(name: str, other: str) -> bool:
+    """Whether a name is the other's, with words before or after it."""
+    return other.startswith(f"{name}_") or other.endswith(f"_{name}")
+
+
+def _kindred(one: str, other: str) -> bool:
+    """Whether the words that differ are spelled alike, or only the one name has some more: not ``write_same`` and
+    ``secure_erase``."""
+    if [w for w in words(one) if w in words(other)] != [w for w in words(other) if w in words(one)]:
+        return False  # in another order
+    mine = [w for w in words(one) if w not in words(other)]
+    theirs = [w for w in words(other) if w not in words(one)]
+    if not mine or not theirs:
+        return True
+    return SequenceMatcher(None, "".join(mine), "".join(theirs), autojunk=False).ratio() >= KINDRED
+
+
+def _liker(kind: str, name: str, found: tuple[float, Named], old: Kernel, new: Kernel) -> bool:
+    """Whether another name that is gone is more like the candidate: then it is that one's."""
+    likeness, named = found
+    gone = names_of(old, kind) - names_of(new, kind)
+    mine = set(words(named.name))
+    return any(alike(n, named.name) > likeness for n in gone if n != name and set(words(n)) & mine)
 
 
 def _shape(kind: str, kernel: Kernel, name: str) -> tuple[str, ...] | None:
     """Types of parameters and of the value; None where the kernel has no such thing."""
-    blob = kernel.vmlinux
-    if blob is None:
-        return None
+    return shape_in(kind, kernel.vmlinux, name) if kernel.vmlinux is not None else None
+
+
+def shape_in(kind: str, blob: Blob, name: str) -> tuple[str, ...] | None:
+    """The same of one blob."""
     finders: dict[str, Callable[[Blob, str], int]] = {"tracepoint": _tracepoint, "lsm": _lsm}
     proto = finders.get(kind, _function)(blob, name)
     if not proto:
