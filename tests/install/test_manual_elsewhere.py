@@ -145,3 +145,15 @@ def test_what_is_left_out_is_said() -> None:
     assert len(LISTED) >= 28
     texts = [c.text for page in PAGES for b in blocks(page) for c in commands(b)]
     assert all(any(word in text for text in texts) for word in ELSEWHERE), "no page has it"
+
+
+def test_all_packages_of_a_folder_after_the_new_kernel(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--new NEW.deb *.deb``: the old kernel lies in the same folder, and is the old one alone."""
+    monkeypatch.chdir(place)
+    pair = ["--old", "linux-image-OLD.deb", "--new", "linux-image-NEW.deb"]
+    listed = ["./linux-image-NEW.deb", "./linux-image-OLD.deb", "tool_1.0-1_amd64.deb"]
+    assert main(["check", *pair, *listed]) in (0, 1)
+    shown = capsys.readouterr()
+    assert "6.12.107+test-amd64 → 7.3.4+test-amd64" in shown.out and "not compared" not in shown.err
