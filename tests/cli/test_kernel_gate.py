@@ -21,10 +21,9 @@ from kfuncscope.model.verdict import Verdict
 from kfuncscope.resources import sample
 from kfuncscope.study.kernels.build_faults import FEW, bpf_options, module_faults, option_faults
 from support.btfwriter import BtfWriter
-from support.kernels import CONFIG, KernelBuilder
+from support.kernelpackages import LEVELS, OPTIONS
+from support.kernels import KernelBuilder
 
-OPTIONS = {**CONFIG, "DEBUG_INFO_BTF": "y", "DEBUG_INFO_BTF_MODULES": "y", "MODULES": "y", "PAHOLE_VERSION": "124"}
-LEVELS = {"7.3": "7.3.4", "6.12": "6.12.107", "6.1": "6.1.192"}  # releases that have tables of their own
 Make = Callable[[KernelBuilder], None]
 
 

@@ -170,6 +170,41 @@ def test_named_parts(tmp_path: Path) -> None:
             kernel_files([bad])
 
 
+def _build_tree(folder: Path) -> Path:
+    save(folder / "vmlinux", make.vmlinux())
+    save(folder / ".config", make.config())
+    save(folder / "System.map", make.SYMBOLS)
+    save(folder / "drivers" / "net" / "veth.ko", make.module(["veth_xmit"]))
+    save(folder / "net" / "fine.o", b"")
+    return folder
+
+
+def test_a_build_tree_is_one_kernel_with_its_modules(tmp_path: Path) -> None:
+    """``make`` leaves files without a release in their names; the image tells it."""
+    (kernel,) = kernel_files([_build_tree(tmp_path)])
+    assert (kernel.btf, kernel.release, kernel.arch, kernel.symbols) == (BTF, make.RELEASE, "x86_64", make.SYMBOLS)
+    assert kernel.config == make.config() and list(kernel.modules) == ["veth"] and kernel.image is not None
+    assert kernel.modules["veth"]().btf == make.split(["veth_xmit"])
+    assert {Path(one.path).name for one in kernel.inputs} == {"vmlinux", ".config", "System.map"}
+
+
+@pytest.mark.parametrize("gone", ["vmlinux", ".config"])
+def test_a_folder_without_either_is_no_build_tree(gone: str, tmp_path: Path) -> None:
+    (_build_tree(tmp_path) / gone).unlink()
+    kernels = kernel_files([tmp_path])
+    assert not any(kernel.modules for kernel in kernels) and all(not (k.btf and k.config) for k in kernels)
+
+
+def test_the_parts_of_a_build_tree_named(tmp_path: Path) -> None:
+    tree = _build_tree(tmp_path)
+    (kernel,) = kernel_files([f"btf={tree}/vmlinux,config={tree}/.config,symbols={tree}/System.map,modules={tree}"])
+    (whole,) = kernel_files([tree])
+    assert (kernel.btf, kernel.release, kernel.config) == (whole.btf, whole.release, whole.config)
+    assert list(kernel.modules) == ["veth"] and kernel.symbols == make.SYMBOLS
+    (bare,) = kernel_files([f"btf={tree}/vmlinux"])
+    assert bare.btf == BTF and bare.config is None and not bare.modules
+
+
 def test_btfhub_archive(tmp_path: Path) -> None:
     path = save(tmp_path / "5.4.0-91-generic.btf.tar.xz", write.tar({"5.4.0-91-generic.btf": BTF}, "xz"))
     (kernel,) = kernel_files([path])

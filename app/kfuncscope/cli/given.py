@@ -38,6 +38,7 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
     new, given = (
         (list(arguments.new), list(objects)) if objects is not None else split(arguments.new, arguments.objects)
     )
+    new = _without(new, arguments.old)
     return Session(
         old=[KernelRef(list(arguments.old), arch=arguments.arch, release=arguments.release)],
         new=[KernelRef(new, arch=arguments.arch, release=arguments.release)],
@@ -46,6 +47,12 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
         loaders=loaders(arguments),
         infer=getattr(arguments, "infer", False),
     )
+
+
+def _without(new: list[str], old: Sequence[str]) -> list[str]:
+    """New kernels without the files of the old one: ``--new NEW.deb *.deb`` has those of the folder, too."""
+    known = {os.path.realpath(path) for path in old}
+    return [*new[:1], *(path for path in new[1:] if os.path.realpath(path) not in known)]
 
 
 def shown_paths(file: ObjectFile, objects: Sequence[str]) -> list[str]:

@@ -5,7 +5,8 @@ named."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -23,14 +24,32 @@ from kfuncscope.storage.read import as_input, input_of, read_file, shown
 
 _LARGEST_KEPT = 32 << 20
 _LARGEST = 1 << 30
+_MOST_FILES = 500_000
 _KEY = "uncompressed:2:"
 _PART_NAMES = frozenset({"btf", "config", "modules", "probe", "symbols"})
 
 
 def split_btf_folder(folder: Path) -> dict[str, Callable[[], ModuleSections]]:
-    """Readers for every ``NAME.btf`` (or compressed) in ``folder``, by module name."""
+    """Readers for every ``NAME.btf`` (or compressed) in ``folder``, by module name; where it has none, for every
+    ``NAME.ko`` in it or below, as in a build tree."""
     found = sorted(p for p in folder.iterdir() if bare_name(p.name).endswith(".btf"))
-    return {module_name(p.name): ModuleFile(str(p)) for p in found}
+    return {module_name(p.name): ModuleFile(str(p)) for p in found} or dict(modules_below(folder))
+
+
+def modules_below(folder: Path) -> Iterator[tuple[str, Callable[[], ModuleSections]]]:
+    """Readers for every module (``.ko``, also compressed) in ``folder`` and below, by module name.
+
+    Raises KernelError where there are too many files to look at.
+    """
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f not in ("build", "source", ".git"))
+        for name in sorted(names):
+            count += 1
+            if count > _MOST_FILES:
+                raise KernelError(str(folder), f"more than {_MOST_FILES} files")
+            if bare_name(name).endswith(".ko"):
+                yield module_name(name), ModuleFile(os.path.join(place, name))
 
 
 def _sibling(path: Path, name: str) -> Path | None:
@@ -150,14 +169,18 @@ def named_parts(given: str) -> dict[str, Path] | None:
     return parts
 
 
-def from_named(given: str, parts: Mapping[str, Path]) -> KernelFiles:
-    """A kernel from parts named one by one."""
-    blob: Unpacked | None = None
+def build_tree(folder: Path) -> dict[str, Path] | None:
+    """The parts of the kernel that was built in ``folder``, as ``named_parts`` gives them; None where none was."""
+    parts = {"btf": folder / "vmlinux", "config": folder / ".config"}
+    if not all(lookup.is_file(path) for path in parts.values()):
+        return None
+    symbols = folder / "System.map"
+    return parts | ({"symbols": symbols} if lookup.is_file(symbols) else {}) | {"modules": folder}
+
+
+def from_named(parts: Mapping[str, Path], blob: Unpacked | None = None) -> KernelFiles:
+    """A kernel from parts named one by one, its BTF as it was read."""
     label = parts.get("btf", parts.get("config", next(iter(parts.values()))))
-    if "btf" in parts:
-        blob = unpacked(parts["btf"])
-        if not blob.is_btf:
-            raise KernelError(str(parts["btf"]), "not BTF: the file does not start with the BTF magic number")
     return _assemble(label, blob, {k: v for k, v in parts.items() if k != "btf"})
 
 
@@ -179,6 +202,8 @@ def _assemble(path: Path, blob: Unpacked | None, parts: Mapping[str, Path | None
             modules = split_btf_folder(folder)
         except OSError as error:
             problems.append(InputProblem(str(folder), error.strerror or str(error)))
+        except KernelError as error:
+            problems.append(InputProblem(error.source, error.reason))
     held: dict[str, Held] = {name: one.data for name, one in found.items()}
     read = {name: (one.data, one.sha256) for name, one in found.items() if isinstance(one.data, bytes)}
     config = read["config"][0] if "config" in read else None

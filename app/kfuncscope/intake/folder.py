@@ -11,14 +11,14 @@ from pathlib import Path
 
 from kfuncscope.arch import arch_of_release, arch_of_uname
 from kfuncscope.containers.detect import ARCHIVES, COMPRESSED, HEAD, detect
-from kfuncscope.containers.unpack import bare_name, peel
+from kfuncscope.containers.unpack import peel
 from kfuncscope.errors import InputError, KernelError, kept
 from kfuncscope.intake import blobs, package
 from kfuncscope.intake.layout import Role, part_of
-from kfuncscope.intake.modules import ModuleFile, module_name
+from kfuncscope.intake.modules import ModuleFile
 from kfuncscope.intake.symbols import real_symbols
 from kfuncscope.storage import lookup
-from kfuncscope.storage.files import InputProblem, KernelFiles, ModuleSections
+from kfuncscope.storage.files import InputProblem, KernelFiles
 from kfuncscope.storage.links import Links
 from kfuncscope.storage.read import Progress, as_input, read_file
 
@@ -26,7 +26,6 @@ RUNNING = "running"
 """The word that stands for the running system where a path may be given."""
 
 _SYS_BTF = Path("/sys/kernel/btf")
-_MOST_FILES = 200_000
 
 
 def running_system(
@@ -156,19 +155,7 @@ def _from_modules(
                 problems.append(InputProblem(error.source, error.reason, error.offset))
     for kernel in found:
         kernel.release = folder.name
-    modules = dict(_modules_below(folder))
+    modules = dict(blobs.modules_below(folder))
     own = KernelFiles(folder.name, arch_of_release(folder.name), folder.name, modules=modules)
     own.problems = tuple(problems)
     return [*found, own] if modules or problems else found
-
-
-def _modules_below(folder: Path) -> Iterator[tuple[str, Callable[[], ModuleSections]]]:
-    count = 0
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if f not in ("build", "source"))
-        for name in sorted(names):
-            count += 1
-            if count > _MOST_FILES:
-                raise KernelError(str(folder), f"more than {_MOST_FILES} files")
-            if bare_name(name).endswith(".ko"):
-                yield module_name(name), ModuleFile(os.path.join(place, name))

@@ -129,8 +129,10 @@ def _from_path(given: str | Path, progress: Progress | None) -> list[KernelFiles
             if given == folder.RUNNING:
                 return [folder.running_system(progress, _from_file)]
             if (parts := blobs.named_parts(given)) is not None:
-                return [blobs.from_named(given, parts)]
+                return [_from_named(parts, progress)]
         if lookup.is_dir(path):
+            if (parts := blobs.build_tree(path)) is not None:
+                return [_from_named(parts, progress)]
             return folder.from_folder(path, progress, _from_file)
         return _from_file(path, progress)
     except OSError as error:  # of looking around; what a file's reader meets is an InputError
@@ -147,6 +149,20 @@ def _from_file(path: Path, progress: Progress | None) -> list[KernelFiles]:
     if _is_blob(path):
         return [blobs.from_blob(path, blobs.unpacked(path, _LARGEST_BLOB))]
     return package.from_file(path, progress)
+
+
+def _from_named(parts: dict[str, Path], progress: Progress | None) -> KernelFiles:
+    """A kernel from named parts. Its BTF may be that of an image, which then says what else it knows."""
+    if "btf" not in parts or _is_blob(parts["btf"]):
+        return blobs.from_named(parts, blobs.unpacked(parts["btf"]) if "btf" in parts else None)
+    found = _from_file(parts["btf"], progress)
+    if len(found) != 1 or not (found[0].held("btf") or found[0].image):
+        raise KernelError(shown(parts["btf"]), "neither BTF nor the image of one kernel")
+    (kernel,) = found
+    rest = {name: path for name, path in parts.items() if name != "btf"}
+    if rest:
+        _add(kernel, blobs.from_named(rest))
+    return kernel
 
 
 def _head(path: Path) -> bytes:
