@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QRect, QSettings, Qt, QTranslator
+from PySide6.QtCore import QCoreApplication, QPoint, QRect, QSettings, Qt, QTranslator
 from PySide6.QtGui import QAccessible, QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
@@ -96,6 +96,22 @@ def test_undo_says_what_it_undoes(win: MainWindow) -> None:
 
 
 # --- panels ---
+def test_a_panel_that_comes_out_does_not_look_as_if_it_were_still_in(win: MainWindow, qtbot: QtBot) -> None:
+    win.show_page("inputs")
+    win.commands.run("layout.reset")
+    settle()
+    dock = win.docks["inputs"]
+    head, before = dock.titleBarWidget(), dock.mapToGlobal(QPoint(0, 0))
+    assert isinstance(head, DockTitle)
+    qtbot.mouseClick(head.floater, Qt.MouseButton.LeftButton)
+    settle()
+    assert dock.isFloating() and (dock.pos() - before).manhattanLength() >= 30
+    assert dock.screen().availableGeometry().contains(dock.geometry())
+    qtbot.mouseClick(head.floater, Qt.MouseButton.LeftButton)
+    settle()
+    assert not dock.isFloating() and dock.mapToGlobal(QPoint(0, 0)) == before
+
+
 def test_panels_have_titles_that_float_close_and_come_back(win: MainWindow, qtbot: QtBot) -> None:
     win.show_page("inputs")
     for name, dock in win.docks.items():

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -27,6 +27,7 @@ from kfuncscope.gui.frame.dressing import dress
 from kfuncscope.gui.pages import PAGES, Page, Place
 
 _MOST = 16_777_215  # the height of a widget that has no bound
+OUT = 36  # pixels that a dock moves when it comes out of the window
 LOW = 640  # the height of a low window, in the letters it was drawn for
 _MOVED = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
 
@@ -85,7 +86,7 @@ class DockTitle(QWidget):
         self.label.setFont(theme.ui_font(-1, bold=True))
         self.floater = TitleButton("float", "")
         self.closer = TitleButton("close", "")
-        self.floater.clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
+        self.floater.clicked.connect(self._float)
         self.closer.clicked.connect(dock.hide)  # close() does nothing to a dock that floated once
         row = QHBoxLayout(self)
         row.setContentsMargins(18, 5, 12, 0)
@@ -99,6 +100,15 @@ class DockTitle(QWidget):
         dock.windowTitleChanged.connect(self._named)
         dock.topLevelChanged.connect(lambda _: self._named(dock.windowTitle()))
         self._named(dock.windowTitle())
+
+    def _float(self) -> None:
+        """Take the dock out of the window, or put it back; one that has just come out lies beside its old place."""
+        dock, place = self._dock, self._dock.mapToGlobal(QPoint(0, 0))
+        dock.setFloating(not dock.isFloating())
+        if dock.isFloating():  # Qt leaves it exactly where it was: nobody would see that it lies over the window
+            free = dock.screen().availableGeometry()
+            left = min(place.x() + OUT, free.right() - dock.width())
+            dock.move(left if left != place.x() else left - OUT, min(place.y() + OUT, free.bottom() - dock.height()))
 
     def _named(self, title: str) -> None:
         if self.label.text():
@@ -183,6 +193,8 @@ class _Ground(QObject):
         if event.type() is QEvent.Type.Paint and isinstance(watched, QDockWidget) and watched.isFloating():
             painter = QPainter(watched)
             painter.fillRect(watched.rect(), QColor(theme.look().window))
+            painter.setPen(QColor(theme.look().strong_line))  # not every desktop gives it a frame
+            painter.drawRect(watched.rect().adjusted(0, 0, -1, -1))
             painter.end()
         return False
 
