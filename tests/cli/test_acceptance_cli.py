@@ -213,9 +213,9 @@ def test_the_demo_where_nothing_can_be_written(
 
     monkeypatch.setattr(app, "render", draw)
     monkeypatch.setattr(demo, "has_display", lambda: False)
-    monkeypatch.setattr(demo, "sample_session", lambda: None)
-    monkeypatch.setattr(demo, "analyse", lambda *_: None)
-    monkeypatch.setattr(demo, "print_analysis", lambda _: None)
+    monkeypatch.setattr("kfuncscope.session.sample.sample_session", lambda: None)
+    monkeypatch.setattr("kfuncscope.upgrade.analyse.analyse", lambda *_: None)
+    monkeypatch.setattr("kfuncscope.cli.commands.check.print_analysis", lambda _: None)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.chdir("/proc/self")
     assert main(["demo"]) == 0

@@ -175,7 +175,7 @@ def test_inputs_say_from_what_a_fact_is(win: MainWindow) -> None:
     model = InputsModel()
     model.show(win.context.session, index)
     lines = [item.text for head in model.root.children for one in head.children for item in one.children]
-    assert any(line.startswith("from ") for line in lines)
+    assert any(line.startswith("where facts come from") for line in lines)
     assert not any("told" in line for line in lines)
 
 

@@ -35,10 +35,12 @@ def split(given: Sequence[str], objects: Sequence[str], needed: bool = True) -> 
 
 def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None) -> Session:
     """The session that ``--old``, ``--new`` and the objects make; files of a side are taken together."""
-    new, given = (
-        (list(arguments.new), list(objects)) if objects is not None else split(arguments.new, arguments.objects)
-    )
-    new = _without(new, arguments.old)
+    if objects is not None:
+        new, given = list(arguments.new), list(objects)
+    else:
+        new, given = split(arguments.new, arguments.objects)
+        if not arguments.objects:
+            new = _without(new, arguments.old)
     return Session(
         old=[KernelRef(list(arguments.old), arch=arguments.arch, release=arguments.release)],
         new=[KernelRef(new, arch=arguments.arch, release=arguments.release)],
@@ -50,7 +52,10 @@ def session(arguments: argparse.Namespace, objects: Sequence[str] | None = None)
 
 
 def _without(new: list[str], old: Sequence[str]) -> list[str]:
-    """New kernels without the files of the old one: ``--new NEW.deb *.deb`` has those of the folder, too."""
+    """New kernels without the files of the old one: ``--new NEW.deb *.deb`` has that of the folder, too.
+
+    Only where kernels and objects were sorted apart: where they were given apart, a kernel may be compared with itself.
+    """
     known = {os.path.realpath(path) for path in old}
     return [*new[:1], *(path for path in new[1:] if os.path.realpath(path) not in known)]
 
