@@ -33,11 +33,12 @@ def made(
     return KernelPackage(kb, dict(options), {"fine": of_module(kb), **(modules or {})}, btf)
 
 
-def of_another_vmlinux() -> BtfWriter:
-    other = KernelBuilder("7.3")
-    other.btf.func("shifts_every_string_after_it", 0)
+def with_a_module_of_another_vmlinux() -> KernelPackage:
+    """Its names begin in the middle of strings of this kernel."""
+    this, other = KernelBuilder("7.3"), KernelBuilder("7.3")
+    this.btf.func("shifts_every_string_after_it", 0)
     good(other)
-    return of_module(other)
+    return made(builder=this, modules={"ext4": of_module(other)})
 
 
 def untagged(kb: KernelBuilder) -> None:
@@ -67,7 +68,7 @@ FAULTS: dict[str, tuple[Callable[[], KernelPackage], str]] = {
         "CONFIG_SCHED_CLASS_EXT is set, but the BTF has no struct_ops type sched_ext_ops",
     ),
     "module of another vmlinux": (
-        lambda: made(modules={"ext4": of_another_vmlinux()}),
+        with_a_module_of_another_vmlinux,
         "module ext4: its BTF was built with another vmlinux",
     ),
     "module without BTF": (lambda: made(modules={"bare": None}), "module bare without BTF"),

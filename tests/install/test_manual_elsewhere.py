@@ -24,7 +24,6 @@ ELSEWHERE = {
     "knowledge probe": "boots a kernel: tests/prove, marked qemu",
     "--cluster": "asks a scheduler: tests/upgrade/test_cluster.py",
     "demo": "draws a window: tests/gui",
-    "cache clear": "empties the cache: tests/cli/test_cli.py",
     "/sys/kernel": "reads the kernel that runs",
 }
 """What these commands have, and why they do not run here."""
