@@ -39,7 +39,7 @@ _EXTERN_KINDS: dict[str, ExternKind] = {kind: kind for kind in get_args(ExternKi
 _REGIONS = (*REGIONS, PAST)
 _WHATS: dict[str, SiteKind] = {kind: kind for kind in get_args(SiteKind)}
 _HEAD = """\
-# What BPF programs rely on from a kernel. Hold a later kernel of the same architecture against it with
+# What BPF programs rely on from a kernel. To check a later kernel of the same architecture:
 #   kfuncscope promise check --kernel KERNEL THIS_FILE
 # Each [[item]] is one thing relied on: what it is, its declaration, its flags, who uses it. "guarded" things are tested
 # for before every use: a kernel may drop them. The [[object]] tables at the end hold what the check works with: the

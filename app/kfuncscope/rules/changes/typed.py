@@ -49,7 +49,8 @@ def typed_findings(old: Context, new: Context, program: Program) -> list[Finding
         more = f", and so with {len(texts) - 1} other reads" if len(texts) > 2 else ""
         more = ", and so with another read" if len(texts) == 2 else more
         confidence = min(sure, key=list(Confidence).index)
-        found["member", ""] = _finding(old, new, program, "R-12.6", texts[0] + more, uses, confidence)
+        unsure = "; the object's BTF does not say which member it means" if confidence == Confidence.LOW else ""
+        found["member", ""] = _finding(old, new, program, "R-12.6", texts[0] + more + unsure, uses, confidence)
     return list(found.values())
 
 
@@ -65,7 +66,9 @@ def _finding(
     name = program.section.target or program.section.kind
     evidence = hook_evidence(old.kernel, new.kernel, program)
     sites = tuple(site(use.function, use.at, True) for use in uses)
-    return Finding(NeedKind.HOOK, name, Verdict.SILENT, f"{name}: {text}", (rule,), confidence=confidence,
+    # An object that does not say what it means may have been built for a third kernel: then it is wrong on both.
+    verdict = Verdict.RISK if confidence == Confidence.LOW else Verdict.SILENT
+    return Finding(NeedKind.HOOK, name, verdict, f"{name}: {text}", (rule,), confidence=confidence,
                    evidence=evidence, sites=sites)  # fmt: skip
 
 
