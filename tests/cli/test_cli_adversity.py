@@ -174,7 +174,7 @@ def test_what_may_not_be_read_is_named_and_the_rest_goes_on(
     told = capsys.readouterr()
     assert "bpf_thing" in told.out and told.err == "kfuncscope: locked/in.bpf.o: Permission denied\n"
     assert main(["kernel", "locked"]) == 3
-    assert capsys.readouterr().err == "kfuncscope: locked/vmlinux.btf: Permission denied\n"
+    assert capsys.readouterr().err == "kfuncscope: locked/vmlinux: Permission denied\n"
 
 
 def _running(group: int) -> list[int]:

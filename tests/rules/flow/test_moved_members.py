@@ -199,7 +199,10 @@ def test_r_12_5_a_mere_address_is_no_struct_that_changed(how: str, silent: bool)
     kernels = []
     for struct in ("other", "task_struct"):
         kb = KernelBuilder("7.3")
-        made = {name: kb.btf.struct(name, [("pid", kb.u64, 24 * 8)], 64) for name in ("other", "task_struct")}
+        made = {
+            name: kb.btf.struct(name, [(member, kb.u64, 24 * 8)], 64)
+            for name, member in (("other", "pid"), ("task_struct", "tgid"))
+        }
         kb.hook("f")
         kb.tracepoint("f")
         kb.btf.kfunc("bpf_task", kb.btf.ptr(made[struct]))

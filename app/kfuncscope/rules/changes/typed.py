@@ -130,12 +130,22 @@ def _blob(ctx: Context, use: Use) -> Blob | None:
 
 
 def _strange(ctx: Context, use: Use) -> bool:
-    """Whether the struct that is met is neither the one that the access names nor can be cast to or from it."""
+    """Whether the struct that is met is neither the one that the access names, nor a part of it, nor a cast away."""
     blob = _blob(ctx, use)
     if blob is None or use.detail in chain(blob, use.struct) or not blob.name(use.struct):
         return False
     met = blob.name(use.struct)
-    return not any(met in chain(blob, struct) for struct in blob.find(use.detail))
+    return not any(met in chain(blob, one) or _part_of(blob, use.struct, one) for one in blob.find(use.detail))
+
+
+def _part_of(blob: Blob, part: int, whole: int) -> bool:
+    """Whether all members of one struct lie in the other at the same place (``sockaddr_unsized`` and ``sockaddr``)."""
+    if blob.kind(part) not in COMPOSITES or blob.kind(whole) not in COMPOSITES:
+        return False
+    members, known = (
+        {(m.name, m.bit_offset, type_class(blob, m.type)) for m in members_flat(blob, one)} for one in (part, whole)
+    )
+    return bool(members) and members <= known
 
 
 def _name(ctx: Context, use: Use) -> str:
