@@ -135,6 +135,15 @@ def test_readme_names_scripts_that_are_there() -> None:
     assert "/test" in (ROOT / ".ci" / "run").read_text()
 
 
+def test_scripts_name_tests_that_exist() -> None:
+    named = {
+        path
+        for script in (ROOT / ".ci").iterdir()
+        for path in re.findall(r"\btests/[\w/]+(?:\.py)?", script.read_text(errors="replace"))
+    }
+    assert len(named) > 10 and [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_ci_job_of_the_readme_runs_as_written(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     job = text.split("```yaml\n")[1].split("```")[0]
