@@ -172,14 +172,20 @@ def _struct(*names: str, odd: str = "") -> Kernel:
     return kb.kernel()
 
 
-def _field(old: Kernel, new: Kernel, member: str) -> list[str]:
+def _paths(old: Kernel, new: Kernel, member: str) -> list[str]:
     blob = old.vmlinux
     assert blob is not None
     (at,) = blob.find("thing_rq", Kind.STRUCT)
     here = find(blob, at, member)
     assert here is not None
     spec = Spec(blob, at, (Accessor(at, 0, ""), Accessor(here[0], here[1], member)), here[2].bit_offset)
-    return [p.spec.steps[-1].name for p in replaced_fields(spec, old, new)]
+    found = replaced_fields(spec, old, new)
+    assert all(p.spec.steps[1:] for p in found)
+    return [".".join(s.name for s in p.spec.steps[1:] if s.name) for p in found]
+
+
+def _field(old: Kernel, new: Kernel, member: str) -> list[str]:
+    return [path.rpartition(".")[2] for path in _paths(old, new, member)]
 
 
 def test_a_field_between_the_same_neighbours_of_the_same_type() -> None:
@@ -204,18 +210,6 @@ def _outer(members: Callable[[KernelBuilder], list[tuple[str, int]]]) -> Kernel:
 
 def _core(kb: KernelBuilder, *names: str, name: str = "core") -> int:
     return kb.btf.struct(name, [(n, kb.u64) for n in names])
-
-
-def _paths(old: Kernel, new: Kernel, member: str) -> list[str]:
-    blob = old.vmlinux
-    assert blob is not None
-    (at,) = blob.find("thing_rq", Kind.STRUCT)
-    here = find(blob, at, member)
-    assert here is not None
-    spec = Spec(blob, at, (Accessor(at, 0, ""), Accessor(here[0], here[1], member)), here[2].bit_offset)
-    found = replaced_fields(spec, old, new)
-    assert all(p.spec.steps[1:] for p in found)
-    return [".".join(s.name for s in p.spec.steps[1:] if s.name) for p in found]
 
 
 def test_a_member_that_moved_into_a_struct_in_its_struct() -> None:

@@ -7,9 +7,11 @@ Every instruction has four bytes; those without a rule here forget the registers
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
+
+from kfuncscope.kernel.binary.ways import places
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +30,6 @@ _CLOBBERED = frozenset((*range(19), 30))  # by a call (AAPCS64)
 _WIDE = (1 << 64) - 1
 _PACIASP = 0xD503233F
 _FUNCTION = 2048  # instructions
-_STEPS = 4000
 _ALL_STEPS = 1 << 17  # about 2,000 are taken in kernels
 _NEAR = 32  # instructions between the two that make an address
 _RELATIVE = 0x403
@@ -289,20 +290,13 @@ class Follower:
                 break
 
     def _explore(self, entry: int) -> tuple[set[Call], set[int]]:
-        known, waiting = {(entry, NOTHING)}, deque([(entry, NOTHING)])
         calls: set[Call] = set()
-        seen: set[int] = set()
-        for _ in range(min(_STEPS, self._left)):
-            if not waiting:
-                break
+
+        def following(state: tuple[int, Registers]) -> list[tuple[int, Registers]]:
             self._left -= 1
-            at, registers = waiting.pop()
-            seen.add(at)
-            for following in self._next(at, registers, calls):
-                if abs(following[0] - entry) <= 4 * _FUNCTION and following not in known:
-                    known.add(following)
-                    waiting.append(following)
-        return calls, seen
+            return self._next(*state, calls)
+
+        return calls, places((entry, NOTHING), following, 4 * _FUNCTION, self._left)
 
     def _next(self, at: int, registers: Registers, calls: set[Call]) -> list[tuple[int, Registers]]:
         if not 0 <= at // 4 < len(self._words):

@@ -10,7 +10,7 @@ calls go to. ``register_btf_fmodret_id_set(&kset)`` takes the kset first; its se
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,6 +23,7 @@ from kfuncscope.elf.tables import elf_machine
 from kfuncscope.kernel.binary.addresses import RAW_BASES
 from kfuncscope.kernel.binary.btfids import KfuncSet, ids_section
 from kfuncscope.kernel.binary.memory import Memory, RawMemory
+from kfuncscope.kernel.binary.ways import places
 from kfuncscope.kernel.binary.x86 import CLOBBERED_BY_CALL, RDI, RSI, Compared, Insn, Registers, Step, decode
 from kfuncscope.kernel.kfuncs import FMODRET
 from kfuncscope.knowledge.knowledge import Knowledge
@@ -34,11 +35,11 @@ else:
 
 _MOST_PROG_TYPES = 256
 _FUNCTION_BYTES = 8192
-_STEPS = 4000
 _ALL_STEPS = 1 << 18  # a few hundred to 20,000 are taken in kernels
 _ENDBR = b"\xf3\x0f\x1e\xfa"
 _NOTHING: Registers = (None,) * 16
 _ALIKE = 0.5
+_State = tuple[int, Registers, Compared | None]
 _ARM64_AT, _ARM64 = 0x38, b"ARMd"  # magic of a raw image (Documentation/arch/arm64/booting.rst)
 
 
@@ -223,25 +224,16 @@ class Follower:
 
     def _explore(self, entry: int) -> tuple[set[Call], set[int]]:
         """Every way through the code from ``entry``, as far as it stays near: calls with ksets, and places seen."""
-        start: tuple[int, Registers, Compared | None] = (entry, _NOTHING, None)
-        known, waiting = {start}, deque([start])
+        start: _State = (entry, _NOTHING, None)
         calls: set[Call] = set()
-        seen: set[int] = set()
-        for _ in range(min(_STEPS, self._left)):
-            if not waiting:
-                break
-            self._left -= 1
-            at, registers, compared = waiting.pop()
-            seen.add(at)
-            for following in self._step(at, registers, compared, calls):
-                if abs(following[0] - entry) <= _FUNCTION_BYTES and following not in known:
-                    known.add(following)
-                    waiting.append(following)
-        return calls, seen
 
-    def _step(
-        self, at: int, registers: Registers, compared: Compared | None, calls: set[Call]
-    ) -> list[tuple[int, Registers, Compared | None]]:
+        def following(state: _State) -> list[_State]:
+            self._left -= 1
+            return self._step(*state, calls)
+
+        return calls, places(start, following, _FUNCTION_BYTES, self._left)
+
+    def _step(self, at: int, registers: Registers, compared: Compared | None, calls: set[Call]) -> list[_State]:
         """What can follow one instruction."""
         if at not in self._insns:
             self._insns[at] = decode(self._code, at)
