@@ -28,19 +28,22 @@ def at_hand(session: Session, progress: Progress | None = None) -> Analysis | No
     Nothing is unpacked, opened or judged for it: objects are a few plain files, kernels compressed BTF that was opened
     before. None also for inputs that cannot be read: whoever analyses them says why. ``progress`` may raise to cancel.
     """
-    if session.path or session.census or session.infer:
+    if session.path or session.census or session.infer or not _light(session.objects):
         return None
     try:
-        return analyse(session, progress, known_only=True) if _light(session.objects) else None
-    except (UnknownError, InputError, OSError):
+        return analyse(session, progress, known_only=True)
+    except (UnknownError, InputError):
         return None
 
 
 def _light(paths: list[str]) -> bool:
     """Whether these are a few small files that need no unpacking and no compiler."""
-    files = list(islice((file for path in paths for file in _files(Path(path))), MOST_FILES + 1))
-    sizes = [file.stat().st_size for file in files]
-    return len(files) <= MOST_FILES and sum(sizes) <= MOST_BYTES and all(map(_plain, files, sizes))
+    try:
+        files = list(islice((file for path in paths for file in _files(Path(path))), MOST_FILES + 1))
+        sizes = [file.stat().st_size for file in files]
+        return len(files) <= MOST_FILES and sum(sizes) <= MOST_BYTES and all(map(_plain, files, sizes))
+    except (OSError, ValueError):  # a file that is gone; a NUL byte in a name
+        return False
 
 
 def _files(path: Path) -> Iterator[Path]:
