@@ -271,7 +271,7 @@ def test_what_is_kept_is_what_is_judged(given: Session, monkeypatch: pytest.Monk
 
 def test_no_kernel_is_opened_for_what_is_known(given: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     first = analysed(given)
-    monkeypatch.setattr(known, "open_kernel", lambda *_: pytest.fail("a kernel was opened"))
+    monkeypatch.setattr("kfuncscope.kernel.kernel.open_kernel", lambda *_: pytest.fail("a kernel was opened"))
     assert analysed(given) == first
 
 

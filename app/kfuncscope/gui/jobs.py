@@ -142,19 +142,41 @@ class Jobs(QObject):
         self, target: Callable[..., Any], args: tuple[Any, ...], then: Callable[[Any], None], key: str, title: str,
         finish: Callable[[list[Any]], Any], failed: Callable[[str], None] | None = None,
         arrived: Callable[[Any], None] | None = None, take: Callable[[Any], Any] = lambda part: part,
+        known: Callable[[Progress], Any] | None = None,
     ) -> Job:  # fmt: skip
         """Run ``target(send, *args)`` in another process; what it sends is collected and handed to ``finish`` in the
         pool, the result of that to ``then`` in this thread. ``send(("progress", done, total, text))`` tells progress.
         ``take`` has each part as it comes in, in the pool, and says what is kept of it.
 
-        At ``send(("ready",))`` what was sent so far goes the same way to ``arrived``.
+        At ``send(("ready",))`` what was sent so far goes the same way to ``arrived``. What ``known(tell)`` gives, in
+        the pool, is the result where it is not None, and no process is begun.
         """
         job = self._new(title, key)
         self._then[job.id] = (then, failed)
         if arrived is not None:
             self._arrived[job.id] = arrived
-        self._pool.start(_Run(job, lambda: finish(self._supervise(job, target, args, finish, take)), self._signals))
+
+        def work() -> Any:
+            found = self._known(job, known) if known is not None else None
+            return finish(self._supervise(job, target, args, finish, take)) if found is None else found
+
+        self._pool.start(_Run(job, work, self._signals))
         return job
+
+    @staticmethod
+    def _known(job: Job, known: Callable[[Progress], Any]) -> Any:
+        """What is known of a result; whatever goes wrong with it, the process does it all and tells."""
+
+        def tell(_done: int, _total: int, _text: str) -> None:
+            if job.stop.is_set():
+                raise InterruptedError
+
+        try:
+            return known(tell)
+        except InterruptedError:
+            raise
+        except Exception:
+            return None
 
     def _supervise(
         self, job: Job, target: Callable[..., Any], args: tuple[Any, ...], finish: Callable[[list[Any]], Any],

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from kfuncscope.gui.index import Index
+from kfuncscope.gui.processes.targets import with_policy
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.verdict import NeedUse, Outcome, ProgramVerdict
+from kfuncscope.session.session import Session
 
 
 class Shared:
@@ -30,6 +33,20 @@ class Shared:
         needs = tuple([self._needs.setdefault(need, need) for need in one.needs])
         old, new = self._outcomes.setdefault(one.old, one.old), self._outcomes.setdefault(one.new, one.new)
         return replace(one, needs=needs, old=old, new=new or one.new)
+
+
+def known(session: Session, tell: Callable[[int, int, str], None]) -> Index | None:
+    """The index of a result that is kept whole, read in this process, off the GUI thread; None where it takes work.
+
+    Another process would load Python, the engine and the result once more, which takes longer than reading it.
+    """
+    import numpy.ma  # noqa: F401  as below
+
+    from kfuncscope.commits.recorded import with_recorded
+    from kfuncscope.upgrade.at_hand import at_hand
+
+    found = at_hand(with_policy(session), tell)
+    return Index(with_recorded(found)) if found is not None else None
 
 
 def flat(parts: list[Any]) -> list[Any]:

@@ -68,6 +68,14 @@ def kernel_files(paths: Sequence[str | Path], progress: Progress | None = None) 
     return kernels
 
 
+def known_kernel(path: Path) -> KernelFiles | None:
+    """The kernel in a file of compressed BTF that was opened before; None for everything that must be unpacked."""
+    found = blobs.known_blob(path)
+    if found is not None:
+        _finish(found)
+    return found
+
+
 def named_kernels(paths: Sequence[str]) -> tuple[list[tuple[str, KernelFiles]], list[InputProblem]]:
     """Each kernel with the path by which it was given; and what cannot be read.
 

@@ -22,6 +22,7 @@ from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.executors.local import local_executor
 from kfuncscope.upgrade.executors.tasks import Executor, Run, Work, carry_out
 from kfuncscope.upgrade.inferred import inferred_results
+from kfuncscope.upgrade.known import UnknownError
 from kfuncscope.upgrade.memo import Kept
 from kfuncscope.upgrade.merge import select
 from kfuncscope.upgrade.pairs import KnownPair, idle, known_sides, paired, unpaired
@@ -52,19 +53,21 @@ def analyse(
     shard: Shard | None = None,
     arrived: Arrived | None = None,
     farm: Farm | None = None,
+    known_only: bool = False,
 ) -> Analysis:
     """Analyse a session, or one shard of its objects. ``progress`` gets (done, total, what) and may raise to cancel.
 
     ``arrived`` asks for one architecture after the other, and gets the result so far after each but the last: a
     problem in it says how much is missing, so that it is never taken for the whole. ``farm`` has objects read and
-    judged on other machines in place of ``workers`` processes of this one, with the same result.
+    judged on other machines in place of ``workers`` processes of this one, with the same result. ``known_only``
+    opens no kernel and judges nothing: UnknownError where that would be needed.
 
     Objects that cannot be read become problems and the rest goes on; SessionError when no pair of kernels is there.
     What an earlier run judged is not judged again, and its kernels are not opened.
     """
     report = progress or (lambda done, total, what: None)
     report(0, 1, "opening kernels")
-    kernels, problems = known_sides(session, report)
+    kernels, problems = known_sides(session, report, known_only)
     pairs = [KnownPair(old, new, session.section_types) for old, new in paired(*kernels)]
     if not pairs:
         raise SessionError("session", "no architecture has both an old and a new kernel")
@@ -80,8 +83,17 @@ def analyse(
         files = select(files, shard)
     part = _so_far(pairs, problems, arrived) if arrived is not None and len(pairs) > 1 else None
     executor: Chosen = (lambda objects, report: farm) if farm is not None else partial(local_executor, workers)
+    if known_only:
+        executor = _unless_any
     results = judged(files, Run(pairs, session.section_types, targets), executor, report, part)
     return gather(pairs, results, problems, session.infer)
+
+
+def _unless_any(objects: int, progress: Progress) -> Executor:
+    """An executor for no object at all."""
+    if objects:
+        raise UnknownError(f"{objects} objects")
+    return local_executor(1, objects, progress)
 
 
 def _read_by(farm: Farm, session: Session, report: Progress) -> tuple[list[ObjectFile], list[InputProblem]]:

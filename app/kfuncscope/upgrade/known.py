@@ -5,34 +5,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from kfuncscope.errors import InputError, each
 from kfuncscope.intake.image import image_held
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.fact_sources import fact_sources, source_lines
-from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.knowledge.knowledge import Knowledge, for_release
+from kfuncscope.intake.kernels import kernel_files, known_kernel
 from kfuncscope.model.analysis import NOT_GIVEN, KernelInfo
-from kfuncscope.rules.checks.faults import kernel_faults, module_faults
 from kfuncscope.session.session import KernelRef
 from kfuncscope.storage.files import InputProblem, KernelFiles
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade import memo
 from kfuncscope.upgrade.memo import KernelFacts, Late
 
+if TYPE_CHECKING:
+    from kfuncscope.kernel.kernel import Kernel
+    from kfuncscope.knowledge.knowledge import Knowledge
+
 K = TypeVar("K")
+
+
+class UnknownError(Exception):
+    """What is known alone was asked for, and something is not: an object must be judged or a kernel be opened."""
 
 
 class KnownKernel:
     """One kernel: what results say of it, from an earlier run where it was the same, else from opening it now.
 
     ``digest`` is what verdicts depend on: every part, and what it is taken for; None where that cannot be known.
+    Raises UnknownError in place of opening it with ``known_only``.
     """
 
-    def __init__(self, files: KernelFiles, ref: KernelRef, progress: Progress | None = None) -> None:
+    def __init__(
+        self, files: KernelFiles, ref: KernelRef, progress: Progress | None = None, known_only: bool = False
+    ) -> None:
         self.files = files
         self.ref = ref
+        self._closed = known_only
         content = memo.content_digest(files)
         self.key = memo.facts_key(files, content, ref.arch, ref.release)
         known = self._before = memo.load_facts(self.key)
@@ -47,6 +56,8 @@ class KnownKernel:
     @cached_property
     def opened(self) -> Kernel:
         """The kernel itself. Raises InputError where the files do not make one."""
+        if self._closed:
+            raise UnknownError(self.files.label)
         return opened_as(self.files, self.ref, self._before)
 
     def shown(self) -> Late:
@@ -76,21 +87,40 @@ class KnownKernel:
     @property
     def knowledge(self) -> Knowledge:
         """The tables of its release."""
+        from kfuncscope.knowledge.knowledge import for_release
+
         return for_release(self.facts.release or None)
 
     @property
     def info(self) -> KernelInfo:
         """The kernel as results name it."""
         known = self.facts
-        faults = (*known.faults, *module_faults(self.late.modules))
+        faults = known.faults
+        if self.late.modules:
+            from kfuncscope.rules.checks.faults import module_faults
+
+            faults += module_faults(self.late.modules)
         return KernelInfo(self.label, known.arch, known.release, known.kfuncs, known.facts, self.files.inputs, faults)
 
 
 def known_kernels(
-    refs: Iterable[KernelRef], progress: Progress | None = None
+    refs: Iterable[KernelRef], progress: Progress | None = None, known_only: bool = False
 ) -> tuple[list[KnownKernel], list[InputProblem]]:
-    """Every kernel of a list; what cannot be opened is a problem."""
-    return _kernels_of(refs, lambda files, ref: KnownKernel(files, ref, progress), lambda one: one.facts.problems)
+    """Every kernel of a list; what cannot be opened is a problem.
+
+    With ``known_only`` nothing is unpacked or opened: UnknownError where something would be.
+    """
+    return _kernels_of(
+        refs, lambda files, ref: KnownKernel(files, ref, progress, known_only), lambda one: one.facts.problems,
+        _known_files if known_only else kernel_files,
+    )  # fmt: skip
+
+
+def _known_files(paths: list[str]) -> list[KernelFiles]:
+    found = known_kernel(Path(paths[0])) if len(paths) == 1 else None
+    if found is None:
+        raise UnknownError(*paths[:1])
+    return [found]
 
 
 def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProblem]]:
@@ -101,6 +131,8 @@ def open_refs(refs: Iterable[KernelRef]) -> tuple[list[Kernel], list[InputProble
 def opened_as(files: KernelFiles, ref: KernelRef, known: KernelFacts | None = None) -> Kernel:
     """A kernel by the words that were given with its files; ``known`` is what was found of it before, with the same
     tables. Raises InputError."""
+    from kfuncscope.kernel.kernel import open_kernel
+
     kernel = open_kernel(files, ref.arch, ref.release, None if known is None else known.bpf_as_of)
     kernel.label = ref.label or kernel.release or kernel.label
     return kernel
@@ -110,6 +142,7 @@ def _kernels_of(
     refs: Iterable[KernelRef],
     made: Callable[[KernelFiles, KernelRef], K],
     problems_of: Callable[[K], Iterable[InputProblem]],
+    read: Callable[[list[str]], list[KernelFiles]] = kernel_files,
 ) -> tuple[list[K], list[InputProblem]]:
     """What ``made`` makes of every kernel of a list, and its problems; what cannot be read or made is one, too."""
     found: list[K] = []
@@ -117,7 +150,7 @@ def _kernels_of(
     for ref in refs:
         with image_held():
             try:
-                parts = kernel_files(ref.files)
+                parts = read(ref.files)
             except InputError as error:
                 problems += [InputProblem(one.source, one.reason, one.offset) for one in each(error)]
                 continue
@@ -138,6 +171,8 @@ def shown(files: KernelFiles, error: InputError) -> str:
 
 def kernel_info(kernel: Kernel) -> KernelInfo:
     """An open kernel as results name it, with the faults that have shown so far."""
+    from kfuncscope.rules.checks.faults import kernel_faults
+
     facts, count = _facts(kernel)
     return KernelInfo(
         kernel.label, kernel.arch, kernel.release, count, facts, kernel.files.inputs, kernel_faults(kernel)
@@ -146,6 +181,8 @@ def kernel_info(kernel: Kernel) -> KernelInfo:
 
 def facts_of(kernel: Kernel, progress: Progress | None = None) -> KernelFacts:
     """What results say of a kernel. Every module is read for it: which cannot be is said, whatever programs ask for."""
+    from kfuncscope.rules.checks.faults import kernel_faults
+
     facts, count = _facts(kernel)
     faults, unreadable = kernel_faults(kernel), tuple(kernel.modules.read_all(progress))
     return KernelFacts(
@@ -156,6 +193,8 @@ def facts_of(kernel: Kernel, progress: Progress | None = None) -> KernelFacts:
 
 def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
     """The lines that results show of a kernel, and how many kfuncs it has."""
+    from kfuncscope.kernel.fact_sources import fact_sources, source_lines
+
     facts = []
     if kernel.vmlinux is not None:
         facts.append(("BTF", f"{len(kernel.vmlinux.data) / 1e6:.1f} MB, {kernel.vmlinux.own_count} types"))

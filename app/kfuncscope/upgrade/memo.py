@@ -14,18 +14,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kfuncscope import __version__
 from kfuncscope.knowledge import probed, tables
 from kfuncscope.model.verdict import Finding, ObjectVerdict
-from kfuncscope.rules.hooks.replace import Targets
 from kfuncscope.storage.cache import default_cache
 from kfuncscope.storage.digests import Digests
 from kfuncscope.storage.files import InputProblem, KernelFiles, ObjectFile
 from kfuncscope.upgrade.replaced import SECTION
+
+if TYPE_CHECKING:
+    from kfuncscope.rules.hooks.replace import Targets
 
 VERSION = 1
 """Part of every key here; raised whenever the stored form changes without the code of the engine."""

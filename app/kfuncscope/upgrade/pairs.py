@@ -6,19 +6,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kfuncscope.arch import arch_order
 from kfuncscope.errors import InputError, all_of
-from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.known import KnownKernel, known_kernels, open_refs
 from kfuncscope.upgrade.memo import Verdicts
 
+if TYPE_CHECKING:
+    from kfuncscope.kernel.kernel import Kernel
+
 NOT_JUDGED = "of another architecture: no kernel given has the byte order of the objects in it"
-K = TypeVar("K", Kernel, KnownKernel)
+K = TypeVar("K", "Kernel", KnownKernel)
 
 
 @dataclass(slots=True)
@@ -54,10 +56,10 @@ def open_kernels(session: Session) -> tuple[tuple[list[Kernel], list[Kernel]], l
 
 
 def known_sides(
-    session: Session, progress: Progress | None = None
+    session: Session, progress: Progress | None = None, known_only: bool = False
 ) -> tuple[tuple[list[KnownKernel], list[KnownKernel]], list[InputProblem]]:
-    """As ``open_kernels``, without opening those that are known."""
-    return _sides(session, lambda refs: known_kernels(refs, progress))
+    """As ``open_kernels``, without opening those that are known; for ``known_only`` see ``known_kernels``."""
+    return _sides(session, lambda refs: known_kernels(refs, progress, known_only))
 
 
 def _sides(

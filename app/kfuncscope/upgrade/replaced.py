@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.errors import InputError
-from kfuncscope.rules.hooks.replace import Targets, targets_in, wanted
 from kfuncscope.storage.files import ObjectFile
+
+if TYPE_CHECKING:
+    from kfuncscope.bpf.object import BpfObject
+    from kfuncscope.rules.hooks.replace import Targets
 
 SECTION = b"freplace/"
 
@@ -18,9 +21,14 @@ def replaced_functions(files: Sequence[ObjectFile], section_types: dict[str, str
 
     Objects are read for it only where a file has the section at all, or one of the names.
     """
+    holding = [file for file in files if SECTION in file.data]
+    if not holding:
+        return {}
+    from kfuncscope.rules.hooks.replace import targets_in, wanted  # with the rules: few sets have such programs
+
     names: set[str] = set()
-    for file in files:
-        if SECTION in file.data and (obj := _readable(file, section_types)) is not None:
+    for file in holding:
+        if (obj := _readable(file, section_types)) is not None:
             names |= wanted([obj])
     needles = [name.encode() for name in sorted(names)]
     found: Targets = {}
@@ -32,6 +40,8 @@ def replaced_functions(files: Sequence[ObjectFile], section_types: dict[str, str
 
 
 def _readable(file: ObjectFile, section_types: dict[str, str]) -> BpfObject | None:
+    from kfuncscope.bpf.object import read_object
+
     try:
         return read_object(file.data, file.name, section_types, file.loader)
     except InputError:

@@ -100,6 +100,40 @@ def test_a_process_talks_and_ends(jobs: Jobs, qtbot: QtBot) -> None:
     assert not _running()
 
 
+def test_what_is_known_needs_no_process(jobs: Jobs, qtbot: QtBot) -> None:
+    """A process is begun where nothing is known, and where what is kept cannot be read."""
+    got: list[Any] = []
+
+    def defective(_tell: object) -> None:
+        raise ValueError("of another form")
+
+    for known in (lambda _tell: "known", lambda _tell: None, defective):
+        jobs.process(_talks, (1,), got.append, "k", "talk", list, known=known)
+        qtbot.waitUntil(lambda: not jobs.running(), timeout=30_000)
+    assert got[0] == "known" and all(len(one) == 1 and one[0][1] != os.getpid() for one in got[1:]) and len(got) == 3
+
+
+def test_what_is_known_is_cancelled_while_it_is_read(jobs: Jobs, qtbot: QtBot) -> None:
+    got: list[Any] = []
+    ended = threading.Event()
+
+    def known(tell: Callable[[int, int, str], None]) -> str:
+        try:
+            while True:
+                tell(0, 1, "reading")
+                time.sleep(0.002)
+        finally:
+            ended.set()
+
+    job = jobs.process(_fails, (), got.append, "k", "read", list, got.append, known=known)
+    qtbot.wait(20)
+    assert not ended.is_set()
+    jobs.cancel(job)
+    qtbot.waitUntil(ended.is_set, timeout=3000)
+    qtbot.wait(50)
+    assert got == [] and job.state == "cancelled"
+
+
 def test_errors_of_a_process_are_told(jobs: Jobs, qtbot: QtBot, capfd: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     jobs.process(_fails, (), lambda _: None, "p", "fail", list, told.append)

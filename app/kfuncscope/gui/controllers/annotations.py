@@ -180,11 +180,11 @@ class Annotations(QObject):
     # --- policy ---
     def read_policy(self) -> None:
         """Read the policy of the session; a bad one is told and the built-in one used."""
-        from kfuncscope.decision.policy import DEFAULT, load
-
-        self.policy = DEFAULT
+        self.policy = None
         path = self._context.session.policy
         if path:
+            from kfuncscope.decision.policy import load  # with tables of the engine: no policy is the common case
+
             try:
                 self.policy = load(path)
             except InputError as bad:

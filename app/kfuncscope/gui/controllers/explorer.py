@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from kfuncscope.gui import received
 from kfuncscope.gui.context import Context
@@ -17,6 +17,8 @@ from kfuncscope.gui.views.timeline import TimelineView
 from kfuncscope.session.session import Session
 from kfuncscope.storage.files import InputProblem
 from kfuncscope.study.lifecycle import OfferRow, from_analysis, with_users
+
+LATER_MS = 400  # after a result came, so that its verdicts are on screen before a process takes a core
 
 
 def key_of(session: Session) -> tuple[tuple[str, ...], ...]:
@@ -33,6 +35,8 @@ class Explorer(QObject):
         self.offers: list[OfferRow] = []
         self.problems: list[InputProblem] = []
         self._key: tuple[tuple[str, ...], ...] = ()
+        self._later = QTimer(self, interval=LATER_MS, singleShot=True)
+        self._later.timeout.connect(self.load)
         kfuncs.compare.wanted.connect(self.compare)
         context.session_opened.connect(self._begin)
         context.result_shown.connect(self.show_index)
@@ -45,7 +49,7 @@ class Explorer(QObject):
             return
         analysis = index.analysis
         self._context.jobs.quick(lambda _stop: from_analysis(analysis), self._show, key="join")
-        self.load()
+        self._later.start()
 
     def _begin(self) -> None:
         key = key_of(self._context.session)
@@ -54,6 +58,7 @@ class Explorer(QObject):
 
     def forget(self) -> None:
         """Another session begins: nothing is known of its kernels."""
+        self._later.stop()
         self._key, self.offers, self.problems = (), [], []
         self._show([])
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Generator
 
@@ -17,7 +18,7 @@ from kfuncscope.gui.history.snapshots import INPUTS, Snapshot, snapshot
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.processes.targets import analyse_in_process
-from kfuncscope.gui.received import Shared, put_together
+from kfuncscope.gui.received import Shared, known, put_together
 from kfuncscope.gui.toolbar import Toolbar
 from kfuncscope.gui.views.bottom import ProblemsView
 from kfuncscope.gui.views.findings import FindingsView
@@ -86,10 +87,12 @@ class Results(QObject):
         self._started = time.monotonic()
         title = self.tr("Analyse {0}").format(between(session))
         asked = snapshot(session, INPUTS)
+        copied = copy.deepcopy(session)  # a person may change this one meanwhile
         self._renewing = True  # a run that this one takes the place of is not one that a person cancelled
         job = self._context.jobs.process(
-            analyse_in_process, (session,), lambda index: self._analysed(index, asked), "analyse", title,
+            analyse_in_process, (copied,), lambda index: self._analysed(index, asked), "analyse", title,
             put_together, self._failed, lambda index: self._arrived(index, asked), Shared().take,
+            lambda tell: known(copied, tell),
         )  # fmt: skip
         self._renewing = False
         self.state_changed.emit()

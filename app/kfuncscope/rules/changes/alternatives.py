@@ -9,9 +9,12 @@ chooses, bpf_object__load() fails with the first program that is refused (R-12.1
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from kfuncscope.bpf.object import Program
 from kfuncscope.model.verdict import ProgramVerdict, Tri
+
+if TYPE_CHECKING:
+    from kfuncscope.bpf.object import Program
 
 _ENTRY = {"fentry": "entry", "kprobe": "entry", "kprobe.multi": "entry", "fentry.multi": "entry", "ksyscall": "entry"}
 _EXIT = {"fexit": "exit", "kretprobe": "exit", "kretprobe.multi": "exit", "fexit.multi": "exit", "kretsyscall": "exit"}

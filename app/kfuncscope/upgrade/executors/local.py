@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kfuncscope import forked
-from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.executors import tasks as judging
 from kfuncscope.upgrade.executors.tasks import Executor, Failure, Made, Pulse, Run, Task
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     import multiprocessing
     from concurrent import futures
     from concurrent.futures import Future
+
+    from kfuncscope.kernel.kernel import Kernel
 else:
     from kfuncscope.deferred import futures, multiprocessing
 
@@ -126,6 +127,8 @@ def _judge_task(index: int) -> Made:
 
 def _open(run: Run, tasks: Sequence[Task]) -> list[KnownPair]:
     """Open what is needed, here and not where an object is judged: a kernel that is gone is no fault of the object."""
+    if tasks:
+        judging.load_rules()
     needed = run.needed(one for task in tasks for one in task)
     for pair in needed:
         _ = pair.opened

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from kfuncscope.bpf.object import BpfObject, read_object
 from kfuncscope.errors import InputError
 from kfuncscope.model.verdict import ObjectVerdict
-from kfuncscope.remedy.remedies import remedied
-from kfuncscope.rules.changes.change import compare
-from kfuncscope.rules.hooks.replace import Targets
-from kfuncscope.rules.judge import judge
 from kfuncscope.storage.files import InputProblem, ObjectFile
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.memo import Kept, Late
 from kfuncscope.upgrade.pairs import KnownPair, Pair, byte_order
+
+if TYPE_CHECKING:
+    from kfuncscope.bpf.object import BpfObject
+    from kfuncscope.rules.hooks.replace import Targets
 
 Rows = list[dict[int, Kept]]
 """What was judged of each object, by index of the pair."""
@@ -139,6 +138,14 @@ def _together(run: Run, late: dict[int, list[Late]]) -> list[Late]:
 # -- one object
 
 
+def load_rules() -> None:
+    """Load what judges, for processes that are forked to share; nothing needs it where all is known."""
+    import kfuncscope.bpf.object
+    import kfuncscope.remedy.remedies
+    import kfuncscope.rules.changes.change
+    import kfuncscope.rules.judge  # noqa: F401
+
+
 class Opened(Protocol):
     """Two kernels of one architecture that are opened where an object of their byte order is judged."""
 
@@ -155,6 +162,8 @@ def judge_file(
     work: Work, pairs: Sequence[Opened], section_types: dict[str, str], targets: Targets | None = None
 ) -> dict[int, Kept]:
     """Read one object and judge it on the pairs of its byte order on which it is not known."""
+    from kfuncscope.bpf.object import read_object  # with the rules, which nothing needs that is known
+
     file = work.file
     try:
         obj = read_object(file.data, file.name, section_types, file.loader)
@@ -171,6 +180,10 @@ def judge_file(
 
 def judge_pair(obj: BpfObject, file: ObjectFile, pair: Pair, targets: Targets | None = None) -> ObjectVerdict:
     """One object on one pair."""
+    from kfuncscope.remedy.remedies import remedied
+    from kfuncscope.rules.changes.change import compare
+    from kfuncscope.rules.judge import judge
+
     package = file.places[0].package if file.places else ""
     old, new = judge(obj, pair.old, targets), judge(obj, pair.new, targets)
     return remedied(compare(old, new, package, file.sha256), old, new)
