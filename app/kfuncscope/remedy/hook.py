@@ -15,6 +15,7 @@ from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.flow.ctx_args import Slot, type_class
 from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
 from kfuncscope.rules.hooks.ctx_access import RETURN_SLOT
+from kfuncscope.rules.hooks.traced import untraced
 
 BODY = "/* the body of {} */"
 
@@ -279,18 +280,22 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
 
 
 def clone_remedy(subject: Subject, finding: Finding) -> Remedy:
-    """Probes on the copies that the compiler made."""
-    program = subject.program
+    """Probes on the copies that the compiler made, of those that the new kernel lets be probed."""
+    program, kernel = subject.program, subject.new.kernel
+    kind = "kretprobe" if program is not None and program.section.kind.startswith("kret") else "kprobe"
+    clones = [c for c in finding.about.symbols[:3] if untraced(kernel, kind, c) is None]
+    if finding.about.symbols and not clones:
+        return Remedy(f"No probe attaches to {', '.join(finding.about.symbols[:3])}: ftrace cannot patch these copies, "
+                      "and kprobe events refuse them (EINVAL). Probe the functions that call them.")  # fmt: skip
     text = "Attach to the copies that the compiler made as well, by kprobes; they may be given fewer arguments."
-    clones = finding.about.symbols
+    if any(kernel.traced(c) is None for c in clones):
+        text += " Copies of functions declared inline are refused (EINVAL); available_filter_functions lists those "
+        text += "that can be probed, and where a copy is not listed, probe the functions that call it."
     try:
         if program is None or not clones or program.section.attach_type in RETURN_SLOT:
             raise NoCodeError(finding.name)
-        kind = "kretprobe" if program.section.kind.startswith("kret") else "kprobe"
-        parts = [
-            comment(f"What {program.name} does, for the copies of {finding.name} in {series(subject.new.kernel)}.")
-        ]
-        for at, clone in enumerate(clones[:3], 1):
+        parts = [comment(f"What {program.name} does, for the copies of {finding.name} in {series(kernel)}.")]
+        for at, clone in enumerate(clones, 1):
             called = word(program.name, "copy", str(at))
             body = f"{{\n\t{BODY.format(name(program.name))}\n\treturn 0;\n}}"
             parts.append(f'SEC("?{kind}/{target(clone)}")\nint {called}(struct pt_regs *ctx)\n{body}')

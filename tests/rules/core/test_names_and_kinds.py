@@ -5,8 +5,15 @@ from __future__ import annotations
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
+from kfuncscope.kernel.binary.listed import Listed
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.model.verdict import Tri, Verdict
+from kfuncscope.model.verdict import About, Finding, NeedKind, Tri, Verdict
+from kfuncscope.remedy.hook import clone_remedy
+from kfuncscope.remedy.remedies import remedied
+from kfuncscope.remedy.subject import Subject
+from kfuncscope.rules.changes.change import compare
+from kfuncscope.rules.judge import judge
 from support.bpfwriter import FIELD_BYTE_OFFSET, ObjectBuilder, alu, core, exit_, mov
 from support.btfwriter import BtfWriter
 from support.kernels import CONFIG, KernelBuilder, compared, only
@@ -74,6 +81,78 @@ def test_r_12_16_clones_beside_the_plain_name(section: str, old: Kernel, new: Ke
     found = compared(hooked(section), old, new).programs[0]
     assert found.verdict == verdict
     assert any("R-12.16" in f.rules for f in found.findings) == (verdict == Verdict.RISK)
+
+
+def patched(*names: str, symbols: tuple[str, ...], **options: str) -> Kernel:
+    """A kernel with these symbols, in whose image ftrace can patch the functions ``names``."""
+    kb = KernelBuilder("7.3")
+    kb.hook("f")
+    made = kb.kernel(symbols=symbols, config={**CONFIG, **options})
+    made.__dict__["listed"] = Listed(traceable=frozenset(names))
+    return made
+
+
+CLONE = "f.constprop.0"
+BOTH = ("f", f"t {CLONE}")
+
+
+@pytest.mark.parametrize(
+    ("section", "names", "attaches"),
+    [
+        (f"kprobe/{CLONE}", ("f", CLONE), Tri.YES), (f"kprobe/{CLONE}", (CLONE,), Tri.YES),
+        (f"kprobe/{CLONE}", ("f",), Tri.YES), (f"kretprobe/{CLONE}", ("f",), Tri.YES),
+        (f"kprobe/{CLONE}", (), Tri.NO), (f"kretprobe/{CLONE}", (), Tri.NO), ("kprobe/f", (CLONE,), Tri.NO),
+        (f"kprobe.multi/{CLONE}", (CLONE,), Tri.YES), (f"kprobe.multi/{CLONE}", ("f",), Tri.NO),
+        ("kprobe.multi/f*", ("f",), Tri.YES), ("kprobe.multi/f*", (CLONE,), Tri.YES),
+        ("kprobe.multi/f*", ("g",), Tri.NO),
+    ],
+)  # fmt: skip
+def test_r_12_16_what_a_clone_takes(section: str, names: tuple[str, ...], attaches: Tri) -> None:
+    """A kprobe asks for the clone or the plain function to be patched by ftrace, kprobe.multi for the clone itself."""
+    assert only(hooked(section), patched(*names, symbols=BOTH)).attaches == attaches
+
+
+def test_r_12_16_kprobes_on_what_ftrace_cannot_patch_where_the_kernel_is_built_for_it() -> None:
+    lenient = patched("g", symbols=BOTH, KPROBE_EVENTS_ON_NOTRACE="y")
+    assert only(hooked(f"kprobe/{CLONE}"), lenient).attaches == Tri.YES
+    assert only(hooked(f"kprobe.multi/{CLONE}"), lenient).attaches == Tri.NO
+
+
+def test_r_12_16_the_clone_of_an_inline_function() -> None:
+    """Without an image the sources tell: inline functions are not traced, and neither are their clones."""
+    name = "blk_account_io_start"
+    kb = KernelBuilder("7.3")
+    kb.hook("vfs_read")
+    k = kb.kernel(symbols=[f"t {name}.isra.0", "t vfs_read.isra.0"])
+    assert only(hooked(f"kprobe/{name}.isra.0"), k).attaches == Tri.NO
+    assert only(hooked("kprobe/vfs_read.isra.0"), k).attaches == Tri.YES
+
+
+@pytest.mark.parametrize(
+    ("names", "risk", "code"),
+    [(("f", CLONE), True, True), (("f",), True, True), ((CLONE,), False, False), (("g",), False, False)],
+)
+def test_r_12_16_no_calls_are_missed_where_nothing_attaches(names: tuple[str, ...], risk: bool, code: bool) -> None:
+    """A function that cannot be probed on either kernel has no calls to miss; a remedy offers what can be probed."""
+    old, new = patched(*names, symbols=("f",)), patched(*names, symbols=BOTH)
+    ob = hooked("kprobe/f")
+    found = [f for f in compared(ob, old, new).programs[0].findings if "R-12.16" in f.rules]
+    assert bool(found) == risk
+    for one in found:
+        obj = read_object(ob.build(), "o.bpf.o")
+        before, after = judge(obj, old), judge(obj, new)
+        remedies = [f.remedy for f in remedied(compare(before, after, "", ""), before, after).programs[0].findings]
+        assert any(r is not None and f"kprobe/{CLONE}" in r.code for r in remedies) == code, one
+
+
+def test_r_12_16_a_clone_that_no_probe_attaches_to() -> None:
+    """Where ftrace patches neither it nor the plain function, there is nothing to paste."""
+    obj = read_object(hooked("kprobe/f").build(), "o.bpf.o")
+    finding = Finding(NeedKind.HOOK, "f", Verdict.RISK, "", ("R-12.16",), about=About(symbols=(CLONE,)))
+    for names, offered in ((("f",), True), (("g",), False)):
+        new = judge(obj, patched(*names, symbols=BOTH)).context
+        told = clone_remedy(Subject(new, new, obj.programs[0], (finding,)), finding)
+        assert bool(told.code) == offered and ("EINVAL" in told.text) != offered
 
 
 # -- types that changed kind

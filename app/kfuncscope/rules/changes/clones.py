@@ -12,6 +12,7 @@ from kfuncscope.rules.changes.evidence import hook_evidence
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI
 from kfuncscope.rules.hooks.hook import TRAMPOLINE
+from kfuncscope.rules.hooks.traced import untraced
 
 # Clones that are called in place of the function; the cold part of one is entered from inside only.
 CALLED = re.compile(r"\.(isra|constprop|part)\.\d+")
@@ -19,7 +20,10 @@ MOST_NAMED = 3
 
 
 def clone_findings(old: Context, new: Context, program: Program) -> list[Finding]:
-    """A function that stays, and beside which the new kernel has clones that the old one had not."""
+    """A function that stays, and beside which the new kernel has clones that the old one had not.
+
+    A function that nothing attaches to has no calls to miss: that is said where the program attaches (R-7.9).
+    """
     section = program.section
     if section.kind not in KPROBE | KPROBE_MULTI and section.attach_type not in TRAMPOLINE:
         return []
@@ -27,7 +31,7 @@ def clone_findings(old: Context, new: Context, program: Program) -> list[Finding
     if old.kernel.symbols is None or set(name) & set("*?"):
         return []
     clones = _called(new.kernel, name)
-    if not clones or _called(old.kernel, name):
+    if not clones or _called(old.kernel, name) or any(untraced(c.kernel, section.kind, name) for c in (old, new)):
         return []
     text = f"{name}: the compiler made {', '.join(clones[:MOST_NAMED])} beside it: calls of these are not seen"
     return [

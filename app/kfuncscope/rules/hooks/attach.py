@@ -24,6 +24,7 @@ from kfuncscope.rules.hooks.open_to import to_errors
 from kfuncscope.rules.hooks.records import SYSCALLS, record_of, relocated_loads
 from kfuncscope.rules.hooks.replace import replace_attach_problems
 from kfuncscope.rules.hooks.struct_ops import gap_problems
+from kfuncscope.rules.hooks.traced import untraced
 from kfuncscope.rules.problem import Message, Problem, Stage, say
 
 KPROBE = frozenset({"kprobe", "kretprobe"})
@@ -215,22 +216,10 @@ def _unseen(program: Program, name: str, doubt: Unseen) -> Problem:
 
 
 def _untraced(kernel: Kernel, program: Program, name: str) -> list[Problem]:
-    """A function without ftrace's call: no trampoline attaches, and kprobe events refuse it too unless the kernel is
-    built to take them anywhere (R-7.9)."""
-    anywhere = kernel.option("DYNAMIC_FTRACE") == "n" or kernel.option("KPROBE_EVENTS_ON_NOTRACE") == "y"
-    if anywhere and program.section.kind in KPROBE | KSYSCALL:
+    found = untraced(kernel, program.section.kind, name)
+    if found is None:
         return []
-    traced = kernel.traced(name)
-    path = "" if traced else kernel.knowledge.notrace(name, kernel.arch)
-    if traced or (traced is None and not path):
-        return []
-    where = f"{path}: " if path else ""
-    message = say("{name} cannot be traced ({where}inline, notrace or built without ftrace)", name=name, where=where)
-    confidence = Confidence.LOW if kernel.outdated else Confidence.MEDIUM
-    if traced is False:
-        text = "{name} cannot be traced: the image of {kernel} lists no place in it that ftrace patches"
-        message, confidence = say(text, name=name), Confidence.HIGH
-    return [_problem(program, ("R-7.9", "R-7.10"), message, confidence=confidence)]
+    return [_problem(program, ("R-7.9", "R-7.10"), found.message, confidence=found.confidence)]
 
 
 def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
@@ -255,7 +244,11 @@ def _kprobe_multi(kernel: Kernel, program: Program) -> list[Problem]:
 
 def _any_function_like(kernel: Kernel, pattern: str) -> bool | None:
     """Whether libbpf finds anything to probe by a pattern; None where only parts were given that have nothing."""
-    if kernel.symbols is not None and kernel.symbols.has_function_like(pattern):
+    patched = kernel.listed.traceable if kernel.symbols is not None else None
+    if patched is not None:  # libbpf takes what is in available_filter_functions, too
+        if re.search(rb"\0" + glob_expression(pattern) + rb"\0", "\0".join(("", *patched, "")).encode()):
+            return True
+    elif kernel.symbols is not None and kernel.symbols.has_function_like(pattern):
         return True
     if kernel.symbols is None and kernel.vmlinux is None:
         return None
