@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QAccessible
 from pytestqt.qtbot import QtBot
 
+from kfuncscope.gui import theme
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.filters import Token, passes, revealing
 from kfuncscope.gui.graph import far
@@ -114,7 +115,7 @@ def test_names_do_not_cover_each_other() -> None:
     assert far.free_slot(50.0, {10}, 10.0, 100.0, 1) is None and far.free_slot(50.0, {8}, 10.0, 100.0, 1) == 10
 
 
-def test_the_minimap_tells_by_shape_and_word(win: MainWindow) -> None:
+def test_the_minimap_tells_by_shape_and_word(win: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     minimap = win.graph.overview
     win.store.clear()
     win.graph.canvas.zoom_by(1.8)
@@ -125,6 +126,10 @@ def test_the_minimap_tells_by_shape_and_word(win: MainWindow) -> None:
     first = min(pieces)
     assert "■ Breaks: " in minimap.told_at((first + 0.5) * 11)
     assert "click or drag" in minimap.told_at(minimap.height() * 10.0)
+    drawn: list[Verdict] = []
+    monkeypatch.setattr(theme, "draw_glyph", lambda _painter, verdict, *_place: drawn.append(verdict))
+    minimap.grab()
+    assert len(drawn) == len(pieces) and Verdict.BREAKS in drawn
 
 
 def test_enter_in_the_search_selects_and_centres(win: MainWindow, qtbot: QtBot) -> None:

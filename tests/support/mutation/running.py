@@ -62,15 +62,21 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _Only:
-    """A plugin of pytest: of what was collected, the given tests in the given order, and those not known before."""
+    """A plugin of pytest: of what was collected, the given tests in the given order (a file is all of its tests, a name
+    all of its cases), and those not known before; without ``known`` only what was given."""
 
-    def __init__(self, tests: Sequence[str], known: frozenset[str]) -> None:
+    def __init__(self, tests: Sequence[str], known: frozenset[str] | None) -> None:
         self.rank, self.known, self.failed = {t: i for i, t in enumerate(tests)}, known, ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        kept = [i for i in items if i.nodeid in self.rank or i.nodeid not in self.known]
-        items[:] = sorted(kept, key=lambda i: self.rank.get(i.nodeid, -1))
+        ranks = {i.nodeid: self._rank(i.nodeid) for i in items}
+        kept = [i for i in items if ranks[i.nodeid] >= 0 or (self.known is not None and i.nodeid not in self.known)]
+        items[:] = sorted(kept, key=lambda i: ranks[i.nodeid])
+
+    def _rank(self, node: str) -> int:
+        names = (node, node.partition("[")[0], node.partition("::")[0])
+        return next((self.rank[name] for name in names if name in self.rank), -1)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -88,7 +94,7 @@ def load_libraries() -> None:
 
 
 def run(
-    root: Path, path: str, text: str, tests: Sequence[str], known: frozenset[str], seconds: float
+    root: Path, path: str, text: str, tests: Sequence[str], known: frozenset[str] | None, seconds: float
 ) -> tuple[End, str]:
     """Run the tests with ``path`` replaced by ``text``; at most ``seconds`` of the processor. What became of it, and
     the first test that failed. Raises RuntimeError when no test was to blame."""
@@ -118,7 +124,7 @@ def run(
 
 
 def _child(
-    root: Path, path: str, text: str, tests: Sequence[str], known: frozenset[str], seconds: float, writer: int
+    root: Path, path: str, text: str, tests: Sequence[str], known: frozenset[str] | None, seconds: float, writer: int
 ) -> None:
     code = 99
     try:
