@@ -57,6 +57,7 @@ def test_by_btf_alone(half: str, least: float, btf_alone: None) -> None:
 def btf_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (replacements.functions, replacements.fields, replacements.enumerators):
         monkeypatch.setattr(module, "renamed", lambda kind, name: [])
+        monkeypatch.setattr(module, "known", lambda kind, name: None)
     monkeypatch.setattr(replacements.functions, "compared", lambda old, new: False)
     yield
 

@@ -96,6 +96,7 @@ def test_without_the_table_few_are_named_and_hardly_any_is_wrong(monkeypatch: py
     """BTF alone: a level that no table knows."""
     for module in (functions, fields):
         monkeypatch.setattr(module, "renamed", lambda kind, name: [])
+        monkeypatch.setattr(module, "known", lambda kind, name: None)
     monkeypatch.setattr(functions, "compared", lambda old, new: False)
     total, right, wrong = rates()
     assert right >= 0.45 * total
@@ -161,7 +162,7 @@ def test_what_a_row_says(row: list[int], reason: str, monkeypatch: pytest.Monkey
     later = ["third", "6.12", "7.3", 5, 5, 0, 0]
     made = ["second", "6.1", "6.12", *row]
     table = {"function": {"first": made if len(row) == 1 else [made], "second": [later]}}
-    monkeypatch.setattr(names, "common_table", lambda name: table)
+    monkeypatch.setattr(names, "common_table", lambda name: table if name == "renames" else {})
     found = names.renamed("function", "first")
     assert found[0] == ("second", reason) and [name for name, _ in found] == ["second", "third"]
 
@@ -233,6 +234,19 @@ def test_a_struct_that_was_split_into_numbers() -> None:
     new = _outer(lambda kb: [("load", kb.u64), *((n, getattr(kb, t)) for n, t in parts)])
     assert _paths(old, new, "i_ctime") == ["i_ctime_sec", "i_ctime_nsec"]
     assert _paths(old, _outer(lambda kb: [("load", kb.u64), ("i_ctime_sec", kb.u64)]), "i_ctime") == []
+
+
+def test_what_is_known_for_certain_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of the list written by hand that names nothing stops a guess; of several names the first that is there."""
+    row = names.Known((), "6.5", ("6.1", "6.12"), "It went.", "")
+    one, other = _function({"zap_my_range_now": 2}), _function({"zap_my_ranges_now": 2})
+    assert replaced("function", "zap_my_range_now", one, other) != []
+    monkeypatch.setattr(functions, "known", lambda kind, name: row)
+    assert replaced("function", "zap_my_range_now", one, other) == []
+    told = [("absent_one", "why"), ("zap_my_ranges_now", "why"), ("later_one", "why")]
+    monkeypatch.setattr(functions, "renamed", lambda kind, name: told)
+    both = _function({"zap_my_ranges_now": 2, "later_one": 1})
+    assert [n.name for n in replaced("function", "zap_my_range_now", one, both)] == ["zap_my_ranges_now", "later_one"]
 
 
 def test_a_row_may_name_a_member_of_a_member(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from kfuncscope.knowledge.common import common_table
 from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
@@ -24,13 +24,58 @@ def renames() -> Mapping[str, str]:
     return {name: row if isinstance(row, str) else row[0] for name, row in rows.items()}  # a user's own may be plain
 
 
+class Known(NamedTuple):
+    """A row of the list that was written by hand: what became of a name that BPF programs use.
+
+    ``new`` are the names that a program can follow, best first, fields by their path in the struct, with ``->`` where
+    it goes through a pointer; empty where nothing took the place. ``since`` is the first release without the old name,
+    empty where only ``levels``, the last level that was seen with it and the first without, are known. ``why`` is what
+    the kernel changed, ``do`` what a program can do, both as sentences, or empty.
+    """
+
+    new: tuple[str, ...]
+    since: str
+    levels: tuple[str, str]
+    why: str
+    do: str
+
+    @property
+    def when(self) -> str:
+        """When it happened, as a part of a sentence."""
+        return f"in Linux {self.since}" if self.since else f"between Linux {self.levels[0]} and {self.levels[1]}"
+
+
+def known(kind: str, name: str) -> Known | None:
+    """The row of the list written by hand, by the kinds and names of ``renamed``; a user's own rows win."""
+    row = common_table("known_renames").get(kind, {}).get(name)
+    if row is None:
+        return None
+    last, first = row["seen"]
+    return Known(tuple(row["new"]), row.get("since", ""), (last, first), row.get("why", ""), row.get("do", ""))
+
+
+def gone(kind: str, name: str) -> str:
+    """Sentences about a name that went without a successor, or to where no name leads: when, why, what to do. Empty
+    where the list has no such row."""
+    row = known(kind, name)
+    if row is None or any("->" not in new for new in row.new):
+        return ""
+    became = f"is to be found as {row.new[0]}" if row.new else "is gone"
+    sentences = f"{name} {became} since Linux {row.since}." if row.since else f"{name} {became}: it went {row.when}."
+    return " ".join(part for part in (sentences, row.why, row.do) if part)
+
+
 def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     """(new name, reason) of what took the place of a name, best first.
+
+    What the list written by hand says counts; other names are asked of the table made from sources.
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
     are asked for as ``STRUCT.MEMBER`` and answered by the member, or by ``MEMBER.MEMBER`` within a struct of it. Each
     row is of two levels whose sources were compared; what the new name became after that comes last.
     """
+    if (row := known(kind, name)) is not None:
+        return [(new, f"renamed {row.when}") for new in row.new if "->" not in new]
     made = [(row[0], _reason(kind, row)) for row in _rows(kind, name)]
     if made:
         owner = name.rpartition(".")[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.names import gone
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, word
 from kfuncscope.remedy.replacements.enumerators import replaced_enumerators
@@ -22,6 +23,8 @@ def enum_remedy(subject: Subject, finding: Finding) -> Remedy:
     found = replaced_enumerators(old, new, one) if old is not None and new is not None else []
     shown = tuple(Candidate(f"enum {enum}.{n.name}", n.reason) for n in found)
     text = "Test with bpf_core_enum_value_exists() before using the value."
+    if not found and (told := gone("enumerator", f"{enum}.{one}")):
+        text = f"{told} {text}"
     if found:
         text = f"{found[0].name} stands there now ({found[0].reason}): use the one that the kernel has."
     return _made(subject, text, enum, one, found[0].name if found else "", shown)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from kfuncscope.bpf.instructions import LDX
 from kfuncscope.bpf.object import Function
-from kfuncscope.btf.blob import Blob
+from kfuncscope.btf.blob import Blob, essential_name
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.names import gone
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, series, snippet, word
 from kfuncscope.remedy.flavour import Flavour, flavour
@@ -37,6 +38,8 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
     text = f"{GUARD}, and declare the layout of each kernel as a flavour of the struct."
     if candidates:
         text = f"{candidates[0].name} stands there now ({candidates[0].reason}): read the one that the kernel has."
+    elif told := _told_gone(spec):
+        text = f"{told} {text}"
     try:
         code = field_code(spec, places[0] if places else None, subject.old.kernel, subject.new.kernel, direct)
     except NoCodeError:
@@ -60,6 +63,17 @@ def _access(subject: Subject, finding: Finding) -> Access | None:
         except SpecError:
             return None
     return None
+
+
+def _told_gone(spec: Spec) -> str:
+    """What is known of a field that nothing took the place of: of the innermost member that the list names."""
+    owner = essential_name(spec.blob.name(spec.root))
+    told = ""
+    for step in spec.steps[1:]:
+        if step.name:
+            inner = essential_name(spec.blob.name(step.type))
+            told = gone("field", f"{inner or owner}.{step.name}") or gone("field", f"{owner}.{step.name}") or told
+    return told
 
 
 def _loads(function: Function, index: int) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.bpf.object import Program
-from kfuncscope.knowledge.names import renamed
+from kfuncscope.knowledge.names import gone, renamed
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.arguments import Arguments, Shared, find_arguments, of_target, of_tracepoint, shared, used_slots
@@ -103,6 +103,8 @@ def _is_there(program: Program, kind: str, hook: str) -> tuple[str, str]:
 def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remedy:
     text = f"No hook is known that takes the place of {hook}. Switch the program off where the kernel lacks it, or "
     text += "attach it to the function or tracepoint that now does the work."
+    if told := gone(kind, hook):
+        text = f"{told} Switch the program off where the kernel lacks it."
     try:
         if "*" in hook or "?" in hook:
             raise NoCodeError(hook)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kfuncscope.btf.blob import Blob
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.flags import remedy_of
+from kfuncscope.knowledge.names import gone
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, Types, comment, name, parameters, series, snippet, target, word
@@ -32,6 +33,9 @@ def kfunc_remedy(subject: Subject, finding: Finding) -> Remedy:
     before = _before(subject, called)
     after, candidates = _after(subject, called)
     shown = tuple(Candidate(c.name, c.reason) for c in candidates)
+    if after is None and (told := gone("kfunc", called)):
+        text = f"{told} Declare it weak and test it with bpf_ksym_exists() before the call."
+        return Remedy(text, _guarded(subject, before), caption=f"Calls {called} where it exists", candidates=shown)
     if finding.failure == Failure.KFUNC_NOT_REGISTERED and after is None:
         text = (
             f"{called} is no longer a kfunc and no other is known to do its work: leave the call out where it is not."

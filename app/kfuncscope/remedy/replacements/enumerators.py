@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.knowledge.names import renamed
+from kfuncscope.knowledge.names import known, renamed
 from kfuncscope.remedy.replacements.functions import Named
 from kfuncscope.remedy.replacements.likeness import alike
 
@@ -17,8 +17,9 @@ def replaced_enumerators(old: tuple[Blob, int], new: tuple[Blob, int], name: str
     """Enumerators of the new enum in place of one of the old, best first; enums as (blob, type)."""
     before = {e.name: e.value for e in old[0].enumerators(old[1])}
     after = {e.name: e.value for e in new[0].enumerators(new[1])}
-    told = [Named(n, why) for n, why in renamed("enumerator", f"{new[0].name(new[1])}.{name}") if n in after]
-    if told or name not in before:
+    named = f"{new[0].name(new[1])}.{name}"
+    told = [Named(n, why) for n, why in renamed("enumerator", named) if n in after]
+    if told or name not in before or known("enumerator", named) is not None:
         return told
     found = []
     for one, value in after.items():

@@ -14,7 +14,7 @@ from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import renamed
+from kfuncscope.knowledge.names import known, renamed
 from kfuncscope.remedy.replacements.inside import moved
 from kfuncscope.remedy.replacements.likeness import alike, form
 from kfuncscope.rules.core.spec import Accessor, Spec
@@ -23,7 +23,7 @@ NAME_ALONE = 0.8  # likeness of names that tells, where the place does not
 NAME_IN_PLACE = 0.3  # where the neighbours are the same
 MOST = 3
 Path = tuple[Member, ...]
-"""A member, or one of a struct and one in it."""
+"""A member, or one of a struct and one in it, and so on."""
 
 
 class FieldPlace(NamedTuple):
@@ -123,22 +123,28 @@ def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple
         names = ", ".join(f"`{m.name}`" for m in parts)
         return [((m,), f"split into {names}") for m in parts]
     owner = essential_name(spec.blob.name(outer))
-    known = ((_path(blob, here, name), why) for name, why in renamed("field", f"{owner}.{step.name}"))
-    told = [(path, why) for path, why in known if path]
+    named = f"{owner}.{step.name}"
+    told = [
+        (path, why) for path, why in ((_path(blob, here, name), why) for name, why in renamed("field", named)) if path
+    ]
+    if known("field", named) is not None:
+        return told
     if told:
         return told if len({tuple(m.name for m in path) for path, _ in told}) == 1 else []
     return [((member,), why) for member, why in _guessed(spec.blob, before, blob, list(here.values()), mine)]
 
 
 def _path(blob: Blob, here: dict[str, Member], name: str) -> Path:
-    """The members of ``MEMBER`` or ``MEMBER.MEMBER``; empty where one is not there."""
-    outer, _, inner = name.partition(".")
-    member = here.get(outer)
-    if member is None or not inner:
-        return (member,) if member is not None else ()
-    below = blob.skip(member.type)
-    within = members_flat(blob, below) if blob.kind(below) in COMPOSITES else ()
-    return next(((member, one) for one in within if one.name == inner), ())
+    """The members of ``MEMBER`` or ``MEMBER.MEMBER`` and so on; empty where one is not there."""
+    found: list[Member] = []
+    for part in name.split("."):
+        member = here.get(part)
+        if member is None:
+            return ()
+        found.append(member)
+        below = blob.skip(member.type)
+        here = {m.name: m for m in members_flat(blob, below)} if blob.kind(below) in COMPOSITES else {}
+    return tuple(found)
 
 
 def _split(old: Blob, gone: Member, new: Blob, here: dict[str, Member], before: set[str]) -> list[Member]:

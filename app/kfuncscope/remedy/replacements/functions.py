@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import compared, renamed
+from kfuncscope.knowledge.names import compared, known, renamed
 from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
@@ -57,6 +57,8 @@ def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
     told = [Named(n, why) for n, why in renamed(kind, name) if n in there or new.functions(n)]
     if not told and kind == "kfunc":
         told = [Named(n, why) for n, why in renamed("function", name) if n in there]
+    if known(kind, name) is not None:
+        return told[:MOST]
     if kind != "kfunc" and len({one.name for one in told}) > 1:
         return []  # two pairs of levels show another each
     if told or len(words(name)) < FEWEST_WORDS or compared(old.release, new.release):
