@@ -37,7 +37,7 @@ class Pattern:
 
 PATTERNS: dict[str, Pattern] = {
     "kfunc": Pattern("{name}", declared.kfuncs),
-    "function": Pattern("{name}", declared.functions, build_only=True),
+    "function": Pattern("{name} *[(]", declared.functions, build_only=True),
     "system call": Pattern("{name}", declared.syscalls, build_only=True),
     "tracepoint": Pattern("{name}", declared.tracepoints),
     "record": Pattern("{name}", declared.records),

@@ -111,12 +111,12 @@ class Search:
             return replace(made, note=unread) if unread else self._by_word(made, subject)
         if not after.exists:
             doubted = key.change is not Change.REMOVED or bool(unread)
-            return self._named(made, step(self.git, self.span, subject, files), doubted)
+            return self._named(made, step(self.git, self.span, subject, files, self.places), doubted)
         if before.seen != after.seen:
             doubted = key.change is not Change.CHANGED
-            return self._named(made, step(self.git, self.span, subject, files), doubted)
+            return self._named(made, step(self.git, self.span, subject, files, self.places), doubted)
         if before.built != after.built and key.change is not Change.CHANGED:
-            return self._named(made, step(self.git, self.span, subject, files, built=True), True)
+            return self._named(made, step(self.git, self.span, subject, files, self.places, built=True), True)
         return self._unchanged(made, key, subject)
 
     def _facts(self, commit: str, subject: Subject, files: list[str]) -> Facts:
@@ -136,10 +136,11 @@ class Search:
             self._words = Places(self.git, *self.span, [Subject("word", s.word) for s in lacking])
         if self._words.partly:
             return replace(made, note=self._words.partly)
-        old, new = (self._words.files(commit, word) for commit in self.span)
+        wide = self._words.wide(word)
+        old, new = ([] if wide else self._words.files(commit, word) for commit in self.span)
         if not old or new or len(old) > _MOST_WORDS:
             return replace(made, found=Found.NOT_FOUND, note=f"no declaration is recognised in {self.old_tag}")
-        return self._named(made, step(self.git, self.span, word, old), True)
+        return self._named(made, step(self.git, self.span, word, old, self._words), True)
 
     def _named(self, made: Origin, found: Step | None, doubted: bool) -> Origin:
         if found is None:

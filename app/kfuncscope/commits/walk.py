@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kfuncscope.commits.declared import Subject
 from kfuncscope.commits.git import Git, TimeOverError
-from kfuncscope.commits.locate import Facts, declaring, everywhere, facts, read
+from kfuncscope.commits.locate import Facts, Places, declaring, facts, read
 
 _AT_ONCE = 16
 _MOST = 400
@@ -39,15 +39,15 @@ class Step(NamedTuple):
     earlier: tuple[str, ...] = ()
 
 
-def step(git: Git, span: Range, subject: Subject, files: list[str], built: bool = False) -> Step | None:
+def step(git: Git, span: Range, subject: Subject, files: list[str], places: Places, built: bool = False) -> Step | None:
     """The last commit that brought the declaration into the state that it has at the end; None where none is found.
 
-    ``files`` declare it at either end. With ``built`` a difference of storage class or of the options around the
-    declaration counts too.
+    ``files`` declare it at either end, as ``places`` knows them. With ``built`` a difference of storage class or of the
+    options around the declaration counts too.
     """
     known = list(dict.fromkeys(files))
     for _ in range(_MOVES):
-        walk = _Walk(git, span, subject, known, built)
+        walk = _Walk(git, span, subject, known, places, built)
         found = walk.run()
         if found is None:
             return None
@@ -62,8 +62,9 @@ def step(git: Git, span: Range, subject: Subject, files: list[str], built: bool 
 
 
 class _Walk:
-    def __init__(self, git: Git, span: Range, subject: Subject, files: list[str], built: bool) -> None:
+    def __init__(self, git: Git, span: Range, subject: Subject, files: list[str], places: Places, built: bool) -> None:
         self.git, self.span, self.subject, self.files, self.built = git, span, subject, files, built
+        self.places = places
         self._facts: dict[str, Facts] = {}
         self._parents: dict[str, list[str]] = {}
 
@@ -145,7 +146,7 @@ class _Walk:
     def elsewhere(self, commit: str) -> list[str]:
         """Files that declare the thing still where it should be gone, or that a commit took it from or to."""
         if not self.end.exists:
-            return everywhere(self.git, commit, self.subject)
+            return self.places.still(commit, self.subject)
         found: dict[str, None] = {}
         for parent in self._parents[commit]:
             out = self.git.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", parent, commit)
