@@ -24,7 +24,9 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Finding, Remedy, Tri, Verdict
 from kfuncscope.rules.changes.change import compare, works_on
+from kfuncscope.rules.context import Context
 from kfuncscope.rules.judge import ObjectJudgement, judge
+from support.frameargs import HOOK_OF, argument, preamble, typed_slots
 from support.snippets import STRICT, Compiler
 
 LICENCE = 'char LICENSE_[] SEC("license") = "GPL";\n'
@@ -252,29 +254,42 @@ def paste(text: str, program: str, finding: Finding, remedy: Remedy) -> str | No
     return text[: first.start()] + remedy.code + "\n\n" + text[first.start() :]
 
 
-def frames(obj: BpfObject, program: str, remedy: Remedy) -> Iterator[str]:
-    """Sources that run a remedy's C and nothing else, the one nearest to the program first."""
+def frames(obj: BpfObject, program: str, remedy: Remedy, contexts: tuple[Context, Context]) -> Iterator[str]:
+    """Sources that run a remedy's C and nothing else, the one nearest to the program first.
+
+    Both kernels' ``contexts`` tell what the hooks pass.
+    """
     code = remedy.code
     licence = "" if 'SEC("license")' in code else LICENCE
     if PROGRAM.search(code):
         made = MARKER.sub(lambda m: _body(code, m), code)
         yield "\n".join([made, licence + _callbacks(code), *_tables(obj, program, code)])
         return
-    for head in _heads(obj, program):
-        yield f"{code}\n\n{licence}{head}\n{{\n{_use(code)}}}\n"
+    for head, slots in _heads(obj, program, code, contexts):
+        before, inside = _use(code, slots)
+        yield f"{code}\n\n{licence}{before}{head}\n{{\n{inside}}}\n"
 
 
-def _heads(obj: BpfObject, program: str) -> Iterator[str]:
-    """Programs for a frame: where the object's own stand, then where each kind can always stand."""
+def _heads(
+    obj: BpfObject, program: str, code: str, contexts: tuple[Context, Context]
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Programs for a frame, with the slots of pointers that they are given: where C that reads through ``obj`` finds
+    such a pointer, where the object's own stand, then where each kind can always stand."""
+    if (read := re.search(r"const struct (\w+?)(?:___\w+)? \*\w+ = obj;", code)) and read[1] in HOOK_OF:
+        place, at = HOOK_OF[read[1]]
+        yield f'SEC("{place}")\nint frame(void *ctx)', {read[1]: at}
     mine = [p for p in obj.programs if p.name == program] or obj.programs
     tables = {m.program: (ops.kernel_type, m.member.name) for ops in obj.struct_ops for m in ops.members if m.program}
     places = []
     for one in mine:
+        old, new = (typed_slots(c, one.name) for c in contexts)
+        slots = {kind: at for kind, at in old.items() if new.get(kind, at) == at}
         if one.name in tables:
-            yield _table(obj, *tables[one.name])
-        kind = one.section.kind.removesuffix(".s")
-        places += [one.section.name.removeprefix("?"), HOOKS.get(kind, TRACING)]
-    yield from (f'SEC("{p}")\nint frame(void *ctx)' for p in dict.fromkeys([*places, TRACING, "syscall"]))
+            yield _table(obj, *tables[one.name]), slots
+        own, kind = one.section.name.removeprefix("?"), one.section.kind.removesuffix(".s")
+        yield f'SEC("{own}")\nint frame(void *ctx)', slots
+        places += [own, HOOKS.get(kind, TRACING)]
+    yield from ((f'SEC("{p}")\nint frame(void *ctx)', {}) for p in dict.fromkeys([*places, TRACING, "syscall"]))
 
 
 def _table(obj: BpfObject, kind: str, member: str) -> str:
@@ -312,15 +327,15 @@ def _tables(obj: BpfObject, program: str, code: str) -> Iterator[str]:
             yield f'SEC(".struct_ops")\nstruct {ops.kernel_type}___frame table_{number} = {{ {values} }};'
 
 
-def _use(code: str) -> str:
-    """What makes a program use the snippet."""
+def _use(code: str, slots: dict[str, int]) -> tuple[str, str]:
+    """What stands before a program, and in it, so that it uses the snippet."""
     if found := list(FUNCTION.finditer(code)):
-        return _called(found[-1], _typed(code))
+        return _called(found[-1], code, slots)
     if variable := re.search(r"^extern (?:\w+ )+\**(\w+) __kconfig", code, re.MULTILINE):
-        return f"\treturn {variable[1]};\n"
+        return "", f"\treturn {variable[1]};\n"
     if array := re.search(r'^} (\w+) SEC\("\.maps"\)', code, re.MULTILINE):
-        return f"\tbpf_tail_call(ctx, &{array[1]}, 0);\n\treturn 0;\n"
-    return "\treturn 0;\n"
+        return "", f"\tbpf_tail_call(ctx, &{array[1]}, 0);\n\treturn 0;\n"
+    return "", "\treturn 0;\n"
 
 
 def _typed(code: str) -> str:
@@ -330,8 +345,8 @@ def _typed(code: str) -> str:
     return f"bpf_get_current_task_btf(){TYPED[cast[1]]}" if cast and direct and cast[1] in TYPED else ""
 
 
-def _called(found: re.Match[str], typed: str) -> str:
-    """Calls the function with what it takes: pointers from the current task, numbers as they come."""
+def _called(found: re.Match[str], code: str, slots: dict[str, int]) -> tuple[str, str]:
+    """Calls the function with what it takes."""
     depth, parts = 0, [""]
     for c in found[3]:
         depth += (c == "(") - (c == ")")
@@ -340,13 +355,14 @@ def _called(found: re.Match[str], typed: str) -> str:
         else:
             parts[-1] += c
     listed = [p.strip() for p in parts if p.strip() not in ("", "void")]
-    arguments = ["bytes" if re.search(r"\*dst$", p) else "sizeof(bytes)" if p == "__u32 size" else
-                 typed or "(void *)bpf_get_current_task()" if "*" in p else "0" for p in listed]  # fmt: skip
+    arguments = [argument(p, code, slots, _typed(code)) for p in listed]
+    before, inside = preamble(listed)
     call = f"{found[2]}({', '.join(arguments)})"
     room = "\tchar bytes[64] = {};\n\n" if "bytes" in arguments else ""
     if found[1].strip() == "void":
-        return f"{room}\t{call};\n\treturn 0;\n"
-    return f"{room}\treturn (long){call} != 0;\n"
+        return before, f"{room}{inside}\t{call};\n\treturn 0;\n"
+    # 0 may be returned everywhere.
+    return before, f"{room}{inside}\tvolatile long got = (long){call};\n\n\treturn 0;\n"
 
 
 def _body(code: str, marker: re.Match[str]) -> str:
@@ -378,8 +394,9 @@ class Trial:
         self.remedy = finding.remedy or Remedy("")
         self.copies = "R-12.16" in finding.rules  # probes on what the compiler made, which the new kernel alone has
         self.known: list[set[Failure]] = []
-        for side, kernel in enumerate(sides.kernels):
-            seen = judge(self.obj, kernel)
+        judged = judge(self.obj, sides.old), judge(self.obj, sides.new)
+        self.contexts = judged[0].context, judged[1].context
+        for side, seen in enumerate(judged):
             mine = [p for j in seen.programs if program in ("", j.program.name) for p in j.problems]
             failures = {p.failure for p in (*mine, *seen.problems)}
             self.known.append(failures if side == 0 else failures - {finding.failure})
@@ -445,7 +462,7 @@ def apply(data: bytes, source: str, program: str, finding: Finding, sides: Sides
         names = [program, f"{program}_new"] if program else []
         return dataclasses.replace(trial.works(sides.compilers[1].made, names), way=Way.SOURCE)
     made = Applied(Way.FRAME, False, "no frame")
-    for frame in frames(trial.obj, program, remedy):
+    for frame in frames(trial.obj, program, remedy, trial.contexts):
         one = _framed(frame, trial)
         if one.ok and not one.limited:
             return one

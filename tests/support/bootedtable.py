@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import open_kernel
+from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.model.proof import ObjectProof
 from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
 from kfuncscope.prove.setup import ObjectSetup, Setup
 from kfuncscope.storage.files import ObjectFile
 from support.applied import Built, Sides, Way, apply
-from support.remedytable import code_of, kernel, objects, placed, source, verdicts
+from support.remedytable import code_of, objects, placed, source, verdicts
 from support.snippets import Compiler
 
 SIDES = ("old", "new")
@@ -57,11 +57,12 @@ class Cases:
         self.listed.append(case)
 
 
-def cases(old: str, new: str) -> Cases:
-    """Apply every remedy of a pair that has something to paste."""
-    sides = Sides(kernel(old), kernel(new), (Compiler(kernel(old)), Compiler(kernel(new))))
+def cases(old: str, new: str, opened: tuple[Kernel, Kernel]) -> Cases:
+    """Apply every remedy of a pair that has something to paste, as the kernels' packages have it: their images tell
+    what ftrace can patch."""
+    sides = Sides(*opened, (Compiler(opened[0]), Compiler(opened[1])))
     held, found = dict(objects(new.partition("-")[2])), Cases()
-    for verdict in verdicts(old, new):
+    for verdict in verdicts(old, new, opened):
         loaders: list[Case] = []
         left: list[Built] = []
         for program, section, finding in placed(verdict):
@@ -92,6 +93,12 @@ def _by_side(built: list[Built]) -> Iterator[list[tuple[str, ...]]]:
 def packages_of(folder: str) -> tuple[str, ...]:
     """The packages in a folder."""
     return tuple(str(p) for p in sorted(Path(folder).glob("*.deb")))
+
+
+def opened_from(folder: str) -> Kernel:
+    """The kernel of the packages in a folder."""
+    (files,) = kernel_files([Path(p) for p in packages_of(folder)])
+    return open_kernel(files)
 
 
 def booted(found: Cases, side: int, packages: tuple[str, ...], guest: tuple[str, ...]) -> dict[str, ObjectProof]:
@@ -134,7 +141,7 @@ def refused(proof: ObjectProof, case: Case, side: int, chosen: tuple[str, ...]) 
 def main(pair: str, before: str, after: str, guest: str = "") -> int:
     """Print the table, and what is refused."""
     old, new = pair.split(":")
-    found = cases(old, new)
+    found = cases(old, new, (opened_from(before), opened_from(after)))
     print(f"{len(found.listed)} applied in {len(found.made)} objects, {len(found.not_applied)} not", file=sys.stderr)
     proofs = [booted(found, side, packages_of(folder), packages_of(guest) if guest else ())
               for side, folder in enumerate((before, after))]  # fmt: skip
