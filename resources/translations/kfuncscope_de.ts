@@ -668,6 +668,13 @@ neuer Kernel: {1}</translation>
     </message>
 </context>
 <context>
+    <name>Dialogs</name>
+    <message>
+        <source>“{0}” exists. Replace it?</source>
+        <translation>„{0}“ gibt es schon. Ersetzen?</translation>
+    </message>
+</context>
+<context>
     <name>DockTitle</name>
     <message>
         <source>Put {0} back</source>

@@ -153,3 +153,25 @@ def test_a_column_that_a_person_made_wider_keeps_its_width() -> None:
         win.resize(1900, 1000)
         settle()
         assert table.columnWidth(3) == 300
+
+
+def test_a_presentation_keeps_its_view_above_the_caption_and_ends_with_the_letters_of_before() -> None:
+    with windows.window(analyses.demo(), size=(1440, 900), page="overview") as win:
+
+        def letters() -> list[float]:
+            buttons = [*win.chips.chips, win.overview.said, win.overview.quiet]
+            return [button.font().pointSizeF() for button in buttons]
+
+        before = letters()
+        win.commands.run("present")
+        settle()
+        win.graph.step(True)
+        settle()
+        assert all(now > then * 1.3 for now, then in zip(letters(), before, strict=True))
+        caption = win.presentation.caption
+        lower = win.overview.mapTo(win, win.overview.rect().bottomLeft()).y()
+        assert caption.isVisible() and lower < caption.geometry().top()
+        win.commands.run("present")
+        settle()
+        assert letters() == before
+        assert win.contentsMargins().bottom() == 0

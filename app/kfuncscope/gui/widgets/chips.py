@@ -64,7 +64,8 @@ class ChipBar(QScrollArea):
 
     def refresh(self) -> None:
         """Rebuild the chips."""
-        holder = QWidget()
+        self.viewport().setFont(self.font())  # it keeps the letters of a presentation that is over
+        holder = QWidget(self.viewport())
         holder.setObjectName("clear")
         row = QHBoxLayout(holder)
         row.setContentsMargins(4, 3, 4, 3)
