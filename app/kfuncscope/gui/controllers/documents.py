@@ -143,6 +143,7 @@ class Documents(QObject):
             path, _ = QFileDialog.getOpenFileName(context.dialogs, self.tr("Open session"), self._folder(), kinds)
         if not path or not self.may_leave():
             return False
+        path = str(Path(path).absolute())  # the list of recent ones is read in other folders
         from kfuncscope.session import sessionfile
 
         try:

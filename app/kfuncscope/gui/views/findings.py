@@ -21,9 +21,9 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
+from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.lines import Line
-from kfuncscope.gui.widgets.spread import Spread
 from kfuncscope.gui.widgets.wording import as_text
 
 _WIDTHS = {

@@ -27,7 +27,7 @@ from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
-from kfuncscope.gui.widgets.spread import Spread
+from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State
