@@ -3179,7 +3179,7 @@ Ordner davon</translation>
     </message>
     <message>
         <source>Degrades</source>
-        <translation>Eingeschränkt</translation>
+        <translation>Gemindert</translation>
     </message>
     <message>
         <source>Unknown</source>
