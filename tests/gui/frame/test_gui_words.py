@@ -90,3 +90,17 @@ def test_a_change_without_room_in_its_lane_is_marked_as_cut(qapp: object) -> Non
     card.resize(190, 78)
     left, shown = card.change_shown()
     assert shown.endswith("…") and left < 190 and change in card.toolTip()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "broken"),
+    [
+        ("int scx_bpf_consume(unsigned long dsq_id)", 34, ["int scx_bpf_consume(", "    unsigned long dsq_id)"]),
+        ("int scx_bpf_consume(unsigned long dsq_id)", 41, ["int scx_bpf_consume(unsigned long dsq_id)"]),
+        ("    unsigned int nr;    /* offset 16 */", 30, ["    unsigned int nr;", "        /* offset 16 */"]),
+        ("/* Call it between a_open() and b. */", 28, ["/* Call it between a_open()", "    and b. */"]),
+        ("if (first_condition && second_one)", 24, ["if (first_condition &&", "    second_one)"]),
+    ],
+)
+def test_c_is_broken_between_parameters_and_before_comments(text: str, width: int, broken: list[str]) -> None:
+    assert wrapped(text, width).split("\n") == broken
