@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
