@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLineEdit, QMe
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.controllers.exports import SEEN_PNG, SEEN_SVG, VIEW_SVG, ExportDialog
 from kfuncscope.gui.dialogs.columns import asked_path, asked_text
+from kfuncscope.gui.frame.arguments import asked
 from kfuncscope.gui.graph.export import logical_dpi
 from kfuncscope.gui.widgets.picture import Shape
 from support import analyses, windows
@@ -175,3 +176,27 @@ def test_a_presentation_keeps_its_view_above_the_caption_and_ends_with_the_lette
         settle()
         assert letters() == before
         assert win.contentsMargins().bottom() == 0
+
+
+def test_a_loader_is_chosen_on_the_command_line_as_check_has_it(capsys: pytest.CaptureFixture[str]) -> None:
+    given = asked(["--loader", "tc_*=cilium", "--loader", "libbpf", "a.bpf.o"])
+    assert given.session is not None
+    assert list(given.session.loaders.items()) == [("*", "libbpf"), ("tc_*", "cilium")]
+    with pytest.raises(SystemExit) as end:
+        asked(["--loader", "nothing", "a.bpf.o"])
+    assert end.value.code == 2 and "unknown loader 'nothing'" in capsys.readouterr().err
+
+
+def test_a_session_opened_by_a_short_path_is_remembered_by_its_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kfuncscope.session import sessionfile
+    from kfuncscope.session.session import Session
+
+    sessionfile.save(Session(), str(tmp_path / "a.kfs"))
+    monkeypatch.chdir(tmp_path)
+    with windows.window() as win:
+        kept: list[str] = []
+        monkeypatch.setattr(win.documents, "_remember", kept.append)
+        assert win.documents.open("a.kfs")
+        assert kept == [win.context.path] == [str(tmp_path / "a.kfs")]

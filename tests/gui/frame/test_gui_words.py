@@ -36,7 +36,7 @@ def test_only_the_name_is_marked_however_lines_break() -> None:
     for width in (0, 28, 36, 44, 200):
         old, new = marked(OLD, NEW, "red", "green", width)
         assert _inside(old) == ["scx_bpf_dispatch"] and _inside(new) == ["scx_bpf_dsq_insert"]
-        assert " ".join(_plain(old).split()) == OLD
+        assert " ".join(_plain(old).split()).replace("( ", "(") == OLD  # a line may end in a bracket
 
 
 def test_a_lost_member_and_markup_in_names() -> None:
