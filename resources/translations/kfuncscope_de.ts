@@ -298,6 +298,26 @@
         <source>does not run</source>
         <translation>läuft nicht</translation>
     </message>
+    <message>
+        <source>Program</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>Object</source>
+        <translation>Objekt</translation>
+    </message>
+    <message>
+        <source>Recognised</source>
+        <translation>Erkannt</translation>
+    </message>
+    <message>
+        <source>Hosts</source>
+        <translation>Hosts</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>Laufend</translation>
+    </message>
 </context>
 <context>
     <name>CensusView</name>
@@ -668,6 +688,32 @@ neuer Kernel: {1}</translation>
     </message>
 </context>
 <context>
+    <name>Dialogs</name>
+    <message>
+        <source>“{0}” exists. Replace it?</source>
+        <translation>„{0}“ gibt es schon. Ersetzen?</translation>
+    </message>
+</context>
+<context>
+    <name>DifferencesModel</name>
+    <message>
+        <source>Change</source>
+        <translation>Änderung</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Name</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>Art</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>Hinweis</translation>
+    </message>
+</context>
+<context>
     <name>DockTitle</name>
     <message>
         <source>Put {0} back</source>
@@ -1016,6 +1062,50 @@ neuer Kernel: {1}</translation>
     <message>
         <source>hosts</source>
         <translation>Hosts</translation>
+    </message>
+    <message>
+        <source>Verdict</source>
+        <translation>Urteil</translation>
+    </message>
+    <message>
+        <source>Arch</source>
+        <translation>Arch.</translation>
+    </message>
+    <message>
+        <source>Object</source>
+        <translation>Objekt</translation>
+    </message>
+    <message>
+        <source>Program</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>What</source>
+        <translation>Was</translation>
+    </message>
+    <message>
+        <source>What happens</source>
+        <translation>Was geschieht</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>Art</translation>
+    </message>
+    <message>
+        <source>Where</source>
+        <translation>Wo</translation>
+    </message>
+    <message>
+        <source>Rules</source>
+        <translation>Regeln</translation>
+    </message>
+    <message>
+        <source>Confidence</source>
+        <translation>Sicherheit</translation>
+    </message>
+    <message>
+        <source>Runs on</source>
+        <translation>Läuft auf</translation>
     </message>
 </context>
 <context>
@@ -1528,6 +1618,26 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <source>Jobs</source>
         <translation>Aufgaben</translation>
     </message>
+    <message>
+        <source>Guided tour</source>
+        <translation>Rundgang</translation>
+    </message>
+    <message>
+        <source>Summary</source>
+        <translation>Zusammenfassung</translation>
+    </message>
+    <message>
+        <source>Views</source>
+        <translation>Ansichten</translation>
+    </message>
+    <message>
+        <source>Running job</source>
+        <translation>Laufende Aufgabe</translation>
+    </message>
+    <message>
+        <source>N next breakage · Ctrl+K commands</source>
+        <translation>N nächster Bruch · Strg+K Befehle</translation>
+    </message>
 </context>
 <context>
     <name>ManualDialog</name>
@@ -1786,6 +1896,33 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>No notes yet. “Note…” in the detail panel adds one; they are saved with the session.</source>
         <translation>Noch keine Notizen. „Notiz…“ im Bereich Einzelheiten fügt eine hinzu; sie werden mit der Sitzung gespeichert.</translation>
+    </message>
+</context>
+<context>
+    <name>OffersModel</name>
+    <message>
+        <source>Name</source>
+        <translation>Name</translation>
+    </message>
+    <message>
+        <source>Upgrade</source>
+        <translation>Upgrade</translation>
+    </message>
+    <message>
+        <source>Users</source>
+        <translation>Nutzer</translation>
+    </message>
+    <message>
+        <source>Since</source>
+        <translation>Seit</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>Art</translation>
+    </message>
+    <message>
+        <source>Set</source>
+        <translation>Menge</translation>
     </message>
 </context>
 <context>
@@ -2108,6 +2245,34 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>(whole object)</source>
         <translation>(ganzes Objekt)</translation>
+    </message>
+    <message>
+        <source>Kernel says</source>
+        <translation>Kernel sagt</translation>
+    </message>
+    <message>
+        <source>Kernel</source>
+        <translation>Kernel</translation>
+    </message>
+    <message>
+        <source>Object</source>
+        <translation>Objekt</translation>
+    </message>
+    <message>
+        <source>Program</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>Predicted</source>
+        <translation>Vorhersage</translation>
+    </message>
+    <message>
+        <source>Seen</source>
+        <translation>Gesehen</translation>
+    </message>
+    <message>
+        <source>Its own words</source>
+        <translation>Seine Worte</translation>
     </message>
 </context>
 <context>
@@ -2978,12 +3143,155 @@ Ordner davon</translation>
         <source>No assumptions: this is the real result.</source>
         <translation>Keine Annahmen: dies ist das wirkliche Ergebnis.</translation>
     </message>
+    <message>
+        <source>is removed</source>
+        <translation>wird entfernt</translation>
+    </message>
+    <message>
+        <source>is changed</source>
+        <translation>wird geändert</translation>
+    </message>
+    <message>
+        <source>stays as it was</source>
+        <translation>bleibt, wie es war</translation>
+    </message>
 </context>
 <context>
     <name>WhatIfView</name>
     <message>
         <source>Nothing is assumed. Right-click what a program needs in the graph, or press Ctrl+Shift+W, and see which programs would break if it were removed or changed.</source>
         <translation>Nichts ist angenommen. Rechtsklick auf etwas, das ein Programm im Graphen braucht, oder Strg+Umschalt+W, und sehen, welche Programme brächen, wenn es entfernt oder geändert würde.</translation>
+    </message>
+</context>
+<context>
+    <name>Words</name>
+    <message>
+        <source>Breaks</source>
+        <translation>Bricht</translation>
+    </message>
+    <message>
+        <source>Silent</source>
+        <translation>Still</translation>
+    </message>
+    <message>
+        <source>Risk</source>
+        <translation>Risiko</translation>
+    </message>
+    <message>
+        <source>Degrades</source>
+        <translation>Gemindert</translation>
+    </message>
+    <message>
+        <source>Unknown</source>
+        <translation>Unbekannt</translation>
+    </message>
+    <message>
+        <source>OK</source>
+        <translation>OK</translation>
+    </message>
+    <message>
+        <source>Already broken</source>
+        <translation>Schon defekt</translation>
+    </message>
+    <message>
+        <source>Already</source>
+        <translation>Schon</translation>
+    </message>
+    <message>
+        <source>Fixed</source>
+        <translation>Behoben</translation>
+    </message>
+    <message>
+        <source>no longer loads or attaches</source>
+        <translation>lädt nicht mehr oder lässt sich nicht mehr anhängen</translation>
+    </message>
+    <message>
+        <source>loads, but reads or does the wrong thing</source>
+        <translation>lädt, liest oder tut aber das Falsche</translation>
+    </message>
+    <message>
+        <source>meaning changed: may be rejected, or behave differently</source>
+        <translation>Bedeutung geändert: wird vielleicht abgelehnt oder verhält sich anders</translation>
+    </message>
+    <message>
+        <source>loads, but a guarded feature is lost</source>
+        <translation>lädt, aber eine abgesicherte Funktion geht verloren</translation>
+    </message>
+    <message>
+        <source>cannot be decided from these files</source>
+        <translation>aus diesen Dateien nicht zu entscheiden</translation>
+    </message>
+    <message>
+        <source>works as before</source>
+        <translation>läuft wie bisher</translation>
+    </message>
+    <message>
+        <source>fails on the old kernel too</source>
+        <translation>scheitert auch auf dem alten Kernel</translation>
+    </message>
+    <message>
+        <source>failed on the old kernel, works on the new one</source>
+        <translation>scheiterte auf dem alten Kernel, läuft auf dem neuen</translation>
+    </message>
+    <message>
+        <source>Upgrade blocked</source>
+        <translation>Upgrade blockiert</translation>
+    </message>
+    <message>
+        <source>Upgrade needs work</source>
+        <translation>Upgrade braucht Arbeit</translation>
+    </message>
+    <message>
+        <source>Upgrade not fully checked</source>
+        <translation>Upgrade nicht ganz geprüft</translation>
+    </message>
+    <message>
+        <source>Upgrade clear</source>
+        <translation>Upgrade frei</translation>
+    </message>
+    <message>
+        <source>Breaks at attach</source>
+        <translation>Bricht beim Anhängen</translation>
+    </message>
+    <message>
+        <source>Breaks at load</source>
+        <translation>Bricht beim Laden</translation>
+    </message>
+    <message>
+        <source>Silently different</source>
+        <translation>Still anders</translation>
+    </message>
+    <message>
+        <source>Meaning changed</source>
+        <translation>Bedeutung geändert</translation>
+    </message>
+    <message>
+        <source>A feature is lost</source>
+        <translation>Eine Funktion geht verloren</translation>
+    </message>
+    <message>
+        <source>Fixed by the upgrade</source>
+        <translation>Durch das Upgrade behoben</translation>
+    </message>
+    <message>
+        <source>Works as before</source>
+        <translation>Läuft wie bisher</translation>
+    </message>
+    <message>
+        <source>only affected</source>
+        <translation>nur Betroffenes</translation>
+    </message>
+    <message>
+        <source>runs somewhere</source>
+        <translation>läuft irgendwo</translation>
+    </message>
+    <message>
+        <source>≠ kernel disagrees</source>
+        <translation>≠ Kernel widerspricht</translation>
+    </message>
+    <message>
+        <source>around {0}</source>
+        <translation>um {0}</translation>
     </message>
 </context>
 <context>

@@ -70,7 +70,10 @@ def translate(app: QApplication, language: str) -> bool:
                 _install(app, f"kfuncscope_{form}", str(resource("translations")))
                 from PySide6.QtCore import QLibraryInfo
 
+                from kfuncscope.gui.frame import spoken
+
                 _install(app, f"qtbase_{form}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))
+                spoken.speak()
                 return True
     return False
 

@@ -349,6 +349,7 @@ class MainWindow(QMainWindow):
         self.graph.overview.forget()
         self.graph.canvas.repaint_all()
         self.chips.refresh()
+        self.overview.dress()
         yield
         self.detail.refresh_later()
         self.inputs.viewport().update()

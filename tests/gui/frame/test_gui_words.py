@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def test_only_the_name_is_marked_however_lines_break() -> None:
     for width in (0, 28, 36, 44, 200):
         old, new = marked(OLD, NEW, "red", "green", width)
         assert _inside(old) == ["scx_bpf_dispatch"] and _inside(new) == ["scx_bpf_dsq_insert"]
-        assert " ".join(_plain(old).split()) == OLD
+        assert " ".join(_plain(old).split()).replace("( ", "(") == OLD  # a line may end in a bracket
 
 
 def test_a_lost_member_and_markup_in_names() -> None:
@@ -90,3 +91,17 @@ def test_a_change_without_room_in_its_lane_is_marked_as_cut(qapp: object) -> Non
     card.resize(190, 78)
     left, shown = card.change_shown()
     assert shown.endswith("…") and left < 190 and change in card.toolTip()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "broken"),
+    [
+        ("int scx_bpf_consume(unsigned long dsq_id)", 34, ["int scx_bpf_consume(", "    unsigned long dsq_id)"]),
+        ("int scx_bpf_consume(unsigned long dsq_id)", 41, ["int scx_bpf_consume(unsigned long dsq_id)"]),
+        ("    unsigned int nr;    /* offset 16 */", 30, ["    unsigned int nr;", "        /* offset 16 */"]),
+        ("/* Call it between a_open() and b. */", 28, ["/* Call it between a_open()", "    and b. */"]),
+        ("if (first_condition && second_one)", 24, ["if (first_condition &&", "    second_one)"]),
+    ],
+)
+def test_c_is_broken_between_parameters_and_before_comments(text: str, width: int, broken: list[str]) -> None:
+    assert wrapped(text, width).split("\n") == broken

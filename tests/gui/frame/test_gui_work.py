@@ -172,7 +172,7 @@ def test_a_note_on_a_cause_shows_at_all_its_findings(
         asked.append(given[1:])
         return "ask the maintainers", True
 
-    monkeypatch.setattr("kfuncscope.gui.controllers.annotations.QInputDialog.getMultiLineText", answer)
+    monkeypatch.setattr("kfuncscope.gui.controllers.annotations.asked_text", answer)
     win.store.select_finding(row)
     settle()
     if place == "detail":

@@ -13,9 +13,7 @@ from PySide6.QtWidgets import (
     QDateEdit,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
-    QInputDialog,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -24,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.dialogs.columns import foot, stacked
+from kfuncscope.gui.dialogs.columns import asked_path, asked_text, foot, stacked
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.history.snapshots import Snapshot, snapshot
 from kfuncscope.gui.history.steps import PolicyStep
@@ -119,7 +117,7 @@ class Annotations(QObject):
         """Ask for the text of a note."""
         key, about = self.key(node, row)
         old = self._context.session.notes.get(key, "")
-        text, ok = QInputDialog.getMultiLineText(self._context.dialogs, self.tr("Note"), about, old)
+        text, ok = asked_text(self._context.dialogs, self.tr("Note"), about, old)
         if ok:
             self._about[key] = about
             self.set_note(key, text)
@@ -130,7 +128,7 @@ class Annotations(QObject):
         assert index is not None
         cause = index.cause_of(row)
         old = self._context.session.notes.get(cause.note_key, "")
-        text, ok = QInputDialog.getMultiLineText(self._context.dialogs, self.tr("Note on the cause"), cause.title, old)
+        text, ok = asked_text(self._context.dialogs, self.tr("Note on the cause"), cause.title, old)
         if ok:
             self._about[cause.note_key] = cause.title
             self.set_note(cause.note_key, text)
@@ -218,7 +216,7 @@ class Annotations(QObject):
         path = session.policy
         if not path:
             start = str(Path(self._context.path or "policy").with_name("policy.toml"))
-            path, _ = QFileDialog.getSaveFileName(self._context.dialogs, self.tr("Policy file"), start, "*.toml")
+            path = asked_path(self._context.dialogs, self.tr("Policy file"), start, "*.toml", ".toml", replaces=False)
         if not path:
             return False
         try:

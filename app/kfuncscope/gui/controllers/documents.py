@@ -116,6 +116,11 @@ class Documents(QObject):
         return said == buttons.Discard or (said == buttons.Save and self.save(context.path))
 
     # --- open, save ---
+    def _folder(self) -> str:
+        """Where sessions are asked for: beside this one or the one used last, else where the program was started."""
+        near = [self._context.path, *(p for p in self.recent() if p != self.autosave_path())]
+        return next((str(Path(p).parent) for p in near if p), str(Path.cwd()))
+
     def new(self) -> None:
         """Begin with nothing; what was open is autosaved and stands among the recent sessions."""
         context = self._context
@@ -135,9 +140,10 @@ class Documents(QObject):
         context = self._context
         if not path:
             kinds = self.tr("Sessions (*{0})").format(SUFFIX)
-            path, _ = QFileDialog.getOpenFileName(context.dialogs, self.tr("Open session"), "", kinds)
+            path, _ = QFileDialog.getOpenFileName(context.dialogs, self.tr("Open session"), self._folder(), kinds)
         if not path or not self.may_leave():
             return False
+        path = str(Path(path).absolute())  # the list of recent ones is read in other folders
         from kfuncscope.session import sessionfile
 
         try:
@@ -156,8 +162,10 @@ class Documents(QObject):
         context = self._context
         if not path:
             kinds = self.tr("Sessions (*{0})").format(SUFFIX)
-            name, title = "session" + SUFFIX, self.tr("Save session")
-            path, _ = QFileDialog.getSaveFileName(context.dialogs, title, name, kinds)
+            from kfuncscope.gui.dialogs.columns import asked_path
+
+            start = context.path or str(Path(self._folder(), "session" + SUFFIX))
+            path = asked_path(context.dialogs, self.tr("Save session"), start, kinds, SUFFIX)
         if not path:
             return False
         from kfuncscope.session import sessionfile

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -28,6 +27,7 @@ from kfuncscope.gui import filters as flt
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
 from kfuncscope.gui.controllers.presentation import Pictures
+from kfuncscope.gui.dialogs.columns import asked_path, one_default
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index, Mask
 from kfuncscope.gui.store import Node
@@ -225,6 +225,7 @@ class ExportDialog(QDialog):
         self.go.setObjectName("primary")
         self.go.setDefault(True)
         buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
+        one_default(buttons)
         buttons.accepted.connect(self._export)
         buttons.rejected.connect(self.close)
         column = QVBoxLayout(self)
@@ -233,6 +234,7 @@ class ExportDialog(QDialog):
         column.addWidget(self.warning)
         column.addWidget(buttons)
         self._enable()
+        self.format.setFocus()
         self.resize(560, self.sizeHint().height())
 
     def _check(self) -> None:
@@ -262,7 +264,8 @@ class ExportDialog(QDialog):
         self._form.setRowVisible(self.redact, chosen not in PICTURES)
 
     def _browse(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self.path.text(), f"*{self._suffix()}")
+        suffix = self._suffix()
+        path = asked_path(self, self.tr("Export to"), self.path.text(), f"*{suffix}", suffix)
         if path:
             self.path.setText(path)
 

@@ -59,7 +59,7 @@ class Caption(QFrame):
         column = self.layout()
         high = column.heightForWidth(wide) if column is not None else 0
         self.setFixedSize(wide, high + 10)  # letters may reach below their line
-        self.move(QPoint((window.width() - wide) // 2, window.height() - self.height() - 2 * GAP))
+        self.move(QPoint((window.width() - wide) // 2, window.height() - self.height() - GAP))
         self.raise_()
 
 
@@ -139,6 +139,7 @@ class Presentation(QObject):
                 widget.show()
         self._window.restoreState(state)  # shows panels and tool bars itself, all at once
         self.caption.hide()
+        self._window.setContentsMargins(0, 0, 0, 0)
         self._graph.canvas.smooth = False
         QTimer.singleShot(0, self, self._dress)
         self.action.setChecked(False)
@@ -160,6 +161,14 @@ class Presentation(QObject):
     def _tell(self) -> None:
         if self.on:
             self.caption.tell(*self.words())
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Keep the view above the caption; room once taken stays, so that the view does not move at every step."""
+        wanted = self.caption.height() + 2 * GAP if self.caption.isVisibleTo(self._window) else 0
+        kept = self._window.contentsMargins().bottom()
+        if wanted > kept:
+            self._window.setContentsMargins(0, 0, 0, wanted)
 
     def words(self) -> tuple[str, str]:
         """What is selected and what happens to it; both empty where nothing is."""

@@ -38,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
         "--section-type", action="append", default=[], metavar="SECTION=TYPE",
         help="program type of a section that libbpf does not know",
     )  # fmt: skip
+    made.add_argument(
+        "--loader", action="append", default=[], metavar="[PATTERN=]LOADER",
+        help="what loads the objects, or those whose object, package or path fits a pattern",
+    )  # fmt: skip
     made.add_argument("--infer", action="store_true", help="infer architectures without kernels of their own")
     made.add_argument("--policy", default="", metavar="FILE", help="policy in TOML: what blocks, waivers")
     made.add_argument("files", nargs="*", metavar="F", help="a session file, or kernels, objects, packages, folders")
@@ -48,7 +52,16 @@ def asked(words: Sequence[str]) -> Asked:
     """What the words of a command line ask for. Ends the program at --help and --version, and on wrong usage (2)."""
     made = parser()
     given = made.parse_args(list(words))
-    options = (given.old, given.new, given.census, given.section_type, given.arch, given.release, given.policy)
+    options = (
+        given.old,
+        given.new,
+        given.census,
+        given.section_type,
+        given.loader,
+        given.arch,
+        given.release,
+        given.policy,
+    )
     if given.demo and (given.files or any(options)):
         made.error("--demo takes no other inputs")
     if given.demo:
@@ -63,6 +76,8 @@ def asked(words: Sequence[str]) -> Asked:
 def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Session:
     from kfuncscope.arch import arch_named, known_arches
     from kfuncscope.bpf.sections import program_type, program_types
+    from kfuncscope.intake.loaders import AUTO
+    from kfuncscope.intake.loaders import NAMES as LOADERS
     from kfuncscope.session.grouping import add
     from kfuncscope.session.purpose import sorted_apart
 
@@ -76,6 +91,12 @@ def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Sessio
         made.error(f"--arch: unknown architecture {given.arch!r}; expected one of {', '.join(known_arches())}")
     for ref in (*session.old, *session.new):
         ref.arch, ref.release = arch, given.release
+    for text in given.loader:
+        pattern, _, name = text.rpartition("=")
+        if name not in (*LOADERS, AUTO):
+            made.error(f"--loader: unknown loader {name!r}; expected one of {', '.join((*LOADERS, AUTO))}")
+        session.loaders[pattern or "*"] = name
+    session.loaders = dict(sorted(session.loaders.items(), key=lambda pair: pair[0] != "*"))  # patterns after all
     for text in given.section_type:
         section, equals, kind = text.rpartition("=")
         chosen = program_type(kind) if equals else None

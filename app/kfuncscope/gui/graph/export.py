@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
 from kfuncscope.gui import theme
@@ -17,6 +17,12 @@ from kfuncscope.gui.graph.scene import BASE, Scene
 HEAD = 56
 MOST_EDGES = 4000
 LARGEST = 16_000  # pixels along a side: more is refused by common viewers
+
+
+def logical_dpi() -> int:
+    """Dots per inch that letters are laid out for: an SVG made for others has letters too small for its boxes."""
+    screen = QGuiApplication.primaryScreen()
+    return round(screen.logicalDotsPerInch()) if screen is not None else 96
 
 
 def _paint(painter: QPainter, scene: Scene, title: str) -> None:
@@ -64,6 +70,7 @@ def svg(scene: Scene, path: str | Path, title: str) -> None:
     generator.setDescription(
         "BPF objects, their programs and what they need; coloured by what the upgrade does to them"
     )
+    generator.setResolution(logical_dpi())
     generator.setSize(QSize(round(scene.width), round(scene.height) + HEAD))
     generator.setViewBox(QRectF(0, 0, scene.width, scene.height + HEAD))
     painter = QPainter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -21,14 +21,19 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
+from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.lines import Line
 from kfuncscope.gui.widgets.wording import as_text
 
 _WIDTHS = {
-    fm.VERDICT: 96, fm.ARCH: 66, fm.OBJECT: 140, fm.PROGRAM: 134, fm.NEED: 152, fm.MESSAGE: 330, fm.KIND: 70,
-    fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60, fm.HOSTS: 70,
+    fm.VERDICT: 88, fm.ARCH: 66, fm.OBJECT: 112, fm.PROGRAM: 122, fm.NEED: 132, fm.MESSAGE: 240, fm.KIND: 56,
+    fm.WHERE: 96, fm.RULES: 68, fm.CONFIDENCE: 86, fm.HOSTS: 70,
 }  # fmt: skip
+_GROWING = (
+    (fm.MESSAGE, 1.8), (fm.PROGRAM, 1.5), (fm.NEED, 1.4), (fm.WHERE, 1.9), (fm.RULES, 1.7), (fm.OBJECT, 1.4),
+    (fm.MESSAGE, 9.0),
+)  # fmt: skip
 
 
 def plain_table(view: QTableView, row_height: int = 24) -> None:
@@ -76,9 +81,8 @@ class FindingsView(QWidget):
         plain_table(self.table)
         self.table.setSortingEnabled(True)
         self.table.horizontalHeader().setSortIndicator(fm.VERDICT, Qt.SortOrder.DescendingOrder)
-        for column, width in _WIDTHS.items():
-            self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
+        self._spread = Spread(self.table, _WIDTHS, _GROWING)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
         self.table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
@@ -186,21 +190,11 @@ class FindingsView(QWidget):
         self._quiet = False
         self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
         self.table.setColumnHidden(fm.HOSTS, index is None or index.analysis.census is None)
-        self._spread()
+        self._spread.fit()
         none = not len(self.model.rows)
         self.empty.setVisible(none)
         self.table.setVisible(not none)
         self._follow()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._spread()
-
-    def _spread(self) -> None:
-        """What room is left belongs to what happens."""
-        others = sum(self.table.columnWidth(c) for c in _WIDTHS if c not in (fm.MESSAGE, fm.CONFIDENCE))
-        room = self.width() - others - _WIDTHS[fm.CONFIDENCE] - 16
-        self.table.setColumnWidth(fm.MESSAGE, max(_WIDTHS[fm.MESSAGE], room))
 
     def _chosen(self, selected: QItemSelection, _before: QItemSelection) -> None:
         rows = selected.indexes()

@@ -27,6 +27,7 @@ from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
+from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.story import NARROWEST, Story
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.study.lifecycle import OfferRow, Seen, State
@@ -191,9 +192,8 @@ class KfuncsView(QWidget):
         plain_table(self.table)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
-        for column, width in ((0, 170), (1, 98), (2, 55), (3, 54), (4, 54), (5, 120)):
-            self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
+        Spread(self.table, {0: 170, 1: 98, 2: 55, 3: 54, 4: 54, 5: 90}, ((0, 2.2),))
         self.story = QScrollArea()
         self.story.setWidgetResizable(True)
         self.story.setMinimumWidth(NARROWEST + 12)

@@ -33,12 +33,12 @@ class OverviewView(QWidget):
         self.canvas = RibbonCanvas()
         self.said = QLabel()
         self.said.setWordWrap(True)
-        self.said.setFont(theme.ui_font(1, bold=True))
         self.said.setContentsMargins(14, 8, 14, 0)
         self.quiet = QLabel()
         self.quiet.setObjectName("muted")
         self.quiet.setWordWrap(True)
         self.quiet.setContentsMargins(14, 0, 14, 8)
+        self.dress()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 1, 1)
         layout.setSpacing(0)
@@ -53,6 +53,11 @@ class OverviewView(QWidget):
         self._store.analysis_changed.connect(self._news)
         self._store.filters_changed.connect(self._news)
         self._store.selection_changed.connect(self._light)
+
+    def dress(self) -> None:
+        """Take letters of the size that the application has now."""
+        self.said.setFont(theme.ui_font(1, bold=True))
+        self.quiet.setFont(theme.ui_font())
 
     # --- store → ribbon ---
     def _news(self) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame.spoken import spoken
 from kfuncscope.gui.index import AFFECTED, CODE, Index
 from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import Verdict
@@ -296,7 +297,7 @@ class SummaryStrip(QFrame):
         number = len(decided.tolerated)
         if number:
             lines[1] = self.tr("tolerated by waivers: {0}").format(number) + " · " + lines[1]
-        self.decision.show_(decided.headline, STATES[decided.state], lines)
+        self.decision.show_(spoken(decided.headline), STATES[decided.state], lines)
 
     def _mark(self) -> None:
         for lane, card in enumerate(self.cards):

@@ -36,6 +36,7 @@ from kfuncscope.study.timeline import TABLES, Cell, Line, need_lines, program_li
 CELL_ROLE = int(Qt.ItemDataRole.UserRole)
 LINE_ROLE = CELL_ROLE + 1
 WIDE, TIGHT, NARROW = (220, 108), (160, 108), 560
+LEAST, MOST = 92, 150  # of a release; twice as much where nothing else wants the room
 FIXED = len(WIDE)  # columns before those of the releases
 SMALL = 800  # programs; more are worked out off the GUI thread
 
@@ -321,12 +322,15 @@ class TimelineView(QWidget):
     def _fit(self) -> None:
         """Widths of the columns for the room that there is, with the first bad release in view."""
         room = self.table.viewport().width()
-        for column, wide in enumerate(WIDE if room > NARROW else TIGHT):
+        columns = max(1, self.model.columnCount() - FIXED)
+        fixed = list(WIDE if room > NARROW else TIGHT)
+        spare = room - sum(fixed) - columns * MOST
+        fixed[0] += max(0, min(spare, fixed[0]))  # names are not cut beside empty room
+        for column, wide in enumerate(fixed):
             self.table.setColumnWidth(column, wide)
             room -= wide
-        columns = max(1, self.model.columnCount() - FIXED)
         for column in range(FIXED, columns + FIXED):
-            self.table.setColumnWidth(column, min(max(room // columns, 92), 150))
+            self.table.setColumnWidth(column, min(max(room // columns, LEAST), 2 * MOST))
         self.names.fit()
         self._show_first_bad()
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollAr
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.frame.spoken import spoken
 from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import NeedKind, Verdict
 
@@ -20,18 +21,18 @@ SIDE = 18
 def chip_text(token: Token) -> str:
     """How a filter reads on its chip."""
     if token.kind == "affected":
-        return "only affected"
+        return spoken("only affected")
     if token.kind == "runs":
-        return "runs somewhere"
+        return spoken("runs somewhere")
     if token.kind == "proof":
-        return "≠ kernel disagrees"
+        return spoken("≠ kernel disagrees")
     if token.kind == "verdict":
         verdict = Verdict(token.value)
         return f"{theme.GLYPHS[verdict]} {theme.WORDS[verdict]}"
     if token.kind == "arch":
         return token.value
     if token.kind == "isolate":
-        return f"around {token.value.rpartition(':')[2].rpartition('/')[2]}"
+        return spoken("around {0}").format(token.value.rpartition(":")[2].rpartition("/")[2])
     if token.kind == "text":
         return f"“{token.value}”"
     return f"{token.kind}: {token.value.rpartition(':')[2]}"
@@ -64,7 +65,8 @@ class ChipBar(QScrollArea):
 
     def refresh(self) -> None:
         """Rebuild the chips."""
-        holder = QWidget()
+        self.viewport().setFont(self.font())  # it keeps the letters of a presentation that is over
+        holder = QWidget(self.viewport())
         holder.setObjectName("clear")
         row = QHBoxLayout(holder)
         row.setContentsMargins(4, 3, 4, 3)

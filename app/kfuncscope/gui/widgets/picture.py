@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.graph.canvas import GraphCanvas
+from kfuncscope.gui.graph.export import logical_dpi
 
 HEAD = 34
 WIDE = QSize(1600, 900)
@@ -33,8 +34,12 @@ def posed(page: QWidget, shape: Shape) -> Iterator[QSize]:
     """The page at the size of the picture while it is painted; on the screen it is painted later and as before."""
     before = page.size()
     canvases = page.findChildren(GraphCanvas)
+    focused = QApplication.focusWidget()
+    inside = focused if focused is not None and page.isAncestorOf(focused) else None
     kept = [(canvas, canvas.zoom, canvas.origin) for canvas in canvases]
     try:
+        if inside is not None:
+            inside.clearFocus()  # the keyboard's frame is not part of what is shown
         if shape is Shape.WIDE:
             page.resize(WIDE.width(), WIDE.height() - HEAD)
             _arrange(page)
@@ -47,6 +52,8 @@ def posed(page: QWidget, shape: Shape) -> Iterator[QSize]:
             _arrange(page)
             for canvas, zoom, origin in kept:
                 canvas.return_to(zoom, origin)
+        if inside is not None:
+            inside.setFocus()
 
 
 def _arrange(page: QWidget) -> None:
@@ -89,6 +96,7 @@ def svg(page: QWidget, path: str | Path, title: str, shape: Shape) -> None:
         generator = QSvgGenerator()
         generator.setFileName(str(path))
         generator.setTitle(title)
+        generator.setResolution(logical_dpi())
         generator.setSize(whole)
         generator.setViewBox(QRectF(0, 0, whole.width(), whole.height()))
         painter = QPainter()

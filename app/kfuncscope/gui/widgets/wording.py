@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from kfuncscope.gui import theme
+from kfuncscope.gui.frame.spoken import spoken
 from kfuncscope.gui.graph.proofs import Answer
 from kfuncscope.model import catalogue
 from kfuncscope.model.proof import ObjectProof
@@ -13,17 +13,18 @@ _LOADS = {Tri.YES: "loads", Tri.NO: "is refused", Tri.UNKNOWN: "is not known"}
 
 
 def headline(finding: Finding) -> str:
-    """The verdict of a finding in a few words."""
+    """The verdict of a finding in a few words, in the language of the window."""
     if finding.verdict is Verdict.BREAKS:
-        return "Breaks at attach" if finding.reach is Reach.ATTACH else "Breaks at load"
-    return {
+        return spoken("Breaks at attach" if finding.reach is Reach.ATTACH else "Breaks at load")
+    said = {
         Verdict.SILENT: "Silently different",
         Verdict.RISK: "Meaning changed",
         Verdict.DEGRADES: "A feature is lost",
         Verdict.UNKNOWN: "Unknown",
-        Verdict.ALREADY_BROKEN: theme.WORDS[Verdict.ALREADY_BROKEN],
+        Verdict.ALREADY_BROKEN: "Already broken",
         Verdict.FIXED: "Fixed by the upgrade",
-    }.get(finding.verdict, "Works as before")
+    }
+    return spoken(said.get(finding.verdict, "Works as before"))
 
 
 def site_line(site: Site) -> str:

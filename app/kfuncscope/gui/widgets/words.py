@@ -7,6 +7,7 @@ import difflib
 import html
 import re
 
+_CALL = re.compile(r"\w\((?!\))")
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -49,7 +50,7 @@ def _spans(text: str, flags: list[bool], colour: str) -> str:
 
 
 def wrapped(text: str, width: int = 54) -> str:
-    """C with lines that are too long broken after a comma or a blank, so that it fits a panel of ``width`` letters."""
+    """C with lines that are too long broken between parameters, so that it fits a panel of ``width`` letters."""
     return "\n".join(
         piece for line in text.replace("\t", "    ").split("\n") for piece in _broken(line, max(width, 16))
     )
@@ -61,12 +62,26 @@ def _broken(line: str, width: int) -> list[str]:
         line, indent = " " * 8 + line.lstrip(), 8
     lines = []
     while len(line) > width:
-        cut = max(line.rfind(", ", indent, width) + 1, 0) or max(line.rfind(" ", indent, width + 1), 0)
+        cut = _cut(line, indent, width)
         if cut <= indent:
             break
         lines.append(line[:cut].rstrip())
         line = " " * indent + line[cut:].lstrip()
     return [*lines, line]
+
+
+def _cut(line: str, indent: int, width: int) -> int:
+    """Where to break: after a comma, before a comment, after the bracket of a call, and at a blank if there is none.
+
+    A type is never parted from its name where another place will do. 0 for nowhere.
+    """
+    comma, comment = line.rfind(", ", indent, width) + 1, line.rfind(" /*", indent, width)
+    if comma > 0 or comment > indent:
+        return max(comma, comment)
+    call = None if line.lstrip().startswith(("/*", "*")) else _CALL.search(line, 0, width)
+    if call is not None and call.end() > indent:
+        return call.end()
+    return max(line.rfind(" ", indent, width + 1), 0)
 
 
 def code_html(text: str) -> str:
