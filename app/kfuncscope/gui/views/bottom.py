@@ -31,6 +31,7 @@ from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.sources import owner
 from kfuncscope.storage.files import InputProblem
 
+ROW = 40
 MOST_ACTIONS = 200  # rows that get a button
 ACTIONS_A_TURN = 4
 PAUSE_MS = 20  # between them, for what a person does meanwhile
@@ -53,6 +54,7 @@ class ProblemsView(QWidget):
         self.table.setModel(self.model)
         self.table.setAccessibleName(self.tr("Problems"))
         plain_table(self.table, 27)
+        self.table.setMinimumHeight(ROW)  # no more than when it is empty, so that nothing moves when it is filled
         head = self.table.horizontalHeader()
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         head.hide()

@@ -30,6 +30,9 @@ _WIDTHS = {
     fm.WHERE: 120, fm.RULES: 84, fm.CONFIDENCE: 60, fm.HOSTS: 70,
 }  # fmt: skip
 
+BAR = 16  # pixels of a scroll bar and the frame
+LEAST = 0.72  # of their width that names keep
+
 
 def plain_table(view: QTableView, row_height: int = 24) -> None:
     """The look that all tables share."""
@@ -68,7 +71,7 @@ class FindingsView(QWidget):
     def __init__(self, context: Context) -> None:
         super().__init__()
         store = self._store = context.store
-        self._quiet = False
+        self._quiet, self._share = False, 1.0
         self.model = fm.FindingsModel()
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -198,6 +201,13 @@ class FindingsView(QWidget):
 
     def _spread(self) -> None:
         """What room is left belongs to what happens."""
+        names = (fm.OBJECT, fm.PROGRAM, fm.NEED)
+        wanted, rest = sum(_WIDTHS[c] for c in names), self.width() - _WIDTHS[fm.VERDICT] - BAR
+        share = 1.0 if self._store.lane < 0 else min(1.0, max(LEAST, rest / wanted))  # the first four are always whole
+        if share != self._share:  # else widths stay as a person has set them
+            self._share = share
+            for column in names:
+                self.table.setColumnWidth(column, int(_WIDTHS[column] * share))
         others = sum(self.table.columnWidth(c) for c in _WIDTHS if c not in (fm.MESSAGE, fm.CONFIDENCE))
         room = self.width() - others - _WIDTHS[fm.CONFIDENCE] - 16
         self.table.setColumnWidth(fm.MESSAGE, max(_WIDTHS[fm.MESSAGE], room))

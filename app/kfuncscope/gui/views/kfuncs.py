@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -110,6 +110,7 @@ class OffersModel(TableModel):
         return None
 
 
+NAME, UPGRADE = (96, 170), 98  # widths of the names, at least and at most, and of the verdicts
 BLOCK = 84  # pixels that "riscv64 6.12" and "prototype" take in a life line
 
 
@@ -191,9 +192,10 @@ class KfuncsView(QWidget):
         plain_table(self.table)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
-        for column, width in ((0, 170), (1, 98), (2, 55), (3, 54), (4, 54), (5, 120)):
+        for column, width in ((0, NAME[1]), (1, UPGRADE), (2, 55), (3, 54), (4, 54), (5, 120)):
             self.table.setColumnWidth(column, width)
         self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.viewport().installEventFilter(self)
         self.story = QScrollArea()
         self.story.setWidgetResizable(True)
         self.story.setMinimumWidth(NARROWEST + 12)
@@ -241,6 +243,17 @@ class KfuncsView(QWidget):
         self.pages.addWidget(self.compare)
         layout.addWidget(self.pages, 1)
         self._modes.idClicked.connect(self.show_mode)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self.table.viewport():
+            self._fit_columns(self.table.viewport().width())
+        return super().eventFilter(watched, event)
+
+    def _fit_columns(self, wide: int) -> None:
+        """Names give room where what the upgrade does to them would be cut."""
+        verdict = round(UPGRADE * max(1.0, theme.scale()))
+        self.table.setColumnWidth(1, verdict)
+        self.table.setColumnWidth(0, max(NAME[0], min(NAME[1], wide - verdict)))
 
     def show_mode(self, mode: int) -> None:
         """Explore one name at a time (0), or compare two kernels (1)."""
