@@ -103,7 +103,7 @@ def _views(c: Palette) -> str:
 QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 7px 14px; border: 0;
   border-bottom: 2px solid transparent; }}
-QTabBar[tight="true"]::tab {{ padding: 7px 5px; }}
+QTabBar[tight="true"]::tab {{ padding: 7px 4px; }}
 QTabBar::scroller {{ width: 36px; }}
 QTabBar::tear {{ width: 0; border: 0; }}
 QAbstractScrollArea::corner {{ background: transparent; border: 0; }}

@@ -146,6 +146,9 @@ class Toolbar(QToolBar):
             box.setMinimumWidth(min(max(box.sizeHint().width() + 12, LEAST), most))
         for button in rest:
             button.show()
+        self._name_openers(short=False)
+        if self._least() > width:
+            self._name_openers(short=True)
         for button in rest:
             if self._least() > width:
                 button.hide()
@@ -155,6 +158,16 @@ class Toolbar(QToolBar):
         pair = sum(box.minimumWidth() - LEAST for box in boxes)
         shown = sum(button.sizeHint().width() + self._line.spacing() for button in rest if not button.isHidden())
         self._holder.setMinimumWidth(max(1, self._least() - pair - shown))  # the window may still become narrower
+
+    def _name_openers(self, short: bool) -> None:
+        """The buttons that open files say what they open; where there is no room, without the verb."""
+        kernels, objects = self.tr("Open kernels…"), self.tr("Add objects…")
+        for button, name, brief in (
+            (self.open_kernels, kernels, self.tr("Kernels…")),
+            (self.add_objects, objects, self.tr("Objects…")),
+        ):
+            button.setText(brief if short else name)
+            button.setAccessibleName(name)
 
     def _least(self) -> int:
         """The width that what is shown takes at least."""

@@ -197,7 +197,9 @@ def _facts(kernel: Kernel) -> tuple[tuple[tuple[str, str], ...], int]:
 
     facts = []
     if kernel.vmlinux is not None:
-        facts.append(("BTF", f"{len(kernel.vmlinux.data) / 1e6:.1f} MB, {kernel.vmlinux.own_count} types"))
+        size = len(kernel.vmlinux.data)
+        shown = f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+        facts.append(("BTF", f"{shown}, {kernel.vmlinux.own_count} types"))
     facts.append(("config", f"{len(kernel.config)} options" if kernel.config else NOT_GIVEN))
     facts.append(("modules", str(len(kernel.modules)) if len(kernel.modules) else NOT_GIVEN))
     facts.append(("symbols", "given" if kernel.symbols else NOT_GIVEN))

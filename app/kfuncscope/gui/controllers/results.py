@@ -59,6 +59,7 @@ class Results(QObject):
         self.partial = False  # whether the result on screen lacks architectures that are still analysed
         self._whole: tuple[Index | None, Snapshot | None] = (None, None)  # the last result that lacks nothing
         self._renewing = False
+        self._broke = False  # whether the status bar says that the last run failed
         self._unseen = False  # whether a result waits for the first page to make room
         self._turns = Turns(self)
         context.commands.add("analyse", self.tr("Analyse"), self.analyse, "F5", "Analysis")
@@ -110,6 +111,7 @@ class Results(QObject):
         self._show_whole()
         said = self.tr("The analysis failed: {0}").format(error)
         self._context.say(said, failed=True)
+        self._broke = True
         if self._context.real is None:
             self._welcome.tell(said)
 
@@ -131,6 +133,9 @@ class Results(QObject):
 
     def _inputs_changed(self) -> None:
         """What was asked for is no longer wanted where the inputs are again those of the result on screen."""
+        if self._broke:  # it failed with what was loaded then
+            self._broke = False
+            self.refresh_titles()
         running = self.job()
         if running is not None and not self.partial and self._context.real is not None and not self.outdated():
             self._renewing = True

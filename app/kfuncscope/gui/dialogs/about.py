@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit,
 
 from kfuncscope import __version__
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame.geometry import within
 
 LIBRARIES = ("numpy", "msgspec", "networkx", "pandas", "zstandard", "lz4", "jinja2", "pyelftools")
 
@@ -66,4 +67,4 @@ class AboutDialog(QDialog):
         column.setSpacing(9)
         for widget in (head, what, self.text, licence, buttons):
             column.addWidget(widget)
-        self.resize(480, 420)
+        within(self, 480, 420)

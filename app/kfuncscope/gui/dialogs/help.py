@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayo
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.commands import Commands
+from kfuncscope.gui.frame.geometry import within
 from kfuncscope.gui.frame.menus import title
 
 
@@ -58,4 +59,4 @@ class HelpDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(text)
         column.addWidget(buttons)
-        self.resize(560, 620)
+        within(self, 560, 620)

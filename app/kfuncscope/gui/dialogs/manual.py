@@ -34,6 +34,7 @@ from PySide6.QtWidgets import (
 )
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame.geometry import within
 from kfuncscope.resources import resource
 
 FIRST = "index.md"
@@ -41,6 +42,7 @@ _COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
 _LINK = re.compile(r"\]\((\w[\w-]*\.md)\)")
 _PAGE = Qt.ItemDataRole.UserRole
 _ROOM = 14.0  # pixels around the text
+WIDEST = 300  # that the list of pages gets
 
 
 def page_text(name: str) -> str:
@@ -161,7 +163,10 @@ class ManualDialog(QDialog):
             item = QListWidgetItem(page_title(name), self.list)
             item.setData(_PAGE, name)
         self.list.setAccessibleName(self.tr("Pages"))
-        self.list.setFixedWidth(190)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        bar = self.list.verticalScrollBar().sizeHint().width() + 2 * self.list.frameWidth()
+        self.list.setFixedWidth(min(WIDEST, self.list.sizeHintForColumn(0) + bar + 8))
         self.text.setAccessibleName(self.windowTitle())
         self.field.setPlaceholderText(self.tr("Find in this page"))
         self.field.setAccessibleName(self.field.placeholderText())
@@ -171,7 +176,7 @@ class ManualDialog(QDialog):
         self.text.sourceChanged.connect(self._follow)
         self.field.returnPressed.connect(self.search)
         QShortcut(QKeySequence.StandardKey.Find, self, self.field.setFocus)
-        self.resize(920, 700)
+        within(self, 920, 700)
         self.text.setSource(QUrl(page))
 
     def _lay_out(self) -> None:

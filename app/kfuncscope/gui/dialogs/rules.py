@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.frame.geometry import within
 from kfuncscope.model import catalogue
 from kfuncscope.model.catalogue import Rule
 
@@ -59,7 +60,7 @@ class RuleDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.text)
         column.addWidget(buttons)
-        self.resize(640, 520)
+        within(self, 640, 520)
         self.show_rule(rule_id)
 
     def show_rule(self, rule_id: str) -> None:

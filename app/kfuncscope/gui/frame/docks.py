@@ -28,6 +28,7 @@ from kfuncscope.gui.pages import PAGES, Page, Place
 
 _MOST = 16_777_215  # the height of a widget that has no bound
 OUT = 36  # pixels that a dock moves when it comes out of the window
+NARROW = 1000  # the width of a window where panels at the sides give room to the middle
 LOW = 640  # the height of a low window, in the letters it was drawn for
 _MOVED = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
 
@@ -265,6 +266,8 @@ class Docks:
         window = self._window
         wide = window.width() >= 1700
         grow = max(1.0, theme.scale()) ** 0.6 * min(1.0, window.width() / 1360)
+        if window.width() < NARROW:
+            grow *= 0.9  # the middle has the tabs to show
         window.resizeDocks(
             [self.all["inputs"], self.all["detail"]],
             [round((300 if wide else 284) * grow), round((470 if wide else 386) * grow)],

@@ -26,6 +26,12 @@ def fit(window: QWidget) -> None:
     window.move(placed(QRect(outer.topLeft(), outer.topLeft()), free, width + extra[0], height + extra[1]).topLeft())
 
 
+def within(dialog: QWidget, width: int, height: int) -> None:
+    """Give a dialog a size, less where its screen has no room for that and the frame around it."""
+    free = dialog.screen().availableGeometry()
+    dialog.resize(min(width, free.width() - FRAME[0]), min(height, free.height() - FRAME[1]))
+
+
 def placed(at: QRect, free: QRect, width: int, height: int) -> QRect:
     """A frame of a size, as near to where it is as the free part of the screen allows."""
     left = min(max(at.left(), free.left()), max(free.left(), free.right() + 1 - width))

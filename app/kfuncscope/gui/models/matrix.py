@@ -48,6 +48,7 @@ class MatrixModel(TableModel):
         self.group_by = GroupBy.OBJECT
         self.by_risk = True
         self.headers = []
+        self.brief = False
         self.rows: list[Row] = []
         self.folded: set[str] = set()
         self.lane = -1
@@ -141,11 +142,20 @@ class MatrixModel(TableModel):
             return []
         return [self.tr("Program"), *map(self._lane_head, range(len(self.index_.lanes))), self.tr("In all\n")]
 
+    def shorten(self, brief: bool) -> None:
+        """Give each lane the count of its worst verdict alone (``brief``), with a mark where there are more."""
+        if brief != self.brief:
+            self.brief = brief
+            self.headers = self._heads()
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, max(0, len(self.headers) - 1))
+
     def _lane_head(self, lane: int) -> str:
         assert self.index_ is not None
         counts = Counter(self.index_.prog_verdict[self._programs, lane].tolist())
         worst = [c for c in range(len(SCALE) - 1, AFFECTED - 1, -1) if counts[c]][:2]
-        bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in worst)
+        shown = worst[:1] if self.brief else worst
+        bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in shown)
+        bad += " …" if len(shown) < len(worst) else ""
         judged = any(code > ABSENT for code in counts)  # "no program" must not look like good news
         return f"{self.index_.lanes[lane]}\n{bad or (self.tr('● clear') if judged else '–')}"
 

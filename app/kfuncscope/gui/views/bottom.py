@@ -31,6 +31,7 @@ from kfuncscope.model.verdict import Verdict
 from kfuncscope.session.sources import owner
 from kfuncscope.storage.files import InputProblem
 
+ROW = 40  # the least height of the list, and of the line that says it is empty
 MOST_ACTIONS = 200  # rows that get a button
 ACTIONS_A_TURN = 4
 PAUSE_MS = 20  # between them, for what a person does meanwhile
@@ -53,11 +54,13 @@ class ProblemsView(QWidget):
         self.table.setModel(self.model)
         self.table.setAccessibleName(self.tr("Problems"))
         plain_table(self.table, 27)
+        self.table.setMinimumHeight(ROW)  # as much as the line in its place, so that nothing moves when it is filled
         head = self.table.horizontalHeader()
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         head.hide()
         self.table.setColumnWidth(0, 330)
         self.empty = nothing(self.tr("All inputs were read and judged."))
+        self.empty.setMinimumHeight(ROW)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.addWidget(self.table)

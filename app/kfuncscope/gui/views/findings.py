@@ -35,6 +35,8 @@ _GROWING = (
     (fm.MESSAGE, 9.0),
 )  # fmt: skip
 
+_NARROW = {fm.OBJECT: 80, fm.PROGRAM: 88, fm.NEED: 95}
+
 
 def plain_table(view: QTableView, row_height: int = 24) -> None:
     """The look that all tables share."""
@@ -82,7 +84,7 @@ class FindingsView(QWidget):
         self.table.setSortingEnabled(True)
         self.table.horizontalHeader().setSortIndicator(fm.VERDICT, Qt.SortOrder.DescendingOrder)
         self.table.horizontalHeader().setStretchLastSection(True)
-        self._spread = Spread(self.table, _WIDTHS, _GROWING)
+        self._spread = Spread(self.table, _WIDTHS, _GROWING, _NARROW)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
         self.table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)

@@ -193,7 +193,7 @@ class KfuncsView(QWidget):
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
         self.table.horizontalHeader().setStretchLastSection(True)
-        Spread(self.table, {0: 170, 1: 98, 2: 55, 3: 54, 4: 54, 5: 90}, ((0, 2.2),))
+        Spread(self.table, {0: 170, 1: 98, 2: 55, 3: 54, 4: 54, 5: 90}, ((0, 2.2),), {0: 96, 1: 98})
         self.story = QScrollArea()
         self.story.setWidgetResizable(True)
         self.story.setMinimumWidth(NARROWEST + 12)

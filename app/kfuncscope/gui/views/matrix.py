@@ -29,6 +29,9 @@ from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.words import counted
 
+HEAD = 14  # pixels beside the words of a header
+LEAST = 88  # that names of programs take at least
+
 
 class _Cell(QStyledItemDelegate):
     """Paints a verdict as a tinted field with shape and word."""
@@ -57,7 +60,8 @@ class _Cell(QStyledItemDelegate):
         painter.setFont(font)
         room = int(box.right() - left - 4)
         if code is not None and painter.fontMetrics().horizontalAdvance(text) > room:
-            text = text.partition(" ")[0] if group else ""  # of a count its word, of a verdict its glyph says it
+            word = text.partition(" ")[0] if group else ""  # of a count its word, of a verdict its glyph says it
+            text = word if painter.fontMetrics().horizontalAdvance(word) <= room else ""
         text = painter.fontMetrics().elidedText(text, self._elide(group, index.column()), room)
         painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
         painter.fillRect(QRectF(box.left(), box.bottom() - 0.5, box.width(), 1), QColor(c.line))
@@ -164,8 +168,8 @@ class MatrixView(QWidget):
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
             head.setSectionResizeMode(self.model.columnCount() - 1, QHeaderView.ResizeMode.Interactive)
             widest = max((len(r.programs) for r in self.model.rows), default=0) * max(lanes, 1)
-            room = self.fontMetrics().horizontalAdvance(f"{widest} of {widest}") + 36
-            self.table.setColumnWidth(self.model.columnCount() - 1, max(78, room))
+            room = self.fontMetrics().horizontalAdvance(f"{widest} of {widest}") + 32
+            self.table.setColumnWidth(self.model.columnCount() - 1, max(64, room))
             self._name_room()
 
     def _name_room(self) -> None:
@@ -177,9 +181,17 @@ class MatrixView(QWidget):
             return
         names = [str(self.model.headerData(i, Qt.Orientation.Horizontal)).split("\n")[0] for i in range(1, last)]
         bold = QFontMetrics(theme.ui_font(bold=True))
-        wide = max((bold.horizontalAdvance(name) + 12 for name in names), default=0)
+        wide = max((bold.horizontalAdvance(name) + HEAD for name in names), default=0)
+        self._shorten(lanes, last, bold)
         rest = self.table.viewport().width() - self.table.columnWidth(last) - lanes * wide
-        head.resizeSection(0, min(max(rest, 122), 210 if lanes > 3 else 260))
+        head.resizeSection(0, min(max(rest, LEAST), 210 if lanes > 3 else 260))
+
+    def _shorten(self, lanes: int, last: int, bold: QFontMetrics) -> None:
+        """One count below each architecture where two of them would be cut."""
+        self.model.shorten(False)
+        room = (self.table.viewport().width() - self.table.columnWidth(last) - LEAST) / max(1, lanes) - HEAD
+        heads = (str(self.model.headerData(i, Qt.Orientation.Horizontal)) for i in range(1, last))
+        self.model.shorten(any(bold.horizontalAdvance(head.partition("\n")[2]) > room for head in heads))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Columns of a table that take the room there is: on a large screen no name is cut beside empty space."""
+"""Columns of a table that take the room there is: no name is cut beside empty space, and the first are in view."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QTableView
@@ -16,12 +16,16 @@ class Spread(QObject):
 
     ``widths`` are the least widths in pixels of all columns, at the usual size of letters; ``shares`` says which
     columns grow, and up to how many times their least width, in the order in which they are served. The last column
-    shown is taken to be stretched by the header.
+    shown is taken to be stretched by the header. ``narrow`` are the columns that give up room, as far as to the width
+    it says, where those up to the last of them would not be in view together.
     """
 
-    def __init__(self, table: QTableView, widths: dict[int, int], shares: Sequence[tuple[int, float]]) -> None:
+    def __init__(
+        self, table: QTableView, widths: Mapping[int, int], shares: Sequence[tuple[int, float]],
+        narrow: Mapping[int, int] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(table)
-        self._table, self._widths, self._shares = table, widths, shares
+        self._table, self._widths, self._shares, self._narrow = table, widths, shares, narrow or {}
         self._given: dict[int, int] = {}
         table.viewport().installEventFilter(self)
         self.fit()
@@ -42,6 +46,12 @@ class Spread(QObject):
                 more = max(0, min(room, round(self._widths[column] * large * most) - wide[column]))
                 wide[column] += more
                 room -= more
+        first = [c for c in shown if c <= max(self._narrow, default=-1)]
+        over = sum(wide[c] for c in first) - table.viewport().width()
+        giving = {c: wide[c] - round(self._narrow[c] * large) for c in first if c in self._narrow and c in own}
+        if over > 0 and (most := sum(giving.values())) > 0:
+            for column, can in giving.items():
+                wide[column] -= min(can, -(-over * can // most))
         for column in own:
             self._given[column] = wide[column]
             table.setColumnWidth(column, wide[column])

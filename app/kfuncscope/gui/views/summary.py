@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
@@ -23,6 +23,8 @@ Counts = Counter[Verdict]
 HEIGHT = 78
 MOST = 400  # pixels that the decision takes for its reasons, in a window that is ROOMY
 ROOMY = 1200
+SOME = 286  # and in one that is not
+INFERRED = 150  # pixels that the card of inferred architectures takes at least
 
 
 def leading(counts: Counts) -> Verdict:
@@ -60,7 +62,7 @@ class LaneCard(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(124)  # five of them in a window of 960 pixels
+        self.setMinimumWidth(116)  # five of them in a window of 960 pixels
         tip = f"{label}  {releases}\n{counts_text(counts)}" + (f"\nsince the last run: {change}" if change else "")
         self.setToolTip(tip)
         self.setAccessibleName(f"{label}: {counts_text(counts)}")
@@ -158,7 +160,7 @@ class DecisionCard(QAbstractButton):
         self._word, self._verdict, self._lines = word, verdict, lines
         metrics = QFontMetrics(theme.ui_font(-0.5))
         wanted = max(metrics.horizontalAdvance(line) for line in lines) + 30
-        self.setFixedWidth(max(self._least, min(wanted, MOST if self.window().width() >= ROOMY else 0)))
+        self.setFixedWidth(max(self._least, min(wanted, MOST if self.window().width() >= ROOMY else SOME)))
         self.setAccessibleName(". ".join([word, *lines]))
         self.setToolTip("\n".join([word, *lines, self.tr("Click to show all architectures")]))
         self.update()
@@ -189,14 +191,34 @@ class InferredCard(QLabel):
     """All architectures that were only inferred, on one card; it decides nothing and narrows to nothing."""
 
     def __init__(self, line: str) -> None:
-        super().__init__(line)
-        self.setWordWrap(True)
+        super().__init__()
+        self._line = line
         self.setFont(theme.ui_font(-1))
         self.setContentsMargins(14, 6, 10, 6)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(INFERRED)
         self.setToolTip(line)
         self.setAccessibleName(line)
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setText("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """The line as it is shown: broken where there is room for it, with a mark where that is not all."""
+        metrics = QFontMetrics(self.font())
+        wide, most = self.contentsRect().width(), max(1, self.contentsRect().height() // metrics.lineSpacing())
+        lines: list[str] = []
+        for word in self._line.split():
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and (len(lines) == most or metrics.horizontalAdvance(longer) <= wide):
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return [metrics.elidedText(one, Qt.TextElideMode.ElideRight, wide) for one in lines]
 
 
 class SummaryStrip(QFrame):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QFontMetrics, QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QTabBar, QTabWidget, QWidget
 
 from kfuncscope.gui import theme
@@ -13,8 +13,7 @@ from kfuncscope.gui.frame.spoken import spoken
 from kfuncscope.gui.store import Store
 from kfuncscope.model.verdict import NeedKind, Verdict
 
-AIR = 18  # pixels that a tab has less where there is little room
-BOLD = 14  # that another tab takes more when it is in front
+AIR = 20  # pixels that a tab has less where there is little room
 SIDE = 18
 
 
@@ -56,6 +55,7 @@ class ChipBar(QScrollArea):
         self.fold, self._more = QPushButton(), QPushButton()
         self._wanted = 200
         self._short = False  # whether there is no room for the word of the fold
+        self._alone = False  # whether there is none for the button beside it either
         self._fitting, self._ending = (QTimer(self, interval=0, singleShot=True) for _ in range(2))
         self._fitting.timeout.connect(self.fit)
         self._ending.timeout.connect(self._show_end)
@@ -123,9 +123,9 @@ class ChipBar(QScrollArea):
         """Give the tabs less air where they and the folded filters would not fit, or it back; the width they take."""
         tight = bar.property("tight") == "true"
         number = sum(bar.isTabVisible(i) for i in range(bar.count()))
-        usual = sum(bar.tabRect(i).width() for i in range(bar.count())) + (AIR * number if tight else 0)
-        self._short = False
-        wanted = usual + BOLD + self._least() > room
+        usual = self._widest(bar) + (AIR * number if tight else 0)
+        self._short = self._alone = False
+        wanted = usual + self._least() > room
         if wanted != tight:
             bar.setProperty("tight", "true" if wanted else "false")
             bar.style().unpolish(bar)
@@ -133,23 +133,36 @@ class ChipBar(QScrollArea):
             QCoreApplication.sendEvent(bar, QEvent(QEvent.Type.StyleChange))  # only this lays its tabs out
         taken = usual - (AIR * number if wanted else 0)
         self._short = wanted and taken + self._least() > room
+        self._alone = self._short and bool(self.chips) and taken + self._least() > room
         return taken
+
+    @staticmethod
+    def _widest(bar: QTabBar) -> int:
+        """The width of the tabs whichever is in front: its letters are bold, which takes more."""
+        plain, bold = QFontMetrics(bar.font()), QFontMetrics(theme.ui_font(bold=True))
+        more = [bold.horizontalAdvance(text) - plain.horizontalAdvance(text)
+                for text in (bar.tabText(i) for i in range(bar.count()) if bar.isTabVisible(i))]  # fmt: skip
+        now = max(0, bar.currentIndex())
+        front = bold.horizontalAdvance(bar.tabText(now)) - plain.horizontalAdvance(bar.tabText(now))
+        return sum(bar.tabRect(i).width() for i in range(bar.count())) - front + max([0, *more])
 
     def _least(self) -> int:
         """The room that the button and all chips folded into one take."""
         self._name_fold(len(self.chips))
-        return 8 + self._more.sizeHint().width() + (5 + self.fold.sizeHint().width() if self.chips else 0)
+        more = 0 if self._alone else self._more.sizeHint().width() + 5
+        return 8 + more + (self.fold.sizeHint().width() if self.chips else -5)
 
     def _fold_to(self, room: int) -> None:
         """Show as many chips as fit, the latest first, and how many more there are."""
-        gap, left = 5, room - 8 - self._more.sizeHint().width()
+        gap, left = 5, room - 8 - (0 if self._alone else self._more.sizeHint().width())
+        self._more.setVisible(not self._alone)
         widths = [chip.sizeHint().width() + gap for chip in self.chips]
         shown = len(widths)
-        if sum(widths) > left:
+        if sum(widths) > left or self._alone:
             self._name_fold(len(widths))  # the widest that it gets
             left -= self.fold.sizeHint().width() + gap
             shown = 0
-            while shown < len(widths) and sum(widths[len(widths) - shown - 1 :]) <= left:
+            while not self._alone and shown < len(widths) and sum(widths[len(widths) - shown - 1 :]) <= left:
                 shown += 1
         hidden = len(self.chips) - shown
         for number, chip in enumerate(self.chips):
@@ -174,6 +187,9 @@ class ChipBar(QScrollArea):
             if chip.isHidden():
                 action = menu.addAction(self.tr("Remove the filter “{0}”").format(chip_text(token)))
                 action.triggered.connect(lambda _=False, t=token: self._store.remove(t))
+        if self._alone:  # the button that adds filters found no room
+            menu.addSeparator()
+            self._fill(menu)
         return menu
 
     def _unfold(self) -> None:
@@ -210,6 +226,10 @@ class ChipBar(QScrollArea):
     def menu(self) -> QMenu:
         """What can be filtered by: being affected, verdicts, kinds of needs, packages."""
         menu = QMenu(self)
+        self._fill(menu)
+        return menu
+
+    def _fill(self, menu: QMenu) -> None:
         store = self._store
         menu.addAction(self.tr("Only affected"), lambda: store.add("affected"))
         by_verdict = menu.addMenu(self.tr("Verdict"))
@@ -229,4 +249,3 @@ class ChipBar(QScrollArea):
                 menu.addAction(self.tr("Kernel disagrees"), lambda: store.add("proof", "disagree"))
         menu.addSeparator()
         menu.addAction(self.tr("Remove all filters"), store.clear)
-        return menu

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from kfuncscope.gui import theme
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kfuncscope.gui.jobs import Job
 
 STEPS = 1000
+WIDEST, LEAST = 170, 60  # pixels of the bar that shows progress
 
 
 def time_left(seconds: float | None, words: tuple[str, str]) -> str:
@@ -57,7 +58,7 @@ class StateBar(QFrame):
         self.setObjectName("card")
         self.text = Told()
         self.progress = Progress()
-        self.progress.setFixedWidth(170)
+        self.progress.setFixedWidth(WIDEST)
         self.button = QPushButton()
         self.button.clicked.connect(self._pressed)
         self._running = False
@@ -80,6 +81,10 @@ class StateBar(QFrame):
         if job is not None:
             self.progress.show_job(job)
         self.button.setText(self.tr("Cancel  Esc") if job is not None else self.tr("Analyse  F5"))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)  # in a narrow window the sentence is worth more than the length of the bar
+        self.progress.setFixedWidth(min(WIDEST, max(LEAST, event.size().width() // 8)))
 
     def _pressed(self) -> None:
         (self.cancel_wanted if self._running else self.analyse_wanted).emit()
