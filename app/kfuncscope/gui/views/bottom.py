@@ -91,8 +91,7 @@ class ProblemsView(QWidget):
         self.table.setVisible(bool(rows))
         self.empty.setVisible(not rows)
         self._round += 1
-        number = self._round  # in a turn of its own: a result that comes into the views is a long one
-        QTimer.singleShot(0, self, lambda: self._add_actions(number, 0))
+        self._add_actions(self._round, 0)
         return len(problems) + len(rest)
 
     def _why(self, one: Unchecked) -> str:

@@ -61,8 +61,8 @@ class DetailPanel(QScrollArea):
         self.past = Past(context)
         self.past.changed.connect(self.refresh_later)
         self.notes_of: Callable[[int], list[str]] = lambda _row: []
-        store.selection_changed.connect(self._follow)
-        store.filters_changed.connect(self._narrowed)
+        for signal in (store.selection_changed, store.filters_changed):
+            signal.connect(self._follow)
         store.analysis_changed.connect(self._forget)
         store.proof_changed.connect(self.refresh)
         self.refresh()
@@ -77,15 +77,6 @@ class DetailPanel(QScrollArea):
             self.refresh()
         else:  # its width is not known before it is on screen, and a new result keeps the thread busy enough
             self._forget()
-
-    def _narrowed(self) -> None:
-        """Another lane: its story is told in a turn of its own, as every view that is seen works at the filters."""
-        store = self._store
-        told = (store.index, store.selected, store.finding, store.lane)
-        if self._told[:3] == told[:3] and self._told != told and self.isVisible() and not self._stale:
-            self.refresh_later()
-        else:
-            self._follow()
 
     def _forget(self) -> None:
         """What was told is not true any more; the new story is told in a turn of its own once it can be seen."""
