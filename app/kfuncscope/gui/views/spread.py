@@ -49,9 +49,10 @@ class Spread(QObject):
         first = [c for c in shown if c <= max(self._narrow, default=-1)]
         over = sum(wide[c] for c in first) - table.viewport().width()
         giving = {c: wide[c] - round(self._narrow[c] * large) for c in first if c in self._narrow and c in own}
-        if over > 0 and (most := sum(giving.values())) > 0:
+        whole = sum(giving.values())
+        if over > 0 and whole > 0:
             for column, can in giving.items():
-                wide[column] -= min(can, -(-over * can // most))
+                wide[column] -= min(can, -(-over * can // whole))
         for column in own:
             self._given[column] = wide[column]
             table.setColumnWidth(column, wide[column])
