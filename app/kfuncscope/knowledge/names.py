@@ -13,6 +13,9 @@ from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 from kfuncscope.knowledge.levels import level_key
 
 _EXACT = re.compile(r"\d+\.\d+")
+ELSEWHERE = "struct "
+"""What the answer begins with where a member moved to another struct: ``struct STRUCT.MEMBER``."""
+MOST_LINKS = 6  # pairs of levels through which a name is followed
 _KINDS = ("function", "tracepoint", "lsm", "field", "enumerator")
 ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
 """Options without which there is no BPF to speak of."""
@@ -71,22 +74,36 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     What the list written by hand says counts; other names are asked of the table made from sources.
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
-    are asked for as ``STRUCT.MEMBER`` and answered by the member, or by ``MEMBER.MEMBER`` within a struct of it. Each
-    row is of two levels whose sources were compared; what the new name became after that comes last.
+    are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, or by
+    ``struct STRUCT.MEMBER`` for one of another struct. Each row is of two levels whose sources were compared; what the
+    new name became after that comes last.
     """
     if (row := known(kind, name)) is not None:
         return [(new, f"renamed {row.when}") for new in row.new if "->" not in new]
-    made = [(row[0], _reason(kind, row)) for row in _rows(kind, name)]
+    made = dict.fromkeys((row[0], _reason(kind, row)) for row in _rows(kind, name))
     if made:
-        owner = name.rpartition(".")[0]
-        later = [
-            (row[0], _reason(kind, row))
-            for one in dict.fromkeys(new for new, _ in made)
-            for row in _rows(kind, f"{owner}.{one}" if owner else one)
-            if row[0] != name
-        ]
-        return list(dict.fromkeys([*made, *later]))
+        owner, seen = name.rpartition(".")[0], {name}
+        links = [row[0] for row in _rows(kind, name)]
+        for _ in range(MOST_LINKS):
+            full = {_full(owner, one) for one in links} - seen
+            seen |= full
+            later = [(_said(owner, one, row[0]), row) for one in sorted(full) for row in _rows(kind, one)]
+            later = [(said, row) for said, row in later if _full(owner, said) not in seen]
+            made |= dict.fromkeys((said, _reason(kind, row)) for said, row in later)
+            links = [said for said, _ in later]
+        return list(made)
     return _renamed_kfunc(name) if kind == "kfunc" else []
+
+
+def _full(owner: str, name: str) -> str:
+    """A name with its struct or enum."""
+    return name.removeprefix(ELSEWHERE) if name.startswith(ELSEWHERE) else f"{owner}.{name}" if owner else name
+
+
+def _said(owner: str, link: str, name: str) -> str:
+    """What a link of the chain became, said from the first struct or enum."""
+    there = link.partition(".")[0]
+    return name if not owner or there == owner or name.startswith(ELSEWHERE) else f"{ELSEWHERE}{there}.{name}"
 
 
 def compared(old_release: str, new_release: str) -> bool:
@@ -123,7 +140,9 @@ def _reason(kind: str, row: list[Any]) -> str:
         return f"renamed in {uses} {lines} of the source between Linux {old_level} and {new_level}"
     of, body, calls = (*more, 0, 0)[:3]
     shown = []
-    if uses:
+    if str(row[0]).startswith(ELSEWHERE):
+        shown.append("it moved there" + (f" and {uses} of its {of} uses stayed as they were" if uses else ""))
+    elif uses:
         shown.append(f"{uses} of {of} changed uses became it")
     if body:
         shown.append(f"{body} % of the body is the same")

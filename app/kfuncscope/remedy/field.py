@@ -40,11 +40,20 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
         text = f"{candidates[0].name} stands there now ({candidates[0].reason}): read the one that the kernel has."
     elif told := _told_gone(spec):
         text = f"{told} {text}"
+    place = places[0] if places and _same_struct(spec, places[0]) else None
+    if places and place is None:
+        text = f"It moved to {candidates[0].name} ({candidates[0].reason}): read it there where the old one is not."
     try:
-        code = field_code(spec, places[0] if places else None, subject.old.kernel, subject.new.kernel, direct)
+        code = field_code(spec, place, subject.old.kernel, subject.new.kernel, direct)
     except NoCodeError:
         return Remedy(text, candidates=candidates)
     return Remedy(text, code, caption=f"Reads {spec_text(spec)} on both kernels", candidates=candidates)
+
+
+def _same_struct(spec: Spec, place: FieldPlace) -> bool:
+    """Whether a place is in the struct that the program has a pointer to."""
+    one, other = (essential_name(s.blob.name(s.root)) for s in (spec, place.spec))
+    return one == other
 
 
 def _access(subject: Subject, finding: Finding) -> Access | None:

@@ -2,7 +2,8 @@
 """Which member of a struct took the place of one that is gone.
 
 The same name with another type comes first; then what the table of renames says; then a new member of the same type
-between the same neighbours, or of the same type and nearly the same name. What is less sure is not named.
+between the same neighbours, or of the same type and nearly the same name; then one of another struct to which the
+table says that it moved. What is less sure is not named.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import known, renamed
+from kfuncscope.knowledge.names import ELSEWHERE, known, renamed
+from kfuncscope.remedy.replacements.elsewhere import elsewhere
 from kfuncscope.remedy.replacements.inside import moved
 from kfuncscope.remedy.replacements.likeness import alike, form
 from kfuncscope.rules.core.spec import Accessor, Spec
@@ -55,7 +57,8 @@ def _walk(spec: Spec, blob: Blob, struct: int) -> list[FieldPlace]:
         last = position + 1 == len(named)
         if found is None or (last and blob is not None):
             made = _inside(spec, step, blob, holder) or _in_place(spec, step, blob, holder)
-            return [FieldPlace(_ending(blob, struct, steps, bits, path), reason) for path, reason in made]
+            places = [FieldPlace(_ending(blob, struct, steps, bits, path), reason) for path, reason in made]
+            return places or _elsewhere(spec, step, blob)
         inner, index, member = found
         steps.append(Accessor(inner, index, member.name))
         bits += member.bit_offset
@@ -103,6 +106,18 @@ def _ending(blob: Blob, struct: int, steps: list[Accessor], bits: int, path: Pat
     return Spec(blob, struct, tuple(ended), bits)
 
 
+def _elsewhere(spec: Spec, step: Accessor, blob: Blob) -> list[FieldPlace]:
+    """The one that moved to another struct, as a path of that."""
+    owner = essential_name(spec.blob.name(_outer(spec, step)))
+    found = elsewhere(f"{owner}.{step.name}", blob)
+    if found is None:
+        return []
+    struct, name, reason = found
+    there = find(blob, struct, name)
+    assert there is not None
+    return [FieldPlace(_ending(blob, struct, [Accessor(struct, 0, "")], 0, (there[2],)), reason)]
+
+
 def _inside(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple[Path, str]]:
     """The one that moved into a struct in its struct."""
     if any(m.name == step.name for m in members_flat(blob, holder)):
@@ -124,11 +139,11 @@ def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple
         return [((m,), f"split into {names}") for m in parts]
     owner = essential_name(spec.blob.name(outer))
     named = f"{owner}.{step.name}"
-    told = [
-        (path, why) for path, why in ((_path(blob, here, name), why) for name, why in renamed("field", named)) if path
-    ]
+    paths = ((_path(blob, here, name), why) for name, why in renamed("field", named) if ELSEWHERE not in name)
+    told = [(path, why) for path, why in paths if path]
     if known("field", named) is not None:
         return told
+    told = [(_of_one_type(spec.blob, mine, blob, path), why) for path, why in told]
     if told:
         return told if len({tuple(m.name for m in path) for path, _ in told}) == 1 else []
     return [((member,), why) for member, why in _guessed(spec.blob, before, blob, list(here.values()), mine)]
@@ -145,6 +160,11 @@ def _path(blob: Blob, here: dict[str, Member], name: str) -> Path:
         below = blob.skip(member.type)
         here = {m.name: m for m in members_flat(blob, below)} if blob.kind(below) in COMPOSITES else {}
     return tuple(found)
+
+
+def _of_one_type(old: Blob, gone: Member, new: Blob, path: Path) -> Path:
+    """A path; without its end where that has another type than the member that is gone: it is a part of what it was."""
+    return path[:1] if len(path) > 1 and form(old, gone.type) != form(new, path[-1].type) else path
 
 
 def _split(old: Blob, gone: Member, new: Blob, here: dict[str, Member], before: set[str]) -> list[Member]:
