@@ -16,7 +16,7 @@ from support.kernels import KernelBuilder
 
 def known(monkeypatch: pytest.MonkeyPatch, **kinds: dict[str, list[list[Any]]]) -> None:
     """A table of renames with these rows."""
-    monkeypatch.setattr(names, "common_table", lambda _: kinds)
+    monkeypatch.setattr(names, "common_table", lambda table: kinds if table == "renames" else {})
 
 
 def row(name: str, old: str, new: str) -> list[Any]:
