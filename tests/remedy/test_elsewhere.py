@@ -10,13 +10,15 @@ import pytest
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.knowledge import names
+from kfuncscope.knowledge.common import common_table
 from kfuncscope.remedy.replacements.elsewhere import elsewhere
 from support.kernels import KernelBuilder
 
 
 def known(monkeypatch: pytest.MonkeyPatch, **kinds: dict[str, list[list[Any]]]) -> None:
     """A table of renames with these rows."""
-    monkeypatch.setattr(names, "common_table", lambda table: kinds if table == "renames" else {})
+    made = {"renames": kinds, "known_renames": {}}
+    monkeypatch.setattr(names, "common_table", lambda table: made[table] if table in made else common_table(table))
 
 
 def row(name: str, old: str, new: str) -> list[Any]:
