@@ -18,9 +18,10 @@ from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge import names
 from kfuncscope.knowledge.names import compared
 from kfuncscope.remedy.replacements import fields, functions
-from kfuncscope.remedy.replacements.fields import find, replaced_fields
+from kfuncscope.remedy.replacements.fields import replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
 from kfuncscope.remedy.replacements.likeness import alike
+from kfuncscope.remedy.replacements.members import find
 from kfuncscope.rules.core.spec import Accessor, Spec
 from support.kernels import KernelBuilder
 

@@ -15,6 +15,10 @@ from kfuncscope.knowledge.levels import level_key
 _EXACT = re.compile(r"\d+\.\d+")
 ELSEWHERE = "struct "
 """What the answer begins with where a member moved to another struct: ``struct STRUCT.MEMBER``."""
+THROUGH = "->"
+"""What stands in the answer where a member is reached through a pointer: ``MEMBER->MEMBER``."""
+_LAST_OF_SERIES = {3: 19, 4: 20, 5: 19, 6: 19}
+"""The last release before the next number before the dot."""
 MOST_LINKS = 6  # pairs of levels through which a name is followed
 _KINDS = ("function", "tracepoint", "lsm", "field", "enumerator")
 ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
@@ -31,13 +35,12 @@ class Known(NamedTuple):
     """A row of the list that was written by hand: what became of a name that BPF programs use.
 
     ``new`` are the names that a program can follow, best first, fields by their path in the struct, with ``->`` where
-    it goes through a pointer; empty where nothing took the place. ``since`` is the first release without the old name,
-    empty where only ``levels``, the last level that was seen with it and the first without, are known. ``why`` is what
+    it goes through a pointer, or as ``struct STRUCT.MEMBER`` where they moved to another struct; empty where nothing
+    took the place. ``levels`` are the last level that was seen with the old name and the first without. ``why`` is what
     the kernel changed, ``do`` what a program can do, both as sentences, or empty.
     """
 
     new: tuple[str, ...]
-    since: str
     levels: tuple[str, str]
     why: str
     do: str
@@ -45,7 +48,26 @@ class Known(NamedTuple):
     @property
     def when(self) -> str:
         """When it happened, as a part of a sentence."""
-        return f"in Linux {self.since}" if self.since else f"between Linux {self.levels[0]} and {self.levels[1]}"
+        last, first = self.levels
+        return f"in Linux {first}" if _follows(last, first) else f"between Linux {last} and {first}"
+
+    @property
+    def away(self) -> bool:
+        """Whether every successor is behind a pointer or in another struct."""
+        return bool(self.new) and all(is_away(new) for new in self.new)
+
+
+def is_away(name: str) -> bool:
+    """Whether an answer for a field is none of the struct itself: behind a pointer, or in another struct."""
+    return name.startswith(ELSEWHERE) or THROUGH in name
+
+
+def _follows(last: str, first: str) -> bool:
+    """Whether no release of Linux is between two."""
+    one, other = ((level_key(level) or ())[:2] for level in (last, first))
+    if len(one) != 2 or len(other) != 2:
+        return False
+    return other == ((one[0] + 1, 0) if _LAST_OF_SERIES.get(one[0]) == one[1] else (one[0], one[1] + 1))
 
 
 def known(kind: str, name: str) -> Known | None:
@@ -54,18 +76,18 @@ def known(kind: str, name: str) -> Known | None:
     if row is None:
         return None
     last, first = row["seen"]
-    return Known(tuple(row["new"]), row.get("since", ""), (last, first), row.get("why", ""), row.get("do", ""))
+    return Known(tuple(row["new"]), (last, first), row.get("why", ""), row.get("do", ""))
 
 
 def gone(kind: str, name: str) -> str:
-    """Sentences about a name that went without a successor, or to where no name leads: when, why, what to do. Empty
-    where the list has no such row."""
+    """Sentences about a name that went without a successor in its own struct: when, why, what to do. Empty where the
+    list has no such row."""
     row = known(kind, name)
-    if row is None or any("->" not in new for new in row.new):
+    if row is None or (row.new and not row.away):
         return ""
-    became = f"is to be found as {row.new[0]}" if row.new else "is gone"
-    sentences = f"{name} {became} since Linux {row.since}." if row.since else f"{name} {became}: it went {row.when}."
-    return " ".join(part for part in (sentences, row.why, row.do) if part)
+    became = f"is to be found as {row.new[0].removeprefix(ELSEWHERE)}" if row.new else "is gone"
+    verb = "moved" if row.new else "went"
+    return " ".join(part for part in (f"{name} {became}: it {verb} {row.when}.", row.why, row.do) if part)
 
 
 def renamed(kind: str, name: str) -> list[tuple[str, str]]:
@@ -74,12 +96,12 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     What the list written by hand says counts; other names are asked of the table made from sources.
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
-    are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, or by
-    ``struct STRUCT.MEMBER`` for one of another struct. Each row is of two levels whose sources were compared; what the
-    new name became after that comes last.
+    are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, by
+    ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Each row of the table
+    is of two levels whose sources were compared; what the new name became after that comes last.
     """
     if (row := known(kind, name)) is not None:
-        return [(new, f"renamed {row.when}") for new in row.new if "->" not in new]
+        return [(new, f"{'moved' if is_away(new) else 'renamed'} {row.when}") for new in row.new]
     made = dict.fromkeys((row[0], _reason(kind, row)) for row in _rows(kind, name))
     if made:
         owner, seen = name.rpartition(".")[0], {name}
