@@ -143,7 +143,6 @@ def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple
     told = [(path, why) for path, why in paths if path]
     if known("field", named) is not None:
         return told
-    told = [(_of_one_type(spec.blob, mine, blob, path), why) for path, why in told]
     if told:
         return told if len({tuple(m.name for m in path) for path, _ in told}) == 1 else []
     return [((member,), why) for member, why in _guessed(spec.blob, before, blob, list(here.values()), mine)]
@@ -160,11 +159,6 @@ def _path(blob: Blob, here: dict[str, Member], name: str) -> Path:
         below = blob.skip(member.type)
         here = {m.name: m for m in members_flat(blob, below)} if blob.kind(below) in COMPOSITES else {}
     return tuple(found)
-
-
-def _of_one_type(old: Blob, gone: Member, new: Blob, path: Path) -> Path:
-    """A path; without its end where that has another type than the member that is gone: it is a part of what it was."""
-    return path[:1] if len(path) > 1 and form(old, gone.type) != form(new, path[-1].type) else path
 
 
 def _split(old: Blob, gone: Member, new: Blob, here: dict[str, Member], before: set[str]) -> list[Member]:

@@ -28,14 +28,17 @@ _USED = re.compile(r"(?:->|\.)\s*(\w+)\b(?!\s*\()")
 
 
 class Near(NamedTuple):
-    """A member of that name in another struct: how many members went there, whether its type is the same, and whether
-    one of the two structs has the other, or points at it."""
+    """A member of that name in another struct: how many members went there, whether its type is the same, whether one
+    of the two structs has the other, or points at it, and whether the old one leads to that struct, or it was there
+    before, or has the old one's name and more: else it may be what functions pass on, which points at the object too.
+    """
 
     struct: str
     member: str
     together: int
     same: bool
     reached: bool
+    held: bool
 
 
 class Moved(NamedTuple):
@@ -65,6 +68,8 @@ def enough(one: Near, kept: int, of: int) -> bool:
     """Whether so many kept uses, of all, show with the rest that a member moved."""
     if one.together >= TOGETHER:
         return True
+    if one.together <= 1 and not one.held:
+        return False
     surely = one.together > 1 or (one.same and one.reached)
     return bool(kept) and kept >= (KEPT if surely else MOSTLY_KEPT) * of and (one.same or one.reached)
 
@@ -91,8 +96,12 @@ def _candidates(old: Side, new: Side) -> Iterator[tuple[str, Near]]:
             found = [one for one in found if one[2]] or found
             if len(found) == 1:
                 struct, together, same = found[0]
-                joined = struct in reached(new, owner) or owner in reached(new, struct)
-                yield f"{owner}.{name}", Near(struct, name, together, same, joined)
+                leads = struct in reached(new, owner)
+                held = leads or struct in old.things["field"] or set(words(owner)) <= set(words(struct))
+                yield (
+                    f"{owner}.{name}",
+                    Near(struct, name, together, same, leads or owner in reached(new, struct), held),
+                )
 
 
 def _came(old: Side, new: Side) -> dict[str, list[str]]:
