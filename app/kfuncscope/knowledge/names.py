@@ -97,7 +97,7 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
     are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, by
-    ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. A row of the table is
+    ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Rows of the table are
     of two levels whose sources were compared; what the new name became after that comes last.
     """
     if (row := known(kind, name)) is not None:
