@@ -97,8 +97,8 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
     are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, by
-    ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Rows of the table are
-    of two levels whose sources were compared; what the new name became after that comes last.
+    ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Rows of the table
+    are of two levels whose sources were compared; what the new name became after that comes last.
     """
     if (row := known(kind, name)) is not None:
         return [(new, f"{'moved' if is_away(new) else 'renamed'} {row.when}") for new in row.new]
