@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,13 +32,9 @@ def test_the_list_is_long_and_every_row_is_well_formed() -> None:
     assert len(ROWS) >= 300 and set(rows()) <= KINDS
     for kind, old in ROWS:
         row = rows()[kind][old]
-        assert set(row) <= {"new", "seen", "since", "why", "do"}, old
+        assert set(row) <= {"new", "seen", "why", "do"}, old
         last, first = row["seen"]
         assert key(last) < key(first), old
-        if "since" in row:
-            assert re.fullmatch(r"\d+\.\d+", str(row["since"])) and key(last) < key(str(row["since"])) <= key(first), (
-                old
-            )
         assert row["why"].endswith("."), old  # type: ignore[attr-defined]
         assert row.get("do", "x.").endswith("."), old  # type: ignore[attr-defined]
         assert ("." in old) == (kind in ("field", "enumerator")), old
@@ -96,14 +91,28 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_row_wins_and_says_when(own: Path) -> None:
-    mine = {"field": {"task_struct.state": {"new": ["mine"], "seen": ["5.10", "6.1"], "since": "5.14", "why": "W."}},
-            "function": {"gone_one": {"new": [], "seen": ["6.1", "6.12"], "why": "W.", "do": "D."},
-                         "far_one": {"new": ["a->b"], "seen": ["6.1", "6.12"], "since": "6.5"}}}  # fmt: skip
+    mine = {"field": {"task_struct.state": {"new": ["mine"], "seen": ["6.1", "6.2"], "why": "W."},
+                      "task_struct.there": {"new": ["struct mine.b", "a->b"], "seen": ["6.1", "6.12"]}},
+            "function": {"gone_one": {"new": [], "seen": ["6.1", "6.12"], "why": "W.", "do": "D."}}}  # fmt: skip
     (own / "known_renames.json").write_text(json.dumps(mine))
-    assert names.renamed("field", "task_struct.state") == [("mine", "renamed in Linux 5.14")]
+    assert names.renamed("field", "task_struct.state") == [("mine", "renamed in Linux 6.2")]
     assert names.gone("field", "task_struct.state") == ""
     assert names.renamed("function", "gone_one") == []
     assert names.gone("function", "gone_one") == "gone_one is gone: it went between Linux 6.1 and 6.12. W. D."
-    assert names.gone("function", "far_one") == "far_one is to be found as a->b since Linux 6.5."
+    moved = "moved between Linux 6.1 and 6.12"
+    assert names.renamed("field", "task_struct.there") == [("struct mine.b", moved), ("a->b", moved)]
+    assert names.gone("field", "task_struct.there") == f"task_struct.there is to be found as mine.b: it {moved}."
     assert names.known("function", "unknown") is None and names.gone("function", "unknown") == ""
-    assert names.renamed("field", "rq.lock") == [("__lock", "renamed in Linux 5.14")]  # the packaged rows stay
+    assert names.renamed("field", "rq.lock") == [("__lock", "renamed between Linux 5.10 and 6.1")]  # packaged rows stay
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "when"),
+    [
+        ("6.16", "6.17", "in Linux 6.17"), ("6.19", "7.0", "in Linux 7.0"), ("5.19", "6.0", "in Linux 6.0"),
+        ("6.12", "6.16", "between Linux 6.12 and 6.16"), ("6.18", "7.0", "between Linux 6.18 and 7.0"),
+        ("6.19", "7.1", "between Linux 6.19 and 7.1"), ("6.17", "6.17", "between Linux 6.17 and 6.17"),
+    ],
+)  # fmt: skip
+def test_a_release_is_said_where_no_other_is_between(last: str, first: str, when: str) -> None:
+    assert names.Known((), (last, first), "", "").when == when

@@ -18,9 +18,10 @@ from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.knowledge import names
 from kfuncscope.knowledge.names import compared
 from kfuncscope.remedy.replacements import fields, functions
-from kfuncscope.remedy.replacements.fields import find, replaced_fields
+from kfuncscope.remedy.replacements.fields import replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
 from kfuncscope.remedy.replacements.likeness import alike
+from kfuncscope.remedy.replacements.members import find
 from kfuncscope.rules.core.spec import Accessor, Spec
 from support.kernels import KernelBuilder
 
@@ -238,7 +239,7 @@ def test_a_struct_that_was_split_into_numbers() -> None:
 
 def test_what_is_known_for_certain_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row of the list written by hand that names nothing stops a guess; of several names the first that is there."""
-    row = names.Known((), "6.5", ("6.1", "6.12"), "It went.", "")
+    row = names.Known((), ("6.1", "6.12"), "It went.", "")
     one, other = _function({"zap_my_range_now": 2}), _function({"zap_my_ranges_now": 2})
     assert replaced("function", "zap_my_range_now", one, other) != []
     monkeypatch.setattr(functions, "known", lambda kind, name: row)

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from kfuncscope.btf.blob import Blob
 from kfuncscope.knowledge import tables
 from kfuncscope.study.renames.__main__ import main
 from kfuncscope.study.renames.bodies import Like, alike_bodies
 from kfuncscope.study.renames.chunks import Chunk, chunks
-from kfuncscope.study.renames.confirm import Side, confirmed
+from kfuncscope.study.renames.confirm import confirmed
 from kfuncscope.study.renames.decide import Candidate, Gone, of_body, of_declared, of_uses, points, successor
 from kfuncscope.study.renames.evidence import gathered, names_gone
 from kfuncscope.study.renames.table import merged, rows
 from support.kernels import KernelBuilder
+from support.twotrees import sides, trees
 
 BODY = """
 {
@@ -31,14 +31,6 @@ BODY = """
 	return release_thing(thing);
 }
 """
-
-
-def trees(folder: Path, old: str, new: str, file: str = "kernel/a.c") -> tuple[Path, Path]:
-    """Two source trees with one file each."""
-    for side, text in (("old", old), ("new", new)):
-        (folder / side / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / side / file).write_text(text)
-    return folder / "old", folder / "new"
 
 
 def kernel(
@@ -60,10 +52,6 @@ def kernel(
     kb.tracepoint(event)
     kb.lsm(hook)
     return kb.build()
-
-
-def sides(old: bytes, new: bytes) -> tuple[Side, Side]:
-    return Side(Blob(old, "old")), Side(Blob(new, "new"))
 
 
 def told(pair: tuple[Path, Path], old: bytes, new: bytes) -> dict[str, dict[str, str]]:

@@ -21,7 +21,8 @@ from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.knowledge.levels import level_key
-from kfuncscope.remedy.replacements.fields import find
+from kfuncscope.knowledge.names import ELSEWHERE
+from kfuncscope.remedy.replacements.members import find
 from kfuncscope.resources import resource
 
 SEEN = Path(__file__).parents[1] / "knowledge" / "known_renames.csv"
@@ -35,7 +36,9 @@ def rows() -> Rows:
 
 
 def whole(kind: str, old: str, new: str) -> str:
-    """The new name with the struct or enum that the old one is in."""
+    """The new name with its struct, or the struct or enum that the old one is in."""
+    if new.startswith(ELSEWHERE):
+        return new.removeprefix(ELSEWHERE)
     return f"{old.partition('.')[0]}.{new}" if kind in ("field", "enumerator") else new
 
 

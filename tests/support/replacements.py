@@ -26,8 +26,9 @@ from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
 from kfuncscope.remedy.replacements import enumerators, fields, functions
 from kfuncscope.remedy.replacements.enumerators import replaced_enumerators
-from kfuncscope.remedy.replacements.fields import find, replaced_fields
+from kfuncscope.remedy.replacements.fields import replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
+from kfuncscope.remedy.replacements.members import find
 from kfuncscope.rules.core.spec import Accessor, Spec
 
 NOTHING = frozenset({"", "-", "none", "removed", "no successor", "nothing"})
@@ -78,7 +79,7 @@ def _more() -> Path:
 
 
 def first(row: Listed, old: Kernel, new: Kernel) -> str:
-    """The first candidate, a field by its path in the struct; empty for none."""
+    """The first candidate, a field by its path in the struct that it is in, or through pointers; empty for none."""
     if row.kind not in ("field", "enumerator"):
         named = replaced(row.kind, row.old, old, new)
         return named[0].name if named else ""
@@ -97,6 +98,8 @@ def first(row: Listed, old: Kernel, new: Kernel) -> str:
         if here is not None:
             steps = (Accessor(struct, 0, ""), Accessor(here[0], here[1], name))
             places = replaced_fields(Spec(before, struct, steps, here[2].bit_offset), old, new)
+            if places and places[0].path:
+                return places[0].path.removeprefix(f"{owner}.")
             return ".".join(s.name for s in places[0].spec.steps[1:] if s.name) if places else ""
     return ""
 

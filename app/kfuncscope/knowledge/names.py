@@ -13,6 +13,13 @@ from kfuncscope.knowledge.knowledge import Knowledge, for_release, releases
 from kfuncscope.knowledge.levels import level_key
 
 _EXACT = re.compile(r"\d+\.\d+")
+ELSEWHERE = "struct "
+"""What the answer begins with where a member moved to another struct: ``struct STRUCT.MEMBER``."""
+THROUGH = "->"
+"""What stands in the answer where a member is reached through a pointer: ``MEMBER->MEMBER``."""
+_LAST_OF_SERIES = {3: 19, 4: 20, 5: 19, 6: 19}
+"""The last release before the next number before the dot."""
+MOST_LINKS = 6  # pairs of levels through which a name is followed
 _KINDS = ("function", "tracepoint", "lsm", "field", "enumerator")
 ALWAYS = frozenset({"CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET"})
 """Options without which there is no BPF to speak of."""
@@ -28,13 +35,12 @@ class Known(NamedTuple):
     """A row of the list that was written by hand: what became of a name that BPF programs use.
 
     ``new`` are the names that a program can follow, best first, fields by their path in the struct, with ``->`` where
-    it goes through a pointer; empty where nothing took the place. ``since`` is the first release without the old name,
-    empty where only ``levels``, the last level that was seen with it and the first without, are known. ``why`` is what
+    it goes through a pointer, or as ``struct STRUCT.MEMBER`` where they moved to another struct; empty where nothing
+    took the place. ``levels`` are the last level that was seen with the old name and the first without. ``why`` is what
     the kernel changed, ``do`` what a program can do, both as sentences, or empty.
     """
 
     new: tuple[str, ...]
-    since: str
     levels: tuple[str, str]
     why: str
     do: str
@@ -42,7 +48,26 @@ class Known(NamedTuple):
     @property
     def when(self) -> str:
         """When it happened, as a part of a sentence."""
-        return f"in Linux {self.since}" if self.since else f"between Linux {self.levels[0]} and {self.levels[1]}"
+        last, first = self.levels
+        return f"in Linux {first}" if _follows(last, first) else f"between Linux {last} and {first}"
+
+    @property
+    def away(self) -> bool:
+        """Whether every successor is behind a pointer or in another struct."""
+        return bool(self.new) and all(is_away(new) for new in self.new)
+
+
+def is_away(name: str) -> bool:
+    """Whether an answer for a field is none of the struct itself: behind a pointer, or in another struct."""
+    return name.startswith(ELSEWHERE) or THROUGH in name
+
+
+def _follows(last: str, first: str) -> bool:
+    """Whether no release of Linux is between two."""
+    one, other = ((level_key(level) or ())[:2] for level in (last, first))
+    if len(one) != 2 or len(other) != 2:
+        return False
+    return other == ((one[0] + 1, 0) if _LAST_OF_SERIES.get(one[0]) == one[1] else (one[0], one[1] + 1))
 
 
 def known(kind: str, name: str) -> Known | None:
@@ -51,18 +76,18 @@ def known(kind: str, name: str) -> Known | None:
     if row is None:
         return None
     last, first = row["seen"]
-    return Known(tuple(row["new"]), row.get("since", ""), (last, first), row.get("why", ""), row.get("do", ""))
+    return Known(tuple(row["new"]), (last, first), row.get("why", ""), row.get("do", ""))
 
 
 def gone(kind: str, name: str) -> str:
-    """Sentences about a name that went without a successor, or to where no name leads: when, why, what to do. Empty
-    where the list has no such row."""
+    """Sentences about a name that went without a successor in its own struct: when, why, what to do. Empty where the
+    list has no such row."""
     row = known(kind, name)
-    if row is None or any("->" not in new for new in row.new):
+    if row is None or (row.new and not row.away):
         return ""
-    became = f"is to be found as {row.new[0]}" if row.new else "is gone"
-    sentences = f"{name} {became} since Linux {row.since}." if row.since else f"{name} {became}: it went {row.when}."
-    return " ".join(part for part in (sentences, row.why, row.do) if part)
+    became = f"is to be found as {row.new[0].removeprefix(ELSEWHERE)}" if row.new else "is gone"
+    verb = "moved" if row.new else "went"
+    return " ".join(part for part in (f"{name} {became}: it {verb} {row.when}.", row.why, row.do) if part)
 
 
 def renamed(kind: str, name: str) -> list[tuple[str, str]]:
@@ -71,22 +96,36 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     What the list written by hand says counts; other names are asked of the table made from sources.
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
-    are asked for as ``STRUCT.MEMBER`` and answered by the member, or by ``MEMBER.MEMBER`` within a struct of it. Each
-    row is of two levels whose sources were compared; what the new name became after that comes last.
+    are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, by
+    ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Rows of the table
+    are of two levels whose sources were compared; what the new name became after that comes last.
     """
     if (row := known(kind, name)) is not None:
-        return [(new, f"renamed {row.when}") for new in row.new if "->" not in new]
-    made = [(row[0], _reason(kind, row)) for row in _rows(kind, name)]
+        return [(new, f"{'moved' if is_away(new) else 'renamed'} {row.when}") for new in row.new]
+    made = dict.fromkeys((row[0], _reason(kind, row)) for row in _rows(kind, name))
     if made:
-        owner = name.rpartition(".")[0]
-        later = [
-            (row[0], _reason(kind, row))
-            for one in dict.fromkeys(new for new, _ in made)
-            for row in _rows(kind, f"{owner}.{one}" if owner else one)
-            if row[0] != name
-        ]
-        return list(dict.fromkeys([*made, *later]))
+        owner, seen = name.rpartition(".")[0], {name}
+        links = [row[0] for row in _rows(kind, name)]
+        for _ in range(MOST_LINKS):
+            full = {_full(owner, one) for one in links} - seen
+            seen |= full
+            later = [(_said(owner, one, row[0]), row) for one in sorted(full) for row in _rows(kind, one)]
+            later = [(said, row) for said, row in later if _full(owner, said) not in seen]
+            made |= dict.fromkeys((said, _reason(kind, row)) for said, row in later)
+            links = [said for said, _ in later]
+        return list(made)
     return _renamed_kfunc(name) if kind == "kfunc" else []
+
+
+def _full(owner: str, name: str) -> str:
+    """A name with its struct or enum."""
+    return name.removeprefix(ELSEWHERE) if name.startswith(ELSEWHERE) else f"{owner}.{name}" if owner else name
+
+
+def _said(owner: str, link: str, name: str) -> str:
+    """What a link of the chain became, said from the first struct or enum."""
+    there = link.partition(".")[0]
+    return name if not owner or there == owner or name.startswith(ELSEWHERE) else f"{ELSEWHERE}{there}.{name}"
 
 
 def compared(old_release: str, new_release: str) -> bool:
@@ -123,7 +162,9 @@ def _reason(kind: str, row: list[Any]) -> str:
         return f"renamed in {uses} {lines} of the source between Linux {old_level} and {new_level}"
     of, body, calls = (*more, 0, 0)[:3]
     shown = []
-    if uses:
+    if str(row[0]).startswith(ELSEWHERE):
+        shown.append("it moved there" + (f" and {uses} of its {of} uses stayed as they were" if uses else ""))
+    elif uses:
         shown.append(f"{uses} of {of} changed uses became it")
     if body:
         shown.append(f"{body} % of the body is the same")

@@ -34,17 +34,31 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
         return Remedy(f"{GUARD}, and declare the layout of each kernel as a flavour of the struct.")
     spec, direct = found
     places = replaced_fields(spec, subject.old.kernel, subject.new.kernel)
-    candidates = tuple(Candidate(spec_text(p.spec), p.reason) for p in places)
+    candidates = tuple(Candidate(p.name, p.reason) for p in places)
     text = f"{GUARD}, and declare the layout of each kernel as a flavour of the struct."
     if candidates:
         text = f"{candidates[0].name} stands there now ({candidates[0].reason}): read the one that the kernel has."
-    elif told := _told_gone(spec):
+    told = _told_gone(spec)
+    if told and not candidates:
         text = f"{told} {text}"
+    place = places[0] if places and _same_struct(spec, places[0]) else None
+    if places and place is None and told:
+        text = f"{told} Read it there where the old one is not."
+    elif places and place is None:
+        text = f"It moved to {candidates[0].name} ({candidates[0].reason}): read it there where the old one is not."
     try:
-        code = field_code(spec, places[0] if places else None, subject.old.kernel, subject.new.kernel, direct)
+        code = field_code(spec, place, subject.old.kernel, subject.new.kernel, direct)
     except NoCodeError:
         return Remedy(text, candidates=candidates)
     return Remedy(text, code, caption=f"Reads {spec_text(spec)} on both kernels", candidates=candidates)
+
+
+def _same_struct(spec: Spec, place: FieldPlace) -> bool:
+    """Whether a place is in the struct that the program has a pointer to."""
+    if place.path:
+        return False
+    one, other = (essential_name(s.blob.name(s.root)) for s in (spec, place.spec))
+    return one == other
 
 
 def _access(subject: Subject, finding: Finding) -> Access | None:

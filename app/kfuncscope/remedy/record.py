@@ -9,7 +9,8 @@ from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, word
 from kfuncscope.remedy.field import field_code
 from kfuncscope.remedy.flavour import flavour
-from kfuncscope.remedy.replacements.fields import FieldPlace, find
+from kfuncscope.remedy.replacements.fields import FieldPlace
+from kfuncscope.remedy.replacements.members import find
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.core.spec import Accessor, Spec, spec_text
 from kfuncscope.rules.hooks.records import SYSCALLS, event_struct, record_of, relocated_loads

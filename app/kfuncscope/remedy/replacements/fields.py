@@ -2,7 +2,8 @@
 """Which member of a struct took the place of one that is gone.
 
 The same name with another type comes first; then what the table of renames says; then a new member of the same type
-between the same neighbours, or of the same type and nearly the same name. What is less sure is not named.
+between the same neighbours, or of the same type and nearly the same name; then one of another struct to which the
+table says that it moved. What is less sure is not named.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from kfuncscope.btf.declare import members_flat, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import known, renamed
+from kfuncscope.knowledge.names import is_away, known, renamed
+from kfuncscope.remedy.replacements.elsewhere import elsewhere
 from kfuncscope.remedy.replacements.inside import moved
 from kfuncscope.remedy.replacements.likeness import alike, form
-from kfuncscope.rules.core.spec import Accessor, Spec
+from kfuncscope.remedy.replacements.members import find
+from kfuncscope.rules.core.spec import Accessor, Spec, spec_text
 
 NAME_ALONE = 0.8  # likeness of names that tells, where the place does not
 NAME_IN_PLACE = 0.3  # where the neighbours are the same
@@ -27,10 +30,17 @@ Path = tuple[Member, ...]
 
 
 class FieldPlace(NamedTuple):
-    """A member on the new kernel, and why it is thought to be the one."""
+    """A member on the new kernel, why it is thought to be the one, and its path from the struct that the program has,
+    where that goes through a pointer: then the spec is of the struct that the path ends in."""
 
     spec: Spec
     reason: str
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        """The member for people: its path, or the text of its spec."""
+        return f"struct {self.path}" if self.path else spec_text(self.spec)
 
 
 def replaced_fields(spec: Spec, old: Kernel, new: Kernel) -> list[FieldPlace]:
@@ -42,7 +52,10 @@ def replaced_fields(spec: Spec, old: Kernel, new: Kernel) -> list[FieldPlace]:
                 return _walk(spec, blob, struct)[:MOST]
             except BtfError:
                 return []
-    return []
+    first = next((s for s in spec.steps[1:] if s.name), None)
+    if first is None or new.vmlinux is None or known("field", f"{root}.{first.name}") is None:
+        return []
+    return _elsewhere(spec, first, new.vmlinux)  # the struct is gone: only what the list says of it counts
 
 
 def _walk(spec: Spec, blob: Blob, struct: int) -> list[FieldPlace]:
@@ -54,8 +67,10 @@ def _walk(spec: Spec, blob: Blob, struct: int) -> list[FieldPlace]:
         found = find(blob, holder, step.name)
         last = position + 1 == len(named)
         if found is None or (last and blob is not None):
-            made = _inside(spec, step, blob, holder) or _in_place(spec, step, blob, holder)
-            return [FieldPlace(_ending(blob, struct, steps, bits, path), reason) for path, reason in made]
+            told = known("field", _full(spec, step)) is not None
+            made = ([] if told else _inside(spec, step, blob, holder)) or _in_place(spec, step, blob, holder)
+            places = [FieldPlace(_ending(blob, struct, steps, bits, path), reason) for path, reason in made]
+            return places or _elsewhere(spec, step, blob)
         inner, index, member = found
         steps.append(Accessor(inner, index, member.name))
         bits += member.bit_offset
@@ -68,21 +83,6 @@ def _walk(spec: Spec, blob: Blob, struct: int) -> list[FieldPlace]:
             return [FieldPlace(whole, f"it is now `{text}`")] if blob.kind(blob.skip(member.type)) != Kind.ARRAY else []
         holder = below
     return []
-
-
-def find(blob: Blob, struct: int, name: str, depth: int = 0) -> tuple[int, int, Member] | None:
-    """(struct it is in, index there, member) of a member by name, unnamed structs looked through."""
-    if depth > 16:
-        return None
-    for index, member in enumerate(blob.members(struct)):
-        if member.name == name:
-            return struct, index, member
-        below = blob.skip(member.type)
-        if not member.name and blob.kind(below) in COMPOSITES:
-            found = find(blob, below, name, depth + 1)
-            if found is not None:
-                return found
-    return None
 
 
 def _ending(blob: Blob, struct: int, steps: list[Accessor], bits: int, path: Path) -> Spec:
@@ -101,6 +101,22 @@ def _ending(blob: Blob, struct: int, steps: list[Accessor], bits: int, path: Pat
         bits += member.bit_offset
         below = blob.skip(member.type)
     return Spec(blob, struct, tuple(ended), bits)
+
+
+def _elsewhere(spec: Spec, step: Accessor, blob: Blob) -> list[FieldPlace]:
+    """The one that moved to another struct, as a path of that."""
+    found = elsewhere(_full(spec, step), blob)
+    if found is None:
+        return []
+    there = find(blob, found.struct, found.member)
+    assert there is not None
+    end = _ending(blob, found.struct, [Accessor(found.struct, 0, "")], 0, (there[2],))
+    return [FieldPlace(end, found.reason, found.path)]
+
+
+def _full(spec: Spec, step: Accessor) -> str:
+    """STRUCT.MEMBER of what a step names."""
+    return f"{essential_name(spec.blob.name(_outer(spec, step)))}.{step.name}"
 
 
 def _inside(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple[Path, str]]:
@@ -122,11 +138,9 @@ def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple
     if parts := _split(spec.blob, mine, blob, here, {m.name for m in before}):
         names = ", ".join(f"`{m.name}`" for m in parts)
         return [((m,), f"split into {names}") for m in parts]
-    owner = essential_name(spec.blob.name(outer))
-    named = f"{owner}.{step.name}"
-    told = [
-        (path, why) for path, why in ((_path(blob, here, name), why) for name, why in renamed("field", named)) if path
-    ]
+    named = _full(spec, step)
+    paths = ((_path(blob, here, name), why) for name, why in renamed("field", named) if not is_away(name))
+    told = [(path, why) for path, why in paths if path]
     if known("field", named) is not None:
         return told
     if told:

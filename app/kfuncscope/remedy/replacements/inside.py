@@ -55,8 +55,11 @@ def _inner(blob: Blob, holder: int) -> Iterator[tuple[Member, Member]]:
 
 def _was_there(old: Blob, new: Blob, member: Member, inner: str) -> bool:
     """Whether the struct of a member had the inner one before too: then nothing moved into it."""
-    name = new.name(new.skip(member.type))
-    found = old.find(name, Kind.STRUCT) if name else ()
+    below = new.skip(member.type)
+    name, spelled = new.name(below), new.name(member.type)
+    found = list(old.find(name, Kind.STRUCT)) if name else []
+    if not name and spelled:  # a struct with the name of its typedef alone, as atomic_t
+        found = [i for i in map(old.skip, old.find(spelled, Kind.TYPEDEF)) if old.kind(i) in COMPOSITES]
     try:
         return any(m.name == inner for struct in found for m in members_flat(old, struct))
     except BtfError:

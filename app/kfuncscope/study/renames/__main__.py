@@ -15,8 +15,9 @@ from kfuncscope.btf.blob import Blob
 from kfuncscope.knowledge import tables
 from kfuncscope.study.renames.confirm import Side
 from kfuncscope.study.renames.customs import with_customs
-from kfuncscope.study.renames.evidence import gathered, names_gone
-from kfuncscope.study.renames.table import merged, rows
+from kfuncscope.study.renames.elsewhere import moved
+from kfuncscope.study.renames.evidence import Evidence, gathered, names_gone
+from kfuncscope.study.renames.table import Rows, merged, rows, with_moved
 
 TABLE = "renames"
 
@@ -25,9 +26,16 @@ def main(old_tree: str, old_btf: str, new_tree: str, new_btf: str, old_level: st
     """Write the table with the rows of two levels in the place of those that it had of them."""
     old, new = (Side(Blob(Path(path).read_bytes(), path)) for path in (old_btf, new_btf))
     found = gathered(Path(old_tree), Path(new_tree), old, new)
-    made = rows(with_customs(list(names_gone(found, old, new)), old, new, found.pieces.before), old_level, new_level)
+    made = made_rows(found, (old, new), old_level, new_level)
     there = dict(tables.read(Path(folder), TABLE)) if tables.exists(Path(folder), TABLE) else {}
     tables.write(Path(folder), TABLE, merged([_without(there, old_level, new_level), made]), compress=True)
+
+
+def made_rows(found: Evidence, both: tuple[Side, Side], old_level: str, new_level: str) -> Rows:
+    """The rows of what was seen of two levels."""
+    gone = with_customs(list(names_gone(found, *both)), *both, found.pieces.before)
+    there = moved(*both, found.pieces.old, found.pieces.new)
+    return with_moved(rows(gone, old_level, new_level), there, old_level, new_level)
 
 
 def _without(table: dict[str, dict[str, list[list[object]]]], old_level: str, new_level: str) -> dict[str, object]:

@@ -73,6 +73,11 @@ def confirmed(kind: str, owner: str, gone: str, fresh: str, old: Side, new: Side
         return None if fresh not in after or fresh in before else float(before.get(gone) == after[fresh])
     if fresh not in new.things[kind][""] or fresh in old.things[kind][""]:
         return None
+    return same_shape(kind, gone, fresh, old, new)
+
+
+def same_shape(kind: str, gone: str, fresh: str, old: Side, new: Side) -> float | None:
+    """The same of a prototype; None where the new side has none of that name."""
     mine, theirs = shape_in(kind, old.blob, gone), shape_in(kind, new.blob, fresh)
     if theirs is None or mine is None:
         return None if theirs is None else 0.0

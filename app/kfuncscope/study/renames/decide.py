@@ -26,6 +26,9 @@ AHEAD = 0.15  # by which a body must be nearer than the second
 NEARLY, MOSTLY, PARTLY = 0.8, 0.6, 0.45  # likeness of bodies
 LIKE, SOMEWHAT_LIKE = 0.6, 0.35  # likeness of names
 WRAPPED = 2.0
+PLACED = {"function": (0.5, 1.0), "tracepoint": (1.0, 2.0), "lsm": (2.0, 2.5)}
+"""Points of a place between the same neighbours, and where nothing else went or came there."""
+UNLIKE = 0.5  # points of it, where the names are unlike
 PLAIN = 2  # other structs that have a member of this name: of more, a use does not tell whose it is; of some, half
 
 
@@ -37,7 +40,10 @@ class Candidate(NamedTuple):
     of the names, ``turned`` says that they have the same words. ``others`` counts structs with a member of the old
     name, of which a use may be as well. ``custom`` says that many other names changed the same words, ``twin`` that a
     new name differs from this one in underscores alone, and is more like the old one in these; ``before`` that the old
-    sources had the new name too, inline.
+    sources had the new name too, inline. ``placed`` is 1 for what stands between the same neighbours in a file, 2 where
+    nothing else went or came there; ``inner`` is 1 for the only function that the old one called, 2 where the old one
+    made folios of its pages and called it; ``strange`` says that the words in which the names differ are spelled
+    unlike.
     """
 
     exact: int = 0
@@ -53,6 +59,9 @@ class Candidate(NamedTuple):
     custom: bool = False
     twin: bool = False
     before: bool = False
+    placed: int = 0
+    inner: int = 0
+    strange: bool = False
 
     @property
     def uses(self) -> int:
@@ -80,7 +89,7 @@ def points(gone: Gone, one: Candidate) -> float:
     total += one.same
     total += 1.0 if one.turned else 0.0
     total += 1.0 if one.custom else 0.0
-    total -= 1.0 if not one.uses and merged(gone) else 0.0
+    total -= 1.0 if not one.uses and merged(gone) and not one.inner else 0.0
     total -= 1.0 if one.before else 0.0
     return total + (1.0 if one.like >= LIKE else 0.5 if one.like >= SOMEWHAT_LIKE else 0.0)
 
@@ -92,7 +101,8 @@ def merged(gone: Gone) -> bool:
 
 def shown(gone: Gone, one: Candidate) -> float:
     """The points that sources give."""
-    total = of_body(one.body) + of_declared(gone, one)
+    total = of_body(one.body) + of_declared(gone, one) + of_placed(gone, one)
+    total += 1.0 + one.inner if one.inner else 0.0
     if one.wrapped:
         total += WRAPPED + (0.5 if sum(c.wrapped for c in gone.candidates.values()) == 1 else 0.0)
     if one.others <= PLAIN or one.declared:
@@ -102,9 +112,17 @@ def shown(gone: Gone, one: Candidate) -> float:
 
 def of_declared(gone: Gone, one: Candidate) -> float:
     """Points of a declaration: bits that follow each other are declared alike, and tell less."""
-    if not one.declared:
+    if not one.declared or (one.strange and gone.kind == "enumerator" and not one.uses):
         return 0.0
     return float(min(one.declared, 2)) if one.like >= SOMEWHAT_LIKE or of_uses(gone, one) > 0 else 1.0
+
+
+def of_placed(gone: Gone, one: Candidate) -> float:
+    """Points of a place in a file."""
+    if not one.placed or gone.kind not in PLACED:
+        return 0.0
+    found = PLACED[gone.kind][one.placed - 1]
+    return found if one.like >= SOMEWHAT_LIKE else min(found, UNLIKE)
 
 
 def of_body(body: Like | None) -> float:

@@ -6,33 +6,41 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import NamedTuple
 
 from kfuncscope.remedy.replacements.likeness import alike, words
 from kfuncscope.study.renames.bodies import Like, alike_bodies
+from kfuncscope.study.renames.calls import inner
 from kfuncscope.study.renames.chunks import Chunk, changed, chunks
-from kfuncscope.study.renames.confirm import Side, confirmed
-from kfuncscope.study.renames.decide import MOSTLY, SHARE, SHORT, Candidate, Gone
+from kfuncscope.study.renames.confirm import Side, confirmed, same_shape
+from kfuncscope.study.renames.decide import MOSTLY, SHARE, SHORT, SOMEWHAT_LIKE, Candidate, Gone
+from kfuncscope.study.renames.order import placed
 from kfuncscope.study.renames.things import SPELLED, lost
 from kfuncscope.study.renames.uses import TOKEN, Sides, Uses, compare, no_uses, partners
 
+SPELLED_ALIKE = 0.5  # of the letters of the words in which two names differ
 SURE = 2  # exact uses that make a rename one to read other bodies with
 _WORD = re.compile(r"\w+")
 _MEMBER = re.compile(r"^#\s*define\s+\w+\s+(\w+(?:\.\w+)?)\s*$")
 """A macro with which a header keeps the name of a member."""
+Named = frozenset[tuple[str, str]]
 _HAS_BODY = {"function": "function", "tracepoint": "event"}
 """Kind of a thing → kind of the piece with its body."""
 
 
 class Pieces(NamedTuple):
     """The pieces of both trees: old ones that have a name that went, new ones by kind and name; new ones that still
-    define a name that went, and names that BTF says came and that the old tree defined before."""
+    define a name that went, and names that BTF says came and that the old tree defined before; (kind, name that is
+    gone) → what stands in its place, and 1 or 2, see ``Candidate.placed``.
+    """
 
     old: list[Chunk]
     new: Mapping[tuple[str, str], list[Chunk]]
     still: Mapping[str, list[Chunk]]
     before: frozenset[str] = frozenset()
+    placed: Mapping[tuple[str, str], Mapping[str, int]] = {}
 
 
 class Evidence(NamedTuple):
@@ -42,25 +50,31 @@ class Evidence(NamedTuple):
     sides: Sides
     uses: Uses
     bodies: Mapping[str, Mapping[str, list[Like]]]
+    bodies_of: Mapping[str, list[Chunk]] = {}
+    """Function that is gone → its definitions."""
 
 
-def pieces(old_tree: Path, new_tree: Path, sides: Sides) -> Pieces:
-    """Read both trees."""
+def pieces(old_tree: Path, new_tree: Path, sides: Sides, both: tuple[Named, Named]) -> Pieces:
+    """Read both trees; both are (kind, name) of what went and of what came."""
     old: list[Chunk] = []
     new: dict[tuple[str, str], list[Chunk]] = defaultdict(list)
     still: dict[str, list[Chunk]] = defaultdict(list)
     gone, fresh = frozenset(sides.gone.words), frozenset(sides.fresh.words)
     known: set[str] = set()
+    places: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for path, before, after in changed(old_tree, new_tree):
         mine = list(chunks(path, before)) if before is not None else []
         known.update(c.name for c in mine if c.kind in ("function", "macro") and c.name in fresh)
         old.extend(c for c in mine if _worth(c) and not gone.isdisjoint(_WORD.findall(c.text)))
-        for chunk in chunks(path, after) if after is not None else ():
+        theirs = list(chunks(path, after)) if after is not None else []
+        for one in placed(mine, theirs, both[0], both[1]) if mine and theirs else ():
+            places[one.kind, one.gone][one.fresh] = max(1 + one.alone, places[one.kind, one.gone][one.fresh])
+        for chunk in theirs:
             if chunk.kind in ("function", "macro") and chunk.name in gone:
                 still[chunk.name].append(chunk)
             if _worth(chunk):
                 new[chunk.kind, chunk.name].append(chunk)
-    return Pieces(old, new, still, frozenset(known))
+    return Pieces(old, new, still, frozenset(known), places)
 
 
 def _worth(chunk: Chunk) -> bool:
@@ -71,7 +85,7 @@ def _worth(chunk: Chunk) -> bool:
 def gathered(old_tree: Path, new_tree: Path, old: Side, new: Side) -> Evidence:
     """Read both trees and compare what they have of the names that went and came."""
     sides = Sides(lost(old.things, new.things), lost(new.things, old.things))
-    read = pieces(old_tree, new_tree, sides)
+    read = pieces(old_tree, new_tree, sides, (_only(old, new), _only(new, old)))
     uses = no_uses()
     for mine, theirs in partners(read.old, read.new):
         if mine.text != theirs.text:
@@ -84,7 +98,22 @@ def gathered(old_tree: Path, new_tree: Path, old: Side, new: Side) -> Evidence:
     bodies = {kind: _bodies(kind, read, (old, new), known) for kind in _HAS_BODY}
     for kind, found in bodies.items():
         _within(read, _HAS_BODY[kind], found, sides, uses)
-    return Evidence(read, sides, uses, bodies)
+    return Evidence(read, sides, uses, bodies, definitions(read.old))
+
+
+def definitions(old: Iterable[Chunk]) -> Mapping[str, list[Chunk]]:
+    """Functions by name."""
+    made: dict[str, list[Chunk]] = defaultdict(list)
+    for chunk in old:
+        if chunk.kind == "function":
+            made[chunk.name].append(chunk)
+    return made
+
+
+def _only(one: Side, other: Side) -> Named:
+    """(kind, name) of what stands in no struct or enum and only one side has."""
+    kinds = ("function", "tracepoint", "lsm")
+    return frozenset((kind, n) for kind in kinds for n in one.things[kind][""] - other.things[kind][""])
 
 
 def _bodies(kind: str, read: Pieces, both: tuple[Side, Side], known: Mapping[str, str]) -> Mapping[str, list[Like]]:
@@ -130,8 +159,28 @@ def names_gone(found: Evidence, old: Side, new: Side) -> Iterator[tuple[str, Gon
                         before = kind == "function" and fresh in found.pieces.before
                         told = one._replace(same=same, others=others, before=before)
                         candidates[fresh] = _named(name, fresh, told, twins)
+                        seldom = kind == "field" and not (
+                            one.uses or one.weak or one.wrapped or candidates[fresh].turned
+                        )
+                        if seldom and _rivalled(name, fresh, new.things[kind][owner] - names, owner, old, new):
+                            candidates[fresh] = candidates[fresh]._replace(twin=True)
                 went, known = (sum(of[key] for key in spelled) for of in (found.uses.went, found.uses.known))
+                if kind == "function" and not defined:
+                    standing = _standing(name, found, old, new)
+                    known -= sum(one.exact for one in standing.values())
+                    candidates |= {fresh: one for fresh, one in standing.items() if fresh not in candidates}
                 yield f"{owner}.{name}" if owner else name, Gone(kind, name, went, known, defined, candidates)
+
+
+def _standing(name: str, found: Evidence, old: Side, new: Side) -> dict[str, Candidate]:
+    """The function that was there before and that one that is gone did no more than to call."""
+    called = inner(found.bodies_of.get(name, ()))
+    if called is None or not all(called[0] in side.things["function"][""] for side in (old, new)):
+        return {}
+    same = same_shape("function", name, called[0], old, new)
+    stood = found.uses.stood.get(("function", name), Counter())[called[0]]
+    one = Candidate(exact=stood, same=same or 0.0, inner=called[1])
+    return {called[0]: _named(name, called[0], one, ())}
 
 
 def _named(name: str, fresh: str, one: Candidate, twins: Iterable[str]) -> Candidate:
@@ -140,7 +189,23 @@ def _named(name: str, fresh: str, one: Candidate, twins: Iterable[str]) -> Candi
     return one._replace(
         like=alike(name, fresh.rpartition(".")[2]),
         turned=sorted(words(name)) == sorted(words(fresh)) and front == _front(fresh),
+        strange=_strange(name, fresh),
         twin=any(_front(other) == front != _front(fresh) for other in twins),
+    )
+
+
+def _strange(name: str, fresh: str) -> bool:
+    """Whether the words in which two names differ are spelled unlike: ``RISCV`` and ``EIOINTC``."""
+    mine, theirs = words(name), words(fresh)
+    one, other = ("".join(w for w in of if w not in rest) for of, rest in ((mine, theirs), (theirs, mine)))
+    return bool(one and other) and SequenceMatcher(None, one, other, autojunk=False).ratio() < SPELLED_ALIKE
+
+
+def _rivalled(name: str, fresh: str, came: Iterable[str], owner: str, old: Side, new: Side) -> bool:
+    """Whether another new member of the struct, of the type of the old one, has a name that is like it too."""
+    return any(
+        other != fresh and alike(name, other) >= SOMEWHAT_LIKE and confirmed("field", owner, name, other, old, new)
+        for other in came
     )
 
 
@@ -167,10 +232,12 @@ def _seen(kind: str, owner: str, name: str, found: Evidence, spelled: list[tuple
                     counts[fresh.removeprefix(front)][how] += times
     for fresh, times in found.uses.declared.get((kind, owner, name), {}).items():
         counts[fresh]["declared"] += times
+    places = found.pieces.placed.get((kind, name), {})
     made = {}
-    for fresh in sorted({*counts, *bodies, *macros}):
+    for fresh in sorted({*counts, *bodies, *macros, *places}):
         exact, near, weak, declared = (counts[fresh][how] for how in ("exact", "near", "weak", "declared"))
-        made[fresh] = Candidate(exact, near, weak, declared, body=bodies.get(fresh), wrapped=fresh in macros)
+        made[fresh] = Candidate(exact, near, weak, declared, body=bodies.get(fresh), wrapped=fresh in macros,
+                                placed=places.get(fresh, 0))  # fmt: skip
     return made
 
 

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kfuncscope.knowledge.names import ELSEWHERE
 from kfuncscope.study.renames.decide import Candidate, Gone, points, successor
+from kfuncscope.study.renames.elsewhere import Moved
 
 Rows = dict[str, dict[str, list[list[Any]]]]
 """Kind → name, with its struct or enum → rows: new name, both levels, uses that became it, uses that changed or went,
@@ -31,6 +33,15 @@ def rows(found: Iterable[tuple[str, Gone]], old_level: str, new_level: str) -> R
             row = [name, old_level, new_level, *_shown(gone, gone.candidates[name])]
             made.setdefault(gone.kind, {})[full] = [row]
     return made
+
+
+def with_moved(made: Rows, found: Mapping[str, Moved], old_level: str, new_level: str) -> Rows:
+    """The rows with those of members that moved to another struct, where nothing in their own took their place."""
+    fields = dict(made.get("field", {}))
+    for full, one in found.items():
+        row = [f"{ELSEWHERE}{one.struct}.{one.member}", old_level, new_level, one.kept, one.of, 0, 0]
+        fields.setdefault(full, [row])
+    return {**made, "field": fields} if fields else made
 
 
 def _shown(gone: Gone, one: Candidate) -> list[int]:

@@ -48,12 +48,14 @@ class Uses(NamedTuple):
     went: Counter[Key]
     known: Counter[Key]
     declared: dict[Place, Counter[str]]
+    stood: dict[Key, Counter[str]]
+    """Names that are not new and stand in the place of a call, exactly."""
 
 
 def no_uses() -> Uses:
     """Nothing seen yet."""
-    exact, near, weak = (defaultdict[Key, Counter[str]](Counter) for _ in range(3))
-    return Uses(exact, near, weak, Counter(), Counter(), defaultdict(Counter))
+    exact, near, weak, stood = (defaultdict[Key, Counter[str]](Counter) for _ in range(4))
+    return Uses(exact, near, weak, Counter(), Counter(), defaultdict(Counter), stood)
 
 
 class Sides(NamedTuple):
@@ -160,7 +162,9 @@ def _swapped(
         return True
     came = [(j, kinds & others) for j, others in there if kinds & others]
     if not came and b - a == 1 and d - c == 1 and _NAME.fullmatch(theirs[c]) and _around(mine, a, theirs, c) >= CONTEXT:
-        seen.uses.known.update(seen.keys(kinds, mine[at]))
+        for key in seen.keys(kinds, mine[at]):
+            seen.uses.known[key] += 1
+            seen.uses.stood[key][theirs[c]] += 1
     if len({theirs[j] for j, _ in came}) != 1 or not _same_initialiser(mine, at, theirs, came[0][0]):
         return False
     where, shared = came[0]
