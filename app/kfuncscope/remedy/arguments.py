@@ -105,7 +105,7 @@ def shared(old: Arguments, new: Arguments, used: list[int], program: Program, ke
     names = _names(old.slots), _names(new.slots)
     params: list[tuple[str, str]] = []
     values: tuple[list[str], list[str]] = ([], [])
-    before: list[str] = []
+    before: tuple[list[str], list[str]] = ([], [])
     lost: list[str] = []
     places = []
     for at in wanted:
@@ -115,10 +115,14 @@ def shared(old: Arguments, new: Arguments, used: list[int], program: Program, ke
         called = names[0][at]
         params.append((called, (types[1] if deref else types[0]).text(type_id, called)))
         if deref:
-            before += [f"\t{types[1].text(type_id, f'{called}_value')} = 0;", "",
-                       f"\tbpf_probe_read_kernel(&{called}_value, sizeof({called}_value), {called});"]  # fmt: skip
+            before[0].extend(_read(types[1].text(type_id, f"{called}_value"), called))
         values[0].append(f"{called}_value" if deref else called)
-        values[1].append(_value(names[1], place, old, new, at))
+        if place is not None and _became_address(old, new, at, place):
+            behind = names[1][place]
+            before[1].extend(_read(types[0].text(old.slots[at].type, f"{behind}_value"), behind))
+            values[1].append(f"{behind}_value")
+        else:
+            values[1].append(_value(names[1], place, old, new, at))
         if place is None:
             lost.append(called)
         else:
@@ -139,8 +143,14 @@ def shared(old: Arguments, new: Arguments, used: list[int], program: Program, ke
     if max(map(len, listed)) > MOST_SHOWN:
         raise NoCodeError("more arguments than the macro takes")
     lines = list(dict.fromkeys([*types[0].lines, *types[1].lines]))
-    sides = Passed(listed[0], values[0], before), Passed(listed[1], values[1], [])
+    sides = Passed(listed[0], values[0], before[0]), Passed(listed[1], values[1], before[1])
     return Shared(params, *sides, lines, lost)
+
+
+def _read(declared: str, address: str) -> list[str]:
+    """Lines that read what lies at an argument's address; ``declared`` is the variable that takes it."""
+    value = f"{address}_value"
+    return [f"\t{declared} = 0;", "", f"\tbpf_probe_read_kernel(&{value}, sizeof({value}), {address});"]
 
 
 def _names(listed: tuple[Slot, ...]) -> list[str]:
@@ -160,7 +170,8 @@ def _same(old: Arguments, new: Arguments, at: int) -> int | None:
         place = by_name[0]
         same = form(new.blob, new.slots[place].type) == want
         classes = type_class(old.blob, mine.type), type_class(new.blob, new.slots[place].type)
-        if same or classes[0] == classes[1] or _became_value(old, new, at, place):
+        turned = _became_value(old, new, at, place) or _became_address(old, new, at, place)
+        if same or classes[0] == classes[1] or turned:
             return place
         return None
     ours = [i for i, s in enumerate(old.slots) if form(old.blob, s.type) == want]
@@ -176,6 +187,11 @@ def _became_value(old: Arguments, new: Arguments, at: int, place: int) -> bool:
         return False
     target = old.blob.ref(pointer)
     return type_class(old.blob, target) == "scalar" and form(old.blob, target) == form(new.blob, new.slots[place].type)
+
+
+def _became_address(old: Arguments, new: Arguments, at: int, place: int) -> bool:
+    """Whether the new hook passes the address of what the old one passes itself."""
+    return _became_value(new, old, place, at)
 
 
 def _value(names: list[str], place: int | None, old: Arguments, new: Arguments, at: int) -> str:

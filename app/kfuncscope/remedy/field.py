@@ -38,6 +38,8 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
     text = f"{GUARD}, and declare the layout of each kernel as a flavour of the struct."
     if candidates:
         text = f"{candidates[0].name} stands there now ({candidates[0].reason}): read the one that the kernel has."
+        if candidates[0].name == spec_text(spec):
+            text = f"{candidates[0].name} has another type ({candidates[0].reason}): read the one that the kernel has."
     told = _told_gone(spec)
     if told and not candidates:
         text = f"{told} {text}"

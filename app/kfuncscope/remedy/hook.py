@@ -7,7 +7,16 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.knowledge.names import gone, renamed
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
-from kfuncscope.remedy.arguments import Arguments, Shared, find_arguments, of_target, of_tracepoint, shared, used_slots
+from kfuncscope.remedy.arguments import (
+    MOST_REGISTERS,
+    Arguments,
+    Shared,
+    find_arguments,
+    of_target,
+    of_tracepoint,
+    shared,
+    used_slots,
+)
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target, word
 from kfuncscope.remedy.loader import chooser, exists, has_layout, has_symbol
 from kfuncscope.remedy.replacements.functions import Named, replaced
@@ -69,9 +78,14 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
     for one, reason in renamed("instead", hook):
         old = of_target(subject.old, program, hook)
         sides = [of_tracepoint(ctx.kernel, one) for ctx in (subject.old, subject.new)]
+        if sides[1] is None:
+            continue
         text = f"Attach to the tracepoint {one} ({reason}), which no compiler can split or inline."
         shown = (Candidate(f"tp_btf/{one}", reason),)
-        if old is None or sides[0] is None or sides[1] is None:
+        if sides[0] is None:
+            text += f" {series(subject.old.kernel)} lacks it: keep {program.name} for that kernel, and let the loader "
+            text += "switch on the one that fits with bpf_program__set_autoload()."
+        if old is None or sides[0] is None:
             return Remedy(text, candidates=shown)
         try:
             made = shared(old, sides[1], _used(subject, program), program, (subject.old.kernel, subject.new.kernel))
@@ -296,12 +310,31 @@ def clone_remedy(subject: Subject, finding: Finding) -> Remedy:
     try:
         if program is None or not clones or program.section.attach_type in RETURN_SLOT:
             raise NoCodeError(finding.name)
-        parts = [comment(f"What {program.name} does, for the copies of {finding.name} in {series(kernel)}.")]
+        lines, listed = _probed(subject, program)
+        told = [comment(f"What {program.name} does, for the copies of {finding.name} in {series(kernel)}.")]
+        if listed:
+            told.append(comment("See in the code of a copy which arguments it is given; read through them with"))
+            told.append(comment("BPF_CORE_READ(): the verifier lets no kprobe follow a pointer by itself."))
+        parts = ["\n".join(lines), "\n".join(told)]
         for at, clone in enumerate(clones, 1):
             called = word(program.name, "copy", str(at))
+            head = f"int BPF_KPROBE({', '.join([called, *listed])})" if listed else f"int {called}(struct pt_regs *ctx)"
             body = f"{{\n\t{BODY.format(name(program.name))}\n\treturn 0;\n}}"
-            parts.append(f'SEC("?{kind}/{target(clone)}")\nint {called}(struct pt_regs *ctx)\n{body}')
+            parts.append(f'SEC("?{kind}/{target(clone)}")\n{head}\n{body}')
         code = snippet(*parts)
     except NoCodeError:
         return Remedy(text)
     return Remedy(text, code, caption=f"Probes on the copies of {finding.name}")
+
+
+def _probed(subject: Subject, program: Program) -> tuple[list[str], list[str]]:
+    """Types, and the arguments that the program uses up to the last one, as BPF_KPROBE() declares them: none for a
+    program that has the registers for its context already. Raises NoCodeError."""
+    if program.section.kind in KPROBE | KPROBE_MULTI:
+        return [], []
+    found = find_arguments(subject.new, program) or find_arguments(subject.old, program)
+    used = _used(subject, program)
+    if found is None or max(used, default=0) >= MOST_REGISTERS:
+        raise NoCodeError(program.name)
+    made = shared(found, found, used, program, (subject.old.kernel, subject.new.kernel))
+    return made.lines, made.old.listed

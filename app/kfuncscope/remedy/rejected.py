@@ -71,6 +71,17 @@ def _prototype(subject: Subject, program: Program, finding: Finding) -> Remedy:
     )
 
 
+def no_trampoline_remedy(subject: Subject, program: Program) -> Remedy:
+    """R-5.1, R-7.10: the hook is there, and this kernel attaches no trampoline to it (no trampolines for the
+    architecture, or for so many arguments). Nothing in BTF tells a loader so."""
+    hook = program.section.target.partition("+")[0]
+    probe = {"TRACE_FENTRY": "kprobe", "TRACE_FEXIT": "kretprobe"}.get(program.section.attach_type)
+    if probe is None:
+        return Remedy(f"The kernel has {hook}, and attaches no trampoline to it: {_LEAVE_OUT}.")
+    text = f'The kernel has {hook}, and attaches no trampoline to it: use SEC("{probe}/{hook}") there, in a program of '
+    return Remedy(f"{text}its own, and let the loader switch on the one that fits with bpf_program__set_autoload().")
+
+
 def _denied(subject: Subject, program: Program, finding: Finding) -> Remedy:
     if "R-2.3" in finding.rules:  # a tracepoint program that sleeps
         return settings.sleepable_remedy(subject, program)

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
+from kfuncscope.model.verdict import About, Candidate, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
 from kfuncscope.remedy.hook import arguments_remedy, clone_remedy, gone_remedy, null_remedy
 from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
-from kfuncscope.remedy.rejected import rejected_remedy
+from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.remedy.together import together
 from kfuncscope.rules.context import Context
@@ -25,6 +25,7 @@ ASKS = frozenset({Verdict.BREAKS, Verdict.SILENT, Verdict.RISK})
 """Verdicts whose findings get a remedy."""
 
 _NOTHING = About()
+_NO_TRAMPOLINE = frozenset({"R-5.1", "R-7.10"})
 Maker = Callable[[Subject, Finding], Remedy]
 
 
@@ -57,7 +58,16 @@ def remedy(subject: Subject, finding: Finding) -> Remedy | None:
     maker = BY_CODE.get(finding.failure)
     if finding.failure == Failure.NONE:
         maker = next((BY_RULE[r] for r in finding.rules if r in BY_RULE), None)
-    return maker(subject, finding) if maker is not None else None
+    made = maker(subject, finding) if maker is not None else None
+    return replace(made, candidates=_once(made.candidates)) if made is not None and made.candidates else made
+
+
+def _once(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Each name once, with its first reason: several pairs of levels may tell of the same successor."""
+    first: dict[str, Candidate] = {}
+    for one in candidates:
+        first.setdefault(one.name, one)
+    return tuple(first.values())
 
 
 def _poisoned(subject: Subject, finding: Finding) -> Remedy:
@@ -74,6 +84,9 @@ def _attach(subject: Subject, finding: Finding) -> Remedy:
         return record_remedy(subject, finding)
     if finding.about.options:
         return _option(subject, finding)
+    program = subject.program
+    if program is not None and program.section.attach_btf and _NO_TRAMPOLINE & set(finding.rules):
+        return no_trampoline_remedy(subject, program)
     return gone_remedy(subject, finding)
 
 
