@@ -361,4 +361,4 @@ def test_sarif_json_and_markdown_have_the_commit_behind_a_cause() -> None:
     assert 0 < len(with_commit) < len(results)
     assert {(p["commit"], p["origin"]) for p in with_commit} == {(origin.commit, origin.words)}
     assert origin.commit in str(report.render(one, "json"))
-    assert "bpf: Drop it" in str(report.render(one, "markdown"))
+    assert "bpf: Drop it" in str(report.render(one, "md"))
