@@ -350,7 +350,7 @@ def test_an_object_is_not_counted_beside_its_programs() -> None:
     assert one.reasons[0].programs == (("o", "x"), ("q", ""))
 
 
-def test_sarif_json_and_markdown_have_the_commit_behind_a_cause() -> None:
+def test_sarif_json_markdown_and_html_have_the_commit_behind_a_cause() -> None:
     analysis = cases.analysis()
     key = summary.make(analysis, gate.decide(analysis, day=DAY)).reasons[0].cause.key
     origin = Origin(*key[:2], key.change.value, Found.COMMIT, commit="0123456789abcdef", subject="bpf: Drop it")
@@ -362,3 +362,4 @@ def test_sarif_json_and_markdown_have_the_commit_behind_a_cause() -> None:
     assert {(p["commit"], p["origin"]) for p in with_commit} == {(origin.commit, origin.words)}
     assert origin.commit in str(report.render(one, "json"))
     assert "bpf: Drop it" in str(report.render(one, "md"))
+    assert "bpf: Drop it" in report.render(one, "html").decode()

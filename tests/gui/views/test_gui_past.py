@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.commits.search import unusable
 from kfuncscope.gui.app import settle
+from kfuncscope.gui.dialogs.preferences import PreferencesDialog
 from kfuncscope.gui.frame import preferences
 from kfuncscope.gui.frame.preferences import Preferences
 from kfuncscope.gui.mainwindow import MainWindow
@@ -157,3 +158,14 @@ def test_a_folder_that_cannot_be_searched_is_refused_in_a_sentence(clone: str, t
     assert "no such folder" in unusable(str(tmp_path / "none"))
     bare = KernelRepo(tmp_path / "bare")
     assert "no tag of a Linux release" in unusable(str(bare.root))
+
+
+def test_preferences_keep_the_clone_and_say_why_it_is_refused(qapp: object, qtbot: QtBot, tmp_path: Path) -> None:
+    with windows.window(size=(1200, 800)) as win:
+        win.context.commands.run("preferences")
+        dialog = next(d for d in win.findChildren(PreferencesDialog) if d.isVisible())
+        dialog.clone.setText(str(tmp_path / "none"))
+        dialog.clone.editingFinished.emit()
+        qtbot.waitUntil(lambda: "no such folder" in dialog.refused.text(), timeout=10_000)
+        assert dialog.refused.isVisible()
+        dialog.reject()
