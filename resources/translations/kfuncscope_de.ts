@@ -2089,6 +2089,26 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>WAS BISHER GESCHAH</translation>
     </message>
     <message>
+        <source>To find the commit, set the history clone in Preferences.</source>
+        <translation>Um den Commit zu finden, in den Einstellungen den Klon für die Geschichte angeben.</translation>
+    </message>
+    <message>
+        <source>The commit is searched for…</source>
+        <translation>Der Commit wird gesucht…</translation>
+    </message>
+    <message>
+        <source>Find the commit</source>
+        <translation>Commit suchen</translation>
+    </message>
+    <message>
+        <source>Find the commit of {0}</source>
+        <translation>Commit suchen: {0}</translation>
+    </message>
+    <message>
+        <source>The commit could not be searched for: {0}</source>
+        <translation>Der Commit ließ sich nicht suchen: {0}</translation>
+    </message>
+    <message>
         <source>Changed by: {0}</source>
         <translation>Geändert durch: {0}</translation>
     </message>
@@ -2155,6 +2175,18 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Menüleiste (sonst ein Knopf, ≡)</translation>
     </message>
     <message>
+        <source>a whole clone of the kernel&apos;s git repository</source>
+        <translation>ein vollständiger Klon des Git-Repositorys des Kernels</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>Auswählen…</translation>
+    </message>
+    <message>
+        <source>Choose the clone</source>
+        <translation>Klon auswählen</translation>
+    </message>
+    <message>
         <source>Theme</source>
         <translation>Farben</translation>
     </message>
@@ -2169,6 +2201,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Editor</source>
         <translation>Editor</translation>
+    </message>
+    <message>
+        <source>History clone</source>
+        <translation>Klon für die Geschichte</translation>
     </message>
     <message>
         <source>Font size and language apply when the window is next opened.</source>
@@ -2952,6 +2988,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>→ New</source>
         <translation>→ Neu</translation>
+    </message>
+    <message>
+        <source>Kernels…</source>
+        <translation>Kernel…</translation>
+    </message>
+    <message>
+        <source>Objects…</source>
+        <translation>Objekte…</translation>
     </message>
 </context>
 <context>

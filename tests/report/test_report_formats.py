@@ -9,6 +9,7 @@ import io
 import json
 import warnings
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import html5lib
@@ -22,6 +23,7 @@ from kfuncscope import report
 from kfuncscope.decision import compare, gate, policy
 from kfuncscope.errors import SessionError
 from kfuncscope.model.causes import causes_of
+from kfuncscope.model.origin import Found, Origin
 from kfuncscope.model.rows import rows
 from kfuncscope.model.verdict import SEVERITY, Verdict
 from kfuncscope.report import annotate, summary
@@ -346,3 +348,18 @@ def test_an_object_is_not_counted_beside_its_programs() -> None:
     alone = cases.obj("q", "p", cases.program("y", "kprobe/y"), findings=(cases.DISPATCH,))
     one = summary.make(cases.replace(analysis, arches=(cases.replace(analysis.arches[0], objects=(both, alone)),)))
     assert one.reasons[0].programs == (("o", "x"), ("q", ""))
+
+
+def test_sarif_json_markdown_and_html_have_the_commit_behind_a_cause() -> None:
+    analysis = cases.analysis()
+    key = summary.make(analysis, gate.decide(analysis, day=DAY)).reasons[0].cause.key
+    origin = Origin(*key[:2], key.change.value, Found.COMMIT, commit="0123456789abcdef", subject="bpf: Drop it")
+    analysis = replace(analysis, origins=(origin,))
+    one = summary.make(analysis, gate.decide(analysis, day=DAY))
+    results = json.loads(report.render(one, "sarif"))["runs"][0]["results"]
+    with_commit = [r["properties"] for r in results if "commit" in r["properties"]]
+    assert 0 < len(with_commit) < len(results)
+    assert {(p["commit"], p["origin"]) for p in with_commit} == {(origin.commit, origin.words)}
+    assert origin.commit in str(report.render(one, "json"))
+    assert "bpf: Drop it" in str(report.render(one, "md"))
+    assert "bpf: Drop it" in report.render(one, "html").decode()

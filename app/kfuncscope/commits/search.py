@@ -49,6 +49,16 @@ def _releases(analysis: Analysis, cause: Cause) -> tuple[str, str]:
     return result.old.release, result.new.release
 
 
+def unusable(path: str) -> str:
+    """Why a folder cannot be searched for commits, in one sentence; empty where it can."""
+    git = Git(path)
+    try:
+        git.check()
+        return "" if release_tags(git) else f"{path}: no tag of a Linux release; git fetch --tags may bring them"
+    except GitError as error:
+        return str(error)
+
+
 class Search:
     """The causes of one pair of releases."""
 

@@ -39,6 +39,7 @@ class Context(QObject):
     page_titled = Signal(str, str)  # the id of a page and the title that it gets, with a count for example
     result_arriving = Signal()  # a real result is about to replace what is on screen
     tour_wanted = Signal()
+    clone_changed = Signal()  # another clone is to be searched for commits
     palette_changed = Signal()  # light or dark: what caches colours is to be painted again before this returns
     looks_changed = Signal(bool)  # the same in turns; of the colours (True), or of the font alone
 

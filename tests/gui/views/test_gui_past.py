@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QSettings, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from kfuncscope.commits.search import unusable
 from kfuncscope.gui.app import settle
+from kfuncscope.gui.dialogs.preferences import PreferencesDialog
+from kfuncscope.gui.frame import preferences
+from kfuncscope.gui.frame.preferences import Preferences
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.store import NEED, Node
 from kfuncscope.gui.views.past import report
@@ -19,7 +24,8 @@ from kfuncscope.model.causes import CauseKey, Change
 from kfuncscope.model.origin import Found, Origin
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.study.life import kfunc_life
-from support import analyses, windows
+from support import analyses, kernelhistory, windows
+from support.kernelrepo import KernelRepo
 
 KFUNC = "scx_bpf_dispatch"
 COMMIT = Origin(
@@ -100,3 +106,66 @@ def test_a_bug_report_has_the_commit_release_and_discussion() -> None:
         "https://lore.example/r/1",
     ]
     assert "first in" not in report(key, replace(COMMIT, release=""))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(kernelhistory.history(tmp_path_factory.mktemp("clone")).root)
+
+
+def asked_of(win: MainWindow, clone: str, folder: Path) -> list[str]:
+    """The texts of the detail of the first finding, with a clone set."""
+    win.context.settings = QSettings(str(folder / "kept.ini"), QSettings.Format.IniFormat)
+    preferences.save(win.context.settings, Preferences(clone=clone))
+    win.context.clone_changed.emit()
+    return told(win)
+
+
+def told(win: MainWindow) -> list[str]:
+    win.detail.refresh()
+    settle()
+    return [label.text() for label in win.detail.widget().findChildren(QLabel)]
+
+
+def button(win: MainWindow) -> QPushButton | None:
+    return next((b for b in win.detail.widget().findChildren(QPushButton) if b.text() == "Find the commit"), None)
+
+
+def test_the_commit_is_searched_for_and_kept_with_the_result(
+    qapp: object, qtbot: QtBot, clone: str, tmp_path: Path
+) -> None:
+    one = next(told for told in kernelhistory.ASKED if told.subject)
+    with windows.window(kernelhistory.analysis((one,)), size=(1600, 1000)) as win:
+        win.store.select_finding(0)
+        settle()
+        assert "To find the commit, set the history clone in Preferences." in told(win)
+        assert button(win) is None
+        asked_of(win, clone, tmp_path)
+        find = button(win)
+        assert find is not None
+        find.click()
+        qtbot.waitUntil(lambda: not win.context.jobs.running(), timeout=60_000)
+        texts = told(win)
+        (origin,) = win.store.index.whole.origins
+        assert origin.subject == one.subject
+        assert any(t.startswith("Changed by") and one.subject in t for t in texts)
+        assert button(win) is None
+
+
+def test_a_folder_that_cannot_be_searched_is_refused_in_a_sentence(clone: str, tmp_path: Path) -> None:
+    assert unusable(clone) == ""
+    assert "git" in unusable(str(tmp_path))
+    assert "no such folder" in unusable(str(tmp_path / "none"))
+    bare = KernelRepo(tmp_path / "bare")
+    assert "no tag of a Linux release" in unusable(str(bare.root))
+
+
+def test_preferences_keep_the_clone_and_say_why_it_is_refused(qapp: object, qtbot: QtBot, tmp_path: Path) -> None:
+    with windows.window(size=(1200, 800)) as win:
+        win.context.commands.run("preferences")
+        dialog = next(d for d in win.findChildren(PreferencesDialog) if d.isVisible())
+        dialog.clone.setText(str(tmp_path / "none"))
+        dialog.clone.editingFinished.emit()
+        qtbot.waitUntil(lambda: "no such folder" in dialog.refused.text(), timeout=10_000)
+        assert dialog.refused.isVisible()
+        dialog.reject()

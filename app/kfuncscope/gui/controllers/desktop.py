@@ -8,6 +8,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QMainWindow
+from shiboken6 import isValid
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
@@ -77,6 +78,14 @@ class Desktop(QObject):
 
         dialog = PreferencesDialog(self._window, self.preferences)
         dialog.changed.connect(self.prefer)
+
+        def judge(why: str) -> None:
+            if isValid(dialog):
+                dialog.judge(why)
+
+        dialog.clone_given.connect(
+            lambda path: self._context.jobs.quick(lambda _stop: _unusable(path), judge, key="clone")
+        )
         dialog.show()
 
     def prefer(self, chosen: Preferences) -> None:
@@ -85,6 +94,8 @@ class Desktop(QObject):
         preferences.save(self._context.settings, chosen)
         if (before.theme, before.safe) != (chosen.theme, chosen.safe):
             self.dress()
+        if before.clone != chosen.clone:
+            self._context.clone_changed.emit()
         self.show_bar()
 
     def dress(self) -> None:
@@ -116,3 +127,10 @@ class Desktop(QObject):
             dock.show()
         self._docks.all["problems"].raise_()
         self._docks.even(0)
+
+
+def _unusable(path: str) -> str:
+    """Why a folder cannot be searched for commits, by git: never in the thread of the window."""
+    from kfuncscope.commits.search import unusable
+
+    return unusable(path) if path else ""

@@ -11,9 +11,12 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QWidget,
 )
 
@@ -22,9 +25,13 @@ from kfuncscope.gui.frame.preferences import LANGUAGES, SCALES, THEMES, Preferen
 
 
 class PreferencesDialog(QDialog):
-    """Shows preferences; ``changed`` has the new ones at every change, and the old ones again after Cancel."""
+    """Shows preferences; ``changed`` has the new ones at every change, and the old ones again after Cancel.
+
+    ``clone_given`` asks whether a folder can be searched for commits; ``judge`` takes the answer.
+    """
 
     changed = Signal(object)
+    clone_given = Signal(str)
 
     def __init__(self, parent: QWidget, now: Preferences) -> None:
         super().__init__(parent)
@@ -45,12 +52,24 @@ class PreferencesDialog(QDialog):
         self.infer.setChecked(now.infer)
         self.menubar = QCheckBox(self.tr("Menu bar (otherwise one button, ≡)"))
         self.menubar.setChecked(now.menubar)
+        self.clone = QLineEdit(now.clone)
+        self.clone.setPlaceholderText(self.tr("a whole clone of the kernel's git repository"))
+        self.browse = QPushButton(self.tr("Choose…"))
+        self.browse.setAutoDefault(False)
+        self.browse.setAccessibleName(self.tr("Choose the clone"))
+        self.refused = QLabel()
+        self.refused.setObjectName("muted")
+        self.refused.setWordWrap(True)
+        self.refused.hide()
         self._lay_out()
         for box in (self.theme, self.scale, self.language):
             box.currentIndexChanged.connect(lambda _: self._take())
         for check in (self.safe, self.infer, self.menubar):
             check.toggled.connect(lambda _: self._take())
         self.editor.textChanged.connect(lambda _: self._take())
+        self.clone.textChanged.connect(lambda _: self._take())
+        self.clone.editingFinished.connect(self._ask)
+        self.browse.clicked.connect(self._browse)
 
     @staticmethod
     def _choice(choices: list[tuple[str, str]] | list[tuple[str, int]], now: str | int) -> QComboBox:
@@ -71,6 +90,12 @@ class PreferencesDialog(QDialog):
             form.addRow(word, field)
             if word:
                 field.setAccessibleName(word)
+        clone = QHBoxLayout()
+        clone.addWidget(self.clone, 1)
+        clone.addWidget(self.browse)
+        form.addRow(self.tr("History clone"), clone)
+        self.clone.setAccessibleName(self.tr("History clone"))
+        form.addRow("", self.refused)
         note = QLabel(self.tr("Font size and language apply when the window is next opened."))
         note.setObjectName("muted")
         note.setWordWrap(True)
@@ -88,8 +113,23 @@ class PreferencesDialog(QDialog):
             editor=self.editor.text().strip(),
             infer=self.infer.isChecked(),
             menubar=self.menubar.isChecked(),
+            clone=self.clone.text().strip(),
         )
         self.changed.emit(self.chosen)
+
+    def _browse(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Choose the clone"), self.clone.text())
+        if folder:
+            self.clone.setText(folder)
+            self._ask()
+
+    def _ask(self) -> None:
+        self.clone_given.emit(self.chosen.clone)
+
+    def judge(self, why: str) -> None:
+        """Say why the folder cannot be searched for commits; empty: it can."""
+        self.refused.setText(why)
+        self.refused.setVisible(bool(why))
 
     def reject(self) -> None:
         """Put back what was."""

@@ -14,6 +14,7 @@ THEMES = ("system", "light", "dark")
 SCALES = (80, 90, 100, 110, 125, 150, 175, 200)
 LANGUAGES = ("system", "en", "de")
 EDITOR = "editor/command"
+CLONE = "history/clone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Preferences:
 
     ``scale`` is of the font, in per cent. ``editor`` is a command with {file} and {line}, empty: the first that is
     installed. ``infer`` is how new sessions begin. ``menubar`` is off where one button stands for the menus.
+    ``clone`` is the folder of a clone of the kernel's repository, empty: none.
     """
 
     theme: str = "system"
@@ -31,6 +33,7 @@ class Preferences:
     editor: str = ""
     infer: bool = False
     menubar: bool = True
+    clone: str = ""
 
     def dark(self) -> bool | None:
         """Dark, light, or as the system asks (None)."""
@@ -58,6 +61,7 @@ def load(settings: QSettings | None) -> Preferences:
         editor=str(settings.value(EDITOR, "") or ""),
         infer=flag("infer", False),
         menubar=flag("menubar", True),
+        clone=str(settings.value(CLONE, "") or ""),
     )
 
 
@@ -67,7 +71,7 @@ def save(settings: QSettings | None, chosen: Preferences) -> None:
         for key, value in (
             ("theme", chosen.theme), ("palette/safe", chosen.safe), ("font/scale", chosen.scale),
             ("language", chosen.language), (EDITOR, chosen.editor), ("infer", chosen.infer),
-            ("menubar", chosen.menubar),
+            ("menubar", chosen.menubar), (CLONE, chosen.clone),
         ):  # fmt: skip
             settings.setValue(key, value)
 

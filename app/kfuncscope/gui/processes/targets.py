@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfuncscope.errors import InputError
 from kfuncscope.model.analysis import Analysis, ArchResult
+from kfuncscope.model.causes import CauseKey
 from kfuncscope.session.grouping import groups
 from kfuncscope.session.session import KernelRef, Session
 from kfuncscope.storage.files import InputProblem
@@ -101,6 +102,16 @@ def _send_lanes(send: Send, arches: tuple[ArchResult, ...], sent: list[ArchResul
         for start in range(0, len(arch.objects), CHUNK):
             send(("part", (lane, arch.objects[start : start + CHUNK])))
         sent[lane : lane + 1] = [arch]
+
+
+def commit_in_process(send: Send, clone: str, releases: tuple[str, str], key: CauseKey) -> None:
+    """Search a clone for the commit behind one cause (in the other process) and send its origin."""
+    from kfuncscope.commits.git import Git
+    from kfuncscope.commits.search import Search
+
+    signal.signal(signal.SIGTERM, _ended)  # so that git ends with the search
+    send(("progress", 0, 0, key.title))
+    send(("part", Search.between_releases(Git(clone), releases, [key]).origin(key)))
 
 
 def offers_in_process(send: Send, session: Session) -> None:

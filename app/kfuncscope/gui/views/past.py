@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.frame.preferences import load
 from kfuncscope.gui.index import Index
+from kfuncscope.gui.jobs import Job
+from kfuncscope.gui.processes.targets import commit_in_process
 from kfuncscope.gui.widgets.story import Story
 from kfuncscope.model.causes import CauseKey
 from kfuncscope.model.origin import Origin, origin_of
 from kfuncscope.model.verdict import NeedKind
 
+_JOB = "commit:"
 Things = dict[tuple[str, str], str]  # kind and name of a cause -> the sentence about it
 
 
@@ -36,6 +41,8 @@ class Past(QObject):
         self._context = context
         self._lives: Things = {}
         context.result_shown.connect(self._ask)
+        context.clone_changed.connect(self.changed)
+        context.jobs.changed.connect(self._job_news)
 
     def _ask(self, index: Index) -> None:
         """Ask for the sentences that a result needs and that are not known yet."""
@@ -57,13 +64,49 @@ class Past(QObject):
         """What is known of the past of a cause's thing."""
         life = self.life(key.kind, key.name)
         origin = origin_of(index.analysis.origins, key)
-        if not life and origin is None:
-            return
         story.heading(self.tr("ITS PAST"))
         if life:
             story.text(life)
         if origin is not None:
             self._changed_by(story, key, origin)
+        else:
+            self._offer(story, index, key)
+
+    def _offer(self, story: Story, index: Index, key: CauseKey) -> None:
+        """A button that searches for the commit, or where to say what to search."""
+        clone = load(self._context.settings).clone
+        if not clone:
+            story.muted(self.tr("To find the commit, set the history clone in Preferences."))
+        elif any(job.key == _job(key) for job in self._context.jobs.running()):
+            story.muted(self.tr("The commit is searched for…"))
+        else:
+            story.buttons([(self.tr("Find the commit"), partial(self._find, index, key, clone))])
+
+    def _find(self, index: Index, key: CauseKey, clone: str) -> None:
+        cause = index.hits.cause_id(key)
+        lanes = (lane for lane in range(index.overall) if bool((index.hits.of((lane,)).cause == cause).any()))
+        result = index.arches[next(lanes, 0)]
+        self._context.jobs.process(
+            commit_in_process, (clone, (result.old.release, result.new.release), key), partial(self._found, index),
+            _job(key), self.tr("Find the commit of {0}").format(key.title), lambda parts: parts[0], self._failed,
+        )  # fmt: skip
+        self.changed.emit()
+
+    def _found(self, index: Index, origin: Origin) -> None:
+        """Keep the answer with the result, for reports too."""
+        for one in {id(i): i for i in (index, self._context.real) if i is not None}.values():
+            if one is index or one.analysis.arches == index.analysis.arches:
+                one.analysis = replace(one.analysis, origins=(*one.analysis.origins, origin))
+                one.whole = replace(one.whole, origins=(*one.whole.origins, origin))
+        self.changed.emit()
+
+    def _job_news(self, job: Job) -> None:
+        if job.key.startswith(_JOB) and job.state == "cancelled":
+            self.changed.emit()  # the button comes back
+
+    def _failed(self, error: str) -> None:
+        self._context.say(self.tr("The commit could not be searched for: {0}").format(error), failed=True)
+        self.changed.emit()
 
     def _changed_by(self, story: Story, key: CauseKey, origin: Origin) -> None:
         if not origin.commit:
@@ -84,6 +127,10 @@ class Past(QObject):
         if url.scheme() in ("https", "http") and url.host():
             story.link(origin.link, "", partial(_open, url))
         story.buttons([(self.tr("Copy for a bug report"), partial(_copy, report(key, origin)))])
+
+
+def _job(key: CauseKey) -> str:
+    return _JOB + key.title
 
 
 def report(key: CauseKey, origin: Origin) -> str:

@@ -19,7 +19,9 @@ from urllib.parse import quote
 from kfuncscope.decision.exits import Exit
 from kfuncscope.model import catalogue
 from kfuncscope.model.analysis import ObjectInfo
+from kfuncscope.model.causes import key_of
 from kfuncscope.model.failure import Failure
+from kfuncscope.model.origin import origin_of
 from kfuncscope.model.proof import ProgramProof
 from kfuncscope.model.rows import Row, by_severity, notable, rows
 from kfuncscope.model.verdict import SEVERITY, Finding, Site, Verdict
@@ -219,7 +221,7 @@ def _result(
         "locations": _locations(report, row),
         "partialFingerprints": {"kfuncscopeKey/v1": row.key},
         "rank": report.risk.findings[row.key].score if row.key in report.risk.findings else 0.0,
-        "properties": _properties(row, answers),
+        "properties": _properties(report, row, answers),
     }
     if row.key in report.waived:
         waiver = report.waived[row.key]
@@ -247,7 +249,7 @@ def _message(row: Row) -> str:
     )
 
 
-def _properties(row: Row, answers: proof.Answers) -> dict[str, Any]:
+def _properties(report: Report, row: Row, answers: proof.Answers) -> dict[str, Any]:
     finding = row.finding
     made: dict[str, Any] = {
         "arch": visible(row.arch),
@@ -261,6 +263,10 @@ def _properties(row: Row, answers: proof.Answers) -> dict[str, Any]:
     }
     if finding.remedy is not None and finding.remedy.snippets:
         made["fix"] = "\n\n".join(code(piece) for _, piece in finding.remedy.snippets)
+    if origin := origin_of(report.analysis.origins, key_of(finding, row.section)):
+        made["origin"] = visible(origin.words, 800)
+        if origin.commit:
+            made["commit"] = visible(origin.commit)
     if proved := answers.get((row.arch, row.object, row.program)):
         made["proof"] = _proof(proved)
     return made
