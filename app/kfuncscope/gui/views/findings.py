@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
@@ -216,8 +216,13 @@ class FindingsView(QWidget):
         if place < 0:
             self.table.clearSelection()
         elif place not in chosen:
-            self.table.setCurrentIndex(self.model.index(place, max(0, self.table.currentIndex().column())))
+            self._mark(place, max(0, self.table.currentIndex().column()))
         self._quiet = False
+
+    def _mark(self, row: int, column: int) -> None:
+        """Select one row alone: Qt's own setCurrentIndex() adds to what is selected while Shift or Ctrl is held."""
+        how = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.table.selectionModel().setCurrentIndex(self.model.index(row, column), how)
 
     def _place(self) -> int:
         """The row of the finding under study, or the first of what is selected elsewhere; -1 where none is shown."""
