@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
+from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.knowledge.levels import level_key
 from kfuncscope.knowledge.names import ELSEWHERE
-from kfuncscope.remedy.replacements.members import find
+from kfuncscope.remedy.replacements.elsewhere import reached
 from kfuncscope.resources import resource
 
 SEEN = Path(__file__).parents[1] / "knowledge" / "known_renames.csv"
@@ -55,7 +54,7 @@ def has(blob: Blob, kind: str, name: str) -> bool:
     if kind == "field":
         owner, _, path = name.partition(".")
         found = (i for k in (Kind.STRUCT, Kind.UNION) for i in blob.find(owner, k))
-        return any(_reaches(blob, struct, re.split(r"(->|\.)", path)) for struct in found)
+        return any(reached(blob, struct, path) is not None for struct in found)
     if kind == "enumerator":
         owner, _, one = name.partition(".")
         enums = (i for k in ENUMS for i in blob.find(owner, Kind(k)))
@@ -63,19 +62,6 @@ def has(blob: Blob, kind: str, name: str) -> bool:
     if kind == "tracepoint":
         return bool(blob.first(f"btf_trace_{name}", Kind.TYPEDEF))
     return bool(blob.first(f"bpf_lsm_{name}" if kind == "lsm" else name, Kind.FUNC))
-
-
-def _reaches(blob: Blob, struct: int, path: list[str]) -> bool:
-    """Whether the members of a path are there, each step through a pointer where the path says so, and only there."""
-    found = find(blob, struct, path[0])
-    if found is None or len(path) == 1:
-        return found is not None
-    below = blob.skip(found[2].type)
-    if (path[1] == "->") != (blob.kind(below) == Kind.PTR):
-        return False
-    if path[1] == "->":
-        below = blob.skip(blob.ref(below))
-    return blob.kind(below) in COMPOSITES and _reaches(blob, below, path[2:])
 
 
 def seen() -> dict[tuple[str, str], tuple[str, ...]]:

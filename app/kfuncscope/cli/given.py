@@ -14,8 +14,7 @@ from kfuncscope.cli.output import clean, say
 from kfuncscope.decision import policy
 from kfuncscope.decision.exits import Exit, status
 from kfuncscope.errors import InputError, UsageError, all_of
-from kfuncscope.intake.loaders import AUTO, with_choices
-from kfuncscope.intake.loaders import NAMES as LOADERS
+from kfuncscope.intake.loaders import chosen, with_choices
 from kfuncscope.intake.objects import object_files
 from kfuncscope.session.purpose import sorted_apart
 from kfuncscope.session.session import KernelRef, Session
@@ -87,15 +86,12 @@ def section_types(arguments: argparse.Namespace) -> dict[str, str]:
 
 def loaders(arguments: argparse.Namespace) -> dict[str, str]:
     """Loaders of the policy; then ``--loader LOADER`` and ``--loader PATTERN=LOADER``, patterns after that of all."""
-    found = {}
-    for text in getattr(arguments, "loader", []):
-        pattern, _, name = text.rpartition("=")
-        if name not in (*LOADERS, AUTO):
-            raise UsageError("--loader", f"unknown loader {name!r}; expected one of {', '.join((*LOADERS, AUTO))}")
-        found[pattern or "*"] = name
-    chosen = dict(sorted(found.items(), key=lambda pair: pair[0] != "*"))
+    try:
+        found = chosen(getattr(arguments, "loader", []))
+    except ValueError as wrong:
+        raise UsageError("--loader", str(wrong)) from None
     path = getattr(arguments, "policy", None)
-    return {**policy.load(path).loaders, **chosen} if path else chosen
+    return {**policy.load(path).loaders, **found} if path else found
 
 
 def _types() -> str:

@@ -19,6 +19,7 @@ from kfuncscope.storage.files import UNKNOWN_LOADER, Loader, ObjectFile
 
 NAMES = ("libbpf", "cilium", "aya", "bpftrace")
 AUTO = "auto"
+CHOICES = (*NAMES, AUTO)
 _CILIUM = b"github.com/cilium/ebpf"
 _CILIUM_VERSION = re.compile(rb"\tgithub\.com/cilium/ebpf\tv(\d{1,4}\.\d{1,4})")
 _BPF = b"bpf"  # in every file that a loader can be recognised in
@@ -29,6 +30,20 @@ _AYA = b"/aya-"
 _AYA_VERSION = re.compile(rb"/aya-(\d{1,4}\.\d{1,4})\.\d{1,4}/src/")
 _NEEDED = re.compile(rb"\0libbpf\.so\.(\d{1,4})\0")
 _SYMBOL_VERSION = re.compile(rb"\0LIBBPF_(\d{1,4}\.\d{1,4})\.\d{1,4}(?=\0)")
+
+
+def chosen(texts: Iterable[str]) -> dict[str, str]:
+    """Pattern → loader, of ``LOADER`` and ``PATTERN=LOADER`` as they are typed; patterns after that of all objects.
+
+    Raises ValueError for an unknown loader.
+    """
+    found = {}
+    for text in texts:
+        pattern, _, name = text.rpartition("=")
+        if name not in CHOICES:
+            raise ValueError(f"unknown loader {name!r}; expected one of {', '.join(CHOICES)}")
+        found[pattern or "*"] = name
+    return dict(sorted(found.items(), key=lambda pair: pair[0] != "*"))
 
 
 def loader_in(data: bytes, where: str) -> Loader:

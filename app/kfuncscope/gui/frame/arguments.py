@@ -76,8 +76,7 @@ def asked(words: Sequence[str]) -> Asked:
 def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Session:
     from kfuncscope.arch import arch_named, known_arches
     from kfuncscope.bpf.sections import program_type, program_types
-    from kfuncscope.intake.loaders import AUTO
-    from kfuncscope.intake.loaders import NAMES as LOADERS
+    from kfuncscope.intake.loaders import chosen as loaders_chosen
     from kfuncscope.session.grouping import add
     from kfuncscope.session.purpose import sorted_apart
 
@@ -91,12 +90,10 @@ def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Sessio
         made.error(f"--arch: unknown architecture {given.arch!r}; expected one of {', '.join(known_arches())}")
     for ref in (*session.old, *session.new):
         ref.arch, ref.release = arch, given.release
-    for text in given.loader:
-        pattern, _, name = text.rpartition("=")
-        if name not in (*LOADERS, AUTO):
-            made.error(f"--loader: unknown loader {name!r}; expected one of {', '.join((*LOADERS, AUTO))}")
-        session.loaders[pattern or "*"] = name
-    session.loaders = dict(sorted(session.loaders.items(), key=lambda pair: pair[0] != "*"))  # patterns after all
+    try:
+        session.loaders = loaders_chosen(given.loader)
+    except ValueError as wrong:
+        made.error(f"--loader: {wrong}")
     for text in given.section_type:
         section, equals, kind = text.rpartition("=")
         chosen = program_type(kind) if equals else None

@@ -12,9 +12,7 @@ from kfuncscope.btf.declare import members_flat
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.knowledge.names import ELSEWHERE, THROUGH, renamed
-from kfuncscope.remedy.replacements.members import find
-
-MOST_STEPS = 8  # pointers and arrays on the way to a struct
+from kfuncscope.remedy.replacements.members import find, led_to
 
 
 class Elsewhere(NamedTuple):
@@ -81,17 +79,10 @@ def _way(blob: Blob, owner: str, struct: str) -> str:
 
 def _leads(blob: Blob, type_id: int, struct: str) -> str:
     """``is`` for a struct of that name, ``points at`` for a pointer to one; empty for neither."""
-    below, verb = blob.skip(type_id), "is"
-    for _ in range(MOST_STEPS):
-        kind = blob.kind(below)
-        if kind == Kind.PTR:
-            below, verb = blob.skip(blob.ref(below)), "points at"
-        elif kind == Kind.ARRAY:
-            below = blob.skip(blob.array(below).type)
-        else:
-            break
-    named = blob.kind(below) in (*COMPOSITES, Kind.FWD) and blob.name(below) == struct
-    return verb if named else ""
+    found = led_to(blob, type_id)
+    if found is None or blob.name(found[0]) != struct:
+        return ""
+    return "points at" if found[1] else "is"
 
 
 def _members(blob: Blob, struct: int) -> Iterator[Member]:

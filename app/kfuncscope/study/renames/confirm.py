@@ -12,10 +12,9 @@ from kfuncscope.btf.layout import COMPOSITES, ENUMS, Kind
 from kfuncscope.errors import BtfError
 from kfuncscope.remedy.replacements.functions import shape_in
 from kfuncscope.remedy.replacements.likeness import form
+from kfuncscope.remedy.replacements.members import led_to
 from kfuncscope.study.renames.things import things
 from kfuncscope.study.renames.uses import EVENT
-
-MOST_TYPES = 8  # pointers and arrays on the way to a struct
 
 
 class Side:
@@ -92,19 +91,6 @@ def _one_place(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     return len(long) - len(short) == 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long) - 1))
 
 
-def _leads(blob: Blob, type_id: int) -> bool:
-    """Whether a member is a struct, or points at one: uses go on to a member of that."""
-    below = blob.skip(type_id)
-    for _ in range(MOST_TYPES):
-        if blob.kind(below) == Kind.ARRAY:
-            below = blob.skip(blob.array(below).type)
-        elif blob.kind(below) == Kind.PTR:
-            below = blob.skip(blob.ref(below))
-        else:
-            break
-    return blob.kind(below) in (*COMPOSITES, Kind.FWD)
-
-
 def _member(owner: str, gone: str, fresh: str, old: Side, new: Side) -> float | None:
     before, after = old.members(owner), new.members(owner)
     name, _, inner = fresh.partition(".")
@@ -118,6 +104,6 @@ def _member(owner: str, gone: str, fresh: str, old: Side, new: Side) -> float | 
         member = there[inner]
     elif name in before or (new.within(member.type) and not old.within(mine.type)):
         return None  # a struct where none was: uses only pass through it
-    elif _leads(old.blob, mine.type) and not _leads(new.blob, member.type):
+    elif led_to(old.blob, mine.type) is not None and led_to(new.blob, member.type) is None:
         return None  # none where one was: uses passed through it
     return float(form(old.blob, mine.type) == form(new.blob, member.type))

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.remedy.replacements.likeness import form, words
+from kfuncscope.remedy.replacements.members import led_to
 from kfuncscope.study.renames.chunks import Chunk
-from kfuncscope.study.renames.confirm import MOST_TYPES, Side
+from kfuncscope.study.renames.confirm import Side
 from kfuncscope.study.renames.uses import EVENT, partners
 
 FEW = 3  # old structs with a member of the name: of more, a use does not tell whose it is
@@ -131,15 +131,8 @@ def reached(side: Side, owner: str) -> frozenset[str]:
 
 
 def _aim(blob: Blob, type_id: int) -> str:
-    below = blob.skip(type_id)
-    for _ in range(MOST_TYPES):
-        if blob.kind(below) == Kind.ARRAY:
-            below = blob.skip(blob.array(below).type)
-        elif blob.kind(below) == Kind.PTR:
-            below = blob.skip(blob.ref(below))
-        else:
-            break
-    return blob.name(below) if blob.kind(below) in (*COMPOSITES, Kind.FWD) else ""
+    found = led_to(blob, type_id)
+    return blob.name(found[0]) if found is not None else ""
 
 
 def _stayed(
