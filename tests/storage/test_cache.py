@@ -200,6 +200,8 @@ def test_a_folder_of_another_user_is_not_used(own_cache: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert default_cache().get("key") is None
     assert cache_module.refusal(own_cache) == "belongs to another user"
+    assert cache_module.refused() == [f"cache {own_cache} is not used: it belongs to another user"]
+    assert cache_module.refused() == []  # told once
 
 
 def test_the_folder_is_made_for_its_user_alone(own_cache: Path) -> None:

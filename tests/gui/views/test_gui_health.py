@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import subprocess
 import sys
@@ -132,6 +133,8 @@ def test_without_qt_the_tests_fail_and_do_not_skip() -> None:
 
 _MOST = 3.2
 """How often indexing a result may fit into the longest turn of the GUI thread after an act: twice is the most seen."""
+_ROUNDS = 6
+"""Rounds at most, as other work of the machine can make any one turn longer."""
 
 
 @pytest.fixture
@@ -150,19 +153,24 @@ def test_the_window_answers_while_a_large_result_comes_in(
 ) -> None:
     """The GUI thread neither indexes nor lays out a large result, and none of its turns is long beside indexing it.
 
-    Where work is done is no question of speed. Turns are held against work of the same run, both in the thread's own
-    time, so that neither the machine nor its load matter; of three rounds the shortest turn counts.
+    Where work is done is no question of speed. Turns are held against work of the same round, both in the thread's own
+    time, so that neither the machine nor its load matter; of several rounds the shortest turn counts, and there are no
+    more of them once none is long.
     """
     analysis = maker()
-    index, reference = Index(analysis), min(_own_time(lambda: Index(analysis)) for _ in range(3))
+    index = Index(analysis)
     indexed, laid_out = _threads_of(monkeypatch, Index, "__init__"), _threads_of(monkeypatch, scene, "build")
-    rounds = []
-    for _ in range(3):
+    shares: dict[str, float] = {}
+    for _ in range(_ROUNDS):
         with windows.window() as window:
             acts = [("show", partial(window.results.show_index, index)), *windows.things_a_person_does(window)]
-            rounds.append({name: windows.longest_turn(act, 0.07) / reference for name, act in acts})
-    assert laid_out and threading.get_ident() not in indexed | laid_out
-    shares = {name: min(one[name] for one in rounds) for name in rounds[0]}
+            turns = {name: windows.longest_turn(act, 0.07) for name, act in acts}
+        assert laid_out and threading.get_ident() not in indexed | laid_out
+        reference = min(_own_time(lambda: Index(analysis)) for _ in range(3))
+        indexed.clear()  # that was in this thread
+        shares = {name: min(shares.get(name, math.inf), turn / reference) for name, turn in turns.items()}
+        if max(shares.values()) <= _MOST:
+            break
     assert {name: round(share, 1) for name, share in shares.items() if share > _MOST} == {}
 
 
