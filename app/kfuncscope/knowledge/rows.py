@@ -44,7 +44,7 @@ class Tracepoints(Mapping[str, TracepointFact]):
 
 
 class NotTraced:
-    """Functions that ftrace cannot patch, in one text of rows that is searched where it lies: ``rows_of`` makes it."""
+    """Functions that ftrace cannot patch, in one text of rows, by name, that is searched where it lies: ``rows_of`` makes it."""
 
     def __init__(self, rows: bytes) -> None:
         self._rows = rows
@@ -61,12 +61,16 @@ class NotTraced:
 
     def files(self, function: str) -> list[str]:
         """The source files that define a function in a way that ftrace cannot patch; none for all others."""
-        rows, needle = self._rows, b"\0\0" + function.encode() + b"\0"
-        at = rows.find(needle) if function else -1
-        if at < 0:
-            return []
-        begin = at + len(needle)
-        return rows[begin : rows.index(b"\0\0", begin)].decode().split("\0")
+        rows, wanted = self._rows, function.encode()
+        low, high = 0, len(rows) - 2  # where the NULs before a row are; by halves, as a list of all rows is 4 MB more
+        while low < high:
+            begin = rows.rindex(b"\0\0", low, (low + high) // 2 + 2)
+            end = rows.index(b"\0\0", begin + 2)
+            name, *paths = rows[begin + 2 : end].split(b"\0")
+            if name == wanted:
+                return [path.decode() for path in paths]
+            low, high = (end, high) if name < wanted else (low, begin)
+        return []
 
 
 def kfunc_fact(name: str, regs: tuple[KfuncReg, ...], proto: str) -> KfuncFact:
