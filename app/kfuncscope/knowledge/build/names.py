@@ -35,10 +35,11 @@ def notices_table(tree: Tree, kfuncs: Mapping[str, Any]) -> dict[str, Any]:
     """The ``notices`` table: kfunc → kfuncs that its own warning names to be used in its place."""
     found: dict[str, list[str]] = {}
     names = {name for row in kfuncs["sets"] for name, *_ in row["kfuncs"]}
+    warns = {file: _NOTICE.search(tree.text(file)) is not None for file in {row["file"] for row in kfuncs["sets"]}}
     for row in kfuncs["sets"]:
-        text = tree.text(row["file"])
-        if _NOTICE.search(text) is None:
+        if not warns[row["file"]]:
             continue
+        text = tree.text(row["file"])
         for name, *_ in row["kfuncs"]:
             body = find_function(text, name)
             told = "".join(_LITERAL.findall(body.body)) if body is not None else ""
