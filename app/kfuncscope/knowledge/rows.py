@@ -44,7 +44,7 @@ class Tracepoints(Mapping[str, TracepointFact]):
 
 
 class NotTraced:
-    """Functions that ftrace cannot patch: a text of rows, by name, that is searched where it lies; ``rows_of`` makes it."""
+    """Functions that ftrace cannot patch: rows by name, in one text that is searched where it lies; see ``rows_of``."""
 
     def __init__(self, rows: bytes) -> None:
         self._rows = rows
