@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import About, Candidate, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
+from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
@@ -58,16 +58,7 @@ def remedy(subject: Subject, finding: Finding) -> Remedy | None:
     maker = BY_CODE.get(finding.failure)
     if finding.failure == Failure.NONE:
         maker = next((BY_RULE[r] for r in finding.rules if r in BY_RULE), None)
-    made = maker(subject, finding) if maker is not None else None
-    return replace(made, candidates=_once(made.candidates)) if made is not None and made.candidates else made
-
-
-def _once(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Each name once, with its first reason: several pairs of levels may tell of the same successor."""
-    first: dict[str, Candidate] = {}
-    for one in candidates:
-        first.setdefault(one.name, one)
-    return tuple(first.values())
+    return maker(subject, finding) if maker is not None else None
 
 
 def _poisoned(subject: Subject, finding: Finding) -> Remedy:
