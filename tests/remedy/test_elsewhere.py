@@ -50,6 +50,17 @@ def test_a_circle_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [name for name, _ in names.renamed("function", "a")] == ["b"]
 
 
+def test_a_name_that_several_pairs_of_levels_tell_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason of the first row; also where a chain comes to it by two ways."""
+    known(monkeypatch, function={
+        "a": [row("b", "5.10", "6.1"), row("b", "6.1", "6.12"), row("c", "5.10", "6.1")],
+        "b": [row("d", "6.12", "7.3")], "c": [row("d", "6.12", "7.2")],
+    })  # fmt: skip
+    found = names.renamed("function", "a")
+    assert [name for name, _ in found] == ["b", "c", "d"]
+    assert ["Linux 5.10 and 6.1" in why for _, why in found] == [True, True, False] and "and 7.3" in found[2][1]
+
+
 def test_a_member_is_followed_into_another_struct(monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, field={
         "page.a": [row("struct slab.a", "5.10", "6.1")], "slab.a": [row("b", "6.1", "6.12")],

@@ -7,7 +7,7 @@ import pytest
 
 from kfuncscope.intake.kernels import kernel_files
 from kfuncscope.kernel.kernel import Kernel, open_kernel
-from kfuncscope.model.verdict import Candidate, Finding, Remedy
+from kfuncscope.model.verdict import Finding
 from kfuncscope.remedy import remedies
 from kfuncscope.resources import sample
 from support.bpfwriter import ObjectBuilder, exit_, ldx, mov
@@ -82,11 +82,3 @@ def test_a_probe_on_a_copy_names_its_arguments(section: str, head: str) -> None:
     assert made is not None and head in made.code
     assert ("BPF_CORE_READ()" in made.code) == section.startswith("fentry")
     assert Compiler(kernel("7.3-x86_64")).program(made.code) == ""
-
-
-def test_each_candidate_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = (Candidate("b", "first"), Candidate("a", "other"), Candidate("b", "second"))
-    one = finding("fentry/takes", many("7.3"), many("6.1"), "R-7.10")
-    monkeypatch.setitem(remedies.BY_CODE, one.failure, lambda subject, of: Remedy("text", candidates=shown))
-    made = finding("fentry/takes", many("7.3"), many("6.1"), "R-7.10").remedy
-    assert made is not None and made.candidates == shown[:2]

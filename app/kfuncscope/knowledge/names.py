@@ -98,22 +98,26 @@ def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
     are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, by
     ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Rows of the table
-    are of two levels whose sources were compared; what the new name became after that comes last.
+    are of two levels whose sources were compared; what the new name became after that comes last. Each name comes
+    once, with the reason of the first row that has it.
     """
     if (row := known(kind, name)) is not None:
-        return [(new, f"{'moved' if is_away(new) else 'renamed'} {row.when}") for new in row.new]
-    made = dict.fromkeys((row[0], _reason(kind, row)) for row in _rows(kind, name))
+        return [(new, f"{'moved' if is_away(new) else 'renamed'} {row.when}") for new in dict.fromkeys(row.new)]
+    made: dict[str, str] = {}
+    for link in _rows(kind, name):
+        made.setdefault(link[0], _reason(kind, link))
     if made:
         owner, seen = name.rpartition(".")[0], {name}
-        links = [row[0] for row in _rows(kind, name)]
+        links = list(made)
         for _ in range(MOST_LINKS):
             full = {_full(owner, one) for one in links} - seen
             seen |= full
-            later = [(_said(owner, one, row[0]), row) for one in sorted(full) for row in _rows(kind, one)]
-            later = [(said, row) for said, row in later if _full(owner, said) not in seen]
-            made |= dict.fromkeys((said, _reason(kind, row)) for said, row in later)
+            later = [(_said(owner, one, link[0]), link) for one in sorted(full) for link in _rows(kind, one)]
+            later = [(said, link) for said, link in later if _full(owner, said) not in seen]
+            for said, link in later:
+                made.setdefault(said, _reason(kind, link))
             links = [said for said, _ in later]
-        return list(made)
+        return list(made.items())
     return _renamed_kfunc(name) if kind == "kfunc" else []
 
 

@@ -149,7 +149,7 @@ class About:
     """What the sentence of a finding names beside the need, as the rule knew it: what remedies and facts go by.
 
     ``argument`` counts from 1, 0 is none; ``gained`` and ``lost`` are flags of a kfunc; ``symbols`` copies that the
-    compiler made.
+    compiler made; ``region`` is where in the program a call stands; ``struct`` what is read at a fixed offset.
     """
 
     map: str = ""
@@ -159,6 +159,8 @@ class About:
     symbols: tuple[str, ...] = ()
     gained: str = ""
     lost: str = ""
+    region: str = ""
+    struct: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.remedy.ctext import RESERVED, NoCodeError, Types
+from kfuncscope.remedy.ctext import RESERVED, NoCodeError, Types, comment
 from kfuncscope.remedy.replacements.likeness import form
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, slots, type_class
@@ -21,6 +21,7 @@ from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 
 MOST_SHOWN = 12  # arguments that BPF_PROG() takes
 MOST_REGISTERS = 5  # that BPF_KPROBE() of every libbpf takes
+MAX_ERRNO = 4095  # the last number that a pointer can hold in place of an address (include/linux/err.h)
 
 
 class Arguments(NamedTuple):
@@ -128,23 +129,29 @@ def shared(old: Arguments, new: Arguments, used: list[int], program: Program, ke
         else:
             places.append(place)
     if result:
-        text = types[0].text(old.returns, "ret")
-        params.append(("ret", text))
-        for side in values:
-            side.append("ret")
+        params.append(("ret", types[0].text(old.returns, "ret")))
+        values[0].append("ret")
+        values[1].append(_result(old, new))
+        lost += ["ret"] if values[1][-1] in ("0", "(void *)0") else []
     last = max(wanted, default=-1) + 1, max(places, default=-1) + 1
     ends = (len(old.slots), len(new.slots)) if result else last
     listed = [
-        [t.text(s.type, n) for s, n in zip(side.slots[:end], called, strict=False)]
+        _listed(t, side, end, called, result)
         for t, side, end, called in zip(types, (old, new), ends, names, strict=True)
     ]
-    if result:
-        listed = [[*one, t.text(side.returns, "ret")] for one, t, side in zip(listed, types, (old, new), strict=True)]
     if max(map(len, listed)) > MOST_SHOWN:
         raise NoCodeError("more arguments than the macro takes")
+    if result and _error_in(old, new):
+        before[1].append(f"\t{comment('an error pointer holds the error; any other means success, which was 0')}")
     lines = list(dict.fromkeys([*types[0].lines, *types[1].lines]))
     sides = Passed(listed[0], values[0], before[0]), Passed(listed[1], values[1], before[1])
     return Shared(params, *sides, lines, lost)
+
+
+def _listed(types: Types, side: Arguments, end: int, names: list[str], result: bool) -> list[str]:
+    """What a macro declares: the arguments up to the last one that is used, and what the function returns."""
+    made = [types.text(s.type, n) for s, n in zip(side.slots[:end], names, strict=False)]
+    return [*made, types.text(side.returns, "ret")] if result and side.returns else made
 
 
 def _read(declared: str, address: str) -> list[str]:
@@ -200,6 +207,23 @@ def _value(names: list[str], place: int | None, old: Arguments, new: Arguments, 
         return "(void *)0" if pointer else "0"
     same = form(old.blob, old.slots[at].type) == form(new.blob, new.slots[place].type)
     return names[place] if same or not pointer or _became_value(old, new, at, place) else f"(void *){names[place]}"
+
+
+def _error_in(old: Arguments, new: Arguments) -> bool:
+    """Whether the function returned a number, and now a pointer, which holds the number where it is an error."""
+    was, now = type_class(old.blob, old.returns), type_class(new.blob, new.returns) if new.returns else ""
+    return was == "scalar" and now.endswith("*")
+
+
+def _result(old: Arguments, new: Arguments) -> str:
+    """The value that the old function returned, of what the new one returns as ``ret``."""
+    if _error_in(old, new):
+        return f"(unsigned long)ret >= (unsigned long)-{MAX_ERRNO} ? (long)ret : 0"
+    was = type_class(old.blob, old.returns)
+    if not new.returns or was.endswith("*") != type_class(new.blob, new.returns).endswith("*"):
+        return "(void *)0" if was.endswith("*") else "0"
+    same = form(old.blob, old.returns) == form(new.blob, new.returns)
+    return "ret" if same or not was.endswith("*") else "(void *)ret"
 
 
 def find_arguments(ctx: Context, program: Program) -> Arguments | None:

@@ -92,6 +92,13 @@ def series(kernel: Kernel) -> str:
     return f"Linux {major}.{minor}" if major else "this kernel"
 
 
+def named(names: list[str]) -> str:
+    """Names as the subject of a sentence with its verb: ``a is``, ``a and b are``, ``a, b and c are``."""
+    if len(names) == 1:
+        return f"{names[0]} is"
+    return f"{', '.join(names[:-1])} and {names[-1]} are"
+
+
 class Types:
     """Spells types of one kernel so that they compile beside the vmlinux.h of either.
 

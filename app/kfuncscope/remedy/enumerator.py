@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Enumerators that are gone or have another value: read from the kernel that runs (R-3.5, R-12.10)."""
+"""Enumerators that are gone or have another value: read from the running kernel (R-3.5, R-12.10)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def enum_remedy(subject: Subject, finding: Finding) -> Remedy:
     enum, _, one = finding.name.removeprefix("enum ").rpartition(".")
     old, new = _enum(subject.old.kernel, enum), _enum(subject.new.kernel, enum)
     if new is not None and one in {e.name for e in new[0].enumerators(new[1])}:
-        text = f"Compare with bpf_core_enum_value(enum {enum}, {one}), which libbpf sets for the kernel that runs."
+        text = f"Compare with bpf_core_enum_value(enum {enum}, {one}), to which libbpf gives the "
+        text += "running kernel's value."
         return _made(subject, text, enum, one, one, ())
     found = replaced_enumerators(old, new, one) if old is not None and new is not None else []
     shown = tuple(Candidate(f"enum {enum}.{n.name}", n.reason) for n in found)
@@ -26,7 +27,7 @@ def enum_remedy(subject: Subject, finding: Finding) -> Remedy:
     if not found and (told := gone("enumerator", f"{enum}.{one}")):
         text = f"{told} {text}"
     if found:
-        text = f"{found[0].name} stands there now ({found[0].reason}): use the one that the kernel has."
+        text = f"{found[0].name} replaces {one} ({found[0].reason}): use the one that the kernel has."
     return _made(subject, text, enum, one, found[0].name if found else "", shown)
 
 
@@ -35,7 +36,7 @@ def _made(subject: Subject, text: str, enum: str, one: str, other: str, shown: t
         code = enum_code(subject.old.kernel, subject.new.kernel, enum, one, other)
     except NoCodeError:
         return Remedy(text, candidates=shown)
-    return Remedy(text, code, caption=f"The value of {one} in the kernel that runs", candidates=shown)
+    return Remedy(text, code, caption=f"The value of {one} in the running kernel", candidates=shown)
 
 
 def _enum(kernel: Kernel, called: str) -> tuple[Blob, int] | None:
@@ -55,7 +56,7 @@ def enum_code(old: Kernel, new: Kernel, enum: str, one: str, other: str) -> str:
         body += [f"\tif (bpf_core_enum_value_exists(enum {flavour}, {n}___any))"]
         body += [f"\t\treturn bpf_core_enum_value(enum {flavour}, {n}___any);"]
     body += [f"\treturn -1; {comment('the kernel has no such value')}"]
-    now = f"{other} in {series(new)}" if other and other != one else f"of another value in {series(new)}"
+    now = f"{other} in {series(new)}" if other and other != one else f"another value in {series(new)}"
     told = comment(f"{one} in {series(old)}, {now if other else 'not in ' + series(new)}.")
     function = [told, f"static __always_inline long {word('value_of', one)}(void)", "{", *body, "}"]
     return snippet("\n".join([f"enum {flavour} {{", *listed, "};"]), "\n".join(function))

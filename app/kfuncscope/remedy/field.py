@@ -17,6 +17,7 @@ from kfuncscope.remedy.replacements.fields import FieldPlace, replaced_fields
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.core.spec import Spec, SpecError, parse_spec, spec_text
 
+READ_ONE = "test with bpf_core_field_exists() and read the one that the kernel has"
 GUARD = "Test the field with bpf_core_field_exists() before the access"
 
 
@@ -37,9 +38,9 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
     candidates = tuple(Candidate(p.name, p.reason) for p in places)
     text = f"{GUARD}, and declare the layout of each kernel as a flavour of the struct."
     if candidates:
-        text = f"{candidates[0].name} stands there now ({candidates[0].reason}): read the one that the kernel has."
+        text = f"{candidates[0].name} replaces {spec_text(spec)} ({candidates[0].reason}): {READ_ONE}."
         if candidates[0].name == spec_text(spec):
-            text = f"{candidates[0].name} has another type ({candidates[0].reason}): read the one that the kernel has."
+            text = f"{candidates[0].name} has another type ({candidates[0].reason}): {READ_ONE}."
     told = _told_gone(spec)
     if told and not candidates:
         text = f"{told} {text}"
@@ -124,7 +125,7 @@ def field_code(spec: Spec, place: FieldPlace | None, old: Kernel, new: Kernel, d
         cast = f"({before.value})" if after.value != before.value and not whole else ""
         body += [f"\tif (bpf_core_field_exists(new->{after.path}))", f"\t\treturn {cast}{_read(after, 'new', direct)};"]
     nothing = "-1" if whole else "0"
-    body += [f"\treturn {nothing}; {comment('the kernel has no such field: what the program does without it')}"]
+    body += [f"\treturn {nothing}; {comment('no such field in this kernel: what the program does without it')}"]
     function = "\n".join([f"static __always_inline {head}", "{", *body, "}"])
     now = "not there" if place is None else "at another offset" if after is None else spec_text(place.spec)
     told = comment(f"{spec_text(spec)} in {series(old)}, {now} in {series(new)}.")

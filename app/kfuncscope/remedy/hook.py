@@ -17,13 +17,14 @@ from kfuncscope.remedy.arguments import (
     shared,
     used_slots,
 )
-from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target, word
+from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target, word
 from kfuncscope.remedy.loader import chooser, exists, has_layout, has_symbol
 from kfuncscope.remedy.replacements.functions import Named, replaced
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.flow.ctx_args import Slot, type_class
 from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
 from kfuncscope.rules.hooks.ctx_access import RETURN_SLOT
+from kfuncscope.rules.hooks.struct_ops import uses
 from kfuncscope.rules.hooks.traced import untraced
 
 BODY = "/* the body of {} */"
@@ -50,7 +51,7 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     if finding.failure == Failure.ATTACH_TARGET_REJECTED:
         text = (
             f"The compiler left no symbol of {hook} by itself: attach to a tracepoint, or to a function that calls it; "
-            "switch the program off where there is no symbol."
+            f"switch {program.name} off where there is no symbol."
         )
         try:
             needs, condition = has_symbol(hook)
@@ -62,8 +63,11 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     if not found:
         return _left_out(subject, program, hook, kind)
     one = found[0]
-    text = f"{one.name} takes the place of {hook} ({one.reason}): one program for each, and the loader switches on "
-    text += "the one that the kernel has."
+    if (other := _served(subject, program.section.kind, f"{system}{slash}{one.name}")) is not None:
+        text = f"{one.name} replaces {hook} ({one.reason}), and {other.name} of this object attaches to it already: "
+        return _instead(program, other, kind, f"{text}load {other.name} in place of {program.name} where", shown)
+    text = f"{one.name} replaces {hook} ({one.reason}): keep {program.name} for kernels with {hook}, add "
+    text += f"{program.name}_new for {one.name}, and let the loader switch on the one that fits."
     try:
         code = _pair(subject, program, f"{system}{slash}{one.name}", one)
         needs, condition = _is_there(program, kind, one.name)
@@ -73,6 +77,24 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     return Remedy(text, code, caption=f"{program.name} on {hook} and on {one.name}", loader=loads, candidates=shown)
 
 
+def _served(subject: Subject, kind: str, hook: str) -> Program | None:
+    """Another program of the object that is attached to a hook already, in the same way."""
+    others = (p for p in subject.object.programs if p is not subject.program)
+    return next((p for p in others if p.section.kind == kind and p.section.target == hook), None)
+
+
+def _instead(program: Program, other: Program, kind: str, text: str, shown: tuple[Candidate, ...]) -> Remedy:
+    """Of two programs that the object has, the loader switches on the one whose hook, of a kind, is there."""
+    hook = other.section.target
+    said = f"{text} the kernel has {hook}, with bpf_program__set_autoload()."
+    try:
+        needs, condition = _is_there(other, kind, hook.rpartition("/")[2])
+        loads = chooser(program.name, other.name, condition, needs)
+    except NoCodeError:
+        return Remedy(said, candidates=shown)
+    return Remedy(said, caption=f"Loads {other.name} or {program.name}", loader=loads, candidates=shown)
+
+
 def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding) -> Remedy | None:
     """A tracepoint that the function fires with the same arguments, on both kernels: one program serves both."""
     for one, reason in renamed("instead", hook):
@@ -80,8 +102,11 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
         sides = [of_tracepoint(ctx.kernel, one) for ctx in (subject.old, subject.new)]
         if sides[1] is None:
             continue
-        text = f"Attach to the tracepoint {one} ({reason}), which no compiler can split or inline."
         shown = (Candidate(f"tp_btf/{one}", reason),)
+        if (other := _served(subject, "tp_btf", one)) is not None:
+            text = f"{other.name} of this object attaches to the tracepoint {one} already ({reason}): load it in place "
+            return _instead(program, other, "tracepoint", f"{text}of {program.name} where", shown)
+        text = f"Attach to the tracepoint {one} ({reason}), which no compiler can split or inline."
         if sides[0] is None:
             text += f" {series(subject.old.kernel)} lacks it: keep {program.name} for that kernel, and let the loader "
             text += "switch on the one that fits with bpf_program__set_autoload()."
@@ -115,10 +140,10 @@ def _is_there(program: Program, kind: str, hook: str) -> tuple[str, str]:
 
 
 def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remedy:
-    text = f"No hook is known that takes the place of {hook}. Switch the program off where the kernel lacks it, or "
-    text += "attach it to the function or tracepoint that now does the work."
+    text = f"No replacement for {hook} is known. Switch {program.name} off where the kernel lacks {hook}, or attach it "
+    text += "to the function or tracepoint that now does the work."
     if told := gone(kind, hook):
-        text = f"{told} Switch the program off where the kernel lacks it."
+        text = f"{told} Switch {program.name} off where the kernel lacks {hook}."
     try:
         if "*" in hook or "?" in hook:
             raise NoCodeError(hook)
@@ -177,7 +202,7 @@ def _programs(subject: Subject, program: Program, made: Shared, new_target: str)
     for suffix, side, hook in (("", made.old, section.target), ("_new", made.new, new_target)):
         value = ", ".join(["ctx", *side.values])
         lost = [n for n in made.lost if suffix]
-        note = f"\t{comment(', '.join(lost) + ' is no longer passed')}\n" if lost else ""
+        note = f"\t{comment(named(lost) + ' no longer passed')}\n" if lost else ""
         before = "\n".join(side.before) + "\n" if side.before else ""
         where = f"{section.kind}/{target(hook)}" if section.target else section.kind
         body = f"{before}{note}\treturn {called}_body({value});"
@@ -195,15 +220,16 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
     """Take each argument from where the running kernel passes it."""
     program = subject.program
     assert program is not None
-    text = "Take the arguments from where each kernel passes them: one program for each prototype, and the loader "
-    text += "switches on the one that fits."
+    hook = program.section.target or finding.name
+    text = f"Take the arguments from where each kernel passes them: {program.name} for the prototype of {hook} in "
+    text += f"{series(subject.old.kernel)}, {program.name}_new for that in {series(subject.new.kernel)}."
     old, new = find_arguments(subject.old, program), find_arguments(subject.new, program)
     if old is None or new is None:
         return Remedy(text)
     used = _used(subject, program)
     both = all("get_func_ret" in k.helpers.values() for k in (subject.old.kernel, subject.new.kernel))
     if program.section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN") and both and _only_result(old, new, used):
-        text = "Ask for the return value with bpf_get_func_ret(), which finds it after any number of arguments."
+        text = f"Get the return value of {hook} with bpf_get_func_ret(): it does not depend on the number of arguments."
         try:
             return Remedy(text, _by_helper(subject, program, old, used), caption=f"{program.name} on both kernels")
         except NoCodeError:
@@ -215,9 +241,10 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
         return Remedy(text)
     caption = f"{program.name} for both prototypes"
     if made.lost:
-        text += f" {', '.join(made.lost)} is no longer passed: the body must do without."
+        text += f" {named(made.lost)} no longer passed: the body must do without."
     if program.section.prog_type == "STRUCT_OPS":
-        return Remedy(f"{text} Put the one that fits into the table before the load.", code, caption=caption)
+        return Remedy(f"{text} {_into_table(subject, program)}", code, caption=caption)
+    text += " The loader switches on the one that fits."
     try:
         needs, condition = has_layout(old, new)
         loads = chooser(program.name, f"{program.name}_new", condition, needs)
@@ -226,9 +253,17 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
     return Remedy(text, code, caption=caption, loader=loads)
 
 
+def _into_table(subject: Subject, program: Program) -> str:
+    """What the loader does with a callback of which there are two."""
+    for ops, member in uses(subject.new, program):
+        table = f"skel->struct_ops.{ops.name}->{member.member.name}"
+        return f"Where the new one fits, set {table} = skel->progs.{program.name}_new before the load."
+    return "Put the one that fits into the table before the load."
+
+
 def _only_result(old: Arguments, new: Arguments, used: list[int]) -> bool:
     """Whether all but the return value, a number, stays where it is; what the helper gives is no pointer to follow."""
-    if type_class(old.blob, old.returns) != "scalar":
+    if type_class(old.blob, old.returns) != "scalar" or type_class(new.blob, new.returns) != "scalar":
         return False
     plain = [i for i in used if i < len(old.slots)]
     return len(old.slots) in used and all(i < len(new.slots) and _kept(old.slots[i], new.slots[i]) for i in plain)
@@ -277,6 +312,8 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
             raise NoCodeError(finding.name)
         made = shared(found, found, used, program, (subject.old.kernel, subject.new.kernel))
         tested = [made.old.values[used.index(at)] for at in places]
+        listed = " and ".join(tested)
+        text = f"Compare {listed} with NULL before the first read through it."
         called, section = name(program.name), program.section
         lines = [
             f'SEC("{section.kind}/{target(section.target)}")',
@@ -288,7 +325,7 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
             "\treturn 0;",
             "}",
         ]
-        told = comment(f"{' and '.join(tested)} may be NULL in {series(subject.new.kernel)}.")
+        told = comment(f"{listed} may be NULL in {series(subject.new.kernel)}.")
         code = snippet("\n".join(made.lines), told + "\n" + "\n".join(lines))
     except NoCodeError:
         return Remedy(text)
@@ -303,12 +340,15 @@ def clone_remedy(subject: Subject, finding: Finding) -> Remedy:
     if finding.about.symbols and not clones:
         return Remedy(f"No probe attaches to {', '.join(finding.about.symbols[:3])}: ftrace cannot patch these copies, "
                       "and kprobe events refuse them (EINVAL). Probe the functions that call them.")  # fmt: skip
-    text = "Attach to the copies that the compiler made as well, by kprobes; they may be given fewer arguments."
+    result = program is not None and program.section.attach_type in RETURN_SLOT
+    probe = "kretprobe" if result or kind == "kretprobe" else "kprobe"
+    text = f"Attach to {' and '.join(clones) or 'the copies'} as well, with a {probe}: the compiler may have given a "
+    text += "copy other arguments than the function has."
     if any(kernel.traced(c) is None for c in clones):
         text += " Copies of functions declared inline are refused (EINVAL); available_filter_functions lists those "
         text += "that can be probed, and where a copy is not listed, probe the functions that call it."
     try:
-        if program is None or not clones or program.section.attach_type in RETURN_SLOT:
+        if program is None or not clones or result:
             raise NoCodeError(finding.name)
         lines, listed = _probed(subject, program)
         told = [comment(f"What {program.name} does, for the copies of {finding.name} in {series(kernel)}.")]

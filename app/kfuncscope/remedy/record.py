@@ -16,6 +16,7 @@ from kfuncscope.rules.core.spec import Accessor, Spec, spec_text
 from kfuncscope.rules.hooks.records import SYSCALLS, event_struct, record_of, relocated_loads
 
 TEXT = "Read the member through struct trace_event_raw_* with CO-RE, not at a fixed offset"
+AFTER = "the text is now stored after the record"
 
 
 def record_remedy(subject: Subject, finding: Finding) -> Remedy:
@@ -38,9 +39,10 @@ def record_remedy(subject: Subject, finding: Finding) -> Remedy:
         after, string = _spec(*new, f"__data_loc_{member}"), True
     if before is None:
         return Remedy(f"{TEXT}.")
+    text = f"Read {member} through struct {before.blob.name(before.root)} with CO-RE, not at a fixed offset."
     shown: tuple[Candidate, ...] = ()
     if after is not None:
-        reason = "the text now lies behind the record" if string else "the same member at another offset"
+        reason = AFTER if string else "the same member at another offset"
         shown = (Candidate(spec_text(after), reason),)
     try:
         if string and after is not None:
@@ -49,8 +51,8 @@ def record_remedy(subject: Subject, finding: Finding) -> Remedy:
             place = FieldPlace(after, "") if after is not None else None
             code = field_code(before, place, subject.old.kernel, subject.new.kernel, direct=True)
     except NoCodeError:
-        return Remedy(f"{TEXT}.", candidates=shown)
-    return Remedy(f"{TEXT}.", code, caption=f"Reads {member} of {event} on both kernels", candidates=shown)
+        return Remedy(text, candidates=shown)
+    return Remedy(text, code, caption=f"Reads {member} of {event} on both kernels", candidates=shown)
 
 
 def text_remedy(subject: Subject, finding: Finding) -> Remedy | None:
@@ -62,8 +64,9 @@ def text_remedy(subject: Subject, finding: Finding) -> Remedy | None:
         specs.append(_spec(*found, wanted) if found is not None else None)
     if specs[0] is None or specs[1] is None:
         return None
-    shown = (Candidate(spec_text(specs[1]), "the text now lies behind the record"),)
-    text = f"{shown[0].name} stands there now: it holds where the text is behind the record."
+    shown = (Candidate(spec_text(specs[1]), AFTER),)
+    text = f"{shown[0].name} replaces {finding.name}: its low 16 bits are the offset of the text, stored after the "
+    text += "record."
     try:
         code = _string_code(subject, specs[0], specs[1])
     except NoCodeError:
@@ -94,12 +97,12 @@ def _spec(blob: Blob, struct: int, member: str) -> Spec | None:
 
 
 def _string_code(subject: Subject, before: Spec, after: Spec) -> str:
-    """A text that was in the record and is behind it now: ``__data_loc`` holds its place and length."""
+    """A text that was in the record and is after it now: ``__data_loc`` holds its place and length."""
     old, new = subject.old.kernel, subject.new.kernel
     one, other = flavour(before, new.vmlinux, "old"), flavour(after, old.vmlinux, "new")
     called = word("copy", before.blob.name(before.root), name(before.steps[-1].name))
     lines = [
-        comment(f"{spec_text(before)} in {series(old)}, behind the record in {series(new)}."),
+        comment(f"{spec_text(before)} in {series(old)}, after the record in {series(new)}."),
         f"static __always_inline long {called}(void *dst, __u32 size, const void *ctx)",
         "{",
         f"\tconst {one.root} *old = ctx;",

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
-from kfuncscope.model.verdict import About, Candidate, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
+from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
@@ -58,16 +58,7 @@ def remedy(subject: Subject, finding: Finding) -> Remedy | None:
     maker = BY_CODE.get(finding.failure)
     if finding.failure == Failure.NONE:
         maker = next((BY_RULE[r] for r in finding.rules if r in BY_RULE), None)
-    made = maker(subject, finding) if maker is not None else None
-    return replace(made, candidates=_once(made.candidates)) if made is not None and made.candidates else made
-
-
-def _once(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Each name once, with its first reason: several pairs of levels may tell of the same successor."""
-    first: dict[str, Candidate] = {}
-    for one in candidates:
-        first.setdefault(one.name, one)
-    return tuple(first.values())
+    return maker(subject, finding) if maker is not None else None
 
 
 def _poisoned(subject: Subject, finding: Finding) -> Remedy:
@@ -101,7 +92,16 @@ def _rejected(subject: Subject, finding: Finding) -> Remedy:
 def _typed(subject: Subject, finding: Finding) -> Remedy:
     if "R-12.30" in finding.rules:
         return Remedy("Give the array a fixed number of elements, or keep the object in the value of a map.")
-    return arguments_remedy(subject, finding)
+    return _by_core(subject, finding) if "R-12.6" in finding.rules else arguments_remedy(subject, finding)
+
+
+def _by_core(subject: Subject, finding: Finding) -> Remedy:
+    """R-12.6: a member that is read where one kernel has it."""
+    struct = f"struct {finding.about.struct}" if finding.about.struct else "its struct"
+    return Remedy(
+        f"Read members of {struct} with CO-RE, not at fixed offsets: declare {struct} with "
+        "__attribute__((preserve_access_index)), as vmlinux.h does."
+    )
 
 
 def _option(subject: Subject, finding: Finding) -> Remedy:
@@ -148,7 +148,7 @@ BY_CODE: dict[Failure, Maker] = {
     Failure.GLOBAL_FUNCTION: _advice(
         "Make the function static, or test the pointer for NULL and give it a type that the older kernel takes."
     ),
-    Failure.GLOBAL_CALL: _advice("Make the function static, or call it outside of the section."),
+    Failure.GLOBAL_CALL: _advice("Make the function static __always_inline, or call it outside of the section."),
     Failure.TAIL_CALL_IN_SUBPROGS: _advice(
         "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
     ),
@@ -178,7 +178,5 @@ BY_RULE: dict[str, Maker] = {
     "R-7.10": arguments_remedy,
     "R-12.4": arguments_remedy,
     "R-12.5": arguments_remedy,
-    "R-12.6": _advice(
-        "Read the member with CO-RE: declare its struct with __attribute__((preserve_access_index)), as vmlinux.h does."
-    ),
+    "R-12.6": _by_core,
 }

@@ -8,8 +8,10 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Finding, NeedKind, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, snippet, target, word
+from kfuncscope.remedy.kfunc import SLEEPABLE_TWINS, region_remedy, sleepable_twin
 from kfuncscope.remedy.loader import HEADERS
 from kfuncscope.remedy.subject import Subject
+from kfuncscope.rules.checks.helper import AWAKE
 from kfuncscope.rules.hooks.struct_ops import kernel_type
 
 LICENCE = 'char LICENSE[] SEC("license") = "Dual BSD/GPL";'
@@ -22,13 +24,20 @@ def licence_remedy(subject: Subject, finding: Finding) -> Remedy:
 
 
 def helper_remedy(subject: Subject, finding: Finding) -> Remedy:
-    """A test for the helper by its enumerator."""
+    """A test for the helper by its enumerator; where the kernel has it, what keeps this call from it."""
+    program = subject.program
+    if finding.about.region and finding.about.region != AWAKE:
+        return region_remedy(finding)
+    if finding.about.region and program is not None and program.section.kind in SLEEPABLE_TWINS:
+        return sleepable_twin(program, f"{finding.name}()")
     helper = finding.name.removeprefix("bpf_")
     known = {n for k in (subject.old.kernel, subject.new.kernel) for n in k.helpers.values()}
     lacks = helper not in set(subject.new.kernel.helpers.values())
     text = f"Test with bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_{helper}) before the call."
     if not lacks and helper in known:
-        kind = subject.program.section.prog_type if subject.program is not None else "this type"
+        kind = program.section.prog_type if program is not None else "this type"
+        if finding.about.region:
+            return Remedy(f"Leave {finding.name}() out of programs of type {kind}, which cannot sleep.")
         return Remedy(f"Leave bpf_{helper}() out of programs of type {kind} here: the kernel has it, but not for them.")
     try:
         flavour, one = "bpf_func_id___any", f"BPF_FUNC_{name(helper)}___any"

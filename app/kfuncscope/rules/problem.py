@@ -38,7 +38,8 @@ class Message:
 
     @property
     def about(self) -> About:
-        """What the fields name: ``map``, ``arg`` (from 1), ``attach``, and options by their ``CONFIG_``."""
+        """What the fields name: ``map``, ``arg`` (from 1), ``attach``, ``region``, ``struct``, and options by their
+        ``CONFIG_``."""
         told = dict(self.fields)
         options = (v for v in told.values() if isinstance(v, str) and v.startswith("CONFIG_"))
         number = told.get("arg", 0)
@@ -47,6 +48,8 @@ class Message:
             options=tuple(dict.fromkeys(options)),
             argument=number if isinstance(number, int) else 0,
             attach_type=str(told.get("attach", "")),
+            region=str(told.get("region", "")),
+            struct=str(told.get("struct", "")),
         )
 
 

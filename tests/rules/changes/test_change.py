@@ -305,6 +305,7 @@ def kfunc_of(name: str, *params: tuple[str, str]) -> Setup:
         (("p", "*task"), ("p", "*other"), "R-4.7"),
         (("p__nullable", "*task"), ("p", "*task"), "R-4.6"),
         (("p__opt", "*task"), ("p", "*task"), "R-4.6"),
+        (("p__ign", "*task"), ("p", "*task"), "R-4.6"),
     ],
 )
 def test_r_4_7_kfuncs_that_still_resolve(old: tuple[str, str], new: tuple[str, str], word: str) -> None:
@@ -316,8 +317,10 @@ def test_r_4_7_kfuncs_that_still_resolve(old: tuple[str, str], new: tuple[str, s
 
 
 def test_r_4_6_suffixes_that_do_no_harm() -> None:
-    """``__opt`` became ``__nullable``; a looser suffix was gained; every dynptr is a dynptr."""
+    """``__opt`` became ``__nullable``; the verifier replaces what it ignored; a looser suffix was gained; every dynptr
+    is a dynptr."""
     for old, new in ((("p__opt", "*task"), ("p__nullable", "*task")), (("p", "*task"), ("p__nullable", "*task")),
+                     (("aux__ign", "*task"), ("aux__prog", "*task")),
                      (("p", "*bpf_dynptr_kern"), ("p", "*bpf_dynptr"))):  # fmt: skip
         found = one(upgrade(calls("bpf_thing", "*task"), kfunc_of("bpf_thing", old), kfunc_of("bpf_thing", new)))
         assert found.verdict == Verdict.OK, (old, new)

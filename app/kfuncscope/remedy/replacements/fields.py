@@ -144,7 +144,7 @@ def _in_place(spec: Spec, step: Accessor, blob: Blob, holder: int) -> list[tuple
     if known("field", named) is not None:
         return told
     if told:
-        return told if len({tuple(m.name for m in path) for path, _ in told}) == 1 else []
+        return told if len(told) == 1 else []
     return [((member,), why) for member, why in _guessed(spec.blob, before, blob, list(here.values()), mine)]
 
 

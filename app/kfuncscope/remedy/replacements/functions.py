@@ -57,13 +57,9 @@ def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
     told = [Named(n, why) for n, why in renamed(kind, name) if n in there or new.functions(n)]
     if not told and kind == "kfunc":
         told = [Named(n, why) for n, why in renamed("function", name) if n in there]
-    first: dict[str, Named] = {}
-    for one in told:  # several pairs of levels may tell of the same successor
-        first.setdefault(one.name, one)
-    told = list(first.values())
     if known(kind, name) is not None:
         return told[:MOST]
-    if kind != "kfunc" and len({one.name for one in told}) > 1:
+    if kind != "kfunc" and len(told) > 1:
         return []  # two pairs of levels show another each
     if told or len(words(name)) < FEWEST_WORDS or compared(old.release, new.release):
         return told[:MOST]

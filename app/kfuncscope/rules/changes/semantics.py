@@ -24,6 +24,7 @@ from kfuncscope.rules.core.spec import EXISTENCE, ReloKind, Spec, need_kind, par
 from kfuncscope.rules.flow.ctx_args import type_class
 
 _LOOSER = ("__nullable", "__opt", "__ign")
+_FILLED_IN = "__prog"  # the verifier passes its own pointer, whatever the caller passes
 
 
 def kfunc_findings(old: Context, new: Context, program: Program) -> list[Finding]:
@@ -101,7 +102,7 @@ def proto_changes(name: str, old: Blob, old_func: int, new: Blob, new_func: int)
     for position, (one, other) in enumerate(pairs, 1):
         doubt = _type_change(old, one.type, new, other.type)
         lost = [s for s in _LOOSER if s in one.name and s not in other.name]
-        stricter = bool(lost) and not any(s in other.name for s in _LOOSER)
+        stricter = bool(lost) and not any(s in other.name for s in (*_LOOSER, _FILLED_IN))
         if doubt is None and not stricter:
             continue
         was, now = type_text(old, one.type, one.name), type_text(new, other.type, other.name)

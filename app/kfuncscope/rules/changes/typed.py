@@ -9,12 +9,13 @@ which another member lies now.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kfuncscope.bpf.object import BpfObject, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat
 from kfuncscope.btf.layout import COMPOSITES, Kind
-from kfuncscope.model.verdict import Confidence, Finding, NeedKind, Verdict
+from kfuncscope.model.verdict import About, Confidence, Finding, NeedKind, Verdict
 from kfuncscope.rules.changes.evidence import hook_evidence, site
 from kfuncscope.rules.checks.typed_access import typed_uses
 from kfuncscope.rules.context import Context
@@ -50,7 +51,9 @@ def typed_findings(old: Context, new: Context, program: Program) -> list[Finding
         more = ", and so with another read" if len(texts) == 2 else more
         confidence = min(sure, key=list(Confidence).index)
         unsure = "; the object's BTF does not say which member it means" if confidence == Confidence.LOW else ""
-        found["member", ""] = _finding(old, new, program, "R-12.6", texts[0] + more + unsure, uses, confidence)
+        made = _finding(old, new, program, "R-12.6", texts[0] + more + unsure, uses, confidence)
+        blob = _blob(new, uses[0])
+        found["member", ""] = replace(made, about=About(struct=blob.name(uses[0].struct) if blob is not None else ""))
     return list(found.values())
 
 

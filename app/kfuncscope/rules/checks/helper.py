@@ -24,7 +24,7 @@ JIT_CAPS = {
     "stack argument": "stack_args",
 }  # fmt: skip
 
-
+AWAKE = "a non-sleepable context"
 NOT_KNOWN = "; for {kernel} this is not known"  # ends what levels with tables tell differently
 
 
@@ -84,7 +84,7 @@ def _judge(ctx: Context, number: int, callers: list[HelperCaller]) -> _Fault | N
         return _Fault(Failure.LICENCE, "R-6.4", said, full)
     given = [a for a in answers if a.allowed == "yes"]
     if sleeps(kernel, name, callers):
-        said = say("{name} may sleep, but this program runs in a non-sleepable context", name=full)
+        said = say("{name} may sleep, but this program runs in {region}", name=full, region=AWAKE)
         return _Fault(cls, "R-6.2", said, full, awake=True)
     seen = _seen(kernel, name, callers)
     if seen is False:

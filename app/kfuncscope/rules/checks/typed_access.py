@@ -200,7 +200,10 @@ def typed_problems(ctx: Context, program: Program) -> list[Problem]:
             text = "{name}: {what} is `{type}` in {kernel}, but the program dereferences it"
             message, rule = say(text, name=name, what=use.origin, type=use.detail), "R-12.4"
         elif use.kind == "fault":
-            message, rule = say("{name}: {what}: {fault}", name=name, what=use.origin, fault=use.detail), "R-12.6"
+            blob = _blob(ctx, use.module)
+            struct = blob.name(use.struct) if blob is not None else ""
+            message = say("{name}: {what}: {fault}", name=name, what=use.origin, fault=use.detail, struct=struct)
+            rule = "R-12.6"
         else:
             continue
         cls = Failure.TYPED_ACCESS_REJECTED
