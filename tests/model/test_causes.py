@@ -70,6 +70,18 @@ def test_what_happened_is_part_of_the_cause() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("rule", "change"), [("R-6.1", Change.REMOVED), ("R-6.2", Change.REFUSED)])
+def test_a_helper_that_the_kernel_has_but_not_for_this_call_is_refused(rule: str, change: Change) -> None:
+    one = Finding(NeedKind.HELPER, "bpf_get_stack", Verdict.BREAKS, "no", (rule,), Failure.HELPER_NOT_AVAILABLE)
+    assert causes([row(one)])[0].key.change is change
+
+
+def test_a_finding_may_say_itself_what_changed() -> None:
+    moved = replace(GONE, name="tcp_init_sock", failure=Failure.NONE, changed="struct proto")
+    one, other = replace(moved, evidence=Evidence("a", "a")), replace(moved, name="tcp_sndbuf_expand")
+    assert [c.title for c in causes([row(one), row(other, "q")])] == ["struct proto changed"]
+
+
 def test_what_nobody_needs_to_mend_is_no_cause() -> None:
     listed = [row(replace(GONE, verdict=v)) for v in Verdict]
     (one,) = causes(listed)

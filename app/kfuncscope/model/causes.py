@@ -24,10 +24,11 @@ _TRACEPOINTS = frozenset({"tp_btf", "raw_tp", "raw_tracepoint", "tracepoint", "t
 _MISSING = frozenset(
     {
         Failure.KFUNC_NOT_FOUND, Failure.KSYM_NOT_FOUND, Failure.KCONFIG_NOT_FOUND, Failure.CORE_RELOC_POISONED,
-        Failure.ATTACH_BTF_NOT_FOUND, Failure.ATTACH_FAILED, Failure.HELPER_NOT_AVAILABLE, Failure.TYPE_UNSUPPORTED,
-        Failure.STRUCT_OPS_MISMATCH, Failure.MAP_NOT_CREATED,
+        Failure.ATTACH_BTF_NOT_FOUND, Failure.ATTACH_FAILED, Failure.TYPE_UNSUPPORTED, Failure.STRUCT_OPS_MISMATCH,
+        Failure.MAP_NOT_CREATED,
     }
 )  # fmt: skip
+_NO_HELPER = "R-6.1"  # the kernel has none of this number; by other rules it has, but not for this program or place
 _WORDS = {
     NeedKind.FIELD: "field", NeedKind.TYPE: "type", NeedKind.ENUMVAL: "enumerator", NeedKind.KSYM: "variable",
     NeedKind.KCONFIG: "option", NeedKind.INSN: "instruction",
@@ -141,6 +142,9 @@ def cause_key(row: Row) -> CauseKey:
 
 def key_of(finding: Finding, section: str) -> CauseKey:
     """The cause of a finding of a program in a section; an object's findings have none."""
+    if finding.changed:
+        kind, _, name = finding.changed.partition(" ")
+        return CauseKey(kind, name, Change.CHANGED)
     kind, name = _WORDS.get(finding.kind, finding.kind.value), finding.name
     if finding.kind is NeedKind.HOOK:
         section = section.removeprefix("?").partition("/")[0].removesuffix(".s")
@@ -160,6 +164,8 @@ def _change(finding: Finding) -> Change:
         return Change.CHANGED
     if finding.evidence.old and finding.evidence.new:
         return Change.CHANGED if finding.evidence.old != finding.evidence.new else Change.REFUSED
+    if finding.failure is Failure.HELPER_NOT_AVAILABLE:
+        return Change.REMOVED if _NO_HELPER in finding.rules else Change.REFUSED
     if finding.failure in _MISSING or finding.verdict is Verdict.DEGRADES:
         return Change.REMOVED
     return Change.CHANGED if finding.failure is Failure.NONE else Change.REFUSED

@@ -168,8 +168,9 @@ class Finding:
     """What an upgrade does to one need.
 
     ``rules`` are the ids that it follows from (``R-2.8``, see model.catalogue); ``failure`` is its code, empty when
-    nothing fails; ``reach`` says how far the failure goes. ``about`` is there while the engine works on the finding; no
-    form keeps it.
+    nothing fails; ``reach`` says how far the failure goes. ``changed`` is what of the kernel changed where that is not
+    the need itself (``struct task_struct``, whose members a program on a hook reads at fixed offsets). ``about`` is
+    there while the engine works on the finding; no form keeps it.
     """
 
     kind: NeedKind
@@ -183,6 +184,7 @@ class Finding:
     evidence: Evidence = Evidence()
     sites: tuple[Site, ...] = ()
     remedy: Remedy | None = None
+    changed: str = ""
     about: About = field(default=About(), compare=False, metadata={"json": ""})
 
 

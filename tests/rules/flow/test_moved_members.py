@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.aligned import aligned
+from kfuncscope.model.causes import key_of
 from kfuncscope.model.verdict import Confidence, ProgramVerdict, Verdict
 from support.bpfwriter import (
     FIELD_BYTE_OFFSET,
@@ -185,6 +187,16 @@ def test_r_12_6_one_finding_for_all_reads_of_a_program(others: int, end: str) ->
     found = upgrade("helper", [*DIRECT, *[ldx(8, 3, 6, 32)] * others], "moved")
     (one,) = [f for f in found.findings if f.rules == ("R-12.6",)]
     assert one.message.removesuffix(UNSURE).endswith(end) and len(one.sites) == 1 + others
+
+
+def test_r_12_6_what_changed_is_the_struct_and_both_layouts_are_shown() -> None:
+    """The hook is as it was: the cause of all such reads is one, whatever the programs hang on."""
+    found = [upgrade("helper", DIRECT, "moved"), upgrade("address", PROBED, "moved")]
+    shown = [next(f for f in one.findings if f.rules == ("R-12.6",)) for one in found]
+    assert {key_of(f, "raw_tp/f").title for f in shown} == {"struct task_struct changed"}
+    old, new = shown[0].evidence.old, shown[0].evidence.new
+    assert "pid;\t/* offset 24 */" in old and "tgid;\t/* offset 24 */" in new
+    assert [row.old == row.new for row in aligned(old, new)].count(False) >= 1
 
 
 @pytest.mark.parametrize(("how", "silent"), [("address", False), ("kfunc", True)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kfuncscope.bpf.object import Function, Program
 from kfuncscope.btf.blob import Blob
-from kfuncscope.btf.declare import declare, prototype, type_text
+from kfuncscope.btf.declare import declare, members_flat, prototype, type_text
 from kfuncscope.btf.layout import COMPOSITES, Kind
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.flags import flag_words
@@ -126,6 +126,16 @@ def member_text(blob: Blob, steps: tuple[object, ...], bit_offset: int) -> str:
         if step.name:
             return f"enum {blob.name(step.type)} {{ ... {step.name} ... }};"
     return ""
+
+
+def place_text(blob: Blob, struct: int, offset: int) -> str:
+    """The member of a struct at a byte, with one before and one behind it, as C with their places."""
+    members = sorted(members_flat(blob, struct), key=lambda m: m.bit_offset)
+    at = max((i for i, m in enumerate(members) if m.bit_offset <= 8 * offset), default=0)
+    shown = members[max(at - 1, 0) : at + 2]
+    lines = [f"{type_text(blob, m.type, m.name)};\t/* offset {m.bit_offset // 8} */" for m in shown]
+    head = f"{'union' if blob.kind(struct) == Kind.UNION else 'struct'} {blob.name(struct)} {{"
+    return "\n".join([head, "\t...", *(f"\t{line}" for line in lines), "\t...", "};"])
 
 
 def struct_ops_evidence(old: Context, new: Context, name: str) -> Evidence:

@@ -15,8 +15,8 @@ from kfuncscope.bpf.object import BpfObject, Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.declare import members_flat
 from kfuncscope.btf.layout import COMPOSITES, Kind
-from kfuncscope.model.verdict import About, Confidence, Finding, NeedKind, Verdict
-from kfuncscope.rules.changes.evidence import hook_evidence, site
+from kfuncscope.model.verdict import About, Confidence, Evidence, Finding, NeedKind, Verdict
+from kfuncscope.rules.changes.evidence import hook_evidence, place_text, site
 from kfuncscope.rules.checks.typed_access import typed_uses
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import type_class
@@ -30,7 +30,7 @@ def typed_findings(old: Context, new: Context, program: Program) -> list[Finding
     """One finding for each argument that is read as what it no longer is, and one for all reads of moved members."""
     before = {_place(use): use for use in typed_uses(old, program)}
     found: dict[tuple[str, str], Finding] = {}
-    moved: list[tuple[Use, str, Confidence]] = []
+    moved: list[tuple[Use, Use, str, Confidence]] = []
     for use in typed_uses(new, program):
         then = before.get(_place(use))
         if use.kind == "read" and then is None:
@@ -42,19 +42,32 @@ def typed_findings(old: Context, new: Context, program: Program) -> list[Finding
             rule = "R-12.5"
         else:
             if use.kind == "member" and then is not None and (told := _moved(old, new, then, use)) is not None:
-                moved.append((use, *told))
+                moved.append((then, use, *told))
             continue
         found.setdefault((use.kind, use.origin), _finding(old, new, program, rule, text, [use]))
     if moved:
-        uses, texts, sure = zip(*moved, strict=True)
-        more = f", and so with {len(texts) - 1} other reads" if len(texts) > 2 else ""
-        more = ", and so with another read" if len(texts) == 2 else more
-        confidence = min(sure, key=list(Confidence).index)
-        unsure = "; the object's BTF does not say which member it means" if confidence == Confidence.LOW else ""
-        made = _finding(old, new, program, "R-12.6", texts[0] + more + unsure, uses, confidence)
-        blob = _blob(new, uses[0])
-        found["member", ""] = replace(made, about=About(struct=blob.name(uses[0].struct) if blob is not None else ""))
+        found["member", ""] = _moved_finding(old, new, program, moved)
     return list(found.values())
+
+
+def _moved_finding(
+    old: Context, new: Context, program: Program, moved: Sequence[tuple[Use, Use, str, Confidence]]
+) -> Finding:
+    """One finding for all reads of a program that meet other members: what changed is the struct, not the hook."""
+    then, now, text, _ = moved[0]
+    more = f", and so with {len(moved) - 1} other reads" if len(moved) > 2 else ""
+    more = ", and so with another read" if len(moved) == 2 else more
+    confidence = min((sure for *_, sure in moved), key=list(Confidence).index)
+    unsure = "; the object's BTF does not say which member it means" if confidence == Confidence.LOW else ""
+    made = _finding(old, new, program, "R-12.6", text + more + unsure, [use for _, use, *_ in moved], confidence)
+    evidence, name = Evidence(_layout(old, then), _layout(new, now)), _name(new, now)
+    return replace(made, evidence=evidence, changed=f"struct {name}", about=About(struct=name))
+
+
+def _layout(ctx: Context, use: Use) -> str:
+    """The struct around the place of a read; empty where it is not known."""
+    blob = _blob(ctx, use)
+    return "" if blob is None or use.held is None else place_text(blob, use.struct, use.held.offset)
 
 
 def _finding(
