@@ -82,6 +82,13 @@ def test_a_finding_may_say_itself_what_changed() -> None:
     assert [c.title for c in causes([row(one), row(other, "q")])] == ["struct proto changed"]
 
 
+def test_what_the_kernel_no_longer_allows_is_a_rule_that_changed() -> None:
+    """The name of such a finding is that of a part of the object."""
+    one = Finding(NeedKind.OBJECT, "main", Verdict.BREAKS, "no", ("R-12.30",), Failure.TYPED_ACCESS_REJECTED)
+    listed = [row(one), row(replace(one, name="other"), "q"), row(replace(one, verdict=Verdict.UNKNOWN))]
+    assert [c.title for c in causes(listed)] == ["rule R-12.30 changed"]
+
+
 def test_what_nobody_needs_to_mend_is_no_cause() -> None:
     listed = [row(replace(GONE, verdict=v)) for v in Verdict]
     (one,) = causes(listed)

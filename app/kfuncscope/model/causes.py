@@ -145,6 +145,8 @@ def key_of(finding: Finding, section: str) -> CauseKey:
     if finding.changed:
         kind, _, name = finding.changed.partition(" ")
         return CauseKey(kind, name, Change.CHANGED)
+    if finding.kind is NeedKind.OBJECT and finding.rules and finding.verdict is not Verdict.UNKNOWN:
+        return CauseKey("rule", finding.rules[0], Change.CHANGED)  # no thing of the kernel, but what it allows
     kind, name = _WORDS.get(finding.kind, finding.kind.value), finding.name
     if finding.kind is NeedKind.HOOK:
         section = section.removeprefix("?").partition("/")[0].removesuffix(".s")
