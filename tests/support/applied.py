@@ -137,11 +137,17 @@ class Loaded:
 
 
 @cache
-def _built(code: str, folder: str) -> Path:
+def _folder() -> TemporaryDirectory[str]:
+    """Where the loaders of this process are kept."""
+    return TemporaryDirectory()
+
+
+@cache
+def _built(code: str) -> Path:
     """The loader's C with a main function around it, which opens an object and says what became of it."""
     called = re.search(r"^int (\w+)\(struct bpf_object \*obj\)", code, re.MULTILINE)
     assert called is not None, code
-    path = Path(folder, f"loader-{abs(hash(code)):x}")
+    path = Path(_folder().name, f"loader-{abs(hash(code)):x}")
     source = path.with_suffix(".c")
     source.write_text(f"#include <stdarg.h>\n{code}\n{DRIVER.replace('FUNCTION', called[1])}")
     wraps = ["-Wl,--wrap=btf__load_vmlinux_btf", "-Wl,--wrap=libbpf_probe_bpf_prog_type", "-Wl,--wrap=fopen"]
@@ -158,7 +164,7 @@ def run_loader(code: str, data: bytes, compiler: Compiler, kernel: Kernel) -> Lo
         environment = {**os.environ, "KERNEL_BTF": str(compiler.folder / "btf"), "KERNEL_TYPES": types,
                        "KERNEL_SYMBOLS": "kallsyms"}  # fmt: skip
         done = subprocess.run(
-            [_built(code, str(compiler.folder)), "o.bpf.o"], cwd=folder, env=environment, capture_output=True,
+            [_built(code), "o.bpf.o"], cwd=folder, env=environment, capture_output=True,
             text=True, check=False, timeout=30,
         )  # fmt: skip
     if done.returncode:
@@ -188,6 +194,7 @@ def _types(kernel: Kernel) -> frozenset[int]:
 def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Sides) -> Applied:
     """The loader's C alone: on the old kernel all stays on; on the new one what fails is off, or made otherwise."""
     left = []
+    failing: set[Failure] = set()
     for side, (kernel, compiler) in enumerate(zip(sides.kernels, sides.compilers, strict=True)):
         got = run_loader(loader, data, compiler, kernel)
         if got is None:
@@ -199,12 +206,27 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
             if side and (why := _map_left(read_object(data, "o.bpf.o"), finding, got, kernel)):
                 return Applied(Way.LOADER, False, why)
             continue
-        on = got.programs.get(program, False)
-        if side == 0 and not on:
-            return Applied(Way.LOADER, False, "it is switched off on the old kernel")
-        if side == 1 and on:
+        chosen = [n for n in _chosen_of(loader) if got.programs.get(n)]
+        if side == 0 and len(chosen) != 1:
+            return Applied(Way.LOADER, False, f"{chosen} are switched on on the old kernel")
+        if side == 1 and program in chosen:
             return Applied(Way.LOADER, False, "it stays on where it fails")
-    return Applied(Way.LOADER, True, built=(Built(data, tuple(left)),))
+        if chosen and chosen != [program]:
+            failing |= _fails(read_object(data, "o.bpf.o"), chosen[0], kernel)
+    if finding.failure in failing:
+        return Applied(Way.LOADER, False, "the program in its place fails for the same reason")
+    return Applied(Way.LOADER, True, limited=bool(failing), built=(Built(data, tuple(left)),))
+
+
+def _chosen_of(loader: str) -> list[str]:
+    """The programs that the loader's C switches on and off: one that may be left out, or two of which one is loaded."""
+    return re.findall(r'bpf_object__find_program_by_name\(obj, "(\w+)"\)', loader)
+
+
+def _fails(obj: BpfObject, program: str, kernel: Kernel) -> set[Failure]:
+    """Why a program does not work on a kernel; empty where it does."""
+    return {p.failure for j in judge(obj, kernel).programs if j.program.name == program for p in j.problems
+            if works_on(j) is not Tri.YES}  # fmt: skip
 
 
 def _map_left(obj: BpfObject, finding: Finding, got: Loaded, kernel: Kernel) -> str:

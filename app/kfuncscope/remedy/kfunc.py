@@ -63,6 +63,8 @@ def _alone(subject: Subject, finding: Finding) -> str:
         return f"{told} D{test[1:]}."
     if finding.failure == Failure.KFUNC_NOT_REGISTERED:
         return f"{called} is no longer a kfunc and no other is known to do its work: {test}."
+    if subject.new.kernel.version < subject.old.kernel.version:
+        return f"{series(subject.new.kernel)} does not have {called} yet: {test}."
     if last_with(called) is None and not subject.old.kernel.functions(called):
         text = f"No kernel release known to kfuncscope has {called}: load the kernel module that provides it before "
         return f"{text}the object is loaded. Where the module may be absent, {test}."
