@@ -56,7 +56,7 @@ KINDS: dict[str, str] = {
     "helper_not_available R-4.5": r"Move the call",
     "attach_failed R-12.8": r"CO-RE",
     "ctx_access_rejected": r"prototype|set_autoload",
-    "helper_not_available": r"bpf_core_enum_value_exists|Leave bpf_",
+    "helper_not_available": r"bpf_core_enum_value_exists|Leave bpf_|SEC\(",
     "type_unsupported": r"set_autoload|Switch the program off|CONFIG_",
     "map_not_created": r"autocreate|map_flags",
     "struct_ops_mismatch": r"flavour|leave the map out|SEC\(",
