@@ -408,6 +408,10 @@ def _callbacks(code: str) -> str:
     return "".join(f'SEC("struct_ops/{of[n]}")\nint {n}(unsigned long long *ctx)\n{{\n\treturn 0;\n}}\n' for n in names)
 
 
+OF_THE_JIT = {Failure.JIT_NO_KFUNC, Failure.JIT_CAPABILITY}
+"""What is not said of a kernel while a kfunc is not found there, and holds of it all the same."""
+
+
 class Trial:
     """One finding to be mended: what else of its program fails on either kernel does not count against the remedy."""
 
@@ -421,7 +425,7 @@ class Trial:
         for side, seen in enumerate(judged):
             mine = [p for j in seen.programs if program in ("", j.program.name) for p in j.problems]
             failures = {p.failure for p in (*mine, *seen.problems)}
-            self.known.append(failures if side == 0 else failures - {finding.failure})
+            self.known.append(failures if side == 0 else (failures - {finding.failure}) | (self.known[0] & OF_THE_JIT))
 
     def works(self, data: bytes, names: list[str]) -> Applied:
         """What comes of an object that the remedy was applied to; ``names`` are the programs that matter, all if none.

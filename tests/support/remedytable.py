@@ -47,7 +47,7 @@ KINDS: dict[str, str] = {
     "attach_target_rejected": r"set_autoload|tracepoint|SEC\(|CONFIG_",
     "attach_hook_unsupported": r"set_autoload|CONFIG_|SEC\(|Switch the program off",
     "null_check_missing": r"NULL",
-    "typed_access_rejected R-12.6": r"CO-RE",  # a member
+    "typed_access_rejected R-12.6": r"CO-RE|BITFIELD",  # a member
     "typed_access_rejected R-12.4": r"prototype",  # an argument that is another one now: no read serves both prototypes
     "typed_access_rejected R-12.30": r"fixed number",
     "kfunc_not_allowed R-12.3": r"Move the call",

@@ -101,7 +101,9 @@ def _typed(subject: Subject, finding: Finding) -> Remedy:
 
 
 def _by_core(subject: Subject, finding: Finding) -> Remedy:
-    """R-12.6: a member that is read where one kernel has it."""
+    """R-12.6: a member that is read where one kernel has it, or as wide as one has it."""
+    if any(at in function.core for function, at in subject.places(finding)):
+        return width_remedy(subject, finding)
     struct = f"struct {finding.about.struct}" if finding.about.struct else "its struct"
     return Remedy(
         f"Read members of {struct} with CO-RE, not at fixed offsets: declare {struct} with "
