@@ -20,14 +20,14 @@ from pathlib import Path
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Finding, ObjectVerdict
 from kfuncscope.remedy.remedies import ASKS, remedied
 from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from support.applied import Sides, Way, apply
+from support.corpus import kernel
 from support.snippets import compiler, loader
 
 # By failure code, or by the first rule where nothing fails: what a remedy of the right kind does; a code and a rule
@@ -77,13 +77,6 @@ KINDS: dict[str, str] = {
     **dict.fromkeys(("R-7.6", "R-7.9", "R-12.4", "R-12.5"), r"prototype"),
 }
 NONE = r"(?!)"  # no remedy is of the right kind for a code that has no row
-
-
-@cache
-def kernel(name: str) -> Kernel:
-    """A kernel of the corpus."""
-    (files,) = kernel_files([Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels", name)])
-    return open_kernel(files)
 
 
 def pairs() -> list[tuple[str, str]]:
