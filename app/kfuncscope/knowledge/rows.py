@@ -48,6 +48,7 @@ class NotTraced:
 
     def __init__(self, rows: bytes) -> None:
         self._rows = rows
+        self._told: dict[str, list[str]] = {}  # a search takes half a millisecond, and the same hooks come again
 
     @staticmethod
     def rows_of(files: Mapping[str, list[str]]) -> bytes:
@@ -61,6 +62,11 @@ class NotTraced:
 
     def files(self, function: str) -> list[str]:
         """The source files that define a function in a way that ftrace cannot patch; none for all others."""
+        if function not in self._told:
+            self._told[function] = self._found(function)
+        return self._told[function]
+
+    def _found(self, function: str) -> list[str]:
         rows, needle = self._rows, b"\0\0" + function.encode() + b"\0"
         at = rows.find(needle) if function else -1
         if at < 0:
