@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -212,7 +212,7 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
         if side == 1 and program in chosen:
             return Applied(Way.LOADER, False, "it stays on where it fails")
         if chosen and chosen != [program]:
-            failing |= _fails(read_object(data, "o.bpf.o"), chosen[0], kernel)
+            failing |= _fails(judged_once(data, kernel), chosen[0])
     if finding.failure in failing:
         return Applied(Way.LOADER, False, "the program in its place fails for the same reason")
     return Applied(Way.LOADER, True, limited=bool(failing), built=(Built(data, tuple(left)),))
@@ -223,9 +223,9 @@ def _chosen_of(loader: str) -> list[str]:
     return re.findall(r'bpf_object__find_program_by_name\(obj, "(\w+)"\)', loader)
 
 
-def _fails(obj: BpfObject, program: str, kernel: Kernel) -> set[Failure]:
+def _fails(judged: ObjectJudgement, program: str) -> set[Failure]:
     """Why a program does not work on a kernel; empty where it does."""
-    return {p.failure for j in judge(obj, kernel).programs if j.program.name == program for p in j.problems
+    return {p.failure for j in judged.programs if j.program.name == program for p in j.problems
             if works_on(j) is not Tri.YES}  # fmt: skip
 
 
@@ -408,6 +408,17 @@ def _callbacks(code: str) -> str:
     return "".join(f'SEC("struct_ops/{of[n]}")\nint {n}(unsigned long long *ctx)\n{{\n\treturn 0;\n}}\n' for n in names)
 
 
+@lru_cache(maxsize=2)
+def _read(data: bytes) -> BpfObject:
+    return read_object(data, "o.bpf.o")
+
+
+@lru_cache(maxsize=4)
+def judged_once(data: bytes, kernel: Kernel) -> ObjectJudgement:
+    """An object on a kernel, kept while its findings are gone through."""
+    return judge(_read(data), kernel)
+
+
 OF_THE_JIT = {Failure.JIT_NO_KFUNC, Failure.JIT_CAPABILITY}
 """What is not said of a kernel while a kfunc is not found there, and holds of it all the same."""
 
@@ -416,11 +427,11 @@ class Trial:
     """One finding to be mended: what else of its program fails on either kernel does not count against the remedy."""
 
     def __init__(self, data: bytes, program: str, finding: Finding, sides: Sides) -> None:
-        self.obj, self.program, self.finding, self.sides = read_object(data, "o.bpf.o"), program, finding, sides
+        self.obj, self.program, self.finding, self.sides = _read(data), program, finding, sides
         self.remedy = finding.remedy or Remedy("")
         self.copies = "R-12.16" in finding.rules  # probes on what the compiler made, which the new kernel alone has
         self.known: list[set[Failure]] = []
-        judged = judge(self.obj, sides.old), judge(self.obj, sides.new)
+        judged = judged_once(data, sides.old), judged_once(data, sides.new)
         self.contexts = judged[0].context, judged[1].context
         for side, seen in enumerate(judged):
             mine = [p for j in seen.programs if program in ("", j.program.name) for p in j.problems]
