@@ -51,9 +51,10 @@ def said(section: str, failure: Failure, rules: tuple[str, ...], name: str = "bp
 @pytest.mark.parametrize(("failure", "rules"), [(Failure.KFUNC_NOT_ALLOWED, ("R-12.3",)),
                                                 (Failure.HELPER_NOT_AVAILABLE, ("R-4.5", "R-6.2"))])  # fmt: skip
 def test_a_call_in_a_section_is_moved_out_of_it(region: str, failure: Failure, rules: tuple[str, ...]) -> None:
+    begins = {RCU: "rcu_read_lock", LOCK: "spin_lock", PREEMPT: "preempt_disable", IRQ: "local_irq_save"}
     ends = {RCU: "rcu_read_unlock", LOCK: "spin_unlock", PREEMPT: "preempt_enable", IRQ: "local_irq_restore"}
     plain = region.partition(",")[0]
-    expected = f"Move the call of bpf_f() out of {plain}, after bpf_{ends[plain]}()."
+    expected = f"Call bpf_f() before bpf_{begins[plain]}() or after bpf_{ends[plain]}(), not between them."
     assert said("fentry.s/f", failure, rules, region=region) == expected
 
 

@@ -19,8 +19,9 @@ from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.checks.regions import IRQ, LOCK, PREEMPT, RCU
 
 IMPLICIT = ("__prog", "__ign", "__impl")  # suffixes of arguments that the verifier fills in; callers pass NULL
-REGION_ENDS = {RCU: "bpf_rcu_read_unlock()", LOCK: "bpf_spin_unlock()", PREEMPT: "bpf_preempt_enable()",
-               IRQ: "bpf_local_irq_restore()"}  # fmt: skip
+REGIONS = {RCU: ("bpf_rcu_read_lock", "bpf_rcu_read_unlock"), LOCK: ("bpf_spin_lock", "bpf_spin_unlock"),
+           PREEMPT: ("bpf_preempt_disable", "bpf_preempt_enable"),
+           IRQ: ("bpf_local_irq_save", "bpf_local_irq_restore")}  # fmt: skip
 
 
 class Declared(NamedTuple):
@@ -248,8 +249,8 @@ def sleepable_twin(program: Program, called: str) -> Remedy:
 
 def region_remedy(finding: Finding) -> Remedy:
     """A call that is not allowed between two others, such as bpf_spin_lock() and bpf_spin_unlock()."""
-    ends = next((call for region, call in REGION_ENDS.items() if finding.about.region.startswith(region)), "its end")
-    return Remedy(f"Move the call of {finding.name}() out of {finding.about.region.partition(',')[0]}, after {ends}.")
+    begin, end = REGIONS[finding.about.region.partition(",")[0]]
+    return Remedy(f"Call {finding.name}() before {begin}() or after {end}(), not between them.")
 
 
 def flags_remedy(subject: Subject, finding: Finding) -> Remedy:

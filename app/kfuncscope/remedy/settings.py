@@ -224,7 +224,8 @@ def struct_ops_remedy(subject: Subject, finding: Finding) -> Remedy:
     ops = next((o for o in subject.object.struct_ops if o.kernel_type == finding.name.partition(".")[0]), None)
     found = kernel_type(subject.new, ops.kernel_type) if ops is not None else None
     if ops is None or found is None:
-        text = "A kernel without the type takes no such table: leave the map out there."
+        text = f"A kernel without struct_ops type {finding.name.partition('.')[0]} takes no such table: leave "
+        text += f"{ops.name if ops is not None else 'the map'} out there with bpf_map__set_autocreate()."
         return _left_out(text, ops.name if ops is not None else "")
     there = {m.name for m in found.blob.members(found.type)}
     kept = [m for m in ops.members if m.program and m.member.name in there]
