@@ -236,3 +236,18 @@ def test_a_return_value_of_another_kind(was: bool, now: bool, passed: str) -> No
     assert ("is no longer passed" in made.text) == (was and not now)
     real = open_kernel(kernel_files([sample("kernels", "7.3-x86_64")])[0])
     assert snippets.compiler(real).program(made.code) == "", made.code
+
+
+def test_a_prototype_that_libbpf_lets_pass_is_not_told_by_a_test() -> None:
+    """Numbers of another width: both declarations resolve on both kernels."""
+    kernels = []
+    for release, size in (("6.12", 8), ("7.3", 4)):
+        kb = KernelBuilder(release)
+        kb.btf.kfunc("bpf_thing", kb.s32, [("n", kb.u64 if size == 8 else kb.u32)])
+        kernels.append(kb.kernel(symbols=["bpf_thing"]))
+    ob = ObjectBuilder()
+    ob.extern_func("bpf_thing", ob.btf.proto(ob.s32, [("n", ob.u64)]))
+    (program,) = compared(ob.program("tc", "prog", [kfunc("bpf_thing"), *END]), *kernels).programs
+    (finding,) = [f for f in program.findings if f.verdict in ASKS]
+    assert finding.rules == ("R-4.7",) and of_kind(finding)
+    assert finding.remedy is not None and not finding.remedy.code and "pass values that fit both" in finding.remedy.text

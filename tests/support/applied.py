@@ -200,9 +200,11 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
         if got is None:
             return Applied(Way.LOADER, False, "libbpf does not open the object")
         left.append(tuple(name for name, on in got.programs.items() if on))
+        if set(re.findall(r'find_map_by_name\(obj, "(\w+)"\)', loader)) & _linked(data) - set(got.maps):
+            return Applied(Way.TEXT, False, "no libbpf of this machine knows the section of the table")
         if got.answer < 0:
             return Applied(Way.LOADER, False, f"the loader's C fails with {got.answer}")
-        if finding.failure in (Failure.MAP_NOT_CREATED, Failure.STRUCT_OPS_MISMATCH):
+        if not _chosen_of(loader):
             if side and (why := _map_left(read_object(data, "o.bpf.o"), finding, got, kernel)):
                 return Applied(Way.LOADER, False, why)
             continue
@@ -216,6 +218,11 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
     if finding.failure in failing:
         return Applied(Way.LOADER, False, "the program in its place fails for the same reason")
     return Applied(Way.LOADER, True, limited=bool(failing), built=(Built(data, tuple(left)),))
+
+
+def _linked(data: bytes) -> set[str]:
+    """Tables in ``.struct_ops.link``, a section that libbpf knows from 1.2 on."""
+    return {ops.name for ops in _read(data).struct_ops if ops.link}
 
 
 def _chosen_of(loader: str) -> list[str]:

@@ -72,7 +72,7 @@ KINDS: dict[str, str] = {
     "R-12.6": r"preserve_access_index",
     "R-4.6": r"NULL",
     "R-12.10": r"bpf_core_enum_value",
-    "R-4.7": r"bpf_ksym_exists",
+    "R-4.7": r"fit both",
     "R-4.5": r"\w",  # the table of flags says what, and a test holds that it has each
     **dict.fromkeys(("R-7.6", "R-7.9", "R-12.4", "R-12.5"), r"prototype"),
 }

@@ -253,6 +253,15 @@ def region_remedy(finding: Finding) -> Remedy:
     return Remedy(f"Call {finding.name}() before {begin}() or after {end}(), not between them.")
 
 
+def prototype_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """R-4.7: a change of the prototype that libbpf lets pass, so that no test for the kfunc tells the two apart."""
+    called = finding.name
+    text = (
+        f"libbpf takes {called} with either prototype, so bpf_ksym_exists() does not tell them apart: pass values that "
+    )
+    return Remedy(f"{text}fit both, and use of what it returns only what both give.")
+
+
 def flags_remedy(subject: Subject, finding: Finding) -> Remedy:
     """What a caller has to do for a flag, or an argument's suffix, that the kfunc gained or lost."""
     called = finding.name

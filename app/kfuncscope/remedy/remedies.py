@@ -14,7 +14,7 @@ from kfuncscope.remedy.copies import clone_remedy
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
 from kfuncscope.remedy.hook import arguments_remedy, gone_remedy, null_remedy
-from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy
+from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy, prototype_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
 from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy, untraced_remedy
 from kfuncscope.remedy.subject import Subject
@@ -199,7 +199,7 @@ BY_RULE: dict[str, Maker] = {
     "R-3.5": size_remedy,
     "R-4.5": flags_remedy,
     "R-4.6": flags_remedy,
-    "R-4.7": kfunc_remedy,
+    "R-4.7": prototype_remedy,
     "R-7.3": arguments_remedy,
     "R-7.6": arguments_remedy,
     "R-7.9": arguments_remedy,
