@@ -11,7 +11,7 @@ from kfuncscope.model.verdict import Finding
 from kfuncscope.remedy import remedies
 from kfuncscope.resources import sample
 from support.bpfwriter import ObjectBuilder, exit_, ldx, mov
-from support.kernels import KernelBuilder, compared
+from support.kernels import CONFIG, KernelBuilder, compared
 from support.snippets import Compiler
 
 
@@ -82,3 +82,22 @@ def test_a_probe_on_a_copy_names_its_arguments(section: str, head: str) -> None:
     assert made is not None and head in made.code
     assert ("BPF_CORE_READ()" in made.code) == section.startswith("fentry")
     assert Compiler(kernel("7.3-x86_64")).program(made.code) == ""
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_a_function_of_which_only_a_copy_is_left(traced: bool) -> None:
+    """A second program for the copy, which the loader switches on; not where no probe attaches to the copy either."""
+    name = "sched_clock"  # notrace in the sources, which only matters where probes keep to what ftrace patches
+    sides = []
+    for symbol, anywhere in ((name, True), (f"{name}.part.0", traced)):
+        kb = KernelBuilder("7.3")
+        kb.hook(name)
+        keeps = {"DYNAMIC_FTRACE": "y", "KPROBE_EVENTS_ON_NOTRACE": "y" if anywhere else "n"}
+        sides.append(kb.kernel(config={**CONFIG, **keeps}, symbols=[symbol]))
+    one = finding(f"kprobe/{name}", sides[0], sides[1], "R-7.9")
+    assert one.remedy is not None
+    assert (f'SEC("?kprobe/{name}.part.0")\nint prog_new(' in one.remedy.code) == traced
+    assert (f'has_symbol("{name}.part.0")' in one.remedy.loader) == traced
+    assert (f"The compiler left {name}.part.0 of {name}" in one.remedy.text) == traced
+    if traced:
+        assert Compiler(kernel("7.3-x86_64")).program(one.remedy.code) == ""

@@ -22,7 +22,6 @@ def test_every_remedy_of_real_objects_is_of_the_right_kind_compiles_and_works(ol
     fill(table, old, new)
     assert table.findings.total() > 10, text(table)
     assert table.errors == []
-    assert [line for line in table.strange if "no remedy" in line] == []
-    assert table.findings.total() - table.kinds.total() <= 1, table.strange
+    assert table.strange == []
     assert table.failed == [], text(table)
     assert table.worked.total() > 10, text(table)

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kfuncscope.btf.layout import Kind
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge import names
 from kfuncscope.knowledge.names import compared
 from kfuncscope.remedy.replacements import fields, functions
@@ -23,6 +22,7 @@ from kfuncscope.remedy.replacements.functions import replaced
 from kfuncscope.remedy.replacements.likeness import alike
 from kfuncscope.remedy.replacements.members import find
 from kfuncscope.rules.core.spec import Accessor, Spec
+from support.corpus import kernel
 from support.kernels import KernelBuilder
 
 # Removed, and nothing does the same under another name.
@@ -47,12 +47,6 @@ def known() -> list[Rename]:
     rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
     next(rows)
     return [Rename(*row) for row in rows]
-
-
-@cache
-def kernel(name: str) -> Kernel:
-    (files,) = kernel_files([Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels", name)])
-    return open_kernel(files)
 
 
 def first(one: Rename) -> str:
@@ -255,3 +249,18 @@ def test_a_row_may_name_a_member_of_a_member(monkeypatch: pytest.MonkeyPatch) ->
     for told, found in (("base.holder", ["base.holder"]), ("base.absent", []), ("absent.holder", [])):
         monkeypatch.setattr(fields, "renamed", lambda kind, name, told=told: [(told, "why")])
         assert _paths(old, new, "owner") == found
+
+
+@settings(deadline=None)
+@given(
+    st.text("ab_", max_size=12), st.text("ab_", max_size=12), st.sampled_from((0.0, 0.5, functions.NAME_AND_SHAPE, 1.0))
+)
+def test_what_is_as_like_as_asked_is_found_so(one: str, other: str, least: float) -> None:
+    """Letters are only counted where they can tell; the answer is that of counting them always."""
+    whole, quick = alike(one, other), alike(one, other, least)
+    assert quick == whole if whole >= least else quick < least
+
+
+def test_only_names_that_share_a_word_are_looked_at() -> None:
+    listed = functions._Names(["do_one", "__one_more", "two", "do"])
+    assert listed.sharing("one_thing") == {"do_one", "__one_more"} and listed.sharing("") == set()

@@ -28,6 +28,7 @@ from kfuncscope.remedy.together import together
 from kfuncscope.resources import sample as sample_data
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
+from support import snippets
 from support.applied import Applied, Sides, Way, apply, paste
 from support.remedytable import pasted, source
 from support.snippets import Compiler, loader
@@ -44,7 +45,7 @@ def kernel(name: str) -> Kernel:
 
 @cache
 def compiler(name: str) -> Compiler:
-    return Compiler(kernel(name))
+    return snippets.compiler(kernel(name))
 
 
 def judged(data: bytes) -> ObjectVerdict:

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -137,11 +137,17 @@ class Loaded:
 
 
 @cache
-def _built(code: str, folder: str) -> Path:
+def _folder() -> TemporaryDirectory[str]:
+    """Where the loaders of this process are kept."""
+    return TemporaryDirectory()
+
+
+@cache
+def _built(code: str) -> Path:
     """The loader's C with a main function around it, which opens an object and says what became of it."""
     called = re.search(r"^int (\w+)\(struct bpf_object \*obj\)", code, re.MULTILINE)
     assert called is not None, code
-    path = Path(folder, f"loader-{abs(hash(code)):x}")
+    path = Path(_folder().name, f"loader-{abs(hash(code)):x}")
     source = path.with_suffix(".c")
     source.write_text(f"#include <stdarg.h>\n{code}\n{DRIVER.replace('FUNCTION', called[1])}")
     wraps = ["-Wl,--wrap=btf__load_vmlinux_btf", "-Wl,--wrap=libbpf_probe_bpf_prog_type", "-Wl,--wrap=fopen"]
@@ -158,7 +164,7 @@ def run_loader(code: str, data: bytes, compiler: Compiler, kernel: Kernel) -> Lo
         environment = {**os.environ, "KERNEL_BTF": str(compiler.folder / "btf"), "KERNEL_TYPES": types,
                        "KERNEL_SYMBOLS": "kallsyms"}  # fmt: skip
         done = subprocess.run(
-            [_built(code, str(compiler.folder)), "o.bpf.o"], cwd=folder, env=environment, capture_output=True,
+            [_built(code), "o.bpf.o"], cwd=folder, env=environment, capture_output=True,
             text=True, check=False, timeout=30,
         )  # fmt: skip
     if done.returncode:
@@ -188,23 +194,46 @@ def _types(kernel: Kernel) -> frozenset[int]:
 def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Sides) -> Applied:
     """The loader's C alone: on the old kernel all stays on; on the new one what fails is off, or made otherwise."""
     left = []
+    failing: set[Failure] = set()
     for side, (kernel, compiler) in enumerate(zip(sides.kernels, sides.compilers, strict=True)):
         got = run_loader(loader, data, compiler, kernel)
         if got is None:
             return Applied(Way.LOADER, False, "libbpf does not open the object")
         left.append(tuple(name for name, on in got.programs.items() if on))
+        if set(re.findall(r'find_map_by_name\(obj, "(\w+)"\)', loader)) & _linked(data) - set(got.maps):
+            return Applied(Way.TEXT, False, "no libbpf of this machine knows the section of the table")
         if got.answer < 0:
             return Applied(Way.LOADER, False, f"the loader's C fails with {got.answer}")
-        if finding.failure in (Failure.MAP_NOT_CREATED, Failure.STRUCT_OPS_MISMATCH):
+        if not _chosen_of(loader):
             if side and (why := _map_left(read_object(data, "o.bpf.o"), finding, got, kernel)):
                 return Applied(Way.LOADER, False, why)
             continue
-        on = got.programs.get(program, False)
-        if side == 0 and not on:
-            return Applied(Way.LOADER, False, "it is switched off on the old kernel")
-        if side == 1 and on:
+        chosen = [n for n in _chosen_of(loader) if got.programs.get(n)]
+        if side == 0 and len(chosen) != 1:
+            return Applied(Way.LOADER, False, f"{chosen} are switched on on the old kernel")
+        if side == 1 and program in chosen:
             return Applied(Way.LOADER, False, "it stays on where it fails")
-    return Applied(Way.LOADER, True, built=(Built(data, tuple(left)),))
+        if chosen and chosen != [program]:
+            failing |= _fails(judged_once(data, kernel), chosen[0])
+    if finding.failure in failing:
+        return Applied(Way.LOADER, False, "the program in its place fails for the same reason")
+    return Applied(Way.LOADER, True, limited=bool(failing), built=(Built(data, tuple(left)),))
+
+
+def _linked(data: bytes) -> set[str]:
+    """Tables in ``.struct_ops.link``, a section that libbpf knows from 1.2 on."""
+    return {ops.name for ops in _read(data).struct_ops if ops.link}
+
+
+def _chosen_of(loader: str) -> list[str]:
+    """The programs that the loader's C switches on and off: one that may be left out, or two of which one is loaded."""
+    return re.findall(r'bpf_object__find_program_by_name\(obj, "(\w+)"\)', loader)
+
+
+def _fails(judged: ObjectJudgement, program: str) -> set[Failure]:
+    """Why a program does not work on a kernel; empty where it does."""
+    return {p.failure for j in judged.programs if j.program.name == program for p in j.problems
+            if works_on(j) is not Tri.YES}  # fmt: skip
 
 
 def _map_left(obj: BpfObject, finding: Finding, got: Loaded, kernel: Kernel) -> str:
@@ -386,20 +415,35 @@ def _callbacks(code: str) -> str:
     return "".join(f'SEC("struct_ops/{of[n]}")\nint {n}(unsigned long long *ctx)\n{{\n\treturn 0;\n}}\n' for n in names)
 
 
+@lru_cache(maxsize=2)
+def _read(data: bytes) -> BpfObject:
+    return read_object(data, "o.bpf.o")
+
+
+@lru_cache(maxsize=4)
+def judged_once(data: bytes, kernel: Kernel) -> ObjectJudgement:
+    """An object on a kernel, kept while its findings are gone through."""
+    return judge(_read(data), kernel)
+
+
+OF_THE_JIT = {Failure.JIT_NO_KFUNC, Failure.JIT_CAPABILITY}
+"""What is not said of a kernel while a kfunc is not found there, and holds of it all the same."""
+
+
 class Trial:
     """One finding to be mended: what else of its program fails on either kernel does not count against the remedy."""
 
     def __init__(self, data: bytes, program: str, finding: Finding, sides: Sides) -> None:
-        self.obj, self.program, self.finding, self.sides = read_object(data, "o.bpf.o"), program, finding, sides
+        self.obj, self.program, self.finding, self.sides = _read(data), program, finding, sides
         self.remedy = finding.remedy or Remedy("")
         self.copies = "R-12.16" in finding.rules  # probes on what the compiler made, which the new kernel alone has
         self.known: list[set[Failure]] = []
-        judged = judge(self.obj, sides.old), judge(self.obj, sides.new)
+        judged = judged_once(data, sides.old), judged_once(data, sides.new)
         self.contexts = judged[0].context, judged[1].context
         for side, seen in enumerate(judged):
             mine = [p for j in seen.programs if program in ("", j.program.name) for p in j.problems]
             failures = {p.failure for p in (*mine, *seen.problems)}
-            self.known.append(failures if side == 0 else failures - {finding.failure})
+            self.known.append(failures if side == 0 else (failures - {finding.failure}) | (self.known[0] & OF_THE_JIT))
 
     def works(self, data: bytes, names: list[str]) -> Applied:
         """What comes of an object that the remedy was applied to; ``names`` are the programs that matter, all if none.

@@ -20,18 +20,18 @@ from pathlib import Path
 
 from kfuncscope.bpf.object import read_object
 from kfuncscope.errors import InputError
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Finding, ObjectVerdict
 from kfuncscope.remedy.remedies import ASKS, remedied
 from kfuncscope.resources import sample
 from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from support.applied import Sides, Way, apply
-from support.snippets import Compiler, loader
+from support.corpus import kernel
+from support.snippets import compiler, loader
 
-# By failure code, or by the first rule where nothing fails: what a remedy of the right kind does. What cannot be mended
-# in the program says what to build or to leave out.
+# By failure code, or by the first rule where nothing fails: what a remedy of the right kind does; a code and a rule
+# where the rule has a kind of its own. What cannot be mended in the program says what to build or to leave out.
 KINDS: dict[str, str] = {
     "kfunc_not_found": r"bpf_ksym_exists",
     "kfunc_not_registered": r"bpf_ksym_exists",
@@ -43,17 +43,23 @@ KINDS: dict[str, str] = {
     "kconfig_not_found": r"__kconfig __weak|weak",
     "core_reloc_poisoned": r"bpf_core_(?:field|type|enum_value)_exists",
     "attach_btf_not_found": r"set_autoload|tp_btf/|CONFIG_",
-    "attach_failed": r"set_autoload|tracepoint|CONFIG_|CO-RE|another function",
+    "attach_failed": r"set_autoload|tracepoint|CONFIG_|autocreate",
     "attach_target_rejected": r"set_autoload|tracepoint|SEC\(|CONFIG_",
     "attach_hook_unsupported": r"set_autoload|CONFIG_|SEC\(|Switch the program off",
     "null_check_missing": r"NULL",
-    # Of a member, or of an argument that is another one now (R-7.10): no read serves both prototypes.
-    "typed_access_rejected": r"bpf_core_field_exists|CO-RE|bpf_probe_read_kernel|BPF_CORE_READ|one program for each",
+    "typed_access_rejected R-12.6": r"CO-RE|BITFIELD",  # a member
+    "typed_access_rejected R-12.4": r"prototype",  # an argument that is another one now: no read serves both prototypes
+    "typed_access_rejected R-12.30": r"fixed number",
+    "kfunc_not_allowed R-12.3": r"not between them",
+    "kfunc_not_allowed R-12.31": r"bpf_rcu_read_lock",
+    "kfunc_not_allowed R-4.5": r"not between them|SEC\(|program of a type",
+    "helper_not_available R-4.5": r"not between them",
+    "attach_failed R-12.8": r"CO-RE",
     "ctx_access_rejected": r"prototype|set_autoload",
-    "helper_not_available": r"bpf_core_enum_value_exists|Leave bpf_",
+    "helper_not_available": r"bpf_core_enum_value_exists|Leave bpf_|SEC\(",
     "type_unsupported": r"set_autoload|Switch the program off|CONFIG_",
     "map_not_created": r"autocreate|map_flags",
-    "struct_ops_mismatch": r"flavour|leave the map out|SEC\(",
+    "struct_ops_mismatch": r"flavour|set_autocreate|SEC\(",
     "prog_array_owner": r"prog array",
     "tail_call_in_subprogs": r"inline",
     "licence": r"GPL",
@@ -62,17 +68,15 @@ KINDS: dict[str, str] = {
     "R-7.10": r"set_autoload|bpf_get_func_ret|prototype",
     "R-7.3": r"prototype",
     "R-7.8": r"CO-RE",
-    "R-12.16": r"copies",
+    "R-12.16": r"with a k(?:ret)?probe|Probe the functions",
     "R-12.6": r"preserve_access_index",
+    "R-4.6": r"NULL",
     "R-12.10": r"bpf_core_enum_value",
+    "R-4.7": r"fit both",
+    "R-4.5": r"\w",  # the table of flags says what, and a test holds that it has each
+    **dict.fromkeys(("R-7.6", "R-7.9", "R-12.4", "R-12.5"), r"prototype"),
 }
-
-
-@cache
-def kernel(name: str) -> Kernel:
-    """A kernel of the corpus."""
-    (files,) = kernel_files([Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels", name)])
-    return open_kernel(files)
+NONE = r"(?!)"  # no remedy is of the right kind for a code that has no row
 
 
 def pairs() -> list[tuple[str, str]]:
@@ -152,7 +156,9 @@ def of_kind(finding: Finding) -> bool:
     if remedy is None:
         return False
     said = "\n".join((remedy.text, remedy.code, remedy.loader))
-    return re.search(KINDS.get(code_of(finding), r"\w"), said) is not None
+    code = code_of(finding)
+    wanted = [KINDS[f"{code} {rule}"] for rule in finding.rules if f"{code} {rule}" in KINDS] or [KINDS.get(code, NONE)]
+    return all(re.search(one, said) for one in wanted)
 
 
 def pasted(findings: Iterable[Finding]) -> tuple[str, str]:
@@ -184,7 +190,7 @@ def fill(table: Table, old: str, new: str) -> None:
 
     Each object's C is compiled as one file beside each kernel's vmlinux.h; one by one where that fails.
     """
-    compilers = Compiler(kernel(old)), Compiler(kernel(new))
+    compilers = compiler(kernel(old)), compiler(kernel(new))
     sides = Sides(kernel(old), kernel(new), compilers)
     held = dict(objects(new.partition("-")[2]))
     done: dict[str, str] = {}
@@ -252,11 +258,11 @@ def text(table: Table) -> str:
 
 
 def main(wanted: list[str]) -> int:
-    """Print the table, and what is wrong."""
+    """Print the table, and what is wrong; the table so far after each pair, for whoever does not wait for the end."""
     table = Table()
     for old, new in [tuple(w.split(":")) for w in wanted] or pairs():
         fill(table, old, new)
-        print(old, new, len(table.errors), file=sys.stderr, flush=True)
+        print(f"up to {old} {new}\n{text(table)}", file=sys.stderr, flush=True)
     print(text(table))
     print("\n".join([*table.errors, *sorted(set(table.strange)), *table.failed]))
     return 1 if table.errors or table.failed else 0

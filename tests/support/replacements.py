@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kfuncscope.btf.layout import ENUMS, Kind
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.remedy.replacements import enumerators, fields, functions
 from kfuncscope.remedy.replacements.enumerators import replaced_enumerators
 from kfuncscope.remedy.replacements.fields import replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
 from kfuncscope.remedy.replacements.members import find
 from kfuncscope.rules.core.spec import Accessor, Spec
+from support.corpus import opened
 
 NOTHING = frozenset({"", "-", "none", "removed", "no successor", "nothing"})
 
@@ -69,8 +69,7 @@ def kernel(level: str) -> Kernel | None:
     for name in (level, ".".join(level.split(".")[:2])):
         for root in (Path(os.environ["KFUNCSCOPE_CORPUS"], "kernels"), _more()):
             if (root / f"{name}-amd64").is_dir():
-                (files,) = kernel_files([root / f"{name}-amd64"])
-                return open_kernel(files)
+                return opened(root / f"{name}-amd64")
     return None
 
 

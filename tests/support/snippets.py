@@ -27,9 +27,11 @@ STRICT = ("-Wall", "-Werror", "-Wno-unused-function")
 
 
 class Compiler:
-    """Compiles snippets beside the vmlinux.h of one kernel, which is dumped and compiled once."""
+    """Compiles snippets beside the vmlinux.h of one kernel, which is dumped and compiled once; each text once too."""
 
     def __init__(self, kernel: Kernel) -> None:
+        self._done: dict[tuple[str, tuple[str, ...]], tuple[str, bytes]] = {}
+        self._last = b""
         self.folder = Path(mkdtemp())
         weakref.finalize(self, shutil.rmtree, self.folder)
         assert kernel.vmlinux is not None
@@ -49,15 +51,25 @@ class Compiler:
 
     def program(self, text: str, *flags: str) -> str:
         """What clang complains of in C for a BPF program; empty where it compiles. The object is ``made``."""
-        (self.folder / "made.c").write_text(text)
-        return self._run(
-            [*self._flags, *(flags or STRICT), "-include-pch", "prelude.pch", "-c", "made.c", "-o", "made.o"]
-        )
+        if (text, flags) not in self._done:
+            (self.folder / "made.c").write_text(text)
+            said = self._run(
+                [*self._flags, *(flags or STRICT), "-include-pch", "prelude.pch", "-c", "made.c", "-o", "made.o"]
+            )
+            self._done[text, flags] = said, b"" if said else (self.folder / "made.o").read_bytes()
+        said, self._last = self._done[text, flags]
+        return said
 
     @property
     def made(self) -> bytes:
-        """The object that was compiled last."""
-        return (self.folder / "made.o").read_bytes()
+        """The object that was compiled last; empty where clang refused it."""
+        return self._last
+
+
+@cache
+def compiler(kernel: Kernel) -> Compiler:
+    """The compiler of a kernel, one for all who ask in this process."""
+    return Compiler(kernel)
 
 
 @cache

@@ -18,7 +18,9 @@ from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.core.spec import Spec, SpecError, parse_spec, spec_text
 
 READ_ONE = "test with bpf_core_field_exists() and read the one that the kernel has"
-GUARD = "Test the field with bpf_core_field_exists() before the access"
+GUARD = (
+    "Test {} with bpf_core_field_exists() before the access, and declare the layout of each kernel as a flavour of the"
+)
 
 
 class Access(NamedTuple):
@@ -32,11 +34,11 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
     """Both layouts in one function, each with its test."""
     found = _access(subject, finding)
     if found is None:
-        return Remedy(f"{GUARD}, and declare the layout of each kernel as a flavour of the struct.")
+        return Remedy(f"{GUARD.format('the field')} struct.")
     spec, direct = found
     places = replaced_fields(spec, subject.old.kernel, subject.new.kernel)
     candidates = tuple(Candidate(p.name, p.reason) for p in places)
-    text = f"{GUARD}, and declare the layout of each kernel as a flavour of the struct."
+    text = f"{GUARD.format(spec_text(spec))} struct."
     if candidates:
         text = f"{candidates[0].name} replaces {spec_text(spec)} ({candidates[0].reason}): {READ_ONE}."
         if candidates[0].name == spec_text(spec):

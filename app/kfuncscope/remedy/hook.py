@@ -8,26 +8,21 @@ from kfuncscope.knowledge.names import gone, renamed
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.arguments import (
-    MOST_REGISTERS,
     Arguments,
-    Shared,
     find_arguments,
     of_target,
     of_tracepoint,
     shared,
-    used_slots,
 )
-from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target, word
+from kfuncscope.remedy.copies import copy_remedy
+from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target
 from kfuncscope.remedy.loader import chooser, exists, has_layout, has_symbol
+from kfuncscope.remedy.pairs import BODY, body_of, plain_pair, programs, slots_read
 from kfuncscope.remedy.replacements.functions import Named, replaced
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.flow.ctx_args import Slot, type_class
 from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
-from kfuncscope.rules.hooks.ctx_access import RETURN_SLOT
 from kfuncscope.rules.hooks.struct_ops import uses
-from kfuncscope.rules.hooks.traced import untraced
-
-BODY = "/* the body of {} */"
 
 
 def hook_kind(program: Program) -> str:
@@ -60,6 +55,8 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
             return Remedy(text)
         return Remedy(text, caption=f"Loads {program.name} only where {hook} has a symbol", loader=loads)
     shown = tuple(Candidate(f"{system}{slash}{n.name}", n.reason) for n in found)
+    if not found and (left := copy_remedy(subject, program, hook, finding.about.symbols)) is not None:
+        return left
     if not found:
         return _left_out(subject, program, hook, kind)
     one = found[0]
@@ -113,13 +110,15 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
         if old is None or sides[0] is None:
             return Remedy(text, candidates=shown)
         try:
-            made = shared(old, sides[1], _used(subject, program), program, (subject.old.kernel, subject.new.kernel))
+            made = shared(
+                old, sides[1], slots_read(subject, program), program, (subject.old.kernel, subject.new.kernel)
+            )
             if made.lost or "ret" in made.new.values:
                 return Remedy(text, candidates=shown)
             called = name(program.name)
             listed = ", ".join(["void *ctx", *(t for _, t in made.params)])
             lines = [
-                _body(program, f"static __always_inline int {called}_body({listed})"),
+                body_of(program, f"static __always_inline int {called}_body({listed})"),
                 "",
                 f'SEC("tp_btf/{target(one)}")',
                 f"int BPF_PROG({', '.join([called, *made.new.listed])})",
@@ -157,60 +156,13 @@ def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remed
 def _pair(subject: Subject, program: Program, new_target: str, one: Named) -> str:
     """Two programs around one body; raises NoCodeError where the arguments cannot be written."""
     if program.section.kind in TRACEPOINT:
-        return _plain_pair(subject, program, new_target)
+        return plain_pair(subject, program, new_target)
     old = of_target(subject.old, program, program.section.target.partition("+")[0])
     new = of_target(subject.new, program, one.name)
     if old is None or new is None:
         raise NoCodeError(one.name)
-    made = shared(old, new, _used(subject, program), program, (subject.old.kernel, subject.new.kernel))
-    return _programs(subject, program, made, new_target)
-
-
-def _used(subject: Subject, program: Program) -> list[int]:
-    return [] if program.section.kind.startswith("kret") else used_slots(subject.new, program)
-
-
-def _plain_pair(subject: Subject, program: Program, new_target: str) -> str:
-    called = name(program.name)
-    head = f"static __always_inline int {word(called, 'body')}(void *ctx)"
-    parts = [_body(program, head)]
-    for suffix, hook in (("", program.section.target), ("_new", new_target)):
-        section = f'SEC("?{program.section.kind}/{target(hook)}")'
-        parts.append(f"{section}\nint {called}{suffix}(void *ctx)\n{{\n\treturn {called}_body(ctx);\n}}")
-    return snippet(_told(subject, program, new_target), *parts)
-
-
-def _told(subject: Subject, program: Program, new_target: str) -> str:
-    old, new = series(subject.old.kernel), series(subject.new.kernel)
-    if new_target == program.section.target:
-        return comment(f"{program.section.target} passes other arguments in {new} than in {old}.")
-    return comment(f"{program.section.target} in {old}, {new_target} in {new}.")
-
-
-def _body(program: Program, head: str) -> str:
-    return f"{head}\n{{\n\t{BODY.format(name(program.name))}\n\treturn 0;\n}}"
-
-
-def _programs(subject: Subject, program: Program, made: Shared, new_target: str) -> str:
-    called, section = name(program.name), program.section
-    listed = ", ".join(["void *ctx", *(text for _, text in made.params)])
-    parts = ["\n".join(made.lines), _told(subject, program, new_target)]
-    parts.append(_body(program, f"static __always_inline int {called}_body({listed})"))
-    macro = "BPF_PROG"
-    if section.kind in KPROBE | KPROBE_MULTI:
-        macro = "BPF_KRETPROBE" if section.kind.startswith("kret") else "BPF_KPROBE"
-    for suffix, side, hook in (("", made.old, section.target), ("_new", made.new, new_target)):
-        value = ", ".join(["ctx", *side.values])
-        lost = [n for n in made.lost if suffix]
-        note = f"\t{comment(named(lost) + ' no longer passed')}\n" if lost else ""
-        before = "\n".join(side.before) + "\n" if side.before else ""
-        where = f"{section.kind}/{target(hook)}" if section.target else section.kind
-        body = f"{before}{note}\treturn {called}_body({value});"
-        result = "int"
-        parts.append(
-            f'SEC("?{where}")\n{result} {macro}({", ".join([f"{called}{suffix}", *side.listed])})\n{{\n{body}\n}}'
-        )
-    return snippet(*parts)
+    made = shared(old, new, slots_read(subject, program), program, (subject.old.kernel, subject.new.kernel))
+    return programs(subject, program, made, new_target)
 
 
 # -- the same hook with other arguments
@@ -226,7 +178,7 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
     old, new = find_arguments(subject.old, program), find_arguments(subject.new, program)
     if old is None or new is None:
         return Remedy(text)
-    used = _used(subject, program)
+    used = slots_read(subject, program)
     both = all("get_func_ret" in k.helpers.values() for k in (subject.old.kernel, subject.new.kernel))
     if program.section.attach_type in ("TRACE_FEXIT", "MODIFY_RETURN") and both and _only_result(old, new, used):
         text = f"Get the return value of {hook} with bpf_get_func_ret(): it does not depend on the number of arguments."
@@ -236,7 +188,7 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
             return Remedy(text)
     try:
         made = shared(old, new, used, program, (subject.old.kernel, subject.new.kernel))
-        code = _programs(subject, program, made, program.section.target)
+        code = programs(subject, program, made, program.section.target)
     except NoCodeError:
         return Remedy(text)
     caption = f"{program.name} for both prototypes"
@@ -281,7 +233,7 @@ def _by_helper(subject: Subject, program: Program, old: Arguments, used: list[in
     called, where = name(program.name), f"{program.section.kind}/{target(program.section.target)}"
     listed = ", ".join(["void *ctx", *(text for _, text in made.params), result])
     lines = [
-        _body(program, f"static __always_inline int {called}_body({listed})"),
+        body_of(program, f"static __always_inline int {called}_body({listed})"),
         "",
         f'SEC("{where}")',
         f"int BPF_PROG({', '.join([called, *made.old.listed])})",
@@ -307,7 +259,7 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
     siblings = [f for f in subject.findings if f.failure is Failure.NULL_CHECK_MISSING] or [finding]
     places = sorted({f.about.argument - 1 for f in siblings})
     try:
-        used = sorted({*_used(subject, program), *places})
+        used = sorted({*slots_read(subject, program), *places})
         if not all(0 <= at < len(found.slots) for at in places):
             raise NoCodeError(finding.name)
         made = shared(found, found, used, program, (subject.old.kernel, subject.new.kernel))
@@ -330,51 +282,3 @@ def null_remedy(subject: Subject, finding: Finding) -> Remedy:
     except NoCodeError:
         return Remedy(text)
     return Remedy(text, code, caption=f"{program.name} with the test")
-
-
-def clone_remedy(subject: Subject, finding: Finding) -> Remedy:
-    """Probes on the copies that the compiler made, of those that the new kernel lets be probed."""
-    program, kernel = subject.program, subject.new.kernel
-    kind = "kretprobe" if program is not None and program.section.kind.startswith("kret") else "kprobe"
-    clones = [c for c in finding.about.symbols[:3] if untraced(kernel, kind, c) is None]
-    if finding.about.symbols and not clones:
-        return Remedy(f"No probe attaches to {', '.join(finding.about.symbols[:3])}: ftrace cannot patch these copies, "
-                      "and kprobe events refuse them (EINVAL). Probe the functions that call them.")  # fmt: skip
-    result = program is not None and program.section.attach_type in RETURN_SLOT
-    probe = "kretprobe" if result or kind == "kretprobe" else "kprobe"
-    text = f"Attach to {' and '.join(clones) or 'the copies'} as well, with a {probe}: the compiler may have given a "
-    text += "copy other arguments than the function has."
-    if any(kernel.traced(c) is None for c in clones):
-        text += " Copies of functions declared inline are refused (EINVAL); available_filter_functions lists those "
-        text += "that can be probed, and where a copy is not listed, probe the functions that call it."
-    try:
-        if program is None or not clones or result:
-            raise NoCodeError(finding.name)
-        lines, listed = _probed(subject, program)
-        told = [comment(f"What {program.name} does, for the copies of {finding.name} in {series(kernel)}.")]
-        if listed:
-            told.append(comment("See in the code of a copy which arguments it is given; read through them with"))
-            told.append(comment("BPF_CORE_READ(): the verifier lets no kprobe follow a pointer by itself."))
-        parts = ["\n".join(lines), "\n".join(told)]
-        for at, clone in enumerate(clones, 1):
-            called = word(program.name, "copy", str(at))
-            head = f"int BPF_KPROBE({', '.join([called, *listed])})" if listed else f"int {called}(struct pt_regs *ctx)"
-            body = f"{{\n\t{BODY.format(name(program.name))}\n\treturn 0;\n}}"
-            parts.append(f'SEC("?{kind}/{target(clone)}")\n{head}\n{body}')
-        code = snippet(*parts)
-    except NoCodeError:
-        return Remedy(text)
-    return Remedy(text, code, caption=f"Probes on the copies of {finding.name}")
-
-
-def _probed(subject: Subject, program: Program) -> tuple[list[str], list[str]]:
-    """Types, and the arguments that the program uses up to the last one, as BPF_KPROBE() declares them: none for a
-    program that has the registers for its context already. Raises NoCodeError."""
-    if program.section.kind in KPROBE | KPROBE_MULTI:
-        return [], []
-    found = find_arguments(subject.new, program) or find_arguments(subject.old, program)
-    used = _used(subject, program)
-    if found is None or max(used, default=0) >= MOST_REGISTERS:
-        raise NoCodeError(program.name)
-    made = shared(found, found, used, program, (subject.old.kernel, subject.new.kernel))
-    return made.lines, made.old.listed

@@ -19,8 +19,9 @@ from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.checks.regions import IRQ, LOCK, PREEMPT, RCU
 
 IMPLICIT = ("__prog", "__ign", "__impl")  # suffixes of arguments that the verifier fills in; callers pass NULL
-REGION_ENDS = {RCU: "bpf_rcu_read_unlock()", LOCK: "bpf_spin_unlock()", PREEMPT: "bpf_preempt_enable()",
-               IRQ: "bpf_local_irq_restore()"}  # fmt: skip
+REGIONS = {RCU: ("bpf_rcu_read_lock", "bpf_rcu_read_unlock"), LOCK: ("bpf_spin_lock", "bpf_spin_unlock"),
+           PREEMPT: ("bpf_preempt_disable", "bpf_preempt_enable"),
+           IRQ: ("bpf_local_irq_save", "bpf_local_irq_restore")}  # fmt: skip
 
 
 class Declared(NamedTuple):
@@ -63,6 +64,8 @@ def _alone(subject: Subject, finding: Finding) -> str:
         return f"{told} D{test[1:]}."
     if finding.failure == Failure.KFUNC_NOT_REGISTERED:
         return f"{called} is no longer a kfunc and no other is known to do its work: {test}."
+    if subject.new.kernel.version < subject.old.kernel.version:
+        return f"{series(subject.new.kernel)} does not have {called} yet: {test}."
     if last_with(called) is None and not subject.old.kernel.functions(called):
         text = f"No kernel release known to kfuncscope has {called}: load the kernel module that provides it before "
         return f"{text}the object is loaded. Where the module may be absent, {test}."
@@ -246,8 +249,17 @@ def sleepable_twin(program: Program, called: str) -> Remedy:
 
 def region_remedy(finding: Finding) -> Remedy:
     """A call that is not allowed between two others, such as bpf_spin_lock() and bpf_spin_unlock()."""
-    ends = next((call for region, call in REGION_ENDS.items() if finding.about.region.startswith(region)), "its end")
-    return Remedy(f"Move the call of {finding.name}() out of {finding.about.region.partition(',')[0]}, after {ends}.")
+    begin, end = REGIONS[finding.about.region.partition(",")[0]]
+    return Remedy(f"Call {finding.name}() before {begin}() or after {end}(), not between them.")
+
+
+def prototype_remedy(subject: Subject, finding: Finding) -> Remedy:
+    """R-4.7: a change of the prototype that libbpf lets pass, so that no test for the kfunc tells the two apart."""
+    called = finding.name
+    text = (
+        f"libbpf takes {called} with either prototype, so bpf_ksym_exists() does not tell them apart: pass values that "
+    )
+    return Remedy(f"{text}fit both, and use of what it returns only what both give.")
 
 
 def flags_remedy(subject: Subject, finding: Finding) -> Remedy:

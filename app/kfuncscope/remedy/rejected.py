@@ -11,7 +11,9 @@ from kfuncscope.remedy import settings
 from kfuncscope.remedy.hook import gone_remedy
 from kfuncscope.remedy.subject import Subject
 
-_LEAVE_OUT = "leave the program out there with bpf_program__set_autoload()"
+
+def _leave_out(program: Program) -> str:
+    return f"leave {program.name} out there with bpf_program__set_autoload()"
 
 
 def rejected_remedy(subject: Subject, finding: Finding) -> Remedy:
@@ -42,7 +44,7 @@ def _lsm(subject: Subject, program: Program, finding: Finding) -> Remedy:
     if program.section.sleepable and hooks.awake(hook) and hooks.closed(hook) is False:
         return settings.sleepable_remedy(subject, program)
     text = f"No BPF program can be attached to LSM hook {hook} there: choose another LSM hook of the same operation, or"
-    return Remedy(f"{text} {_LEAVE_OUT}.")
+    return Remedy(f"{text} {_leave_out(program)}.")
 
 
 def _by_injection(subject: Subject, program: Program, finding: Finding) -> Remedy:
@@ -75,11 +77,22 @@ def no_trampoline_remedy(subject: Subject, program: Program) -> Remedy:
     """R-5.1, R-7.10: the hook is there, and this kernel attaches no trampoline to it (no trampolines for the
     architecture, or for so many arguments). Nothing in BTF tells a loader so."""
     hook = program.section.target.partition("+")[0]
+    if program.section.prog_type == "EXT":
+        return Remedy(f"This kernel cannot replace functions of BPF programs: {_leave_out(program)}.")
+    if program.section.prog_type == "LSM":
+        hook = f"LSM hook {hook}"
     probe = {"TRACE_FENTRY": "kprobe", "TRACE_FEXIT": "kretprobe"}.get(program.section.attach_type)
     if probe is None:
-        return Remedy(f"The kernel has {hook}, and attaches no trampoline to it: {_LEAVE_OUT}.")
-    text = f'The kernel has {hook}, and attaches no trampoline to it: use SEC("{probe}/{hook}") there, in a program of '
-    return Remedy(f"{text}its own, and let the loader switch on the one that fits with bpf_program__set_autoload().")
+        return Remedy(f"The kernel has {hook}, but attaches no trampoline to it: {_leave_out(program)}.")
+    text = f'The kernel has {hook}, but attaches no trampoline to it: add a program with SEC("{probe}/{hook}") and let '
+    return Remedy(f"{text}the loader switch on it or {program.name} with bpf_program__set_autoload().")
+
+
+def untraced_remedy(program: Program) -> Remedy:
+    """R-7.9: the function is there, and nothing attaches to it, whatever the kind of probe."""
+    hook = program.section.target.partition("+")[0]
+    text = f"The kernel has {hook}, but it cannot be traced: attach to a function that calls it, or to a tracepoint; or"
+    return Remedy(f"{text} {_leave_out(program)}.")
 
 
 def _denied(subject: Subject, program: Program, finding: Finding) -> Remedy:
@@ -95,7 +108,7 @@ def _never_returns(subject: Subject, program: Program, finding: Finding) -> Reme
 
 
 def _iterator(subject: Subject, program: Program, finding: Finding) -> Remedy:
-    return Remedy(f'Name an iterator that the kernel has in SEC("iter/..."), or {_LEAVE_OUT}.')
+    return Remedy(f'Name an iterator that the kernel has in SEC("iter/..."), or {_leave_out(program)}.')
 
 
 def _replacement(subject: Subject, program: Program, finding: Finding) -> Remedy:

@@ -10,12 +10,13 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
+from kfuncscope.remedy.copies import clone_remedy
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
-from kfuncscope.remedy.hook import arguments_remedy, clone_remedy, gone_remedy, null_remedy
-from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy
+from kfuncscope.remedy.hook import arguments_remedy, gone_remedy, null_remedy
+from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy, prototype_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
-from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy
+from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy, untraced_remedy
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.remedy.together import together
 from kfuncscope.rules.context import Context
@@ -26,6 +27,7 @@ ASKS = frozenset({Verdict.BREAKS, Verdict.SILENT, Verdict.RISK})
 
 _NOTHING = About()
 _NO_TRAMPOLINE = frozenset({"R-5.1", "R-7.10"})
+_UNTRACED = frozenset({"R-7.9", "R-7.10"})  # the function is there, and ftrace cannot patch it
 Maker = Callable[[Subject, Finding], Remedy]
 
 
@@ -76,6 +78,10 @@ def _attach(subject: Subject, finding: Finding) -> Remedy:
     if finding.about.options:
         return _option(subject, finding)
     program = subject.program
+    if program is not None and set(finding.rules) >= _UNTRACED:
+        return untraced_remedy(program)
+    if program is not None and program.section.prog_type == "STRUCT_OPS" and "R-5.1" in finding.rules:
+        return settings.table_remedy(subject, program)
     if program is not None and program.section.attach_btf and _NO_TRAMPOLINE & set(finding.rules):
         return no_trampoline_remedy(subject, program)
     return gone_remedy(subject, finding)
@@ -96,7 +102,9 @@ def _typed(subject: Subject, finding: Finding) -> Remedy:
 
 
 def _by_core(subject: Subject, finding: Finding) -> Remedy:
-    """R-12.6: a member that is read where one kernel has it."""
+    """R-12.6: a member that is read where one kernel has it, or as wide as one has it."""
+    if any(at in function.core for function, at in subject.places(finding)):
+        return width_remedy(subject, finding)
     struct = f"struct {finding.about.struct}" if finding.about.struct else "its struct"
     return Remedy(
         f"Read members of {struct} with CO-RE, not at fixed offsets: declare {struct} with "
@@ -105,9 +113,31 @@ def _by_core(subject: Subject, finding: Finding) -> Remedy:
 
 
 def _option(subject: Subject, finding: Finding) -> Remedy:
+    """What to build; and where the kernel can be asked for it, a program that is loaded only there."""
     text = settings.option_text(subject.new.kernel, finding)
-    made = settings.type_remedy(subject, finding)
-    return Remedy(f"{text} {made.text}".strip(), loader=made.loader, caption=made.caption)
+    if finding.kind is NeedKind.PROG_TYPE or finding.failure is Failure.TYPE_UNSUPPORTED:
+        made = settings.type_remedy(subject, finding)
+        return Remedy(f"{text} {made.text}".strip(), loader=made.loader, caption=made.caption)
+    called = subject.program.name if subject.program is not None else "the program"
+    return Remedy(f"{text} Leave {called} out of kernels without it, with bpf_program__set_autoload().")
+
+
+def _context(subject: Subject, finding: Finding) -> Remedy:
+    if "R-11.15" not in finding.rules or subject.program is None:
+        return arguments_remedy(subject, finding)
+    called = subject.program.name
+    return Remedy(
+        f"Do not read that argument where the kernel does not pass it to programs: keep {called} for kernels that do, "
+        "and let the loader leave it out of others with bpf_program__set_autoload()."
+    )
+
+
+def _address(subject: Subject, finding: Finding) -> Remedy:
+    called = subject.program.name if subject.program is not None else "the program"
+    return Remedy(
+        f"Do not test {finding.name} by its address there: build {called} once with the call and once without, and let "
+        "the loader switch on the one that fits with bpf_program__set_autoload()."
+    )
 
 
 def _advice(text: str) -> Maker:
@@ -118,9 +148,7 @@ BY_CODE: dict[Failure, Maker] = {
     Failure.KFUNC_NOT_FOUND: kfunc_remedy,
     Failure.KFUNC_NOT_REGISTERED: kfunc_remedy,
     Failure.KFUNC_NOT_ALLOWED: not_allowed_remedy,
-    Failure.KFUNC_ADDRESS: _advice(
-        "Do not test the kfunc by its address there: choose between two programs with bpf_program__set_autoload()."
-    ),
+    Failure.KFUNC_ADDRESS: _address,
     Failure.JIT_NO_KFUNC: _advice("The JIT cannot call kfuncs: leave the program out there."),
     Failure.JIT_CAPABILITY: _advice("The JIT cannot do it: leave the program out there."),
     Failure.KSYM_NOT_FOUND: settings.ksym_remedy,
@@ -136,7 +164,7 @@ BY_CODE: dict[Failure, Maker] = {
     Failure.TYPE_UNSUPPORTED: settings.type_remedy,
     Failure.ATTACH_BTF_NOT_FOUND: _no_hook,
     Failure.ATTACH_TARGET_REJECTED: _rejected,
-    Failure.CTX_ACCESS_REJECTED: arguments_remedy,
+    Failure.CTX_ACCESS_REJECTED: _context,
     Failure.NULL_CHECK_MISSING: null_remedy,
     Failure.TYPED_ACCESS_REJECTED: _typed,
     Failure.ATTACH_FAILED: _attach,
@@ -149,7 +177,7 @@ BY_CODE: dict[Failure, Maker] = {
         "Make the function static, or test the pointer for NULL and give it a type that the older kernel takes."
     ),
     Failure.GLOBAL_CALL: _advice("Make the function static __always_inline, or call it outside of the section."),
-    Failure.TAIL_CALL_IN_SUBPROGS: _advice(
+    Failure.TAIL_CALL_IN_SUBPROGS: lambda subject, finding: Remedy(
         "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
     ),
     Failure.UNKNOWN_SECTION: _advice("Name the program type with --section-type, or use a section that libbpf knows."),
@@ -171,7 +199,7 @@ BY_RULE: dict[str, Maker] = {
     "R-3.5": size_remedy,
     "R-4.5": flags_remedy,
     "R-4.6": flags_remedy,
-    "R-4.7": kfunc_remedy,
+    "R-4.7": prototype_remedy,
     "R-7.3": arguments_remedy,
     "R-7.6": arguments_remedy,
     "R-7.9": arguments_remedy,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from kfuncscope.bpf.maps import MAP_TYPE_PROG_ARRAY
+from kfuncscope.bpf.maps import FLAG_LINK, MAP_TYPE_PROG_ARRAY
 from kfuncscope.bpf.object import Program
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Finding, NeedKind, Remedy
@@ -12,7 +12,7 @@ from kfuncscope.remedy.kfunc import SLEEPABLE_TWINS, region_remedy, sleepable_tw
 from kfuncscope.remedy.loader import HEADERS
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.checks.helper import AWAKE
-from kfuncscope.rules.hooks.struct_ops import kernel_type
+from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 
 LICENCE = 'char LICENSE[] SEC("license") = "Dual BSD/GPL";'
 
@@ -38,7 +38,7 @@ def helper_remedy(subject: Subject, finding: Finding) -> Remedy:
         kind = program.section.prog_type if program is not None else "this type"
         if finding.about.region:
             return Remedy(f"Leave {finding.name}() out of programs of type {kind}, which cannot sleep.")
-        return Remedy(f"Leave bpf_{helper}() out of programs of type {kind} here: the kernel has it, but not for them.")
+        return Remedy(f"Leave bpf_{helper}() out of programs of type {kind}: this kernel has it, but not for them.")
     try:
         flavour, one = "bpf_func_id___any", f"BPF_FUNC_{name(helper)}___any"
         lines = [
@@ -97,20 +97,30 @@ def _is_text(subject: Subject, type_id: int) -> bool:
 
 def map_remedy(subject: Subject, finding: Finding) -> Remedy:
     """A map left out, or made without the flags, where the kernel does not take it."""
+    if finding.kind is NeedKind.STRUCT_OPS:
+        text = (
+            f'The section ".struct_ops.link" sets BPF_F_LINK for {finding.about.map}: clear it before the load where '
+        )
+        text += "the kernel does not know it; bpf_map__attach_struct_ops() works without it."
+        return _adjusted(text, finding.about.map, FLAG_LINK)
     new = subject.new.kernel
     types = {number for number, told in new.map_types.items() if told == finding.name}
     named = [m for m in subject.object.maps.values() if m.named]
     maps = [m for m in named if m.name == finding.about.map] or [m for m in named if m.type in types]
     text = "Create the map only where the kernel knows its type and flags: bpf_map__set_autocreate() before the load."
     unknown = [m.flags & ~new.map_flags for m in maps if new.map_flags and m.flags & ~new.map_flags]
+    if unknown:
+        text = "Leave out the flags that the kernel does not know: bpf_map__set_map_flags() before the load."
+    return _adjusted(text, maps[0].name if maps else "", unknown[0] if unknown else 0)
+
+
+def _adjusted(text: str, map_name: str, flags: int) -> Remedy:
+    """A map that is left out, or made without flags where some are named."""
     try:
-        if not maps:
-            raise NoCodeError(finding.name)
-        called = name(maps[0].name)
+        called = name(map_name)
         act = "bpf_map__set_autocreate(map, false)"
-        if unknown:
-            act = f"bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~{unknown[0]:#x}u)"
-            text = "Leave out the flags that the kernel does not know: bpf_map__set_map_flags() before the load."
+        if flags:
+            act = f"bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~{flags:#x}u)"
         lines = [
             comment("Call it between bpf_object__open() and bpf_object__load(), on kernels that refuse the map."),
             f"int adjust_{called}(struct bpf_object *obj)",
@@ -214,7 +224,8 @@ def struct_ops_remedy(subject: Subject, finding: Finding) -> Remedy:
     ops = next((o for o in subject.object.struct_ops if o.kernel_type == finding.name.partition(".")[0]), None)
     found = kernel_type(subject.new, ops.kernel_type) if ops is not None else None
     if ops is None or found is None:
-        text = "A kernel without the type takes no such table: leave the map out there."
+        text = f"A kernel without struct_ops type {finding.name.partition('.')[0]} takes no such table: leave "
+        text += f"{ops.name if ops is not None else 'the map'} out there with bpf_map__set_autocreate()."
         return _left_out(text, ops.name if ops is not None else "")
     there = {m.name for m in found.blob.members(found.type)}
     kept = [m for m in ops.members if m.program and m.member.name in there]
@@ -232,6 +243,15 @@ def struct_ops_remedy(subject: Subject, finding: Finding) -> Remedy:
         return Remedy(text, code, caption=f"{ops.name} without what the kernel lacks")
     except NoCodeError:
         return Remedy(text)
+
+
+def table_remedy(subject: Subject, program: Program) -> Remedy:
+    """A table that no kernel without trampolines takes."""
+    tables = [ops.name for ops, _ in uses(subject.new, program)]
+    text = (
+        f"A kernel without trampolines takes no struct_ops table: leave {' and '.join(tables) or 'the map'} out there "
+    )
+    return _left_out(f"{text}with bpf_map__set_autocreate().", tables[0] if tables else "")
 
 
 def _left_out(text: str, called: str) -> Remedy:
@@ -255,5 +275,6 @@ def option_text(kernel: Kernel, finding: Finding) -> str:
     if options := finding.about.options:
         return f"Build the kernel with {', '.join(options)}; no code of the program can replace it."
     if finding.kind is NeedKind.JIT:
-        return f"The JIT of {kernel.arch} cannot do it: leave the program out there, or build it without the feature."
+        lacks = f"The JIT of {kernel.arch} does not support {finding.name}"
+        return f"{lacks}: leave the program out there, or build it without."
     return ""

@@ -38,11 +38,11 @@ class Message:
 
     @property
     def about(self) -> About:
-        """What the fields name: ``map``, ``arg`` (from 1), ``attach``, ``region``, ``struct``, and options by their
-        ``CONFIG_``."""
+        """What the fields name: ``map``, ``arg`` (from 1), ``attach``, ``region``, ``struct``, ``symbols``, and options
+        by their ``CONFIG_``."""
         told = dict(self.fields)
         options = (v for v in told.values() if isinstance(v, str) and v.startswith("CONFIG_"))
-        number = told.get("arg", 0)
+        number, symbols = told.get("arg", 0), told.get("symbols", ())
         return About(
             map=str(told.get("map", "")),
             options=tuple(dict.fromkeys(options)),
@@ -50,6 +50,7 @@ class Message:
             attach_type=str(told.get("attach", "")),
             region=str(told.get("region", "")),
             struct=str(told.get("struct", "")),
+            symbols=symbols if isinstance(symbols, tuple) else (),
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import ProgramVerdict, Tri, Verdict
 from kfuncscope.resources import resource
 from kfuncscope.rules.checks.typed_access import RETURNS
@@ -159,6 +160,34 @@ def test_r_12_6_what_helpers_return_and_others_read() -> None:
     assert not typed_told(of_task("kprobe/f", mov(3, Reg(0)), alu("+", 3, 16), *probe_read()), with_task())
     (said,) = typed_told(of_task("tc", ldx(4, 3, 0, 8), helper=137), with_task())
     assert "what bpf_skc_to_tcp_sock() returns: access beyond struct tcp_sock" in said
+
+
+@pytest.mark.parametrize("relocated", [False, True])
+def test_r_12_6_the_remedy_names_the_struct(relocated: bool) -> None:
+    """Of a read at a fixed offset; one by CO-RE is only as wide as it was built."""
+    ob = ObjectBuilder()
+    task = ob.btf.struct("task_struct", [("a", ob.u64), ("short", ob.u32)])
+    read = ldx(4, 3, 0, 8)
+    ob.program(
+        "tc",
+        "prog",
+        [
+            call(158),
+            mov(3, Reg(0)),
+            core(read, task, "0:1", FIELD_BYTE_OFFSET) if relocated else read,
+            mov(0, 0),
+            exit_(),
+        ],
+    )
+    kernels = []
+    for release, size in (("6.12", 4), ("7.3", 2)):
+        kb = KernelBuilder(release)
+        kb.btf.struct("task_struct", [("a", kb.u64), ("short", kb.btf.int_("short", size))])
+        kernels.append(kb.kernel())
+    (program,) = compared(ob, *kernels).programs
+    (made,) = [f.remedy for f in program.findings if f.failure is Failure.TYPED_ACCESS_REJECTED]
+    assert made is not None and ("BPF_CORE_READ_BITFIELD" in made.text) == relocated
+    assert ("declare struct task_struct with" in made.text) != relocated
 
 
 def typed_told(ob: ObjectBuilder, kernel: Kernel) -> list[str]:

@@ -7,6 +7,7 @@ kernel, has the same parameters and nearly the same name. What is less sure is n
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -28,6 +29,7 @@ MOST = 3
 PREFIXES = {"function": "", "kfunc": "", "tracepoint": "btf_trace_", "lsm": "bpf_lsm_"}
 
 _names: WeakKeyDictionary[Kernel, dict[str, frozenset[str]]] = WeakKeyDictionary()
+_differences: WeakKeyDictionary[Kernel, WeakKeyDictionary[Kernel, dict[str, _Names]]] = WeakKeyDictionary()
 
 
 class Named(NamedTuple):
@@ -63,24 +65,44 @@ def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
         return []  # two pairs of levels show another each
     if told or len(words(name)) < FEWEST_WORDS or compared(old.release, new.release):
         return told[:MOST]
-    return _guessed(kind, name, old, new, there)
+    return _guessed(kind, name, old, new)
 
 
-def _guessed(kind: str, name: str, old: Kernel, new: Kernel, there: frozenset[str]) -> list[Named]:
+def _only(kind: str, here: Kernel, other: Kernel) -> _Names:
+    """The things of a kind that one kernel has and another has not, worked out once for the two."""
+    known = _differences.setdefault(here, WeakKeyDictionary()).setdefault(other, {})
+    if kind not in known:
+        known[kind] = _Names(names_of(here, kind) - names_of(other, kind))
+    return known[kind]
+
+
+class _Names:
+    """Names, found by the words in them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_word: dict[str, list[str]] = defaultdict(list)
+        for one in names:
+            for word in set(words(one)):
+                self._by_word[word].append(one)
+
+    def sharing(self, name: str) -> set[str]:
+        """Those that have a word of the name."""
+        return {n for word in set(words(name)) for n in self._by_word.get(word, ())}
+
+
+def _guessed(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
     shape = _shape(kind, old, name)
     if shape is None:
         return []
-    fresh = there - names_of(old, kind)
-    near = sorted(((alike(name, n), n) for n in fresh if set(words(n)) & set(words(name))), reverse=True)
+    fresh = _only(kind, new, old)
+    near = ((alike(name, n, NAME_AND_SHAPE), n) for n in fresh.sharing(name))
     found: list[tuple[float, Named]] = []
-    for likeness, one in near:
-        if likeness < NAME_AND_SHAPE:
-            break
+    for likeness, one in sorted((n for n in near if n[0] >= NAME_AND_SHAPE), reverse=True):
         if _shape(kind, new, one) == shape and _kindred(name, one):
             found.append((likeness, Named(one, "same prototype, a name like it")))
     if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
         return []
-    if any(n != found[0][1].name and _longer(name, n) for n in fresh):
+    if any(n != found[0][1].name and _longer(name, n) for n in fresh.sharing(name)):
         return []  # the name with a word more is as likely
     return [found[0][1]] if not _liker(kind, name, found[0], old, new) else []
 
@@ -105,9 +127,8 @@ def _kindred(one: str, other: str) -> bool:
 def _liker(kind: str, name: str, found: tuple[float, Named], old: Kernel, new: Kernel) -> bool:
     """Whether another name that is gone is more like the candidate: then it is that one's."""
     likeness, named = found
-    gone = names_of(old, kind) - names_of(new, kind)
-    mine = set(words(named.name))
-    return any(alike(n, named.name) > likeness for n in gone if n != name and set(words(n)) & mine)
+    gone = _only(kind, old, new).sharing(named.name)
+    return any(alike(n, named.name, likeness) > likeness for n in gone if n != name)
 
 
 def _shape(kind: str, kernel: Kernel, name: str) -> tuple[str, ...] | None:

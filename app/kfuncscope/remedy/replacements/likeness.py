@@ -15,15 +15,20 @@ def words(name: str) -> list[str]:
     return [w for w in name.lower().split("_") if w]
 
 
-def alike(one: str, other: str) -> float:
-    """From 0 to 1: words that both names share, and letters where a word only changed a little."""
+def alike(one: str, other: str, least: float = 0.0) -> float:
+    """From 0 to 1: words that both names share, and letters where a word only changed a little.
+
+    What is below ``least`` may come out smaller than it is, as letters are compared only where they can reach it.
+    """
     mine, theirs = words(one), words(other)
     if not mine or not theirs:
         return 0.0
     shared = sum(min(mine.count(w), theirs.count(w)) for w in set(mine))
     by_words = 2 * shared / (len(mine) + len(theirs))
-    by_letters = SequenceMatcher(None, "_".join(mine), "_".join(theirs), autojunk=False).ratio()
-    return max(by_words, by_letters)
+    letters = SequenceMatcher(None, "_".join(mine), "_".join(theirs), autojunk=False)
+    if letters.real_quick_ratio() < least or letters.quick_ratio() < least:
+        return by_words
+    return max(by_words, letters.ratio())
 
 
 def form(blob: Blob, type_id: int) -> str:

@@ -171,7 +171,7 @@ class TypedReach(Reachable):
         found = walk(blob, struct, offset, size, free_unions=self.typing.free_unions)
         if found.fault:
             if checked:
-                self._note("fault", function, at, origin, found.fault)
+                self._note("fault", function, at, origin, found.fault, struct, module)
             else:
                 self._found(function, at, pointer, found, Held(0, offset, size))
             return None

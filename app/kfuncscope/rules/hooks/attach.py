@@ -192,7 +192,7 @@ def _function(kernel: Kernel, program: Program, name: str) -> list[Problem]:
         clones = kernel.symbols.clones(name)
         if clones:
             text = "{name} exists only as {clones} in {kernel}, so a probe on {name} fails"
-            message = say(text, name=name, clones=", ".join(clones[:3]))
+            message = say(text, name=name, clones=", ".join(clones[:3]), symbols=tuple(clones[:3]))
         elif in_btf:
             message = say("{name} is in the BTF of {kernel} but has no symbol: the compiler inlined it", name=name)
         elif (doubt := unseen(kernel, name)) is not None:

@@ -58,7 +58,7 @@ def table_problems(ctx: Context, ops: StructOps) -> list[Problem]:
         message = say("{kernel} has no struct_ops type {type} (struct bpf_struct_ops_{type})", type=ops.kernel_type)
         return [_problem(ops.kernel_type, ("R-7.1",), message)]
     if ops.link and unknown_flags(ctx.kernel, FLAG_LINK):
-        message = say("{kernel} does not know BPF_F_LINK, by which table {table} is attached", table=ops.name)
+        message = say("{kernel} does not know BPF_F_LINK, by which table {map} is attached", map=ops.name)
         return [_problem(ops.kernel_type, ("R-0.5", "R-7.15"), message, Failure.MAP_NOT_CREATED)]
     btf = ctx.obj.btf
     assert btf is not None
