@@ -2081,6 +2081,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <source>Search commands and names</source>
         <translation>Befehle und Namen suchen</translation>
     </message>
+    <message>
+        <source>Nothing is called “{0}”.</source>
+        <translation>Nichts heißt „{0}“.</translation>
+    </message>
 </context>
 <context>
     <name>Past</name>
@@ -2968,6 +2972,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Search programs, kfuncs…   Ctrl+F</source>
         <translation>Programme, kfuncs suchen…   Strg+F</translation>
+    </message>
+    <message>
+        <source>Search programs, kfuncs…</source>
+        <translation>Programme, kfuncs suchen…</translation>
+    </message>
+    <message>
+        <source>Search…</source>
+        <translation>Suchen…</translation>
     </message>
     <message>
         <source>Search</source>

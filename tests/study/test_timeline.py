@@ -122,6 +122,22 @@ def test_what_is_there_and_does_harm_has_changed(verdict: Verdict, word: str, fi
     assert line.cells["7.3.1"].look is (verdict if word == "changed" else V.OK)
 
 
+@pytest.mark.parametrize(("verdict", "look"), [
+    (V.BREAKS, V.BREAKS), (V.SILENT, V.BREAKS), (V.RISK, V.RISK), (V.DEGRADES, V.DEGRADES),
+])  # fmt: skip
+def test_what_went_away_looks_as_bad_as_it_is(verdict: Verdict, look: Verdict) -> None:
+    """A program that asks first only loses a feature: red is for what breaks."""
+    seen = [Seen(f"x86_64 {r}", r, state, "", loaded=True, arch="x86_64")
+            for r, state in (("6.12.1", State.PRESENT), ("7.3.1", State.ABSENT))]  # fmt: skip
+    seen += [Seen("6.12", "6.12", State.PRESENT), Seen("7.3", "7.3", State.ABSENT)]
+    lines = need_lines([OfferRow(NeedKind.KFUNC, "f", seen=tuple(seen))], [step("6.12.1", "7.3.1", verdict)])
+    assert [line.source for line in lines] == ["x86_64", TABLES]
+    for line in lines:
+        assert [(c.word, c.look, c.first_bad) for c in line.cells.values()] == [
+            ("present", V.OK, False), ("absent", look, True),
+        ]  # fmt: skip
+
+
 def test_a_kernel_between_two_others_is_not_blank() -> None:
     steps = [step("6.1.1", "6.12.1", V.OK), step("6.12.1", "7.3.1", V.BREAKS)]
     (line,) = need_lines([], [step("6.1.1", "7.3.1", V.BREAKS)], steps)

@@ -134,6 +134,7 @@ def need_lines(
         own = _of_need(key, used[key], row.seen if row is not None else (), seen.get(key, {}))
         for line in own:
             _mark_change(line, on[key].get(line.source, Verdict.OK))
+            _weigh_loss(line, used[key] if line.source == TABLES else on[key].get(line.source, Verdict.OK))
         lines += own
     return lines
 
@@ -192,3 +193,11 @@ def _mark_change(line: Line, verdict: Verdict) -> None:
         cell = line.cells[release]
         if cell.look is Verdict.OK:
             line.cells[release] = replace(cell, word="changed", look=verdict, first_bad=verdict in _BAD)
+
+
+def _weigh_loss(line: Line, verdict: Verdict) -> None:
+    """What went away looks as bad as it is for the programs (``verdict``): one that asks first only loses a feature."""
+    if verdict in (Verdict.DEGRADES, Verdict.RISK):
+        for release, cell in line.cells.items():
+            if cell.look is Verdict.BREAKS:
+                line.cells[release] = replace(cell, look=verdict)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,32 @@ from kfuncscope.session.sources import Role, Source, holds
 MOST = 400  # lines under one heading of what could not be checked; the Problems list has them all
 TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)
 SOURCE_ROLE = TOKEN_ROLE + 1
+SHORT_ROLE = TOKEN_ROLE + 2
+_PATCH = re.compile(r"^(\d+\.\d+)\.\S+$")
+
+
+def changed(old: str, new: str) -> str:
+    """Both values of a fact, with what their parts share at their ends said once: ``6,899 → 7,058 options``."""
+    if not new or new == old:
+        return old
+    left, right = old.split(", "), new.split(", ")
+    if len(left) != len(right):
+        return f"{old} → {new}"
+    return ", ".join(_once(was, now) for was, now in zip(left, right, strict=True))
+
+
+def _once(was: str, now: str) -> str:
+    if was == now:
+        return was
+    (first, *rest), (second, *same) = was.split(" "), now.split(" ")
+    return f"{first} → {now}" if rest == same and first and second else f"{was} → {now}"
+
+
+def pair_text(arch: str, old: str, new: str, brief: bool = False) -> str:
+    """An architecture with its releases; in brief their levels alone where those differ, so that both can be read."""
+    if brief and _PATCH.sub(r"\1", old) != _PATCH.sub(r"\1", new):
+        old, new = _PATCH.sub(r"\1", old), _PATCH.sub(r"\1", new)
+    return f"{arch}{' ' if brief else '  '}{old} → {new}"
 
 
 @dataclass(slots=True)
@@ -31,6 +58,7 @@ class Item:
     """One line of the tree. ``token`` (kind, value) is the filter that clicking it stands for.
 
     ``source`` is what the line stands for of all that was given, and the file of it where the line is one part.
+    ``short`` is said in place of the text where that has no room.
     """
 
     text: str
@@ -39,6 +67,7 @@ class Item:
     heading: bool = False
     mono: bool = False
     tip: str = ""
+    short: str = ""
     token: tuple[str, str] | None = None
     source: tuple[Source, str] | None = None
     parent: Item | None = None
@@ -96,8 +125,9 @@ class InputsModel(QAbstractItemModel):
 
     def _pair(self, head: Item, lane: str, arch: ArchResult) -> Item:
         state = Verdict.UNKNOWN if arch.new.faults else Verdict.OK
-        text = f"{arch.arch}  {arch.old.release} → {arch.new.release}"
-        item = head.add(Item(text, state, mono=True, token=("arch", lane)))
+        named = arch.arch, arch.old.release, arch.new.release
+        text, short = pair_text(*named), pair_text(*named, brief=True)
+        item = head.add(Item(text, state, mono=True, short=short, token=("arch", lane)))
         if arch.old.kfuncs or arch.new.kfuncs:
             item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
         news, known = dict(arch.new.facts), Item("", muted=True)
@@ -105,8 +135,10 @@ class InputsModel(QAbstractItemModel):
             new = news.pop(label, "")
             if label != "kfuncs":
                 place = known if label.startswith(KNOWN_FROM) else item
-                said = f"{label.removeprefix(KNOWN_FROM)}: {old}" + (f" → {new}" if new and new != old else "")
-                place.add(Item(said, muted=True))
+                said = changed(old, new)
+                short = said.rpartition(", ")[2] if label == "BTF" else ""  # of its size and its types the latter
+                name = label.removeprefix(KNOWN_FROM)
+                place.add(Item(f"{name}: {said}", muted=True, short=short and f"{name}: {short}"))
         for label, new in news.items():
             place = known if label.startswith(KNOWN_FROM) else item
             place.add(Item(f"{label.removeprefix(KNOWN_FROM)}: {new}", muted=True))
@@ -244,6 +276,8 @@ class InputsModel(QAbstractItemModel):
                 return QBrush(QColor(theme.look().muted)) if item.muted else None
             case _ if role == SOURCE_ROLE:
                 return item.source
+            case _ if role == SHORT_ROLE:
+                return item.short
         return item.token if role == TOKEN_ROLE else None
 
 

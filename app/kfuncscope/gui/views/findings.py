@@ -18,7 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.spread import Spread
@@ -31,9 +33,12 @@ _WIDTHS = {
     fm.WHERE: 96, fm.RULES: 68, fm.CONFIDENCE: 86, fm.HOSTS: 70,
 }  # fmt: skip
 _GROWING = (
-    (fm.MESSAGE, 1.8), (fm.PROGRAM, 1.5), (fm.NEED, 1.4), (fm.WHERE, 1.9), (fm.RULES, 1.7), (fm.OBJECT, 1.4),
-    (fm.MESSAGE, 9.0),
+    (fm.OBJECT, 1.4), (fm.NEED, 1.7), (fm.PROGRAM, 1.7), (fm.MESSAGE, 1.8), (fm.WHERE, 1.9), (fm.RULES, 1.7),
+    (fm.OBJECT, 2.2), (fm.MESSAGE, 9.0),
 )  # fmt: skip
+_NAMES = (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE, fm.RULES)
+MARGINS = 18  # pixels of a cell beside its text
+_MEASURED = 200  # rows that say how much room names take
 
 _NARROW = {fm.OBJECT: 80, fm.PROGRAM: 88, fm.NEED: 95}
 
@@ -192,11 +197,23 @@ class FindingsView(QWidget):
         self._quiet = False
         self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
         self.table.setColumnHidden(fm.HOSTS, index is None or index.analysis.census is None)
+        self._measure()
         self._spread.fit()
         none = not len(self.model.rows)
         self.empty.setVisible(none)
         self.table.setVisible(not none)
         self._follow()
+
+    def _measure(self) -> None:
+        """Tell the columns which words they must show whole, and what the names of the first rows take."""
+        advance = self.table.fontMetrics().horizontalAdvance
+        rows = self.model.rows[:_MEASURED].tolist()
+        verdicts = (
+            np.unique(self._store.index.findings.verdict[self.model.rows]) if self._store.index is not None else ()
+        )
+        self._spread.words = {fm.VERDICT: [theme.WORDS[SCALE[int(code)]] for code in verdicts]}
+        texts = {column: {self.model.text(row, column) for row in rows} for column in _NAMES}
+        self._spread.natural = {c: max((advance(t) for t in said), default=0) + MARGINS for c, said in texts.items()}
 
     def _chosen(self, selected: QItemSelection, _before: QItemSelection) -> None:
         rows = selected.indexes()

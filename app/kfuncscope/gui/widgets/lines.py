@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Cells of the finding table: names lose their middle, the head of a group is one line over all columns."""
+"""Cells of the finding table: names lose what all of their kind have, then their middle; heads are one line."""
 
 from __future__ import annotations
+
+import re
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
@@ -11,6 +13,14 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.models.findings import GROUP_ROLE, FindingsModel, Group
 from kfuncscope.gui.models.table import Cell
+
+MARGINS = 16  # of a cell, beside its text
+_COMMON = re.compile(r"^(?:struct|union|enum) |(?:\.bpf)?\.o$")
+
+
+def without_common(name: str) -> str:
+    """A name without what most names of its column have: the word of its kind, the ending of its file."""
+    return _COMMON.sub("", name) or name
 
 
 class Line(QStyledItemDelegate):
@@ -24,6 +34,8 @@ class Line(QStyledItemDelegate):
         super().initStyleOption(option, index)
         if index.column() in self._middle:
             option.textElideMode = Qt.TextElideMode.ElideMiddle
+            if option.fontMetrics.horizontalAdvance(option.text) > option.rect.width() - MARGINS:
+                option.text = without_common(option.text)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
         group = index.data(GROUP_ROLE)

@@ -21,11 +21,15 @@ SIDES = 28  # what both margins take
 
 
 class Link(QPushButton):
-    """A name to press and what is to be said about it; what does not fit is left out, the tooltip has it all."""
+    """A name to press and what is to be said about it; what does not fit is left out, the tooltip has it all.
+
+    ``stack`` puts what is said below the name, where a line has no room for both.
+    """
 
     def __init__(self, name: str, more: str = "", verdict: Verdict | None = None) -> None:
         super().__init__()
         self._name, self._more = name, more
+        self._stacked = False
         self.setObjectName("link")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         whole = f"{name}   {more}".strip()
@@ -38,10 +42,18 @@ class Link(QPushButton):
         self.setText(whole)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
+    def stack(self) -> None:
+        """Say the rest in a line of its own."""
+        self._stacked = True
+        self.setText(f"{self._name}\n{self._more}")
+
+    def _wide(self, text: str) -> int:
+        return max(self.fontMetrics().horizontalAdvance(line) for line in text.split("\n"))
+
     def sizeHint(self) -> QSize:
         """As wide as the whole text asks for, whatever of it is shown now."""
-        advance = self.fontMetrics().horizontalAdvance
-        return super().sizeHint() + QSize(advance(self._whole) - advance(self.text()), 0)
+        whole = f"{self._name}\n{self._more}" if self._stacked else self._whole
+        return super().sizeHint() + QSize(self._wide(whole) - self._wide(self.text()), 0)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(60, super().sizeHint().height())
@@ -49,6 +61,11 @@ class Link(QPushButton):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         metrics = self.fontMetrics()
+        if self._stacked:
+            room = self.width() - (super().sizeHint().width() - self._wide(self.text()))
+            middle, end = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
+            self.setText(f"{metrics.elidedText(self._name, middle, room)}\n{metrics.elidedText(self._more, end, room)}")
+            return
         room = self.width() - (self.sizeHint().width() - metrics.horizontalAdvance(self._whole))
         rest = room - metrics.horizontalAdvance(f"{self._name}   ")
         if room >= metrics.horizontalAdvance(self._whole):
@@ -134,12 +151,18 @@ class Story(QWidget):
         label.setFont(theme.mono(larger))
 
     def text(self, text: str) -> None:
-        """A sentence."""
-        self._label(text)
+        """A sentence; what stands between backticks is code."""
+        self._prose(text)
 
     def muted(self, text: str) -> None:
         """Something in passing."""
-        self._label(text, "muted").setFont(theme.ui_font(-0.5))
+        self._prose(text, "muted").setFont(theme.ui_font(-0.5))
+
+    def _prose(self, text: str, name: str = "") -> QLabel:
+        if "`" not in text:
+            return self._label(text, name)
+        marked = words.prose_html(text, theme.mono().family()).replace("\n", "<br>")
+        return self._label(marked, name, rich=True)
 
     def mono(self, text: str, tip: str = "") -> None:
         """A place in the source."""
@@ -211,10 +234,12 @@ class Story(QWidget):
     def link(
         self, name: str, more: str, then: Callable[[], None], verdict: Verdict | None = None, tip: str = ""
     ) -> None:
-        """Something to go to."""
+        """Something to go to; what is said about it stands below its name where the column is too narrow for both."""
         button = Link(name, more, verdict)
         if tip:
             button.setToolTip(f"{button.toolTip()}\n{tip}")
+        if more and "/" not in more and button.sizeHint().width() > self._width - SIDES:
+            button.stack()
         button.clicked.connect(lambda _=False: then())
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 

@@ -64,6 +64,8 @@ def _broken(line: str, width: int) -> list[str]:
     while len(line) > width:
         cut = _cut(line, indent, width)
         if cut <= indent:
+            cut = _later(line, max(indent, width))
+        if not cut:
             break
         lines.append(line[:cut].rstrip())
         line = " " * indent + line[cut:].lstrip()
@@ -82,6 +84,24 @@ def _cut(line: str, indent: int, width: int) -> int:
     if call is not None and call.end() > indent:
         return call.end()
     return max(line.rfind(" ", indent, width + 1), 0)
+
+
+def _later(line: str, width: int) -> int:
+    """Where to break a line whose first name alone is too long: as soon after it as may be, 0 for nowhere."""
+    bracket, blank = _CALL.search(line, max(width - 1, 0)), line.find(" ", width)
+    places = [bracket.end() if bracket is not None else 0, blank]
+    return min((place for place in places if 0 < place < len(line)), default=0)
+
+
+def prose_html(text: str, family: str = "") -> str:
+    """Text in which words between backticks are code, in letters of ``family`` where that is given; others are kept."""
+    parts = html.escape(text, quote=False).split("`")
+    if not len(parts) % 2:
+        return html.escape(text, quote=False)
+    head, foot = (
+        (f"<span style=\"font-family:'{html.escape(family)}'\">", "</span>") if family else ("<code>", "</code>")
+    )
+    return "".join(f"{head}{part}{foot}" if i % 2 else part for i, part in enumerate(parts))
 
 
 def code_html(text: str) -> str:

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What a designer would not let pass: words cut beside room, room that nothing uses, marks that say something else."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from PySide6.QtCore import QModelIndex, QRect, Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QApplication, QLineEdit, QStyleOptionViewItem
+from pytestqt.qtbot import QtBot
+
+from kfuncscope.gui import theme
+from kfuncscope.gui.app import settle
+from kfuncscope.gui.commands import Entry, Palette, rank_of
+from kfuncscope.gui.dialogs.help import help_html
+from kfuncscope.gui.dialogs.identity import IdentityDialog
+from kfuncscope.gui.flows import ribbon as rb
+from kfuncscope.gui.models import findings as fm
+from kfuncscope.gui.models.inputs import changed, pair_text
+from kfuncscope.gui.toolbar import PairBox, SearchField
+from kfuncscope.gui.views.inputs import _Short
+from kfuncscope.gui.views.summary import LaneCard
+from kfuncscope.gui.widgets.lines import without_common
+from kfuncscope.gui.widgets.story import Link, Story
+from kfuncscope.gui.widgets.words import prose_html, wrapped
+from kfuncscope.model.verdict import Verdict
+from support import analyses, windows
+
+
+@pytest.mark.parametrize("wide", [1022, 1366, 1440, 1920])
+def test_verdicts_and_titles_of_findings_are_whole(wide: int) -> None:
+    with windows.window(analyses.demo(), size=(wide, 740), page="findings") as win:
+        table, model = win.findings.table, win.findings.model
+        letters, bold = table.fontMetrics(), QFontMetrics(theme.ui_font(bold=True))
+        words = {str(model.index(row, fm.VERDICT).data()) for row in range(model.rowCount())}
+        assert "Degrades" in words
+        room = table.columnWidth(fm.VERDICT) - table.iconSize().width() - 18
+        assert max(letters.horizontalAdvance(word) for word in words if word) <= max(room, 0)
+        for column in range(model.columnCount()):
+            if not table.isColumnHidden(column):
+                title = str(model.headerData(column, Qt.Orientation.Horizontal))
+                assert bold.horizontalAdvance(title) + 16 <= table.columnWidth(column), title
+
+
+def test_names_get_room_before_sentences_and_no_more_than_they_need() -> None:
+    with windows.window(analyses.demo(), size=(1920, 1020), page="findings") as win:
+        view = win.findings
+        advance = view.table.fontMetrics().horizontalAdvance
+        names = [view.model.text(int(row), fm.OBJECT) for row in view.model.rows]
+        natural = max(map(advance, names)) + 18
+        assert view._spread.natural[fm.OBJECT] == natural
+        assert view.table.columnWidth(fm.OBJECT) <= max(natural, 112)
+
+
+@pytest.mark.parametrize(("name", "short"), [
+    ("struct renamedata.new_mnt_idmap", "renamedata.new_mnt_idmap"), ("filelife.bpf.o", "filelife"), ("x.o", "x"),
+    ("vfs_create", "vfs_create"), (".o", ".o"), ("structure", "structure"), ("enum x", "x"),
+])  # fmt: skip
+def test_a_name_first_loses_what_all_of_its_kind_have(name: str, short: str) -> None:
+    assert without_common(name) == short
+
+
+# --- inputs ---
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("6899 options", "7058 options", "6899 → 7058 options"),
+    ("5.0 MB, 113000 types", "5.6 MB, 127424 types", "5.0 → 5.6 MB, 113000 → 127424 types"),
+    ("5.0 MB, 1 types", "5.0 MB, 2 types", "5.0 MB, 1 → 2 types"),
+    ("not given", "12 symbols", "not given → 12 symbols"), ("not given", "not given", "not given"),
+    ("12 symbols", "not given", "12 symbols → not given"), ("1", "2", "1 → 2"), ("given", "", "given"),
+    ("a, b", "c", "a, b → c"),
+])  # fmt: skip
+def test_a_unit_is_said_once(old: str, new: str, said: str) -> None:
+    assert changed(old, new) == said
+
+
+def test_a_pair_in_brief_keeps_both_releases() -> None:
+    assert pair_text("x86_64", "6.12.107", "7.3.4") == "x86_64  6.12.107 → 7.3.4"
+    assert pair_text("x86_64", "6.12.107", "7.3.4", brief=True) == "x86_64 6.12 → 7.3"
+    assert pair_text("arm64", "6.12.90", "6.12.107", brief=True) == "arm64 6.12.90 → 6.12.107"  # else both alike
+
+
+def _line(win: object, wide: int) -> tuple[str, str]:
+    """The line of the first pair of kernels as the tree paints it in so many pixels, and whole."""
+    tree = win.inputs  # type: ignore[attr-defined]
+    model = tree.model()
+    place: QModelIndex = model.index(0, 0, model.index(0, 0))
+    option = QStyleOptionViewItem()
+    option.rect = QRect(0, 0, wide, 20)
+    option.font, option.fontMetrics = theme.mono(-0.5), QFontMetrics(theme.mono(-0.5))
+    delegate = tree.itemDelegate()
+    assert isinstance(delegate, _Short)
+    delegate.initStyleOption(option, place)
+    return option.text, str(place.data())
+
+
+def test_a_narrow_list_of_inputs_says_both_releases() -> None:
+    with windows.window(analyses.demo()) as win:
+        whole = _line(win, 600)
+        assert whole[0] == whole[1]
+        short = _line(win, QFontMetrics(theme.mono(-0.5)).horizontalAdvance(whole[1]) + 4)[0]
+        assert short != whole[1] and re.fullmatch(r"\S+ \d+\.\d+ → \d+\.\d+", short)
+
+
+# --- the page in front ---
+def _ribbon(sizes: list[int]) -> rb.Ribbon:
+    bands = [[rb.Band(i, f"b{i}", "", 5, n, n) for i, n in enumerate(sizes)] for _ in range(2)]
+    return rb.Ribbon("object", *bands, [rb.Flow(i, i, n, 5) for i, n in enumerate(sizes)])
+
+
+@pytest.mark.parametrize("sizes", [[2, 1, 1, 1], [1] * 12, [40, 9, 3, 1]])
+def test_a_ribbon_of_few_programs_uses_the_height_of_a_wide_screen(sizes: list[int]) -> None:
+    made, high = _ribbon(sizes), 560.0
+    rb.place(made, high, (36.0, 36.0))
+    for bands in (made.left, made.right):
+        assert 0.9 * high <= bands[-1].y + bands[-1].h <= high + 1e-6
+        gaps = [b.y - a.y - a.h for a, b in pairwise(bands)]
+        assert all(rb.GAP - 1e-6 <= gap <= rb.WIDER + 1e-6 for gap in gaps)
+
+
+def test_a_ribbon_of_one_program_does_not_fill_the_page() -> None:
+    made = _ribbon([1])
+    rb.place(made, 560.0, (36.0, 36.0))
+    assert made.left[0].h == made.right[0].h == rb.PER_PROGRAM
+
+
+def test_the_bar_of_a_card_ends_where_the_card_does(qtbot: QtBot) -> None:
+    card = LaneCard("x86_64", theme_counts(9, 3, 1), "", "6.12 → 7.3")
+    qtbot.addWidget(card)
+    for wide in (116, 500, 1086):
+        card.resize(wide, 78)
+        assert card.bar().right() == wide - 14
+
+
+def theme_counts(*numbers: int) -> Counter[Verdict]:
+    """Counts of the first verdicts that a card shows."""
+    return Counter(dict(zip(theme.SHOWN, numbers, strict=False)))
+
+
+def test_counts_of_a_card_come_closer_before_one_is_left_out(qtbot: QtBot) -> None:
+    card = LaneCard("x86_64", theme_counts(9, 3, 1, 2, 14, 2, 5), "", "6.12 → 7.3")
+    qtbot.addWidget(card)
+    seen = {}
+    for wide in range(400, 60, -1):
+        card.resize(wide, 78)
+        shown, gap = card.counts_shown()
+        seen.setdefault((len(shown), gap), wide)
+    order = sorted(seen, key=lambda key: -seen[key])
+    assert [gap for number, gap in order if number == 7] == [8, 6, 4]
+    assert all(a[0] >= b[0] for a, b in pairwise(order)) and order[-1][0] < 7
+
+
+# --- words ---
+def test_the_palette_finds_a_command_by_its_other_words_and_says_when_there_is_none(qtbot: QtBot) -> None:
+    with windows.window(analyses.demo()) as win:
+        entries = win.commands.entries()
+        theme_ = next(e for e in entries if e.also == "theme")
+        assert "theme" not in theme_.text.lower() and rank_of("theme", theme_) is not None
+        assert rank_of("theme", Entry("The me", "", lambda: None)) is not None  # letters in order, of what it says
+        assert rank_of("tme", theme_) is None  # of other words only letters together
+        ran: list[bool] = []
+        palette = Palette(win, [Entry("Analyse", "F5", lambda: ran.append(True))])
+        qtbot.addWidget(palette)
+        palette.edit.setText("zzz")
+        assert palette.list.count() == 1 and "zzz" in palette.list.item(0).text()
+        palette._run(palette.list.item(0))
+        assert not ran
+        palette.edit.setText("anal")
+        palette._run(palette.list.currentItem())
+        assert ran == [True]
+
+
+def test_keys_stand_in_one_column() -> None:
+    with windows.window(analyses.demo()) as win:
+        text = help_html(win.commands)
+        cells = re.findall(r"<tr><td([^>]*)>", text)
+        assert len(cells) > 30 and set(cells) == {' width="32%"'} and text.count('<table width="100%">') > 5
+
+
+def test_words_between_backticks_are_code_and_odd_ones_are_kept() -> None:
+    assert prose_html("a `<b>` c") == "a <code>&lt;b&gt;</code> c"
+    assert prose_html("a `b", "Mono") == "a `b" and prose_html("a <b>") == "a &lt;b&gt;"
+    assert "font-family:'Mono'" in prose_html("`x`", "Mono")
+
+
+@pytest.mark.parametrize("width", [16, 25, 30])
+def test_a_long_name_is_parted_from_its_arguments(width: int) -> None:
+    text = "struct folio\n    *filemap_alloc_folio_noprof(gfp_t gfp, unsigned int order)"
+    out = wrapped(text, width)
+    assert "    *filemap_alloc_folio_noprof(\n" in out
+    assert "".join(out.split()) == "".join(text.split())
+    assert max(map(len, out.split("\n")[2:])) <= max(width, 16) + 8
+    assert wrapped("x" * 80, width) == "x" * 80
+
+
+def test_what_is_said_of_a_link_stands_below_it_where_a_line_is_too_short(qtbot: QtBot) -> None:
+    for room, lines in ((260, 2), (700, 1)):
+        story = Story(room)
+        qtbot.addWidget(story)
+        story.link("filemap_alloc_folio_noprof", "function changed · 1 program", lambda: None)
+        story.link("R-7.9", "/a/path/that/goes/on/" * 5, lambda: None)
+        story.end()
+        story.resize(room, 300)
+        story.show()
+        settle()
+        first, path = story.findChildren(Link)
+        assert first.text().count("\n") == lines - 1 and "…" not in first.text()
+        assert "\n" not in path.text()
+        widest = max(first.fontMetrics().horizontalAdvance(line) for line in first.text().split("\n"))
+        assert widest <= first.width() <= room
+        assert first.height() >= lines * first.fontMetrics().height()
+
+
+# --- toolbar and dialogs ---
+def test_a_box_of_the_pair_asks_for_the_room_of_its_name(qtbot: QtBot) -> None:
+    box = PairBox()
+    qtbot.addWidget(box)
+    box.addItems(["6.12", "a kernel with a very long name indeed"])
+    short = box.sizeHint().width()
+    box.setCurrentIndex(1)
+    assert box.sizeHint().width() - short > 100
+    box.show()
+    box.setCurrentIndex(0)
+    box.showPopup()
+    settle()
+    assert box.view().width() >= box.view().sizeHintForColumn(0)
+    box.hidePopup()
+
+
+@pytest.mark.parametrize("wide", [90, 140, 200, 290])
+def test_a_hint_is_said_whole(qtbot: QtBot, wide: int) -> None:
+    field = SearchField("Search programs, kfuncs…   Ctrl+F", "Search programs, kfuncs…", "Find…")
+    qtbot.addWidget(field)
+    field.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)
+    field.resize(wide, 28)
+    field.show()
+    settle()
+    assert field.fontMetrics().horizontalAdvance(field.placeholderText()) <= wide - 28
+
+
+def test_a_dialog_begins_at_its_first_field(qtbot: QtBot) -> None:
+    with windows.window(analyses.demo()) as win:
+        dialog = IdentityDialog(win, "x", None, None)
+        dialog.show()
+        settle()
+        assert dialog.focusWidget() is dialog.arch
+        dialog.close()
+
+
+def test_texts_of_tables_are_escaped(qapp: QApplication) -> None:
+    story = Story(300)
+    story.text("a `<img src=x>` b")
+    label = story.findChildren(type(story._label("x")))[0]
+    assert "<img" not in label.text() and html.unescape(re.sub(r"<[^>]+>", "", label.text())) == "a <img src=x> b"
