@@ -53,6 +53,7 @@ class DetailPanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Detail"))
         self._story = Story(0)
+        self._about: tuple[object, ...] = ()
         self._reflow = QTimer(self, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = (None,)
@@ -82,7 +83,7 @@ class DetailPanel(QScrollArea):
         """What was told is not true any more; the new story is told in a turn of its own once it can be seen."""
         if self._told[0] is not self._store.index or not self._stale:
             self._told = (self._store.index, None, -1, -1)
-            self.setWidget(Story(0))
+            self._story.retire()  # still to be read, so that nothing flickers
         self.refresh_later()
 
     def refresh_later(self) -> None:
@@ -104,6 +105,9 @@ class DetailPanel(QScrollArea):
         self._wide = self._room()
         self._story = Story(self._wide)
         index, node = self._store.index, self._store.selected
+        bar = self.verticalScrollBar()
+        subject = self._subject(index, node)
+        kept, self._about = bar.value() if subject == self._about else 0, subject
         if index is None:
             self._story.muted(self.tr("Select something in the graph, the matrix or the findings to see why."))
         elif node is None:
@@ -116,6 +120,17 @@ class DetailPanel(QScrollArea):
             self._tell_need(index, node)
         self._story.end()
         self.setWidget(self._story)
+        if kept:  # whoever reads on while results come in stays at the line
+            self._story.layout().activate()
+            bar.setValue(kept)
+
+    def _subject(self, index: Index | None, node: Node | None) -> tuple[object, ...]:
+        """What the story is about, whatever number it has in this result."""
+        store = self._store
+        if index is None or node is None:
+            return index is None, store.lane
+        finding = index.findings.refs[store.finding] if 0 <= store.finding < len(index.findings) else None
+        return node.column, store.name_of(node), store.lane, finding and (finding.name, finding.message)
 
     def _lane(self, index: Index, table: np.ndarray, number: int) -> int:
         """The lane under study; over all lanes the one where the thing is worst."""

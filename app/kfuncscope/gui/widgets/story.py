@@ -111,6 +111,7 @@ class Story(QWidget):
         super().__init__()
         self.setObjectName("story")
         self._width = max(width, NARROWEST)
+        self._over = False
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(SIDES // 2, 8, SIDES // 2, 14)
         self._column.setSpacing(5)
@@ -118,6 +119,18 @@ class Story(QWidget):
     def end(self) -> None:
         """What comes is at the top, what is left stays empty."""
         self._column.addStretch(1)
+
+    def retire(self) -> None:
+        """What it leads to may not be there any more: from now on it can be read alone."""
+        self._over = True
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def _do(self, then: Callable[[], object]) -> Callable[[bool], None]:
+        def act(_checked: bool = False) -> None:
+            if not self._over:
+                then()
+
+        return act
 
     def letters(self) -> int:
         """How many letters of code fit a line."""
@@ -240,7 +253,7 @@ class Story(QWidget):
             button.setToolTip(f"{button.toolTip()}\n{tip}")
         if more and "/" not in more and button.sizeHint().width() > self._width - SIDES:
             button.stack()
-        button.clicked.connect(lambda _=False: then())
+        button.clicked.connect(self._do(then))
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def buttons(self, actions: list[tuple[str, Callable[[], None]]]) -> list[QPushButton]:
@@ -251,7 +264,7 @@ class Story(QWidget):
         rows = [row]
         for text, slot in actions:
             button = QPushButton(text)
-            button.clicked.connect(lambda _=False, s=slot: s())
+            button.clicked.connect(self._do(slot))
             made.append(button)
             taken += button.sizeHint().width() + 5
             if taken > room and row.count():
