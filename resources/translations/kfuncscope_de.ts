@@ -1495,6 +1495,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Name, Menge oder Modul (regulärer Ausdruck)</translation>
     </message>
     <message>
+        <source>Name, set or module</source>
+        <translation>Name, Menge oder Modul</translation>
+    </message>
+    <message>
+        <source>Name…</source>
+        <translation>Name…</translation>
+    </message>
+    <message>
         <source>Kind</source>
         <translation>Art</translation>
     </message>

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 
-PAIR = 168  # the most that a name of the pair takes from the search
+PAIR = 152  # the most that a name of the pair takes from the search
 ROOMY, ROOMY_PAIR = 1300, 240  # and in a window that is wide
 LEAST = 90  # what is left of it in a very narrow window
 NARROW = 1140  # below this width the kernels' names matter more than the program's
@@ -63,6 +63,9 @@ class PairBox(QComboBox):
         painter.end()
 
 
+MARGINS, BUTTON = 14, 26  # pixels of a field beside its text, and what Qt gives to each sign in it
+
+
 class SearchField(QLineEdit):
     """Says what it searches and its key, as far as there is room to say it whole."""
 
@@ -72,8 +75,7 @@ class SearchField(QLineEdit):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        buttons = sum(1 for action in self.actions() if action.isVisible()) * (self.height() - 4)
-        room = self.width() - buttons - 18
+        room = self.width() - MARGINS - BUTTON * sum(action.isVisible() for action in self.actions())
         fitting = (hint for hint in self._hints if self.fontMetrics().horizontalAdvance(hint) <= room)
         self.setPlaceholderText(next(fitting, self._hints[-1]))
 
@@ -129,7 +131,7 @@ class Toolbar(QToolBar):
         self.search = SearchField(*hints)
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(76)
+        self.search.setMinimumWidth(92)
         self.search.setMaximumWidth(290)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)

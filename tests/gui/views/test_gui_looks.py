@@ -20,14 +20,14 @@ from kfuncscope.gui.commands import Entry, Palette, rank_of
 from kfuncscope.gui.dialogs.help import help_html
 from kfuncscope.gui.dialogs.identity import IdentityDialog
 from kfuncscope.gui.flows import ribbon as rb
+from kfuncscope.gui.flows.ribboncanvas import RibbonCanvas
 from kfuncscope.gui.models import findings as fm
-from kfuncscope.gui.models.inputs import changed, pair_text
+from kfuncscope.gui.models.inputs import changed, fact_texts, pair_texts
 from kfuncscope.gui.toolbar import PairBox, SearchField
 from kfuncscope.gui.views.inputs import _Short
 from kfuncscope.gui.views.summary import LaneCard
-from kfuncscope.gui.widgets.lines import without_common
 from kfuncscope.gui.widgets.story import Link, Story
-from kfuncscope.gui.widgets.words import prose_html, wrapped
+from kfuncscope.gui.widgets.words import filled, prose_html, without_common, wrapped
 from kfuncscope.model.verdict import Verdict
 from support import analyses, windows
 
@@ -60,6 +60,7 @@ def test_names_get_room_before_sentences_and_no_more_than_they_need() -> None:
 @pytest.mark.parametrize(("name", "short"), [
     ("struct renamedata.new_mnt_idmap", "renamedata.new_mnt_idmap"), ("filelife.bpf.o", "filelife"), ("x.o", "x"),
     ("vfs_create", "vfs_create"), (".o", ".o"), ("structure", "structure"), ("enum x", "x"),
+    ("▾ lsm_watch.bpf.o  2", "▾ lsm_watch  2"), ("a.o.b", "a.o.b"),
 ])  # fmt: skip
 def test_a_name_first_loses_what_all_of_its_kind_have(name: str, short: str) -> None:
     assert without_common(name) == short
@@ -79,9 +80,14 @@ def test_a_unit_is_said_once(old: str, new: str, said: str) -> None:
 
 
 def test_a_pair_in_brief_keeps_both_releases() -> None:
-    assert pair_text("x86_64", "6.12.107", "7.3.4") == "x86_64  6.12.107 → 7.3.4"
-    assert pair_text("x86_64", "6.12.107", "7.3.4", brief=True) == "x86_64 6.12 → 7.3"
-    assert pair_text("arm64", "6.12.90", "6.12.107", brief=True) == "arm64 6.12.90 → 6.12.107"  # else both alike
+    assert pair_texts("x86_64", "6.12.107", "7.3.4") == (
+        "x86_64  6.12.107 → 7.3.4", "x86_64 6.12 → 7.3", "x86_64 6.12→7.3",
+    )  # fmt: skip
+    assert pair_texts("arm64", "6.12.90", "6.12.107")[1] == "arm64 6.12.90 → 6.12.107"  # else both alike
+    assert fact_texts("BTF", "5.0 MB, 1 types", "5.6 MB, 2 types") == (
+        "BTF: 5.0 → 5.6 MB, 1 → 2 types", "BTF: 1 → 2 types", "BTF: 2 types",
+    )  # fmt: skip
+    assert fact_texts("symbols", "not given", "") == ("symbols: not given",)
 
 
 def _line(win: object, wide: int) -> tuple[str, str]:
@@ -99,11 +105,15 @@ def _line(win: object, wide: int) -> tuple[str, str]:
 
 
 def test_a_narrow_list_of_inputs_says_both_releases() -> None:
+    letters = QFontMetrics(theme.mono(-0.5))
     with windows.window(analyses.demo()) as win:
         whole = _line(win, 600)
         assert whole[0] == whole[1]
-        short = _line(win, QFontMetrics(theme.mono(-0.5)).horizontalAdvance(whole[1]) + 4)[0]
-        assert short != whole[1] and re.fullmatch(r"\S+ \d+\.\d+ → \d+\.\d+", short)
+        brief = _line(win, letters.horizontalAdvance(whole[1]) + 4)[0]
+        assert re.fullmatch(r"\S+ \d+\.\d+ → \d+\.\d+", brief)
+        least = _line(win, letters.horizontalAdvance(brief) + 4)[0]
+        assert least == brief.replace(" → ", "→")
+        assert _line(win, 10)[0] == least
 
 
 # --- the page in front ---
@@ -154,7 +164,25 @@ def test_counts_of_a_card_come_closer_before_one_is_left_out(qtbot: QtBot) -> No
     assert all(a[0] >= b[0] for a, b in pairwise(order)) and order[-1][0] < 7
 
 
+def test_a_ribbon_at_one_and_a_half_has_no_bare_edge(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Odd sizes at a fractional scale end in half a pixel, which nothing else paints."""
+    canvas = RibbonCanvas()
+    qtbot.addWidget(canvas)
+    monkeypatch.setattr(RibbonCanvas, "devicePixelRatioF", lambda _self: 1.5)
+    canvas.resize(477, 127)
+    picture = canvas._drawn().toImage()
+    assert (picture.width(), picture.height()) == (716, 191)
+    panel = theme.look().panel
+    assert {picture.pixelColor(x, 190).name() for x in range(716)} == {panel}
+    assert {picture.pixelColor(715, y).name() for y in range(191)} == {panel}
+
+
 # --- words ---
+def test_words_fill_lines() -> None:
+    assert filled("a bb ccc d", 4, len) == ["a bb", "ccc", "d"]
+    assert filled("longer than", 3, len) == ["longer", "than"] and filled("", 3, len) == []
+
+
 def test_the_palette_finds_a_command_by_its_other_words_and_says_when_there_is_none(qtbot: QtBot) -> None:
     with windows.window(analyses.demo()) as win:
         entries = win.commands.entries()
@@ -198,7 +226,7 @@ def test_a_long_name_is_parted_from_its_arguments(width: int) -> None:
 
 
 def test_what_is_said_of_a_link_stands_below_it_where_a_line_is_too_short(qtbot: QtBot) -> None:
-    for room, lines in ((260, 2), (700, 1)):
+    for room, lines in ((220, 3), (260, 2), (700, 1)):
         story = Story(room)
         qtbot.addWidget(story)
         story.link("filemap_alloc_folio_noprof", "function changed · 1 program", lambda: None)
@@ -208,7 +236,7 @@ def test_what_is_said_of_a_link_stands_below_it_where_a_line_is_too_short(qtbot:
         story.show()
         settle()
         first, path = story.findChildren(Link)
-        assert first.text().count("\n") == lines - 1 and "…" not in first.text()
+        assert first.text().count("\n") == lines - 1 and "…" not in first.text().partition("\n")[2]
         assert "\n" not in path.text()
         widest = max(first.fontMetrics().horizontalAdvance(line) for line in first.text().split("\n"))
         assert widest <= first.width() <= room

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -23,7 +25,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.flows.ribbon import GAP, REST, Band, Flow, Ribbon, columns, place
 from kfuncscope.gui.graph import accessible
 from kfuncscope.gui.index import AFFECTED, SCALE
-from kfuncscope.gui.widgets.words import counted
+from kfuncscope.gui.widgets.words import counted, without_common
 
 BAR = 11.0
 EDGE = 14.0
@@ -32,6 +34,11 @@ FOOT = 12.0
 MOST = 26  # bands at a side, however much room there is: more are not read at a glance
 Side = tuple[int, int]  # 0 left or 1 right, place of the band
 NONE: Side = (-1, -1)
+
+
+def _fitting(name: str, metrics: QFontMetricsF, room: float) -> str:
+    """A name, without what all of its kind have where that has no room."""
+    return name if metrics.horizontalAdvance(name) <= room else without_common(name)
 
 
 class RibbonCanvas(accessible.Canvas):
@@ -216,8 +223,12 @@ class RibbonCanvas(accessible.Canvas):
         state = (self._laid_out, self.size(), ratio, theme.look(), self._hover, self._flow, self._centre(),
                  self.lit, self.current, self.hasFocus(), self.empty_text)  # fmt: skip
         if state != self._state:
-            self._state, self._picture = state, QPixmap(self.size() * ratio)
+            self._state, self._picture = (
+                state,
+                QPixmap(math.ceil(self.width() * ratio), math.ceil(self.height() * ratio)),
+            )
             self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(QColor(theme.look().panel))  # at 1.5 half of its last pixels are outside of the widget
             painter = QPainter(self._picture)
             self._paint(painter)
             painter.end()
@@ -299,7 +310,9 @@ class RibbonCanvas(accessible.Canvas):
         elide = Qt.TextElideMode.ElideMiddle
         if self._two(words):
             painter.setPen(QColor(c.text))
-            painter.drawText(first, middle, metrics.elidedText(name, elide, first.width()))
+            painter.drawText(
+                first, middle, metrics.elidedText(_fitting(name, metrics, first.width()), elide, first.width())
+            )
             painter.setFont(self._small)
             painter.setPen(QColor(c.muted))
             below = QRectF(words.left(), first.bottom() - 1, words.width(), self.lines()[1] - first.height())
@@ -317,7 +330,7 @@ class RibbonCanvas(accessible.Canvas):
         if band.id == REST and metrics.horizontalAdvance(name) > room:
             name = f"+{band.folded:,}"  # what they are stands in the heading
         painter.setPen(QColor(c.text))
-        painter.drawText(words, middle, metrics.elidedText(name, elide, room))
+        painter.drawText(words, middle, metrics.elidedText(_fitting(name, metrics, room), elide, room))
         painter.setFont(self._small)
         painter.setPen(QColor(c.muted))
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, tail)

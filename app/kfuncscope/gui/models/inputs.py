@@ -46,11 +46,19 @@ def _once(was: str, now: str) -> str:
     return f"{first} → {now}" if rest == same and first and second else f"{was} → {now}"
 
 
-def pair_text(arch: str, old: str, new: str, brief: bool = False) -> str:
-    """An architecture with its releases; in brief their levels alone where those differ, so that both can be read."""
-    if brief and _PATCH.sub(r"\1", old) != _PATCH.sub(r"\1", new):
+def pair_texts(arch: str, old: str, new: str) -> tuple[str, ...]:
+    """An architecture with its releases, and shorter: their levels alone, where those differ, so that both are read."""
+    texts = [f"{arch}  {old} → {new}"]
+    if _PATCH.sub(r"\1", old) != _PATCH.sub(r"\1", new):
         old, new = _PATCH.sub(r"\1", old), _PATCH.sub(r"\1", new)
-    return f"{arch}{' ' if brief else '  '}{old} → {new}"
+    return *texts, f"{arch} {old} → {new}", f"{arch} {old}→{new}"
+
+
+def fact_texts(name: str, old: str, new: str) -> tuple[str, ...]:
+    """A fact of both kernels, and shorter: the last of its parts, that of the new kernel alone."""
+    said = changed(old, new)
+    last = said.rpartition(", ")[2]
+    return tuple(dict.fromkeys(f"{name}: {text}" for text in (said, last, (new or old).rpartition(", ")[2])))
 
 
 @dataclass(slots=True)
@@ -58,7 +66,7 @@ class Item:
     """One line of the tree. ``token`` (kind, value) is the filter that clicking it stands for.
 
     ``source`` is what the line stands for of all that was given, and the file of it where the line is one part.
-    ``short`` is said in place of the text where that has no room.
+    ``shorter`` is what is said in place of the text where that has no room, the longest first.
     """
 
     text: str
@@ -67,7 +75,7 @@ class Item:
     heading: bool = False
     mono: bool = False
     tip: str = ""
-    short: str = ""
+    shorter: tuple[str, ...] = ()
     token: tuple[str, str] | None = None
     source: tuple[Source, str] | None = None
     parent: Item | None = None
@@ -126,8 +134,8 @@ class InputsModel(QAbstractItemModel):
     def _pair(self, head: Item, lane: str, arch: ArchResult) -> Item:
         state = Verdict.UNKNOWN if arch.new.faults else Verdict.OK
         named = arch.arch, arch.old.release, arch.new.release
-        text, short = pair_text(*named), pair_text(*named, brief=True)
-        item = head.add(Item(text, state, mono=True, short=short, token=("arch", lane)))
+        text, *shorter = pair_texts(*named)
+        item = head.add(Item(text, state, mono=True, shorter=tuple(shorter), token=("arch", lane)))
         if arch.old.kfuncs or arch.new.kfuncs:
             item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
         news, known = dict(arch.new.facts), Item("", muted=True)
@@ -135,10 +143,8 @@ class InputsModel(QAbstractItemModel):
             new = news.pop(label, "")
             if label != "kfuncs":
                 place = known if label.startswith(KNOWN_FROM) else item
-                said = changed(old, new)
-                short = said.rpartition(", ")[2] if label == "BTF" else ""  # of its size and its types the latter
-                name = label.removeprefix(KNOWN_FROM)
-                place.add(Item(f"{name}: {said}", muted=True, short=short and f"{name}: {short}"))
+                text, *shorter = fact_texts(label.removeprefix(KNOWN_FROM), old, new)
+                place.add(Item(text, muted=True, shorter=tuple(shorter)))
         for label, new in news.items():
             place = known if label.startswith(KNOWN_FROM) else item
             place.add(Item(f"{label.removeprefix(KNOWN_FROM)}: {new}", muted=True))
@@ -277,7 +283,7 @@ class InputsModel(QAbstractItemModel):
             case _ if role == SOURCE_ROLE:
                 return item.source
             case _ if role == SHORT_ROLE:
-                return item.short
+                return item.shorter
         return item.token if role == TOKEN_ROLE else None
 
 

@@ -24,9 +24,10 @@ class _Short(QStyledItemDelegate):
     def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
         super().initStyleOption(option, index)
         beside = 6 if option.icon.isNull() else option.decorationSize.width() + 10
-        short = str(index.data(SHORT_ROLE) or "")
-        if short and option.fontMetrics.horizontalAdvance(option.text) + beside > option.rect.width() > 0:
-            option.text = short
+        room, wide = option.rect.width() - beside, option.fontMetrics.horizontalAdvance
+        if wide(option.text) > room:
+            shorter = index.data(SHORT_ROLE) or (option.text,)
+            option.text = next((text for text in shorter if wide(text) <= room), shorter[-1])
         both = any(sign in option.text for sign in "/→(")
         option.textElideMode = Qt.TextElideMode.ElideMiddle if both else Qt.TextElideMode.ElideRight
 

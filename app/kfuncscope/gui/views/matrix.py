@@ -27,10 +27,11 @@ from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
-from kfuncscope.gui.widgets.words import counted
+from kfuncscope.gui.widgets.words import counted, without_common
 
 HEAD = 14  # pixels beside the words of a header
 LEAST = 88  # that names of programs take at least
+TIGHT = 150  # a column of names that is no wider indents them less
 
 
 class _Cell(QStyledItemDelegate):
@@ -45,7 +46,7 @@ class _Cell(QStyledItemDelegate):
         painter.fillRect(box, QColor(c.selection if chosen else c.window if group else c.panel))
         text = str(index.data() or "")
         code = index.data(VERDICT_ROLE) if index.column() else None
-        left = box.left() + (8 if group or index.column() else 26)
+        left = box.left() + (8 if group or index.column() else 26 if box.width() > TIGHT else 14)
         if code is not None and code >= 0:
             verdict = SCALE[int(code)]
             inner = box.adjusted(2, 2, -2, -2)
@@ -62,7 +63,9 @@ class _Cell(QStyledItemDelegate):
         if code is not None and painter.fontMetrics().horizontalAdvance(text) > room:
             word = text.partition(" ")[0] if group else ""  # of a count its word, of a verdict its glyph says it
             text = word if painter.fontMetrics().horizontalAdvance(word) <= room else ""
-        text = painter.fontMetrics().elidedText(text, self._elide(group, index.column()), room)
+        if not index.column() and painter.fontMetrics().horizontalAdvance(text) > room:
+            text = without_common(text)
+        text = painter.fontMetrics().elidedText(text, self._elide(text, group, index.column()), room)
         painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
         painter.fillRect(QRectF(box.left(), box.bottom() - 0.5, box.width(), 1), QColor(c.line))
         if option.state & QStyle.StateFlag.State_HasFocus:
@@ -71,11 +74,11 @@ class _Cell(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _elide(group: bool, column: int) -> Qt.TextElideMode:
-        """What may be left out: of a path its begin, of a program's name its middle, of a count its word."""
+    def _elide(text: str, group: bool, column: int) -> Qt.TextElideMode:
+        """What may be left out: of a path its begin, of any other name its middle, of a count its word."""
         if column:
             return Qt.TextElideMode.ElideRight
-        return Qt.TextElideMode.ElideLeft if group else Qt.TextElideMode.ElideMiddle
+        return Qt.TextElideMode.ElideLeft if group and "/" in text else Qt.TextElideMode.ElideMiddle
 
 
 class MatrixView(QWidget):

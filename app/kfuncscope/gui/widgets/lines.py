@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import re
-
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
@@ -13,14 +11,9 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.models.findings import GROUP_ROLE, FindingsModel, Group
 from kfuncscope.gui.models.table import Cell
+from kfuncscope.gui.widgets.words import without_common
 
 MARGINS = 16  # of a cell, beside its text
-_COMMON = re.compile(r"^(?:struct|union|enum) |(?:\.bpf)?\.o$")
-
-
-def without_common(name: str) -> str:
-    """A name without what most names of its column have: the word of its kind, the ending of its file."""
-    return _COMMON.sub("", name) or name
 
 
 class Line(QStyledItemDelegate):

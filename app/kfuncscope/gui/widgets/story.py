@@ -42,9 +42,11 @@ class Link(QPushButton):
         self.setText(whole)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
-    def stack(self) -> None:
-        """Say the rest in a line of its own."""
+    def stack(self, room: int) -> None:
+        """Say the rest in lines of its own, no wider than ``room`` pixels."""
+        own = room - (self.sizeHint().width() - self._wide(self._whole))
         self._stacked = True
+        self._more = "\n".join(words.filled(self._more, own, self.fontMetrics().horizontalAdvance))
         self.setText(f"{self._name}\n{self._more}")
 
     def _wide(self, text: str) -> int:
@@ -64,17 +66,18 @@ class Link(QPushButton):
         if self._stacked:
             room = self.width() - (super().sizeHint().width() - self._wide(self.text()))
             middle, end = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
-            self.setText(f"{metrics.elidedText(self._name, middle, room)}\n{metrics.elidedText(self._more, end, room)}")
+            rest = (metrics.elidedText(line, end, room) for line in self._more.split("\n"))
+            self.setText("\n".join((metrics.elidedText(self._name, middle, room), *rest)))
             return
         room = self.width() - (self.sizeHint().width() - metrics.horizontalAdvance(self._whole))
-        rest = room - metrics.horizontalAdvance(f"{self._name}   ")
+        left = room - metrics.horizontalAdvance(f"{self._name}   ")
         if room >= metrics.horizontalAdvance(self._whole):
             self.setText(self._whole)
-        elif not self._more or rest < 50:
+        elif not self._more or left < 50:
             self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
         else:  # of a path the end tells more
             mode = Qt.TextElideMode.ElideLeft if "/" in self._more else Qt.TextElideMode.ElideRight
-            self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, rest)}")
+            self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, left)}")
 
 
 class Words(QLabel):
@@ -252,7 +255,7 @@ class Story(QWidget):
         if tip:
             button.setToolTip(f"{button.toolTip()}\n{tip}")
         if more and "/" not in more and button.sizeHint().width() > self._width - SIDES:
-            button.stack()
+            button.stack(self._width - SIDES)
         button.clicked.connect(self._do(then))
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import difflib
 import html
 import re
+from collections.abc import Callable
 
 _CALL = re.compile(r"\w\((?!\))")
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+_COMMON = re.compile(r"^(?:struct|union|enum) |(?:\.bpf)?\.o(?=  |$)")
 
 
 def words(text: str) -> list[str]:
@@ -107,6 +109,23 @@ def prose_html(text: str, family: str = "") -> str:
 def code_html(text: str) -> str:
     """Marked-up code as HTML that keeps its blanks and line breaks."""
     return f'<div style="white-space:pre-wrap">{text}</div>'
+
+
+def without_common(name: str) -> str:
+    """A name without what most of its kind have: the word of a type, the ending of a file; a number may follow it."""
+    return _COMMON.sub("", name) or name
+
+
+def filled(text: str, room: int, wide: Callable[[str], int]) -> list[str]:
+    """Words in lines that are no wider than ``room``, as ``wide`` measures them."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and wide(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def counted(number: int, one: str, many: str) -> str:
