@@ -25,6 +25,7 @@ from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.models.inputs import changed, fact_texts, pair_texts
 from kfuncscope.gui.toolbar import PairBox, SearchField
 from kfuncscope.gui.views.inputs import _Short
+from kfuncscope.gui.views.matrix import _Cell
 from kfuncscope.gui.views.summary import LaneCard
 from kfuncscope.gui.widgets.story import Link, Story
 from kfuncscope.gui.widgets.words import filled, prose_html, without_common, wrapped
@@ -175,6 +176,27 @@ def test_a_ribbon_at_one_and_a_half_has_no_bare_edge(qtbot: QtBot, monkeypatch: 
     panel = theme.look().panel
     assert {picture.pixelColor(x, 190).name() for x in range(716)} == {panel}
     assert {picture.pixelColor(715, y).name() for y in range(191)} == {panel}
+
+
+@pytest.mark.parametrize(("text", "group", "shown"), [
+    ("▾ debian/opensnitch-ebpf-modules/procs.bpf.o   3", True, r"▾ ….*procs   3"),
+    ("▾ a_file_with_a_long_name.bpf.o   12", True, r"▾ a_.*….*   12"),
+    ("reject_subprog_with_rcu_read_lock", False, r"rej.*….*ock"), ("▾ x.bpf.o   1", True, r"▾ x\.bpf\.o   1"),
+])  # fmt: skip
+def test_heads_of_the_matrix_keep_their_sign_and_number(qapp: QApplication, text: str, group: bool, shown: str) -> None:
+    letters = QFontMetrics(theme.ui_font(bold=True))
+    room = letters.horizontalAdvance("▾ 12345678901234   12")
+    said = _Cell.fitted(text, group, 0, letters, room)
+    assert re.fullmatch(shown, said) and letters.horizontalAdvance(said) <= room
+
+
+def test_names_of_the_matrix_are_whole_where_the_words_of_verdicts_have_their_room() -> None:
+    with windows.window(analyses.demo(), size=(1920, 1020), page="matrix") as win:
+        table, model = win.matrix.table, win.matrix.model
+        letters = QFontMetrics(theme.mono(-0.5))
+        names = [str(model.index(i, 0).data()) for i, row in enumerate(model.rows) if row.program >= 0]
+        assert max(map(letters.horizontalAdvance, names)) + 30 <= table.columnWidth(0)
+        assert all(table.columnWidth(c) >= 120 for c in range(1, model.columnCount() - 1))
 
 
 # --- words ---

@@ -17,6 +17,7 @@ from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220
 FACTS = 30
+SLACK = 10  # a link knows its style, and with that its margins, only once it is shown
 SIDES = 28  # what both margins take
 
 
@@ -44,7 +45,7 @@ class Link(QPushButton):
 
     def stack(self, room: int) -> None:
         """Say the rest in lines of its own, no wider than ``room`` pixels."""
-        own = room - (self.sizeHint().width() - self._wide(self._whole))
+        own = room - (self.sizeHint().width() - self._wide(self._whole)) - SLACK
         self._stacked = True
         self._more = "\n".join(words.filled(self._more, own, self.fontMetrics().horizontalAdvance))
         self.setText(f"{self._name}\n{self._more}")
