@@ -224,6 +224,10 @@
         <source>Take back: {0}</source>
         <translation>Zurücknehmen: {0}</translation>
     </message>
+    <message>
+        <source>and {0} more</source>
+        <translation>und {0} weitere</translation>
+    </message>
 </context>
 <context>
     <name>BlastCanvas</name>
@@ -3202,6 +3206,10 @@ Ordner davon</translation>
     <message>
         <source>Unknown name “{0}”. Enter the kind and the name.</source>
         <translation>Unbekannter Name „{0}“. Art und Namen angeben.</translation>
+    </message>
+    <message>
+        <source>No program here uses “{0}”, so nothing changes.</source>
+        <translation>Kein Programm hier verwendet „{0}“, also ändert sich nichts.</translation>
     </message>
     <message>
         <source>No assumptions: this is the real result.</source>

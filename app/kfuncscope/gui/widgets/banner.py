@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from kfuncscope.gui import theme
+from kfuncscope.gui.widgets.flow import Flow
 from kfuncscope.model.verdict import Verdict
 
 MOST = 4  # assumptions with a button of their own; the dialog lists all
@@ -19,24 +20,29 @@ class Banner(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.hide()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 4, 8, 4)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 4, 8, 4)
+        column.setSpacing(5)
+        row = QHBoxLayout()
         row.setSpacing(6)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.chips: list[QPushButton] = []
-        self._chips = QHBoxLayout()
-        self._chips.setSpacing(5)
+        self._rest = QLabel()
+        self._chips = Flow(5)
         self.button = QPushButton(self.tr("Back to the real result"))
         row.addWidget(self.text, 1)
-        row.addLayout(self._chips)
         row.addWidget(self.button)
+        column.addLayout(row)
+        column.addLayout(self._chips)
+        self._rest.hide()
 
     def tell(self, text: str, assumed: Sequence[tuple[str, Callable[[], None]]] = ()) -> None:
         """Show a text in the colours of a risk, with a button that takes back each assumption; empty hides it all."""
         for chip in self.chips:
             self._chips.removeWidget(chip)
             chip.deleteLater()
+        self._chips.removeWidget(self._rest)
         self.chips = []
         self.setVisible(bool(text))
         if not text:
@@ -55,3 +61,8 @@ class Banner(QFrame):
             chip.clicked.connect(lambda _=False, d=drop: d())
             self._chips.addWidget(chip)
             self.chips.append(chip)
+        more = len(assumed) - len(self.chips)
+        self._rest.setVisible(more > 0)
+        if more > 0:  # "What if…" lists all of them
+            self._rest.setText(self.tr("and {0} more").format(more))
+            self._chips.addWidget(self._rest)

@@ -67,8 +67,9 @@ class Link(QPushButton):
         if self._stacked:
             room = self.width() - (super().sizeHint().width() - self._wide(self.text()))
             middle, end = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
-            rest = (metrics.elidedText(line, end, room) for line in self._more.split("\n"))
-            self.setText("\n".join((metrics.elidedText(self._name, middle, room), *rest)))
+            lines = ((self._name, middle), *((line, end) for line in self._more.split("\n")))
+            advance, elided = metrics.horizontalAdvance, metrics.elidedText  # which leaves out what fits to the pixel
+            self.setText("\n".join(t if advance(t) <= room else elided(t, mode, room) for t, mode in lines))
             return
         room = self.width() - (self.sizeHint().width() - metrics.horizontalAdvance(self._whole))
         left = room - metrics.horizontalAdvance(f"{self._name}   ")
