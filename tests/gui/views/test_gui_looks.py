@@ -67,6 +67,37 @@ def test_a_name_first_loses_what_all_of_its_kind_have(name: str, short: str) -> 
     assert without_common(name) == short
 
 
+def test_names_of_one_column_are_written_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = fm.FindingsModel.text
+    named = lambda self, row, c: plain(self, row, c) + (".bpf.o" if c == fm.OBJECT else "")  # noqa: E731
+    monkeypatch.setattr(fm.FindingsModel, "text", named)
+    with windows.window(analyses.demo(), size=(1366, 740), page="findings") as win:
+        line, table = win.findings.line, win.findings.table
+        natural = line.natural[fm.OBJECT]
+        for wide, cut in ((natural - 1, True), (natural, False)):
+            table.setColumnWidth(fm.OBJECT, wide)
+            assert line.cut(fm.OBJECT) is cut
+            shown = set()
+            for row in range(win.findings.model.rowCount()):
+                option = QStyleOptionViewItem()
+                line.initStyleOption(option, win.findings.model.index(row, fm.OBJECT))
+                shown.add(option.text.endswith(".o"))
+            assert shown == {not cut}
+
+
+def test_names_of_the_overview_are_written_alike(qtbot: QtBot) -> None:
+    canvas = RibbonCanvas()
+    qtbot.addWidget(canvas)
+    made = _ribbon([1, 1])
+    made.left[0].label, made.left[1].label = "a.bpf.o", "a_very_long_name_of_an_object_file.bpf.o"
+    canvas.resize(900, 400)
+    canvas.show_ribbon(made)
+    assert canvas._brief == (False, False)
+    canvas.resize(330, 400)
+    canvas.show_ribbon(made)
+    assert canvas._brief[0]
+
+
 # --- inputs ---
 @pytest.mark.parametrize(("old", "new", "said"), [
     ("6899 options", "7058 options", "6899 → 7058 options"),

@@ -36,11 +36,6 @@ Side = tuple[int, int]  # 0 left or 1 right, place of the band
 NONE: Side = (-1, -1)
 
 
-def _fitting(name: str, metrics: QFontMetricsF, room: float) -> str:
-    """A name, without what all of its kind have where that has no room."""
-    return name if metrics.horizontalAdvance(name) <= room else without_common(name)
-
-
 class RibbonCanvas(accessible.Canvas):
     """``chosen`` names a band (side, place) or, for both at once, a flow; ``room_changed`` asks for other bands."""
 
@@ -65,6 +60,7 @@ class RibbonCanvas(accessible.Canvas):
         self._state: tuple[object, ...] = ()
         self._picture = QPixmap()
         self._edges = (150.0, 170.0)
+        self._brief = (False, False)  # whether names of a side are without what all of their kind have
         self._measure()
 
     def show_ribbon(self, ribbon: Ribbon) -> None:
@@ -120,7 +116,9 @@ class RibbonCanvas(accessible.Canvas):
                 else:
                     words.append(first + 8 + small.horizontalAdvance(self._short(at)))
             needs.append(max(words) + EDGE + 18)
-        self._edges = columns(float(self.width()), needs[0] + 8, needs[1] + 10)
+        needs = [needs[0] + 8, needs[1] + 10]
+        self._edges = columns(float(self.width()), *needs)
+        self._brief = self._edges[0] < needs[0], self.width() - self._edges[1] < needs[1]
 
     def _lay_out(self) -> None:
         self._laid_out += 1
@@ -305,14 +303,13 @@ class RibbonCanvas(accessible.Canvas):
     def _paint_words(self, painter: QPainter, side: Side, words: QRectF) -> None:
         c, middle = theme.look(), Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
         name, first = self.name_of(side), self._first_line(words)
+        name = without_common(name) if self._brief[side[0]] else name
         painter.setFont(self._mono)
         metrics = QFontMetricsF(painter.font())
         elide = Qt.TextElideMode.ElideMiddle
         if self._two(words):
             painter.setPen(QColor(c.text))
-            painter.drawText(
-                first, middle, metrics.elidedText(_fitting(name, metrics, first.width()), elide, first.width())
-            )
+            painter.drawText(first, middle, metrics.elidedText(name, elide, first.width()))
             painter.setFont(self._small)
             painter.setPen(QColor(c.muted))
             below = QRectF(words.left(), first.bottom() - 1, words.width(), self.lines()[1] - first.height())
@@ -330,7 +327,7 @@ class RibbonCanvas(accessible.Canvas):
         if band.id == REST and metrics.horizontalAdvance(name) > room:
             name = f"+{band.folded:,}"  # what they are stands in the heading
         painter.setPen(QColor(c.text))
-        painter.drawText(words, middle, metrics.elidedText(_fitting(name, metrics, room), elide, room))
+        painter.drawText(words, middle, metrics.elidedText(name, elide, room))
         painter.setFont(self._small)
         painter.setPen(QColor(c.muted))
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, tail)

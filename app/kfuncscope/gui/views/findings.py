@@ -93,7 +93,8 @@ class FindingsView(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
         self.table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
-        self.table.setItemDelegate(Line(self.table, self.model, (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE)))
+        self.line = Line(self.table, self.model, (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE))
+        self.table.setItemDelegate(self.line)
         on_choice(self.table, self._fold)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
         copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -213,7 +214,9 @@ class FindingsView(QWidget):
         )
         self._spread.words = {fm.VERDICT: [theme.WORDS[SCALE[int(code)]] for code in verdicts]}
         texts = {column: {self.model.text(row, column) for row in rows} for column in _NAMES}
-        self._spread.natural = {c: max((advance(t) for t in said), default=0) + MARGINS for c, said in texts.items()}
+        self._spread.natural = self.line.natural = {
+            c: max((advance(t) for t in said), default=0) + MARGINS for c, said in texts.items()
+        }
 
     def _chosen(self, selected: QItemSelection, _before: QItemSelection) -> None:
         rows = selected.indexes()

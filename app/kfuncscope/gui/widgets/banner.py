@@ -65,4 +65,5 @@ class Banner(QFrame):
         self._rest.setVisible(more > 0)
         if more > 0:  # "What if…" lists all of them
             self._rest.setText(self.tr("and {0} more").format(more))
+            self._rest.setMinimumHeight(self.chips[0].sizeHint().height())
             self._chips.addWidget(self._rest)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
@@ -13,8 +15,6 @@ from kfuncscope.gui.models.findings import GROUP_ROLE, FindingsModel, Group
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.widgets.words import without_common
 
-MARGINS = 16  # of a cell, beside its text
-
 
 class Line(QStyledItemDelegate):
     """Paints a cell; each cell of a head paints its own part of the line, so that nothing has to be spanned."""
@@ -22,12 +22,17 @@ class Line(QStyledItemDelegate):
     def __init__(self, view: QTableView, model: FindingsModel, middle: tuple[int, ...]) -> None:
         super().__init__(view)
         self._view, self._model, self._middle = view, model, frozenset(middle)
+        self.natural: Mapping[int, int] = {}  # what the widest name of a column takes in pixels
+
+    def cut(self, column: int) -> bool:
+        """Whether some name of a column has no room."""
+        return self.natural.get(column, 0) > self._view.columnWidth(column)
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
         super().initStyleOption(option, index)
         if index.column() in self._middle:
             option.textElideMode = Qt.TextElideMode.ElideMiddle
-            if option.fontMetrics.horizontalAdvance(option.text) > option.rect.width() - MARGINS:
+            if self.cut(index.column()):  # all names of a column alike
                 option.text = without_common(option.text)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
