@@ -690,6 +690,18 @@ neuer Kernel: {1}</translation>
         <source>and {0} more</source>
         <translation>und {0} weitere</translation>
     </message>
+    <message>
+        <source>line</source>
+        <translation>Zeile</translation>
+    </message>
+    <message>
+        <source>lines</source>
+        <translation>Zeilen</translation>
+    </message>
+    <message>
+        <source>Copied: {0}</source>
+        <translation>Kopiert: {0}</translation>
+    </message>
 </context>
 <context>
     <name>Dialogs</name>
@@ -1156,6 +1168,18 @@ neuer Kernel: {1}</translation>
     </message>
     <message>
         <source>Rows</source>
+        <translation>Zeilen</translation>
+    </message>
+    <message>
+        <source>Copied: {0}</source>
+        <translation>Kopiert: {0}</translation>
+    </message>
+    <message>
+        <source>row</source>
+        <translation>Zeile</translation>
+    </message>
+    <message>
+        <source>rows</source>
         <translation>Zeilen</translation>
     </message>
     <message>

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from PySide6.QtCore import QModelIndex, QRect, Qt
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QApplication, QLineEdit, QStyleOptionViewItem
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui import theme
@@ -27,6 +27,7 @@ from kfuncscope.gui.toolbar import PairBox, SearchField
 from kfuncscope.gui.views.inputs import _Short
 from kfuncscope.gui.views.matrix import _Cell
 from kfuncscope.gui.views.summary import LaneCard
+from kfuncscope.gui.widgets import picture
 from kfuncscope.gui.widgets.story import Link, Story
 from kfuncscope.gui.widgets.words import filled, prose_html, without_common, wrapped
 from kfuncscope.model.verdict import Verdict
@@ -337,3 +338,44 @@ def test_texts_of_tables_are_escaped(qapp: QApplication) -> None:
     story.text("a `<img src=x>` b")
     label = story.findChildren(type(story._label("x")))[0]
     assert "<img" not in label.text() and html.unescape(re.sub(r"<[^>]+>", "", label.text())) == "a <img src=x> b"
+
+
+# --- pictures and copies ---
+def test_a_picture_holds_nothing_that_only_hands_can_use(qapp: QApplication) -> None:
+    with windows.window(analyses.demo(), size=(1440, 900), page="graph") as win:
+        graph, overview = win.graph, win.overview
+        before = graph.canvas.height()
+        with picture.posed(graph, picture.Shape.SEEN):
+            assert not graph.hands.isVisible() and graph.canvas.height() == before
+        assert graph.hands.isVisible() and graph.canvas.height() == before
+        win.show_page("overview")
+        settle()
+        said = overview.quiet.text()
+        assert "click" in said
+        for shape in picture.Shape:
+            with picture.posed(overview, shape):
+                assert "click" not in overview.quiet.text()
+            assert overview.quiet.text() == said
+
+
+@pytest.mark.parametrize("page", ["overview", "graph", "findings"])
+def test_a_picture_has_one_ground(page: str) -> None:
+    with windows.window(analyses.demo(), size=(1440, 900), page=page) as win:
+        made = picture.image(getattr(win, page), "title", picture.Shape.SEEN)
+        panel = theme.look().panel
+        left = {made.pixelColor(6, y).name() for y in range(made.height() - 8)}
+        assert panel in left and theme.look().window not in left
+
+
+def test_copying_is_said(qtbot: QtBot) -> None:
+    with windows.window(analyses.demo(), page="findings") as win:
+        said: list[str] = []
+        win.context.said.connect(lambda text, _failed: said.append(text))
+        win.findings.copy_rows()
+        assert said[-1] == f"Copied: {win.findings.model.rowCount()} rows"
+        win.graph.step(True)
+        qtbot.waitUntil(lambda: not win.detail._stale, timeout=5_000)
+        copy = next(b for b in win.detail.findChildren(QPushButton) if b.text() == "Copy")
+        copy.click()
+        lines = QApplication.clipboard().text().count("\n") + 1
+        assert said[-1] == f"Copied: {lines} lines" and lines > 2

@@ -46,7 +46,8 @@ class DetailPanel(QScrollArea):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        store = self._store = context.store
+        self._context, store = context, context.store
+        self._store = store
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumWidth(NARROWEST)
@@ -312,8 +313,8 @@ class DetailPanel(QScrollArea):
                 self._story.mono(candidate.name)
                 self._story.muted(candidate.reason)
         code = "\n\n".join(c for _, c in found.remedy.snippets) if found.remedy is not None else ""
-        actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
-        actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))
+        actions = [(self.tr("Copy fix"), lambda: self._copy(code))] if code else []
+        actions.append((self.tr("Copy"), lambda: self._copy(as_text(found, where))))
         actions.append((self.tr("Note…"), lambda: self.note_wanted.emit(node, row)))
         actions.append((self.tr("Note on the cause…"), lambda: self.cause_note_wanted.emit(row)))
         actions.append((self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row)))
@@ -421,6 +422,11 @@ class DetailPanel(QScrollArea):
         if len(rows) > 40:
             self._story.muted(self.tr("and {0} more").format(len(rows) - 40))
 
+    def _copy(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        lines = words.counted(text.count("\n") + 1, self.tr("line"), self.tr("lines"))
+        self._context.say(self.tr("Copied: {0}").format(lines))
+
     def _room(self) -> int:
         """The width that a story has, with or without a scroll bar beside it: one that comes moves no line."""
         return self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
@@ -436,7 +442,3 @@ def _programs_hit(index: Index, filters: Filters) -> Counter[int]:
     kept = tuple(t for t in filters if t.kind == "arch")
     hit, _ = pairs(index, kept)
     return Counter(hit.cause.tolist())
-
-
-def _copy(text: str) -> None:
-    QGuiApplication.clipboard().setText(text)

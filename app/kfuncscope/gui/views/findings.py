@@ -27,6 +27,7 @@ from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.lines import Line
 from kfuncscope.gui.widgets.wording import as_text
+from kfuncscope.gui.widgets.words import counted
 
 _WIDTHS = {
     fm.VERDICT: 88, fm.ARCH: 66, fm.OBJECT: 112, fm.PROGRAM: 122, fm.NEED: 132, fm.MESSAGE: 240, fm.KIND: 56,
@@ -79,7 +80,8 @@ class FindingsView(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        store = self._store = context.store
+        self._context, store = context, context.store
+        self._store = store
         self._quiet = False
         self.model = fm.FindingsModel()
         self.table = QTableView()
@@ -172,7 +174,9 @@ class FindingsView(QWidget):
 
     def copy_rows(self) -> None:
         """Put whole rows on the clipboard, with the names of the columns, as a spreadsheet takes them."""
-        QGuiApplication.clipboard().setText(self.model.tsv(self.chosen_rows()))
+        rows = self.chosen_rows()
+        QGuiApplication.clipboard().setText(self.model.tsv(rows))
+        self._context.say(self.tr("Copied: {0}").format(counted(len(rows), self.tr("row"), self.tr("rows"))))
 
     def copy_text(self) -> None:
         """Put the selected findings on the clipboard in full: message, rules, declarations, places, remedy."""
