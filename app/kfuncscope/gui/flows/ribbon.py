@@ -90,6 +90,12 @@ def pairs(index: Index, filters: Filters) -> tuple[Hits, Mask]:
     return Hits(hit.program[keep], hit.cause[keep], hit.need[keep], hit.verdict[keep]), mask
 
 
+def programs_hit(index: Index, filters: Filters) -> Counter[int]:
+    """How many programs each cause hits, counted as the overview does, whatever else narrows the views."""
+    hit, _ = pairs(index, tuple(t for t in filters if t.kind == "arch"))
+    return Counter(hit.cause.tolist())
+
+
 def build(index: Index, filters: Filters, rows: tuple[int, int]) -> Ribbon:
     """The ribbon that the filters leave, with at most that many bands at the left and at the right."""
     lane = flt.lane_of(index, filters)

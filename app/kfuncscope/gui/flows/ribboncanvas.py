@@ -115,8 +115,7 @@ class RibbonCanvas(accessible.Canvas):
                     words.append(max(first, small.horizontalAdvance(self.more_of(at))))
                 else:
                     words.append(first + 8 + small.horizontalAdvance(self._short(at)))
-            needs.append(max(words) + EDGE + 18)
-        needs = [needs[0] + 8, needs[1] + 10]
+            needs.append(max(words) + EDGE + 26 + 2 * side)
         self._edges = columns(float(self.width()), *needs)
         self._brief = self._edges[0] < needs[0], self.width() - self._edges[1] < needs[1]
 
@@ -313,8 +312,7 @@ class RibbonCanvas(accessible.Canvas):
             painter.setFont(self._small)
             painter.setPen(QColor(c.muted))
             below = QRectF(words.left(), first.bottom() - 1, words.width(), self.lines()[1] - first.height())
-            small = QFontMetricsF(painter.font())
-            more = small.elidedText(self.more_of(side), Qt.TextElideMode.ElideRight, below.width())
+            more = QFontMetricsF(self._small).elidedText(self.more_of(side), Qt.TextElideMode.ElideRight, below.width())
             painter.drawText(below, middle, more)
             return
         tail = self._short(side)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -16,8 +15,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QStyle
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.rules import RuleDialog
-from kfuncscope.gui.filters import Filters
-from kfuncscope.gui.flows.ribbon import pairs
+from kfuncscope.gui.flows.ribbon import programs_hit
 from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.proofs import ORDER, Answer
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
@@ -157,7 +155,7 @@ class DetailPanel(QScrollArea):
             return
         level = int(table.verdict[rows].max())
         rows = rows[table.verdict[rows] == level]
-        hit = _programs_hit(index, self._store.filters)
+        hit = programs_hit(index, self._store.filters)
         self._story.title(self.tr("Where to begin"), SCALE[level])
         self._story.muted(self.tr("Most common causes ({0}):").format(theme.WORDS[SCALE[level]].lower()))
         wanted = {index.hits.cause_id(index.cause_of(row)) for row in rows.tolist()}
@@ -435,10 +433,3 @@ class DetailPanel(QScrollArea):
         if self._room() != self._wide:
             self._reflow.start(REFLOW_MS)
         super().resizeEvent(event)
-
-
-def _programs_hit(index: Index, filters: Filters) -> Counter[int]:
-    """How many programs each cause hits, counted as the overview does, whatever else narrows the views."""
-    kept = tuple(t for t in filters if t.kind == "arch")
-    hit, _ = pairs(index, kept)
-    return Counter(hit.cause.tolist())
