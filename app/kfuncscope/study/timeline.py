@@ -17,6 +17,7 @@ from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key, state
 
 TABLES = "tables"
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
+_LOST = (State.ABSENT.value, State.UNREGISTERED.value)
 _BAD = frozenset({Verdict.BREAKS, Verdict.SILENT})
 _STATES = {
     State.PRESENT: Verdict.OK, State.ABSENT: Verdict.BREAKS, State.UNREGISTERED: Verdict.RISK,
@@ -196,8 +197,9 @@ def _mark_change(line: Line, verdict: Verdict) -> None:
 
 
 def _weigh_loss(line: Line, verdict: Verdict) -> None:
-    """What went away looks as bad as it is for the programs (``verdict``): one that asks first only loses a feature."""
-    if verdict in (Verdict.DEGRADES, Verdict.RISK):
+    """What went away looks as bad as it is for the programs (``verdict``): one that asks first only loses a feature,
+    and one that calls what is no longer registered breaks as well."""
+    if verdict in (Verdict.BREAKS, Verdict.DEGRADES, Verdict.RISK):
         for release, cell in line.cells.items():
-            if cell.look is Verdict.BREAKS:
+            if cell.word in _LOST:
                 line.cells[release] = replace(cell, look=verdict)

@@ -15,7 +15,7 @@ MOST = 4  # assumptions with a button of their own; the dialog lists all
 
 
 class Flow(QLayout):
-    """Items side by side in as many rows as the width asks for; one that is wider than the layout gets what there is."""
+    """Items in as many rows as the width asks for; one that is wider than the layout gets what there is."""
 
     def __init__(self, space: int) -> None:
         super().__init__()

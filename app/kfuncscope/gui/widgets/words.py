@@ -71,7 +71,13 @@ def _broken(line: str, width: int) -> list[str]:
             break
         lines.append(line[:cut].rstrip())
         line = " " * indent + line[cut:].lstrip()
-    return [*lines, line]
+    return [_pulled(piece, width) for piece in (*lines, line)]
+
+
+def _pulled(line: str, width: int) -> str:
+    """A line that is too long with less of its indentation."""
+    text = line.lstrip()
+    return line if len(line) <= width else " " * min(len(line) - len(text), max(width - len(text), 0)) + text
 
 
 def _cut(line: str, indent: int, width: int) -> int:
