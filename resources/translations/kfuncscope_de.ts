@@ -224,6 +224,10 @@
         <source>Take back: {0}</source>
         <translation>Zurücknehmen: {0}</translation>
     </message>
+    <message>
+        <source>and {0} more</source>
+        <translation>und {0} weitere</translation>
+    </message>
 </context>
 <context>
     <name>BlastCanvas</name>
@@ -685,6 +689,18 @@ neuer Kernel: {1}</translation>
     <message>
         <source>and {0} more</source>
         <translation>und {0} weitere</translation>
+    </message>
+    <message>
+        <source>line</source>
+        <translation>Zeile</translation>
+    </message>
+    <message>
+        <source>lines</source>
+        <translation>Zeilen</translation>
+    </message>
+    <message>
+        <source>Copied: {0}</source>
+        <translation>Kopiert: {0}</translation>
     </message>
 </context>
 <context>
@@ -1155,6 +1171,18 @@ neuer Kernel: {1}</translation>
         <translation>Zeilen</translation>
     </message>
     <message>
+        <source>Copied: {0}</source>
+        <translation>Kopiert: {0}</translation>
+    </message>
+    <message>
+        <source>row</source>
+        <translation>Zeile</translation>
+    </message>
+    <message>
+        <source>rows</source>
+        <translation>Zeilen</translation>
+    </message>
+    <message>
         <source>Copy as text</source>
         <translation>Als Text kopieren</translation>
     </message>
@@ -1493,6 +1521,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Name, set or module (regular expression)</source>
         <translation>Name, Menge oder Modul (regulärer Ausdruck)</translation>
+    </message>
+    <message>
+        <source>Name, set or module</source>
+        <translation>Name, Menge oder Modul</translation>
+    </message>
+    <message>
+        <source>Name…</source>
+        <translation>Name…</translation>
     </message>
     <message>
         <source>Kind</source>
@@ -2080,6 +2116,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Search commands and names</source>
         <translation>Befehle und Namen suchen</translation>
+    </message>
+    <message>
+        <source>Nothing is called “{0}”.</source>
+        <translation>Nichts heißt „{0}“.</translation>
     </message>
 </context>
 <context>
@@ -2970,6 +3010,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Programme, kfuncs suchen…   Strg+F</translation>
     </message>
     <message>
+        <source>Search programs, kfuncs…</source>
+        <translation>Programme, kfuncs suchen…</translation>
+    </message>
+    <message>
+        <source>Search…</source>
+        <translation>Suchen…</translation>
+    </message>
+    <message>
         <source>Search</source>
         <translation>Suchen</translation>
     </message>
@@ -3182,6 +3230,10 @@ Ordner davon</translation>
     <message>
         <source>Unknown name “{0}”. Enter the kind and the name.</source>
         <translation>Unbekannter Name „{0}“. Art und Namen angeben.</translation>
+    </message>
+    <message>
+        <source>No program here uses “{0}”, so nothing changes.</source>
+        <translation>Kein Programm hier verwendet „{0}“, also ändert sich nichts.</translation>
     </message>
     <message>
         <source>No assumptions: this is the real result.</source>

@@ -122,6 +122,25 @@ def test_what_is_there_and_does_harm_has_changed(verdict: Verdict, word: str, fi
     assert line.cells["7.3.1"].look is (verdict if word == "changed" else V.OK)
 
 
+@pytest.mark.parametrize(("verdict", "look"), [
+    (V.BREAKS, V.BREAKS), (V.SILENT, None), (V.RISK, V.RISK), (V.DEGRADES, V.DEGRADES),
+])  # fmt: skip
+@pytest.mark.parametrize(("lost", "usual"), [(State.ABSENT, V.BREAKS), (State.UNREGISTERED, V.RISK)])
+def test_what_went_away_looks_as_bad_as_it_is(
+    verdict: Verdict, look: Verdict | None, lost: State, usual: Verdict
+) -> None:
+    """A program that asks first only loses a feature: red is for what breaks."""
+    seen = [Seen(f"x86_64 {r}", r, state, "", loaded=True, arch="x86_64")
+            for r, state in (("6.12.1", State.PRESENT), ("7.3.1", lost))]  # fmt: skip
+    seen += [Seen("6.12", "6.12", State.PRESENT), Seen("7.3", "7.3", lost)]
+    lines = need_lines([OfferRow(NeedKind.KFUNC, "f", seen=tuple(seen))], [step("6.12.1", "7.3.1", verdict)])
+    assert [line.source for line in lines] == ["x86_64", TABLES]
+    for line in lines:
+        assert [(c.word, c.look, c.first_bad) for c in line.cells.values()] == [
+            ("present", V.OK, False), (lost.value, look or usual, True),
+        ]  # fmt: skip
+
+
 def test_a_kernel_between_two_others_is_not_blank() -> None:
     steps = [step("6.1.1", "6.12.1", V.OK), step("6.12.1", "7.3.1", V.BREAKS)]
     (line,) = need_lines([], [step("6.1.1", "7.3.1", V.BREAKS)], steps)

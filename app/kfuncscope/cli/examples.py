@@ -38,7 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "promise make": ("promise make --kernel 6.12/ -o product.toml objects/",),
     "promise check": ("promise check --kernel 7.3/ product.toml",),
     "demo": ("demo", "demo --picture window.png --dark"),
-    "gui": ("gui", "gui upgrade.kfuncscope", "gui linux-image-7.3.4.deb objects/"),
+    "gui": ("gui", "gui upgrade.kfs", "gui linux-image-7.3.4.deb objects/"),
     "knowledge": ("knowledge list", "knowledge build linux-7.4/"),
     "knowledge build": ("knowledge build linux-7.4/ --source 'kernel.org, linux-7.4.tar.xz'",),
     "knowledge probe": ("knowledge probe linux-image-7.3.4.deb linux-modules-7.3.4.deb --differences",),

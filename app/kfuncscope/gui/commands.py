@@ -20,17 +20,22 @@ from PySide6.QtWidgets import (
 )
 
 MOST = 200
+INSIDE, ELSEWHERE = 2, 4  # ranks: letters together within the text, and in words that the entry does not say
 KIND_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the palette: what it says, what it is (a command, an object, a kfunc ...), what it does."""
+    """One line of the palette: what it says, what it is (a command, an object, a kfunc ...), what it does.
+
+    ``also`` are words that find it although it does not say them, as the id of a command.
+    """
 
     text: str
     kind: str
     run: Callable[[], object]
     icon: QIcon | None = None
+    also: str = ""
 
 
 class Commands:
@@ -67,10 +72,11 @@ class Commands:
     def entries(self) -> list[Entry]:
         """The enabled commands as lines of the palette."""
         found = []
-        for action in self.actions.values():
+        for name, action in self.actions.items():
             if action.isEnabled():
                 keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-                found.append(Entry(action.text().replace("&", "").rstrip("…"), keys or "command", action.trigger))
+                said = action.text().replace("&", "").rstrip("…")
+                found.append(Entry(said, keys or "command", action.trigger, also=name.replace(".", " ")))
         return found
 
 
@@ -90,6 +96,15 @@ def rank(query: str, text: str) -> int | None:
         if at < 0:
             return None
     return 3
+
+
+def rank_of(query: str, entry: Entry) -> int | None:
+    """How well an entry fits, by what it says or else by its other words."""
+    said = rank(query, entry.text)
+    if said is not None:
+        return said
+    other = rank(query, entry.also) if entry.also else None
+    return ELSEWHERE if other is not None and other <= INSIDE else None
 
 
 class _Line(QStyledItemDelegate):
@@ -143,7 +158,7 @@ class Palette(QDialog):
         self.edit.setFocus()
 
     def _fill(self, query: str) -> None:
-        scored = [(r, i) for i, e in enumerate(self._entries) if (r := rank(query, e.text)) is not None]
+        scored = [(r, i) for i, e in enumerate(self._entries) if (r := rank_of(query, e)) is not None]
         scored.sort()
         self.list.clear()
         for _, i in scored[:MOST]:
@@ -155,10 +170,14 @@ class Palette(QDialog):
                 item.setIcon(entry.icon)
             item.setData(Qt.ItemDataRole.UserRole, i)
             self.list.addItem(item)
+        if not scored:
+            nothing = QListWidgetItem(self.tr("Nothing is called “{0}”.").format(query.strip()))
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(nothing)
         self.list.setCurrentRow(0)
 
     def _run(self, item: QListWidgetItem | None) -> None:
-        if item is not None:
+        if item is not None and item.flags() & Qt.ItemFlag.ItemIsEnabled:
             number = int(item.data(Qt.ItemDataRole.UserRole))
             self.close()
             self._entries[number].run()

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -21,14 +21,35 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 
-PAIR = 168  # the most that a name of the pair takes from the search
+PAIR = 152  # the most that a name of the pair takes from the search
 ROOMY, ROOMY_PAIR = 1300, 240  # and in a window that is wide
 LEAST = 90  # what is left of it in a very narrow window
 NARROW = 1140  # below this width the kernels' names matter more than the program's
 
 
 class PairBox(QComboBox):
-    """Names a kernel of the pair; a name that finds no room ends with a sign of it."""
+    """Names a kernel of the pair; a name that finds no room ends with a sign of it.
+
+    It asks for the room that its name takes, not for that of the longest in the list, which the list has to itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentTextChanged.connect(lambda _: self.updateGeometry())
+
+    def sizeHint(self) -> QSize:
+        hint, advance = super().sizeHint(), self.fontMetrics().horizontalAdvance
+        widest = max((advance(self.itemText(place)) for place in range(self.count())), default=0)
+        return QSize(hint.width() - widest + advance(self.currentText()), hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(
+            min(self.sizeHint().width(), super().minimumSizeHint().width()), super().minimumSizeHint().height()
+        )
+
+    def showPopup(self) -> None:
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + 24)
+        super().showPopup()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, option = QStylePainter(self), QStyleOptionComboBox()
@@ -40,6 +61,23 @@ class PairBox(QComboBox):
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
         painter.end()
+
+
+MARGINS, BUTTON = 14, 26  # pixels of a field beside its text, and what Qt gives to each sign in it
+
+
+class SearchField(QLineEdit):
+    """Says what it searches and its key, as far as there is room to say it whole."""
+
+    def __init__(self, *hints: str) -> None:
+        super().__init__()
+        self._hints = hints
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        room = self.width() - MARGINS - BUTTON * sum(action.isVisible() for action in self.actions())
+        fitting = (hint for hint in self._hints if self.fontMetrics().horizontalAdvance(hint) <= room)
+        self.setPlaceholderText(next(fitting, self._hints[-1]))
 
 
 class Toolbar(QToolBar):
@@ -89,11 +127,11 @@ class Toolbar(QToolBar):
         return box
 
     def _search_field(self) -> None:
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search programs, kfuncs…   Ctrl+F"))
+        hints = self.tr("Search programs, kfuncs…   Ctrl+F"), self.tr("Search programs, kfuncs…"), self.tr("Search…")
+        self.search = SearchField(*hints)
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(76)
+        self.search.setMinimumWidth(92)
         self.search.setMaximumWidth(290)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)

@@ -17,6 +17,7 @@ from kfuncscope.study.lifecycle import OfferRow, Seen, State, release_key, state
 
 TABLES = "tables"
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
+_LOST = (State.ABSENT.value, State.UNREGISTERED.value)
 _BAD = frozenset({Verdict.BREAKS, Verdict.SILENT})
 _STATES = {
     State.PRESENT: Verdict.OK, State.ABSENT: Verdict.BREAKS, State.UNREGISTERED: Verdict.RISK,
@@ -134,6 +135,7 @@ def need_lines(
         own = _of_need(key, used[key], row.seen if row is not None else (), seen.get(key, {}))
         for line in own:
             _mark_change(line, on[key].get(line.source, Verdict.OK))
+            _weigh_loss(line, used[key] if line.source == TABLES else on[key].get(line.source, Verdict.OK))
         lines += own
     return lines
 
@@ -192,3 +194,12 @@ def _mark_change(line: Line, verdict: Verdict) -> None:
         cell = line.cells[release]
         if cell.look is Verdict.OK:
             line.cells[release] = replace(cell, word="changed", look=verdict, first_bad=verdict in _BAD)
+
+
+def _weigh_loss(line: Line, verdict: Verdict) -> None:
+    """What went away looks as bad as it is for the programs (``verdict``): one that asks first only loses a feature,
+    and one that calls what is no longer registered breaks as well."""
+    if verdict in (Verdict.BREAKS, Verdict.DEGRADES, Verdict.RISK):
+        for release, cell in line.cells.items():
+            if cell.word in _LOST:
+                line.cells[release] = replace(cell, look=verdict)

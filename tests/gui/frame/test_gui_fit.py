@@ -93,8 +93,11 @@ def test_objects_of_one_folder_can_be_told_apart(qapp: object) -> None:
         model = window.matrix.model
         heads = [i for i, row in enumerate(model.rows) if row.program < 0]
         assert all(model.index(i, 0).data(Qt.ItemDataRole.ToolTipRole) == model.rows[i].group for i in heads)
-        delegate = window.matrix.table.itemDelegate()
-        assert delegate._elide(True, 0) is Qt.TextElideMode.ElideLeft  # type: ignore[attr-defined]
+        delegate, letters = window.matrix.table.itemDelegate(), window.matrix.table.fontMetrics()
+        texts = [str(model.index(i, 0).data()) for i in heads]
+        room = min(map(letters.horizontalAdvance, texts)) - 20
+        shown = [delegate.fitted(text, True, 0, letters, room) for text in texts]  # type: ignore[attr-defined]
+        assert len(set(shown)) == len(texts) > 1 and all("…" in text for text in shown)
 
 
 def test_what_is_dimmed_can_still_be_read(win: MainWindow) -> None:

@@ -144,6 +144,37 @@ def test_each_assumption_can_be_taken_back(win: MainWindow, qtbot: QtBot) -> Non
     assert not win.hypotheses._view.canvas.needs
 
 
+def test_assumptions_stand_below_the_sentence_and_none_is_cut(win: MainWindow) -> None:
+    win.resize(1022, 700)
+    names = [f"struct a_rather_long_type_{i}.with_a_member" for i in range(6)]
+    win.banner.tell("What if: six assumptions hold. This is not a real result.", [(n, lambda: None) for n in names])
+    settle()
+    banner = win.banner
+    assert len(banner.chips) == 4 and "2 more" in banner._rest.text() and banner._rest.isVisible()
+    assert banner.text.height() <= 3 * banner.text.fontMetrics().lineSpacing()
+    boxes = [chip.geometry() for chip in banner.chips]
+    for number, box in enumerate(boxes):
+        assert banner.rect().contains(box) and not box.intersects(banner.text.geometry())
+        assert box.width() >= banner.chips[number].sizeHint().width()
+        assert not any(box.intersects(other) for other in boxes[number + 1 :])
+    assert len({box.top() for box in boxes}) > 1  # in rows
+    banner.tell("", ())
+    banner.tell("What if: one", [("x removed", lambda: None)])
+    settle()
+    assert not banner._rest.isVisible() and len(banner.chips) == 1
+
+
+def test_the_dialog_says_when_nothing_here_is_called_so(win: MainWindow, qtbot: QtBot) -> None:
+    win.hypotheses.dialog()
+    dialog = win.findChild(WhatIfDialog)
+    for typed, said in (("helper bpf_nowhere", True), ("helper bpf_map_lookup_elem", False)):
+        dialog.name.setText(typed)
+        dialog._add()
+        settle()
+        assert ("nothing changes" in dialog.said.text()) == said and not dialog.name.text()
+    dialog.close()
+
+
 def test_the_dialog_begins_in_the_name_and_takes_no_empty_one(win: MainWindow, qtbot: QtBot) -> None:
     win.activateWindow()
     win.hypotheses.dialog()

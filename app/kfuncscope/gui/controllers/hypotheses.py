@@ -185,6 +185,7 @@ class WhatIfDialog(QDialog):
         self.setWindowTitle(self.tr("What if…"))
         self._hypotheses = hypotheses
         self._known = {f"{kind.value} {name}": (kind, name) for kind, name in known}
+        self._note = ""
         text = QLabel(self.tr("Mark a kfunc, helper, hook, type or member as removed, changed or kept, and see which "
                               "programs break. Exported results say that they are hypothetical."))  # fmt: skip
         text.setWordWrap(True)
@@ -247,6 +248,8 @@ class WhatIfDialog(QDialog):
         if found is None:
             self.said.setText(self.tr("Unknown name “{0}”. Enter the kind and the name.").format(typed))
             return
+        idle = found not in self._known.values() and found[0] in (NeedKind.KFUNC, NeedKind.HELPER, NeedKind.HOOK)
+        self._note = self.tr("No program here uses “{0}”, so nothing changes.").format(found[1]) if idle else ""
         self._hypotheses.assume(*found, self.action.currentData())
         self.name.clear()
         self._fill()
@@ -263,6 +266,7 @@ class WhatIfDialog(QDialog):
     def _remove(self) -> None:
         row = self.list.currentRow()
         if 0 <= row < len(self._hypotheses.changes):
+            self._note = ""
             self._hypotheses.drop(self._hypotheses.changes[row])
             self._fill()
 
@@ -270,5 +274,6 @@ class WhatIfDialog(QDialog):
         self.list.clear()
         self.list.addItems([str(c) for c in self._hypotheses.changes])
         self.list.setCurrentRow(self.list.count() - 1)
-        self.said.setText("" if self._hypotheses.changes else self.tr("No assumptions: this is the real result."))
+        none = self.tr("No assumptions: this is the real result.")
+        self.said.setText(self._note if self._hypotheses.changes else none)
         self.remove.setEnabled(bool(self._hypotheses.changes))

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
     QInputDialog,
     QLayout,
+    QLineEdit,
     QMessageBox,
     QPlainTextEdit,
     QPushButton,
@@ -21,9 +25,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+FIELDS = (QLineEdit, QComboBox, QAbstractSpinBox, QCheckBox)
+
 
 def stacked(dialog: QDialog, width: int, *parts: QWidget | QLayout) -> None:
-    """Put the parts below each other; the dialog is ``width`` pixels wide and as high as they ask for."""
+    """Put the parts below each other; the dialog is ``width`` pixels wide and as high as they ask for.
+
+    The keyboard is at the first field, however early the buttons were made; a dialog without fields keeps its default.
+    """
     column = QVBoxLayout(dialog)
     column.setContentsMargins(16, 14, 16, 14)
     column.setSpacing(9)
@@ -33,6 +42,21 @@ def stacked(dialog: QDialog, width: int, *parts: QWidget | QLayout) -> None:
         else:
             column.addLayout(part)
     dialog.resize(width, dialog.sizeHint().height())
+    first = next((field for part in parts for field in _fields(part)), None)
+    if first is not None:
+        first.setFocus()
+
+
+def _fields(part: QWidget | QLayout) -> Iterator[QWidget]:
+    """What can be filled in of a part, in the order in which it is seen."""
+    if isinstance(part, QLayout):
+        for place in range(part.count()):
+            item = part.itemAt(place)
+            inner = (item.widget() or item.layout()) if item is not None else None
+            if inner is not None:
+                yield from _fields(inner)
+    elif isinstance(part, FIELDS):
+        yield part
 
 
 def foot(

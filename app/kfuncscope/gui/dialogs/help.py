@@ -14,16 +14,19 @@ from kfuncscope.gui.commands import Commands
 from kfuncscope.gui.frame.geometry import within
 from kfuncscope.gui.frame.menus import title
 
+KEYS = 32  # of the width: all tables of the page begin their second column at the same place
+
 
 def help_html(commands: Commands) -> str:
     """The text of the help window."""
     c = theme.look()
     native = QKeySequence.SequenceFormat.NativeText
-    parts = ["<h3>Verdicts, worst first</h3><table>"]
+    parts = ['<h3>Verdicts, worst first</h3><table width="100%">']
     for verdict in theme.SHOWN:
         sign = f'<span style="color:{c.verdicts[verdict]}">{theme.GLYPHS[verdict]}</span>'
         parts.append(
-            f"<tr><td>{sign}&nbsp;<b>{theme.WORDS[verdict]}</b>&nbsp;&nbsp;</td><td>{theme.MEANING[verdict]}</td></tr>"
+            f'<tr><td width="{KEYS}%">{sign}&nbsp;<b>{theme.WORDS[verdict]}</b></td>'
+            f"<td>{theme.MEANING[verdict]}</td></tr>"
         )
     parts.append("</table>")
     for group, names in commands.groups.items():
@@ -33,10 +36,10 @@ def help_html(commands: Commands) -> str:
             keys = ", ".join(k.toString(native) for k in action.shortcuts())
             text = html.escape(action.text())
             if keys:
-                rows.append(f"<tr><td><b>{html.escape(keys)}</b>&nbsp;&nbsp;&nbsp;</td><td>{text}</td></tr>")
+                rows.append(f'<tr><td width="{KEYS}%"><b>{html.escape(keys)}</b></td><td>{text}</td></tr>')
         if rows:
             heading = " › ".join(title(name).replace("&", "") for name in group.split("/"))
-            parts.append(f"<h3>{html.escape(heading)}</h3><table>{''.join(rows)}</table>")
+            parts.append(f'<h3>{html.escape(heading)}</h3><table width="100%">{"".join(rows)}</table>')
     parts.append(
         "<h3>In the graph</h3><p>Arrow keys walk along the edges, Enter isolates what is selected, Ctrl and the wheel "
         "zoom, drag moves, a double click isolates, a right click offers more.</p>"

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayo
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.frame.geometry import within
+from kfuncscope.gui.widgets.words import prose_html
 from kfuncscope.model import catalogue
 from kfuncscope.model.catalogue import Rule
 
@@ -41,9 +42,7 @@ def rule_html(rule: Rule) -> str:
 
 def _prose(text: str) -> str:
     """Text of the catalogue: words between backticks are code, ids of rules are links."""
-    parts = html.escape(text, quote=False).split("`")
-    marked = "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
-    return _ID.sub(lambda found: f'<a href="rule:{found[0]}">{found[0]}</a>', marked)
+    return _ID.sub(lambda found: f'<a href="rule:{found[0]}">{found[0]}</a>', prose_html(text))
 
 
 class RuleDialog(QDialog):

@@ -19,8 +19,9 @@ from kfuncscope.gui.index import CODE, Codes, Index, Ints, Mask
 from kfuncscope.model.verdict import Verdict
 
 REST = -1
-PER_PROGRAM = 26.0  # pixels of height that one program may take at most: few programs stay small
+PER_PROGRAM = 96.0  # pixels of height that one program may take at most: few fill a page, one alone does not
 GAP = 6.0
+WIDER = 28.0  # the most between two bands, where they leave room
 MIDDLE = 110.0  # of the width, kept for the flows
 Floats = NDArray[np.float64]
 
@@ -87,6 +88,12 @@ def pairs(index: Index, filters: Filters) -> tuple[Hits, Mask]:
     if wanted:
         keep &= np.isin(hit.need, flt.need_ids(index, wanted))
     return Hits(hit.program[keep], hit.cause[keep], hit.need[keep], hit.verdict[keep]), mask
+
+
+def programs_hit(index: Index, filters: Filters) -> Counter[int]:
+    """How many programs each cause hits, counted as the overview does, whatever else narrows the views."""
+    hit, _ = pairs(index, tuple(t for t in filters if t.kind == "arch"))
+    return Counter(hit.cause.tolist())
 
 
 def build(index: Index, filters: Filters, rows: tuple[int, int]) -> Ribbon:
@@ -187,13 +194,16 @@ def _flows(left: Ints, right: Ints, verdict: Codes) -> list[Flow]:
 
 
 def place(ribbon: Ribbon, height: float, least: tuple[float, float]) -> None:
-    """Set heights so that both sides fit ``height``; ``least`` is what a band needs for its words, at each side."""
+    """Set heights so that both sides fit ``height`` and make use of it; ``least`` is what a band needs for its words,
+    at each side."""
     for bands, low in ((ribbon.left, least[0]), (ribbon.right, least[1])):
-        heights = spread([b.size for b in bands], height - GAP * max(len(bands) - 1, 0), low)
+        gaps = max(len(bands) - 1, 0)
+        heights = spread([b.size for b in bands], height - GAP * gaps, low)
+        gap = min(max(GAP, (height - sum(heights)) / gaps), WIDER) if gaps else 0.0
         y = 0.0
         for band, h in zip(bands, heights, strict=True):
             band.y, band.h = y, h
-            y += h + GAP
+            y += h + gap
     for ends, bands in (("left", ribbon.left), ("right", ribbon.right)):
         _stack(ribbon, ends, bands)
 

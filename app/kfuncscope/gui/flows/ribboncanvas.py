@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -23,7 +25,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.flows.ribbon import GAP, REST, Band, Flow, Ribbon, columns, place
 from kfuncscope.gui.graph import accessible
 from kfuncscope.gui.index import AFFECTED, SCALE
-from kfuncscope.gui.widgets.words import counted
+from kfuncscope.gui.widgets.words import counted, without_common
 
 BAR = 11.0
 EDGE = 14.0
@@ -58,6 +60,7 @@ class RibbonCanvas(accessible.Canvas):
         self._state: tuple[object, ...] = ()
         self._picture = QPixmap()
         self._edges = (150.0, 170.0)
+        self._brief = (False, False)  # whether names of a side are without what all of their kind have
         self._measure()
 
     def show_ribbon(self, ribbon: Ribbon) -> None:
@@ -112,8 +115,9 @@ class RibbonCanvas(accessible.Canvas):
                     words.append(max(first, small.horizontalAdvance(self.more_of(at))))
                 else:
                     words.append(first + 8 + small.horizontalAdvance(self._short(at)))
-            needs.append(max(words) + EDGE + 18)
-        self._edges = columns(float(self.width()), needs[0] + 8, needs[1] + 10)
+            needs.append(max(words) + EDGE + 26 + 2 * side)
+        self._edges = columns(float(self.width()), *needs)
+        self._brief = self._edges[0] < needs[0], self.width() - self._edges[1] < needs[1]
 
     def _lay_out(self) -> None:
         self._laid_out += 1
@@ -216,8 +220,12 @@ class RibbonCanvas(accessible.Canvas):
         state = (self._laid_out, self.size(), ratio, theme.look(), self._hover, self._flow, self._centre(),
                  self.lit, self.current, self.hasFocus(), self.empty_text)  # fmt: skip
         if state != self._state:
-            self._state, self._picture = state, QPixmap(self.size() * ratio)
+            self._state, self._picture = (
+                state,
+                QPixmap(math.ceil(self.width() * ratio), math.ceil(self.height() * ratio)),
+            )
             self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(QColor(theme.look().panel))  # at 1.5 half of its last pixels are outside of the widget
             painter = QPainter(self._picture)
             self._paint(painter)
             painter.end()
@@ -294,6 +302,7 @@ class RibbonCanvas(accessible.Canvas):
     def _paint_words(self, painter: QPainter, side: Side, words: QRectF) -> None:
         c, middle = theme.look(), Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
         name, first = self.name_of(side), self._first_line(words)
+        name = without_common(name) if self._brief[side[0]] else name
         painter.setFont(self._mono)
         metrics = QFontMetricsF(painter.font())
         elide = Qt.TextElideMode.ElideMiddle
@@ -303,8 +312,7 @@ class RibbonCanvas(accessible.Canvas):
             painter.setFont(self._small)
             painter.setPen(QColor(c.muted))
             below = QRectF(words.left(), first.bottom() - 1, words.width(), self.lines()[1] - first.height())
-            small = QFontMetricsF(painter.font())
-            more = small.elidedText(self.more_of(side), Qt.TextElideMode.ElideRight, below.width())
+            more = QFontMetricsF(self._small).elidedText(self.more_of(side), Qt.TextElideMode.ElideRight, below.width())
             painter.drawText(below, middle, more)
             return
         tail = self._short(side)

@@ -61,21 +61,38 @@ class GraphView(QWidget):
         foot.setSpacing(5)
         self.legend = Legend()
         foot.addWidget(self.legend, 1)
-        self.ok_needs = self._button(self.tr("Unaffected"), self.tr("Show needs that are not affected"), self._context)
-        self.ok_needs.setCheckable(True)
-        foot.addWidget(self.ok_needs)
-        self.zoom_label = QLabel()
-        self.zoom_label.setObjectName("muted")
-        foot.addWidget(self._button("−", self.tr("Zoom out (Ctrl+-)"), lambda: self.canvas.zoom_by(1 / 1.25)))
-        foot.addWidget(self.zoom_label)
-        foot.addWidget(self._button("+", self.tr("Zoom in (Ctrl++)"), lambda: self.canvas.zoom_by(1.25)))
-        foot.addWidget(self._button(self.tr("Fit"), self.tr("Whole graph in view (F)"), self.canvas.fit))
+        foot.addWidget(self._controls())
+        self.legend.setMinimumHeight(self.hands.sizeHint().height())  # the canvas is as high without them
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 1, 1)
         layout.setSpacing(0)
         layout.addLayout(row, 1)
         layout.addLayout(foot)
         self.canvas.view_changed.connect(self._show_zoom)
+
+    def _controls(self) -> QWidget:
+        """What hands use, beside the legend."""
+        self.ok_needs = self._button(self.tr("Unaffected"), self.tr("Show needs that are not affected"), self._context)
+        self.ok_needs.setCheckable(True)
+        self.zoom_label = QLabel()
+        self.zoom_label.setObjectName("muted")
+        self.hands = QWidget()
+        row = QHBoxLayout(self.hands)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(5)
+        for part in (
+            self.ok_needs,
+            self._button("−", self.tr("Zoom out (Ctrl+-)"), lambda: self.canvas.zoom_by(1 / 1.25)),
+            self.zoom_label,
+            self._button("+", self.tr("Zoom in (Ctrl++)"), lambda: self.canvas.zoom_by(1.25)),
+            self._button(self.tr("Fit"), self.tr("Whole graph in view (F)"), self.canvas.fit),
+        ):
+            row.addWidget(part)
+        return self.hands
+
+    def pose(self, on: bool) -> None:
+        """For a picture: nothing that only hands can use."""
+        self.hands.setVisible(not on)
 
     def _button(self, text: str, tip: str, slot: object) -> QPushButton:
         button = QPushButton(text)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,40 @@ from kfuncscope.session.sources import Role, Source, holds
 MOST = 400  # lines under one heading of what could not be checked; the Problems list has them all
 TOKEN_ROLE = int(Qt.ItemDataRole.UserRole)
 SOURCE_ROLE = TOKEN_ROLE + 1
+SHORT_ROLE = TOKEN_ROLE + 2
+_PATCH = re.compile(r"^(\d+\.\d+)\.\S+$")
+
+
+def changed(old: str, new: str) -> str:
+    """Both values of a fact, with what their parts share at their ends said once: ``6,899 → 7,058 options``."""
+    if not new or new == old:
+        return old
+    left, right = old.split(", "), new.split(", ")
+    if len(left) != len(right):
+        return f"{old} → {new}"
+    return ", ".join(_once(was, now) for was, now in zip(left, right, strict=True))
+
+
+def _once(was: str, now: str) -> str:
+    if was == now:
+        return was
+    (first, *rest), (second, *same) = was.split(" "), now.split(" ")
+    return f"{first} → {now}" if rest == same and first and second else f"{was} → {now}"
+
+
+def pair_texts(arch: str, old: str, new: str) -> tuple[str, ...]:
+    """An architecture with its releases, and shorter: their levels alone, where those differ, so that both are read."""
+    texts = [f"{arch}  {old} → {new}"]
+    if _PATCH.sub(r"\1", old) != _PATCH.sub(r"\1", new):
+        old, new = _PATCH.sub(r"\1", old), _PATCH.sub(r"\1", new)
+    return *texts, f"{arch} {old} → {new}", f"{arch} {old}→{new}"
+
+
+def fact_texts(name: str, old: str, new: str) -> tuple[str, ...]:
+    """A fact of both kernels, and shorter: the last of its parts, that of the new kernel alone."""
+    said = changed(old, new)
+    last = said.rpartition(", ")[2]
+    return tuple(dict.fromkeys(f"{name}: {text}" for text in (said, last, (new or old).rpartition(", ")[2])))
 
 
 @dataclass(slots=True)
@@ -31,6 +66,7 @@ class Item:
     """One line of the tree. ``token`` (kind, value) is the filter that clicking it stands for.
 
     ``source`` is what the line stands for of all that was given, and the file of it where the line is one part.
+    ``shorter`` is what is said in place of the text where that has no room, the longest first.
     """
 
     text: str
@@ -39,6 +75,7 @@ class Item:
     heading: bool = False
     mono: bool = False
     tip: str = ""
+    shorter: tuple[str, ...] = ()
     token: tuple[str, str] | None = None
     source: tuple[Source, str] | None = None
     parent: Item | None = None
@@ -96,8 +133,9 @@ class InputsModel(QAbstractItemModel):
 
     def _pair(self, head: Item, lane: str, arch: ArchResult) -> Item:
         state = Verdict.UNKNOWN if arch.new.faults else Verdict.OK
-        text = f"{arch.arch}  {arch.old.release} → {arch.new.release}"
-        item = head.add(Item(text, state, mono=True, token=("arch", lane)))
+        named = arch.arch, arch.old.release, arch.new.release
+        text, *shorter = pair_texts(*named)
+        item = head.add(Item(text, state, mono=True, shorter=tuple(shorter), token=("arch", lane)))
         if arch.old.kfuncs or arch.new.kfuncs:
             item.add(Item(f"kfuncs {arch.old.kfuncs:,} → {arch.new.kfuncs:,}", muted=True))
         news, known = dict(arch.new.facts), Item("", muted=True)
@@ -105,8 +143,8 @@ class InputsModel(QAbstractItemModel):
             new = news.pop(label, "")
             if label != "kfuncs":
                 place = known if label.startswith(KNOWN_FROM) else item
-                said = f"{label.removeprefix(KNOWN_FROM)}: {old}" + (f" → {new}" if new and new != old else "")
-                place.add(Item(said, muted=True))
+                text, *shorter = fact_texts(label.removeprefix(KNOWN_FROM), old, new)
+                place.add(Item(text, muted=True, shorter=tuple(shorter)))
         for label, new in news.items():
             place = known if label.startswith(KNOWN_FROM) else item
             place.add(Item(f"{label.removeprefix(KNOWN_FROM)}: {new}", muted=True))
@@ -244,6 +282,8 @@ class InputsModel(QAbstractItemModel):
                 return QBrush(QColor(theme.look().muted)) if item.muted else None
             case _ if role == SOURCE_ROLE:
                 return item.source
+            case _ if role == SHORT_ROLE:
+                return item.shorter
         return item.token if role == TOKEN_ROLE else None
 
 

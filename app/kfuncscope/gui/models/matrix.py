@@ -221,7 +221,7 @@ class MatrixModel(TableModel):
         if not codes:
             return "–"
         worst = max(codes)
-        word = theme.SHORT[SCALE[worst]]
+        word = theme.WORDS[SCALE[worst]]
         if lane < 0:
             bad = sum(c >= AFFECTED for c in codes)
             return self.tr("{0} of {1}").format(bad, len(codes)) if bad else word

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -16,8 +15,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QStyle
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.rules import RuleDialog
-from kfuncscope.gui.filters import Filters
-from kfuncscope.gui.flows.ribbon import pairs
+from kfuncscope.gui.flows.ribbon import programs_hit
 from kfuncscope.gui.graph import seals
 from kfuncscope.gui.graph.proofs import ORDER, Answer
 from kfuncscope.gui.index import AFFECTED, SCALE, Index
@@ -46,13 +44,15 @@ class DetailPanel(QScrollArea):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        store = self._store = context.store
+        self._context, store = context, context.store
+        self._store = store
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumWidth(NARROWEST)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Detail"))
         self._story = Story(0)
+        self._about: tuple[object, ...] = ()
         self._reflow = QTimer(self, singleShot=True)
         self._reflow.timeout.connect(self.refresh)
         self._told: tuple[object, ...] = (None,)
@@ -82,7 +82,7 @@ class DetailPanel(QScrollArea):
         """What was told is not true any more; the new story is told in a turn of its own once it can be seen."""
         if self._told[0] is not self._store.index or not self._stale:
             self._told = (self._store.index, None, -1, -1)
-            self.setWidget(Story(0))
+            self._story.retire()  # still to be read, so that nothing flickers
         self.refresh_later()
 
     def refresh_later(self) -> None:
@@ -104,6 +104,9 @@ class DetailPanel(QScrollArea):
         self._wide = self._room()
         self._story = Story(self._wide)
         index, node = self._store.index, self._store.selected
+        bar = self.verticalScrollBar()
+        subject = self._subject(index, node)
+        kept, self._about = bar.value() if subject == self._about else 0, subject
         if index is None:
             self._story.muted(self.tr("Select something in the graph, the matrix or the findings to see why."))
         elif node is None:
@@ -116,6 +119,17 @@ class DetailPanel(QScrollArea):
             self._tell_need(index, node)
         self._story.end()
         self.setWidget(self._story)
+        if kept:  # whoever reads on while results come in stays at the line
+            self._story.layout().activate()
+            bar.setValue(kept)
+
+    def _subject(self, index: Index | None, node: Node | None) -> tuple[object, ...]:
+        """What the story is about, whatever number it has in this result."""
+        store = self._store
+        if index is None or node is None:
+            return index is None, store.lane
+        finding = index.findings.refs[store.finding] if 0 <= store.finding < len(index.findings) else None
+        return node.column, store.name_of(node), store.lane, finding and (finding.name, finding.message)
 
     def _lane(self, index: Index, table: np.ndarray, number: int) -> int:
         """The lane under study; over all lanes the one where the thing is worst."""
@@ -141,7 +155,7 @@ class DetailPanel(QScrollArea):
             return
         level = int(table.verdict[rows].max())
         rows = rows[table.verdict[rows] == level]
-        hit = _programs_hit(index, self._store.filters)
+        hit = programs_hit(index, self._store.filters)
         self._story.title(self.tr("Where to begin"), SCALE[level])
         self._story.muted(self.tr("Most common causes ({0}):").format(theme.WORDS[SCALE[level]].lower()))
         wanted = {index.hits.cause_id(index.cause_of(row)) for row in rows.tolist()}
@@ -297,8 +311,8 @@ class DetailPanel(QScrollArea):
                 self._story.mono(candidate.name)
                 self._story.muted(candidate.reason)
         code = "\n\n".join(c for _, c in found.remedy.snippets) if found.remedy is not None else ""
-        actions = [(self.tr("Copy fix"), lambda: _copy(code))] if code else []
-        actions.append((self.tr("Copy"), lambda: _copy(as_text(found, where))))
+        actions = [(self.tr("Copy fix"), lambda: self._copy(code))] if code else []
+        actions.append((self.tr("Copy"), lambda: self._copy(as_text(found, where))))
         actions.append((self.tr("Note…"), lambda: self.note_wanted.emit(node, row)))
         actions.append((self.tr("Note on the cause…"), lambda: self.cause_note_wanted.emit(row)))
         actions.append((self.tr("Waive…"), lambda: self.waive_wanted.emit(node, row)))
@@ -406,6 +420,11 @@ class DetailPanel(QScrollArea):
         if len(rows) > 40:
             self._story.muted(self.tr("and {0} more").format(len(rows) - 40))
 
+    def _copy(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        lines = words.counted(text.count("\n") + 1, self.tr("line"), self.tr("lines"))
+        self._context.say(self.tr("Copied: {0}").format(lines))
+
     def _room(self) -> int:
         """The width that a story has, with or without a scroll bar beside it: one that comes moves no line."""
         return self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
@@ -414,14 +433,3 @@ class DetailPanel(QScrollArea):
         if self._room() != self._wide:
             self._reflow.start(REFLOW_MS)
         super().resizeEvent(event)
-
-
-def _programs_hit(index: Index, filters: Filters) -> Counter[int]:
-    """How many programs each cause hits, counted as the overview does, whatever else narrows the views."""
-    kept = tuple(t for t in filters if t.kind == "arch")
-    hit, _ = pairs(index, kept)
-    return Counter(hit.cause.tolist())
-
-
-def _copy(text: str) -> None:
-    QGuiApplication.clipboard().setText(text)

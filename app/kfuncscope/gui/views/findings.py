@@ -18,22 +18,28 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.models import findings as fm
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.gui.widgets.lines import Line
 from kfuncscope.gui.widgets.wording import as_text
+from kfuncscope.gui.widgets.words import counted
 
 _WIDTHS = {
     fm.VERDICT: 88, fm.ARCH: 66, fm.OBJECT: 112, fm.PROGRAM: 122, fm.NEED: 132, fm.MESSAGE: 240, fm.KIND: 56,
     fm.WHERE: 96, fm.RULES: 68, fm.CONFIDENCE: 86, fm.HOSTS: 70,
 }  # fmt: skip
 _GROWING = (
-    (fm.MESSAGE, 1.8), (fm.PROGRAM, 1.5), (fm.NEED, 1.4), (fm.WHERE, 1.9), (fm.RULES, 1.7), (fm.OBJECT, 1.4),
-    (fm.MESSAGE, 9.0),
+    (fm.OBJECT, 1.4), (fm.NEED, 1.7), (fm.PROGRAM, 1.7), (fm.MESSAGE, 1.8), (fm.WHERE, 1.9), (fm.RULES, 1.7),
+    (fm.OBJECT, 2.2), (fm.MESSAGE, 9.0),
 )  # fmt: skip
+_NAMES = (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE, fm.RULES)
+MARGINS = 18  # pixels of a cell beside its text
+_MEASURED = 200  # rows that say how much room names take
 
 _NARROW = {fm.OBJECT: 80, fm.PROGRAM: 88, fm.NEED: 95}
 
@@ -74,7 +80,8 @@ class FindingsView(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        store = self._store = context.store
+        self._context, store = context, context.store
+        self._store = store
         self._quiet = False
         self.model = fm.FindingsModel()
         self.table = QTableView()
@@ -88,7 +95,8 @@ class FindingsView(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._menu)
         self.table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
-        self.table.setItemDelegate(Line(self.table, self.model, (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE)))
+        self.line = Line(self.table, self.model, (fm.OBJECT, fm.PROGRAM, fm.NEED, fm.WHERE))
+        self.table.setItemDelegate(self.line)
         on_choice(self.table, self._fold)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
         copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -166,7 +174,9 @@ class FindingsView(QWidget):
 
     def copy_rows(self) -> None:
         """Put whole rows on the clipboard, with the names of the columns, as a spreadsheet takes them."""
-        QGuiApplication.clipboard().setText(self.model.tsv(self.chosen_rows()))
+        rows = self.chosen_rows()
+        QGuiApplication.clipboard().setText(self.model.tsv(rows))
+        self._context.say(self.tr("Copied: {0}").format(counted(len(rows), self.tr("row"), self.tr("rows"))))
 
     def copy_text(self) -> None:
         """Put the selected findings on the clipboard in full: message, rules, declarations, places, remedy."""
@@ -192,11 +202,25 @@ class FindingsView(QWidget):
         self._quiet = False
         self.table.setColumnHidden(fm.ARCH, self._store.lane >= 0)
         self.table.setColumnHidden(fm.HOSTS, index is None or index.analysis.census is None)
+        self._measure()
         self._spread.fit()
         none = not len(self.model.rows)
         self.empty.setVisible(none)
         self.table.setVisible(not none)
         self._follow()
+
+    def _measure(self) -> None:
+        """Tell the columns which words they must show whole, and what the names of the first rows take."""
+        advance = self.table.fontMetrics().horizontalAdvance
+        rows = self.model.rows[:_MEASURED].tolist()
+        verdicts = (
+            np.unique(self._store.index.findings.verdict[self.model.rows]) if self._store.index is not None else ()
+        )
+        self._spread.words = {fm.VERDICT: [theme.WORDS[SCALE[int(code)]] for code in verdicts]}
+        texts = {column: {self.model.text(row, column) for row in rows} for column in _NAMES}
+        self._spread.natural = self.line.natural = {
+            c: max((advance(t) for t in said), default=0) + MARGINS for c, said in texts.items()
+        }
 
     def _chosen(self, selected: QItemSelection, _before: QItemSelection) -> None:
         rows = selected.indexes()

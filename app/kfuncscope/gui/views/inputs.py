@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTreeVi
 
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.cards import Card
-from kfuncscope.gui.models.inputs import SOURCE_ROLE, TOKEN_ROLE, InputsModel
+from kfuncscope.gui.models.inputs import SHORT_ROLE, SOURCE_ROLE, TOKEN_ROLE, InputsModel
 from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import OBJECT, Node
 from kfuncscope.gui.widgets.choice import on_choice
@@ -19,10 +19,15 @@ from kfuncscope.session.session import Session
 
 
 class _Short(QStyledItemDelegate):
-    """Of a path or a pair of releases both ends are shown, of a heading or a fact the beginning."""
+    """Without room a line is said in short; of a path or a pair both ends are shown, of a heading the beginning."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
         super().initStyleOption(option, index)
+        beside = 6 if option.icon.isNull() else option.decorationSize.width() + 10
+        room, wide = option.rect.width() - beside, option.fontMetrics.horizontalAdvance
+        if wide(option.text) > room:
+            shorter = index.data(SHORT_ROLE) or (option.text,)
+            option.text = next((text for text in shorter if wide(text) <= room), shorter[-1])
         both = any(sign in option.text for sign in "/→(")
         option.textElideMode = Qt.TextElideMode.ElideMiddle if both else Qt.TextElideMode.ElideRight
 

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QScrollArea,
     QSplitter,
@@ -26,6 +25,7 @@ from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.filters import pattern
 from kfuncscope.gui.models.table import Cell, TableModel
+from kfuncscope.gui.toolbar import SearchField
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.gui.views.spread import Spread
 from kfuncscope.gui.widgets.story import NARROWEST, Story
@@ -173,10 +173,10 @@ class KfuncsView(QWidget):
         super().__init__()
         self.rows: list[OfferRow] = []
         self.current: OfferRow | None = None
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Name, set or module (regular expression)"))
+        whole = self.tr("Name, set or module (regular expression)")
+        self.search = SearchField(whole, self.tr("Name, set or module"), self.tr("Name…"))
         self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName(self.search.placeholderText())
+        self.search.setAccessibleName(whole)
         self.kind = QComboBox()
         self.kind.setAccessibleName(self.tr("Kind"))
         kinds = (self.tr("all kinds"), ""), ("kfunc", "kfunc"), ("helper", "helper"), ("hook", "hook")

@@ -27,10 +27,13 @@ from kfuncscope.gui.models.table import Cell
 from kfuncscope.gui.store import NEED, OBJECT, PROGRAM, Node
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
-from kfuncscope.gui.widgets.words import counted
+from kfuncscope.gui.widgets.words import counted, without_common
 
 HEAD = 14  # pixels beside the words of a header
 LEAST = 88  # that names of programs take at least
+WORD = 124  # pixels that an architecture needs for glyph and any word
+MEASURED = 120  # rows that say how much room names take
+TIGHT = 150  # a column of names that is no wider indents them less
 
 
 class _Cell(QStyledItemDelegate):
@@ -45,7 +48,7 @@ class _Cell(QStyledItemDelegate):
         painter.fillRect(box, QColor(c.selection if chosen else c.window if group else c.panel))
         text = str(index.data() or "")
         code = index.data(VERDICT_ROLE) if index.column() else None
-        left = box.left() + (8 if group or index.column() else 26)
+        left = box.left() + (8 if group or index.column() else 26 if box.width() > TIGHT else 14)
         if code is not None and code >= 0:
             verdict = SCALE[int(code)]
             inner = box.adjusted(2, 2, -2, -2)
@@ -59,10 +62,13 @@ class _Cell(QStyledItemDelegate):
         font = theme.ui_font(-0.5) if index.column() else theme.ui_font(bold=True) if group else theme.mono(-0.5)
         painter.setFont(font)
         room = int(box.right() - left - 4)
-        if code is not None and painter.fontMetrics().horizontalAdvance(text) > room:
+        wide = painter.fontMetrics().horizontalAdvance
+        if code is not None and code >= 0 and wide(text) > room:
+            text = text.replace(theme.WORDS[SCALE[int(code)]], theme.SHORT[SCALE[int(code)]], 1)
+        if code is not None and wide(text) > room:
             word = text.partition(" ")[0] if group else ""  # of a count its word, of a verdict its glyph says it
-            text = word if painter.fontMetrics().horizontalAdvance(word) <= room else ""
-        text = painter.fontMetrics().elidedText(text, self._elide(group, index.column()), room)
+            text = word if wide(word) <= room else ""
+        text = self.fitted(text, group, index.column(), painter.fontMetrics(), room)
         painter.drawText(QRectF(left, box.top(), room, box.height()), Qt.AlignmentFlag.AlignVCenter, text)
         painter.fillRect(QRectF(box.left(), box.bottom() - 0.5, box.width(), 1), QColor(c.line))
         if option.state & QStyle.StateFlag.State_HasFocus:
@@ -71,11 +77,19 @@ class _Cell(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _elide(group: bool, column: int) -> Qt.TextElideMode:
-        """What may be left out: of a path its begin, of a program's name its middle, of a count its word."""
+    def fitted(text: str, group: bool, column: int, letters: QFontMetrics, room: int) -> str:
+        """As much of a text as there is room for: of a path its end, of any other name both ends, of a count its begin.
+
+        The sign that a group is open or folded stays, and with it the number of its programs.
+        """
+        if letters.horizontalAdvance(text) <= room:
+            return text
         if column:
-            return Qt.TextElideMode.ElideRight
-        return Qt.TextElideMode.ElideLeft if group else Qt.TextElideMode.ElideMiddle
+            return letters.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        text = without_common(text)
+        sign = text[:2] if group else ""
+        mode = Qt.TextElideMode.ElideLeft if group and "/" in text else Qt.TextElideMode.ElideMiddle
+        return sign + letters.elidedText(text[len(sign) :], mode, room - letters.horizontalAdvance(sign))
 
 
 class MatrixView(QWidget):
@@ -184,7 +198,16 @@ class MatrixView(QWidget):
         wide = max((bold.horizontalAdvance(name) + HEAD for name in names), default=0)
         self._shorten(lanes, last, bold)
         rest = self.table.viewport().width() - self.table.columnWidth(last) - lanes * wide
-        head.resizeSection(0, min(max(rest, LEAST), 210 if lanes > 3 else 260))
+        words = self.table.viewport().width() - self.table.columnWidth(last) - lanes * WORD
+        head.resizeSection(0, max(min(max(rest, LEAST), 210 if lanes > 3 else 260), min(self._natural(), words)))
+
+    def _natural(self) -> int:
+        """What the names of the first rows take."""
+        bold, plain = QFontMetrics(theme.ui_font(bold=True)), QFontMetrics(theme.mono(-0.5))
+        names = [
+            (row.program < 0, str(self.model.index(i, 0).data())) for i, row in enumerate(self.model.rows[:MEASURED])
+        ]
+        return max(((bold if group else plain).horizontalAdvance(name) + 40 for group, name in names), default=0)
 
     def _shorten(self, lanes: int, last: int, bold: QFontMetrics) -> None:
         """One count below each architecture where two of them would be cut."""

@@ -30,6 +30,7 @@ class OverviewView(QWidget):
         self._serial = 0
         self._stale = True
         self._rows = 0
+        self._posed = False
         self.canvas = RibbonCanvas()
         self.said = QLabel()
         self.said.setWordWrap(True)
@@ -58,6 +59,12 @@ class OverviewView(QWidget):
         """Take letters of the size that the application has now."""
         self.said.setFont(theme.ui_font(1, bold=True))
         self.quiet.setFont(theme.ui_font())
+
+    def pose(self, on: bool) -> None:
+        """For a picture: nothing that only hands can use."""
+        self._posed = on
+        if self._store.index is not None:
+            self.quiet.setText(self._quiet(self.canvas.ribbon))
 
     # --- store → ribbon ---
     def _news(self) -> None:
@@ -129,7 +136,7 @@ class OverviewView(QWidget):
         if ribbon.quiet_groups > 0:
             number = counted(ribbon.quiet_groups, *words[ribbon.groups])
             parts.append(self.tr("{0} without a finding here").format(number))
-        if ribbon.flows:
+        if ribbon.flows and not self._posed:
             parts.append(
                 {
                     "package": self.tr("click a package or a cause to open it in the graph"),

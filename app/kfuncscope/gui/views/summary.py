@@ -86,13 +86,17 @@ class LaneCard(QAbstractButton):
             painter.setPen(QColor(c.muted))
             left, text = self.change_shown()
             painter.drawText(QRectF(left, 8, self.width() - left - 6, 18), Qt.AlignmentFlag.AlignVCenter, text)
-        self._paint_bar(painter, QRectF(14, 31, min(self.width() - 28, 420), 8))
+        self._paint_bar(painter, self.bar())
         self._paint_counts(painter, 14, 58)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(theme.pen(c.accent, 1.5))
             painter.drawRect(self.rect().adjusted(2, 2, -3, -3))
         painter.end()
+
+    def bar(self) -> QRectF:
+        """Where the shares are: as wide as the card, so that no end of it looks like what is left to do."""
+        return QRectF(14, 31, self.width() - 28, 8)
 
     def change_shown(self) -> tuple[int, str]:
         """Where what changed begins, and as much of it as has room, with a mark where that is not all."""
@@ -127,21 +131,34 @@ class LaneCard(QAbstractButton):
                 self.tr("no program for it"), Qt.TextElideMode.ElideRight, int(self.width() - x - 4)
             )
             painter.drawText(QRectF(x, y - 10, self.width() - x, 20), Qt.AlignmentFlag.AlignVCenter, text)
+        shown, gap = self.counts_shown()
         present = [v for v in theme.SHOWN if self._counts[v]]
-        for place, verdict in enumerate(present):
+        for verdict in shown:
             text = f"{self._counts[verdict]:,}"
             width = metrics.horizontalAdvance(text)
-            more = 0 if verdict is present[-1] else 8 + metrics.horizontalAdvance(f"+{len(present) - place}")
-            if x + 14 + width + more > self.width() - 4:  # never fewer than there are without a word of it
-                painter.setPen(QColor(theme.look().muted))
-                painter.drawText(
-                    QRectF(x, y - 10, self.width() - x, 20), Qt.AlignmentFlag.AlignVCenter, f"+{len(present) - place}"
-                )
-                break
             theme.draw_glyph(painter, verdict, x + 5, y, 9)
             painter.setPen(QColor(theme.look().text))
             painter.drawText(QRectF(x + 14, y - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
-            x += 14 + width + 8
+            x += 14 + width + gap
+        if len(shown) < len(present):
+            painter.setPen(QColor(theme.look().muted))
+            rest = QRectF(x, y - 10, self.width() - x, 20)
+            painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"+{len(present) - len(shown)}…")
+
+    def counts_shown(self) -> tuple[list[Verdict], int]:
+        """The verdicts whose counts find room, the worst first, and the pixels between them: closer before fewer."""
+        advance = QFontMetrics(theme.ui_font()).horizontalAdvance
+        present = [v for v in theme.SHOWN if self._counts[v]]
+        wide = [14 + advance(f"{self._counts[v]:,}") for v in present]
+        room = self.width() - 14 - 4
+        for gap in (8, 6, 4):
+            if sum(wide) + gap * (len(wide) - 1) <= room:
+                return present, gap
+        number, taken = 0, 0
+        while number < len(wide) and taken + wide[number] + 6 + advance(f"+{len(wide) - number}…") <= room:
+            taken += wide[number] + 6
+            number += 1
+        return present[:number], 6
 
 
 class DecisionCard(QAbstractButton):

@@ -149,8 +149,11 @@ class _Block(QStyledItemDelegate):
             painter.fillRect(QRectF(box.left() - 1.5, box.top() + 2, 3, box.height() - 4), QColor(c.text))
         painter.setPen(QColor(c.text if loaded else c.muted))
         painter.setFont(theme.ui_font(-1, bold=cell.first_bad))
-        text = ("▶ " if cell.first_bad else "") + cell.word
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width() - 26))
+        mark, room = "▶ " if cell.first_bad else "", box.width() - 26
+        text = mark + cell.word
+        if line.program and painter.fontMetrics().horizontalAdvance(text) > room:
+            text = mark + theme.SHORT[cell.look].lower()
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(room))
         painter.drawText(box.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Cells of the finding table: names lose their middle, the head of a group is one line over all columns."""
+"""Cells of the finding table: names lose what all of their kind have, then their middle; heads are one line."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
@@ -11,6 +13,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.index import SCALE
 from kfuncscope.gui.models.findings import GROUP_ROLE, FindingsModel, Group
 from kfuncscope.gui.models.table import Cell
+from kfuncscope.gui.widgets.words import without_common
 
 
 class Line(QStyledItemDelegate):
@@ -19,11 +22,18 @@ class Line(QStyledItemDelegate):
     def __init__(self, view: QTableView, model: FindingsModel, middle: tuple[int, ...]) -> None:
         super().__init__(view)
         self._view, self._model, self._middle = view, model, frozenset(middle)
+        self.natural: Mapping[int, int] = {}  # what the widest name of a column takes in pixels
+
+    def cut(self, column: int) -> bool:
+        """Whether some name of a column has no room."""
+        return self.natural.get(column, 0) > self._view.columnWidth(column)
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
         super().initStyleOption(option, index)
         if index.column() in self._middle:
             option.textElideMode = Qt.TextElideMode.ElideMiddle
+            if self.cut(index.column()):  # all names of a column alike
+                option.text = without_common(option.text)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Cell) -> None:
         group = index.data(GROUP_ROLE)

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -40,6 +40,7 @@ def posed(page: QWidget, shape: Shape) -> Iterator[QSize]:
     try:
         if inside is not None:
             inside.clearFocus()  # the keyboard's frame is not part of what is shown
+        _pose(page, True)
         if shape is Shape.WIDE:
             page.resize(WIDE.width(), WIDE.height() - HEAD)
             _arrange(page)
@@ -47,6 +48,7 @@ def posed(page: QWidget, shape: Shape) -> Iterator[QSize]:
             canvas.render_layer()
         yield page.size()
     finally:
+        _pose(page, False)
         if shape is Shape.WIDE:
             page.resize(before)
             _arrange(page)
@@ -54,6 +56,15 @@ def posed(page: QWidget, shape: Shape) -> Iterator[QSize]:
                 canvas.return_to(zoom, origin)
         if inside is not None:
             inside.setFocus()
+
+
+def _pose(page: QWidget, on: bool) -> None:
+    """Let a page leave out what only hands can use."""
+    pose, layout = getattr(page, "pose", None), page.layout()
+    if callable(pose):
+        pose(on)
+        if layout is not None:
+            layout.activate()
 
 
 def _arrange(page: QWidget) -> None:
@@ -74,7 +85,7 @@ def _paint(painter: QPainter, page: QWidget, size: QSize, title: str) -> None:
     room = QRectF(14, 0, size.width() - 28, HEAD)
     text = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, int(room.width()))
     painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
-    page.render(painter, QPoint(0, HEAD))
+    page.render(painter, QPoint(0, HEAD), QRegion(), QWidget.RenderFlag.DrawChildren)  # on the ground painted above
 
 
 def image(page: QWidget, title: str, shape: Shape) -> QImage:

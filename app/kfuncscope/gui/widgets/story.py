@@ -17,15 +17,20 @@ from kfuncscope.model.verdict import Verdict
 
 NARROWEST = 220
 FACTS = 30
+SLACK = 10  # a link knows its style, and with that its margins, only once it is shown
 SIDES = 28  # what both margins take
 
 
 class Link(QPushButton):
-    """A name to press and what is to be said about it; what does not fit is left out, the tooltip has it all."""
+    """A name to press and what is to be said about it; what does not fit is left out, the tooltip has it all.
+
+    ``stack`` puts what is said below the name, where a line has no room for both.
+    """
 
     def __init__(self, name: str, more: str = "", verdict: Verdict | None = None) -> None:
         super().__init__()
         self._name, self._more = name, more
+        self._stacked = False
         self.setObjectName("link")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         whole = f"{name}   {more}".strip()
@@ -38,10 +43,20 @@ class Link(QPushButton):
         self.setText(whole)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
+    def stack(self, room: int) -> None:
+        """Say the rest in lines of its own, no wider than ``room`` pixels."""
+        own = room - (self.sizeHint().width() - self._wide(self._whole)) - SLACK
+        self._stacked = True
+        self._more = "\n".join(words.filled(self._more, own, self.fontMetrics().horizontalAdvance))
+        self.setText(f"{self._name}\n{self._more}")
+
+    def _wide(self, text: str) -> int:
+        return max(self.fontMetrics().horizontalAdvance(line) for line in text.split("\n"))
+
     def sizeHint(self) -> QSize:
         """As wide as the whole text asks for, whatever of it is shown now."""
-        advance = self.fontMetrics().horizontalAdvance
-        return super().sizeHint() + QSize(advance(self._whole) - advance(self.text()), 0)
+        whole = f"{self._name}\n{self._more}" if self._stacked else self._whole
+        return super().sizeHint() + QSize(self._wide(whole) - self._wide(self.text()), 0)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(60, super().sizeHint().height())
@@ -49,15 +64,22 @@ class Link(QPushButton):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         metrics = self.fontMetrics()
+        if self._stacked:
+            room = self.width() - (super().sizeHint().width() - self._wide(self.text()))
+            middle, end = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
+            lines = ((self._name, middle), *((line, end) for line in self._more.split("\n")))
+            advance, elided = metrics.horizontalAdvance, metrics.elidedText  # which leaves out what fits to the pixel
+            self.setText("\n".join(t if advance(t) <= room else elided(t, mode, room) for t, mode in lines))
+            return
         room = self.width() - (self.sizeHint().width() - metrics.horizontalAdvance(self._whole))
-        rest = room - metrics.horizontalAdvance(f"{self._name}   ")
+        left = room - metrics.horizontalAdvance(f"{self._name}   ")
         if room >= metrics.horizontalAdvance(self._whole):
             self.setText(self._whole)
-        elif not self._more or rest < 50:
+        elif not self._more or left < 50:
             self.setText(metrics.elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
         else:  # of a path the end tells more
             mode = Qt.TextElideMode.ElideLeft if "/" in self._more else Qt.TextElideMode.ElideRight
-            self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, rest)}")
+            self.setText(f"{self._name}   {metrics.elidedText(self._more, mode, left)}")
 
 
 class Words(QLabel):
@@ -94,6 +116,7 @@ class Story(QWidget):
         super().__init__()
         self.setObjectName("story")
         self._width = max(width, NARROWEST)
+        self._over = False
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(SIDES // 2, 8, SIDES // 2, 14)
         self._column.setSpacing(5)
@@ -101,6 +124,18 @@ class Story(QWidget):
     def end(self) -> None:
         """What comes is at the top, what is left stays empty."""
         self._column.addStretch(1)
+
+    def retire(self) -> None:
+        """What it leads to may not be there any more: from now on it can be read alone."""
+        self._over = True
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def _do(self, then: Callable[[], object]) -> Callable[[bool], None]:
+        def act(_checked: bool = False) -> None:
+            if not self._over:
+                then()
+
+        return act
 
     def letters(self) -> int:
         """How many letters of code fit a line."""
@@ -134,12 +169,18 @@ class Story(QWidget):
         label.setFont(theme.mono(larger))
 
     def text(self, text: str) -> None:
-        """A sentence."""
-        self._label(text)
+        """A sentence; what stands between backticks is code."""
+        self._prose(text)
 
     def muted(self, text: str) -> None:
         """Something in passing."""
-        self._label(text, "muted").setFont(theme.ui_font(-0.5))
+        self._prose(text, "muted").setFont(theme.ui_font(-0.5))
+
+    def _prose(self, text: str, name: str = "") -> QLabel:
+        if "`" not in text:
+            return self._label(text, name)
+        marked = words.prose_html(text, theme.mono().family()).replace("\n", "<br>")
+        return self._label(marked, name, rich=True)
 
     def mono(self, text: str, tip: str = "") -> None:
         """A place in the source."""
@@ -211,11 +252,13 @@ class Story(QWidget):
     def link(
         self, name: str, more: str, then: Callable[[], None], verdict: Verdict | None = None, tip: str = ""
     ) -> None:
-        """Something to go to."""
+        """Something to go to; what is said about it stands below its name where the column is too narrow for both."""
         button = Link(name, more, verdict)
         if tip:
             button.setToolTip(f"{button.toolTip()}\n{tip}")
-        button.clicked.connect(lambda _=False: then())
+        if more and "/" not in more and button.sizeHint().width() > self._width - SIDES:
+            button.stack(self._width - SIDES)
+        button.clicked.connect(self._do(then))
         self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def buttons(self, actions: list[tuple[str, Callable[[], None]]]) -> list[QPushButton]:
@@ -226,7 +269,7 @@ class Story(QWidget):
         rows = [row]
         for text, slot in actions:
             button = QPushButton(text)
-            button.clicked.connect(lambda _=False, s=slot: s())
+            button.clicked.connect(self._do(slot))
             made.append(button)
             taken += button.sizeHint().width() + 5
             if taken > room and row.count():

@@ -6,9 +6,11 @@ from __future__ import annotations
 import difflib
 import html
 import re
+from collections.abc import Callable
 
 _CALL = re.compile(r"\w\((?!\))")
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+_COMMON = re.compile(r"^(?:struct|union|enum) |(?:\.bpf)?\.o(?=  |$)")
 
 
 def words(text: str) -> list[str]:
@@ -64,10 +66,18 @@ def _broken(line: str, width: int) -> list[str]:
     while len(line) > width:
         cut = _cut(line, indent, width)
         if cut <= indent:
+            cut = _later(line, max(indent, width))
+        if not cut:
             break
         lines.append(line[:cut].rstrip())
         line = " " * indent + line[cut:].lstrip()
-    return [*lines, line]
+    return [_pulled(piece, width) for piece in (*lines, line)]
+
+
+def _pulled(line: str, width: int) -> str:
+    """A line that is too long with less of its indentation."""
+    text = line.lstrip()
+    return line if len(line) <= width else " " * min(len(line) - len(text), max(width - len(text), 0)) + text
 
 
 def _cut(line: str, indent: int, width: int) -> int:
@@ -84,9 +94,44 @@ def _cut(line: str, indent: int, width: int) -> int:
     return max(line.rfind(" ", indent, width + 1), 0)
 
 
+def _later(line: str, width: int) -> int:
+    """Where to break a line whose first name alone is too long: as soon after it as may be, 0 for nowhere."""
+    bracket, blank = _CALL.search(line, max(width - 1, 0)), line.find(" ", width)
+    places = [bracket.end() if bracket is not None else 0, blank]
+    return min((place for place in places if 0 < place < len(line)), default=0)
+
+
+def prose_html(text: str, family: str = "") -> str:
+    """Text in which words between backticks are code, in letters of ``family`` where that is given; others are kept."""
+    parts = html.escape(text, quote=False).split("`")
+    if not len(parts) % 2:
+        return html.escape(text, quote=False)
+    head, foot = (
+        (f"<span style=\"font-family:'{html.escape(family)}'\">", "</span>") if family else ("<code>", "</code>")
+    )
+    return "".join(f"{head}{part}{foot}" if i % 2 else part for i, part in enumerate(parts))
+
+
 def code_html(text: str) -> str:
     """Marked-up code as HTML that keeps its blanks and line breaks."""
     return f'<div style="white-space:pre-wrap">{text}</div>'
+
+
+def without_common(name: str) -> str:
+    """A name without what most of its kind have: the word of a type, the ending of a file; a number may follow it."""
+    return _COMMON.sub("", name) or name
+
+
+def filled(text: str, room: int, wide: Callable[[str], int]) -> list[str]:
+    """Words in lines that are no wider than ``room``, as ``wide`` measures them."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and wide(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def counted(number: int, one: str, many: str) -> str:
