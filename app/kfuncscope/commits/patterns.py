@@ -46,6 +46,7 @@ PATTERNS: dict[str, Pattern] = {
     "type": Pattern("(struct|union) +{name} *[{{]", declared.types, build_only=True),
     "field": Pattern("(struct|union) +{name} *[{{]", declared.types, build_only=True),
     "enumerator": Pattern("{member}", declared.enumerators, build_only=True),
+    "variable": Pattern("{name}", declared.variables, build_only=True),
     "option": Pattern("(menu)?config +{name}", declared.config_options, "*Kconfig*", build_only=True),
 }
 WORD = Pattern("{name}", declared.words)
