@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A history as large as the kernel's, from source trees of some of its releases, to measure a search of commits on.
 
-What differs between two trees is cut into its hunks; each commit carries a few of them, on one of two side branches that
-are merged again. What git has to search is real text, how it got there is not: the messages name files and nothing else.
+What differs between two trees is cut into its hunks; each commit carries a few of them, on one of two side branches
+that are merged again. What git has to search is real text, how it got there is not: messages name files alone.
 
     python -m support.largehistory REPOSITORY v5.10=TREE v6.12=TREE …
 """
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -143,7 +144,7 @@ def main(words: list[str]) -> None:
     start = [Event(path, history.blob(place.read_bytes())) for path, place in files(tree).items()]
     head = history.commit(b"The first release", start)
     history.tag(first, head)
-    for (_, old), (name, new) in zip(releases, releases[1:], strict=False):
+    for (_, old), (name, new) in pairwise(releases):
         head = grow(history, head, old, new, chance)
         history.tag(name, head)
         print(f"{name}: {history.commits} commits", flush=True)

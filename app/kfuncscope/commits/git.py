@@ -163,7 +163,7 @@ class Git:
         return {one: held[name].decode("utf-8", "replace") for one in asked if (name := ":".join(one)) in held}
 
     def contents(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Content of files by what git calls them, a hash or ``commit:path``; what is absent or too large is left out."""
+        """Files by what git calls them, a hash or ``commit:path``; what is absent or absurdly large is left out."""
         asked = list(dict.fromkeys(names))
         if not asked:
             return {}
