@@ -136,6 +136,7 @@ ASKED = (
     Told(K.KSYM, "sysctl_gone", True, "vars: Remove sysctl_gone"),
     Told(K.KSYM, "retyped", False, "vars: Retype"),
     Told(K.KSYM, "kept", True, "", Found.NO_CHANGE),
+    Told(K.HOOK, "sys_enter_sendfancy", True, "net: Remove sendfancy()", section="tp/syscalls/sys_enter_sendfancy"),
     Told(K.HOOK, "never_there", True, "", Found.NOT_FOUND),
     Told(K.HOOK, "weird name;--output=x", True, "", Found.NOT_SEARCHED),
     Told(K.JIT, "bpf_arena", True, "", Found.NOT_SEARCHED),
