@@ -85,7 +85,9 @@ def functions(text: str, subject: Subject) -> Iterator[Declaration]:
         found = find_function(text[at:], subject.name)
         if found is None:
             return
-        start = at + [p.start() for p in re.finditer(rf"\b{subject.name}\s*\(", text[at : at + found.body_start])][-1]
+        start = text.rfind(subject.name, at, at + found.body_start)
+        while not re.compile(rf"\b{subject.name}\s*\(").match(text, start):  # there is one: find_function() began at it
+            start = text.rfind(subject.name, at, start + len(subject.name) - 1)
         parameters = types_of(split_args(found.params))
         result = squeeze(_STORAGE.sub(" ", found.head))
         seen = f"{result}({'' if parameters == 'void' else parameters})"
