@@ -2137,6 +2137,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Der Commit wird gesucht…</translation>
     </message>
     <message>
+        <source>The search for the commit was cancelled.</source>
+        <translation>Die Suche nach dem Commit wurde abgebrochen.</translation>
+    </message>
+    <message>
         <source>Find the commit</source>
         <translation>Commit suchen</translation>
     </message>

@@ -80,6 +80,11 @@ FILES = {
     "kernel/listed.c": "__bpf_kfunc void listed_elsewhere(void)\n{\n}\nBTF_KFUNCS_START(ids)\n"
     "BTF_ID_FLAGS(func, listed_elsewhere)\nBTF_KFUNCS_END(ids)\n"
     "BTF_SET_START(special)\nBTF_ID(func, listed_elsewhere)\nBTF_SET_END(special)\n",
+    "kernel/vars.c": "DEFINE_PER_CPU_SHARED_ALIGNED(struct rq, old_queues);\nint sysctl_gone __read_mostly = 1;\n"
+    "EXPORT_SYMBOL(sysctl_gone);\nunsigned long retyped;\nint kept[4];\nint reads(int old_queues)\n{\n"
+    "\tint sysctl_gone = 2;\n\n\treturn kept[1] + sysctl_gone;\n}\n",
+    "include/linux/vars.h": "DECLARE_PER_CPU_SHARED_ALIGNED(struct rq, old_queues);\nextern int sysctl_gone;\n"
+    "extern unsigned long retyped;\nextern int kept[];\n",
     "kernel/macro.c": "MAKES_IT(made_by_macro)\nMAKES_IT(made_beside)\n",
 }
 
@@ -127,6 +132,11 @@ ASKED = (
     Told(K.KFUNC, "scx_consume_task", True, "", Found.NOT_FOUND),
     Told(K.HOOK, "gated_one", True, "gated: Only with CONFIG_EXTRA", Found.PROBABLY),
     Told(K.HOOK, "made_by_macro", True, "macro: Remove one", Found.PROBABLY),
+    Told(K.KSYM, "old_queues", True, "sched: Remove the old queues"),
+    Told(K.KSYM, "sysctl_gone", True, "vars: Remove sysctl_gone"),
+    Told(K.KSYM, "retyped", False, "vars: Retype"),
+    Told(K.KSYM, "kept", True, "", Found.NO_CHANGE),
+    Told(K.HOOK, "sys_enter_sendfancy", True, "net: Remove sendfancy()", section="tp/syscalls/sys_enter_sendfancy"),
     Told(K.HOOK, "never_there", True, "", Found.NOT_FOUND),
     Told(K.HOOK, "weird name;--output=x", True, "", Found.NOT_SEARCHED),
     Told(K.JIT, "bpf_arena", True, "", Found.NOT_SEARCHED),
@@ -257,7 +267,24 @@ def _moves(repo: KernelRepo) -> None:
     gated = repo.text("kernel/gated.c")
     repo.put("kernel/gated.c", f"#ifdef CONFIG_EXTRA\n{gated}#endif\n")
     repo.commit("gated: Only with CONFIG_EXTRA")
+    _variables(repo)
     repo.change("kernel/macro.c", "MAKES_IT(made_by_macro)\n", "", "macro: Remove one")
+
+
+def _variables(repo: KernelRepo) -> None:
+    source, header = "kernel/vars.c", "include/linux/vars.h"
+    repo.edit(source, "DEFINE_PER_CPU_SHARED_ALIGNED(struct rq, old_queues);\n", "")
+    repo.edit(header, "DECLARE_PER_CPU_SHARED_ALIGNED(struct rq, old_queues);\n", "")
+    repo.commit("sched: Remove the old queues")
+    repo.change(source, "\tint sysctl_gone = 2;\n", "\tint sysctl_gone = 3;\n", "vars: Another value")
+    repo.change(
+        source, "int sysctl_gone __read_mostly = 1;\nEXPORT_SYMBOL(sysctl_gone);\n", "", "vars: Remove sysctl_gone"
+    )
+    repo.change(header, "extern int sysctl_gone;\n", "", "vars: Remove what declares sysctl_gone")
+    repo.edit(header, "extern unsigned long retyped;", "extern u64 retyped;")
+    repo.change(source, "unsigned long retyped;", "u64 retyped;", "vars: Retype")
+    repo.change(source, "u64 retyped;", "u64 __ro_after_init retyped = 1;", "vars: Where retyped is kept")
+    repo.change(source, "int kept[4];", "int kept[8];", "vars: More room")
 
 
 def kernel(release: str) -> KernelInfo:

@@ -28,6 +28,9 @@ _STORAGE = re.compile(
     r"\b(?:static|extern|inline|noinline\w*|notrace|asmlinkage|__(?:bpf_kfunc|user|rcu|iomem|percpu|maybe_unused"
     r"|always_unused|init|exit|must_check|always_inline|cold|sched|weak|ref|used|private|randomize_layout))\b"
 )
+_EVENT_MACRO = re.compile(r"_(?:EVENT|TRACE|HOOK)")
+_AT_MARGIN = re.compile(r"(?:(?:static|extern|__\w+)\s+)*")
+_NOT_TYPES = frozenset({"typedef", "return", "goto", "else", "case"})
 _KFUNC_SET = re.compile(r"\bBTF_(SET_START|ID_LIST\w*|SET8_START|KFUNCS_START)\s*\(\s*(\w+)")
 
 
@@ -82,7 +85,9 @@ def functions(text: str, subject: Subject) -> Iterator[Declaration]:
         found = find_function(text[at:], subject.name)
         if found is None:
             return
-        start = at + [p.start() for p in re.finditer(rf"\b{subject.name}\s*\(", text[at : at + found.body_start])][-1]
+        start = text.rfind(subject.name, at, at + found.body_start)
+        while not re.compile(rf"\b{subject.name}\s*\(").match(text, start):  # there is one: find_function() began at it
+            start = text.rfind(subject.name, at, start + len(subject.name) - 1)
         parameters = types_of(split_args(found.params))
         result = squeeze(_STORAGE.sub(" ", found.head))
         seen = f"{result}({'' if parameters == 'void' else parameters})"
@@ -203,6 +208,41 @@ def enumerators(text: str, subject: Subject) -> Iterator[Declaration]:
             if word.strip() == subject.member:
                 at = found.end() + body.find(subject.member)
                 yield Declaration(at, at + len(subject.member), squeeze(value), squeeze(value))
+
+
+def variables(text: str, subject: Subject) -> Iterator[Declaration]:
+    """Definitions of a variable of the whole kernel, as ``TYPE name[]…;`` or ``DEFINE_PER_CPU(TYPE, name)``, and what
+    says that it is defined elsewhere (``extern``, ``DECLARE_…``), by which it does not exist."""
+    regions = gate_regions(text)
+    for call in calls(text, r"(?:DEFINE|DECLARE)_\w+|[A-Z]+_HEAD"):
+        arguments = [squeeze(part) for part in split_args(call.args)]
+        before = text[text.rfind("\n", 0, call.start) + 1 : call.start]
+        if subject.name in arguments and not _EVENT_MACRO.search(call.name) and _AT_MARGIN.fullmatch(before):
+            others = [one for one in arguments if one != subject.name]
+            seen = f"{_maker(call.name)}({', '.join(others)})"
+            built = _built(regions, call.start, before)
+            yield Declaration(call.start, call.end, seen, built, main=not call.name.startswith("DECLARE"))
+    head, attributes = r"^([A-Za-z_][\w \t*]*[ \t*])", r"[^;=(){}\n]*(?:\([^()\n]*\))?"
+    plain = head + subject.name + r"\b[ \t]*((?:\[[^]\n]*\])*)" + attributes + r"\s*[;=]"
+    for found in re.finditer(plain, text, re.M):
+        words = found[1].split()
+        if words[0] not in _NOT_TYPES and (made := _type(found[1])) not in ("", "struct", "union", "enum"):
+            built = _built(regions, found.start(), found[1])
+            seen = made + ("[]" if found[2] else "")
+            yield Declaration(found.start(), found.end(), seen, built, main="extern" not in words)
+
+
+def _type(head: str) -> str:
+    """The type in what stands before the name of a variable, without attributes of where and how it is kept."""
+    words = _STORAGE.sub(" ", head).replace("*", " * ").split()
+    kept = [word for word in words if not word.startswith("__")]
+    return " ".join(kept if any(re.match(r"\w", word) for word in kept) else words).replace(" *", "*")
+
+
+def _maker(macro: str) -> str:
+    """What a macro makes, whether it defines or declares: ``PER_CPU`` of any section is one thing."""
+    made = re.sub(r"^(?:DEFINE|DECLARE)_", "", macro)
+    return "PER_CPU" if made.startswith("PER_CPU") else made
 
 
 def config_options(text: str, subject: Subject) -> Iterator[Declaration]:

@@ -31,6 +31,7 @@ _ALWAYS = (
     "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false",
     "-c", "i18n.logOutputEncoding=UTF-8", "-c", "color.ui=false", "-c", "grep.fallbackToNoIndex=false",
     "-c", "submodule.recurse=false", "-c", "diff.renameLimit=1000", "-c", "log.mailmap=false",
+    "-c", "log.follow=false",
 )  # fmt: skip
 _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1",
@@ -158,10 +159,15 @@ class Git:
     def texts(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """(commit, path) → text of the file there; files that are absent, or absurdly large, are left out."""
         asked = [one for one in dict.fromkeys(wanted) if "\n" not in one[1]]
+        held = self.contents(f"{commit}:{path}" for commit, path in asked)
+        return {one: held[name].decode("utf-8", "replace") for one in asked if (name := ":".join(one)) in held}
+
+    def contents(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Files by what git calls them, a hash or ``commit:path``; what is absent or absurdly large is left out."""
+        asked = list(dict.fromkeys(names))
         if not asked:
             return {}
-        lines = "".join(f"{commit}:{path}\n" for commit, path in asked)
-        out = self.run("cat-file", "--batch", stdin=os.fsencode(lines))
+        out = self.run("cat-file", "--batch", stdin=os.fsencode("".join(f"{name}\n" for name in asked)))
         found, at = {}, 0
         for one in asked:
             end = out.index(b"\n", at)
@@ -171,7 +177,7 @@ class Git:
                 continue
             size = int(words[2])
             if words[1] == b"blob" and size <= MOST_BLOB:
-                found[one] = out[at : at + size].decode("utf-8", "replace")
+                found[one] = out[at : at + size]
             at += size + 1
         return found
 

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[A-Za-z_]\w{0,127}")
 _PREFIXES = {p for a in ARCHES for p in (a.syscall_prefix, a.compat_syscall_prefix) if p}
 _PREFIXES |= {"__s390_", "__loongarch_", "__se_", "__do_"}
 _SYSCALL = re.compile(rf"(?:{'|'.join(sorted(_PREFIXES))})(?:compat_)?sys_(\w+)|sys_(\w+)")
+_EVENT = re.compile(r"sys_(?:enter|exit)_(\w+)")  # an event of a system call, which SYSCALL_DEFINE makes
 _SPELLED = (("bpf_lsm_", "LSM hook"), ("btf_trace_", "tracepoint"), ("__bpf_trace_", "tracepoint"))
 
 
@@ -46,6 +47,7 @@ PATTERNS: dict[str, Pattern] = {
     "type": Pattern("(struct|union) +{name} *[{{]", declared.types, build_only=True),
     "field": Pattern("(struct|union) +{name} *[{{]", declared.types, build_only=True),
     "enumerator": Pattern("{member}", declared.enumerators, build_only=True),
+    "variable": Pattern("{name}", declared.variables, build_only=True),
     "option": Pattern("(menu)?config +{name}", declared.config_options, "*Kconfig*", build_only=True),
 }
 WORD = Pattern("{name}", declared.words)
@@ -73,6 +75,8 @@ def _hook(kind: str, name: str) -> tuple[str, str]:
     for prefix, other in _SPELLED:
         if name.startswith(prefix):
             return other, name.removeprefix(prefix)
+    if kind == "tracepoint" and (event := _EVENT.fullmatch(name)):
+        return "system call", event[1]
     found = _SYSCALL.fullmatch(name) if kind == "function" else None
     return ("system call", found[1] or found[2]) if found else (kind, name.split(".")[0])
 

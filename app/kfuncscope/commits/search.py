@@ -9,16 +9,18 @@ from dataclasses import replace
 
 from kfuncscope.commits.declared import Subject
 from kfuncscope.commits.git import CancelledError, Git, GitError
+from kfuncscope.commits.history import History, Range
 from kfuncscope.commits.locate import Facts, Places, facts, pattern
 from kfuncscope.commits.message import first_release, message, release_tag, release_tags
 from kfuncscope.commits.patterns import subject_of
-from kfuncscope.commits.walk import Range, Step, step
+from kfuncscope.commits.walk import Step, step
 from kfuncscope.knowledge.levels import linux_version
 from kfuncscope.model.analysis import Analysis
 from kfuncscope.model.causes import Cause, CauseKey, Change, causes_of
 from kfuncscope.model.origin import Found, Origin
 
 Progress = Callable[[int, int, str], None]
+_MANY = 50  # files of one subject that are walked for with those of others
 _MOST_WORDS = 20  # files that hold a name which no reader recognises as declared
 
 
@@ -72,6 +74,8 @@ class Search:
         self.git, self.tags, self.releases, self.why = git, tags, releases, ""
         (self.old_tag, old), (self.new_tag, new) = (release_tag(git, release) for release in releases)
         self.span = Range(old, new)
+        self._history: History | None = None
+        self._ends: dict[Subject, tuple[Facts, Facts]] = {}
         for release, commit in zip(releases, self.span, strict=True):
             if not commit:
                 self.why = f"the repository has no tag of release {release}; git fetch --tags may bring it"
@@ -113,24 +117,43 @@ class Search:
     def _searched(self, made: Origin, key: CauseKey, subject: Subject) -> Origin:
         if self.span.old == self.span.new:
             return replace(made, found=Found.NOT_FOUND, note=f"both kernels are of {self.old_tag} in this repository")
-        old, new = (self.places.files(commit, subject) for commit in self.span)
-        files = list(dict.fromkeys([*old, *new]))
-        before, after = (self._facts(commit, subject, files) for commit in self.span)
+        files = self._files(subject)
+        before, after = self._at_ends(subject)
         unread = self.places.partly
         if not before.exists:
             return replace(made, note=unread) if unread else self._by_word(made, subject)
         if not after.exists:
             doubted = key.change is not Change.REMOVED or bool(unread)
-            return self._named(made, step(self.git, self.span, subject, files, self.places), doubted)
+            return self._named(made, step(self.history, subject, files, self.places), doubted)
         if before.seen != after.seen:
             doubted = key.change is not Change.CHANGED
-            return self._named(made, step(self.git, self.span, subject, files, self.places), doubted)
+            return self._named(made, step(self.history, subject, files, self.places), doubted)
         if before.built != after.built and key.change is not Change.CHANGED:
-            return self._named(made, step(self.git, self.span, subject, files, self.places, built=True), True)
+            return self._named(made, step(self.history, subject, files, self.places, built=True), True)
         return self._unchanged(made, key, subject)
 
-    def _facts(self, commit: str, subject: Subject, files: list[str]) -> Facts:
-        return facts(self.git.texts((commit, path) for path in files).values(), subject)
+    def _files(self, subject: Subject) -> list[str]:
+        """The files that declare a subject at either release."""
+        return list(dict.fromkeys(path for commit in self.span for path in self.places.files(commit, subject)))
+
+    def _at_ends(self, subject: Subject) -> tuple[Facts, Facts]:
+        """What is declared of a subject at the old release and at the new one."""
+        if subject not in self._ends:
+            files = self._files(subject)
+            texts = self.git.texts((commit, path) for commit in self.span for path in files)
+            old, new = ([text for (at, _), text in texts.items() if at == commit] for commit in self.span)
+            self._ends[subject] = facts(old, subject), facts(new, subject)
+        return self._ends[subject]
+
+    @property
+    def history(self) -> History:
+        """The commits of the range, walked once for the files of all subjects that differ between its ends."""
+        if self._history is None:
+            self._history = History(self.git, self.span)
+            differ = [s for s in self._subjects if not self.places.wide(s) and len(set(self._at_ends(s))) > 1]
+            listed = [files for s in differ if len(files := self._files(s)) <= _MANY]
+            self._history.know(path for files in listed for path in files)
+        return self._history
 
     def _unchanged(self, made: Origin, key: CauseKey, subject: Subject) -> Origin:
         same = f"its declaration is the same in {self.old_tag} and {self.new_tag}"
@@ -150,7 +173,7 @@ class Search:
         old, new = ([] if wide else self._words.files(commit, word) for commit in self.span)
         if not old or new or len(old) > _MOST_WORDS:
             return replace(made, found=Found.NOT_FOUND, note=f"no declaration is recognised in {self.old_tag}")
-        return self._named(made, step(self.git, self.span, word, old, self._words), True)
+        return self._named(made, step(self.history, word, old, self._words), True)
 
     def _named(self, made: Origin, found: Step | None, doubted: bool) -> Origin:
         if found is None:

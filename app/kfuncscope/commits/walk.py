@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""From two releases to the commit between them: candidates by pickaxe, newest first, each proven by reading its files.
+"""From two releases to the commit between them: those that changed what a file declares, newest first, each proven by
+reading all files that declare the thing.
 
 A commit is proven where the declaration stands in every parent as it was, and after it as it is in the new release. A
 declaration that a commit takes to another file is followed there: that is a move, not a removal.
@@ -13,22 +14,19 @@ from typing import NamedTuple
 
 from kfuncscope.commits.declared import Subject
 from kfuncscope.commits.git import Git, TimeOverError
+from kfuncscope.commits.history import History, Touch
 from kfuncscope.commits.locate import Facts, Places, declaring, facts, read
 
-_AT_ONCE = 16
-_MOST = 400
+_FIRST, _MORE, _AT_ONCE = 16, 4, 128  # commits whose files are read at once: few at first, as the newest may do
+_MOST_MERGES = 400
 _MOVES = 8
 _EARLIER = 3
-_LOG = ("log", "--format=%H %P", "--no-ext-diff", "--no-textconv", "--no-color", "--full-history")
-_PLAIN = ("--no-merges",)
-_MERGES = ("-m", "--first-parent", "--merges")
+_MERGES = (
+    "log", "--format=%H %P", "--no-ext-diff", "--no-textconv", "--no-color", "--full-history", "-m", "--first-parent",
+    "--merges", f"--max-count={_MOST_MERGES}",
+)  # fmt: skip
 
-
-class Range(NamedTuple):
-    """What is walked: the commits that ``new`` has and ``old`` has not."""
-
-    old: str
-    new: str
+Declared = frozenset[tuple[str, str, bool]]
 
 
 class Step(NamedTuple):
@@ -39,7 +37,7 @@ class Step(NamedTuple):
     earlier: tuple[str, ...] = ()
 
 
-def step(git: Git, span: Range, subject: Subject, files: list[str], places: Places, built: bool = False) -> Step | None:
+def step(history: History, subject: Subject, files: list[str], places: Places, built: bool = False) -> Step | None:
     """The last commit that brought the declaration into the state that it has at the end; None where none is found.
 
     ``files`` declare it at either end, as ``places`` knows them. With ``built`` a difference of storage class or of the
@@ -47,7 +45,7 @@ def step(git: Git, span: Range, subject: Subject, files: list[str], places: Plac
     """
     known = list(dict.fromkeys(files))
     for _ in range(_MOVES):
-        walk = _Walk(git, span, subject, known, places, built)
+        walk = _Walk(history, subject, known, places, built)
         found = walk.run()
         if found is None:
             return None
@@ -62,68 +60,69 @@ def step(git: Git, span: Range, subject: Subject, files: list[str], places: Plac
 
 
 class _Walk:
-    def __init__(self, git: Git, span: Range, subject: Subject, files: list[str], places: Places, built: bool) -> None:
-        self.git, self.span, self.subject, self.files, self.built = git, span, subject, files, built
+    def __init__(self, history: History, subject: Subject, files: list[str], places: Places, built: bool) -> None:
+        self.git: Git = history.git
+        self.history, self.span, self.subject, self.files, self.built = history, history.span, subject, files, built
         self.places = places
         self._facts: dict[str, Facts] = {}
-        self._parents: dict[str, list[str]] = {}
+        self._parents: dict[str, tuple[str, ...]] = {}
+        self._declared: dict[str, Declared] = {}
 
     def run(self) -> Step | None:
         self._load([self.span.old, self.span.new])
         self.end = self._facts[self.span.new]
-        seen: set[str] = set()
         likely: Step | None = None
-        for words in self._stages():
+        for stage in (self._changing, self._merges):
             made: list[Step] = []
-            listed = [c for c in self._candidates(words) if c not in seen]
-            for at in range(0, len(listed), _AT_ONCE):
-                part = listed[at : at + _AT_ONCE]
+            final: Step | None = None
+            for part in stage():
                 self._load([one for c in part for one in (c, *self._parents[c])])
                 made += [s for c in part if (s := self._judged(c)) is not None]
-            seen.update(listed)
-            if proven := [s for s in made if s.proven]:
-                return self._last(proven)
+                proven = [s for s in made if s.proven]
+                final = next((s for s in proven if self._same(self._facts[s.commit], self.end)), None)
+                older = proven[proven.index(final) + 1 :] if final is not None else []
+                if final is not None and (not self.end.exists or len(older) >= _EARLIER):
+                    break
+            if final is not None:
+                return final._replace(earlier=tuple(s.commit for s in older[:_EARLIER]) if self.end.exists else ())
+            if any(s.proven for s in made):
+                return None
             likely = likely or (made[0] if made else None)
         return likely
 
-    def _last(self, proven: list[Step]) -> Step | None:
-        """The newest step that leads to the end, with older ones that changed the declaration on the way there."""
-        final = next((s for s in proven if self._same(self._facts[s.commit], self.end)), None)
-        if final is None:
-            return None
-        older = proven[proven.index(final) + 1 :]
-        return final._replace(earlier=tuple(s.commit for s in older[:_EARLIER]) if self.end.exists else ())
+    def _changing(self) -> Iterator[list[str]]:
+        """The commits after which a file declares something else than in each of their parents, newest first."""
+        touched, at, size = self.history.touching(self.files), 0, _FIRST
+        while part := touched[at : at + size]:
+            self._read(part)
+            self._parents.update((one.commit, one.parents) for one in part)
+            yield [one.commit for one in part if any(self._differs(*blobs) for blobs in one.files.values())]
+            at, size = at + size, min(size * _MORE, _AT_ONCE)
 
-    def _stages(self) -> Iterator[tuple[str, ...]]:
-        """Arguments of git log. What is gone was on a line with its name; a change need not touch that line, and is
-        followed by the lines of the declaration. Not -S: it misses a commit that adds the word elsewhere in the file.
-        """
-        touched = (rf"-G\b{self.subject.word}\b",)
-        yield from ((*_PLAIN, f"-L{line},{line2}:{path}") for path, line, line2 in self._lines())
-        yield (*_PLAIN, *touched)
-        if self.end.exists:
-            yield _PLAIN
-        yield (*_MERGES, *touched)
+    def _read(self, touched: list[Touch]) -> None:
+        """Read what versions of files declare, each once."""
+        blobs = {b for one in touched for before, after in one.files.values() for b in (*before, after) if b.strip("0")}
+        word = self.subject.word.encode()
+        for blob, content in self.git.contents(blobs - self._declared.keys()).items():
+            listed = read(content.decode("utf-8", "replace"), self.subject) if word in content else ()
+            self._declared[blob] = frozenset((one.seen, one.built, one.main) for one in listed)
 
-    def _lines(self) -> Iterator[tuple[str, int, int]]:
-        texts = self.git.texts((self.span.new, path) for path in self.files)
-        for (_, path), text in texts.items():
-            for one in read(text, self.subject):
-                yield path, text.count("\n", 0, one.start) + 1, text.count("\n", 0, one.end) + 1
+    def _differs(self, before: tuple[str, ...], after: str) -> bool:
+        none: Declared = frozenset()
+        now = self._declared.get(after, none)
+        return all(self._declared.get(one, none) != now for one in before)
 
-    def _candidates(self, words: tuple[str, ...]) -> list[str]:
-        """Commits of one stage, newest first."""
-        traced = words[-1].startswith("-L")
-        rest = ["-s"] if traced else ["--", *self.files]
-        log = [w for w in _LOG if not (traced and w == "--full-history")]
+    def _merges(self) -> Iterator[list[str]]:
+        """Merges that bring together what no parent had: the thing stood in another file in each of them."""
         between = f"{self.span.old}..{self.span.new}"
-        out = self.git.run(*log, f"--max-count={_MOST}", *words, between, *rest)
+        out = self.git.run(*_MERGES, rf"-G\b{self.subject.word}\b", between, "--", *self.files)
         commits = []
         for line in out.decode("ascii", "replace").splitlines():
             commit, *parents = line.split()
-            self._parents[commit] = parents
+            self._parents[commit] = tuple(parents)
             commits.append(commit)
-        return list(dict.fromkeys(commits))
+        listed = list(dict.fromkeys(commits))
+        yield from (listed[at : at + _FIRST] for at in range(0, len(listed), _FIRST))
 
     def _load(self, commits: list[str]) -> None:
         missing = [c for c in dict.fromkeys(commits) if c not in self._facts]

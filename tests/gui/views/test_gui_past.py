@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from kfuncscope.model.causes import CauseKey, Change
 from kfuncscope.model.origin import Found, Origin
 from kfuncscope.model.verdict import NeedKind
 from kfuncscope.study.life import kfunc_life
-from support import analyses, kernelhistory, windows
+from support import analyses, kernelhistory, processes, windows
 from support.kernelrepo import KernelRepo
 
 KFUNC = "scx_bpf_dispatch"
@@ -150,6 +151,47 @@ def test_the_commit_is_searched_for_and_kept_with_the_result(
         assert origin.subject == one.subject
         assert any(t.startswith("Changed by") and one.subject in t for t in texts)
         assert button(win) is None
+
+
+def test_a_search_that_is_cancelled_ends_with_its_processes_and_can_begin_again(
+    qapp: object, qtbot: QtBot, clone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git and the process that waits for it are gone, the page says what happened, and the next search finds."""
+    one = next(told for told in kernelhistory.ASKED if told.subject)
+    slow = tmp_path / "bin"
+    slow.mkdir()
+    real = os.environ["PATH"]
+    wait = f'for w in "$@"; do case $w in log) echo $PPID $$ > {tmp_path}/pids; exec sleep 60;; esac; done'
+    (slow / "git").write_text(f'#!/bin/sh\n{wait}\nPATH="{real}" exec git "$@"\n')
+    (slow / "git").chmod(0o755)
+    with windows.window(kernelhistory.analysis((one,)), size=(1600, 1000)) as win:
+        win.store.select_finding(0)
+        asked_of(win, clone, tmp_path)
+        monkeypatch.setenv("PATH", f"{slow}:{real}")
+        find = button(win)
+        assert find is not None
+        find.click()
+        assert "The commit is searched for…" in told(win)
+        assert button(win) is None
+        pids = tmp_path / "pids"
+        qtbot.waitUntil(lambda: pids.exists() and len(pids.read_text().split()) == 2, timeout=30_000)
+        searching = [int(number) for number in pids.read_text().split()]
+        assert all(map(processes.runs, searching))
+        win.commands.run("cancel")
+        assert not win.context.jobs.running()
+        for number in searching:
+            processes.gone(number)
+        assert "The search for the commit was cancelled." in told(win)
+        assert not win.store.index.whole.origins
+        monkeypatch.setenv("PATH", real)
+        again = button(win)
+        assert again is not None
+        again.click()
+        qtbot.waitUntil(lambda: not win.context.jobs.running(), timeout=60_000)
+        assert [o.subject for o in win.store.index.whole.origins] == [one.subject]
+        texts = told(win)
+        assert any(t.startswith("Changed by") and one.subject in t for t in texts)
+        assert "The search for the commit was cancelled." not in texts
 
 
 def test_a_folder_that_cannot_be_searched_is_refused_in_a_sentence(clone: str, tmp_path: Path) -> None:

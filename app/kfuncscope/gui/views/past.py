@@ -40,6 +40,7 @@ class Past(QObject):
         super().__init__(context)
         self._context = context
         self._lives: Things = {}
+        self._cancelled: set[str] = set()  # keys of searches that a person ended
         context.result_shown.connect(self._ask)
         context.clone_changed.connect(self.changed)
         context.jobs.changed.connect(self._job_news)
@@ -80,9 +81,12 @@ class Past(QObject):
         elif any(job.key == _job(key) for job in self._context.jobs.running()):
             story.muted(self.tr("The commit is searched for…"))
         else:
+            if _job(key) in self._cancelled:
+                story.muted(self.tr("The search for the commit was cancelled."))
             story.buttons([(self.tr("Find the commit"), partial(self._find, index, key, clone))])
 
     def _find(self, index: Index, key: CauseKey, clone: str) -> None:
+        self._cancelled.discard(_job(key))
         cause = index.hits.cause_id(key)
         lanes = (lane for lane in range(index.overall) if bool((index.hits.of((lane,)).cause == cause).any()))
         result = index.arches[next(lanes, 0)]
@@ -102,6 +106,7 @@ class Past(QObject):
 
     def _job_news(self, job: Job) -> None:
         if job.key.startswith(_JOB) and job.state == "cancelled":
+            self._cancelled.add(job.key)
             self.changed.emit()  # the button comes back
 
     def _failed(self, error: str) -> None:

@@ -28,7 +28,7 @@ def strip_comments(text: str) -> str:
 
     def blank(match: re.Match[str]) -> str:
         found = match[0]
-        return re.sub(r"[^\n]", " ", found) if found[0] == "/" else found
+        return "\n".join([" " * len(line) for line in found.split("\n")]) if found[0] == "/" else found
 
     return _COMMENT.sub(blank, text)
 
@@ -157,10 +157,20 @@ class Function:
     body: str
 
 
+def _uses(text: str, name: str) -> Iterator[re.Match[str]]:
+    """Where a name stands before a bracket. By ``find``, as a pattern that begins with a boundary tries each letter."""
+    use = re.compile(rf"\b{re.escape(name)}\s*\(")
+    at = text.find(name)
+    while at >= 0:
+        if found := use.match(text, at):
+            yield found
+        at = text.find(name, at + 1)
+
+
 def find_function(text: str, name: str) -> Function | None:
     """The definition of a function in comment-free text; prototypes and calls are passed over."""
     unclosed = 0
-    for found in re.finditer(rf"\b{re.escape(name)}\s*\(", text):
+    for found in _uses(text, name):
         close = match_bracket(text, found.end() - 1)
         if close < 0:
             unclosed += 1
