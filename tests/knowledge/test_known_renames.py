@@ -106,6 +106,19 @@ def test_a_row_wins_and_says_when(own: Path) -> None:
     assert names.renamed("field", "rq.lock") == [("__lock", "renamed between Linux 5.10 and 6.1")]  # packaged rows stay
 
 
+def test_a_name_is_followed_through_the_rows_of_later_levels(own: Path) -> None:
+    """Step by step, also where a member moved to another struct; a row that names nothing ends the way."""
+    row = {"seen": ["6.1", "6.2"]}
+    mine = {"field": {"a.x": {"new": ["y", "struct b.z"], **row}, "a.y": {"new": ["w"], **row},
+                      "b.z": {"new": ["v"], **row}, "a.w": {"new": [], **row}},
+            "function": {"one": {"new": ["two"], **row}, "two": {"new": ["one", "three"], **row}}}  # fmt: skip
+    (own / "known_renames.json").write_text(json.dumps(mine))
+    assert [list(step) for step in names.successions("field", "a.x")] == [["y", "struct b.z"], ["w", "struct b.v"]]
+    assert [new for new, _ in names.renamed("field", "a.x")] == ["y", "struct b.z", "w", "struct b.v"]
+    assert [list(step) for step in names.successions("function", "one")] == [["two"], ["three"]]  # not in a circle
+    assert list(names.successions("function", "nothing_of_this_name")) == []
+
+
 @pytest.mark.parametrize(
     ("last", "first", "when"),
     [

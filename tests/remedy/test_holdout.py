@@ -58,6 +58,7 @@ def btf_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (replacements.functions, replacements.fields, replacements.enumerators):
         monkeypatch.setattr(module, "renamed", lambda kind, name: [])
         monkeypatch.setattr(module, "known", lambda kind, name: None)
+    monkeypatch.setattr(replacements.functions, "successions", lambda kind, name: iter(()))
     monkeypatch.setattr(replacements.functions, "compared", lambda old, new: False)
     yield
 

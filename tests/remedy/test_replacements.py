@@ -92,6 +92,7 @@ def test_without_the_table_few_are_named_and_hardly_any_is_wrong(monkeypatch: py
     for module in (functions, fields):
         monkeypatch.setattr(module, "renamed", lambda kind, name: [])
         monkeypatch.setattr(module, "known", lambda kind, name: None)
+    monkeypatch.setattr(functions, "successions", lambda kind, name: iter(()))
     monkeypatch.setattr(functions, "compared", lambda old, new: False)
     total, right, wrong = rates()
     assert right >= 0.45 * total
@@ -133,8 +134,10 @@ def test_between_levels_whose_sources_were_compared_only_the_table_tells() -> No
 
 def test_pairs_of_levels_that_show_another_each_name_none(monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = _function({"gone_one": 1}), _function({"first_one": 1, "second_one": 1})
-    for told, found in ((["first_one"], ["first_one"]), (["first_one", "second_one"], [])):
-        monkeypatch.setattr(functions, "renamed", lambda kind, name, told=told: [(n, "why") for n in told])
+    later = [["absent_one"], ["first_one"], ["second_one"]]  # what the name became, and what that became
+    for told, found in (([["first_one"]], ["first_one"]), ([["first_one", "second_one"]], []), (later, ["first_one"])):
+        steps = [dict.fromkeys(step, "why") for step in told]
+        monkeypatch.setattr(functions, "successions", lambda kind, name, steps=steps: iter(steps))
         assert [n.name for n in replaced("function", "gone_one", old, new)] == found
 
 
@@ -237,8 +240,8 @@ def test_what_is_known_for_certain_is_not_guessed(monkeypatch: pytest.MonkeyPatc
     assert replaced("function", "zap_my_range_now", one, other) != []
     monkeypatch.setattr(functions, "known", lambda kind, name: row)
     assert replaced("function", "zap_my_range_now", one, other) == []
-    told = [("absent_one", "why"), ("zap_my_ranges_now", "why"), ("later_one", "why")]
-    monkeypatch.setattr(functions, "renamed", lambda kind, name: told)
+    told = dict.fromkeys(("absent_one", "zap_my_ranges_now", "later_one"), "why")
+    monkeypatch.setattr(functions, "successions", lambda kind, name: iter([told]))
     both = _function({"zap_my_ranges_now": 2, "later_one": 1})
     assert [n.name for n in replaced("function", "zap_my_range_now", one, both)] == ["zap_my_ranges_now", "later_one"]
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -93,32 +93,45 @@ def gone(kind: str, name: str) -> str:
 def renamed(kind: str, name: str) -> list[tuple[str, str]]:
     """(new name, reason) of what took the place of a name, best first.
 
-    What the list written by hand says counts; other names are asked of the table made from sources.
+    What the list written by hand says counts; other names are asked of the table made from sources. What the new name
+    became later comes last, by either.
 
     Kinds: kfunc, function, tracepoint, lsm, field, enumerator, and instead: tracepoints that a function fires. Fields
     are asked for as ``STRUCT.MEMBER`` and answered by the member, by ``MEMBER.MEMBER`` within a struct of it, by
     ``MEMBER->MEMBER`` through a pointer, or by ``struct STRUCT.MEMBER`` for one of another struct. Rows of the table
-    are of two levels whose sources were compared; what the new name became after that comes last. Each name comes
-    once, with the reason of the first row that has it.
+    are of two levels whose sources were compared. Each name comes once, with the reason of the first row that has it.
     """
+    made: dict[str, str] = {}
+    for step in successions(kind, name):
+        made |= {said: reason for said, reason in step.items() if said not in made}
+    return list(made.items())
+
+
+def successions(kind: str, name: str) -> Iterator[dict[str, str]]:
+    """The answers of ``renamed`` by step, with their reasons: what took the place of a name, then what took its."""
+    owner, seen = name.rpartition(".")[0], {name}
+    step = _links(kind, name)
+    for _ in range(MOST_LINKS + 1):
+        if not step:
+            return
+        yield step
+        full = [one for one in dict.fromkeys(_full(owner, link) for link in step) if one not in seen]
+        seen.update(full)
+        step = {}
+        for one in full:
+            for new, reason in _links(kind, one).items():
+                if _full(owner, said := _said(owner, one, new)) not in seen:
+                    step.setdefault(said, reason)
+
+
+def _links(kind: str, name: str) -> dict[str, str]:
+    """What took the place of a name at one step, with the reason of the first row that says so."""
     if (row := known(kind, name)) is not None:
-        return [(new, f"{'moved' if is_away(new) else 'renamed'} {row.when}") for new in dict.fromkeys(row.new)]
+        return {new: f"{'moved' if is_away(new) else 'renamed'} {row.when}" for new in row.new}
     made: dict[str, str] = {}
     for link in _rows(kind, name):
         made.setdefault(link[0], _reason(kind, link))
-    if made:
-        owner, seen = name.rpartition(".")[0], {name}
-        links = list(made)
-        for _ in range(MOST_LINKS):
-            full = {_full(owner, one) for one in links} - seen
-            seen |= full
-            later = [(_said(owner, one, link[0]), link) for one in sorted(full) for link in _rows(kind, one)]
-            later = [(said, link) for said, link in later if _full(owner, said) not in seen]
-            for said, link in later:
-                made.setdefault(said, _reason(kind, link))
-            links = [said for said, _ in later]
-        return list(made.items())
-    return _renamed_kfunc(name) if kind == "kfunc" else []
+    return made or (dict(_renamed_kfunc(name)) if kind == "kfunc" else {})
 
 
 def _full(owner: str, name: str) -> str:

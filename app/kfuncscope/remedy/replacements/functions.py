@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import compared, known, renamed
+from kfuncscope.knowledge.names import compared, known, renamed, successions
 from kfuncscope.remedy.replacements.likeness import alike, form, words
 
 NAME_AND_SHAPE = 0.76  # likeness of names with the same parameters
@@ -56,7 +56,9 @@ def names_of(kernel: Kernel, kind: str) -> frozenset[str]:
 def replaced(kind: str, name: str, old: Kernel, new: Kernel) -> list[Named]:
     """What may take the place of ``name`` on the new kernel, best first; empty where nothing is sure enough."""
     there = names_of(new, kind)
-    told = [Named(n, why) for n, why in renamed(kind, name) if n in there or new.functions(n)]
+    steps = ([Named(n, why) for n, why in step.items() if n in there or new.functions(n)]
+             for step in successions(kind, name))  # fmt: skip
+    told = next(filter(None, steps), [])
     if not told and kind == "kfunc":
         told = [Named(n, why) for n, why in renamed("function", name) if n in there]
     if known(kind, name) is not None:
