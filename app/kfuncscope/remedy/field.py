@@ -9,7 +9,7 @@ from kfuncscope.bpf.instructions import LDX
 from kfuncscope.bpf.object import Function
 from kfuncscope.btf.blob import Blob, essential_name
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.knowledge.names import gone
+from kfuncscope.knowledge.names import gone, known
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, series, snippet, word
 from kfuncscope.remedy.flavour import Flavour, flavour
@@ -51,6 +51,8 @@ def field_remedy(subject: Subject, finding: Finding) -> Remedy:
         text = f"{told} Read it there where the old one is not."
     elif places and place is None:
         text = f"It moved to {candidates[0].name} ({candidates[0].reason}): read it there where the old one is not."
+    if candidates and not told and (advice := _advice(spec)):
+        text = f"{text} {advice}"
     try:
         code = field_code(spec, place, subject.old.kernel, subject.new.kernel, direct)
     except NoCodeError:
@@ -95,6 +97,20 @@ def _told_gone(spec: Spec) -> str:
     return told
 
 
+def _advice(spec: Spec) -> str:
+    """What the list says that a program can do about a field that has a successor, beside reading that."""
+    owner = essential_name(spec.blob.name(spec.root))
+    rows = [known("field", f"{owner}.{step.name}") for step in spec.steps[1:] if step.name]
+    return next((row.do for row in rows if row is not None and row.do), "")
+
+
+def _unlike(one: Flavour, other: Flavour) -> bool:
+    """Whether a cast from one member's type to the other's would make a pointer of something else."""
+    if not one.value.endswith("*") and not other.value.endswith("*"):
+        return False
+    return essential_name(one.value.rstrip(" *")) != essential_name(other.value.rstrip(" *"))
+
+
 def _loads(function: Function, index: int) -> bool:
     return function.insns[index].op & 7 == LDX
 
@@ -110,6 +126,9 @@ def field_code(spec: Spec, place: FieldPlace | None, old: Kernel, new: Kernel, d
             after = None
     if after is not None and (after.kind == "whole") != (before.kind == "whole"):
         after, place = None, None  # one is a number, the other is not: no function returns both
+    unlike = place.spec if place is not None and after is not None and _unlike(before, after) else None
+    if unlike is not None:
+        after = None
     if after is not None and (after.path, after.kind, after.value) == (before.path, before.kind, before.value):
         after = None  # only its place is another, which libbpf takes care of
     lines = dict.fromkeys([*before.lines, *(after.lines if after is not None else ())])
@@ -126,10 +145,14 @@ def field_code(spec: Spec, place: FieldPlace | None, old: Kernel, new: Kernel, d
     if after is not None:
         cast = f"({before.value})" if after.value != before.value and not whole else ""
         body += [f"\tif (bpf_core_field_exists(new->{after.path}))", f"\t\treturn {cast}{_read(after, 'new', direct)};"]
+    if unlike is not None:
+        body += [f"\t{comment(f'{spec_text(unlike)} is there, of another type: read it as what it is')}"]
     nothing = "-1" if whole else "0"
     body += [f"\treturn {nothing}; {comment('no such field in this kernel: what the program does without it')}"]
     function = "\n".join([f"static __always_inline {head}", "{", *body, "}"])
-    now = "not there" if place is None else "at another offset" if after is None else spec_text(place.spec)
+    now = "not there" if place is None else "at another offset"
+    if place is not None and (after is not None or unlike is not None):
+        now = spec_text(place.spec)
     told = comment(f"{spec_text(spec)} in {series(old)}, {now} in {series(new)}.")
     return snippet("\n".join(lines), f"{told}\n{function}")
 
