@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["KFUNCSCOPE_CONFIG"] = ""  # a user's own configuration changes no test
+gc.set_threshold(50_000, 20, 20)  # as the command line: what is opened and judged stays
 
 
 def _corpus() -> Path | None:

@@ -14,10 +14,9 @@ from kfuncscope.remedy.arguments import (
     of_tracepoint,
     shared,
 )
-from kfuncscope.remedy.copies import copy_remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target
 from kfuncscope.remedy.loader import chooser, exists, has_layout, has_symbol
-from kfuncscope.remedy.pairs import BODY, body_of, plain_pair, programs, slots_read
+from kfuncscope.remedy.pairs import BODY, body_of, copy_remedy, plain_pair, programs, slots_read
 from kfuncscope.remedy.replacements.functions import Named, replaced
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.flow.ctx_args import Slot, type_class

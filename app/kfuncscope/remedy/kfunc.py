@@ -257,7 +257,7 @@ def prototype_remedy(subject: Subject, finding: Finding) -> Remedy:
     """R-4.7: a change of the prototype that libbpf lets pass, so that no test for the kfunc tells the two apart."""
     called = finding.name
     text = (
-        f"libbpf takes {called} with either prototype, so bpf_ksym_exists() does not tell them apart: pass values that "
+        f"libbpf takes {called} with either prototype, so bpf_ksym_exists() cannot distinguish them: pass values that "
     )
     return Remedy(f"{text}fit both, and use of what it returns only what both give.")
 

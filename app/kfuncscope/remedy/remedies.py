@@ -10,11 +10,11 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
-from kfuncscope.remedy.copies import clone_remedy
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
 from kfuncscope.remedy.hook import arguments_remedy, gone_remedy, null_remedy
 from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy, prototype_remedy
+from kfuncscope.remedy.pairs import clone_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
 from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy, untraced_remedy
 from kfuncscope.remedy.subject import Subject

@@ -9,7 +9,7 @@ from kfuncscope.bpf.object import read_object
 from kfuncscope.kernel.binary.listed import Listed
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import About, Finding, NeedKind, Tri, Verdict
-from kfuncscope.remedy.copies import clone_remedy
+from kfuncscope.remedy.pairs import clone_remedy
 from kfuncscope.remedy.remedies import remedied
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.changes.change import compare
