@@ -119,8 +119,9 @@ class DetailPanel(QScrollArea):
             self._tell_need(index, node)
         self._story.end()
         self.setWidget(self._story)
-        if kept:  # whoever reads on while results come in stays at the line
-            self._story.layout().activate()
+        layout = self._story.layout()
+        if kept and layout is not None:  # whoever reads on while results come in stays at the line
+            layout.activate()
             bar.setValue(kept)
 
     def _subject(self, index: Index | None, node: Node | None) -> tuple[object, ...]:
