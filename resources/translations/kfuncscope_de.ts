@@ -463,6 +463,22 @@
         <source>differences</source>
         <translation>Unterschiede</translation>
     </message>
+    <message>
+        <source>Choose two kernels and compare them.</source>
+        <translation>Zwei Kernel auswählen und vergleichen.</translation>
+    </message>
+    <message>
+        <source>&lt;i&gt;absent&lt;/i&gt;</source>
+        <translation>&lt;i&gt;fehlt&lt;/i&gt;</translation>
+    </message>
+    <message>
+        <source>FIRST</source>
+        <translation>ERSTER</translation>
+    </message>
+    <message>
+        <source>SECOND</source>
+        <translation>ZWEITER</translation>
+    </message>
 </context>
 <context>
     <name>DecisionCard</name>
@@ -515,6 +531,10 @@
     <message>
         <source>Select something in the graph, the matrix or the findings to see why.</source>
         <translation>Etwas im Graphen, in der Matrix oder in den Befunden auswählen, um den Grund zu sehen.</translation>
+    </message>
+    <message>
+        <source>DETAIL · {0}</source>
+        <translation>EINZELHEITEN · {0}</translation>
     </message>
     <message>
         <source>ALL ARCHITECTURES</source>
@@ -1446,12 +1466,28 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Objekte</translation>
     </message>
     <message>
+        <source>package</source>
+        <translation>Paket</translation>
+    </message>
+    <message>
+        <source>packages</source>
+        <translation>Paketen</translation>
+    </message>
+    <message>
         <source>Objects  {0}</source>
         <translation>Objekte  {0}</translation>
     </message>
     <message>
         <source>loose files</source>
         <translation>einzelne Dateien</translation>
+    </message>
+    <message>
+        <source>program</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>programs</source>
+        <translation>Programme</translation>
     </message>
     <message>
         <source>equal in {0}</source>
@@ -1587,6 +1623,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>FLAGS</translation>
     </message>
     <message>
+        <source>not known to this version</source>
+        <translation>dieser Version nicht bekannt</translation>
+    </message>
+    <message>
         <source>PROGRAM TYPES</source>
         <translation>PROGRAMMTYPEN</translation>
     </message>
@@ -1715,6 +1755,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
 </translation>
     </message>
     <message>
+        <source>● clear</source>
+        <translation>● frei</translation>
+    </message>
+    <message>
+        <source>(no package)</source>
+        <translation>(kein Paket)</translation>
+    </message>
+    <message>
         <source>{0} of {1}</source>
         <translation>{0} von {1}</translation>
     </message>
@@ -1822,6 +1870,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>Overview: click or drag to move the view</source>
         <translation>Überblick: klicken oder ziehen verschiebt die Ansicht</translation>
+    </message>
+    <message>
+        <source>node</source>
+        <translation>Knoten</translation>
+    </message>
+    <message>
+        <source>nodes</source>
+        <translation>Knoten</translation>
     </message>
 </context>
 <context>
@@ -2285,6 +2341,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Alle Eingaben wurden gelesen und beurteilt.</translation>
     </message>
     <message>
+        <source>offset</source>
+        <translation>Position</translation>
+    </message>
+    <message>
         <source>unknown program type for section “{0}”</source>
         <translation>unbekannter Programmtyp der Sektion „{0}“</translation>
     </message>
@@ -2549,6 +2609,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>PROGRAMS</source>
         <translation>PROGRAMME</translation>
+    </message>
+    <message>
+        <source>CAUSES  {0}</source>
+        <translation>URSACHEN  {0}</translation>
     </message>
     <message>
         <source>hit by {0}</source>

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.gui import theme
 
-PAIR = 152  # the most that a name of the pair takes from the search
+PAIR = 146  # the most that a name of the pair takes from the search
 ROOMY, ROOMY_PAIR = 1300, 240  # and in a window that is wide
 LEAST = 90  # what is left of it in a very narrow window
 NARROW = 1140  # below this width the kernels' names matter more than the program's
@@ -131,7 +131,7 @@ class Toolbar(QToolBar):
         self.search = SearchField(*hints)
         self.search.setAccessibleName(self.tr("Search"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(92)
+        self.search.setMinimumWidth(104)
         self.search.setMaximumWidth(290)
         self.search.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide_others = self.search.addAction(theme.funnel_icon(True), QLineEdit.ActionPosition.TrailingPosition)

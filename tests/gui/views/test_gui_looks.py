@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, QRect, Qt
@@ -14,6 +16,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
+from kfuncscope import gui
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import settle
 from kfuncscope.gui.commands import Entry, Palette, rank_of
@@ -232,6 +235,17 @@ def test_names_of_the_matrix_are_whole_where_the_words_of_verdicts_have_their_ro
 
 
 # --- words ---
+def test_texts_stand_outside_of_f_strings() -> None:
+    """lupdate does not look into them: what is said there would stay English."""
+    found = []
+    for path in Path(gui.__path__[0]).rglob("*.py"):
+        for text in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.JoinedStr)):
+            calls = [n.func for n in ast.walk(text) if isinstance(n, ast.Call)]
+            named = [getattr(f, "attr", getattr(f, "id", "")) for f in calls]
+            found += [f"{path.name}:{text.lineno}"] * ("tr" in named)
+    assert not found
+
+
 def test_words_fill_lines() -> None:
     assert filled("a bb ccc d", 4, len) == ["a bb", "ccc", "d"]
     assert filled("longer than", 3, len) == ["longer", "than"] and filled("", 3, len) == []

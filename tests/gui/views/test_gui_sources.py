@@ -218,6 +218,22 @@ def test_a_kernel_that_was_analysed_before_it_was_described_is_read(qapp: object
     assert (other.state, other.verdict) == ("not read yet", None), "nobody reads it: there is a result"
 
 
+def test_kernels_that_come_in_one_turn_are_listed_once(
+    win: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those known from before come all at once; each listing makes the cards of all of them again."""
+    win.context.open_session(two_of_a_name(), ())
+    shown: list[int] = []
+    show = win.welcome.show_given
+    monkeypatch.setattr(win.welcome, "show_given", lambda given: (shown.append(len(given)), show(given)))
+    for _ in range(5):
+        win.listing._described([])
+    assert not shown
+    qtbot.waitUntil(lambda: bool(shown), timeout=2_000)
+    settle()
+    assert len(shown) == 1
+
+
 def test_steps_between_are_not_counted_as_new_kernels(win: MainWindow) -> None:
     session = two_of_a_name()
     session.path = [KernelRef(["/mid/vmlinux.btf"], "6.17")]

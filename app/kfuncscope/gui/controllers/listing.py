@@ -76,8 +76,8 @@ class Listing(QObject):
 
     def _described(self, parts: list[tuple[Key, Given]]) -> None:
         self.known.update(parts)
-        if self._context.real is None:
-            self.refresh()
+        if self._context.real is None and not self._late.isActive():
+            self._late.start()  # kernels that are known from before come many in one turn
 
     def _failed(self, error: str) -> None:
         self._context.say(self.tr("Cannot read the kernels: {0}").format(error), failed=True)

@@ -193,20 +193,22 @@ class CompareView(QWidget):
     def _tell(self, row: int) -> None:
         c = theme.look()
         if not 0 <= row < len(self.model.rows):
-            self.text.setHtml(f'<p style="color:{c.muted}">{self.tr("Choose two kernels and compare them.")}</p>')
+            nothing = self.tr("Choose two kernels and compare them.")
+            self.text.setHtml(f'<p style="color:{c.muted}">{nothing}</p>')
             return
         _, name, change, old, new, note = self.model.rows[row]
         if old and new:
             left, right = words.marked(old, new, c.removed, c.added, WIDTH)
         else:
             left, right = (html.escape(words.wrapped(text, WIDTH)) for text in (old, new))
-        absent = f"<i>{self.tr('absent')}</i>"
+        absent = self.tr("<i>absent</i>")
+        first, second = self.tr("FIRST"), self.tr("SECOND")
         family = theme.mono().family()
         pre = f'<pre style="font-family:{family}; white-space:pre-wrap">'
         head = " · ".join(x for x in (f"<b>{html.escape(name)}</b>", change, html.escape(note)) if x)
         self.text.setHtml(
-            f"<p>{head}</p><p style='color:{c.muted}'>{self.tr('FIRST')}</p>{pre}{left or absent}</pre>"
-            f"<p style='color:{c.muted}'>{self.tr('SECOND')}</p>{pre}{right or absent}</pre>"
+            f"<p>{head}</p><p style='color:{c.muted}'>{first}</p>{pre}{left or absent}</pre>"
+            f"<p style='color:{c.muted}'>{second}</p>{pre}{right or absent}</pre>"
         )
 
 

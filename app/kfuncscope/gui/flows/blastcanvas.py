@@ -107,7 +107,8 @@ class BlastCanvas(accessible.Canvas):
             return f"{verdict} · {row.more}"
         if after and row.fresh:
             return self.tr("{0} of {1} break newly").format(row.fresh, row.programs)
-        return f"{verdict} · {counted(row.programs, self.tr('program'), self.tr('programs'))}"
+        number = counted(row.programs, self.tr("program"), self.tr("programs"))
+        return f"{verdict} · {number}"
 
     # --- painting ---
     def paintEvent(self, _event: QPaintEvent) -> None:

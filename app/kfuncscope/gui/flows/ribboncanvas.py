@@ -266,7 +266,7 @@ class RibbonCanvas(accessible.Canvas):
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRectF(EDGE, 0, left, HEAD), middle, f"{words[self.ribbon.groups]}  {shown}")
         painter.drawText(QRectF(right, 0, self.width() - right, HEAD), middle,
-                         f"{self.tr('CAUSES')}  {self.ribbon.causes}")  # fmt: skip
+                         self.tr("CAUSES  {0}").format(self.ribbon.causes))  # fmt: skip
 
     def _paint_flow(self, painter: QPainter, flow: Flow, strength: float) -> None:
         fill = theme.colour(SCALE[flow.verdict])

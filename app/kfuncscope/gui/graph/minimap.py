@@ -94,8 +94,9 @@ class Minimap(QWidget):
         if scene is None or nodes is None:
             return self.tr("Overview: click or drag to move the view")
         codes, times = np.unique(scene.verdict[nodes], return_counts=True)
+        node, more = self.tr("node"), self.tr("nodes")
         return "\n".join(
-            f"{theme.GLYPHS[SCALE[c]]} {theme.WORDS[SCALE[c]]}: {counted(n, self.tr('node'), self.tr('nodes'))}"
+            f"{theme.GLYPHS[SCALE[c]]} {theme.WORDS[SCALE[c]]}: {counted(n, node, more)}"
             for c, n in sorted(zip(codes.tolist(), times.tolist(), strict=True), reverse=True)
         )
 

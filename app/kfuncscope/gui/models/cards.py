@@ -144,7 +144,8 @@ def _as_analysed(card: Card, index: Index) -> Card:
     ]
     if not kernels:
         return replace(card, state=tr("not read yet"))
-    lines = tuple(dict.fromkeys(f"{kernel.release or tr('release unknown')} · {kernel.arch}" for kernel in kernels))
+    unknown = tr("release unknown")
+    lines = tuple(dict.fromkeys(f"{kernel.release or unknown} · {kernel.arch}" for kernel in kernels))
     state, verdict = (tr("read in part"), Verdict.UNKNOWN) if card.errors else (tr("read"), Verdict.OK)
     return replace(card, state=state, verdict=verdict, lines=lines)
 

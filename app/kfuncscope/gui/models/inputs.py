@@ -194,7 +194,8 @@ class InputsModel(QAbstractItemModel):
         for oid, package in enumerate(index.packages):
             packages.setdefault(package, []).append(oid)
         named = sum(bool(package) and package not in index.folders for package in packages)
-        of = f" in {counted(named, self.tr('package'), self.tr('packages'))}" if named else ""
+        packed = counted(named, self.tr("package"), self.tr("packages"))
+        of = f" in {packed}" if named else ""
         head.text = self.tr("Objects  {0}").format(f"{len(index.objects):,}") + of
         total = index.worst(index.obj_verdict, -1)
         places = {i.name: [f"{p.package} {p.path}".strip() for p in i.places] for i in shared(index.analysis)}
@@ -206,7 +207,8 @@ class InputsModel(QAbstractItemModel):
             parent = head.add(Item(text, state, token=("package", package)))
             for oid in oids:
                 programs = sum(p.object == oid for p in index.programs) if len(index.programs) < 400 else 0
-                tail = f"  {counted(programs, self.tr('program'), self.tr('programs'))}" if programs else ""
+                number = counted(programs, self.tr("program"), self.tr("programs"))
+                tail = f"  {number}" if programs else ""
                 name = index.objects[oid]
                 line = parent.add(Item(name + tail, SCALE[int(total[oid])], token=("object", name)))
                 for place in places.get(name, ()):

@@ -157,7 +157,8 @@ class MatrixModel(TableModel):
         bad = "  ".join(f"{theme.GLYPHS[SCALE[c]]} {counts[c]}" for c in shown)
         bad += " …" if len(shown) < len(worst) else ""
         judged = any(code > ABSENT for code in counts)  # "no program" must not look like good news
-        return f"{self.index_.lanes[lane]}\n{bad or (self.tr('● clear') if judged else '–')}"
+        clear = self.tr("● clear") if judged else "–"
+        return f"{self.index_.lanes[lane]}\n{bad or clear}"
 
     def verdicts(self, row: Row, lane: int) -> list[int]:
         """The verdict codes in a cell, without ABSENT."""
@@ -204,7 +205,8 @@ class MatrixModel(TableModel):
                 hosts = int(self.index_.hosts[row.program])
                 return self._name(row.program) + (f"  · {hosts:,} {'host' if hosts == 1 else 'hosts'}" if hosts else "")
             mark = "▸" if row.group in self.folded else "▾"
-            return f"{mark} {row.group or self.tr('(no package)')}   {len(row.programs)}"
+            named = row.group or self.tr("(no package)")
+            return f"{mark} {named}   {len(row.programs)}"
         if role == Qt.ItemDataRole.ToolTipRole:
             if row.program < 0:
                 return row.group

@@ -76,7 +76,8 @@ class ProblemsView(QWidget):
         rows: list[tuple[str, ...]] = []
         self._listed = []
         for problem in problems:
-            at = f" ({self.tr('offset')} {problem.offset:#x})" if problem.offset is not None else ""
+            offset = self.tr("offset")
+            at = f" ({offset} {problem.offset:#x})" if problem.offset is not None else ""
             rows.append((problem.path, problem.reason + at, ""))
             self._listed.append((problem.path, None))
         told = {(p.path, p.offset, p.reason) for p in problems}

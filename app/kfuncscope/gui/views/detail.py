@@ -141,7 +141,8 @@ class DetailPanel(QScrollArea):
     def _head(self, index: Index, lane: int) -> None:
         if lane >= 0:
             arch = index.arches[lane]
-            self._story.heading(f"{self.tr('DETAIL')} · {arch.arch} · {arch.old.release} → {arch.new.release}")
+            pair = f"{arch.arch} · {arch.old.release} → {arch.new.release}"
+            self._story.heading(self.tr("DETAIL · {0}").format(pair))
 
     def _tell_lane(self, index: Index) -> None:
         """Nothing selected: what is worst here, to start from."""

@@ -23,7 +23,7 @@ class _Short(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Cell) -> None:
         super().initStyleOption(option, index)
-        beside = 6 if option.icon.isNull() else option.decorationSize.width() + 10
+        beside = 8 if option.icon.isNull() else option.decorationSize.width() + 16
         room, wide = option.rect.width() - beside, option.fontMetrics.horizontalAdvance
         if wide(option.text) > room:
             shorter = index.data(SHORT_ROLE) or (option.text,)

@@ -312,7 +312,8 @@ class KfuncsView(QWidget):
         if row.flags:
             story.heading(self.tr("FLAGS"))
             for flag in row.flags:
-                story.text(f"{flag}: {flag_meaning(flag) or self.tr('not known to this version')}")
+                meaning = flag_meaning(flag) or self.tr("not known to this version")
+                story.text(f"{flag}: {meaning}")
         if row.prog_types:
             story.heading(self.tr("PROGRAM TYPES"))
             story.text(", ".join(row.prog_types))

@@ -110,7 +110,8 @@ class TimelineModel(TableModel):
             return theme.icon(line.verdict)
         if role == Qt.ItemDataRole.ToolTipRole:
             whose = f"{line.object} › {line.name}" if line.program else f"{line.kind} {line.name}"
-            return f"{whose}\n{theme.WORDS[line.verdict]}\n{self.tr('source: {0}').format(self.source(line))}"
+            source = self.tr("source: {0}").format(self.source(line))
+            return f"{whose}\n{theme.WORDS[line.verdict]}\n{source}"
         return theme.mono(-0.5) if role == Qt.ItemDataRole.FontRole and column == 0 else None
 
     def source(self, line: Line) -> str:
