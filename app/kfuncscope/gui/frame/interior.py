@@ -30,8 +30,8 @@ PARTS = frozenset({
     "context", "store", "jobs", "commands", "pages", "toolbar", "summary", "chips", "banner", "state_bar", "tabs",
     "strip", "frame", "docks", "counts", "state_text", "job_button", "hint", "overview", "graph", "matrix", "findings",
     "kfuncs", "timeline", "inputs", "detail", "problems", "jobs_view", "notes", "sources", "explorer", "results",
-    "listing", "standing", "navigation", "annotations", "hypotheses", "editing", "proving", "exports", "presentation",
-    "documents", "desktop", "menus",
+    "listing", "standing", "navigation", "annotations", "hypotheses", "baseline", "editing", "proving", "exports",
+    "presentation", "documents", "desktop", "menus",
 })  # fmt: skip
 """The attributes of the window that the steps make."""
 
@@ -276,6 +276,7 @@ def _controllers(w: MainWindow) -> Iterator[None]:
 
 def _more_controllers(w: MainWindow) -> Iterator[None]:
     from kfuncscope.gui.controllers.annotations import Annotations
+    from kfuncscope.gui.controllers.baseline import Baseline
     from kfuncscope.gui.controllers.desktop import Desktop
     from kfuncscope.gui.controllers.editing import Editing
     from kfuncscope.gui.controllers.exports import Exports
@@ -293,6 +294,7 @@ def _more_controllers(w: MainWindow) -> Iterator[None]:
     w.hypotheses = Hypotheses(
         context, w.results, bar, w.banner, w.summary, w.graph, w.detail, w.findings, w.kfuncs, _page(w, WhatIfView)
     )
+    w.baseline = Baseline(context)
     w.editing = Editing(context, w.detail, w.findings)
     w.proving = Proving(context, _page(w, ProofView))
     yield
