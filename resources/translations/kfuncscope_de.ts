@@ -226,6 +226,52 @@
     </message>
 </context>
 <context>
+    <name>Baseline</name>
+    <message>
+        <source>Compare with an earlier result…</source>
+        <translation>Mit einem früheren Ergebnis vergleichen…</translation>
+    </message>
+    <message>
+        <source>JSON reports (*.json)</source>
+        <translation>JSON-Berichte (*.json)</translation>
+    </message>
+    <message>
+        <source>Open an earlier JSON report</source>
+        <translation>Einen früheren JSON-Bericht öffnen</translation>
+    </message>
+    <message>
+        <source>compare with an earlier result</source>
+        <translation>mit einem früheren Ergebnis vergleichen</translation>
+    </message>
+    <message>
+        <source>Earlier result not used: {0}</source>
+        <translation>Früheres Ergebnis nicht verwendet: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>BaselineDialog</name>
+    <message>
+        <source>Compared with an earlier result</source>
+        <translation>Verglichen mit einem früheren Ergebnis</translation>
+    </message>
+    <message>
+        <source>Findings that differ</source>
+        <translation>Befunde, die sich unterscheiden</translation>
+    </message>
+    <message>
+        <source>Compare no longer</source>
+        <translation>Nicht mehr vergleichen</translation>
+    </message>
+    <message>
+        <source>Against {0}: {1} new, {2} worse, {3} better, {4} gone, {5} unchanged</source>
+        <translation>Gegenüber {0}: {1} neu, {2} schlechter, {3} besser, {4} weggefallen, {5} unverändert</translation>
+    </message>
+    <message>
+        <source>not compared: {0}</source>
+        <translation>nicht verglichen: {0}</translation>
+    </message>
+</context>
+<context>
     <name>BlastCanvas</name>
     <message>
         <source>Before and after under the assumptions</source>
@@ -336,6 +382,25 @@
     <message>
         <source>No census: drop files that kfuncscope census has collected on hosts.</source>
         <translation>Keine Erhebung: Dateien hierher ziehen, die kfuncscope census auf Hosts gesammelt hat.</translation>
+    </message>
+</context>
+<context>
+    <name>ChangesModel</name>
+    <message>
+        <source>new</source>
+        <translation>neu</translation>
+    </message>
+    <message>
+        <source>worse</source>
+        <translation>schlechter</translation>
+    </message>
+    <message>
+        <source>better</source>
+        <translation>besser</translation>
+    </message>
+    <message>
+        <source>gone</source>
+        <translation>weggefallen</translation>
     </message>
 </context>
 <context>
@@ -2553,6 +2618,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Auf andere Architekturen folgern</translation>
     </message>
     <message>
+        <source>Judge only what runs</source>
+        <translation>Nur beurteilen, was läuft</translation>
+    </message>
+    <message>
         <source>Remove</source>
         <translation>Entfernen</translation>
     </message>
@@ -2703,6 +2772,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>infer other architectures</source>
         <translation>auf andere Architekturen folgern</translation>
+    </message>
+    <message>
+        <source>What runs is told by a census: add one, or the running system</source>
+        <translation>Was läuft, sagt eine Erhebung: eine hinzufügen, oder das laufende System</translation>
+    </message>
+    <message>
+        <source>judge only what runs</source>
+        <translation>nur beurteilen, was läuft</translation>
     </message>
 </context>
 <context>

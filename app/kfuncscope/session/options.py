@@ -8,8 +8,8 @@ import argparse
 WINDOW = (
     "Open the window. Kernels and objects that are given are analysed at once; kernels without --old and --new are "
     "sorted by release. Other options of check have no place here: the window exports (--report, --format, --redact, "
-    "--annotate) and decides (--fail-on) when asked to, has --prove and --history as commands, --object, --program, --all "
-    "and --group as filters and views, and judges all objects by itself (--workers, --cluster, --shard)."
+    "--annotate) and decides (--fail-on) when asked to, has --prove and --history as commands, --object, --program, "
+    "--all and --group as filters and views, and judges all objects by itself (--workers, --cluster, --shard)."
 )
 
 

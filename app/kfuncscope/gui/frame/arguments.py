@@ -91,7 +91,8 @@ def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Sessio
     new, objects = sorted_apart(given.new, given.files) if given.new else ([], list(given.files))
     for side, paths in (("old", given.old), ("new", new)):
         add(session, paths, side)
-    add(session, [*objects, *given.census, *given.running])
+    add(session, objects)
+    session.census += dict.fromkeys([*given.census, *given.running])  # files of any name, or folders of them
     add(session, given.catalogue, OBJECTS)
     arch = arch_named(given.arch) if given.arch else None
     if given.arch and arch is None:
