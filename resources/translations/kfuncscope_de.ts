@@ -2774,8 +2774,8 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>auf andere Architekturen folgern</translation>
     </message>
     <message>
-        <source>What runs is told by a census: add one, or the running system</source>
-        <translation>Was läuft, sagt eine Erhebung: eine hinzufügen, oder das laufende System</translation>
+        <source>Add a census or the running system: it says what runs</source>
+        <translation>Eine Erhebung oder das laufende System hinzufügen: das sagt, was läuft</translation>
     </message>
     <message>
         <source>judge only what runs</source>

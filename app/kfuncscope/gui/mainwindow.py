@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from kfuncscope.gui.commands import Commands
     from kfuncscope.gui.context import Context
     from kfuncscope.gui.controllers.annotations import Annotations
-    from kfuncscope.gui.controllers.baseline import Baseline
     from kfuncscope.gui.controllers.desktop import Desktop
     from kfuncscope.gui.controllers.documents import Documents
     from kfuncscope.gui.controllers.editing import Editing
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from kfuncscope.gui.controllers.results import Results
     from kfuncscope.gui.controllers.sources import Sources
     from kfuncscope.gui.controllers.standing import Standing
+    from kfuncscope.gui.dialogs.baseline import Baseline
     from kfuncscope.gui.frame.arguments import Asked
     from kfuncscope.gui.frame.docks import Docks
     from kfuncscope.gui.graph.view import GraphView

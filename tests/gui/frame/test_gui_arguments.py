@@ -91,7 +91,7 @@ def test_without_a_census_nothing_is_known_to_run(qapp: object, qtbot: QtBot) ->
     with started(qtbot, *SIDES, TIMER) as win:
         win.commands.run("running")
         assert not win.context.session.running and not win.commands.actions["running"].isChecked()
-        assert "add one" in win.state_text.text()
+        assert "Add a census" in win.state_text.text()
 
 
 def test_an_assumption_holds_from_the_first_result_on(qapp: object, qtbot: QtBot) -> None:

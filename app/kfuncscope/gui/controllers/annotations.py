@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.context import Context
-from kfuncscope.gui.controllers.baseline import against
+from kfuncscope.gui.dialogs.baseline import against
 from kfuncscope.gui.dialogs.columns import asked_path, asked_text, foot, stacked
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.history.snapshots import Snapshot, snapshot

@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import filters as flt
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
-from kfuncscope.gui.controllers.baseline import against
 from kfuncscope.gui.controllers.presentation import Pictures
+from kfuncscope.gui.dialogs.baseline import against
 from kfuncscope.gui.dialogs.columns import asked_path, one_default
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index, Mask

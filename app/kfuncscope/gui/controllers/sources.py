@@ -310,7 +310,7 @@ class Sources(QObject):
         session = self._context.session
         if not (session.census or session.running):
             self.running.setChecked(False)
-            self._context.say(self.tr("What runs is told by a census: add one, or the running system"), failed=True)
+            self._context.say(self.tr("Add a census or the running system: it says what runs"), failed=True)
             return
 
         def switch(session: Session) -> None:

@@ -276,7 +276,6 @@ def _controllers(w: MainWindow) -> Iterator[None]:
 
 def _more_controllers(w: MainWindow) -> Iterator[None]:
     from kfuncscope.gui.controllers.annotations import Annotations
-    from kfuncscope.gui.controllers.baseline import Baseline
     from kfuncscope.gui.controllers.desktop import Desktop
     from kfuncscope.gui.controllers.editing import Editing
     from kfuncscope.gui.controllers.exports import Exports
@@ -284,6 +283,7 @@ def _more_controllers(w: MainWindow) -> Iterator[None]:
     from kfuncscope.gui.controllers.navigation import Navigation
     from kfuncscope.gui.controllers.presentation import Presentation
     from kfuncscope.gui.controllers.proving import Proving
+    from kfuncscope.gui.dialogs.baseline import Baseline
     from kfuncscope.gui.views.proof import ProofView
     from kfuncscope.gui.views.whatif import WhatIfView
 
