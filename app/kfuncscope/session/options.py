@@ -37,9 +37,9 @@ def add_window_options(parser: argparse.ArgumentParser) -> None:
         help="what loads the objects, or those whose object, package or path fits a pattern",
     )  # fmt: skip
     parser.add_argument("--infer", action="store_true", help="infer architectures without kernels of their own")
-    parser.add_argument("--policy", default="", metavar="FILE", help="policy in TOML: what blocks, waivers")
+    parser.add_argument("--policy", metavar="FILE", help="policy in TOML: what blocks, waivers")
     parser.add_argument(
-        "--baseline", default="", metavar="OLD.json",
+        "--baseline", metavar="OLD.json",
         help="an earlier JSON report: the window lists what is new, worse, better and gone, and exports say it",
     )  # fmt: skip
     parser.add_argument(
@@ -47,7 +47,7 @@ def add_window_options(parser: argparse.ArgumentParser) -> None:
         help="begin with an assumption: 'KIND NAME removed', 'KIND NAME changed' or 'KIND NAME kept'; repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--only", metavar="VERDICTS", default="",
+        "--only", metavar="VERDICTS",
         help="begin with a filter on programs of these verdicts, separated by commas (breaks,silent,...)",
     )  # fmt: skip
     parser.add_argument("files", nargs="*", metavar="F", help="a session file, or kernels, objects, packages, folders")

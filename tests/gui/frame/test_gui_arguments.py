@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from kfuncscope.catalogue.update import update
-from kfuncscope.cli.main import main, parser
+from kfuncscope.cli.main import main
 from kfuncscope.gui.dialogs.baseline import BaselineDialog
 from kfuncscope.gui.frame import arguments
 from kfuncscope.gui.frame.arguments import Asked, asked
@@ -163,7 +164,7 @@ def test_a_baseline_that_is_no_report_is_told_and_the_result_stands(qapp: object
     "words",
     [
         ["--only", "broken"], ["--what-if", "kfunc removed"], ["--catalogue", TIMER], ["--catalogue", "/no/such"],
-        ["--running", ""], ["--demo", "--baseline", "a.json"], ["--demo", "--only", "ok"],
+        ["--running", ""], ["--baseline", ""], ["--demo", "--baseline", "a.json"], ["--demo", "--only", "ok"],
     ],
 )  # fmt: skip
 def test_what_means_nothing_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,7 +175,16 @@ def test_what_means_nothing_is_refused(words: list[str], capsys: pytest.CaptureF
 
 def test_the_command_of_the_program_takes_the_same_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ``kfuncscope gui`` hands to the window is what ``kfuncscope-gui`` makes of the same words."""
-    words = [*SIDES, TIMER, "--only", "breaks", "--what-if", "kfunc x kept", "--baseline", "a.json", "--infer"]
-    given = parser().parse_args(["gui", *words])
-    assert arguments.asked_of(given, arguments.parser()) == asked(words)
-    assert arguments.asked_of(parser().parse_args(["gui", "a.kfs"]), arguments.parser()) == asked(["a.kfs"])
+    handed: list[Asked] = []
+
+    def opened(_argv: list[str], parsed: Namespace) -> int:
+        handed.append(arguments.asked_of(parsed, arguments.parser()))
+        return 0
+
+    monkeypatch.setattr("kfuncscope.gui.app.main", opened)
+    earlier = str(Path(OLD) / "config.xz")
+    words = [*SIDES, TIMER, "--only", "breaks", "--what-if", "kfunc x kept", "--baseline", earlier, "--infer"]
+    given = (words, [], ["a.kfs"])
+    assert [main(["gui", *some]) for some in given] == [0, 0, 0]
+    assert handed == [asked(some) for some in given]
+    assert handed[0].session is not None and handed[0].session.baseline == earlier

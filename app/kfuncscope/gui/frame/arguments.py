@@ -48,7 +48,7 @@ def asked(words: Sequence[str]) -> Asked:
 
 def asked_of(given: argparse.Namespace, made: argparse.ArgumentParser) -> Asked:
     """What parsed options of the window ask for; ``made`` says what is wrong with them, which ends the program."""
-    if any(word == "" for word in (*given.old, *given.new, *given.census, *given.running, *given.files)):
+    if any(word == "" for word in (*_paths(given), given.policy, given.baseline)):
         made.error("empty argument; is a shell variable unset?")
     if not _options(given) and not given.infer:
         return Asked(paths=given.files)
@@ -57,11 +57,15 @@ def asked_of(given: argparse.Namespace, made: argparse.ArgumentParser) -> Asked:
 
     session = _session(made, given)
     try:
-        session.filters = [f"verdict:{verdict.name}" for verdict in verdicts_named(given.only)]
+        session.filters = [f"verdict:{verdict.name}" for verdict in verdicts_named(given.only or "")]
         assumed = tuple(map(whatif.parse, given.what_if))
     except ValueError as wrong:
         made.error(str(wrong))
     return Asked(session=session, assumed=assumed)
+
+
+def _paths(given: argparse.Namespace) -> list[str]:
+    return [*given.old, *given.new, *given.census, *given.running, *given.catalogue, *given.files]
 
 
 def _options(given: argparse.Namespace) -> bool:
@@ -82,7 +86,9 @@ def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Sessio
     from kfuncscope.session.purpose import sorted_apart
     from kfuncscope.storage.catalogue.form import check_catalogue
 
-    session = Session(infer=given.infer, policy=given.policy, baseline=given.baseline, running=bool(given.running))
+    session = Session(
+        infer=given.infer, policy=given.policy or "", baseline=given.baseline or "", running=bool(given.running)
+    )
     try:
         for path in given.catalogue:
             check_catalogue(path)
