@@ -230,6 +230,52 @@
     </message>
 </context>
 <context>
+    <name>Baseline</name>
+    <message>
+        <source>Compare with an earlier result…</source>
+        <translation>Mit einem früheren Ergebnis vergleichen…</translation>
+    </message>
+    <message>
+        <source>JSON reports (*.json)</source>
+        <translation>JSON-Berichte (*.json)</translation>
+    </message>
+    <message>
+        <source>Open an earlier JSON report</source>
+        <translation>Einen früheren JSON-Bericht öffnen</translation>
+    </message>
+    <message>
+        <source>compare with an earlier result</source>
+        <translation>mit einem früheren Ergebnis vergleichen</translation>
+    </message>
+    <message>
+        <source>Earlier result not used: {0}</source>
+        <translation>Früheres Ergebnis nicht verwendet: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>BaselineDialog</name>
+    <message>
+        <source>Compared with an earlier result</source>
+        <translation>Verglichen mit einem früheren Ergebnis</translation>
+    </message>
+    <message>
+        <source>Findings that differ</source>
+        <translation>Befunde, die sich unterscheiden</translation>
+    </message>
+    <message>
+        <source>Compare no longer</source>
+        <translation>Nicht mehr vergleichen</translation>
+    </message>
+    <message>
+        <source>Against {0}: {1} new, {2} worse, {3} better, {4} gone, {5} unchanged</source>
+        <translation>Gegenüber {0}: {1} neu, {2} schlechter, {3} besser, {4} weggefallen, {5} unverändert</translation>
+    </message>
+    <message>
+        <source>not compared: {0}</source>
+        <translation>nicht verglichen: {0}</translation>
+    </message>
+</context>
+<context>
     <name>BlastCanvas</name>
     <message>
         <source>Before and after under the assumptions</source>
@@ -340,6 +386,25 @@
     <message>
         <source>No census: drop files that kfuncscope census has collected on hosts.</source>
         <translation>Keine Erhebung: Dateien hierher ziehen, die kfuncscope census auf Hosts gesammelt hat.</translation>
+    </message>
+</context>
+<context>
+    <name>ChangesModel</name>
+    <message>
+        <source>new</source>
+        <translation>neu</translation>
+    </message>
+    <message>
+        <source>worse</source>
+        <translation>schlechter</translation>
+    </message>
+    <message>
+        <source>better</source>
+        <translation>besser</translation>
+    </message>
+    <message>
+        <source>gone</source>
+        <translation>weggefallen</translation>
     </message>
 </context>
 <context>
@@ -2657,6 +2722,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Auf andere Architekturen folgern</translation>
     </message>
     <message>
+        <source>Judge only what runs</source>
+        <translation>Nur beurteilen, was läuft</translation>
+    </message>
+    <message>
         <source>Remove</source>
         <translation>Entfernen</translation>
     </message>
@@ -2807,6 +2876,14 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     <message>
         <source>infer other architectures</source>
         <translation>auf andere Architekturen folgern</translation>
+    </message>
+    <message>
+        <source>Add a census or the running system: it says what runs</source>
+        <translation>Eine Erhebung oder das laufende System hinzufügen: das sagt, was läuft</translation>
+    </message>
+    <message>
+        <source>judge only what runs</source>
+        <translation>nur beurteilen, was läuft</translation>
     </message>
 </context>
 <context>

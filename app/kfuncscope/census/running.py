@@ -22,7 +22,7 @@ from kfuncscope.census.join import Joiner, Objects, Progress, TagIndex, read_obj
 from kfuncscope.census.reader import read_census
 from kfuncscope.census.records import Census, Host, Join
 from kfuncscope.census.seen import PARTLY, Seen, system_of
-from kfuncscope.errors import SessionError
+from kfuncscope.errors import InputError, SessionError
 from kfuncscope.intake.objects import object_files
 from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.analysis import Analysis, ArchResult, CensusInfo, HostUse, KernelInfo, ObjectInfo, RunsOn
@@ -109,6 +109,25 @@ def check(
     info = replace(census_info(census, joiner, judged), programs=tuple(runs), notes=tuple(notes))
     named = tuple(infos[name] for name in sorted(infos))
     return Analysis(__version__, tuple(results), named, tuple(problems), census=info)
+
+
+def of_session(session: Session, progress: Progress | None = None) -> Analysis:
+    """The analysis of what runs on the hosts of a session's census. Raises InputError where no host is known, or no
+    kernel to go to."""
+    census = read_census(session.census)
+    if not census.hosts:
+        first = census.problems[0] if census.problems else InputProblem("census", "none is given")
+        raise InputError(first.path, first.reason)
+    old, bad = open_refs(session.old)
+    new, worse = open_refs(session.new)
+    if not new:
+        given = session.new[0].files[0] if session.new else "--new"
+        raise InputError(given, worse[0].reason if worse else "not a kernel")
+    files, unread = object_files(session.objects) if session.objects else ([], [])
+    objects, damaged = read_objects(files, session.section_types)
+    found = check(census, objects, old, new, progress)
+    problems = {*found.problems, *census.problems, *bad, *worse, *unread, *damaged}
+    return replace(found, problems=tuple(sorted(problems, key=lambda p: (p.path, p.reason))))
 
 
 def attached(analysis: Analysis, session: Session, progress: Progress | None = None) -> Analysis:

@@ -32,6 +32,7 @@ from kfuncscope.cli.output import clean, say, silence, streams
 from kfuncscope.cli.part import add_part_options
 from kfuncscope.decision.exits import Exit, epilog
 from kfuncscope.errors import InputError, UsageError, each
+from kfuncscope.session.options import WINDOW, add_window_options
 from kfuncscope.storage.cache import refused
 
 
@@ -278,8 +279,8 @@ def _add_other_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     demo.add_argument("--dark", action="store_true", help="draw it dark")
     demo.set_defaults(run="commands.demo:run")
 
-    gui = commands.add_parser("gui", help="open the window")
-    gui.add_argument("files", nargs="*", metavar="F", help="a session, kernels, objects")
+    gui = commands.add_parser("gui", help="open the window", description=WINDOW)
+    add_window_options(gui)
     gui.set_defaults(run="commands.demo:run_gui")
 
     know = commands.add_parser("knowledge", help="tables about kernel releases")

@@ -14,6 +14,7 @@ from kfuncscope.errors import UsageError
 
 if TYPE_CHECKING:
     from kfuncscope.model.analysis import Analysis
+    from kfuncscope.model.verdict import Verdict
     from kfuncscope.upgrade.whatif import Change
 
 
@@ -53,7 +54,7 @@ def part_of(analysis: Analysis, args: argparse.Namespace) -> Analysis:
         analysis = scope.narrow(
             analysis,
             lambda _arch, obj, program: (
-                (not verdicts or program.verdict.value.lower() in verdicts)
+                (not verdicts or program.verdict in verdicts)
                 and _fits(obj.object, args.object)
                 and _fits(program.program, args.program)
             ),
@@ -65,30 +66,19 @@ def _fits(name: str, globs: list[str]) -> bool:
     return not globs or any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _verdicts(text: str | None) -> frozenset[str]:
-    from kfuncscope.model.verdict import Verdict
+def _verdicts(text: str | None) -> frozenset[Verdict]:
+    from kfuncscope.study.scope import verdicts_named
 
-    known = {v.value.lower() for v in Verdict}
-    words = frozenset(w.strip().lower().replace("-", "_") for w in (text or "").split(",") if w.strip())
-    if strange := sorted(words - known):
-        raise UsageError("--only", f"{strange[0][:80]!r} is not a verdict; expected {', '.join(sorted(known))}")
-    return words
+    try:
+        return frozenset(verdicts_named(text or ""))
+    except ValueError as wrong:
+        raise UsageError("--only", str(wrong)) from None
 
 
 def _changes(texts: list[str]) -> tuple[Change, ...]:
-    from kfuncscope.model.verdict import NeedKind
-    from kfuncscope.upgrade.whatif import Action, Change
+    from kfuncscope.upgrade.whatif import parse
 
-    actions = {action.value.split()[0]: action for action in Action}
-    kinds = {kind.value: kind for kind in NeedKind}
-    found = []
-    for text in texts:
-        front, _, word = text.strip().rpartition(" ")
-        kind = next((k for k in sorted(kinds, key=len, reverse=True) if front.startswith(k + " ")), None)
-        if word not in actions or kind is None or not front[len(kind) + 1 :].strip():
-            raise UsageError(
-                "--what-if",
-                f"{text[:80]!r} is not 'KIND NAME {'|'.join(actions)}'; kinds are {', '.join(sorted(kinds))}",
-            )
-        found.append(Change(kinds[kind], front[len(kind) + 1 :].strip(), actions[word]))
-    return tuple(found)
+    try:
+        return tuple(map(parse, texts))
+    except ValueError as wrong:
+        raise UsageError("--what-if", str(wrong)) from None

@@ -19,6 +19,8 @@ from kfuncscope.gui.frame import geometry, preferences
 from kfuncscope.resources import resource
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from kfuncscope.gui.frame.arguments import Asked
     from kfuncscope.gui.mainwindow import MainWindow
     from kfuncscope.model.analysis import Analysis
@@ -105,11 +107,14 @@ def collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window; ``argv`` as in sys.argv, see ``kfuncscope-gui --help``. Returns the exit status."""
+def main(argv: Sequence[str] | None = None, parsed: Namespace | None = None) -> int:
+    """Open the window; ``argv`` as in sys.argv, see ``kfuncscope-gui --help``, or options that are ``parsed`` already.
+
+    Returns the exit status.
+    """
     collect_seldom()
     given = list(sys.argv if argv is None else argv)[1:]
-    what = _asked(given) if given else None
+    what = _asked(given, parsed) if given or parsed is not None else None
     store = settings()
     chosen = preferences.load(store)
     app = application(language=chosen.language, percent=chosen.scale)
@@ -131,10 +136,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return app.exec()
 
 
-def _asked(given: list[str]) -> Asked:
-    from kfuncscope.gui.frame.arguments import asked
+def _asked(given: list[str], parsed: Namespace | None) -> Asked:
+    from kfuncscope.gui.frame.arguments import asked, asked_of, parser
 
-    return asked(given)
+    return asked(given) if parsed is None else asked_of(parsed, parser())
 
 
 def close_on_signals(window: MainWindow) -> None:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kfuncscope.gui.controllers.results import Results
     from kfuncscope.gui.controllers.sources import Sources
     from kfuncscope.gui.controllers.standing import Standing
+    from kfuncscope.gui.dialogs.baseline import Baseline
     from kfuncscope.gui.frame.arguments import Asked
     from kfuncscope.gui.frame.docks import Docks
     from kfuncscope.gui.graph.view import GraphView
@@ -112,6 +113,7 @@ class MainWindow(QMainWindow):
     navigation: Navigation
     annotations: Annotations
     hypotheses: Hypotheses
+    baseline: Baseline
     editing: Editing
     proving: Proving
     exports: Exports
@@ -258,9 +260,11 @@ class MainWindow(QMainWindow):
         if asked.demo:
             self.documents.demo()
         elif asked.session is not None:
+            from kfuncscope.gui.controllers.documents import filters_of
             from kfuncscope.gui.filters import DEFAULT
 
-            self.context.open_session(asked.session, DEFAULT)
+            self.context.open_session(asked.session, filters_of(asked.session) or DEFAULT)
+            self.hypotheses.begin_with(asked.assumed)
         elif len(asked.paths) == 1 and asked.paths[0].endswith(SUFFIX):
             self.documents.open(asked.paths[0])
         elif asked.paths:

@@ -42,6 +42,8 @@ def known(session: Session, tell: Callable[[int, int, str], None]) -> Index | No
     """
     import numpy.ma  # noqa: F401  as below
 
+    if session.running:
+        return None
     from kfuncscope.commits.recorded import with_recorded
     from kfuncscope.upgrade.at_hand import at_hand
 

@@ -31,6 +31,8 @@ class Session:
     section names that libbpf does not know (R-2.2); ``loaders`` a loader to patterns of object, package or path
     (R-12.20). ``notes`` are keyed by the finding key of model.rows.
     ``census`` are files that hosts gave of what runs there.
+    With ``running`` only what runs on these hosts is judged, with or without its objects.
+    ``baseline`` is an earlier JSON report that results are compared with, empty for none.
     ``infer`` asks for architectures without kernels of their own, which are told from their JITs alone.
     """
 
@@ -45,3 +47,5 @@ class Session:
     policy: str = ""
     filters: list[str] = field(default_factory=list)
     infer: bool = False
+    running: bool = False
+    baseline: str = ""

@@ -57,8 +57,9 @@ def _mapped(data: dict[str, Any], folder: Path, move: Any) -> dict[str, Any]:
         made[side] = [{**ref, "files": [move(f, folder) for f in ref["files"]]} for ref in data.get(side, [])]
     for name in ("objects", "census"):
         made[name] = [move(p, folder) for p in data.get(name, [])]
-    if data.get("policy"):
-        made["policy"] = move(data["policy"], folder)
+    for name in ("policy", "baseline"):
+        if data.get(name):
+            made[name] = move(data[name], folder)
     return made
 
 
@@ -88,8 +89,10 @@ def _checked(data: dict[str, Any], source: str) -> dict[str, Any]:
     for name in ("section_types", "loaders", "notes"):
         value = data.get(name, {})
         _need(isinstance(value, dict) and _texts(value.values()), source, name, "strings by name")
-    _need(isinstance(data.get("policy", ""), str), source, "policy", "a path")
-    _need(isinstance(data.get("infer", False), bool), source, "infer", "true or false")
+    for name in ("policy", "baseline"):
+        _need(isinstance(data.get(name, ""), str), source, name, "a path")
+    for name in ("infer", "running"):
+        _need(isinstance(data.get(name, False), bool), source, name, "true or false")
     for side in ("old", "new", "path"):
         refs = data.get(side, [])
         _need(isinstance(refs, list) and all(_is_ref(r) for r in refs), source, side, "a list of kernels")

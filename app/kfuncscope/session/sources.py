@@ -85,6 +85,7 @@ def remove(session: Session, source: Source, file: str = "") -> bool:
     if source.files[0] not in listed:
         return False
     listed.remove(source.files[0])
+    session.running = session.running and bool(session.census)  # without a census nothing is known to run
     return True
 
 

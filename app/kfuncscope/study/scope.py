@@ -9,8 +9,18 @@ from dataclasses import replace
 
 from kfuncscope.model.analysis import Analysis, ArchResult
 from kfuncscope.model.proof import Proof
-from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict
+from kfuncscope.model.verdict import ObjectVerdict, ProgramVerdict, Verdict
 from kfuncscope.storage.files import InputProblem
+
+
+def verdicts_named(text: str) -> tuple[Verdict, ...]:
+    """The verdicts of a list separated by commas (``breaks,already-broken``). Raises ValueError on another word."""
+    known = {v.value.lower(): v for v in Verdict}
+    words = dict.fromkeys(w.strip().lower().replace("-", "_") for w in text.split(",") if w.strip())
+    if strange := sorted(words.keys() - known.keys()):
+        raise ValueError(f"{strange[0][:80]!r} is not a verdict; expected {', '.join(sorted(known))}")
+    return tuple(known[word] for word in words)
+
 
 Keep = Callable[[ArchResult, ObjectVerdict, ProgramVerdict], bool]
 

@@ -55,6 +55,18 @@ class Change:
         return self.kind is NeedKind.TYPE and kind in members and name.startswith(self.name + ".")
 
 
+def parse(text: str) -> Change:
+    """``KIND NAME removed``, ``… changed`` or ``… kept`` as an assumption. Raises ValueError, with what is expected."""
+    actions = {action.value.split()[0]: action for action in Action}
+    kinds = {kind.value: kind for kind in NeedKind}
+    front, _, word = text.strip().rpartition(" ")
+    kind = next((k for k in sorted(kinds, key=len, reverse=True) if front.startswith(k + " ")), None)
+    if word not in actions or kind is None or not front[len(kind) + 1 :].strip():
+        expected = f"'KIND NAME {'|'.join(actions)}'; kinds are {', '.join(sorted(kinds))}"
+        raise ValueError(f"{text[:80]!r} is not {expected}")
+    return Change(kinds[kind], front[len(kind) + 1 :].strip(), actions[word])
+
+
 _OBJECT_WIDE = frozenset({NeedKind.KFUNC, NeedKind.KSYM, NeedKind.KCONFIG, NeedKind.STRUCT_OPS, NeedKind.MAP_TYPE})
 _RULE = {True: "R-0.1", False: "R-0.6"}
 

@@ -197,33 +197,22 @@ def kernels_of(given: Sequence[str]) -> tuple[list[Kernel], list[InputProblem]]:
     return open_refs([KernelRef([k]) for k in given])
 
 
-def _kernels(files: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Kernel], list[InputProblem]]:
-    from kfuncscope.session.session import KernelRef
-    from kfuncscope.upgrade.known import open_refs
-
-    if not files:
-        return [], []
-    return open_refs([KernelRef(list(files), arch=arguments.arch, release=arguments.release)])
-
-
 def check_running(arguments: argparse.Namespace, progress: ProgressLine) -> Analysis:
     """``check --running``: the analysis of what runs, against new kernels."""
-    from kfuncscope.census import running
-    from kfuncscope.census.join import read_objects
+    from kfuncscope.census.running import of_session
     from kfuncscope.cli.given import section_types, split
-    from kfuncscope.intake.objects import object_files
+    from kfuncscope.session.session import KernelRef, Session
 
     new, given = split(arguments.new, arguments.objects, needed=False)
-    census, problems = _read(arguments.running)
-    old_kernels, bad = _kernels(arguments.old or [], arguments)
-    new_kernels, worse = _kernels(new, arguments)
-    if not new_kernels:
-        raise InputError(new[0], worse[0].reason if worse else "not a kernel")
-    files, unread = object_files(given) if given else ([], [])
-    objects, damaged = read_objects(files, section_types(arguments))
-    found = running.check(census, objects, old_kernels, new_kernels, progress)
-    listed = sorted({*found.problems, *problems, *bad, *worse, *unread, *damaged}, key=lambda p: (p.path, p.reason))
-    return replace(found, problems=tuple(listed))
+    sides = [
+        [KernelRef(list(files), arch=arguments.arch, release=arguments.release)] if files else []
+        for files in (arguments.old, new)
+    ]
+    session = Session(
+        old=sides[0], new=sides[1], objects=given, census=list(arguments.running),
+        section_types=section_types(arguments), running=True,
+    )  # fmt: skip
+    return of_session(session, progress)
 
 
 def with_census(analysis: Analysis, arguments: argparse.Namespace, progress: ProgressLine) -> Analysis:

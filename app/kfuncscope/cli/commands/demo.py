@@ -70,7 +70,7 @@ def run_gui(arguments: argparse.Namespace) -> int:
     need_window("gui")
     from kfuncscope.gui.app import main
 
-    return main(["kfuncscope", *arguments.files])
+    return main(["kfuncscope"], arguments)
 
 
 def window() -> int:

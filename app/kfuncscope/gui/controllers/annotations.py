@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from kfuncscope.errors import InputError
 from kfuncscope.gui.context import Context
+from kfuncscope.gui.dialogs.baseline import against
 from kfuncscope.gui.dialogs.columns import asked_path, asked_text, foot, stacked
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.history.snapshots import Snapshot, snapshot
@@ -36,6 +37,7 @@ from kfuncscope.model.analysis import Analysis
 from kfuncscope.session.session import Session
 
 if TYPE_CHECKING:
+    from kfuncscope.decision.compare import Comparison
     from kfuncscope.decision.gate import Decision
     from kfuncscope.decision.policy import Policy
 
@@ -188,20 +190,25 @@ class Annotations(QObject):
             except InputError as bad:
                 self._context.say(self.tr("Policy not used: {0}").format(bad), failed=True)
 
-    def decide(self, analysis: Analysis) -> Decision:
-        """What the policy says of a result; the built-in one where the session names none."""
+    def decide(self, analysis: Analysis, comparison: Comparison | None = None) -> Decision:
+        """What the policy says of a result, and of what differs from an earlier one; the built-in one where the session
+        names none."""
         from kfuncscope.decision.gate import decide
         from kfuncscope.decision.policy import DEFAULT
         from kfuncscope.report import words  # noqa: F401  read here, not on the GUI thread that shows the decision
 
-        return decide(analysis, self.policy or DEFAULT)
+        return decide(analysis, self.policy or DEFAULT, comparison=comparison)
 
     def show_decision(self) -> None:
         """Decide off the GUI thread and tell the summary strip."""
         index = self._context.store.index
         if index is not None:
-            analysis = index.analysis
-            self._context.jobs.quick(lambda _stop: self.decide(analysis), self._summary.show_decision, key="decision")
+            analysis, earlier = index.analysis, self._context.session.baseline
+
+            def work(_stop: object) -> Decision:
+                return self.decide(analysis, against(earlier, analysis))
+
+            self._context.jobs.quick(work, self._summary.show_decision, key="decision")
 
     # --- waivers ---
     def ask_waiver(self, node: Node, row: int) -> None:

@@ -27,6 +27,7 @@ from kfuncscope.gui import filters as flt
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.controllers.annotations import Annotations
 from kfuncscope.gui.controllers.presentation import Pictures
+from kfuncscope.gui.dialogs.baseline import against
 from kfuncscope.gui.dialogs.columns import asked_path, one_default
 from kfuncscope.gui.graph.view import GraphView
 from kfuncscope.gui.index import Index, Mask
@@ -99,12 +100,13 @@ class Exports(QObject):
             self._written(path, open_after)
             return
         analysis = self.analysis(scope, redact)
-        decision = self._annotations.decide(analysis)
+        earlier = self._context.session.baseline
 
         def work(_stop: object) -> str:
             from kfuncscope import report
 
-            report.write(report.make(analysis, decision), path)
+            found = against(earlier, analysis)
+            report.write(report.make(analysis, self._annotations.decide(analysis, found), found), path)
             return path
 
         self._context.jobs.quick(

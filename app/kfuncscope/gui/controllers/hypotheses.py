@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, Qt
@@ -58,6 +59,7 @@ class Hypotheses(QObject):
         self._context, self._results, self._kfuncs = context, results, kfuncs
         self._banner, self._summary = banner, summary
         self.changes: list[Change] = []
+        self._first: list[Change] = []  # assumed as soon as there is a result
         context.commands.add("whatif", self.tr("What if…"), self.dialog, "Ctrl+Shift+W", "Analysis")
         context.commands.add("whatif.clear", self.tr("Back to the real result"), self.clear, "", "Analysis")
         toolbar.whatif.clicked.connect(self.dialog)
@@ -65,7 +67,9 @@ class Hypotheses(QObject):
         for asking in (detail, findings):
             asking.whatif_wanted.connect(self.toggle_node)
         graph.assume_wanted.connect(lambda node, action: self.assume_node(node, Action(action)))
+        context.session_opened.connect(self._forget_first)
         context.session_opened.connect(self.forget)
+        context.result_shown.connect(lambda _: self._begin())
         context.result_arriving.connect(self.forget)
         kfuncs.whatif_wanted.connect(lambda kind, name: self.assume(NeedKind(kind), name, Action.REMOVED))
 
@@ -116,6 +120,18 @@ class Hypotheses(QObject):
         """A new real result is shown: nothing is assumed any more."""
         self.changes = []
         self._tell()
+
+    def begin_with(self, changes: Sequence[Change]) -> None:
+        """Assume something of the first result that this session comes to."""
+        self._first = list(changes)
+
+    def _begin(self) -> None:
+        if self._first:
+            first, self._first = self._first, []
+            self._change(first, self.tr("what if {0}").format(first[-1].name))
+
+    def _forget_first(self) -> None:
+        self._first = []
 
     def recompute(self) -> None:
         """Show the real result under the assumptions."""

@@ -96,6 +96,7 @@ class Listing(QObject):
         self._inputs.show_session(session, given)
         yield
         self._context.commands.actions["infer"].setChecked(session.infer)
+        self._context.commands.actions["running"].setChecked(session.running)
         self._welcome.show_given(given)
         self._context.commands.actions["analyse"].setEnabled(bool(session.new or session.old))
         bar.analyse.setEnabled(bool(session.new or session.old))

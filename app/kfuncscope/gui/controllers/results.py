@@ -80,7 +80,7 @@ class Results(QObject):
     def analyse(self) -> Job | None:
         """Analyse the session in another process; a run that is still going is cancelled."""
         session = self._context.session
-        if not session.objects:
+        if not session.objects and not session.running:
             self._explorer.load()
             return None
         if not (session.old or session.new):

@@ -66,6 +66,8 @@ class Sources(QObject):
         add("open.running", self.tr("Add the running system"), self.add_running, "", "File")
         self.infer = add("infer", self.tr("Infer other architectures"), self.switch_infer, "", "Analysis")
         self.infer.setCheckable(True)
+        self.running = add("running", self.tr("Judge only what runs"), self.switch_running, "", "Analysis")
+        self.running.setCheckable(True)
 
     def _input_commands(self) -> None:
         def add(name: str, title: str, slot: Callable[[Source, str], object], keys: str = "") -> None:
@@ -302,6 +304,19 @@ class Sources(QObject):
             session.infer = not session.infer
 
         self._context.change_session(self.tr("infer other architectures"), switch)
+
+    def switch_running(self) -> None:
+        """Judge only what runs on the hosts of the census, or all objects again; kept with the session."""
+        session = self._context.session
+        if not (session.census or session.running):
+            self.running.setChecked(False)
+            self._context.say(self.tr("Add a census or the running system: it says what runs"), failed=True)
+            return
+
+        def switch(session: Session) -> None:
+            session.running = not session.running
+
+        self._context.change_session(self.tr("judge only what runs"), switch)
 
 
 def reveal(path: str) -> None:

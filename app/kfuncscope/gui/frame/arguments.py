@@ -6,45 +6,34 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kfuncscope import __version__
+from kfuncscope.errors import InputError
+from kfuncscope.session.options import WINDOW, add_window_options
 from kfuncscope.session.session import Session
+
+if TYPE_CHECKING:
+    from kfuncscope.upgrade.whatif import Change
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the command line asks for: the demo, a session made of options, or paths (one may be a session file)."""
+    """What the command line asks for: the demo, a session made of options and what is assumed of its result, or paths
+    (one may be a session file)."""
 
     demo: bool = False
     session: Session | None = None
     paths: list[str] = field(default_factory=list)
+    assumed: tuple[Change, ...] = ()
 
 
 def parser() -> argparse.ArgumentParser:
     """The arguments, for --help and for the tests."""
-    made = argparse.ArgumentParser(
-        prog="kfuncscope-gui",
-        description="Open the window. Kernels and objects that are given are analysed at once; kernels without --old "
-        "and --new are sorted by release.",
-    )
+    made = argparse.ArgumentParser(prog="kfuncscope-gui", description=WINDOW)
     made.add_argument("--version", action="version", version=f"kfuncscope {__version__}")
     made.add_argument("--demo", action="store_true", help="open the sample data")
-    made.add_argument("--old", nargs="+", action="extend", default=[], metavar="F", help="files of old kernels")
-    made.add_argument("--new", nargs="+", action="extend", default=[], metavar="F", help="files of new kernels")
-    made.add_argument("--arch", help="architecture of the kernels, if it cannot be detected")
-    made.add_argument("--release", help="release of the kernels, if it cannot be detected")
-    made.add_argument("--census", nargs="+", action="extend", default=[], metavar="F", help="census files of hosts")
-    made.add_argument(
-        "--section-type", action="append", default=[], metavar="SECTION=TYPE",
-        help="program type of a section that libbpf does not know",
-    )  # fmt: skip
-    made.add_argument(
-        "--loader", action="append", default=[], metavar="[PATTERN=]LOADER",
-        help="what loads the objects, or those whose object, package or path fits a pattern",
-    )  # fmt: skip
-    made.add_argument("--infer", action="store_true", help="infer architectures without kernels of their own")
-    made.add_argument("--policy", default="", metavar="FILE", help="policy in TOML: what blocks, waivers")
-    made.add_argument("files", nargs="*", metavar="F", help="a session file, or kernels, objects, packages, folders")
+    add_window_options(made)
     return made
 
 
@@ -52,39 +41,65 @@ def asked(words: Sequence[str]) -> Asked:
     """What the words of a command line ask for. Ends the program at --help and --version, and on wrong usage (2)."""
     made = parser()
     given = made.parse_args(list(words))
-    options = (
-        given.old,
-        given.new,
-        given.census,
-        given.section_type,
-        given.loader,
-        given.arch,
-        given.release,
-        given.policy,
-    )
-    if given.demo and (given.files or any(options)):
+    if given.demo and (given.files or _options(given) or given.infer):
         made.error("--demo takes no other inputs")
-    if given.demo:
-        return Asked(demo=True)
-    if any(word == "" for word in (*given.old, *given.new, *given.census, *given.files)):
+    return Asked(demo=True) if given.demo else asked_of(given, made)
+
+
+def asked_of(given: argparse.Namespace, made: argparse.ArgumentParser) -> Asked:
+    """What parsed options of the window ask for; ``made`` says what is wrong with them, which ends the program."""
+    if any(word == "" for word in (*_paths(given), given.policy, given.baseline)):
         made.error("empty argument; is a shell variable unset?")
-    if not any(options) and not given.infer:
+    if not _options(given) and not given.infer:
         return Asked(paths=given.files)
-    return Asked(session=_session(made, given))
+    from kfuncscope.study.scope import verdicts_named
+    from kfuncscope.upgrade import whatif
+
+    session = _session(made, given)
+    try:
+        session.filters = [f"verdict:{verdict.name}" for verdict in verdicts_named(given.only or "")]
+        assumed = tuple(map(whatif.parse, given.what_if))
+    except ValueError as wrong:
+        made.error(str(wrong))
+    return Asked(session=session, assumed=assumed)
+
+
+def _paths(given: argparse.Namespace) -> list[str]:
+    return [*given.old, *given.new, *given.census, *given.running, *given.catalogue, *given.files]
+
+
+def _options(given: argparse.Namespace) -> bool:
+    """Whether anything is given that makes a session, other than files."""
+    return any(
+        (
+            given.old, given.new, given.census, given.running, given.catalogue, given.section_type, given.loader,
+            given.arch, given.release, given.policy, given.baseline, given.what_if, given.only,
+        )
+    )  # fmt: skip
 
 
 def _session(made: argparse.ArgumentParser, given: argparse.Namespace) -> Session:
     from kfuncscope.arch import arch_named, known_arches
     from kfuncscope.bpf.sections import program_type, program_types
     from kfuncscope.intake.loaders import chosen as loaders_chosen
-    from kfuncscope.session.grouping import add
+    from kfuncscope.session.grouping import OBJECTS, add
     from kfuncscope.session.purpose import sorted_apart
+    from kfuncscope.storage.catalogue.form import check_catalogue
 
-    session = Session(infer=given.infer, policy=given.policy)
+    session = Session(
+        infer=given.infer, policy=given.policy or "", baseline=given.baseline or "", running=bool(given.running)
+    )
+    try:
+        for path in given.catalogue:
+            check_catalogue(path)
+    except InputError as wrong:
+        made.error(f"--catalogue: {wrong}")
     new, objects = sorted_apart(given.new, given.files) if given.new else ([], list(given.files))
     for side, paths in (("old", given.old), ("new", new)):
         add(session, paths, side)
-    add(session, [*objects, *given.census])
+    add(session, objects)
+    session.census += dict.fromkeys([*given.census, *given.running])  # files of any name, or folders of them
+    add(session, given.catalogue, OBJECTS)
     arch = arch_named(given.arch) if given.arch else None
     if given.arch and arch is None:
         made.error(f"--arch: unknown architecture {given.arch!r}; expected one of {', '.join(known_arches())}")

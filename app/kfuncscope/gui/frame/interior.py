@@ -30,8 +30,8 @@ PARTS = frozenset({
     "context", "store", "jobs", "commands", "pages", "toolbar", "summary", "chips", "banner", "state_bar", "tabs",
     "strip", "frame", "docks", "counts", "state_text", "job_button", "hint", "overview", "graph", "matrix", "findings",
     "kfuncs", "timeline", "inputs", "detail", "problems", "jobs_view", "notes", "sources", "explorer", "results",
-    "listing", "standing", "navigation", "annotations", "hypotheses", "editing", "proving", "exports", "presentation",
-    "documents", "desktop", "menus",
+    "listing", "standing", "navigation", "annotations", "hypotheses", "baseline", "editing", "proving", "exports",
+    "presentation", "documents", "desktop", "menus",
 })  # fmt: skip
 """The attributes of the window that the steps make."""
 
@@ -283,6 +283,7 @@ def _more_controllers(w: MainWindow) -> Iterator[None]:
     from kfuncscope.gui.controllers.navigation import Navigation
     from kfuncscope.gui.controllers.presentation import Presentation
     from kfuncscope.gui.controllers.proving import Proving
+    from kfuncscope.gui.dialogs.baseline import Baseline
     from kfuncscope.gui.views.proof import ProofView
     from kfuncscope.gui.views.whatif import WhatIfView
 
@@ -293,6 +294,7 @@ def _more_controllers(w: MainWindow) -> Iterator[None]:
     w.hypotheses = Hypotheses(
         context, w.results, bar, w.banner, w.summary, w.graph, w.detail, w.findings, w.kfuncs, _page(w, WhatIfView)
     )
+    w.baseline = Baseline(context)
     w.editing = Editing(context, w.detail, w.findings)
     w.proving = Proving(context, _page(w, ProofView))
     yield

@@ -8,10 +8,10 @@ from typing import Any
 
 from kfuncscope.session.session import Session
 
-INPUTS = ("old", "new", "path", "objects", "census", "section_types", "loaders", "infer")
+INPUTS = ("old", "new", "path", "objects", "census", "section_types", "loaders", "infer", "running")
 """Fields that a result is made of."""
-WRITTEN = ("notes", "policy")
-"""What a person wrote beside the inputs."""
+WRITTEN = ("notes", "policy", "baseline")
+"""What a person wrote, or compares with, beside the inputs."""
 
 Snapshot = dict[str, Any]
 

@@ -36,6 +36,11 @@ def analyse_in_process(send: Send, session: Session) -> None:
         send(("progress", done, total, text))
 
     session = with_policy(session)
+    if session.running:
+        from kfuncscope.census.running import of_session
+
+        send_analysis(send, with_recorded(of_session(session, progress)))
+        return
     sent: list[ArchResult] = []
 
     def arrived(part: Analysis) -> None:
