@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import pytest
 
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Finding
 from kfuncscope.remedy import remedies
 from kfuncscope.resources import sample
 from support.bpfwriter import ObjectBuilder, exit_, ldx, mov
+from support.corpus import opened
 from support.kernels import CONFIG, KernelBuilder, compared
-from support.snippets import Compiler
+from support.snippets import compiler
 
 
 def kernel(name: str) -> Kernel:
-    return open_kernel(kernel_files([sample("kernels", name)])[0])
+    return opened(sample("kernels", name))
 
 
 def finding(section: str, old: Kernel, new: Kernel, rule: str, reads: int = 0) -> Finding:
@@ -81,7 +81,7 @@ def test_a_probe_on_a_copy_names_its_arguments(section: str, head: str) -> None:
     made = finding(section, old, new, "R-12.16", 8).remedy
     assert made is not None and head in made.code
     assert ("BPF_CORE_READ()" in made.code) == section.startswith("fentry")
-    assert Compiler(kernel("7.3-x86_64")).program(made.code) == ""
+    assert compiler(kernel("7.3-x86_64")).program(made.code) == ""
 
 
 @pytest.mark.parametrize("traced", [True, False])
@@ -100,4 +100,4 @@ def test_a_function_of_which_only_a_copy_is_left(traced: bool) -> None:
     assert (f'has_symbol("{name}.part.0")' in one.remedy.loader) == traced
     assert (f"The compiler left {name}.part.0 of {name}" in one.remedy.text) == traced
     if traced:
-        assert Compiler(kernel("7.3-x86_64")).program(one.remedy.code) == ""
+        assert compiler(kernel("7.3-x86_64")).program(one.remedy.code) == ""

@@ -7,14 +7,14 @@ from functools import cache
 
 import pytest
 
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import Remedy, Verdict
 from kfuncscope.resources import sample
 from support.bpfwriter import ObjectBuilder, exit_, mov
+from support.corpus import opened
 from support.kernels import CONFIG, KernelBuilder, compared
-from support.snippets import STRICT, Compiler
+from support.snippets import STRICT, compiler
 
 INJECTING = {**CONFIG, "FUNCTION_ERROR_INJECTION": "y"}
 
@@ -74,8 +74,8 @@ def test_only_a_function_without_a_symbol_is_said_to_have_none() -> None:
 
 
 def test_the_program_without_sleeping_compiles() -> None:
-    compiler = Compiler(open_kernel(kernel_files([sample("kernels", "7.3-x86_64")])[0]))
+    beside = compiler(opened(sample("kernels", "7.3-x86_64")))
     for section, sides in (("lsm.s/inode_removexattr", (kernel("7.3"), kernel("6.12.107"))),
                            ("fentry.s/should_fail_bio", (kernel("7.3", True), kernel("7.3")))):  # fmt: skip
         made = remedy(section, *sides, "R-7.12" if section.startswith("lsm") else "R-11.7")
-        assert made.code and compiler.program(made.code, *STRICT) == ""
+        assert made.code and beside.program(made.code, *STRICT) == ""

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import open_kernel
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, Remedy, Verdict
 from kfuncscope.remedy.remedies import ASKS, remedy
@@ -22,6 +20,7 @@ from kfuncscope.rules.context import Context
 from support import snippets
 from support.applied import Sides, left_out
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, ldx, mov
+from support.corpus import opened
 from support.kernels import CONFIG, KernelBuilder, compared, judged
 from support.remedytable import of_kind
 
@@ -234,7 +233,7 @@ def test_a_return_value_of_another_kind(was: bool, now: bool, passed: str) -> No
     made = finding.remedy
     assert made is not None and passed in made.code
     assert ("is no longer passed" in made.text) == (was and not now)
-    real = open_kernel(kernel_files([sample("kernels", "7.3-x86_64")])[0])
+    real = opened(sample("kernels", "7.3-x86_64"))
     assert snippets.compiler(real).program(made.code) == "", made.code
 
 

@@ -10,8 +10,7 @@ from functools import cache
 import pytest
 
 from kfuncscope.bpf.object import read_object
-from kfuncscope.intake.kernels import kernel_files
-from kfuncscope.kernel.kernel import Kernel, open_kernel
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import (
     Finding,
     NeedKind,
@@ -30,6 +29,7 @@ from kfuncscope.rules.changes.change import compare
 from kfuncscope.rules.judge import judge
 from support import snippets
 from support.applied import Applied, Sides, Way, apply, paste
+from support.corpus import opened
 from support.remedytable import pasted, source
 from support.snippets import Compiler, loader
 
@@ -37,13 +37,10 @@ SIDES = "6.12-x86_64", "7.3-x86_64"
 SAMPLES = sorted(p.name.removesuffix(".bpf.o") for p in (sample_data() / "objects").glob("*.bpf.o"))
 
 
-@cache
 def kernel(name: str) -> Kernel:
-    (files,) = kernel_files([sample_data() / "kernels" / name])
-    return open_kernel(files)
+    return opened(sample_data("kernels", name))
 
 
-@cache
 def compiler(name: str) -> Compiler:
     return snippets.compiler(kernel(name))
 
