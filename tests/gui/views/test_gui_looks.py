@@ -34,6 +34,7 @@ from kfuncscope.gui.widgets import picture
 from kfuncscope.gui.widgets.story import Link, Story
 from kfuncscope.gui.widgets.words import filled, prose_html, without_common, wrapped
 from kfuncscope.model.verdict import Verdict
+from kfuncscope.session.session import KernelRef, Session
 from support import analyses, windows
 
 
@@ -326,6 +327,21 @@ def test_a_box_of_the_pair_asks_for_the_room_of_its_name(qtbot: QtBot) -> None:
     settle()
     assert box.view().width() >= box.view().sizeHintForColumn(0)
     box.hidePopup()
+
+
+def test_the_comparison_begins_when_it_is_chosen(qtbot: QtBot) -> None:
+    session = Session(old=[KernelRef(["/a"], "a")], new=[KernelRef(["/b"], "b")])
+    with windows.window(analyses.demo(), page="kfuncs") as win:
+        compare, wanted = win.kfuncs.compare, []
+        assert compare.kind.currentText() == "all kinds"  # not blank before there is anything to choose
+        compare.wanted.disconnect()
+        compare.wanted.connect(lambda *which: wanted.append(which))
+        compare.show_session(session)
+        qtbot.mouseClick(win.kfuncs.compare_button, Qt.MouseButton.LeftButton)
+        assert wanted == [(0, 1, False)]
+        qtbot.mouseClick(win.kfuncs.explore_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(win.kfuncs.compare_button, Qt.MouseButton.LeftButton)
+        assert len(wanted) == 1  # it is under way
 
 
 @pytest.mark.parametrize("wide", [90, 140, 200, 290])

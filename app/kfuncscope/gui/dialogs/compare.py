@@ -95,6 +95,7 @@ class CompareView(QWidget):
         self.search.setPlaceholderText(self.tr("Name (regular expression)"))
         self.search.setAccessibleName(self.search.placeholderText())
         self.kind, self.change = QComboBox(), QComboBox()
+        self.kind.addItem(self.tr("all kinds"), "")
         self.kind.setAccessibleName(self.tr("Kind"))
         self.change.setAccessibleName(self.tr("Change"))
         for text in ("", "removed", "changed", "added"):

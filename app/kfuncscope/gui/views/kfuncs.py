@@ -240,7 +240,7 @@ class KfuncsView(QWidget):
         self.pages.addWidget(splitter)
         self.pages.addWidget(self.compare)
         layout.addWidget(self.pages, 1)
-        self._modes.idClicked.connect(self.show_mode)
+        self._modes.idClicked.connect(self._mode_chosen)
 
     def show_mode(self, mode: int) -> None:
         """Explore one name at a time (0), or compare two kernels (1)."""
@@ -248,6 +248,11 @@ class KfuncsView(QWidget):
         for widget in (self.search, self.kind, self.used):
             widget.setVisible(mode == 0)
         (self.compare_button if mode else self.explore_button).setChecked(True)
+
+    def _mode_chosen(self, mode: int) -> None:
+        self.show_mode(mode)
+        if mode:
+            self.compare.begin()  # nobody has to ask twice
 
     def show_rows(self, rows: list[OfferRow]) -> None:
         """Show other offers; the name under study is kept where it still exists."""
