@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,8 +24,9 @@ from typing import NamedTuple
 
 from kfuncscope.btf.layout import ENUMS, Kind
 from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.names import ELSEWHERE, known
 from kfuncscope.remedy.replacements import enumerators, fields, functions
-from kfuncscope.remedy.replacements.enumerators import replaced_enumerators
+from kfuncscope.remedy.replacements.enumerators import enumerators_elsewhere, replaced_enumerators
 from kfuncscope.remedy.replacements.fields import replaced_fields
 from kfuncscope.remedy.replacements.functions import replaced
 from kfuncscope.remedy.replacements.members import find
@@ -88,10 +90,12 @@ def first(row: Listed, old: Kernel, new: Kernel) -> str:
     if row.kind == "enumerator":
         sides = [[i for kind in ENUMS for i in blob.find(owner, Kind(kind))] for blob in (before, after)]
         if not all(sides):
-            return ""
+            away = enumerators_elsewhere(owner, name, new)
+            return away[0].name.rpartition(".")[2] if away else ""
         one = next((i for i in sides[0] if any(e.name == name for e in before.enumerators(i))), sides[0][0])
         named = replaced_enumerators((before, one), (after, sides[1][0]), name)
-        return named[0].name if named else ""
+        named = named or enumerators_elsewhere(owner, name, new)
+        return named[0].name.rpartition(".")[2] if named else ""
     for struct in (i for kind in (Kind.STRUCT, Kind.UNION) for i in before.find(owner, kind)):
         here = find(before, struct, name)
         if here is not None:
@@ -116,10 +120,28 @@ class Score(NamedTuple):
         parts = (counts[True, "right"], renamed), (counts[True, "wrong"], renamed), (counts[False, "wrong"], removed)
         return tuple(n / whole if whole else 0.0 for n, whole in parts)  # type: ignore[return-value]
 
+    def helped(self) -> float:
+        """Of what was renamed: right first, or told in words where nothing is named."""
+        renamed = [(row, came) for row, _, came in self.answers if row.right]
+        good = sum(came == "right" or (came == "none" and in_words(row)) for row, came in renamed)
+        return good / len(renamed) if renamed else 0.0
+
     def of(self, keep: Iterable[str], half: str = "AB") -> Score:
         """Only rows of these kinds and halves."""
         kinds = frozenset(keep)
         return Score([a for a in self.answers if a[0].kind in kinds and a[0].half in half], self.left_out)
+
+
+def last_of(name: str) -> str:
+    """The last member of a path or the name itself: what a reader looks for, whatever leads to it."""
+    return re.split(r"->|\.", name.removeprefix(ELSEWHERE))[-1]
+
+
+def in_words(row: Listed) -> bool:
+    """Whether the sentences that are said where nothing is named have a right answer."""
+    told = known(row.kind, row.old)
+    said = re.findall(r"\w+", f"{told.why} {told.do}") if told is not None else []
+    return any(last_of(one) in said for one in row.right)
 
 
 def score(rows: Iterable[Listed]) -> Score:
@@ -145,7 +167,7 @@ def told(whole: Score) -> Iterator[str]:
         right, wrong, invented = (f"{100 * share:.1f} %" for share in part.shares())
         yield (
             f"{name}: {renamed} renamed, {len(part.answers) - renamed} removed: right {right}, wrong {wrong}, "
-            f"invented {invented}"
+            f"invented {invented}; right or told in words {100 * part.helped():.1f} %"
         )
     if whole.left_out:
         yield f"{whole.left_out} rows left out: no kernel of their levels"

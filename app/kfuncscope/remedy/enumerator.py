@@ -9,7 +9,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.knowledge.names import gone
 from kfuncscope.model.verdict import Candidate, Finding, Remedy
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, word
-from kfuncscope.remedy.replacements.enumerators import replaced_enumerators
+from kfuncscope.remedy.replacements.enumerators import enumerators_elsewhere, replaced_enumerators
 from kfuncscope.remedy.subject import Subject
 
 
@@ -23,6 +23,9 @@ def enum_remedy(subject: Subject, finding: Finding) -> Remedy:
         return _made(subject, text, enum, one, one, ())
     found = replaced_enumerators(old, new, one) if old is not None and new is not None else []
     shown = tuple(Candidate(f"enum {enum}.{n.name}", n.reason) for n in found)
+    if not found:
+        away = enumerators_elsewhere(enum, one, subject.new.kernel)
+        shown = tuple(Candidate(f"enum {n.name}", n.reason) for n in away)
     text = "Test with bpf_core_enum_value_exists() before using the value."
     if not found and (told := gone("enumerator", f"{enum}.{one}")):
         text = f"{told} {text}"

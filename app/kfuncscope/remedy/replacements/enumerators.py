@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from kfuncscope.btf.blob import Blob
-from kfuncscope.knowledge.names import known, renamed
+from kfuncscope.btf.layout import ENUMS, Kind
+from kfuncscope.kernel.kernel import Kernel
+from kfuncscope.knowledge.names import ELSEWHERE, known, renamed
 from kfuncscope.remedy.replacements.functions import Named
 from kfuncscope.remedy.replacements.likeness import alike
 
@@ -35,3 +37,18 @@ def replaced_enumerators(old: tuple[Blob, int], new: tuple[Blob, int], name: str
     if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
         return []
     return [named for _, named in found[:1]]
+
+
+def enumerators_elsewhere(enum: str, name: str, new: Kernel) -> list[Named]:
+    """Enumerators of other enums that took the place of one, as ``ENUM.NAME``, that the new kernel has."""
+    found = []
+    for one, why in renamed("enumerator", f"{enum}.{name}"):
+        other, _, there = one.removeprefix(ELSEWHERE).partition(".")
+        if one.startswith(ELSEWHERE) and _has(new, other, there):
+            found.append(Named(f"{other}.{there}", why))
+    return found
+
+
+def _has(kernel: Kernel, enum: str, name: str) -> bool:
+    types = ((blob, found) for kind in ENUMS for _, blob, found in kernel.types(enum, Kind(kind)))
+    return any(e.name == name for blob, found in types for e in blob.enumerators(found))
