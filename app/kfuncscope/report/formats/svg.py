@@ -238,13 +238,13 @@ def glyph(verdict: Verdict, x: float, y: float) -> str:
         Verdict.ALREADY_BROKEN: "M-4.5,-4.5h9v9h-9z M-2.8,-2.8v5.6h5.6v-5.6z",
         Verdict.FIXED: "M-5,0 -3.5,-1.6 -1.4,0.6 3.6,-4.6 5,-3 -1.4,3.8z",
     }
-    at = f'transform="translate({x:g},{y:g})"'
+    at = f' transform="translate({x:g},{y:g})"' if x or y else ""  # a report has ten thousand of them
     if verdict is Verdict.OK:
         return f'<circle class="g" cx="{x:g}" cy="{y:g}" r="4.4" fill="{colour}"/>'
     if verdict is Verdict.UNKNOWN:
         font = 'font-family="sans-serif" font-size="13" font-weight="700" text-anchor="middle"'
         return f'<text class="g" x="{x:g}" y="{y + 4.6:g}" {font} fill="{colour}">?</text>'
-    return f'<path class="g" {at} d="{shapes[verdict]}" fill="{colour}"/>'
+    return f'<path class="g"{at} d="{shapes[verdict]}" fill="{colour}"/>'
 
 
 def _legend(y: float) -> str:
