@@ -248,6 +248,10 @@
         <translation>mit einem früheren Ergebnis vergleichen</translation>
     </message>
     <message>
+        <source>compare no longer</source>
+        <translation>nicht mehr vergleichen</translation>
+    </message>
+    <message>
         <source>Earlier result not used: {0}</source>
         <translation>Früheres Ergebnis nicht verwendet: {0}</translation>
     </message>

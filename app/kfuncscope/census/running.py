@@ -121,8 +121,9 @@ def of_session(session: Session, progress: Progress | None = None) -> Analysis:
     old, bad = open_refs(session.old)
     new, worse = open_refs(session.new)
     if not new:
-        given = session.new[0].files[0] if session.new else "--new"
-        raise InputError(given, worse[0].reason if worse else "not a kernel")
+        if not session.new:
+            raise InputError("new kernels", "none is given")
+        raise InputError(session.new[0].files[0], worse[0].reason if worse else "not a kernel")
     files, unread = object_files(session.objects) if session.objects else ([], [])
     objects, damaged = read_objects(files, session.section_types)
     found = check(census, objects, old, new, progress)

@@ -80,14 +80,16 @@ def types_of(parameters: list[str]) -> str:
 
 def functions(text: str, subject: Subject) -> Iterator[Declaration]:
     """Definitions of a function; prototypes are passed over."""
-    at, regions = 0, gate_regions(text)
+    at, regions, called = 0, gate_regions(text), re.compile(rf"\b{subject.name}\s*\(")
     for _ in range(_MOST):
         found = find_function(text[at:], subject.name)
         if found is None:
             return
         start = text.rfind(subject.name, at, at + found.body_start)
-        while not re.compile(rf"\b{subject.name}\s*\(").match(text, start):  # there is one: find_function() began at it
+        while start >= 0 and not called.match(text, start):  # there is one: find_function() began at it
             start = text.rfind(subject.name, at, start + len(subject.name) - 1)
+        if start < 0:
+            return
         parameters = types_of(split_args(found.params))
         result = squeeze(_STORAGE.sub(" ", found.head))
         seen = f"{result}({'' if parameters == 'void' else parameters})"

@@ -17,7 +17,7 @@ _LOG = (
     "log", "--format=%x01%H %P", "--raw", "-c", "-z", "--no-abbrev", "--no-renames", "--full-history",
     "--no-ext-diff", "--no-textconv", "--no-color",
 )  # fmt: skip
-_PATHS = 2_000  # paths of one walk; there are not that many but in a repository that means harm
+_PATHS = 2_000  # paths of one walk; one thing is in as many files only in a repository that means harm
 
 
 class Range(NamedTuple):
@@ -45,7 +45,9 @@ class History:
 
     def know(self, paths: Iterable[str]) -> None:
         """Walk the range for some files, so that none of them is asked for by itself. Raises GitError."""
-        self._walked(frozenset(paths))
+        wanted = sorted(paths)
+        for at in range(0, len(wanted), _PATHS):
+            self._walked(frozenset(wanted[at : at + _PATHS]))
 
     def touching(self, paths: Iterable[str]) -> list[Touch]:
         """The commits that touch one of some files, newest first, with what they did to these. Raises GitError."""

@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None, parsed: Namespace | None = None) -> 
 def _asked(given: list[str], parsed: Namespace | None) -> Asked:
     from kfuncscope.gui.frame.arguments import asked, asked_of, parser
 
-    return asked(given) if parsed is None else asked_of(parsed, parser())
+    return asked(given) if parsed is None else asked_of(parsed, parser("kfuncscope gui"))
 
 
 def close_on_signals(window: MainWindow) -> None:

@@ -202,4 +202,6 @@ def _weigh_loss(line: Line, verdict: Verdict) -> None:
     if verdict in (Verdict.BREAKS, Verdict.DEGRADES, Verdict.RISK):
         for release, cell in line.cells.items():
             if cell.word in _LOST:
-                line.cells[release] = replace(cell, look=verdict)
+                line.cells[release] = replace(
+                    cell, look=verdict, first_bad=cell.first_bad and verdict is not Verdict.DEGRADES
+                )

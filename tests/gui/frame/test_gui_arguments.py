@@ -13,6 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.catalogue.update import update
 from kfuncscope.cli.main import main
+from kfuncscope.gui.app import settle
+from kfuncscope.gui.dialogs import baseline
 from kfuncscope.gui.dialogs.baseline import BaselineDialog
 from kfuncscope.gui.frame import arguments
 from kfuncscope.gui.frame.arguments import Asked, asked
@@ -125,7 +127,9 @@ def test_a_filter_by_verdicts(qapp: object, qtbot: QtBot) -> None:
         assert [c.text() for c in win.chips.chips]
 
 
-def test_what_differs_from_an_earlier_result(qapp: object, qtbot: QtBot, tmp_path: Path) -> None:
+def test_what_differs_from_an_earlier_result(
+    qapp: object, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The timer's findings are new, those of the other object gone; the session keeps the report, an export says it."""
     lost = str(sample("objects", "rstat_bare.bpf.o"))
     path = earlier(tmp_path, lost)
@@ -142,9 +146,15 @@ def test_what_differs_from_an_earlier_result(qapp: object, qtbot: QtBot, tmp_pat
         assert "## Against the baseline" in (tmp_path / "out.md").read_text()
         win.context.path = str(tmp_path / "a.kfs")
         assert win.documents.save(win.context.path) and not win.documents.dirty()
+        read: list[str] = []
+        with monkeypatch.context() as watched:
+            watched.setattr(baseline, "compared", lambda path, _: read.append(path))
+            win.annotations.set_note("cause:x", "a note")
+            settle()
+        assert read == []  # a note changes nothing about an earlier result
         dialog.drop.click()
         assert win.context.session.baseline == "" and win.baseline.comparison is None and not dialog.isVisible()
-        assert win.documents.dirty()
+        assert win.documents.dirty() and win.store.undo.undoText() == "compare no longer"
         win.store.undo.undo()
         qtbot.waitUntil(lambda: win.baseline.comparison is not None, timeout=20_000)
     with windows.window() as win:
@@ -164,6 +174,7 @@ def test_a_baseline_that_is_no_report_is_told_and_the_result_stands(qapp: object
     "words",
     [
         ["--only", "broken"], ["--what-if", "kfunc removed"], ["--catalogue", TIMER], ["--catalogue", "/no/such"],
+        ["a.kfs", "--only", "breaks"], ["a.kfs", "--infer"], ["--only", ""], ["--only", ","],
         ["--running", ""], ["--baseline", ""], ["--demo", "--baseline", "a.json"], ["--demo", "--only", "ok"],
     ],
 )  # fmt: skip

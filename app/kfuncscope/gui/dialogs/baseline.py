@@ -59,10 +59,11 @@ class Baseline(QObject):
         self.comparison: Comparison | None = None
         self.dialog: BaselineDialog | None = None
         self._path = ""  # of the report that the dialog was opened for
+        self._asked = ""  # of the one that was compared with last
         context.commands.add("baseline", self.tr("Compare with an earlier result…"), self.open, "", "Analysis")
         context.session_opened.connect(self._forget)
         context.result_shown.connect(lambda _: self._compare())
-        context.written_changed.connect(self._compare)
+        context.written_changed.connect(self._compare_another)
 
     def open(self) -> None:
         """Show the comparison; without an earlier result, ask for one."""
@@ -83,16 +84,23 @@ class Baseline(QObject):
         def put(session: Session) -> None:
             session.baseline = path
 
-        self._context.change_session(self.tr("compare with an earlier result"), put)
+        done = self.tr("compare with an earlier result") if path else self.tr("compare no longer")
+        self._context.change_session(done, put)
 
     def _forget(self) -> None:
         self.comparison, self._path = None, ""
         if self.dialog is not None:
             self.dialog.close()
 
+    def _compare_another(self) -> None:
+        """Something was written into the session: notes and waivers change nothing here, another report does."""
+        if self._context.session.baseline != self._asked:
+            self._compare()
+
     def _compare(self) -> None:
         """Compare the real result with the report, off the thread of the window."""
         path, real = self._context.session.baseline, self._context.real
+        self._asked = path
         if not path:
             self._forget()
         elif real is not None:
@@ -102,7 +110,7 @@ class Baseline(QObject):
             )
 
     def _failed(self, error: str) -> None:
-        self.comparison = None
+        self.comparison, self._path = None, ""
         self._context.say(self.tr("Earlier result not used: {0}").format(error), failed=True)
 
     def _known(self, found: Comparison) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kfuncscope import __version__
 from kfuncscope.errors import InputError
 from kfuncscope.session.options import WINDOW, add_window_options
-from kfuncscope.session.session import Session
+from kfuncscope.session.session import SUFFIX, Session
 
 if TYPE_CHECKING:
     from kfuncscope.upgrade.whatif import Change
@@ -28,9 +28,9 @@ class Asked:
     assumed: tuple[Change, ...] = ()
 
 
-def parser() -> argparse.ArgumentParser:
-    """The arguments, for --help and for the tests."""
-    made = argparse.ArgumentParser(prog="kfuncscope-gui", description=WINDOW)
+def parser(prog: str = "kfuncscope-gui") -> argparse.ArgumentParser:
+    """The arguments, for --help and for the tests, under the name that the program was called by."""
+    made = argparse.ArgumentParser(prog=prog, description=WINDOW)
     made.add_argument("--version", action="version", version=f"kfuncscope {__version__}")
     made.add_argument("--demo", action="store_true", help="open the sample data")
     add_window_options(made)
@@ -48,8 +48,10 @@ def asked(words: Sequence[str]) -> Asked:
 
 def asked_of(given: argparse.Namespace, made: argparse.ArgumentParser) -> Asked:
     """What parsed options of the window ask for; ``made`` says what is wrong with them, which ends the program."""
-    if any(word == "" for word in (*_paths(given), given.policy, given.baseline)):
+    if any(word == "" for word in (*_paths(given), given.policy, given.baseline, given.only)):
         made.error("empty argument; is a shell variable unset?")
+    if (_options(given) or given.infer) and any(path.endswith(SUFFIX) for path in given.files):
+        made.error("a session file has its own options: it is opened alone")
     if not _options(given) and not given.infer:
         return Asked(paths=given.files)
     from kfuncscope.study.scope import verdicts_named
@@ -61,6 +63,8 @@ def asked_of(given: argparse.Namespace, made: argparse.ArgumentParser) -> Asked:
         assumed = tuple(map(whatif.parse, given.what_if))
     except ValueError as wrong:
         made.error(str(wrong))
+    if given.only and not session.filters:
+        made.error("--only names no verdict")
     return Asked(session=session, assumed=assumed)
 
 

@@ -43,6 +43,7 @@ class Past(QObject):
         self._cancelled: set[str] = set()  # keys of searches that a person ended
         context.result_shown.connect(self._ask)
         context.clone_changed.connect(self.changed)
+        context.session_opened.connect(self._cancelled.clear)
         context.jobs.changed.connect(self._job_news)
 
     def _ask(self, index: Index) -> None:
