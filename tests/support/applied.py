@@ -204,11 +204,11 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
             return Applied(Way.TEXT, False, "no libbpf of this machine knows the section of the table")
         if got.answer < 0:
             return Applied(Way.LOADER, False, f"the loader's C fails with {got.answer}")
-        if not _chosen_of(loader):
+        if not chosen_of(loader):
             if side and (why := _map_left(read_object(data, "o.bpf.o"), finding, got, kernel)):
                 return Applied(Way.LOADER, False, why)
             continue
-        chosen = [n for n in _chosen_of(loader) if got.programs.get(n)]
+        chosen = [n for n in chosen_of(loader) if got.programs.get(n)]
         if side == 0 and len(chosen) != 1:
             return Applied(Way.LOADER, False, f"{chosen} are switched on on the old kernel")
         if side == 1 and program in chosen:
@@ -225,7 +225,7 @@ def _linked(data: bytes) -> set[str]:
     return {ops.name for ops in _read(data).struct_ops if ops.link}
 
 
-def _chosen_of(loader: str) -> list[str]:
+def chosen_of(loader: str) -> list[str]:
     """The programs that the loader's C switches on and off: one that may be left out, or two of which one is loaded."""
     return re.findall(r'bpf_object__find_program_by_name\(obj, "(\w+)"\)', loader)
 
