@@ -193,7 +193,7 @@ def _types(kernel: Kernel) -> frozenset[int]:
 
 def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Sides) -> Applied:
     """The loader's C alone: on the old kernel all stays on; on the new one what fails is off, or made otherwise."""
-    left = []
+    left, limited = [], False
     failing: set[Failure] = set()
     for side, (kernel, compiler) in enumerate(zip(sides.kernels, sides.compilers, strict=True)):
         got = run_loader(loader, data, compiler, kernel)
@@ -215,9 +215,11 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
             return Applied(Way.LOADER, False, "it stays on where it fails")
         if chosen and chosen != [program]:
             failing |= _fails(judged_once(data, kernel), chosen[0])
+        elif chosen:
+            limited |= _refused(judged_once(data, kernel), program)
     if finding.failure in failing:
         return Applied(Way.LOADER, False, "the program in its place fails for the same reason")
-    return Applied(Way.LOADER, True, limited=bool(failing), built=(Built(data, tuple(left)),))
+    return Applied(Way.LOADER, True, limited=limited or bool(failing), built=(Built(data, tuple(left)),))
 
 
 def _linked(data: bytes) -> set[str]:
@@ -234,6 +236,11 @@ def _fails(judged: ObjectJudgement, program: str) -> set[Failure]:
     """Why a program does not work on a kernel; empty where it does."""
     return {p.failure for j in judged.programs if j.program.name == program for p in j.problems
             if works_on(j) is not Tri.YES}  # fmt: skip
+
+
+def _refused(judged: ObjectJudgement, program: str) -> bool:
+    """Whether a program is known not to work on a kernel."""
+    return any(j.program.name == program and works_on(j) is Tri.NO for j in judged.programs)
 
 
 def _map_left(obj: BpfObject, finding: Finding, got: Loaded, kernel: Kernel) -> str:
