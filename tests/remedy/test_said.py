@@ -11,6 +11,7 @@ import pytest
 
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, Remedy, Verdict
+from kfuncscope.remedy.loader import chooser, exists
 from kfuncscope.remedy.remedies import ASKS, remedy
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.resources import sample
@@ -250,3 +251,15 @@ def test_a_prototype_that_libbpf_lets_pass_is_not_told_by_a_test() -> None:
     (finding,) = [f for f in program.findings if f.verdict in ASKS]
     assert finding.rules == ("R-4.7",) and of_kind(finding)
     assert finding.remedy is not None and not finding.remedy.code and "pass values that fit both" in finding.remedy.text
+
+
+@pytest.mark.parametrize(("read", "limited"), [([], False), ([ldx(8, 2, 1, 24)], True)])
+def test_what_the_program_lacks_on_the_old_kernel_limits_what_its_loader_can_do(read: list[Any], limited: bool) -> None:
+    """It reads a fourth argument of a function that has one, and the new kernel has no such function."""
+    ob = ObjectBuilder().program("fentry/one_lost_function", "prog", [*read, *END])
+    old, new = (kb.kernel() for kb in renaming("one_lost_function", "quite_another_matter"))
+    loads = chooser("prog", "", exists("one_lost_function", False))
+    finding = Finding(NeedKind.HOOK, "one_lost_function", Verdict.BREAKS, "", ("R-2.3",), Failure.ATTACH_BTF_NOT_FOUND)
+    sides = Sides(old, new, (snippets.compiler(old), snippets.compiler(new)))
+    made = left_out(ob.build(), "prog", finding, loads, sides)
+    assert (made.ok, made.limited) == (True, limited)

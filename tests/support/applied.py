@@ -193,7 +193,7 @@ def _types(kernel: Kernel) -> frozenset[int]:
 
 def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Sides) -> Applied:
     """The loader's C alone: on the old kernel all stays on; on the new one what fails is off, or made otherwise."""
-    left = []
+    left, limited = [], False
     failing: set[Failure] = set()
     for side, (kernel, compiler) in enumerate(zip(sides.kernels, sides.compilers, strict=True)):
         got = run_loader(loader, data, compiler, kernel)
@@ -204,20 +204,22 @@ def left_out(data: bytes, program: str, finding: Finding, loader: str, sides: Si
             return Applied(Way.TEXT, False, "no libbpf of this machine knows the section of the table")
         if got.answer < 0:
             return Applied(Way.LOADER, False, f"the loader's C fails with {got.answer}")
-        if not _chosen_of(loader):
+        if not chosen_of(loader):
             if side and (why := _map_left(read_object(data, "o.bpf.o"), finding, got, kernel)):
                 return Applied(Way.LOADER, False, why)
             continue
-        chosen = [n for n in _chosen_of(loader) if got.programs.get(n)]
+        chosen = [n for n in chosen_of(loader) if got.programs.get(n)]
         if side == 0 and len(chosen) != 1:
             return Applied(Way.LOADER, False, f"{chosen} are switched on on the old kernel")
         if side == 1 and program in chosen:
             return Applied(Way.LOADER, False, "it stays on where it fails")
         if chosen and chosen != [program]:
             failing |= _fails(judged_once(data, kernel), chosen[0])
+        elif chosen:
+            limited |= _refused(judged_once(data, kernel), program)
     if finding.failure in failing:
         return Applied(Way.LOADER, False, "the program in its place fails for the same reason")
-    return Applied(Way.LOADER, True, limited=bool(failing), built=(Built(data, tuple(left)),))
+    return Applied(Way.LOADER, True, limited=limited or bool(failing), built=(Built(data, tuple(left)),))
 
 
 def _linked(data: bytes) -> set[str]:
@@ -225,7 +227,7 @@ def _linked(data: bytes) -> set[str]:
     return {ops.name for ops in _read(data).struct_ops if ops.link}
 
 
-def _chosen_of(loader: str) -> list[str]:
+def chosen_of(loader: str) -> list[str]:
     """The programs that the loader's C switches on and off: one that may be left out, or two of which one is loaded."""
     return re.findall(r'bpf_object__find_program_by_name\(obj, "(\w+)"\)', loader)
 
@@ -234,6 +236,11 @@ def _fails(judged: ObjectJudgement, program: str) -> set[Failure]:
     """Why a program does not work on a kernel; empty where it does."""
     return {p.failure for j in judged.programs if j.program.name == program for p in j.problems
             if works_on(j) is not Tri.YES}  # fmt: skip
+
+
+def _refused(judged: ObjectJudgement, program: str) -> bool:
+    """Whether a program is known not to work on a kernel."""
+    return any(j.program.name == program and works_on(j) is Tri.NO for j in judged.programs)
 
 
 def _map_left(obj: BpfObject, finding: Finding, got: Loaded, kernel: Kernel) -> str:

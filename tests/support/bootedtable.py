@@ -3,6 +3,9 @@
 
 ``python -m support.bootedtable OLD:NEW FOLDER FOLDER [GUEST]`` takes a pair of the corpus (KFUNCSCOPE_CORPUS), two
 folders with the packages of kernels of the same releases, which QEMU boots, and one with packages for the guest.
+
+Programs that the old kernel refuses, and the new one, too, as is predicted, are no matter of an upgrade: the object's
+own loader leaves them out of both, and so does the table, which names them.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from kfuncscope.model.verdict import Tri
 from kfuncscope.prove import prove
 from kfuncscope.prove.setup import ObjectSetup, Setup
 from kfuncscope.storage.files import ObjectFile
-from support.applied import Built, Sides, Way, apply
+from support.applied import Built, Sides, Way, apply, chosen_of, judged_once
 from support.remedytable import code_of, objects, placed, source, verdicts
 from support.snippets import Compiler
 
@@ -30,13 +33,16 @@ SIDES = ("old", "new")
 
 @dataclass(slots=True)
 class Case:
-    """One applied remedy: the objects that it is in, by their names in the guest."""
+    """One applied remedy: the objects that it is in, by their names in the guest.
+
+    ``chosen`` are the programs that its C for the loader switches on and off.
+    """
 
     code: str
     way: Way
-    program: str
     where: str
     limited: bool
+    chosen: tuple[str, ...] = ()
     objects: list[str] = field(default_factory=list)
 
 
@@ -68,7 +74,8 @@ def cases(old: str, new: str, opened: tuple[Kernel, Kernel]) -> Cases:
         for program, section, finding in placed(verdict):
             one = apply(held[verdict.object], source(verdict.object), program, finding, sides)
             where = f"{verdict.object} {program} [{section}]: {finding.name}"
-            case = Case(code_of(finding), one.way, program, where, one.limited)
+            chosen = chosen_of(finding.remedy.loader) if finding.remedy else []
+            case = Case(code_of(finding), one.way, where, one.limited, tuple(chosen))
             if one.way is Way.TEXT:
                 continue
             if not one.ok or not one.built:
@@ -117,16 +124,39 @@ def booted(found: Cases, side: int, packages: tuple[str, ...], guest: tuple[str,
     return {one.object: one for one in proof.objects}
 
 
+def leave_out(found: Cases, before: dict[str, ObjectProof], new: Kernel) -> list[str]:
+    """Switch off on the new kernel what the old one refused and the new one is to refuse, too; the programs are named.
+
+    Not those that a remedy switches: they are to be right. What loads on the new kernel against the prediction does not
+    hide anything, and what does not load there against it still fails the object.
+    """
+    switched = {(name, one) for case in found.listed for name in case.objects for one in case.chosen}
+    told = []
+    objects_of = {n: case.where.split()[0] for case in found.listed if case.way is Way.LOADER for n in case.objects}
+    for name, title in objects_of.items():
+        one = found.made[name]
+        refused_before = {p.program for p in before[name].programs if p.seen_loads is Tri.NO}
+        lacking = {j.program.name for j in judged_once(one.data, new).programs if j.loads is Tri.NO}
+        off = [p for p in one.chosen[1] if p in refused_before & lacking and (name, p) not in switched]
+        if len(off) == len(one.chosen[1]):
+            continue  # nothing would be left to load
+        kept = tuple(p for p in one.chosen[1] if p not in off)
+        found.made[name] = Built(one.data, (one.chosen[0], kept))
+        told += [f"off on both: {title} {p}" for p in off]
+    return told
+
+
 def refused(proof: ObjectProof, case: Case, side: int, chosen: tuple[str, ...]) -> str:
     """What a kernel did not take of an object; empty where it took all that counts.
 
     What a loader leaves in counts as a whole on the new kernel; on the old one, whose lacks are not this remedy's
-    matter, the program that it must not leave out. Of a pair without a loader's C each kernel needs one.
+    matter, the program that it must not leave out, or the one that it puts in its place. Of a pair without a loader's C
+    each kernel needs one.
     """
     if case.way is Way.LOADER:
         if side:
             return "" if proof.seen is Tri.YES else f"{proof.failure}: {proof.line}"
-        chosen = (case.program,)
+        chosen = tuple(name for name in chosen if name in case.chosen)
     said, well = [], False
     for one in proof.programs:
         if one.program not in chosen:
@@ -141,10 +171,13 @@ def refused(proof: ObjectProof, case: Case, side: int, chosen: tuple[str, ...]) 
 def main(pair: str, before: str, after: str, guest: str = "") -> int:
     """Print the table, and what is refused."""
     old, new = pair.split(":")
-    found = cases(old, new, (opened_from(before), opened_from(after)))
+    opened = opened_from(before), opened_from(after)
+    found = cases(old, new, opened)
     print(f"{len(found.listed)} applied in {len(found.made)} objects, {len(found.not_applied)} not", file=sys.stderr)
-    proofs = [booted(found, side, packages_of(folder), packages_of(guest) if guest else ())
-              for side, folder in enumerate((before, after))]  # fmt: skip
+    helpers = packages_of(guest) if guest else ()
+    proofs = [booted(found, 0, packages_of(before), helpers)]
+    off = leave_out(found, proofs[0], opened[1])
+    proofs.append(booted(found, 1, packages_of(after), helpers))
     applied: Counter[tuple[str, Way]] = Counter()
     took: dict[int, Counter[tuple[str, Way]]] = defaultdict(Counter)
     wrong = []
@@ -161,7 +194,7 @@ def main(pair: str, before: str, after: str, guest: str = "") -> int:
     for key in sorted(applied):
         print(f"{key[0]:28} {key[1]:8} {applied[key]:8} {took[0][key]:6} {took[1][key]:6}")
     print(f"{'all':37} {applied.total():8} {took[0].total():6} {took[1].total():6}")
-    print("\n".join(dict.fromkeys([*wrong, *(f"not applied: {line}" for line in found.not_applied)])))
+    print("\n".join(dict.fromkeys([*wrong, *off, *(f"not applied: {line}" for line in found.not_applied)])))
     return 1 if wrong else 0
 
 

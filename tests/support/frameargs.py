@@ -18,8 +18,9 @@ from kfuncscope.rules.context import Context
 IN_MAPS = ("bpf_wq", "bpf_timer", "bpf_spin_lock", "bpf_list_head", "bpf_rb_root")
 # Where the kernel keeps one struct as the first member of another.
 FIRST = {"cgroup_subsys_state": "cgroup", "sock": "tcp_sock", "inode": "socket_alloc"}
-# Hooks of all levels with an argument of a type that the current task does not lead to: (section, slot).
-HOOK_OF = {"filename": ("fentry/putname", 0)}
+# Hooks of all levels with an argument of a type that the current task does not lead to, or not in Linux 5.10, which has
+# no bpf_get_current_task_btf(): (section, slot).
+HOOK_OF = {"filename": ("fentry/putname", 0), "inode": ("fentry/iput", 0)}
 
 
 def typed_slots(context: Context, name: str) -> dict[str, int]:

@@ -33,6 +33,7 @@ class Fact(StrEnum):
     SYSCALLS_OPEN = "syscalls_open"
     SLEEPABLE_TRACEPOINTS = "sleepable_tracepoints"
     OTHER_POINTERS = "other_pointers"
+    INTEGER_POINTERS = "integer_pointers"
     CONST_VOID_POINTERS = "const_void_pointers"
     UNION_ARGS = "union_args"
     STRUCT_ARGS = "struct_args"

@@ -157,3 +157,32 @@ def test_r_11_17_reads_of_kernel_structs_without_a_licence(release: str, expecte
     kb.hook("f", [("task", kb.btf.ptr(kb.btf.struct("task", [("pid", kb.s32)])))])
     ob = ObjectBuilder(license=None).program("fentry/f", "prog", [ldx(8, 2, 1, 0), ldx(4, 3, 2, 0), *END])
     assert only(ob, kb.kernel()).loads == Tri(expected)
+
+
+@pytest.mark.parametrize("release", ["5.10", "6.1", "7.3"])
+def test_r_11_15_pointers_to_integers(release: str) -> None:
+    """5.10 takes those to single bytes for strings, and refuses others: ``ktime_t *now``, where it was first met."""
+    kb = KernelBuilder(release)
+    char = kb.btf.int_("char", 1, signed=True)
+    u8 = kb.btf.typedef("u8", kb.btf.int_("unsigned char", 1))
+    strings = (char, kb.btf.const(char))
+    others = (kb.s64, kb.btf.typedef("ktime_t", kb.s64), u8, kb.btf.const(u8), kb.btf.volatile(char))
+    kb.tracepoint("t", [(f"a{at}", kb.btf.ptr(one)) for at, one in enumerate((*strings, *others))])
+    given = [loads(kb, "tp_btf/t", at) for at in range(len(strings) + len(others))]
+    assert given == [Tri.YES] * len(strings) + [Tri.NO if release == "5.10" else Tri.YES] * len(others)
+
+
+@pytest.mark.parametrize("release", ["5.11", "5.17"])
+def test_r_11_15_pointers_to_integers_between(release: str) -> None:
+    """Of releases that were not read nothing is said."""
+    kb = KernelBuilder(release)
+    kb.tracepoint("t", [("now", kb.btf.ptr(kb.s64))])
+    assert not [p for p in only(program("tp_btf/t", 0), kb.kernel()).problems if "R-11.15" in p.rules]
+
+
+def test_r_11_15_says_what_it_is() -> None:
+    kb = KernelBuilder("5.10")
+    kb.tracepoint("t", [("now", kb.btf.ptr(kb.s64))])
+    (problem,) = only(program("tp_btf/t", 0), kb.kernel()).problems
+    said = "argument now of btf_trace_t is a pointer to an integer, which this kernel does not pass to programs"
+    assert str(problem.message) == said

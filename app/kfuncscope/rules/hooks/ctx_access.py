@@ -24,8 +24,9 @@ MAX_BY_VALUE = 16  # bytes of a struct argument that a trampoline passes on
 # Classes of arguments that some releases hand out and others refuse (R-11.15).
 HANDED_OUT = {
     "const void*": Fact.CONST_VOID_POINTERS, "pointer*": Fact.OTHER_POINTERS, "union": Fact.UNION_ARGS,
+    "int*": Fact.INTEGER_POINTERS,
 }  # fmt: skip
-
+TITLES = {"int*": "pointer to an integer"}
 
 # Arguments that a struct_ops type hands out by an is_valid_access of its own (R-12.7): (callback, argument).
 GIVEN = frozenset({("Qdisc_ops.enqueue", 2)})  # to_free; BTF before 7.1 has no names of parameters there
@@ -104,12 +105,20 @@ def _argument(kernel: Kernel, program: Program, hook: Passed, slot: Slot, place:
     told = type_class(hook.blob, slot.type)
     if hook.blob.kind(hook.blob.skip(slot.type)) == Kind.UNION:
         told = "union"
-    if not _withheld(kernel, told):
+    if not _withheld(kernel, told) or (told == "int*" and _is_string(hook.blob, slot.type)):
         return []
     what = slot.name if slot.name == RETURNED else f"argument {slot.name}"
     text = "{what} of {name} is a {type}, which {kernel} does not pass to programs"
-    message = say(text, what=what, name=hook.name, type=told)
+    message = say(text, what=what, name=hook.name, type=TITLES.get(told, told))
     return [_problem(program, hook, "R-11.15", message, True, place)]
+
+
+def _is_string(blob: Blob, pointer: int) -> bool:
+    """Whether every release takes it for a string: bytes, perhaps const, and not by the name of a typedef."""
+    target = blob.ref(blob.skip(pointer))
+    if blob.kind(target) == Kind.CONST:
+        target = blob.ref(target)
+    return blob.kind(target) == Kind.INT and blob.size(target) == 1
 
 
 def _returned(hook: Passed, attach: str) -> Message | None:
