@@ -2897,6 +2897,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Zeigt {0}, während {1} analysiert wird: {2}</translation>
     </message>
     <message>
+        <source>Cancelled: {0} of {1} architectures analysed; not {2}</source>
+        <translation>Abgebrochen: {0} von {1} Architekturen analysiert; nicht {2}</translation>
+    </message>
+    <message>
         <source>{0} ready; {1}</source>
         <translation>{0} fertig; {1}</translation>
     </message>
@@ -3533,6 +3537,70 @@ Ordner davon</translation>
     <message>
         <source>around {0}</source>
         <translation>um {0}</translation>
+    </message>
+    <message>
+        <source>works</source>
+        <translation>läuft</translation>
+    </message>
+    <message>
+        <source>breaks</source>
+        <translation>bricht</translation>
+    </message>
+    <message>
+        <source>silently different</source>
+        <translation>still anders</translation>
+    </message>
+    <message>
+        <source>risk</source>
+        <translation>Risiko</translation>
+    </message>
+    <message>
+        <source>degrades</source>
+        <translation>schwächer</translation>
+    </message>
+    <message>
+        <source>unknown</source>
+        <translation>unbekannt</translation>
+    </message>
+    <message>
+        <source>still fails</source>
+        <translation>scheitert weiter</translation>
+    </message>
+    <message>
+        <source>works again</source>
+        <translation>läuft wieder</translation>
+    </message>
+    <message>
+        <source>not judged</source>
+        <translation>nicht beurteilt</translation>
+    </message>
+    <message>
+        <source>fails</source>
+        <translation>scheitert</translation>
+    </message>
+    <message>
+        <source>present</source>
+        <translation>vorhanden</translation>
+    </message>
+    <message>
+        <source>absent</source>
+        <translation>fehlt</translation>
+    </message>
+    <message>
+        <source>no longer registered</source>
+        <translation>nicht mehr registriert</translation>
+    </message>
+    <message>
+        <source>unregistered</source>
+        <translation>abgemeldet</translation>
+    </message>
+    <message>
+        <source>dropped</source>
+        <translation>entfallen</translation>
+    </message>
+    <message>
+        <source>changed</source>
+        <translation>geändert</translation>
     </message>
 </context>
 <context>

@@ -12,9 +12,27 @@ from dataclasses import dataclass, replace
 from kfuncscope.model.analysis import Analysis, ObjectInfo
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import ProgramVerdict
+from kfuncscope.storage.files import InputProblem
 
 UNFINISHED = "analysis"  # the place of what is still analysed, in a part of a result
+_GOES_ON, _STOPPED, _MISSING = "in progress: ", "cancelled: ", " not analysed yet"
 NO_PROGRAM = "no program was found in it"
+
+
+def unfinished(missing: Iterable[str]) -> InputProblem:
+    """The problem of a part of a result: architectures that are still analysed."""
+    return InputProblem(UNFINISHED, f"{_GOES_ON}{', '.join(missing)}{_MISSING}")
+
+
+def stopped(analysis: Analysis) -> tuple[Analysis, list[str]]:
+    """A part of a result whose other architectures nobody analyses any more, and these; none of a whole result."""
+    problems, missing = list(analysis.problems), list[str]()
+    for place, problem in enumerate(problems):
+        if problem.path == UNFINISHED and problem.reason.startswith(_GOES_ON):
+            told = problem.reason.removeprefix(_GOES_ON).removesuffix(_MISSING)
+            problems[place] = replace(problem, reason=f"{_STOPPED}{told}{_MISSING.removesuffix(' yet')}")
+            missing += told.split(", ")
+    return replace(analysis, problems=tuple(problems)), missing
 
 
 @dataclass(frozen=True, slots=True)
