@@ -260,6 +260,29 @@ def test_enter_in_the_what_if_dialog_assumes_and_stays(win: MainWindow, qtbot: Q
     dialog.close()
 
 
+def test_enter_assumes_although_names_are_offered_below_the_field(win: MainWindow, qtbot: QtBot) -> None:
+    """The list of names that fit has the keyboard: one Enter is enough; one chosen in the list is taken first."""
+    win.hypotheses.dialog()
+    dialog = win.findChild(WhatIfDialog)
+    offered = dialog.name.completer().popup()
+    qtbot.keyClicks(dialog.name, "scx_bpf_consume")
+    qtbot.waitUntil(offered.isVisible)
+    qtbot.keyClick(offered, Qt.Key.Key_Return)
+    settle()
+    assert not offered.isVisible() and [c.name for c in win.hypotheses.changes] == ["scx_bpf_consume"]
+    qtbot.keyClicks(dialog.name, "no_such_name")
+    qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert "no_such_name" in dialog.said.text() and dialog.said.wordWrap()
+    dialog.name.clear()
+    qtbot.keyClicks(dialog.name, "scx_bpf_disp")
+    assert dialog.said.text() == "", "it was said of another name"
+    qtbot.waitUntil(offered.isVisible)
+    qtbot.keyClick(offered, Qt.Key.Key_Down)
+    qtbot.keyClick(offered, Qt.Key.Key_Return)
+    assert dialog.name.text().startswith("kfunc scx_bpf_disp") and len(win.hypotheses.changes) == 1
+    dialog.close()
+
+
 def test_escape_and_enter_give_the_keyboard_back_to_the_view(win: MainWindow, qtbot: QtBot) -> None:
     for key in (Qt.Key.Key_Return, Qt.Key.Key_Escape):
         win.activateWindow()

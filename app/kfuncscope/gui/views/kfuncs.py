@@ -328,7 +328,7 @@ class KfuncsView(QWidget):
         if row.seen:
             story.heading(self.tr("SEEN IN"))
             story.add(LifeLine(row.seen))
-        story.heading(self.tr("USED BY  {0}").format(len(row.users)))
+        story.heading(self.tr("USED BY  {0}").format(f"{len(row.users):,}"))
         for user in row.users[:12]:
             story.text(" › ".join(user.rsplit("/", 1)))
         if len(row.users) > 12:
