@@ -1083,6 +1083,10 @@ neuer Kernel: {1}</translation>
         <translation>Dieses Ergebnis ist angenommen (Was-wäre-wenn). Der Export sagt es.</translation>
     </message>
     <message>
+        <source>The graph is too tall to be read as PNG: filter it, or take SVG, which can be enlarged.</source>
+        <translation>Der Graph ist zu hoch, um als PNG lesbar zu sein: filtern, oder SVG nehmen, das sich vergrößern lässt.</translation>
+    </message>
+    <message>
         <source>The file exists: it will be replaced.</source>
         <translation>Die Datei gibt es schon: sie wird ersetzt.</translation>
     </message>
@@ -2197,7 +2201,7 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
     <message>
         <source>What if</source>
-        <translation>Was wäre wenn</translation>
+        <translation>Annahmen</translation>
     </message>
     <message>
         <source>Inputs</source>
@@ -2995,7 +2999,7 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
     <message>
         <source>{0}, on {1} of {2} architectures</source>
-        <translation>{0}, auf {1} von {2} Architekturen</translation>
+        <translation>{0} auf {1} von {2} Architekturen</translation>
     </message>
     <message>
         <source>{0} more affected</source>

@@ -423,6 +423,22 @@ def test_placeholders_survive_translation() -> None:
             assert not told or said.count(sign) == told.count(sign), said
 
 
+def test_german_tabs_have_room_in_a_small_window(qapp: QApplication) -> None:
+    """German words are longer: whichever tab is in front, none is behind an arrow."""
+    translator = QTranslator()
+    assert translator.load(str(resource("translations", "kfuncscope_de.qm")))
+    QCoreApplication.installTranslator(translator)
+    try:
+        with windows.window(analyses.big(120, 5), size=(1022, 676), page="overview") as window:
+            bar = window.tabs.tabBar()
+            for number in range(bar.count()):
+                window.tabs.setCurrentIndex(number)
+                settle()
+                assert bar.tabRect(bar.count() - 1).right() < bar.width(), bar.tabText(number)
+    finally:
+        QCoreApplication.removeTranslator(translator)
+
+
 def test_the_window_speaks_german(qapp: QApplication) -> None:
     translator = QTranslator()
     assert translator.load(str(resource("translations", "kfuncscope_de.qm")))

@@ -15,9 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import settle
-from kfuncscope.gui.controllers.exports import ExportDialog
+from kfuncscope.gui.controllers.exports import LEGIBLE, ExportDialog
 from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.graph.export import HEAD, LARGEST
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models.matrix import MatrixModel
 from kfuncscope.gui.pages import TABS
@@ -242,6 +243,23 @@ def test_an_export_tells_that_a_file_would_be_replaced(win: MainWindow, tmp_path
     assert "will be replaced" in dialog.warning.text()
     dialog.path.setText(" ")
     assert not dialog.go.isEnabled()
+    dialog.close()
+
+
+def test_an_export_tells_that_a_graph_is_too_tall_for_a_picture(win: MainWindow) -> None:
+    scene = win.graph.canvas.scene
+    assert scene is not None
+    kept = scene.height
+    win.exports.dialog()
+    dialog = win.findChild(ExportDialog)
+    words = [dialog.format.itemText(i) for i in range(dialog.format.count())]
+    for tall, told in ((LARGEST / LEGIBLE - HEAD, False), (LARGEST / LEGIBLE - HEAD + 1, True)):
+        scene.height = tall
+        dialog.format.setCurrentIndex(words.index("Whole graph, PNG"))
+        assert ("too tall" in dialog.warning.text()) is told
+        dialog.format.setCurrentIndex(words.index("Whole graph, SVG"))
+        assert "too tall" not in dialog.warning.text()
+    scene.height = kept
     dialog.close()
 
 

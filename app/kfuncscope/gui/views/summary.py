@@ -317,7 +317,9 @@ class SummaryStrip(QFrame):
         second = []
         if rest:
             second.append(self.tr("{0} more affected").format(f"{rest:,}"))
-        second.append(self.tr("{0} not checked").format(f"{not_checked:,}") if not_checked else self.tr("everything checked"))
+        second.append(
+            self.tr("{0} not checked").format(f"{not_checked:,}") if not_checked else self.tr("everything checked")
+        )
         if index.analysis.whatif:
             second.insert(0, self.tr("WHAT-IF"))
         self._lines = [first, " · ".join(second)]
