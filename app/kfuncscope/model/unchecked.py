@@ -15,23 +15,29 @@ from kfuncscope.model.verdict import ProgramVerdict
 from kfuncscope.storage.files import InputProblem
 
 UNFINISHED = "analysis"  # the place of what is still analysed, in a part of a result
-_GOES_ON, _STOPPED, _MISSING = "in progress: ", "cancelled: ", " not analysed yet"
 NO_PROGRAM = "no program was found in it"
 
 
-def unfinished(missing: Iterable[str]) -> InputProblem:
-    """The problem of a part of a result: architectures that are still analysed."""
-    return InputProblem(UNFINISHED, f"{_GOES_ON}{', '.join(missing)}{_MISSING}")
+@dataclass(frozen=True, slots=True)
+class Unfinished(InputProblem):
+    """The problem of a part of a result: ``missing`` architectures, which are still analysed."""
+
+    missing: tuple[str, ...] = ()
+
+
+def unfinished(missing: Iterable[str]) -> Unfinished:
+    """The problem of a part of a result that lacks these architectures as yet."""
+    named = tuple(missing)
+    return Unfinished(UNFINISHED, f"in progress: {', '.join(named)} not analysed yet", missing=named)
 
 
 def stopped(analysis: Analysis) -> tuple[Analysis, list[str]]:
     """A part of a result whose other architectures nobody analyses any more, and these; none of a whole result."""
     problems, missing = list(analysis.problems), list[str]()
     for place, problem in enumerate(problems):
-        if problem.path == UNFINISHED and problem.reason.startswith(_GOES_ON):
-            told = problem.reason.removeprefix(_GOES_ON).removesuffix(_MISSING)
-            problems[place] = replace(problem, reason=f"{_STOPPED}{told}{_MISSING.removesuffix(' yet')}")
-            missing += told.split(", ")
+        if isinstance(problem, Unfinished):
+            problems[place] = InputProblem(UNFINISHED, f"cancelled: {', '.join(problem.missing)} not analysed")
+            missing += problem.missing
     return replace(analysis, problems=tuple(problems)), missing
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QComboBox,
     QCompleter,
     QDialog,
@@ -213,9 +214,9 @@ class WhatIfDialog(QDialog):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.name.setCompleter(completer)
-        self._offered = completer.popup()
-        self._offered.installEventFilter(self)
-        self.name.textEdited.connect(lambda _: self.said.setText(""))  # what was said of another name
+        offered = completer.popup()
+        if offered is not None:
+            offered.installEventFilter(self)
         self.action = QComboBox()
         self.action.setAccessibleName(self.tr("What happens to it"))
         for word, action in (
@@ -234,6 +235,7 @@ class WhatIfDialog(QDialog):
         self.remove.setAutoDefault(False)
         self.remove.clicked.connect(self._remove)
         self.said = QLabel()
+        self.name.textEdited.connect(lambda _: self.said.clear())  # what was said of another name
         self.said.setObjectName("muted")
         self.said.setWordWrap(True)  # a long name does not make the dialog wider
         self._lay_out(text)
@@ -262,12 +264,12 @@ class WhatIfDialog(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Enter assumes what was typed although names are offered below it, and takes the one that was chosen there."""
-        pressed = watched is self._offered and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress
-        enter = pressed and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if enter and not self._offered.currentIndex().isValid():
-            self._offered.hide()
-            self._add()
-            return True
+        if isinstance(event, QKeyEvent) and isinstance(watched, QAbstractItemView):
+            enter = event.type() == QEvent.Type.KeyPress and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            if enter and not watched.currentIndex().isValid():
+                watched.hide()
+                self._add()
+                return True
         return super().eventFilter(watched, event)
 
     def _add(self) -> None:
