@@ -1087,6 +1087,10 @@ neuer Kernel: {1}</translation>
         <translation>Dieses Ergebnis ist angenommen (Was-wäre-wenn). Der Export sagt es.</translation>
     </message>
     <message>
+        <source>The graph is too tall to be read as PNG: filter it, or take SVG, which can be enlarged.</source>
+        <translation>Der Graph ist zu hoch, um als PNG lesbar zu sein: filtern, oder SVG nehmen, das sich vergrößern lässt.</translation>
+    </message>
+    <message>
         <source>The file exists: it will be replaced.</source>
         <translation>Die Datei gibt es schon: sie wird ersetzt.</translation>
     </message>
@@ -2201,7 +2205,7 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
     <message>
         <source>What if</source>
-        <translation>Was wäre wenn</translation>
+        <translation>Annahmen</translation>
     </message>
     <message>
         <source>Inputs</source>
@@ -2901,6 +2905,10 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
         <translation>Zeigt {0}, während {1} analysiert wird: {2}</translation>
     </message>
     <message>
+        <source>Cancelled: {0} of {1} architectures analysed; not {2}</source>
+        <translation>Abgebrochen: {0} von {1} Architekturen analysiert; nicht {2}</translation>
+    </message>
+    <message>
         <source>{0} ready; {1}</source>
         <translation>{0} fertig; {1}</translation>
     </message>
@@ -2995,7 +3003,7 @@ Oben einen Filter entfernen oder Strg+Z drücken.</translation>
     </message>
     <message>
         <source>{0}, on {1} of {2} architectures</source>
-        <translation>{0}, auf {1} von {2} Architekturen</translation>
+        <translation>{0} auf {1} von {2} Architekturen</translation>
     </message>
     <message>
         <source>{0} more affected</source>
@@ -3537,6 +3545,70 @@ Ordner davon</translation>
     <message>
         <source>around {0}</source>
         <translation>um {0}</translation>
+    </message>
+    <message>
+        <source>works</source>
+        <translation>läuft</translation>
+    </message>
+    <message>
+        <source>breaks</source>
+        <translation>bricht</translation>
+    </message>
+    <message>
+        <source>silently different</source>
+        <translation>still anders</translation>
+    </message>
+    <message>
+        <source>risk</source>
+        <translation>Risiko</translation>
+    </message>
+    <message>
+        <source>degrades</source>
+        <translation>schwächer</translation>
+    </message>
+    <message>
+        <source>unknown</source>
+        <translation>unbekannt</translation>
+    </message>
+    <message>
+        <source>still fails</source>
+        <translation>scheitert weiter</translation>
+    </message>
+    <message>
+        <source>works again</source>
+        <translation>läuft wieder</translation>
+    </message>
+    <message>
+        <source>not judged</source>
+        <translation>nicht beurteilt</translation>
+    </message>
+    <message>
+        <source>fails</source>
+        <translation>scheitert</translation>
+    </message>
+    <message>
+        <source>present</source>
+        <translation>vorhanden</translation>
+    </message>
+    <message>
+        <source>absent</source>
+        <translation>fehlt</translation>
+    </message>
+    <message>
+        <source>no longer registered</source>
+        <translation>nicht mehr registriert</translation>
+    </message>
+    <message>
+        <source>unregistered</source>
+        <translation>abgemeldet</translation>
+    </message>
+    <message>
+        <source>dropped</source>
+        <translation>entfallen</translation>
+    </message>
+    <message>
+        <source>changed</source>
+        <translation>geändert</translation>
     </message>
 </context>
 <context>

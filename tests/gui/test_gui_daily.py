@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QPainter, QPixmap
 from PySide6.QtWidgets import QStyle, QStyleOptionComboBox
 
 from kfuncscope.gui import theme
@@ -16,7 +17,7 @@ from kfuncscope.gui.dialogs.compare import DifferencesModel
 from kfuncscope.gui.graph.minimap import Legend
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.mainwindow import MainWindow
-from kfuncscope.gui.views.timeline import FIXED
+from kfuncscope.gui.views.timeline import CLOSE, FIXED, around, fitting
 from kfuncscope.gui.widgets.statebar import Progress
 from kfuncscope.model import aligned
 from kfuncscope.model.verdict import Verdict
@@ -182,3 +183,58 @@ def test_the_first_bad_release_and_the_names_are_in_view(win: MainWindow) -> Non
     before = view.table.horizontalScrollBar().value()
     view.table.scrollTo(view.model.index(0, 0))
     assert view.table.horizontalScrollBar().value() == before
+
+
+@pytest.mark.parametrize(("between", "both"), [(0, True), (1, True), (6, True), (20, False)])
+def test_the_last_good_release_is_in_view_beside_the_first_bad_one(win: MainWindow, between: int, both: bool) -> None:
+    """Releases of which the row says nothing lie between them: the columns become narrower, but never too narrow."""
+    win.results.show_analysis(analyses.demo())
+    win.resize(1024, 700)
+    win.show_page("timeline")
+    settle()
+    view = win.timeline
+    bad = f"6.{between + 5}"
+    cells = {f"6.{i}": Cell("works", Verdict.OK) for i in range(5)} | {
+        bad: Cell("breaks", Verdict.BREAKS, first_bad=True)
+    }
+    levels = {f"6.{i}": Cell("present", Verdict.OK) for i in range(30)}
+    view._take([Line(True, "prog", "program", "x86_64", Verdict.BREAKS, cells, "a.o"),
+                Line(False, "need", "kfunc", "tables", Verdict.BREAKS, levels)])  # fmt: skip
+    settle()
+    room, names = view.table.viewport().rect(), view.names.width()
+    places = [view.table.visualRect(view.model.index(0, column)) for column in view.model.turn() or ()]
+    assert room.contains(places[1]) and places[1].left() >= names - 2
+    assert (places[0].left() >= names - 2) is both
+    assert places[1].width() >= CLOSE
+    assert view.model.index(0, 1).data() == "x86_64" and view.model.index(1, 1).data() == "tables"
+    win.resize(1600, 900)
+    settle()
+    assert view.model.index(0, 1).data() == "kernels x86_64"
+
+
+@pytest.mark.parametrize(
+    ("room", "steps", "widths"),
+    [(276, 2, (92, 92)), (275, 2, (92, 91)), (202, 2, (92, 18)), (201, 2, (91, 18)), (106, 2, (44, 18)),
+     (105, 2, (92, 92)), (183, 1, (91, 92)), (87, 1, (92, 92)), (60, 0, (92, 92))],
+)  # fmt: skip
+def test_releases_between_good_and_bad_give_their_room_first(room: int, steps: int, widths: tuple[int, int]) -> None:
+    assert around(room, steps, 92) == widths
+
+
+def test_a_word_of_the_timeline_is_never_cut(qapp: object) -> None:
+    """A shorter word takes its place, or the shape alone, which says the same."""
+    picture = QPixmap(10, 10)
+    painter = QPainter(picture)
+    painter.setFont(theme.ui_font(-1))
+    wide = painter.fontMetrics().horizontalAdvance
+    lost = Cell("no longer registered", Verdict.BREAKS)
+    silent = Cell("silently different", Verdict.SILENT)
+    for cell, program, words in (
+        (lost, False, ["no longer registered", "unregistered", "dropped", ""]),
+        (silent, True, ["silently different", "silent", ""]),
+        (Cell("absent", Verdict.BREAKS), False, ["absent", ""]),
+    ):
+        for word, shorter in pairwise(words):
+            assert fitting(cell, program, wide(word), painter) == word
+            assert fitting(cell, program, wide(word) - 1, painter) == shorter
+    painter.end()

@@ -22,7 +22,7 @@ from kfuncscope.model.causes import CauseKey, key_of
 from kfuncscope.model.inferred import inferred_line
 from kfuncscope.model.proof import Proof
 from kfuncscope.model.rows import own_findings
-from kfuncscope.model.unchecked import Unchecked, unchecked
+from kfuncscope.model.unchecked import Unchecked, stopped, unchecked
 from kfuncscope.model.verdict import (
     Confidence,
     Finding,
@@ -296,6 +296,13 @@ class Index:
             c[0], c[1], c[2], c[3], c[4].astype(np.int8), c[5], c[6], c[7], c[8],
             rows.messages.list, rows.rules.list, rows.wheres.list, rows.refs,
         )  # fmt: skip
+
+    def stopped(self) -> list[str]:
+        """Say in a part of a result that what it lacks is no longer analysed; returns these architectures."""
+        self.whole, missing = stopped(self.whole)
+        self.analysis, _ = stopped(self.analysis)
+        self.unchecked = list(unchecked(self.analysis))
+        return missing
 
     def prove(self, proofs: tuple[Proof, ...]) -> None:
         """Take in what booted kernels answered, in place of what was known of it."""

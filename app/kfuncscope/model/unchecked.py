@@ -12,9 +12,33 @@ from dataclasses import dataclass, replace
 from kfuncscope.model.analysis import Analysis, ObjectInfo
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import ProgramVerdict
+from kfuncscope.storage.files import InputProblem
 
 UNFINISHED = "analysis"  # the place of what is still analysed, in a part of a result
 NO_PROGRAM = "no program was found in it"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished(InputProblem):
+    """The problem of a part of a result: ``missing`` architectures, which are still analysed."""
+
+    missing: tuple[str, ...] = ()
+
+
+def unfinished(missing: Iterable[str]) -> Unfinished:
+    """The problem of a part of a result that lacks these architectures as yet."""
+    named = tuple(missing)
+    return Unfinished(UNFINISHED, f"in progress: {', '.join(named)} not analysed yet", missing=named)
+
+
+def stopped(analysis: Analysis) -> tuple[Analysis, list[str]]:
+    """A part of a result whose other architectures nobody analyses any more, and these; none of a whole result."""
+    problems, missing = list(analysis.problems), list[str]()
+    for place, problem in enumerate(problems):
+        if isinstance(problem, Unfinished):
+            problems[place] = InputProblem(UNFINISHED, f"cancelled: {', '.join(problem.missing)} not analysed")
+            missing += problem.missing
+    return replace(analysis, problems=tuple(problems)), missing
 
 
 @dataclass(frozen=True, slots=True)

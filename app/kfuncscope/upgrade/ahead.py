@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from kfuncscope.arch import arch_order
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.unchecked import unfinished
 from kfuncscope.session.grouping import arch_told
 from kfuncscope.session.session import KernelRef, Session
-from kfuncscope.storage.files import InputProblem
 from kfuncscope.storage.read import Progress
 from kfuncscope.upgrade.analyse import analyse
 
@@ -44,5 +44,4 @@ def ahead(session: Session, progress: Progress | None = None) -> Analysis | None
     found = analyse(alone, progress)
     if [one.arch for one in found.arches] != arches[:1]:
         return None  # the files say otherwise than their paths
-    missing = InputProblem("analysis", f"in progress: {', '.join(arches[1:])} not analysed yet")
-    return replace(found, problems=(missing,))
+    return replace(found, problems=(unfinished(arches[1:]),))

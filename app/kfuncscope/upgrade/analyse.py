@@ -13,7 +13,7 @@ from kfuncscope.errors import SessionError
 from kfuncscope.intake.loaders import with_choices
 from kfuncscope.intake.objects import object_files
 from kfuncscope.model.analysis import Analysis, ArchResult, ObjectInfo
-from kfuncscope.model.unchecked import UNFINISHED
+from kfuncscope.model.unchecked import unfinished
 from kfuncscope.model.verdict import ObjectVerdict, Verdict
 from kfuncscope.rules.changes.alternatives import variant_key
 from kfuncscope.session.session import Session
@@ -109,8 +109,7 @@ def _so_far(
 
     def hand_on(results: list[ObjectResult]) -> None:
         ready = len(results[0].verdicts) if results else 0
-        missing = ", ".join(pair.new.arch for pair in pairs[ready:])
-        part = InputProblem(UNFINISHED, f"in progress: {missing} not analysed yet")
+        part = unfinished(pair.new.arch for pair in pairs[ready:])
         arrived(gather(pairs[:ready], results, [*problems, part]))
 
     return hand_on

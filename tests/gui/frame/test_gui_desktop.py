@@ -136,6 +136,28 @@ def test_panels_have_titles_that_float_close_and_come_back(win: MainWindow, qtbo
     assert len(win.tabifiedDockWidgets(win.docks["problems"])) == 4
 
 
+def test_a_panel_that_is_dropped_below_another_gets_a_fair_share(win: MainWindow) -> None:
+    """Qt leaves it its least height; a panel that has enough keeps what it has."""
+    win.resize(1400, 900)
+    inputs, jobs = win.docks["inputs"], win.docks["jobs"]
+    jobs.show()
+    jobs.setFloating(True)
+    win.splitDockWidget(inputs, jobs, Qt.Orientation.Vertical)
+    jobs.setFloating(False)  # both as dropping it there does
+    win.resizeDocks([inputs, jobs], [5000, 1], Qt.Orientation.Vertical)
+    settle()
+    assert abs(jobs.height() - inputs.height()) <= 2
+    win.resizeDocks([inputs, jobs], [300, 200], Qt.Orientation.Vertical)
+    settle()
+    kept = jobs.height()
+    assert kept < inputs.height()
+    jobs.setFloating(True)
+    jobs.setFloating(False)
+    settle()
+    assert abs(jobs.height() - kept) <= 2
+    win.commands.run("layout.reset")
+
+
 def test_docks_in_tabs_have_no_row_for_a_title(win: MainWindow, qtbot: QtBot) -> None:
     """The tab says the title and the buttons stand beside it; where there is no room for them, the row is back."""
     settle()
@@ -399,6 +421,22 @@ def test_placeholders_survive_translation() -> None:
         said, told = message.findtext("source") or "", message.findtext("translation") or ""
         for sign in ("{0}", "{1}", "{2}", "{line}", "{file}", "{0:.1f}"):
             assert not told or said.count(sign) == told.count(sign), said
+
+
+def test_german_tabs_have_room_in_a_small_window(qapp: QApplication) -> None:
+    """German words are longer: whichever tab is in front, none is behind an arrow."""
+    translator = QTranslator()
+    assert translator.load(str(resource("translations", "kfuncscope_de.qm")))
+    QCoreApplication.installTranslator(translator)
+    try:
+        with windows.window(analyses.big(120, 5), size=(1022, 676), page="overview") as window:
+            bar = window.tabs.tabBar()
+            for number in range(bar.count()):
+                window.tabs.setCurrentIndex(number)
+                settle()
+                assert bar.tabRect(bar.count() - 1).right() < bar.width(), bar.tabText(number)
+    finally:
+        QCoreApplication.removeTranslator(translator)
 
 
 def test_the_window_speaks_german(qapp: QApplication) -> None:

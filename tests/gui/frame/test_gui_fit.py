@@ -15,9 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from kfuncscope.gui import theme
 from kfuncscope.gui.app import settle
-from kfuncscope.gui.controllers.exports import ExportDialog
+from kfuncscope.gui.controllers.exports import LEGIBLE, ExportDialog
 from kfuncscope.gui.controllers.hypotheses import WhatIfDialog
 from kfuncscope.gui.filters import Token
+from kfuncscope.gui.graph.export import HEAD, LARGEST
 from kfuncscope.gui.mainwindow import MainWindow
 from kfuncscope.gui.models.matrix import MatrixModel
 from kfuncscope.gui.pages import TABS
@@ -245,6 +246,23 @@ def test_an_export_tells_that_a_file_would_be_replaced(win: MainWindow, tmp_path
     dialog.close()
 
 
+def test_an_export_tells_that_a_graph_is_too_tall_for_a_picture(win: MainWindow) -> None:
+    scene = win.graph.canvas.scene
+    assert scene is not None
+    kept = scene.height
+    win.exports.dialog()
+    dialog = win.findChild(ExportDialog)
+    words = [dialog.format.itemText(i) for i in range(dialog.format.count())]
+    for tall, told in ((LARGEST / LEGIBLE - HEAD, False), (LARGEST / LEGIBLE - HEAD + 1, True)):
+        scene.height = tall
+        dialog.format.setCurrentIndex(words.index("Whole graph, PNG"))
+        assert ("too tall" in dialog.warning.text()) is told
+        dialog.format.setCurrentIndex(words.index("Whole graph, SVG"))
+        assert "too tall" not in dialog.warning.text()
+    scene.height = kept
+    dialog.close()
+
+
 # --- the keyboard reaches it ---
 def test_enter_in_the_what_if_dialog_assumes_and_stays(win: MainWindow, qtbot: QtBot) -> None:
     win.hypotheses.dialog()
@@ -257,6 +275,29 @@ def test_enter_in_the_what_if_dialog_assumes_and_stays(win: MainWindow, qtbot: Q
     win.results.show_analysis(analyses.demo())  # a new real result: nothing is assumed any more, and the list says so
     settle()
     assert dialog.list.count() == 0 and not dialog.remove.isEnabled()
+    dialog.close()
+
+
+def test_enter_assumes_although_names_are_offered_below_the_field(win: MainWindow, qtbot: QtBot) -> None:
+    """The list of names that fit has the keyboard: one Enter is enough; one chosen in the list is taken first."""
+    win.hypotheses.dialog()
+    dialog = win.findChild(WhatIfDialog)
+    offered = dialog.name.completer().popup()
+    qtbot.keyClicks(dialog.name, "scx_bpf_consume")
+    qtbot.waitUntil(offered.isVisible)
+    qtbot.keyClick(offered, Qt.Key.Key_Return)
+    settle()
+    assert not offered.isVisible() and [c.name for c in win.hypotheses.changes] == ["scx_bpf_consume"]
+    qtbot.keyClicks(dialog.name, "no_such_name")
+    qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert "no_such_name" in dialog.said.text() and dialog.said.wordWrap()
+    dialog.name.clear()
+    qtbot.keyClicks(dialog.name, "scx_bpf_disp")
+    assert dialog.said.text() == "", "it was said of another name"
+    qtbot.waitUntil(offered.isVisible)
+    qtbot.keyClick(offered, Qt.Key.Key_Down)
+    qtbot.keyClick(offered, Qt.Key.Key_Return)
+    assert dialog.name.text().startswith("kfunc scx_bpf_disp") and len(win.hypotheses.changes) == 1
     dialog.close()
 
 

@@ -14,7 +14,7 @@ from kfuncscope.gui.index import Index
 from kfuncscope.gui.jobs import Job
 from kfuncscope.gui.views.welcome import WelcomePage
 from kfuncscope.gui.widgets.statebar import Veil
-from kfuncscope.model.unchecked import UNFINISHED
+from kfuncscope.model.unchecked import UNFINISHED, stopped, unfinished
 from kfuncscope.model.verdict import Verdict
 from kfuncscope.resources import sample
 from kfuncscope.session.session import KernelRef, Session
@@ -48,6 +48,37 @@ def test_a_part_is_named_and_cancel_brings_the_whole_back(qapp: object) -> None:
         results._show_whole()
         settle()
         assert not results.partial and window.context.real is whole and not window.state_bar.isVisible()
+
+
+def test_what_came_in_before_the_first_analysis_is_cancelled_stays(qapp: object) -> None:
+    """Nobody waited for it in vain; it says what it lacks, here and in exports, until the next result."""
+    with windows.window() as window:
+        results, asked = window.results, snapshot(window.context.session, INPUTS)
+        whole = analyses.demo()
+        part = replace(whole, arches=whole.arches[:1], problems=(unfinished(["arm64", "s390x"]),))
+        results._arrived(Index(part), asked)
+        settle()
+        job = Job(1, "Analyse", "analyse", state="cancelled")
+        window.context.jobs.changed.emit(job)
+        settle()
+        assert not window.on_welcome and window.context.real is not None and results.partial
+        said = "Cancelled: 1 of 3 architectures analysed; not arm64, s390x"
+        assert window.state_bar.isVisible() and window.state_bar.text.text() == said
+        assert window.state_bar.button.text() == "Analyse  F5"
+        told = "cancelled: arm64, s390x not analysed"
+        assert [p.reason for p in window.context.real.whole.problems] == [told]
+        assert window.problems.model.index(0, 1).data() == told
+        assert [one.why for one in window.context.real.unchecked if one.given] == [told]
+        window.context.jobs.changed.emit(job)
+        assert window.state_bar.text.text() == said, "another word about the same job changes nothing"
+        results._analysed(Index(whole), asked)
+        settle()
+        assert not results.partial and not results.missing and not window.state_bar.isVisible()
+
+
+def test_a_whole_result_is_no_part_when_it_is_stopped() -> None:
+    whole = replace(analyses.demo(), problems=(InputProblem("/a", "in progress: not"), InputProblem(UNFINISHED, "x")))
+    assert stopped(whole) == (whole, [])
 
 
 def test_a_result_that_comes_before_the_one_before_is_shown_leaves_the_first_page(qapp: object) -> None:

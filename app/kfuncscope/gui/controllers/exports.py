@@ -42,6 +42,7 @@ from kfuncscope.study import scope as scopes
 VIEW_SVG, VIEW_PNG = "view.svg", "view.png"  # the whole graph
 SEEN_SVG, SEEN_PNG = "seen.svg", "seen.png"  # the page in front
 PICTURES = (VIEW_SVG, VIEW_PNG, SEEN_SVG, SEEN_PNG)
+LEGIBLE = 0.5  # pixels of a picture a pixel of the window, at which its words are still words
 ALL, FILTERED, SELECTED = "all", "filtered", "selection"
 
 
@@ -129,6 +130,13 @@ class Exports(QObject):
             raise OSError(self.tr("the graph is empty"))
         with dressed(dark, self._context.palette_changed.emit):
             (export.svg if what == VIEW_SVG else export.png)(scene, path, self.title())
+
+    def unreadable(self) -> bool:
+        """Whether the whole graph is so tall that nobody could read it as PNG."""
+        from kfuncscope.gui.graph import export
+
+        scene = self._graph.canvas.scene
+        return scene is not None and export.scale_of(scene) < LEGIBLE
 
     def title(self) -> str:
         """What a picture is of: the architecture and both kernels, and what is assumed."""
@@ -243,6 +251,10 @@ class ExportDialog(QDialog):
         """Say what a person would want to know before pressing the button."""
         given = self.path.text().strip()
         told = [self.tr("This result is hypothetical (what-if). The export says so.")] if self._hypothetical else []
+        if self.format.currentData() == VIEW_PNG and self._exports.unreadable():
+            told.append(
+                self.tr("The graph is too tall to be read as PNG: filter it, or take SVG, which can be enlarged.")
+            )
         if given and os.path.isfile(given):
             told.append(self.tr("The file exists: it will be replaced."))
         self.warning.setText("\n".join(told))
@@ -260,6 +272,7 @@ class ExportDialog(QDialog):
     def _enable(self) -> None:
         """Ask only for what means something for the chosen format."""
         chosen = self.format.currentData()
+        self._check()
         self._form.setRowVisible(self.scope, chosen not in PICTURES)
         self._form.setRowVisible(self.shape, chosen in (SEEN_SVG, SEEN_PNG))
         self._form.setRowVisible(self.look, chosen in PICTURES)

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QComboBox,
     QCompleter,
     QDialog,
@@ -173,7 +175,7 @@ class Hypotheses(QObject):
             breaks = self.tr("program breaks") if abs(delta) == 1 else self.tr("programs break")
             if index.overall > 1:  # while the views count what one architecture shows
                 breaks = self.tr("{0} over all architectures").format(breaks)
-            more = f" · {delta:+d} {breaks}".replace("-", "−")
+            more = f" · {delta:+,d} {breaks}".replace("-", "−")
         listed = [(str(c), partial(self.drop, c)) for c in self.changes]
         said = self.tr("What if: {0}{1}. This is not a real result.").format(self._named(), more)
         self._banner.tell(said, listed)
@@ -212,6 +214,9 @@ class WhatIfDialog(QDialog):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.name.setCompleter(completer)
+        offered = completer.popup()
+        if offered is not None:
+            offered.installEventFilter(self)
         self.action = QComboBox()
         self.action.setAccessibleName(self.tr("What happens to it"))
         for word, action in (
@@ -230,7 +235,9 @@ class WhatIfDialog(QDialog):
         self.remove.setAutoDefault(False)
         self.remove.clicked.connect(self._remove)
         self.said = QLabel()
+        self.name.textEdited.connect(lambda _: self.said.clear())  # what was said of another name
         self.said.setObjectName("muted")
+        self.said.setWordWrap(True)  # a long name does not make the dialog wider
         self._lay_out(text)
         self.name.setFocus()
         context.store.analysis_changed.connect(self._fill)  # a new real result ends all assumptions
@@ -254,6 +261,16 @@ class WhatIfDialog(QDialog):
         column.addWidget(self.said)
         column.addWidget(foot)
         self.resize(620, 380)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Enter assumes what was typed although names are offered below it, and takes the one that was chosen there."""
+        if isinstance(event, QKeyEvent) and isinstance(watched, QAbstractItemView):
+            enter = event.type() == QEvent.Type.KeyPress and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            if enter and not watched.currentIndex().isValid():
+                watched.hide()
+                self._add()
+                return True
+        return super().eventFilter(watched, event)
 
     def _add(self) -> None:
         typed = self.name.text().strip()

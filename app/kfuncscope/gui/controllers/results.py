@@ -35,7 +35,8 @@ class Results(QObject):
     """The real result of the session. What-if results go through here too and never replace it.
 
     A result belongs to the inputs that it was made of. While an analysis runs, its architectures come in one by one
-    in place of the last whole result, which comes back when the analysis is cancelled or fails.
+    in place of the last whole result, which comes back when the analysis is cancelled or fails. Where there is none,
+    what came in before it was cancelled stays, and says what it lacks.
     """
 
     state_changed = Signal()  # what is shown is, or is no longer, of what is loaded; or it is no longer a part
@@ -57,6 +58,7 @@ class Results(QObject):
         self._started = 0.0
         self.made_of: Snapshot | None = None  # the inputs of the result on screen
         self.partial = False  # whether the result on screen lacks architectures that are still analysed
+        self.missing: list[str] = []  # architectures that the result on screen lacks since a person cancelled
         self._whole: tuple[Index | None, Snapshot | None] = (None, None)  # the last result that lacks nothing
         self._renewing = False
         self._broke = False  # whether the status bar says that the last run failed
@@ -131,6 +133,18 @@ class Results(QObject):
                 self._context.welcome_wanted.emit(True)
         self.state_changed.emit()
 
+    def _stopped(self) -> None:
+        """A person cancelled: the last whole result comes back; without one, what has come in stays and is named."""
+        real = self._context.real
+        if not self.partial or self._whole[0] is not None or real is None:
+            self._show_whole()
+        elif not self.missing:
+            self._turns.finish()
+            self.missing = real.stopped()
+            self._context.result_shown.emit(real)
+            self._show_problems(list(real.analysis.problems), real.unchecked)
+            self.refresh_titles()
+
     def _inputs_changed(self) -> None:
         """What was asked for is no longer wanted where the inputs are again those of the result on screen."""
         if self._broke:  # it failed with what was loaded then
@@ -154,6 +168,7 @@ class Results(QObject):
     def _forget(self) -> None:
         self._turns.end()
         self.made_of, self.partial, self._whole, self._unseen = None, False, (None, None), False
+        self.missing = []
         self._summary.before = {}
         self._show_problems([], [])
         self.refresh_titles()
@@ -177,7 +192,7 @@ class Results(QObject):
         context, before = self._context, self._whole[0]
         first, context.real = context.real is None, index
         self._unseen = self._unseen or first
-        self.partial, self.made_of = not whole, made_of
+        self.partial, self.made_of, self.missing = not whole, made_of, []
         if before is not None:
             self._summary.before = {label: before.counts(i) for i, label in enumerate(before.lanes)}
         filters = context.store.filters if first else None
@@ -232,6 +247,6 @@ class Results(QObject):
         if job.key != "analyse":
             return
         if job.state == "cancelled" and not self._renewing:
-            self._show_whole()
+            self._stopped()
             self._context.say(self.tr("Cancelled"))
         self.state_changed.emit()

@@ -51,6 +51,11 @@ class Standing(QObject):
                 text = self.tr("Showing {0} while {1} is analysed: {2}").format(
                     _pair(index), between(self._context.session), self._doing(job)
                 )
+        elif results.missing and job is None:
+            done = len(index.analysis.arches)
+            text = self.tr("Cancelled: {0} of {1} architectures analysed; not {2}").format(
+                done, done + len(results.missing), ", ".join(results.missing)
+            )
         elif results.partial:
             ready = ", ".join(arch.arch for arch in index.analysis.arches)
             text = self.tr("{0} ready; {1}").format(ready, self._doing(job))

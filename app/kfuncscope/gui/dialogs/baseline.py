@@ -24,6 +24,7 @@ from kfuncscope.gui.context import Context
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.views.findings import plain_table
 from kfuncscope.model.analysis import Analysis
+from kfuncscope.model.unchecked import UNFINISHED
 from kfuncscope.session.session import Session
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ class Baseline(QObject):
         self._asked = path
         if not path:
             self._forget()
-        elif real is not None:
-            analysis = real.whole
+        elif real is not None and not any(p.path == UNFINISHED for p in real.whole.problems):
+            analysis = real.whole  # whole indeed: programs that a part of a result lacks are not gone
             self._context.jobs.quick(
                 lambda _stop: compared(path, analysis), self._known, "baseline", failed=self._failed
             )

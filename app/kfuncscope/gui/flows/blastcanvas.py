@@ -106,7 +106,7 @@ class BlastCanvas(accessible.Canvas):
         if self.blast.groups == "program":
             return f"{verdict} · {row.more}"
         if after and row.fresh:
-            return self.tr("{0} of {1} break newly").format(row.fresh, row.programs)
+            return self.tr("{0} of {1} break newly").format(f"{row.fresh:,}", f"{row.programs:,}")
         number = counted(row.programs, self.tr("program"), self.tr("programs"))
         return f"{verdict} · {number}"
 

@@ -239,6 +239,7 @@ class Docks:
         column.setContentsMargins(1, 1, 1, 1)
         column.addWidget(self._pages[page.id])
         dock.setTitleBarWidget(DockTitle(dock))
+        dock.topLevelChanged.connect(lambda out: None if out else QTimer.singleShot(0, dock, lambda: self._share(dock)))
         for moved in (dock.topLevelChanged, dock.dockLocationChanged, dock.visibilityChanged, dock.windowTitleChanged):
             moved.connect(lambda _: self._later.start())
         holder = QWidget()
@@ -260,6 +261,21 @@ class Docks:
         for first, second in pairwise(below):
             self._window.tabifyDockWidget(first, second)
         below[0].raise_()
+
+    def _share(self, dock: QDockWidget) -> None:
+        """Give a dock that was dropped above or below others at a side a fair share: Qt leaves it its least height."""
+        area = self._window.dockWidgetArea(dock)
+        if dock.isFloating() or area not in (AREAS[Place.LEFT], AREAS[Place.RIGHT]):
+            return
+        column: list[QDockWidget] = []
+        for other in self.all.values():
+            here = other.isVisible() and not other.isFloating() and self._window.dockWidgetArea(other) == area
+            beside = other.x() >= dock.geometry().right() or other.geometry().right() <= dock.x()
+            if here and not beside and not set(column) & set(self._window.tabifiedDockWidgets(other)):
+                column.append(other)
+        fair = sum(one.height() for one in column) // max(1, len(column))
+        if dock.height() < fair * 3 // 4:
+            self._window.resizeDocks(column, [fair] * len(column), Qt.Orientation.Vertical)
 
     def even(self, lines: int) -> None:
         """Sizes as in the design; the bottom has room for ``lines`` rows."""

@@ -44,6 +44,16 @@ CHIPS = (
     QT_TRANSLATE_NOOP("Words", "only affected"), QT_TRANSLATE_NOOP("Words", "runs somewhere"),
     QT_TRANSLATE_NOOP("Words", "≠ kernel disagrees"), QT_TRANSLATE_NOOP("Words", "around {0}"),
 )  # fmt: skip
+STATES = (
+    QT_TRANSLATE_NOOP("Words", "works"), QT_TRANSLATE_NOOP("Words", "breaks"),
+    QT_TRANSLATE_NOOP("Words", "silently different"), QT_TRANSLATE_NOOP("Words", "risk"),
+    QT_TRANSLATE_NOOP("Words", "degrades"), QT_TRANSLATE_NOOP("Words", "unknown"),
+    QT_TRANSLATE_NOOP("Words", "still fails"), QT_TRANSLATE_NOOP("Words", "works again"),
+    QT_TRANSLATE_NOOP("Words", "not judged"), QT_TRANSLATE_NOOP("Words", "fails"),
+    QT_TRANSLATE_NOOP("Words", "present"), QT_TRANSLATE_NOOP("Words", "absent"),
+    QT_TRANSLATE_NOOP("Words", "no longer registered"), QT_TRANSLATE_NOOP("Words", "unregistered"),
+    QT_TRANSLATE_NOOP("Words", "dropped"), QT_TRANSLATE_NOOP("Words", "changed"),
+)  # fmt: skip
 WINDOW = (
     QT_TRANSLATE_NOOP("MainWindow", "Guided tour"), QT_TRANSLATE_NOOP("MainWindow", "Summary"),
     QT_TRANSLATE_NOOP("MainWindow", "Views"), QT_TRANSLATE_NOOP("MainWindow", "Running job"),

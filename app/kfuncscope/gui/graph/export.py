@@ -83,11 +83,16 @@ def svg(scene: Scene, path: str | Path, title: str) -> None:
         _put_back(scene, before)
 
 
+def scale_of(scene: Scene, wanted: float = 2.0) -> float:
+    """Pixels a unit in a PNG of the whole scene: ``wanted``, less where it would be larger than such a file may be."""
+    return min(wanted, LARGEST / max(scene.height + HEAD, BASE + 120))
+
+
 def png(scene: Scene, path: str | Path, title: str, scale: float = 2.0) -> None:
     """Write the whole scene as PNG, ``scale`` pixels a unit (less for very tall graphs). Raises OSError on failure."""
     before = _placed(scene)
     try:
-        scale = min(scale, LARGEST / max(scene.height + HEAD, scene.width))
+        scale = scale_of(scene, scale)
         size = QSize(round(scene.width * scale), round((scene.height + HEAD) * scale))
         image = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
         painter = QPainter(image)

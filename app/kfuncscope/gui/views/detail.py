@@ -414,13 +414,13 @@ class DetailPanel(QScrollArea):
     def _links(self, heading: str, rows: list[tuple[int | None, str, Verdict, str]], column: int) -> None:
         if not rows:
             return
-        self._story.heading(f"{heading}  {len(rows)}")
+        self._story.heading(f"{heading}  {len(rows):,}")
         for number, name, verdict, more in rows[:40]:
             if number is not None:
                 node = Node(column, number)
                 self._story.link(name, more, partial(self._store.select, node), verdict)
         if len(rows) > 40:
-            self._story.muted(self.tr("and {0} more").format(len(rows) - 40))
+            self._story.muted(self.tr("and {0} more").format(f"{len(rows) - 40:,}"))
 
     def _copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)

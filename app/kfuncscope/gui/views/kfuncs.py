@@ -24,6 +24,7 @@ from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.dialogs.compare import CompareView
 from kfuncscope.gui.filters import pattern
+from kfuncscope.gui.frame.spoken import spoken
 from kfuncscope.gui.models.table import Cell, TableModel
 from kfuncscope.gui.toolbar import SearchField
 from kfuncscope.gui.views.findings import plain_table
@@ -121,7 +122,7 @@ class LifeLine(QWidget):
         super().__init__()
         self._seen = seen
         self._fit(300)
-        self.setAccessibleName("; ".join(f"{s.kernel}: {s.state.value}" for s in seen))
+        self.setAccessibleName("; ".join(f"{s.kernel}: {spoken(s.state.value)}" for s in seen))
         self.setToolTip(self.accessibleName().replace("; ", "\n"))
 
     def _fit(self, width: int) -> None:
@@ -157,7 +158,7 @@ class LifeLine(QWidget):
             painter.drawText(QRectF(x + 1, y + 13, width - 4, 15), Qt.AlignmentFlag.AlignVCenter, name)
             painter.setPen(QColor(c.muted))
             word = metrics.elidedText(
-                f"{theme.GLYPHS[verdict]} {seen.state.value}", Qt.TextElideMode.ElideRight, int(width - 4)
+                f"{theme.GLYPHS[verdict]} {spoken(seen.state.value)}", Qt.TextElideMode.ElideRight, int(width - 4)
             )
             painter.drawText(QRectF(x + 1, y + 27, width - 4, 15), Qt.AlignmentFlag.AlignVCenter, word)
         painter.end()
@@ -327,7 +328,7 @@ class KfuncsView(QWidget):
         if row.seen:
             story.heading(self.tr("SEEN IN"))
             story.add(LifeLine(row.seen))
-        story.heading(self.tr("USED BY  {0}").format(len(row.users)))
+        story.heading(self.tr("USED BY  {0}").format(f"{len(row.users):,}"))
         for user in row.users[:12]:
             story.text(" › ".join(user.rsplit("/", 1)))
         if len(row.users) > 12:

@@ -43,7 +43,7 @@ def change_text(now: Counts, before: Counts | None) -> str:
     if before is None:
         return ""
     parts = [
-        f"{now[v] - before[v]:+d} {theme.WORDS[v].lower()}".replace("-", "−")
+        f"{now[v] - before[v]:+,d} {theme.WORDS[v].lower()}".replace("-", "−")
         for v in theme.SHOWN
         if now[v] != before[v] and v is not Verdict.OK
     ]
@@ -302,22 +302,24 @@ class SummaryStrip(QFrame):
         number = counts[verdict]
         noun = self.tr("program") if number == 1 else self.tr("programs")
         if verdict is Verdict.OK:
-            first = self.tr("all {0} programs work as before").format(sum(counts.values()))
+            first = self.tr("all {0} programs work as before").format(f"{sum(counts.values()):,}")
         elif not counts:
             first = self.tr("no program was judged")
         else:
             does = {Verdict.BREAKS: self.tr("break")}.get(verdict, theme.WORDS[verdict].lower() + ":")
             if number == 1 and verdict is Verdict.BREAKS:
                 does = self.tr("breaks")
-            said = f"{number} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number} {noun}"
+            said = f"{number:,} {noun} {does}" if verdict is Verdict.BREAKS else f"{does} {number:,} {noun}"
             alone = self.tr("{0}, on {1}").format(said, index.lanes[0]) if lanes == 1 else ""
             first = alone or self.tr("{0}, on {1} of {2} architectures").format(said, len(bad), lanes)
         not_checked = len(index.unchecked)
         rest = sum(n for v, n in counts.items() if AFFECTED <= CODE[v] < CODE[verdict] and v is not Verdict.UNKNOWN)
         second = []
         if rest:
-            second.append(self.tr("{0} more affected").format(rest))
-        second.append(self.tr("{0} not checked").format(not_checked) if not_checked else self.tr("everything checked"))
+            second.append(self.tr("{0} more affected").format(f"{rest:,}"))
+        second.append(
+            self.tr("{0} not checked").format(f"{not_checked:,}") if not_checked else self.tr("everything checked")
+        )
         if index.analysis.whatif:
             second.insert(0, self.tr("WHAT-IF"))
         self._lines = [first, " · ".join(second)]

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from kfuncscope.gui import theme
 from kfuncscope.gui.context import Context
 from kfuncscope.gui.filters import pattern
+from kfuncscope.gui.frame.spoken import spoken
 from kfuncscope.gui.index import Index
 from kfuncscope.gui.models.table import Cell as Place
 from kfuncscope.gui.models.table import TableModel
@@ -30,13 +31,15 @@ from kfuncscope.gui.store import NEED, PROGRAM, Node
 from kfuncscope.gui.views.findings import nothing, plain_table
 from kfuncscope.gui.widgets.choice import on_choice
 from kfuncscope.model.verdict import NeedKind, Verdict
-from kfuncscope.study.lifecycle import OfferRow
+from kfuncscope.study.lifecycle import OfferRow, State
 from kfuncscope.study.timeline import TABLES, Cell, Line, need_lines, program_lines, releases
 
 CELL_ROLE = int(Qt.ItemDataRole.UserRole)
 LINE_ROLE = CELL_ROLE + 1
-WIDE, TIGHT, NARROW = (220, 108), (160, 108), 560
+WIDE, TIGHT, NARROW = (220, 108), (160, 76), 560
 LEAST, MOST = 92, 150  # of a release; twice as much where nothing else wants the room
+CLOSE, SLIM = 44, 18  # of the turn from good to bad, where it has no more room, and of the releases between
+SHORTER = {State.UNREGISTERED.value: ("unregistered", "dropped")}
 FIXED = len(WIDE)  # columns before those of the releases
 SMALL = 800  # programs; more are worked out off the GUI thread
 
@@ -50,6 +53,7 @@ class TimelineModel(TableModel):
         self.headers = list(self._fixed)
         self.rows: list[Line] = []
         self.columns: list[str] = []
+        self.tight = False  # whether the source of a row is written in one word
 
     def show(self, lines: list[Line], affected: bool, arch: str = "", text: str = "") -> None:
         """Show lines, or only what something happens to; of the kernels those of one architecture, and the tables."""
@@ -96,14 +100,24 @@ class TimelineModel(TableModel):
             return None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             marks = [self.tr("first bad step")] * cell.first_bad + [self.tr("prototype changed")] * cell.changed
-            return ", ".join([cell.word, *marks]) if role == Qt.ItemDataRole.AccessibleTextRole else cell.word
+            return (
+                ", ".join([spoken(cell.word), *marks])
+                if role == Qt.ItemDataRole.AccessibleTextRole
+                else spoken(cell.word)
+            )
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(line, cell, self.columns[column - FIXED])
         return None
 
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        tip = role == Qt.ItemDataRole.ToolTipRole  # a release between others may have no room for its name
+        return super().headerData(section, orientation, Qt.ItemDataRole.DisplayRole if tip else role)
+
     def _fixed_cell(self, row: int, line: Line, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            return (line.name if self.starts(row) else "") if column == 0 else self.source(line)
+            if column:
+                return line.source if self.tight and line.source != TABLES else self.source(line)
+            return line.name if self.starts(row) else ""
         if role == Qt.ItemDataRole.AccessibleTextRole and column == 0:
             return f"{line.kind} {line.name}, {self.source(line)}"
         if role == Qt.ItemDataRole.DecorationRole and column == 0 and self.starts(row):
@@ -118,8 +132,24 @@ class TimelineModel(TableModel):
         """Where the cells of a row come from, in words."""
         return self.tr("tables") if line.source == TABLES else self.tr("kernels {0}").format(line.source)
 
+    def turn(self) -> tuple[int, int] | None:
+        """The columns of the last release that is good and of the first that is bad, in the topmost row that breaks.
+
+        They are one where nothing is known before. None where no row breaks.
+        """
+        for line in self.rows:
+            told = [(i, line.cells[name].first_bad) for i, name in enumerate(self.columns) if name in line.cells]
+            for place, (column, bad) in enumerate(told):
+                if bad:
+                    return told[max(place - 1, 0)][0] + FIXED, column + FIXED
+        return None
+
     def _tip(self, line: Line, cell: Cell, release: str) -> str:
-        parts = [f"{line.name}, {release}: {cell.word}", self.tr("source: {0}").format(self.source(line)), cell.more]
+        parts = [
+            f"{line.name}, {release}: {spoken(cell.word)}",
+            self.tr("source: {0}").format(self.source(line)),
+            cell.more,
+        ]
         parts += [self.tr("the first step at which this happens")] * cell.first_bad
         parts += [self.tr("prototype changed since the release before in this row")] * cell.changed
         return "\n".join(p for p in parts if p)
@@ -145,18 +175,35 @@ class _Block(QStyledItemDelegate):
         if cell.first_bad:
             painter.setPen(theme.pen(c.verdicts[cell.look], 2.0))
             painter.drawRect(inner.adjusted(1, 0, -2, 0))
-        theme.draw_glyph(painter, cell.look, box.left() + 14, box.center().y(), 9)
+        theme.draw_glyph(painter, cell.look, box.left() + min(14.0, box.width() / 2), box.center().y(), 9)
         if cell.changed:
             painter.fillRect(QRectF(box.left() - 1.5, box.top() + 2, 3, box.height() - 4), QColor(c.text))
         painter.setPen(QColor(c.text if loaded else c.muted))
         painter.setFont(theme.ui_font(-1, bold=cell.first_bad))
-        mark, room = "▶ " if cell.first_bad else "", box.width() - 26
-        text = mark + cell.word
-        if line.program and painter.fontMetrics().horizontalAdvance(text) > room:
-            text = mark + theme.SHORT[cell.look].lower()
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(room))
-        painter.drawText(box.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
+        mark = "▶ " if cell.first_bad else ""
+        room = box.width() - 26 - painter.fontMetrics().horizontalAdvance(mark)
+        if room >= 0:
+            text = mark + fitting(cell, line.program, room, painter)
+            painter.drawText(box.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
+
+
+def fitting(cell: Cell, program: bool, room: float, painter: QPainter) -> str:
+    """The word of a cell, or a shorter one; none where it would be cut: the shape before it says the same."""
+    words = (cell.word, *((theme.SHORT[cell.look].lower(),) if program else SHORTER.get(cell.word, ())))
+    return next((word for word in map(spoken, words) if painter.fontMetrics().horizontalAdvance(word) <= room), "")
+
+
+def around(room: int, steps: int, wide: int) -> tuple[int, int]:
+    """Widths of the two releases of a turn, ``steps`` columns apart, and of those between, so that ``room`` shows all.
+
+    As ``wide`` as other columns where that will do, or where nothing does.
+    """
+    if (steps + 1) * wide <= room or not steps:
+        return wide, wide
+    inner = max(SLIM, min(wide, (room - 2 * wide) // (steps - 1))) if steps > 1 else wide
+    outer = min(wide, (room - (steps - 1) * inner) // 2)
+    return (outer, inner) if outer >= CLOSE else (wide, wide)
 
 
 class _Releases(QTableView):
@@ -239,6 +286,8 @@ class TimelineView(QWidget):
         plain_table(self.table, 27)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setItemDelegate(_Block(self.table))
+        self.table.horizontalHeader().setMinimumSectionSize(SLIM)
+        self.table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         for column in range(FIXED):
             self.table.setItemDelegateForColumn(column, QStyledItemDelegate(self.table))
         on_choice(self.table, self._clicked)
@@ -324,28 +373,25 @@ class TimelineView(QWidget):
         self._follow()
 
     def _fit(self) -> None:
-        """Widths of the columns for the room that there is, with the first bad release in view."""
+        """Widths of the columns for the room that there is, with the turn from good to bad in view."""
         room = self.table.viewport().width()
         columns = max(1, self.model.columnCount() - FIXED)
-        fixed = list(WIDE if room > NARROW else TIGHT)
+        self.model.tight = room <= NARROW
+        fixed = list(TIGHT if self.model.tight else WIDE)
         spare = room - sum(fixed) - columns * MOST
         fixed[0] += max(0, min(spare, fixed[0]))  # names are not cut beside empty room
         for column, wide in enumerate(fixed):
             self.table.setColumnWidth(column, wide)
             room -= wide
+        turn, wide = self.model.turn(), min(max(room // columns, LEAST), 2 * MOST)
+        outer, inner = around(room, turn[1] - turn[0], wide) if turn is not None else (wide, wide)
         for column in range(FIXED, columns + FIXED):
-            self.table.setColumnWidth(column, min(max(room // columns, LEAST), 2 * MOST))
+            between = turn is not None and turn[0] < column < turn[1]
+            self.table.setColumnWidth(column, inner if between else outer if turn and column in turn else wide)
         self.names.fit()
-        self._show_first_bad()
-
-    def _show_first_bad(self) -> None:
-        """Scroll as little as shows where the topmost row that breaks does so first: other rows are not in view."""
-        rows, columns = (line.cells for line in self.model.rows), self.model.columns
-        bad = (i for cells in rows for i, name in enumerate(columns) if name in cells and cells[name].first_bad)
-        column = next(bad, None)
-        if column is not None:
-            end = sum(self.table.columnWidth(i) for i in range(FIXED + column + 1)) - self.table.viewport().width()
-            self.table.horizontalScrollBar().setValue(max(end, 0))
+        if turn is not None:  # as little as shows it: of other rows that are not in view nothing is seen
+            end = sum(self.table.columnWidth(i) for i in range(FIXED, turn[1] + 1))
+            self.table.horizontalScrollBar().setValue(max(end - room, 0))
 
     # --- selection ---
     def _clicked(self, place: QModelIndex) -> None:
