@@ -196,11 +196,11 @@ def test_a_program_for_the_new_name_is_there(kind: str, served: bool) -> None:
     made = finding.remedy
     assert made is not None and of_kind(finding) and made.candidates[0].name == names[1]
     assert ('"later"' in made.loader) == served and bool(made.code) != served
-    assert ("load later in place of prog where the kernel has zap_my_ranges_now" in made.text) == served
+    assert ("load later in place of prog where the kernel lacks zap_my_range_now" in made.text) == served
     sides = Sides(old, new, (snippets.compiler(old), snippets.compiler(new)))
     if served:
         assert left_out(ob.build(), "prog", finding, made.loader, sides).ok
-        for wrong in (made.loader.replace("!found", "true"), made.loader.replace("(after, found)", "(after, true)")):
+        for wrong in (made.loader.replace("(before, found)", "(before, true)"), made.loader.replace("!found", "true")):
             assert wrong != made.loader and not left_out(ob.build(), "prog", finding, wrong, sides).ok
 
 

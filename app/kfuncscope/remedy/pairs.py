@@ -84,7 +84,7 @@ def copy_remedy(subject: Subject, program: Program, hook: str, copies: tuple[str
     text += "arguments; a .part copy runs only where what was inlined into the callers goes on to it."
     try:
         code = plain_pair(subject, program, one)
-        needs, condition = has_symbol(one)
+        needs, condition = has_symbol(hook)  # a copy may stand beside its function
         loads = chooser(program.name, f"{program.name}_new", condition, needs)
     except NoCodeError:
         return Remedy(text)
