@@ -232,9 +232,66 @@ def test_a_return_value_of_another_kind(was: bool, now: bool, passed: str) -> No
     (finding,) = [f for f in program.findings if f.verdict in ASKS and "R-7.10" in f.rules]
     made = finding.remedy
     assert made is not None and passed in made.code
-    assert ("is no longer passed" in made.text) == (was and not now)
+    assert "no longer passed" not in made.text + made.code
+    for text in (made.text, made.code):
+        assert ("ret is of another type" in text) == (was and not now)
     real = opened(sample("kernels", "7.3-x86_64"))
     assert snippets.compiler(real).program(made.code) == "", made.code
+
+
+@pytest.mark.parametrize(
+    ("was", "error"),
+    [("int", True), ("long", True), ("errno_t", True), ("bool", False), ("unsigned int", False), ("short", False),
+     ("answer", False)],
+)  # fmt: skip
+@pytest.mark.parametrize("pointer", [True, False])
+def test_only_a_number_that_can_hold_an_error_is_in_an_error_pointer(was: str, error: bool, pointer: bool) -> None:
+    """That any pointer but an error is the 0 of success would turn round what a bool said."""
+    sides = []
+    for later in (False, True):
+        kb = KernelBuilder("7.3" if later else "6.12")
+        task = kb.btf.ptr(kb.btf.struct("task_struct", [("pid", kb.s32)]))
+        kinds = {
+            "int": kb.s32,
+            "long": kb.s64,
+            "errno_t": kb.btf.typedef("errno_t", kb.s32),
+            "bool": kb.btf.typedef("bool", kb.btf.int_("_Bool", 1, encoding=4)),
+            "unsigned int": kb.u32,
+            "short": kb.btf.int_("short", 2, signed=True),
+            "answer": kb.btf.enum("answer", {"NO": 0, "YES": 1}),
+        }
+        returns = (task if pointer else 0) if later else kinds[was]
+        kb.hook("makes", [("a", kb.u64), *([("b", kb.u64)] if later else [])], returns)
+        sides.append(kb.kernel())
+    ob = ObjectBuilder().program("fexit/makes", "prog", [ldx(8, 2, 1, 8), *END])
+    (program,) = compared(ob, *sides).programs
+    (finding,) = [f for f in program.findings if f.verdict in ASKS and "R-7.10" in f.rules]
+    made = finding.remedy
+    assert made is not None
+    held = error and pointer
+    assert ("(long)ret : 0" in made.code) == ("which was 0" in made.code) == held
+    assert ("prog_body(ctx, 0)" in made.code) != held
+    for text in (made.text, made.code):
+        assert ("ret is of another type" in text) == (pointer and not error)
+        assert ("ret is no longer passed" in text) != pointer
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_argument_of_another_type_is_not_told_to_be_gone(there: bool) -> None:
+    sides = []
+    for later in (False, True):
+        kb = KernelBuilder("7.3" if later else "6.12")
+        task = kb.btf.ptr(kb.btf.struct("task_struct", [("pid", kb.s32)]))
+        late = [("who", kb.u64)] if there else []
+        kb.hook("makes", [("more", kb.u64), *late] if later else [("who", task)])
+        sides.append(kb.kernel())
+    ob = ObjectBuilder().program("fentry/makes", "prog", [ldx(8, 2, 1, 0), *END])
+    (program,) = compared(ob, *sides).programs
+    made = next(f.remedy for f in program.findings if f.verdict in ASKS)
+    assert made is not None
+    for text in (made.text, made.code):
+        assert ("who is of another type" in text) == there
+        assert ("who is no longer passed" in text) != there
 
 
 def test_a_prototype_that_libbpf_lets_pass_is_not_told_by_a_test() -> None:

@@ -14,7 +14,7 @@ from kfuncscope.remedy.arguments import (
     of_tracepoint,
     shared,
 )
-from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target
+from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target
 from kfuncscope.remedy.loader import chooser, has_hook, has_layout
 from kfuncscope.remedy.pairs import BODY, body_of, copy_remedy, plain_pair, programs, slots_read
 from kfuncscope.remedy.replacements.functions import Named, replaced
@@ -122,7 +122,7 @@ def _tracepoint(subject: Subject, program: Program, hook: str, by_symbol: bool) 
             made = shared(
                 old, sides[1], slots_read(subject, program), program, (subject.old.kernel, subject.new.kernel)
             )
-            if made.lost or "ret" in made.new.values:
+            if made.missing or "ret" in made.new.values:
                 return Remedy(text, candidates=shown)
             called = name(program.name)
             listed = ", ".join(["void *ctx", *(t for _, t in made.params)])
@@ -194,8 +194,8 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
     except NoCodeError:
         return Remedy(text)
     caption = f"{program.name} for both prototypes"
-    if made.lost:
-        text += f" {named(made.lost)} no longer passed: the body must do without."
+    if made.missing:
+        text += f" {made.missing}: the body must do without."
     if program.section.prog_type == "STRUCT_OPS":
         return Remedy(f"{text} {_into_table(subject, program)}", code, caption=caption)
     text += " The loader switches on the one that fits."
