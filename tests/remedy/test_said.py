@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, Remedy, Verdict
 from kfuncscope.remedy.remedies import ASKS, remedy
@@ -17,6 +18,7 @@ from kfuncscope.resources import sample
 from kfuncscope.rules.checks.helper import AWAKE
 from kfuncscope.rules.checks.regions import IRQ, LOCK, PREEMPT, RCU, REGIONS
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.judge import judge
 from support import snippets
 from support.applied import Sides, left_out
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, ldx, mov
@@ -307,3 +309,38 @@ def test_a_prototype_that_libbpf_lets_pass_is_not_told_by_a_test() -> None:
     (finding,) = [f for f in program.findings if f.verdict in ASKS]
     assert finding.rules == ("R-4.7",) and of_kind(finding)
     assert finding.remedy is not None and not finding.remedy.code and "pass values that fit both" in finding.remedy.text
+
+
+# -- enumerators that are in another enum now
+
+
+@pytest.mark.parametrize(
+    ("enum", "one", "other", "now"),
+    [
+        ("bpf_kptr_type", "BPF_KPTR_REF", "bpf_field_type.BPF_KPTR_REF", True),
+        ("bpf_kptr_type", "BPF_KPTR_REF", "btf_field_type.BPF_KPTR_REF", True),
+        ("compound_dtor_id", "HUGETLB_PAGE_DTOR", "pagetype.PGTY_hugetlb", True),
+        ("compound_dtor_id", "HUGETLB_PAGE_DTOR", "pagetype.PGTY_hugetlb", False),
+    ],
+)
+def test_an_enumerator_of_another_enum_is_named_and_tried(enum: str, one: str, other: str, now: bool) -> None:
+    """Both enums may give it one name, which C lets only one have; nothing is said of an enum that the kernel lacks."""
+    known = other != "bpf_field_type.BPF_KPTR_REF" and now  # an enum of which no table tells
+    old, new = KernelBuilder("6.1"), KernelBuilder("6.12")
+    old.btf.enum(enum, {"FIRST": 0, one: 3})
+    if now:
+        new.btf.enum(other.partition(".")[0], {other.partition(".")[2]: 7})
+    kernels = old.kernel(), new.kernel()
+    context = judged(ObjectBuilder().program("tc", "prog", END), kernels[1]).context
+    finding = Finding(NeedKind.ENUMVAL, f"enum {enum}.{one}", Verdict.BREAKS, "", ("R-3.5",),
+                      Failure.CORE_RELOC_POISONED)  # fmt: skip
+    made = remedy(Subject(Context(context.obj, kernels[0]), context, None), finding)
+    assert made is not None and (f"It is enum {other} now: test both." in made.text) == known
+    assert (f"bpf_core_enum_value_exists(enum {other.partition('.')[0]}___any, " in made.code) == known
+    assert [c.name for c in made.candidates] == [f"enum {other}"] * known
+    frame = f'{made.code}\n\nSEC("tc")\nint frame(void *ctx)\n{{\n\treturn value_of_{one}();\n}}\n'
+    compiler = snippets.compiler(opened(sample("kernels", "7.3-x86_64")))
+    assert compiler.program(frame) == "", made.code
+    for kernel in kernels:
+        answer = judge(read_object(compiler.made, "frame.bpf.o"), kernel)
+        assert not answer.problems and not [p for j in answer.programs for p in j.problems]

@@ -177,7 +177,7 @@ BY_CODE: dict[Failure, Maker] = {
         "Make the function static, or test the pointer for NULL and give it a type that the older kernel takes."
     ),
     Failure.GLOBAL_CALL: _advice("Make the function static __always_inline, or call it outside of the section."),
-    Failure.TAIL_CALL_IN_SUBPROGS: lambda subject, finding: Remedy(
+    Failure.TAIL_CALL_IN_SUBPROGS: _advice(
         "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
     ),
     Failure.UNKNOWN_SECTION: _advice("Name the program type with --section-type, or use a section that libbpf knows."),
