@@ -140,6 +140,13 @@ def _address(subject: Subject, finding: Finding) -> Remedy:
     )
 
 
+def _tail_call(subject: Subject, finding: Finding) -> Remedy:
+    """What the JIT lacks, like other findings of its kind; here the program can do without it."""
+    return Remedy(
+        "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
+    )
+
+
 def _advice(text: str) -> Maker:
     return lambda subject, finding: Remedy(settings.option_text(subject.new.kernel, finding) or text)
 
@@ -177,9 +184,7 @@ BY_CODE: dict[Failure, Maker] = {
         "Make the function static, or test the pointer for NULL and give it a type that the older kernel takes."
     ),
     Failure.GLOBAL_CALL: _advice("Make the function static __always_inline, or call it outside of the section."),
-    Failure.TAIL_CALL_IN_SUBPROGS: _advice(
-        "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
-    ),
+    Failure.TAIL_CALL_IN_SUBPROGS: _tail_call,
     Failure.UNKNOWN_SECTION: _advice("Name the program type with --section-type, or use a section that libbpf knows."),
     Failure.NO_KERNEL_BTF: _advice(
         "Build the kernel with CONFIG_DEBUG_INFO_BTF; no code of the program can replace it."
