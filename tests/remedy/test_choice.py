@@ -12,7 +12,7 @@ from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.model.verdict import Finding
 from kfuncscope.remedy import remedies
 from support.applied import run_loader
-from support.bpfwriter import ObjectBuilder, exit_, mov
+from support.bpfwriter import ObjectBuilder, exit_, ldx, mov
 from support.btfwriter import BtfWriter
 from support.kernels import CONFIG, KernelBuilder, compared
 from support.snippets import compiler
@@ -148,3 +148,18 @@ def test_a_hook_that_has_another_name_in_the_kernel(section: str, name: str) -> 
     for side, expected in ((old, True), (new, False)):
         got = run_loader(made.loader, data, compiler(side), side)
         assert got is not None and got.programs == {"prog": expected}
+
+
+def test_a_tracepoint_that_passes_less_than_is_read_is_no_tracepoint_that_is_gone() -> None:
+    """The loader looks at how many arguments there are, not at whether the tracepoint is there."""
+    sides = []
+    for release, count in (("6.12", 3), ("7.3", 2)):
+        kb = KernelBuilder(release)
+        arguments = [(f"a{i}", kb.u64) for i in range(count)]
+        kb.tracepoint("look", arguments)
+        kb.hook("__traceiter_look", [("__data", kb.btf.ptr(0)), *arguments])
+        sides.append(kb.kernel())
+    made = finding(ObjectBuilder().program("raw_tp/look", "prog", [ldx(8, 2, 1, 16), *END]), *sides).remedy
+    assert made is not None and "No replacement" not in made.text and "a2 is no longer passed" in made.text
+    for side, expected in zip(sides, (OLD, NEW), strict=True):
+        assert chosen(made.loader, ("raw_tp/look", "raw_tp/look"), side) == expected

@@ -10,6 +10,7 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
+from kfuncscope.remedy.arguments import find_arguments
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
 from kfuncscope.remedy.hook import arguments_remedy, gone_remedy, null_remedy
@@ -78,6 +79,8 @@ def _attach(subject: Subject, finding: Finding) -> Remedy:
     if finding.about.options:
         return _option(subject, finding)
     program = subject.program
+    if program is not None and "R-7.6" in finding.rules and find_arguments(subject.new, program) is not None:
+        return arguments_remedy(subject, finding)  # the tracepoint is there, and passes less than the program reads
     if program is not None and set(finding.rules) >= _UNTRACED:
         return untraced_remedy(program)
     if program is not None and program.section.prog_type == "STRUCT_OPS" and "R-5.1" in finding.rules:
