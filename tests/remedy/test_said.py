@@ -133,6 +133,7 @@ def test_a_kfunc_of_a_module_that_is_none_of_linux() -> None:
             "with CONFIG_FPROBE",
             "type or attach type",
         ),
+        (Failure.ATTACH_FAILED, ("R-11.7", "R-7.9"), {}, "opens to error injection", "No replacement"),
         (Failure.CTX_ACCESS_REJECTED, ("R-11.15",), {}, "Do not read that argument", "prototype"),
         (Failure.ATTACH_FAILED, ("R-5.1", "R-5.2"), {}, 'add a program with SEC("kprobe/f")', "No replacement"),
         (Failure.KFUNC_ADDRESS, ("R-11.11",), {}, "build prog once with the call and once without", "weak"),

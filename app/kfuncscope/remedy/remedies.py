@@ -17,7 +17,7 @@ from kfuncscope.remedy.hook import arguments_remedy, gone_remedy, null_remedy
 from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy, prototype_remedy
 from kfuncscope.remedy.pairs import clone_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
-from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy, untraced_remedy
+from kfuncscope.remedy.rejected import no_trampoline_remedy, override_remedy, rejected_remedy, untraced_remedy
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.remedy.together import together
 from kfuncscope.rules.context import Context
@@ -81,6 +81,8 @@ def _attach(subject: Subject, finding: Finding) -> Remedy:
     program = subject.program
     if program is not None and "R-7.6" in finding.rules and find_arguments(subject.new, program) is not None:
         return arguments_remedy(subject, finding)  # the tracepoint is there, and passes less than the program reads
+    if program is not None and "R-11.7" in finding.rules:
+        return override_remedy(program)
     if program is not None and set(finding.rules) >= _UNTRACED:
         return untraced_remedy(program)
     if program is not None and program.section.prog_type == "STRUCT_OPS" and "R-5.1" in finding.rules:
