@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kfuncscope.bpf.object import read_object
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, Remedy, Verdict
 from kfuncscope.remedy.loader import chooser, exists
@@ -18,6 +19,7 @@ from kfuncscope.resources import sample
 from kfuncscope.rules.checks.helper import AWAKE
 from kfuncscope.rules.checks.regions import IRQ, LOCK, PREEMPT, RCU, REGIONS
 from kfuncscope.rules.context import Context
+from kfuncscope.rules.judge import judge
 from support import snippets
 from support.applied import Sides, left_out
 from support.bpfwriter import ObjectBuilder, exit_, kfunc, ldx, mov
@@ -132,6 +134,7 @@ def test_a_kfunc_of_a_module_that_is_none_of_linux() -> None:
             "with CONFIG_FPROBE",
             "type or attach type",
         ),
+        (Failure.ATTACH_FAILED, ("R-11.7", "R-7.9"), {}, "opens to error injection", "No replacement"),
         (Failure.CTX_ACCESS_REJECTED, ("R-11.15",), {}, "Do not read that argument", "prototype"),
         (Failure.ATTACH_FAILED, ("R-5.1", "R-5.2"), {}, 'add a program with SEC("kprobe/f")', "No replacement"),
         (Failure.KFUNC_ADDRESS, ("R-11.11",), {}, "build prog once with the call and once without", "weak"),
@@ -197,11 +200,11 @@ def test_a_program_for_the_new_name_is_there(kind: str, served: bool) -> None:
     made = finding.remedy
     assert made is not None and of_kind(finding) and made.candidates[0].name == names[1]
     assert ('"later"' in made.loader) == served and bool(made.code) != served
-    assert ("load later in place of prog where the kernel has zap_my_ranges_now" in made.text) == served
+    assert ("load later in place of prog where the kernel lacks zap_my_range_now" in made.text) == served
     sides = Sides(old, new, (snippets.compiler(old), snippets.compiler(new)))
     if served:
         assert left_out(ob.build(), "prog", finding, made.loader, sides).ok
-        for wrong in (made.loader.replace("!found", "true"), made.loader.replace("(after, found)", "(after, true)")):
+        for wrong in (made.loader.replace("(before, found)", "(before, true)"), made.loader.replace("!found", "true")):
             assert wrong != made.loader and not left_out(ob.build(), "prog", finding, wrong, sides).ok
 
 
@@ -233,9 +236,66 @@ def test_a_return_value_of_another_kind(was: bool, now: bool, passed: str) -> No
     (finding,) = [f for f in program.findings if f.verdict in ASKS and "R-7.10" in f.rules]
     made = finding.remedy
     assert made is not None and passed in made.code
-    assert ("is no longer passed" in made.text) == (was and not now)
+    assert "no longer passed" not in made.text + made.code
+    for text in (made.text, made.code):
+        assert ("ret is of another type" in text) == (was and not now)
     real = opened(sample("kernels", "7.3-x86_64"))
     assert snippets.compiler(real).program(made.code) == "", made.code
+
+
+@pytest.mark.parametrize(
+    ("was", "error"),
+    [("int", True), ("long", True), ("errno_t", True), ("bool", False), ("unsigned int", False), ("short", False),
+     ("answer", False)],
+)  # fmt: skip
+@pytest.mark.parametrize("pointer", [True, False])
+def test_only_a_number_that_can_hold_an_error_is_in_an_error_pointer(was: str, error: bool, pointer: bool) -> None:
+    """That any pointer but an error is the 0 of success would turn round what a bool said."""
+    sides = []
+    for later in (False, True):
+        kb = KernelBuilder("7.3" if later else "6.12")
+        task = kb.btf.ptr(kb.btf.struct("task_struct", [("pid", kb.s32)]))
+        kinds = {
+            "int": kb.s32,
+            "long": kb.s64,
+            "errno_t": kb.btf.typedef("errno_t", kb.s32),
+            "bool": kb.btf.typedef("bool", kb.btf.int_("_Bool", 1, encoding=4)),
+            "unsigned int": kb.u32,
+            "short": kb.btf.int_("short", 2, signed=True),
+            "answer": kb.btf.enum("answer", {"NO": 0, "YES": 1}),
+        }
+        returns = (task if pointer else 0) if later else kinds[was]
+        kb.hook("makes", [("a", kb.u64), *([("b", kb.u64)] if later else [])], returns)
+        sides.append(kb.kernel())
+    ob = ObjectBuilder().program("fexit/makes", "prog", [ldx(8, 2, 1, 8), *END])
+    (program,) = compared(ob, *sides).programs
+    (finding,) = [f for f in program.findings if f.verdict in ASKS and "R-7.10" in f.rules]
+    made = finding.remedy
+    assert made is not None
+    held = error and pointer
+    assert ("(long)ret : 0" in made.code) == ("which was 0" in made.code) == held
+    assert ("prog_body(ctx, 0)" in made.code) != held
+    for text in (made.text, made.code):
+        assert ("ret is of another type" in text) == (pointer and not error)
+        assert ("ret is no longer passed" in text) != pointer
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_argument_of_another_type_is_not_told_to_be_gone(there: bool) -> None:
+    sides = []
+    for later in (False, True):
+        kb = KernelBuilder("7.3" if later else "6.12")
+        task = kb.btf.ptr(kb.btf.struct("task_struct", [("pid", kb.s32)]))
+        late = [("who", kb.u64)] if there else []
+        kb.hook("makes", [("more", kb.u64), *late] if later else [("who", task)])
+        sides.append(kb.kernel())
+    ob = ObjectBuilder().program("fentry/makes", "prog", [ldx(8, 2, 1, 0), *END])
+    (program,) = compared(ob, *sides).programs
+    made = next(f.remedy for f in program.findings if f.verdict in ASKS)
+    assert made is not None
+    for text in (made.text, made.code):
+        assert ("who is of another type" in text) == there
+        assert ("who is no longer passed" in text) != there
 
 
 def test_a_prototype_that_libbpf_lets_pass_is_not_told_by_a_test() -> None:
@@ -263,3 +323,38 @@ def test_what_the_program_lacks_on_the_old_kernel_limits_what_its_loader_can_do(
     sides = Sides(old, new, (snippets.compiler(old), snippets.compiler(new)))
     made = left_out(ob.build(), "prog", finding, loads, sides)
     assert (made.ok, made.limited) == (True, limited)
+
+
+# -- enumerators that are in another enum now
+
+
+@pytest.mark.parametrize(
+    ("enum", "one", "other", "now"),
+    [
+        ("bpf_kptr_type", "BPF_KPTR_REF", "bpf_field_type.BPF_KPTR_REF", True),
+        ("bpf_kptr_type", "BPF_KPTR_REF", "btf_field_type.BPF_KPTR_REF", True),
+        ("compound_dtor_id", "HUGETLB_PAGE_DTOR", "pagetype.PGTY_hugetlb", True),
+        ("compound_dtor_id", "HUGETLB_PAGE_DTOR", "pagetype.PGTY_hugetlb", False),
+    ],
+)
+def test_an_enumerator_of_another_enum_is_named_and_tried(enum: str, one: str, other: str, now: bool) -> None:
+    """Both enums may give it one name, which C lets only one have; nothing is said of an enum that the kernel lacks."""
+    known = other != "bpf_field_type.BPF_KPTR_REF" and now  # an enum of which no table tells
+    old, new = KernelBuilder("6.1"), KernelBuilder("6.12")
+    old.btf.enum(enum, {"FIRST": 0, one: 3})
+    if now:
+        new.btf.enum(other.partition(".")[0], {other.partition(".")[2]: 7})
+    kernels = old.kernel(), new.kernel()
+    context = judged(ObjectBuilder().program("tc", "prog", END), kernels[1]).context
+    finding = Finding(NeedKind.ENUMVAL, f"enum {enum}.{one}", Verdict.BREAKS, "", ("R-3.5",),
+                      Failure.CORE_RELOC_POISONED)  # fmt: skip
+    made = remedy(Subject(Context(context.obj, kernels[0]), context, None), finding)
+    assert made is not None and (f"It is enum {other} now: test both." in made.text) == known
+    assert (f"bpf_core_enum_value_exists(enum {other.partition('.')[0]}___any, " in made.code) == known
+    assert [c.name for c in made.candidates] == [f"enum {other}"] * known
+    frame = f'{made.code}\n\nSEC("tc")\nint frame(void *ctx)\n{{\n\treturn value_of_{one}();\n}}\n'
+    compiler = snippets.compiler(opened(sample("kernels", "7.3-x86_64")))
+    assert compiler.program(frame) == "", made.code
+    for kernel in kernels:
+        answer = judge(read_object(compiler.made, "frame.bpf.o"), kernel)
+        assert not answer.problems and not [p for j in answer.programs for p in j.problems]

@@ -161,7 +161,7 @@ def spoiled(sample: str, program: str, old: str, new: str, loader: bool = False)
     ("sample", "program", "old", "new", "loader"),
     [
         ("runqueue_bare", "queue_always", "if (bpf_core_field_exists(old->nr_running))", "if (1)", False),
-        ("hrtimer_watch", "on_hrtimer_init", "(before, !found)", "(before, found)", True),
+        ("hrtimer_watch", "on_hrtimer_init", "(before, found)", "(before, !found)", True),
         ("wait_depth", "wait_level", "\tif (!pid)\n\t\treturn 0;\n", "", False),
         ("reclaim_order", "reclaim_by_order", "(after, found)", "(after, !found)", True),
     ],

@@ -10,7 +10,7 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.btf.blob import Blob
 from kfuncscope.btf.layout import Kind
 from kfuncscope.kernel.kernel import Kernel
-from kfuncscope.remedy.ctext import RESERVED, NoCodeError, Types, comment
+from kfuncscope.remedy.ctext import RESERVED, NoCodeError, Types, comment, named
 from kfuncscope.remedy.replacements.likeness import form
 from kfuncscope.rules.context import Context
 from kfuncscope.rules.flow.ctx_args import Slot, ctx_loads, slots, type_class
@@ -21,6 +21,7 @@ from kfuncscope.rules.hooks.struct_ops import kernel_type, uses
 
 MOST_SHOWN = 12  # arguments that BPF_PROG() takes
 MOST_REGISTERS = 5  # that BPF_KPROBE() of every libbpf takes
+INT_BITS = 32  # of int, the smallest type that holds an error
 MAX_ERRNO = 4095  # the last number that a pointer can hold in place of an address (include/linux/err.h)
 
 
@@ -86,13 +87,45 @@ class Passed(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What both programs hand to the body that they share: (name, declaration), and both ways to come by it."""
+    """What both programs hand to the body that they share: (name, declaration), and both ways to come by it.
+
+    ``lost`` is what the new hook does not pass at all, ``turned`` what it passes as another type, which nothing makes
+    into the old one: the body is given 0 for both.
+    """
 
     params: list[tuple[str, str]]
     old: Passed
     new: Passed
     lines: list[str]
     lost: list[str]
+    turned: list[str]
+
+    @property
+    def missing(self) -> str:
+        """A sentence without its end: what the body has to do without on the new hook; empty where it has all."""
+        parts = (self.lost, "no longer passed"), (self.turned, "of another type")
+        return ", ".join(f"{named(names)} {said}" for names, said in parts if names)
+
+
+class _Both(NamedTuple):
+    """The hook on both kernels, with what spells its types and the names of its arguments."""
+
+    old: Arguments
+    new: Arguments
+    types: tuple[Types, Types]
+    names: tuple[list[str], list[str]]
+
+
+class _Taken(NamedTuple):
+    """One argument: its name and declaration in the body, the value on either side and the lines before it, and where
+    the new hook has it (None where it cannot be had). ``there`` is whether the new hook has it as another type."""
+
+    param: tuple[str, str]
+    values: tuple[str, str]
+    before: tuple[list[str], list[str]]
+    place: int | None = None
+    lost: bool = False
+    there: bool = False
 
 
 def shared(old: Arguments, new: Arguments, used: list[int], program: Program, kernels: tuple[Kernel, Kernel]) -> Shared:
@@ -103,49 +136,58 @@ def shared(old: Arguments, new: Arguments, used: list[int], program: Program, ke
     wanted = [i for i in used if i < len(old.slots)]
     if any(s.part for s in (*old.slots, *new.slots)):
         raise NoCodeError("structs by value")
-    names = _names(old.slots), _names(new.slots)
-    params: list[tuple[str, str]] = []
-    values: tuple[list[str], list[str]] = ([], [])
-    before: tuple[list[str], list[str]] = ([], [])
-    lost: list[str] = []
-    places = []
-    for at in wanted:
-        place = _same(old, new, at)
-        deref = place is not None and _became_value(old, new, at, place)
-        type_id = new.slots[place].type if deref and place is not None else old.slots[at].type
-        called = names[0][at]
-        params.append((called, (types[1] if deref else types[0]).text(type_id, called)))
-        if deref:
-            before[0].extend(_read(types[1].text(type_id, f"{called}_value"), called))
-        values[0].append(f"{called}_value" if deref else called)
-        if place is not None and _became_address(old, new, at, place):
-            behind = names[1][place]
-            before[1].extend(_read(types[0].text(old.slots[at].type, f"{behind}_value"), behind))
-            values[1].append(f"{behind}_value")
-        else:
-            values[1].append(_value(names[1], place, old, new, at))
-        if place is None:
-            lost.append(called)
-        else:
-            places.append(place)
+    both = _Both(old, new, types, (_names(old.slots), _names(new.slots)))
+    taken = [_argument(both, at) for at in wanted]
+    last = max(wanted, default=-1) + 1, max((t.place for t in taken if t.place is not None), default=-1) + 1
     if result:
-        params.append(("ret", types[0].text(old.returns, "ret")))
-        values[0].append("ret")
-        values[1].append(_result(old, new))
-        lost += ["ret"] if values[1][-1] in ("0", "(void *)0") else []
-    last = max(wanted, default=-1) + 1, max(places, default=-1) + 1
+        taken.append(_returned(both))
     ends = (len(old.slots), len(new.slots)) if result else last
     listed = [
         _listed(t, side, end, called, result)
-        for t, side, end, called in zip(types, (old, new), ends, names, strict=True)
+        for t, side, end, called in zip(types, (old, new), ends, both.names, strict=True)
     ]
     if max(map(len, listed)) > MOST_SHOWN:
         raise NoCodeError("more arguments than the macro takes")
-    if result and _error_in(old, new):
-        before[1].append(f"\t{comment('an error pointer holds the error; any other means success, which was 0')}")
     lines = list(dict.fromkeys([*types[0].lines, *types[1].lines]))
-    sides = Passed(listed[0], values[0], before[0]), Passed(listed[1], values[1], before[1])
-    return Shared(params, *sides, lines, lost)
+    sides = [
+        Passed(listed[side], [t.values[side] for t in taken], [line for t in taken for line in t.before[side]])
+        for side in (0, 1)
+    ]
+    lost = [t.param[0] for t in taken if t.lost and not t.there]
+    turned = [t.param[0] for t in taken if t.lost and t.there]
+    return Shared([t.param for t in taken], sides[0], sides[1], lines, lost, turned)
+
+
+def _argument(both: _Both, at: int) -> _Taken:
+    """How one argument of the old hook comes to the body on each kernel. Raises NoCodeError."""
+    old, new, types, names = both
+    place, called = _same(old, new, at), names[0][at]
+    before: tuple[list[str], list[str]] = ([], [])
+    deref = place is not None and _became_value(old, new, at, place)
+    type_id = new.slots[place].type if deref and place is not None else old.slots[at].type
+    declared = (types[1] if deref else types[0]).text(type_id, called)
+    mine = called
+    if deref:
+        before[0].extend(_read(types[1].text(type_id, f"{called}_value"), called))
+        mine = f"{called}_value"
+    if place is not None and _became_address(old, new, at, place):
+        behind = names[1][place]
+        before[1].extend(_read(types[0].text(old.slots[at].type, f"{behind}_value"), behind))
+        theirs = f"{behind}_value"
+    else:
+        theirs = _value(names[1], place, old, new, at)
+    there = any(_alike(old.slots[at], s) for s in new.slots)
+    return _Taken((called, declared), (mine, theirs), before, place, place is None, there)
+
+
+def _returned(both: _Both) -> _Taken:
+    """The same of what the function returns. Raises NoCodeError."""
+    old, new, types, _ = both
+    value = _result(old, new)
+    told = [f"\t{comment('an error pointer holds the error; any other means success, which was 0')}"]
+    before: tuple[list[str], list[str]] = ([], told if _error_in(old, new) else [])
+    lost = value in ("0", "(void *)0")
+    return _Taken(("ret", types[0].text(old.returns, "ret")), ("ret", value), before, None, lost, bool(new.returns))
 
 
 def _listed(types: Types, side: Arguments, end: int, names: list[str], result: bool) -> list[str]:
@@ -172,7 +214,7 @@ def _same(old: Arguments, new: Arguments, at: int) -> int | None:
     """Where an argument of the old hook is in the new one: by its name, else by a type that only one other has."""
     mine = old.slots[at]
     want = form(old.blob, mine.type)
-    by_name = [i for i, s in enumerate(new.slots) if s.name.strip("_") == mine.name.strip("_") and mine.name]
+    by_name = [i for i, s in enumerate(new.slots) if _alike(mine, s)]
     if len(by_name) == 1:
         place = by_name[0]
         same = form(new.blob, new.slots[place].type) == want
@@ -185,6 +227,11 @@ def _same(old: Arguments, new: Arguments, at: int) -> int | None:
     theirs = [i for i, s in enumerate(new.slots) if form(new.blob, s.type) == want]
     numbers = want.startswith(("int", "enum"))
     return theirs[0] if len(theirs) == 1 == len(ours) and not numbers else None
+
+
+def _alike(one: Slot, other: Slot) -> bool:
+    """Whether two arguments have one name."""
+    return bool(one.name) and one.name.strip("_") == other.name.strip("_")
 
 
 def _became_value(old: Arguments, new: Arguments, at: int, place: int) -> bool:
@@ -210,9 +257,15 @@ def _value(names: list[str], place: int | None, old: Arguments, new: Arguments, 
 
 
 def _error_in(old: Arguments, new: Arguments) -> bool:
-    """Whether the function returned a number, and now a pointer, which holds the number where it is an error."""
-    was, now = type_class(old.blob, old.returns), type_class(new.blob, new.returns) if new.returns else ""
-    return was == "scalar" and now.endswith("*")
+    """Whether the function returned 0 or an error, and now a pointer, which holds the number where it is an error.
+
+    Only ``int`` and ``long`` are taken to do so: a ``bool``, an enum or an unsigned number says something else.
+    """
+    bare = old.blob.skip(old.returns)
+    if old.blob.kind(bare) != Kind.INT or not new.returns:
+        return False
+    was = old.blob.int_(bare)
+    return was.signed and was.bits >= INT_BITS and type_class(new.blob, new.returns).endswith("*")
 
 
 def _result(old: Arguments, new: Arguments) -> str:

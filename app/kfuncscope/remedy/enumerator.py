@@ -23,12 +23,15 @@ def enum_remedy(subject: Subject, finding: Finding) -> Remedy:
         return _made(subject, text, enum, one, one, ())
     found = replaced_enumerators(old, new, one) if old is not None and new is not None else []
     shown = tuple(Candidate(f"enum {enum}.{n.name}", n.reason) for n in found)
-    if not found:
-        away = enumerators_elsewhere(enum, one, subject.new.kernel)
+    away = [] if found else enumerators_elsewhere(enum, one, subject.new.kernel)
+    if away:
         shown = tuple(Candidate(f"enum {n.name}", n.reason) for n in away)
     text = "Test with bpf_core_enum_value_exists() before using the value."
     if not found and (told := gone("enumerator", f"{enum}.{one}")):
         text = f"{told} {text}"
+    if away:
+        text += f" It is enum {away[0].name} now: test both."
+        return _made(subject, text, enum, one, away[0].name, shown)
     if found:
         text = f"{found[0].name} replaces {one} ({found[0].reason}): use the one that the kernel has."
     return _made(subject, text, enum, one, found[0].name if found else "", shown)
@@ -50,16 +53,21 @@ def _enum(kernel: Kernel, called: str) -> tuple[Blob, int] | None:
 
 
 def enum_code(old: Kernel, new: Kernel, enum: str, one: str, other: str) -> str:
-    """A flavour of the enum and the function. Raises NoCodeError."""
-    wanted = list(dict.fromkeys(n for n in (one, other) if n))
-    flavour = f"{name(enum)}___any"
-    listed = [f"\t{name(n)}___any = {at}," for at, n in enumerate(wanted, 1)]
+    """A flavour of the enum and the function; ``other`` is what took the place of ``one``, as ``ENUM.NAME`` where it is
+    in another enum, which gets a flavour of its own. Raises NoCodeError."""
+    away, _, another = other.rpartition(".")
+    wanted = [(name(enum), f"{name(one)}___any")]
+    if another and other != one:  # of one name in two enums, C lets only one be
+        wanted.append((name(away or enum), f"{name(another)}___{'now' if away else 'any'}"))
+    flavours: dict[str, list[str]] = {}
     body = []
-    for n in wanted:
-        body += [f"\tif (bpf_core_enum_value_exists(enum {flavour}, {n}___any))"]
-        body += [f"\t\treturn bpf_core_enum_value(enum {flavour}, {n}___any);"]
+    for at, (where, called) in enumerate(wanted, 1):
+        flavours.setdefault(where, []).append(f"\t{called} = {at},")
+        body += [f"\tif (bpf_core_enum_value_exists(enum {where}___any, {called}))"]
+        body += [f"\t\treturn bpf_core_enum_value(enum {where}___any, {called});"]
     body += [f"\treturn -1; {comment('the kernel has no such value')}"]
     now = f"{other} in {series(new)}" if other and other != one else f"another value in {series(new)}"
     told = comment(f"{one} in {series(old)}, {now if other else 'not in ' + series(new)}.")
     function = [told, f"static __always_inline long {word('value_of', one)}(void)", "{", *body, "}"]
-    return snippet("\n".join([f"enum {flavour} {{", *listed, "};"]), "\n".join(function))
+    enums = (line for where, rows in flavours.items() for line in (f"enum {where}___any {{", *rows, "};"))
+    return snippet("\n".join(enums), "\n".join(function))

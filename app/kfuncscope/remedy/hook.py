@@ -14,13 +14,13 @@ from kfuncscope.remedy.arguments import (
     of_tracepoint,
     shared,
 )
-from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target
-from kfuncscope.remedy.loader import chooser, exists, has_layout, has_symbol
+from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target
+from kfuncscope.remedy.loader import chooser, has_hook, has_layout
 from kfuncscope.remedy.pairs import BODY, body_of, copy_remedy, plain_pair, programs, slots_read
 from kfuncscope.remedy.replacements.functions import Named, replaced
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.flow.ctx_args import Slot, type_class
-from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, RAW_TP, TRACEPOINT
+from kfuncscope.rules.hooks.attach import RAW_TP, TRACEPOINT
 from kfuncscope.rules.hooks.struct_ops import uses
 
 
@@ -40,15 +40,16 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     system, slash, hook = program.section.target.partition("+")[0].rpartition("/")
     kind = hook_kind(program)
     found = replaced(kind, hook, subject.old.kernel, subject.new.kernel)
-    if not found and kind == "function" and (instead := _tracepoint(subject, program, hook, finding)) is not None:
+    rejected = finding.failure == Failure.ATTACH_TARGET_REJECTED
+    if not found and kind == "function" and (instead := _tracepoint(subject, program, hook, rejected)) is not None:
         return instead
-    if finding.failure == Failure.ATTACH_TARGET_REJECTED:
+    if rejected:
         text = (
             f"The compiler left no symbol of {hook} by itself: attach to a tracepoint, or to a function that calls it; "
             f"switch {program.name} off where there is no symbol."
         )
         try:
-            needs, condition = has_symbol(hook)
+            needs, condition = has_hook(subject.old.kernel, program, hook, by_symbol=True)
             loads = chooser(program.name, "", condition, needs)
         except NoCodeError:
             return Remedy(text)
@@ -61,12 +62,12 @@ def gone_remedy(subject: Subject, finding: Finding) -> Remedy:
     one = found[0]
     if (other := _served(subject, program.section.kind, f"{system}{slash}{one.name}")) is not None:
         text = f"{one.name} replaces {hook} ({one.reason}), and {other.name} of this object attaches to it already: "
-        return _instead(program, other, kind, f"{text}load {other.name} in place of {program.name} where", shown)
+        return _instead(subject, program, other, f"{text}load {other.name} in place of {program.name} where", shown)
     text = f"{one.name} replaces {hook} ({one.reason}): keep {program.name} for kernels with {hook}, add "
     text += f"{program.name}_new for {one.name}, and let the loader switch on the one that fits."
     try:
         code = _pair(subject, program, f"{system}{slash}{one.name}", one)
-        needs, condition = _is_there(program, kind, one.name)
+        needs, condition = has_hook(subject.old.kernel, program, hook)
         loads = chooser(program.name, f"{program.name}_new", condition, needs)
     except NoCodeError:
         return Remedy(text, candidates=shown)
@@ -79,19 +80,28 @@ def _served(subject: Subject, kind: str, hook: str) -> Program | None:
     return next((p for p in others if p.section.kind == kind and p.section.target == hook), None)
 
 
-def _instead(program: Program, other: Program, kind: str, text: str, shown: tuple[Candidate, ...]) -> Remedy:
-    """Of two programs that the object has, the loader switches on the one whose hook, of a kind, is there."""
-    hook = other.section.target
-    said = f"{text} the kernel has {hook}, with bpf_program__set_autoload()."
+def _instead(
+    subject: Subject,
+    program: Program,
+    other: Program,
+    text: str,
+    shown: tuple[Candidate, ...],
+    *,
+    by_symbol: bool = False,
+) -> Remedy:
+    """Of two programs that the object has, the loader switches on the other one where the first one's hook is gone."""
+    hook = program.section.target.partition("+")[0].rpartition("/")[2]
+    lacks = f"a symbol of {hook}" if by_symbol else hook
+    said = f"{text} the kernel lacks {lacks}, with bpf_program__set_autoload()."
     try:
-        needs, condition = _is_there(other, kind, hook.rpartition("/")[2])
+        needs, condition = has_hook(subject.old.kernel, program, hook, by_symbol=by_symbol)
         loads = chooser(program.name, other.name, condition, needs)
     except NoCodeError:
         return Remedy(said, candidates=shown)
     return Remedy(said, caption=f"Loads {other.name} or {program.name}", loader=loads, candidates=shown)
 
 
-def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding) -> Remedy | None:
+def _tracepoint(subject: Subject, program: Program, hook: str, by_symbol: bool) -> Remedy | None:
     """A tracepoint that the function fires with the same arguments, on both kernels: one program serves both."""
     for one, reason in renamed("instead", hook):
         old = of_target(subject.old, program, hook)
@@ -101,7 +111,7 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
         shown = (Candidate(f"tp_btf/{one}", reason),)
         if (other := _served(subject, "tp_btf", one)) is not None:
             text = f"{other.name} of this object attaches to the tracepoint {one} already ({reason}): load it in place "
-            return _instead(program, other, "tracepoint", f"{text}of {program.name} where", shown)
+            return _instead(subject, program, other, f"{text}of {program.name} where", shown, by_symbol=by_symbol)
         text = f"Attach to the tracepoint {one} ({reason}), which no compiler can split or inline."
         if sides[0] is None:
             text += f" {series(subject.old.kernel)} lacks it: keep {program.name} for that kernel, and let the loader "
@@ -112,7 +122,7 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
             made = shared(
                 old, sides[1], slots_read(subject, program), program, (subject.old.kernel, subject.new.kernel)
             )
-            if made.lost or "ret" in made.new.values:
+            if made.missing or "ret" in made.new.values:
                 return Remedy(text, candidates=shown)
             called = name(program.name)
             listed = ", ".join(["void *ctx", *(t for _, t in made.params)])
@@ -130,13 +140,6 @@ def _tracepoint(subject: Subject, program: Program, hook: str, finding: Finding)
     return None
 
 
-def _is_there(program: Program, kind: str, hook: str) -> tuple[str, str]:
-    """(what it needs, expression): whether the kernel has a hook that the program can be attached to."""
-    if program.section.kind in KPROBE | KPROBE_MULTI:
-        return has_symbol(hook)
-    return "", exists(f"bpf_lsm_{hook}" if kind == "lsm" else hook, kind == "tracepoint")
-
-
 def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remedy:
     text = f"No replacement for {hook} is known. Switch {program.name} off where the kernel lacks {hook}, or attach it "
     text += "to the function or tracepoint that now does the work."
@@ -145,7 +148,7 @@ def _left_out(subject: Subject, program: Program, hook: str, kind: str) -> Remed
     try:
         if "*" in hook or "?" in hook:
             raise NoCodeError(hook)
-        needs, condition = _is_there(program, kind, hook)
+        needs, condition = has_hook(subject.old.kernel, program, hook)
         loads = chooser(program.name, "", condition, needs)
     except NoCodeError:
         return Remedy(text)
@@ -191,14 +194,14 @@ def arguments_remedy(subject: Subject, finding: Finding) -> Remedy:
     except NoCodeError:
         return Remedy(text)
     caption = f"{program.name} for both prototypes"
-    if made.lost:
-        text += f" {named(made.lost)} no longer passed: the body must do without."
+    if made.missing:
+        text += f" {made.missing}: the body must do without."
     if program.section.prog_type == "STRUCT_OPS":
         return Remedy(f"{text} {_into_table(subject, program)}", code, caption=caption)
     text += " The loader switches on the one that fits."
     try:
         needs, condition = has_layout(old, new)
-        loads = chooser(program.name, f"{program.name}_new", condition, needs)
+        loads = chooser(program.name, f"{program.name}_new", condition, needs, of_other=True)
     except NoCodeError:
         return Remedy(text, code, caption=caption)
     return Remedy(text, code, caption=caption, loader=loads)

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from kfuncscope.bpf.object import Program
 from kfuncscope.btf.layout import Kind
+from kfuncscope.kernel.kernel import Kernel
 from kfuncscope.remedy.arguments import Arguments
 from kfuncscope.remedy.ctext import NoCodeError, comment, name, snippet, target
 from kfuncscope.rules.flow.ctx_args import type_class
+from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI, KSYSCALL, RAW_TP, TRACEPOINT
+from kfuncscope.rules.hooks.hook import btf_name
 
 _INCLUDED = ("errno.h", "stdbool.h", "stdio.h", "string.h", "bpf/btf.h", "bpf/libbpf.h")
 HEADERS = "\n".join(f"#include <{header}>" for header in _INCLUDED)
@@ -46,6 +50,25 @@ def exists(hook: str, tracepoint: bool) -> str:
     return f'btf__find_by_name_kind(btf, "{target(called)}", BTF_KIND_{kind}) > 0'
 
 
+def has_hook(kernel: Kernel, program: Program, hook: str, *, by_symbol: bool = False) -> tuple[str, str]:
+    """(what it needs, expression): whether the running kernel has a hook, which ``kernel`` has, for a program.
+
+    It is asked for the old hook and never for what replaces it: successors often stand beside what they replace, long
+    before that goes. ``by_symbol`` where the new kernel keeps the hook's name in its BTF and only has no symbol of it.
+    """
+    section = program.section
+    if by_symbol or section.kind in KPROBE | KPROBE_MULTI:
+        return has_symbol(hook)
+    if section.kind in KSYSCALL:
+        return has_symbol(f"{kernel.syscall_prefix}sys_{hook}")
+    tracepoint = section.attach_type == "TRACE_RAW_TP" or section.kind in RAW_TP | TRACEPOINT
+    called = btf_name(program) or hook
+    found = kernel.types(f"btf_trace_{hook}", Kind.TYPEDEF) if tracepoint else kernel.functions(called)
+    if found and found[0][0]:  # in a module, whose types are not in the BTF of vmlinux
+        return has_symbol(f"__traceiter_{hook}" if tracepoint else called)
+    return "", exists(hook if tracepoint else called, tracepoint)
+
+
 def has_layout(old: Arguments, new: Arguments) -> tuple[str, str]:
     """(what it needs, expression): whether the kernel passes the new arguments. Raises NoCodeError."""
     if not old.function or old.function != new.function:
@@ -68,8 +91,11 @@ def has_layout(old: Arguments, new: Arguments) -> tuple[str, str]:
     raise NoCodeError("nothing tells the two apart")
 
 
-def chooser(program: str, other: str, condition: str, needs: str = "") -> str:
-    """A function to call between open and load: it switches on the one of two programs that fits."""
+def chooser(program: str, other: str, condition: str, needs: str = "", *, of_other: bool = False) -> str:
+    """A function to call between open and load: it switches on the one of two programs that fits.
+
+    Where the condition holds, that is ``program``; with ``of_other`` it is the other one.
+    """
     called = name(program)
     head = comment("Call it between bpf_object__open() and bpf_object__load().")
     second = name(other) if other else ""
@@ -90,8 +116,8 @@ def chooser(program: str, other: str, condition: str, needs: str = "") -> str:
         *refused,
         *(["\t}"] if asks else []),
         f"\tfound = {condition};",
-        *(["\tbpf_program__set_autoload(before, !found);", "\tbpf_program__set_autoload(after, found);"] if second
-          else ["\tbpf_program__set_autoload(before, found);"]),
+        f"\tbpf_program__set_autoload(before, {'!' if of_other else ''}found);",
+        *([f"\tbpf_program__set_autoload(after, {'' if of_other else '!'}found);"] if second else []),
         *(["\tbtf__free(btf);"] if asks else []),
         "\treturn 0;",
         "}",

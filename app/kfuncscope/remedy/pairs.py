@@ -7,7 +7,7 @@ from __future__ import annotations
 from kfuncscope.bpf.object import Program
 from kfuncscope.model.verdict import Finding, Remedy
 from kfuncscope.remedy.arguments import MOST_REGISTERS, Shared, find_arguments, shared, used_slots
-from kfuncscope.remedy.ctext import NoCodeError, comment, name, named, series, snippet, target, word
+from kfuncscope.remedy.ctext import NoCodeError, comment, name, series, snippet, target, word
 from kfuncscope.remedy.loader import chooser, has_symbol
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.rules.hooks.attach import KPROBE, KPROBE_MULTI
@@ -57,8 +57,7 @@ def programs(subject: Subject, program: Program, made: Shared, new_target: str) 
         macro = "BPF_KRETPROBE" if section.kind.startswith("kret") else "BPF_KPROBE"
     for suffix, side, hook in (("", made.old, section.target), ("_new", made.new, new_target)):
         value = ", ".join(["ctx", *side.values])
-        lost = [n for n in made.lost if suffix]
-        note = f"\t{comment(named(lost) + ' no longer passed')}\n" if lost else ""
+        note = f"\t{comment(made.missing)}\n" if suffix and made.missing else ""
         before = "\n".join(side.before) + "\n" if side.before else ""
         where = f"{section.kind}/{target(hook)}" if section.target else section.kind
         body = f"{before}{note}\treturn {called}_body({value});"
@@ -84,7 +83,7 @@ def copy_remedy(subject: Subject, program: Program, hook: str, copies: tuple[str
     text += "arguments; a .part copy runs only where what was inlined into the callers goes on to it."
     try:
         code = plain_pair(subject, program, one)
-        needs, condition = has_symbol(one)
+        needs, condition = has_symbol(hook)  # a copy may stand beside its function
         loads = chooser(program.name, f"{program.name}_new", condition, needs)
     except NoCodeError:
         return Remedy(text)

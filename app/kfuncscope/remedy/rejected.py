@@ -88,6 +88,12 @@ def no_trampoline_remedy(subject: Subject, program: Program) -> Remedy:
     return Remedy(f"{text}the loader switch on it or {program.name} with bpf_program__set_autoload().")
 
 
+def override_remedy(program: Program) -> Remedy:
+    """R-11.7: a kprobe that changes what a function returns, which this kernel does not let be changed."""
+    text = "bpf_override_return() works at the entry of functions that the kernel opens to error injection: attach to "
+    return Remedy(f"{text}one of them that calls {program.section.target.partition('+')[0]}, or {_leave_out(program)}.")
+
+
 def untraced_remedy(program: Program) -> Remedy:
     """R-7.9: the function is there, and nothing attaches to it, whatever the kind of probe."""
     hook = program.section.target.partition("+")[0]

@@ -10,13 +10,14 @@ from kfuncscope.bpf.object import Program
 from kfuncscope.model.failure import Failure
 from kfuncscope.model.verdict import About, Finding, NeedKind, ObjectVerdict, Remedy, Verdict
 from kfuncscope.remedy import settings
+from kfuncscope.remedy.arguments import find_arguments
 from kfuncscope.remedy.enumerator import enum_remedy
 from kfuncscope.remedy.field import field_remedy, size_remedy, width_remedy
 from kfuncscope.remedy.hook import arguments_remedy, gone_remedy, null_remedy
 from kfuncscope.remedy.kfunc import flags_remedy, kfunc_remedy, not_allowed_remedy, prototype_remedy
 from kfuncscope.remedy.pairs import clone_remedy
 from kfuncscope.remedy.record import record_remedy, text_remedy
-from kfuncscope.remedy.rejected import no_trampoline_remedy, rejected_remedy, untraced_remedy
+from kfuncscope.remedy.rejected import no_trampoline_remedy, override_remedy, rejected_remedy, untraced_remedy
 from kfuncscope.remedy.subject import Subject
 from kfuncscope.remedy.together import together
 from kfuncscope.rules.context import Context
@@ -78,6 +79,10 @@ def _attach(subject: Subject, finding: Finding) -> Remedy:
     if finding.about.options:
         return _option(subject, finding)
     program = subject.program
+    if program is not None and "R-7.6" in finding.rules and find_arguments(subject.new, program) is not None:
+        return arguments_remedy(subject, finding)  # the tracepoint is there, and passes less than the program reads
+    if program is not None and "R-11.7" in finding.rules:
+        return override_remedy(program)
     if program is not None and set(finding.rules) >= _UNTRACED:
         return untraced_remedy(program)
     if program is not None and program.section.prog_type == "STRUCT_OPS" and "R-5.1" in finding.rules:
@@ -140,6 +145,13 @@ def _address(subject: Subject, finding: Finding) -> Remedy:
     )
 
 
+def _tail_call(subject: Subject, finding: Finding) -> Remedy:
+    """What the JIT lacks, like other findings of its kind; here the program can do without it."""
+    return Remedy(
+        "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
+    )
+
+
 def _advice(text: str) -> Maker:
     return lambda subject, finding: Remedy(settings.option_text(subject.new.kernel, finding) or text)
 
@@ -177,9 +189,7 @@ BY_CODE: dict[Failure, Maker] = {
         "Make the function static, or test the pointer for NULL and give it a type that the older kernel takes."
     ),
     Failure.GLOBAL_CALL: _advice("Make the function static __always_inline, or call it outside of the section."),
-    Failure.TAIL_CALL_IN_SUBPROGS: lambda subject, finding: Remedy(
-        "Move the tail call out of the subprogram, or inline the subprograms of the program with __always_inline."
-    ),
+    Failure.TAIL_CALL_IN_SUBPROGS: _tail_call,
     Failure.UNKNOWN_SECTION: _advice("Name the program type with --section-type, or use a section that libbpf knows."),
     Failure.NO_KERNEL_BTF: _advice(
         "Build the kernel with CONFIG_DEBUG_INFO_BTF; no code of the program can replace it."
