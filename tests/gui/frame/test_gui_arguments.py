@@ -150,6 +150,7 @@ def test_what_differs_from_an_earlier_result(
         with monkeypatch.context() as watched:
             watched.setattr(baseline, "compared", lambda path, _: read.append(path))
             win.annotations.set_note("cause:x", "a note")
+            win.store.undo.undo()
             settle()
         assert read == []  # a note changes nothing about an earlier result
         dialog.drop.click()
