@@ -148,7 +148,7 @@ def test_what_differs_from_an_earlier_result(
         assert win.documents.save(win.context.path) and not win.documents.dirty()
         read: list[str] = []
         with monkeypatch.context() as watched:
-            watched.setattr(baseline, "compared", lambda path, _: read.append(path))
+            watched.setattr(baseline.Baseline, "_compare", lambda made: read.append(made._asked))
             win.annotations.set_note("cause:x", "a note")
             win.store.undo.undo()
             settle()
