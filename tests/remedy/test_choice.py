@@ -46,10 +46,10 @@ def chosen(loader: str, sections: tuple[str, str], on: Kernel) -> list[str]:
 
 
 ROWS = [
-    ("kprobe/", "function", "__vunmap", "vfree", ("6.1", "6.12")),
-    ("kretprobe/", "function", "__vunmap", "vfree", ("6.1", "6.12")),
-    ("kprobe.multi/", "function", "__vunmap", "vfree", ("6.1", "6.12")),
-    ("fentry/", "function", "__vunmap", "vfree", ("6.1", "6.12")),
+    ("kprobe/", "function", "__fdget", "fdget", ("6.1", "6.12")),
+    ("kretprobe/", "function", "__fdget", "fdget", ("6.1", "6.12")),
+    ("kprobe.multi/", "function", "__fdget", "fdget", ("6.1", "6.12")),
+    ("fentry/", "function", "__fdget", "fdget", ("6.1", "6.12")),
     ("tp_btf/", "tracepoint", "dma_map_page", "dma_map_phys", ("6.17", "6.18")),
     ("raw_tp/", "tracepoint", "dma_map_page", "dma_map_phys", ("6.17", "6.18")),
     ("tp/dma/", "tracepoint", "dma_map_page", "dma_map_phys", ("6.17", "6.18")),
@@ -114,21 +114,21 @@ def test_a_function_that_only_its_symbol_tells_apart(section: str) -> None:
 def test_a_hook_of_a_module_is_asked_for_by_its_symbol(inside: bool) -> None:
     """The BTF of vmlinux, at which the loader looks, has no function of a module."""
     sides = []
-    for release, name in (("6.1", "__vunmap"), ("6.12", "vfree")):
+    for release, name in (("6.1", "__fdget"), ("6.12", "fdget")):
         kb = KernelBuilder(release)
         kb.hook("read", [("a", kb.u64)])
-        there = inside and name == "__vunmap"
+        there = inside and name == "__fdget"
         if not there:
             kb.hook(name, [("a", kb.u64)])
         kb.build()
         module = BtfWriter(kb.btf.endian, base=kb.btf)
         module.func(name if there else "of_a_module", kb.s32, [("a", kb.u64)])
         sides.append(kb.kernel(symbols=[name], modules={"memory": module}))
-    ob = ObjectBuilder().program("fentry/__vunmap", "prog", END).program("fentry/vfree", "later", END)
+    ob = ObjectBuilder().program("fentry/__fdget", "prog", END).program("fentry/fdget", "later", END)
     made = finding(ob, *sides).remedy
-    assert made is not None and ('has_symbol("__vunmap")' in made.loader) == inside
+    assert made is not None and ('has_symbol("__fdget")' in made.loader) == inside
     for side, expected in zip(sides, (OLD, NEW), strict=True):
-        assert chosen(made.loader, ("fentry/__vunmap", "fentry/vfree"), side) == expected
+        assert chosen(made.loader, ("fentry/__fdget", "fentry/fdget"), side) == expected
 
 
 @pytest.mark.parametrize(("section", "name"), [("ksyscall/look", "__x64_sys_look"), ("iter/looks", "bpf_iter_looks")])

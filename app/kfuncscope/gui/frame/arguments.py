@@ -64,7 +64,7 @@ def asked_of(given: argparse.Namespace, made: argparse.ArgumentParser) -> Asked:
     except ValueError as wrong:
         made.error(str(wrong))
     if given.only and not session.filters:
-        made.error("--only names no verdict")
+        made.error("--only: there is no verdict in the list")
     return Asked(session=session, assumed=assumed)
 
 
