@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -71,3 +72,14 @@ def test_floors_of_the_plan_are_those_that_lint_imports_holds() -> None:
     places = [floor[name] for name in order if name in floor]
     assert places == sorted(places)
     assert {p.name for p in rooms() if p.parent == APP} <= set(order) & set(floor)
+
+
+def test_the_top_level_holds_what_the_layout_allows() -> None:
+    """Of the files that are kept: a picture that was written beside them by mistake is none."""
+    kept = subprocess.run(
+        ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    top = {path.partition("/")[0] for path in kept}
+    assert {name for name in top if not name.startswith(".")} == {
+        "pyproject.toml", "README.md", "app", "resources", "tests", "sample_data",
+    }  # fmt: skip
